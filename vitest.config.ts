@@ -1,0 +1,15 @@
+// Tests run against a real Postgres and real sockets, so files run as processes of their own: a leak or a crash stays in its file.
+
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['src/**/*.test.ts'],
+    globalSetup: 'src/sandbox/global-setup.ts',
+    pool: 'forks',
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    watch: false,
+    reporters: ['default'],
+  },
+})
