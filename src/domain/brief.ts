@@ -38,7 +38,7 @@ export function outlinesSchema(maxSlides: number, description: string) {
 }
 
 function choice<const T extends readonly string[]>(values: T, fallback: T[number], description: string) {
-  return Type.Optional(Type.Enum([...values] as unknown as T, { type: 'string', default: fallback, description }))
+  return Type.Optional(Type.Unsafe<T[number]>({ type: 'string', enum: values, default: fallback, description }))
 }
 
 function flag(fallback: boolean, description: string) {

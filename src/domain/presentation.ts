@@ -12,8 +12,8 @@ function nullable<T extends TSchema>(schema: T) {
   return Type.Union([schema, Type.Null()])
 }
 
-function oneOf<const T extends readonly string[]>(values: T, description?: string) {
-  return Type.Enum([...values] as unknown as T, { type: 'string', ...(description && { description }) })
+function oneOf<const T extends readonly string[]>(values: T) {
+  return Type.Unsafe<T[number]>({ type: 'string', enum: values })
 }
 
 const time = (description?: string) => Type.String({ format: 'date-time', ...(description && { description }) })

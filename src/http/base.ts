@@ -1,0 +1,151 @@
+// A Fastify server as every listener of this service needs it: strict about what comes in, patient with nobody, and with a
+// problem document for whatever goes wrong. What it serves is put together in server.ts.
+
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify'
+import { Problem } from '../domain/problem.ts'
+import { createMethodTable } from './allowed-methods.ts'
+import { handleError, pathOf, problemDocument, problemHeaders, problemType } from './problems.ts'
+import { maxBodyBytes, readJsonBodies } from './request-body.ts'
+import { type SecurityOptions, securityHeaders } from './security-headers.ts'
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+/** What is known of a request once it is answered, or once its caller has left. */
+export interface Answered {
+  method: string
+  /** The route's pattern, or 'unknown': paths themselves hold ids. */
+  route: string
+  status: number
+  seconds: number
+}
+
+export interface BaseOptions {
+  logger: FastifyBaseLogger
+  trustProxy: boolean | number | string[]
+  security: SecurityOptions
+  /** A connection on which nothing moves for so long is closed. Must be above the heartbeat of the event streams. */
+  idleTimeoutMs: number
+  onAnswered?: ((answered: Answered) => void) | undefined
+}
+
+/** Head and body of a request must have come within this time, however slowly somebody sends. */
+const requestTimeoutMs = 60_000
+const headersTimeoutMs = 20_000
+/** Room for a token of 16 KiB beside the other headers. */
+const maxHeaderBytes = 32 * 1024
+
+export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnswered }: BaseOptions): App {
+  const headers = securityHeaders(security)
+  const methods = createMethodTable()
+
+  const app: App = fastify<RawServerDefault>({
+    loggerInstance: logger,
+    disableRequestLogging: true,
+    requestIdLogLabel: 'request_id',
+    requestIdHeader: false,
+    genReqId: ({ headers: { 'x-request-id': given } }) =>
+      typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID(),
+    // Given a number, Fastify trusts nobody (it can't know the nearest peer). Whoever sets one vouches for the network.
+    trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
+    bodyLimit: maxBodyBytes,
+    connectionTimeout: idleTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: maxHeaderBytes },
+    forceCloseConnections: true,
+    // While closing we still answer: our own stages of shutdown decide what is served, in our own format.
+    return503OnClosing: false,
+    // One error at a time: collecting all of them lets 8 MiB of nonsense become gigabytes of messages.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
+    frameworkErrors: (error, request, reply) => {
+      answerHeaders(request, reply)
+      handleError(error, request, reply)
+    },
+    clientErrorHandler: (error, socket) => answerSocket(error, socket, headers),
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  function answerHeaders(request: FastifyRequest, reply: FastifyReply) {
+    reply.headers({ ...headers, 'x-request-id': request.id })
+  }
+
+  // The schemas of answers are for readers of the documentation; what is sent was checked by the compiler.
+  app.setSerializerCompiler(() => (data) => JSON.stringify(data))
+  readJsonBodies(app)
+  app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
+  app.addHook('onRequest', async (request, reply) => void answerHeaders(request, reply))
+  app.addHook('preValidation', async (request) => readNumbers(request))
+  app.setErrorHandler(handleError)
+  app.setNotFoundHandler((request, reply) => {
+    const allowed = methods.of(pathOf(request))
+    if (allowed.length === 0) return handleError(new Problem('NOT_FOUND'), request, reply)
+    return handleError(new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }), request, reply)
+  })
+  logAnswers(app, onAnswered)
+  return app
+}
+
+/** Parameters of a query come as text. Where the schema says integer, plain digits are read as one; all else is left to be refused. */
+function readNumbers(request: FastifyRequest) {
+  const schema = request.routeOptions.schema?.querystring as { properties?: Record<string, { type?: string }> } | undefined
+  const query = request.query as Record<string, unknown>
+  for (const [name, property] of Object.entries(schema?.properties ?? {})) {
+    const value = query[name]
+    if (property.type === 'integer' && typeof value === 'string' && /^-?\d{1,15}$/.test(value)) query[name] = Number(value)
+  }
+}
+
+/** One line for each request, at its end or when its caller leaves; never with the query, which may hold a ticket. */
+function logAnswers(app: App, onAnswered: BaseOptions['onAnswered']) {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.raw.once('close', () => {
+      const { method, routeOptions } = request
+      const route = routeOptions.url ?? 'unknown'
+      const aborted = !reply.raw.writableFinished
+      const answered = { method, route, status: reply.raw.statusCode, seconds: reply.elapsedTime / 1000 }
+      onAnswered?.(answered)
+      request.log.info(
+        { method, route, path: pathOf(request), status: answered.status, ms: Math.round(reply.elapsedTime), ...(aborted && { aborted }) },
+        'request',
+      )
+    })
+  })
+}
+
+/** What Node's parser refuses never becomes a request; the answer is written to the socket by hand. */
+function answerSocket(error: NodeJS.ErrnoException, socket: Socket, security: Record<string, string>) {
+  const pending = (socket as Socket & { _httpMessage?: { headersSent?: boolean } })._httpMessage
+  if (error.code === 'ECONNRESET' || !socket.writable || pending?.headersSent) {
+    socket.destroy()
+    return
+  }
+  const statuses: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
+  const problem = new Problem('VALIDATION_FAILED', { status: statuses[error.code ?? ''] ?? 400 })
+  const document = problemDocument(problem, { instance: '/', requestId: randomUUID() })
+  const body = JSON.stringify(document)
+  const headers = {
+    ...security,
+    ...problemHeaders(problem),
+    'x-request-id': document.request_id,
+    'content-type': problemType,
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${document.status} ${document.title}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
+}
