@@ -1,0 +1,39 @@
+// The signature of a presigned link (AWS Signature Version 4, in the query), checked by the rules. s3rver leaves the signs !'()*
+// as they are when it encodes the query, so it refuses each link that states a file name in UTF-8 (RFC 8187: `filename*=UTF-8''…`).
+// https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import type { Context } from '@20minutes/s3rver'
+
+/** Whether the link was signed with this key, for just this path, query and host. Its expiry isn't looked at. */
+export function isSignatureGood({ method, url, headers }: Pick<Context, 'method' | 'url' | 'headers'>, secretKey: string): boolean {
+  const [path = '', query = ''] = url.split('?')
+  const parameters = [...new URLSearchParams(query)]
+  const get = (name: string) => parameters.find(([key]) => key === name)?.[1] ?? ''
+  const signedHeaders = get('X-Amz-SignedHeaders').split(';')
+  const [, ...scope] = get('X-Amz-Credential').split('/')
+
+  const canonicalRequest = [
+    method,
+    path.split('/').map(decodeURIComponent).map(encode).join('/'),
+    parameters
+      .filter(([name]) => name !== 'X-Amz-Signature')
+      .map(([name, value]) => `${encode(name)}=${encode(value)}`)
+      .sort()
+      .join('&'),
+    ...signedHeaders.map((name) => `${name}:${headers[name]?.trim() ?? ''}`),
+    '',
+    signedHeaders.join(';'),
+    'UNSIGNED-PAYLOAD',
+  ].join('\n')
+  const digest = createHash('sha256').update(canonicalRequest).digest('hex')
+  const stringToSign = ['AWS4-HMAC-SHA256', get('X-Amz-Date'), scope.join('/'), digest].join('\n')
+  const key = scope.reduce((secret: Buffer | string, part) => hmac(secret, part), `AWS4${secretKey}`)
+  const expected = hmac(key, stringToSign)
+  const provided = Buffer.from(get('X-Amz-Signature'), 'hex')
+  return provided.length === expected.length && timingSafeEqual(provided, expected)
+}
+
+const hmac = (key: Buffer | string, text: string) => createHmac('sha256', key).update(text).digest()
+
+const encode = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
