@@ -1,0 +1,64 @@
+// A stream of unknown length cut into blocks of one size, as a multipart upload wants them. Measured and bounded on the way:
+// nothing is held but one block, and no source can make a reader wait for ever.
+
+import type { Readable } from 'node:stream'
+import { anySignal, raceSignal } from '../domain/deadline.ts'
+import { Problem } from '../domain/problem.ts'
+import { refuseFile } from './zip-directory.ts'
+
+export interface BlockOptions {
+  blockBytes: number
+  maxBytes: number
+  /** How long the source may be silent. */
+  idleMs: number
+  signal: AbortSignal
+}
+
+export interface Block {
+  /** Valid until the next block is asked for: the memory is used again. */
+  bytes: Buffer
+  isLast: boolean
+}
+
+/**
+ * At least one block, none of them empty; an empty source is refused, like one over `maxBytes`, with UPSTREAM_ERROR `bad-file`.
+ * A silent one is UPSTREAM_TIMEOUT; errors of the source pass as they are. The source is destroyed in the end, whatever happens.
+ */
+export async function* blocksOf(body: Readable, { blockBytes, maxBytes, idleMs, signal }: BlockOptions): AsyncGenerator<Block> {
+  const block = Buffer.allocUnsafeSlow(blockBytes)
+  const source = body[Symbol.asyncIterator]()
+  const idle = new AbortController()
+  const ends = anySignal(signal, idle.signal)
+  let filled = 0
+  let total = 0
+  try {
+    for (;;) {
+      const timer = setTimeout(() => idle.abort(new Problem('UPSTREAM_TIMEOUT', { failure: 'fault' })), idleMs)
+      const { value, done } = await raceSignal(source.next(), ends).finally(() => clearTimeout(timer))
+      if (done) break
+      let chunk = toBuffer(value)
+      total += chunk.length
+      if (total > maxBytes) refuseFile('is too large')
+      while (chunk.length > 0) {
+        // Handed out only when more is known to follow, so that the last one can be told.
+        if (filled === blockBytes) {
+          yield { bytes: block, isLast: false }
+          filled = 0
+        }
+        const taken = chunk.copy(block, filled)
+        filled += taken
+        chunk = chunk.subarray(taken)
+      }
+    }
+    if (total === 0) refuseFile('is empty')
+    yield { bytes: block.subarray(0, filled), isLast: true }
+  } finally {
+    body.destroy()
+  }
+}
+
+function toBuffer(chunk: unknown): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk
+  if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  return Buffer.from(String(chunk))
+}
