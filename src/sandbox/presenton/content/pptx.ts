@@ -1,0 +1,104 @@
+/**
+ * A real PowerPoint file of a deck: title slide, table of contents, headings and bullets, speaker notes, a footer with numbers.
+ * The notes of the first slide say that a stand-in made it.
+ */
+
+import loaded from 'pptxgenjs'
+import type { Deck } from '../deck.ts'
+import { type SlideText, textOf } from './slide-text.ts'
+import { lengthOf } from './sentences.ts'
+import { readZip, writeZip } from './zip.ts'
+
+// Its types say CommonJS, but what Node loads is an ES module: the default export is the class itself.
+const Presentation = loaded as unknown as typeof loaded.default
+type Page = ReturnType<InstanceType<typeof Presentation>['addSlide']>
+
+export const confession = 'Made by a stand-in for Presenton, for development and tests. No model was involved: every text is taken from the summary.'
+
+const ink = { dark: '1E1B4B', accent: '7C3AED', soft: 'EDE9FE', text: '1F2937', faint: '6B7280', white: 'FFFFFF' }
+const width = 13.333
+const height = 7.5
+
+/** The whole file. Its slides are the deck's, in order of their index. */
+export async function writePptx(deck: Deck): Promise<Buffer> {
+  const file = new Presentation()
+  file.layout = 'LAYOUT_WIDE'
+  file.author = 'Presenton stand-in'
+  file.company = 'Presenton stand-in'
+  file.title = deck.title?.trim() || 'Presentation'
+  file.theme = { headFontFace: 'Calibri', bodyFontFace: 'Calibri' }
+  const texts = deck.slides.map(textOf)
+  const name = texts[0]?.title ?? ''
+  for (const [index, text] of texts.entries()) {
+    const page = file.addSlide()
+    const first = index === 0
+    if (text.kind === 'title') drawTitle(page, text)
+    else {
+      drawHeading(page, text.title)
+      if (text.kind === 'contents') drawContents(page, text.lines)
+      else drawBullets(page, text.lines)
+      drawFooter(page, name, `${index + 1} / ${texts.length}`)
+    }
+    page.addNotes([...(first ? [confession] : []), text.note].filter((note) => note !== '').join('\n\n'))
+  }
+  return tidy((await file.write({ outputType: 'nodebuffer' })) as Buffer)
+}
+
+function drawTitle(page: Page, { title, lines }: SlideText): void {
+  page.background = { color: ink.dark }
+  page.addShape('rect', { x: 0, y: 0, w: 0.35, h: height, fill: { color: ink.accent } })
+  page.addShape('ellipse', { x: width - 3.1, y: -1.6, w: 4.4, h: 4.4, fill: { color: ink.accent, transparency: 70 } })
+  page.addShape('ellipse', { x: width - 1.9, y: 4.9, w: 3.6, h: 3.6, fill: { color: ink.white, transparency: 90 } })
+  const fontSize = lengthOf(title) > 45 ? 36 : 44
+  page.addText(title, { x: 1, y: 1.7, w: 9.6, h: 2, fontSize, bold: true, color: ink.white, valign: 'bottom', fit: 'shrink' })
+  page.addShape('rect', { x: 1.1, y: 3.9, w: 1.4, h: 0.07, fill: { color: ink.accent } })
+  page.addText(lines.join('\n'), { x: 1, y: 4.15, w: 9.6, h: 1.8, fontSize: 20, color: ink.soft, valign: 'top', fit: 'shrink' })
+}
+
+function drawHeading(page: Page, title: string): void {
+  page.background = { color: ink.white }
+  page.addShape('rect', { x: 0, y: 0, w: 0.2, h: height, fill: { color: ink.accent } })
+  const fontSize = lengthOf(title) > 48 ? 26 : 32
+  page.addText(title, { x: 0.75, y: 0.45, w: 11.8, h: 0.95, fontSize, bold: true, color: ink.dark, valign: 'middle', fit: 'shrink' })
+  page.addShape('rect', { x: 0.85, y: 1.45, w: 1, h: 0.06, fill: { color: ink.accent } })
+}
+
+/** More text, smaller letters: what PowerPoint's own shrinking would do only once somebody edits the box. */
+function drawBullets(page: Page, lines: readonly string[]): void {
+  const letters = lines.reduce((sum, line) => sum + lengthOf(line), 0)
+  const fontSize = letters > 900 ? 14 : letters > 600 ? 16 : letters > 350 ? 18 : letters > 160 ? 22 : 26
+  const rows = lines.map((text) => ({ text, options: { bullet: { indent: 20 }, breakLine: true, paraSpaceAfter: fontSize * 0.6 } }))
+  if (rows.length === 0) return
+  page.addText(rows, { x: 0.75, y: 1.75, w: 11.8, h: 4.9, fontSize, color: ink.text, valign: 'top', fit: 'shrink' })
+}
+
+function drawContents(page: Page, lines: readonly string[]): void {
+  const columns = lines.length > 7 ? 2 : 1
+  const rows = Math.ceil(lines.length / columns)
+  const rowHeight = Math.min(0.7, 4.9 / Math.max(1, rows))
+  const fontSize = rowHeight < 0.4 ? 12 : columns === 2 ? 16 : 20
+  const columnWidth = 11.6 / columns
+  for (const [index, line] of lines.entries()) {
+    const x = 0.85 + Math.floor(index / rows) * columnWidth
+    const y = 1.8 + (index % rows) * rowHeight
+    const number = { x, y, w: 0.55, h: rowHeight * 0.85, fontSize, bold: true, color: ink.accent, margin: 0 }
+    page.addText(String(index + 1), number)
+    page.addText(line, { x: x + 0.55, y, w: columnWidth - 0.75, h: rowHeight * 0.85, fontSize, color: ink.text, margin: 0, fit: 'shrink' })
+  }
+}
+
+function drawFooter(page: Page, name: string, number: string): void {
+  page.addShape('line', { x: 0.75, y: 6.9, w: 11.8, h: 0, line: { color: 'E5E7EB', width: 0.75 } })
+  const looks = { y: 6.95, h: 0.35, fontSize: 10, color: ink.faint, margin: 0 }
+  page.addText(name, { ...looks, x: 0.85, w: 9.5 })
+  page.addText(number, { ...looks, x: 10.55, w: 1.9, align: 'right' })
+}
+
+/** pptxgenjs lists one slide master for each slide, though the file holds only the first: strict readers complain. */
+function tidy(bytes: Buffer): Buffer {
+  const archive = readZip(bytes)
+  const types = archive.get('[Content_Types].xml')?.toString() ?? ''
+  const real = types.replace(/<Override PartName="\/([^"]+)"[^>]*\/>/g, (entry, part: string) => (archive.has(part) ? entry : ''))
+  archive.set('[Content_Types].xml', Buffer.from(real))
+  return writeZip(archive)
+}

@@ -1,0 +1,85 @@
+/**
+ * Cuts a conversation summary into its own sentences, in any script: the stand-in has no model and adds no words.
+ */
+
+const sentences = new Intl.Segmenter(undefined, { granularity: 'sentence' })
+const words = new Intl.Segmenter(undefined, { granularity: 'word' })
+const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
+
+/** More than this reads badly on a slide. */
+const longestBullet = 220
+
+/** The sentences in order; marks of lists and headings are dropped, long sentences are cut at their clauses. */
+export function splitSentences(text: string): string[] {
+  return text
+    .split(/\r?\n/)
+    .map(stripMarks)
+    .flatMap((line) => [...sentences.segment(line)].map(({ segment }) => segment.trim()))
+    .filter((sentence) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(sentence))
+    .flatMap((sentence) => (lengthOf(sentence) > longestBullet ? packClauses(sentence) : [sentence]))
+}
+
+/** The first line when it is a heading of its own: marked as one, or short and without a full stop. */
+export function headingOf(text: string): string | undefined {
+  const [first = '', ...rest] = text.split(/\r?\n/).filter((line) => line.trim() !== '')
+  const heading = stripMarks(first)
+  if (heading === '' || rest.length === 0) return undefined
+  const marked = /^\s*#/.test(first)
+  return marked || (lengthOf(heading) <= 80 && !/[.!?。！？:：]$/u.test(heading)) ? heading : undefined
+}
+
+/** The parts of a sentence between commas and the like, each with its mark. */
+export function splitClauses(sentence: string): string[] {
+  return sentence
+    .split(/(?<=[,;:，；：、—–])\s*/u)
+    .map((clause) => clause.trim())
+    .filter((clause) => clause !== '')
+}
+
+/** At most `most` characters as a reader counts them, cut after a word. */
+export function shorten(text: string, most: number): string {
+  const clean = text.trim().replace(/[\s.。,，;；:：、]+$/u, '')
+  if (lengthOf(clean) <= most) return clean
+  let end = 0
+  for (const { index, segment } of words.segment(clean)) {
+    if (lengthOf(clean.slice(0, index + segment.length)) > most - 1) break
+    end = index + segment.length
+  }
+  const cut = clean.slice(0, end).replace(/[\s.。,，;；:：、(（"“「]+$/u, '')
+  return `${cut || takeGraphemes(clean, most - 1)}…`
+}
+
+export function lengthOf(text: string): number {
+  return [...graphemes.segment(text)].length
+}
+
+function takeGraphemes(text: string, count: number): string {
+  return [...graphemes.segment(text)]
+    .slice(0, count)
+    .map(({ segment }) => segment)
+    .join('')
+}
+
+function stripMarks(line: string): string {
+  return line
+    .replace(/^\s*(?:#{1,6}\s+|[-*+•]\s+|\d{1,3}[.)]\s+|>\s*)+/u, '')
+    .replace(/\*\*|__|`/g, '')
+    .trim()
+}
+
+/** Clauses joined again as far as they fit; a clause that is too long by itself is cut hard. */
+function packClauses(sentence: string): string[] {
+  const packed: string[] = []
+  for (const clause of splitClauses(sentence).flatMap(cutHard)) {
+    const last = packed.at(-1)
+    if (last !== undefined && lengthOf(last) + lengthOf(clause) < longestBullet) packed[packed.length - 1] = `${last} ${clause}`
+    else packed.push(clause)
+  }
+  return packed
+}
+
+function cutHard(clause: string): string[] {
+  const all = [...graphemes.segment(clause)].map(({ segment }) => segment)
+  const parts = Math.ceil(all.length / longestBullet)
+  return Array.from({ length: parts }, (_, part) => all.slice(part * longestBullet, (part + 1) * longestBullet).join(''))
+}

@@ -1,0 +1,50 @@
+/**
+ * How the failures of a model read, as recorded: the provider's raw words in A and T, upstream's own and a status in B.
+ */
+
+type ModelText = { raw: string; friendly: string; status: number }
+
+export const modelTexts = {
+  '401': {
+    raw:
+      "OpenAI API error: Error code: 401 - {'error': {'message': 'Incorrect API key provided: sk-fak*****key. Find yours in your " +
+      "account.', 'type': 'invalid_request_error', 'param': None, 'code': 'invalid_api_key'}}",
+    friendly: 'Invalid API key. Please verify your API key and try again.',
+    status: 401,
+  },
+  '429': {
+    raw:
+      "OpenAI API error: Error code: 429 - {'error': {'message': 'Rate limit reached for fake-model on requests per min (RPM): " +
+      "Limit 3, Used 3, Requested 1.', 'type': 'requests', 'param': None, 'code': 'rate_limit_exceeded'}}",
+    friendly: 'AI provider API request is temporarily rate limited. Please wait and try again.',
+    status: 429,
+  },
+  '500': {
+    raw:
+      "OpenAI API error: Error code: 500 - {'error': {'message': 'The server had an error while processing your request.', 'type': " +
+      "'server_error', 'param': None, 'code': None}}",
+    friendly: 'AI provider API request failed. Please try again.',
+    status: 500,
+  },
+  connection: { raw: 'OpenAI API error: Connection error.', friendly: 'Connection error.', status: 503 },
+  empty: {
+    raw: 'LLM API error: 400: LLM did not return any content',
+    friendly: 'LLM did not return any content',
+    status: 400,
+  },
+  garbage: {
+    raw: 'LLM API error: Expecting value: line 1 column 1 (char 0)',
+    friendly: 'Expecting value: line 1 column 1 (char 0)',
+    status: 500,
+  },
+  /** Not recorded: what a provider's text could give away. A test looks for none of it on the outside. */
+  secrets: secretText(),
+} as const satisfies Record<string, ModelText>
+
+function secretText(): ModelText {
+  const text =
+    'Error code: 401 - Incorrect API key provided: sk-proj-SECRET0123456789abcdef at ' +
+    'https://operator:hunter2@llm.internal.example:8443/v1/chat?api_key=AIzaSECRET0123 (Authorization: Bearer eyJhbGciOi.SECRET.sig), ' +
+    'File "/app/servers/fastapi/services/llm_client.py", line 712'
+  return { raw: text, friendly: text, status: 500 }
+}

@@ -1,0 +1,82 @@
+/**
+ * /openapi.json, much shortened but true in what tells the shapes apart: which paths there are, what `prepare` takes as layout, and
+ * whether `create` knows `generation_mode`. Its `info.version` says 0.1.0 in every version of upstream.
+ */
+
+import { json, type Reply } from '../reply.ts'
+import type { Features } from '../shape.ts'
+import type { Exchange, Route, World } from '../world.ts'
+
+type Schema = Record<string, unknown>
+
+export function openapiRoutes(routes: () => readonly Route[]): readonly Route[] {
+  const act = ({ features }: World, _: Exchange): Reply => json(describe(routes(), features()))
+  return [{ method: 'GET', path: '/openapi.json', operation: 'openapi', act }]
+}
+
+function describe(routes: readonly Route[], features: Features) {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const { path, method, when } of routes) {
+    if (!path.startsWith('/api/v1/') || (when && !when(features))) continue
+    const body = bodies[path]
+    paths[path] = {
+      ...paths[path],
+      [method.toLowerCase()]: {
+        operationId: `${path.replace(/\W+/g, '_').replace(/^_|_$/g, '')}_${method.toLowerCase()}`,
+        ...(body ? { requestBody: { content: { 'application/json': { schema: ref(body) } }, required: true } } : {}),
+        responses: { '200': { description: 'Successful Response', content: { 'application/json': { schema: {} } } } },
+      },
+    }
+  }
+  return { openapi: '3.1.0', info: { title: 'FastAPI', version: '0.1.0' }, paths, components: { schemas: schemas(features) } }
+}
+
+const createBody = 'Body_create_presentation_api_v1_ppt_presentation_create_post'
+const prepareBody = 'Body_prepare_presentation_api_v1_ppt_presentation_prepare_post'
+const bodies: Readonly<Record<string, string>> = {
+  '/api/v1/ppt/presentation/create': createBody,
+  '/api/v1/ppt/presentation/prepare': prepareBody,
+}
+
+function schemas(features: Features): Record<string, Schema> {
+  const text = (title: string) => ({ type: 'string', title })
+  const outlines = { items: ref('SlideOutlineModel'), type: 'array', title: 'Outlines' }
+  const prepare = { presentation_id: { ...text('Presentation Id'), format: 'uuid' }, outlines }
+  const layout = features.layout === 'id' ? text('Layout') : ref('PresentationLayoutModel')
+  const mode = features.generationMode ? { generation_mode: { enum: ['standard', 'smart'], type: 'string', default: 'standard' } } : {}
+  const number = features.slideAssets ? { anyOf: [{ type: 'integer' }, { type: 'null' }] } : { type: 'integer' }
+  const create = {
+    content: text('Content'),
+    n_slides: { ...number, title: 'N Slides' },
+    language: features.slideAssets ? { anyOf: [{ type: 'string' }, { type: 'null' }], title: 'Language' } : text('Language'),
+    tone: { ...ref('Tone'), default: 'default' },
+    verbosity: { ...ref('Verbosity'), default: 'standard' },
+    ...mode,
+  }
+  const optional = { anyOf: [{ type: 'string' }, { type: 'null' }], title: 'Title' }
+  return {
+    [createBody]: object(create, features.slideAssets ? ['content'] : ['content', 'n_slides', 'language']),
+    [prepareBody]: object({ ...prepare, layout, title: optional }, ['presentation_id', 'outlines', 'layout']),
+    SlideOutlineModel: object({ content: text('Content') }, ['content']),
+    ...(features.layout === 'object' ? { PresentationLayoutModel: layoutModel } : {}),
+    Tone: { type: 'string', enum: ['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'], title: 'Tone' },
+    Verbosity: { type: 'string', enum: ['concise', 'standard', 'text-heavy'], title: 'Verbosity' },
+  }
+}
+
+const layoutModel = object(
+  {
+    name: { type: 'string', title: 'Name' },
+    ordered: { type: 'boolean', title: 'Ordered', default: false },
+    slides: { items: { type: 'object' }, type: 'array', title: 'Slides' },
+  },
+  ['name', 'slides'],
+)
+
+function object(properties: Schema, required: string[]): Schema {
+  return { properties, type: 'object', required }
+}
+
+function ref(name: string): Schema {
+  return { $ref: `#/components/schemas/${name}` }
+}
