@@ -108,7 +108,7 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
     layout: takesString(layout) ? 'id' : 'object',
     outlinesReadable: routes.get(`${api}/outlines/{}`)?.get !== undefined,
     exportRoute: routes.get(`${api}/presentation/{}/export`)?.post ? 'deck-export' : routes.get(`${api}/presentation/export`)?.post ? 'export' : 'edit',
-    templates: list === undefined ? 'groups' : namesParameter(list, 'page') ? 'paged' : 'list',
+    templates: list === undefined ? 'groups' : isPaged(list, takesString(layout)) ? 'paged' : 'list',
     smart: fieldOf(root, routes.get(paths.create), 'generation_mode') !== undefined,
   }
 }
@@ -138,7 +138,8 @@ function takesString(schema: Tree): boolean {
   return options.some((option) => (option?.type as unknown) === 'string')
 }
 
-function namesParameter(route: Tree, name: string): boolean {
+/** A document that keeps silent about the parameters leaves the likelier: pages came with layouts by id. */
+function isPaged(route: Tree, byId: boolean): boolean {
   const parameters: unknown = route?.get?.parameters
-  return Array.isArray(parameters) && parameters.some((parameter: Tree) => (parameter?.name as unknown) === name)
+  return Array.isArray(parameters) ? parameters.some((parameter: Tree) => (parameter?.name as unknown) === 'page') : byId
 }
