@@ -3,6 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import type { App } from './base.ts'
+import type { CountRequest } from './limits.ts'
 import type { Caller, TokenVerifier } from './tokens.ts'
 
 declare module 'fastify' {
@@ -18,25 +19,35 @@ export interface AuthOptions {
   verify: TokenVerifier
   /** Whether a page of this origin may change things with the session cookie. */
   isTrustedOrigin: (origin: string) => boolean
+  countRequest: CountRequest
 }
 
 /** Every request of this scope has a `caller` from here on, or was refused. */
-export function authenticate(scope: App, { verify, isTrustedOrigin }: AuthOptions) {
+export function authenticate(scope: App, { verify, isTrustedOrigin, countRequest }: AuthOptions) {
   scope.decorateRequest('caller')
+  scope.addHook('onRoute', ({ schema = {} }) => {
+    schema.security = [{ bearer: [] }, { session: [] }]
+  })
   scope.addHook('onRequest', async (request, reply) => {
     // What is answered here is one user's own.
     reply.header('cache-control', 'no-store')
+    try {
+      request.caller = await verify(credentials(request))
+    } finally {
+      // Also when refused: then by address, and with one too many, 429 takes the place of 401.
+      await countRequest(request, reply)
+    }
+  })
+
+  function credentials(request: FastifyRequest): string {
     refuseTokensInQuery(request)
     const token = bearerToken(request)
-    if (token !== undefined) {
-      request.caller = await verify(token)
-      return
-    }
+    if (token !== undefined) return token
     const session = sessionToken(request)
     if (session === undefined) throw new Problem('AUTHENTICATION_FAILED')
     checkOrigin(request, isTrustedOrigin)
-    request.caller = await verify(session)
-  })
+    return session
+  }
 }
 
 /** The token of the Authorization header; undefined when there is no such header. Anything but one Bearer token is refused. */
@@ -50,12 +61,21 @@ export function bearerToken(request: FastifyRequest): string | undefined {
 }
 
 /** The token of the session cookie; undefined when there is none. */
-export function sessionToken(request: FastifyRequest): string | undefined {
-  const cookies = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim().split('='))
-  const values = cookies.filter(([name]) => name === sessionCookie).map(([, ...value]) => value.join('='))
+function sessionToken(request: FastifyRequest): string | undefined {
+  const values = sessionCookies(request)
   // Two of them: one was planted, from a sibling domain or over plain http, and nothing tells which.
   if (new Set(values).size > 1) throw new Problem('AUTHENTICATION_FAILED')
   return values[0] || undefined
+}
+
+/** Whether there is such a cookie at all, good or not. */
+export function hasSessionCookie(request: FastifyRequest): boolean {
+  return sessionCookies(request).length > 0
+}
+
+function sessionCookies(request: FastifyRequest): string[] {
+  const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim().split('='))
+  return pairs.filter(([name]) => name === sessionCookie).map(([, ...value]) => value.join('='))
 }
 
 /** Browsers send the cookie whoever made the page; so what changes something must come from a page we trust. */

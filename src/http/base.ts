@@ -9,6 +9,7 @@ import fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -57,8 +58,7 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
 
   const app: App = fastify<RawServerDefault>({
     loggerInstance: logger,
-    disableRequestLogging: true,
-    requestIdLogLabel: 'request_id',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     requestIdHeader: false,
     genReqId: ({ headers: { 'x-request-id': given } }) =>
       typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID(),
@@ -87,7 +87,8 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
   // The schemas of answers are for readers of the documentation; what is sent was checked by the compiler.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   readJsonBodies(app)
-  app.addHook('onRoute', ({ url, method }) => methods.add(url, method))
+  // The route of all preflights says nothing about any one path.
+  app.addHook('onRoute', ({ url, method }) => void (url === '*' || methods.add(url, method)))
   app.addHook('onRequest', async (request, reply) => void answerHeaders(request, reply))
   app.addHook('preValidation', async (request) => readNumbers(request))
   app.setErrorHandler(handleError)

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { FastifyRequest } from 'fastify'
+import Type from 'typebox'
 import { Problem } from '../domain/problem.ts'
 import { pathOf } from './problems.ts'
 
@@ -32,3 +33,10 @@ function canonical(value: unknown): string {
       : inner,
   )
 }
+
+/** For the documentation only: the header is read by hand, since it may come twice. */
+export const idempotencyHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({ description: '1 to 255 visible ASCII characters. The same key with the same request gives the first answer again.' }),
+  ),
+})

@@ -29,7 +29,7 @@ const problemSchema = Type.Object(
 /** The schemas that others refer to by name. */
 export const sharedSchemas: TSchema[] = [presentationSchema, problemSchema]
 
-export const presentationRef = Type.Unsafe<Presentation>({ $ref: 'Presentation#' })
+export const presentationRef = Type.Unsafe<Presentation>({ $ref: 'Presentation#', description: 'The presentation as it is now.' })
 
 export const presentationPageSchema = Type.Object({
   items: Type.Array(presentationRef),
@@ -53,6 +53,11 @@ export const downloadSchema = Type.Object(
   },
   { title: 'Download' },
 )
+
+/** For an answer without a body. */
+export function emptyAnswer(description: string) {
+  return Type.Unsafe<void>({ type: 'null', description })
+}
 
 /** What any route behind authentication may answer. */
 const everywhere: ProblemCode[] = [

@@ -1,0 +1,58 @@
+// GET /presentations/{id}/download: the way to the finished file, as a redirect for browsers or as data for programs.
+
+import Type from 'typebox'
+import type { PresentationRow } from '../../database/presentations.ts'
+import { exportFormatSchema } from '../../domain/presentation.ts'
+import { Problem } from '../../domain/problem.ts'
+import { downloadFileName } from '../../objects/file-name.ts'
+import type { App } from '../base.ts'
+import { downloadSchema, emptyAnswer, idParams, problemAnswers } from '../schemas.ts'
+
+export interface DownloadPresentation {
+  findPresentation: (wanted: { userId: string; id: string }) => Promise<PresentationRow | undefined>
+  presign: (file: { key: string; fileName: string; contentType: string }) => Promise<{ url: string; expiresAt: Date }>
+}
+
+export function downloadPresentationRoute(app: App, { findPresentation, presign }: DownloadPresentation) {
+  const schema = {
+    operationId: 'downloadPresentation',
+    tags: ['presentations'],
+    summary: 'Download the finished file',
+    description: 'Redirects to a presigned link; with `Accept: application/json` the link is the answer.',
+    params: idParams,
+    querystring: Type.Object({
+      format: Type.Optional(exportFormatSchema),
+    }),
+    response: {
+      200: downloadSchema,
+      302: emptyAnswer('To the presigned link.'),
+      ...problemAnswers('NOT_FOUND', 'NOT_READY', 'STORAGE_UNAVAILABLE'),
+    },
+  }
+
+  // No HEAD: a presigned link is for one method, so the redirect would end in a refusal.
+  app.get('/presentations/:id/download', { schema, exposeHeadRoute: false }, async (request, reply) => {
+    const row = await findPresentation({ userId: request.caller.userId, id: request.params.id })
+    if (!row) throw new Problem('NOT_FOUND')
+    const { format } = request.query
+    const file = row.files.find((one) => one.format === (format ?? row.exportAs)) ?? (format === undefined ? row.files[0] : undefined)
+    if (!file) throw new Problem('NOT_READY')
+    const fileName = downloadFileName(row.title, file.format)
+    const { url, expiresAt } = await presign({ key: file.objectKey, fileName, contentType: file.contentType })
+    reply.header('cache-control', 'no-store').header('vary', 'Accept')
+    if (!asksForJson(request.headers.accept)) return reply.code(302).header('location', url).send()
+    return reply.code(200).send({
+      url,
+      expires_at: expiresAt.toISOString(),
+      file_name: fileName,
+      content_type: file.contentType,
+      size_bytes: file.sizeBytes,
+      sha256: file.sha256,
+    })
+  })
+}
+
+/** Only by name: a wildcard is what a browser sends that follows a link. */
+function asksForJson(accept = ''): boolean {
+  return /(^|,)\s*application\/json\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)/i.test(accept)
+}

@@ -1,0 +1,127 @@
+// The HTTP side put together: one public scope, one that needs a caller, and everything they need given as arguments. Read from
+// top to bottom it is the list of all that this service answers.
+
+import cors from '@fastify/cors'
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from '../config.ts'
+import type { PresentationRow } from '../database/presentations.ts'
+import { authenticate } from './auth.ts'
+import { type Answered, type App, createBase } from './base.ts'
+import { endGently } from './gentle-end.ts'
+import { createRequestCount } from './limits.ts'
+import { describeRoutes, openapiRoutes } from './openapi.ts'
+import { apiPrefix, presentationView } from './presentation-view.ts'
+import { type CreatePresentation, createPresentationRoute } from './routes/create-presentation.ts'
+import { type DownloadPresentation, downloadPresentationRoute } from './routes/download-presentation.ts'
+import { type FollowEvents, followEventsRoute } from './routes/follow-events.ts'
+import { type HealthRoutes, healthRoutes } from './routes/health.ts'
+import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
+import { type ListTemplates, listTemplatesRoute } from './routes/list-templates.ts'
+import { type MetricsRoute, metricsRoute } from './routes/metrics.ts'
+import { type ReadPresentation, readPresentationRoute } from './routes/read-presentation.ts'
+import { closeSessionRoute, openSessionRoute } from './routes/session.ts'
+import { sharedSchemas } from './schemas.ts'
+import type { TokenVerifier } from './tokens.ts'
+
+/** What the routes call. */
+export type Services = Pick<CreatePresentation, 'accept'> &
+  Pick<ListPresentations, 'listPresentations'> &
+  Pick<ReadPresentation, 'findPresentation' | 'waitUntilSettled'> &
+  FollowEvents &
+  Pick<DownloadPresentation, 'presign'> &
+  ListTemplates &
+  HealthRoutes &
+  MetricsRoute & { verify: TokenVerifier }
+
+export interface ServerOptions {
+  config: Pick<
+    Config,
+    'port' | 'opsPort' | 'publicUrl' | 'appLink' | 'trustProxy' | 'corsOrigins' | 'limits' | 'presenton' | 'events' | 'shutdownGraceMs'
+  >
+  logger: FastifyBaseLogger
+  version: string
+  services: Services
+  /** Aborts when a shutdown begins: those who wait are answered, and no connection is kept. */
+  closing: AbortSignal
+  onAnswered?: (answered: Answered) => void
+}
+
+const corsHeaders = {
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
+  exposedHeaders: [
+    'Location',
+    'Retry-After',
+    'RateLimit-Limit',
+    'RateLimit-Remaining',
+    'RateLimit-Reset',
+    'Idempotency-Replayed',
+    'Content-Disposition',
+  ],
+}
+
+/** Everything but, with OPS_PORT set, health and metrics. Not listening yet; `close()` lets requests under way end first. */
+export async function openServer({ config, logger, version, services, closing, onAnswered }: ServerOptions): Promise<App> {
+  const app = createBase({ ...baseOptions(config, logger), onAnswered })
+  const { limits } = config
+  const publicUrl = () => config.publicUrl ?? `http://localhost:${boundPort(app) ?? config.port}`
+  const view = (row: PresentationRow) => presentationView(row, { publicUrl: publicUrl(), appLink: config.appLink })
+  const isTrustedOrigin = (origin: string) => origin === new URL(publicUrl()).origin || config.corsOrigins.includes(origin)
+
+  endGently(app, { closing, graceMs: config.shutdownGraceMs })
+  if (config.corsOrigins.length > 0) {
+    await app.register(cors, { ...corsHeaders, origin: [...config.corsOrigins], credentials: true, maxAge: 600, strictPreflight: false })
+  }
+  await describeRoutes(app, { version })
+
+  if (config.opsPort === undefined) await app.register(async (scope: App) => operations(scope, services))
+  await app.register(async (scope: App) => openapiRoutes(scope, { publicUrl }))
+
+  await app.register(
+    async (scope: App) => {
+      const countRequest = await createRequestCount(scope, { perMinute: config.limits.rateLimitPerMinute })
+      closeSessionRoute(scope, { publicUrl, isTrustedOrigin })
+
+      await scope.register(async (own: App) => {
+        authenticate(own, { verify: services.verify, isTrustedOrigin, countRequest })
+        openSessionRoute(own, { publicUrl })
+        createPresentationRoute(own, { limits, defaultTemplate: config.presenton.defaultTemplate, view, ...services })
+        listPresentationsRoute(own, { view, ...services })
+        readPresentationRoute(own, { view, closing, ...services })
+        followEventsRoute(own, services)
+        downloadPresentationRoute(own, services)
+        listTemplatesRoute(own, services)
+      })
+    },
+    { prefix: apiPrefix },
+  )
+  return app
+}
+
+/** The listener of OPS_PORT: health and metrics alone. */
+export async function openOperationsServer({ config, logger, services }: Pick<ServerOptions, 'config' | 'logger' | 'services'>) {
+  const app = createBase(baseOptions(config, logger))
+  for (const schema of sharedSchemas) app.addSchema(schema)
+  operations(app, services)
+  return app
+}
+
+function operations(app: App, services: HealthRoutes & MetricsRoute) {
+  healthRoutes(app, services)
+  metricsRoute(app, services)
+}
+
+function baseOptions({ publicUrl = '', trustProxy, corsOrigins, events }: ServerOptions['config'], logger: FastifyBaseLogger) {
+  return {
+    logger,
+    trustProxy,
+    security: { isHttps: publicUrl.startsWith('https:'), isShared: corsOrigins.length > 0 },
+    // Above the longest silence of an honest connection: a `wait` of 60 s, or the gap between two heartbeats.
+    idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
+  }
+}
+
+function boundPort(app: App): number | undefined {
+  const address = app.server.address()
+  return typeof address === 'object' ? address?.port : undefined
+}
