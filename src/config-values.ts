@@ -95,7 +95,9 @@ export function origin(text: string): string {
 
 export function appLink(text: string): string {
   const { pathname, search, hash } = parsedUrl(text.replaceAll('{id}', 'an-id'))
-  return text.includes('{id}') && `${pathname}${search}${hash}`.includes('an-id') ? text : wrong('must contain {id} after the host')
+  return text.includes('{id}') && `${pathname}${search}${hash}`.includes('an-id')
+    ? text
+    : wrong('must contain {id} after the host')
 }
 
 export function databaseUrl(text: string): string {

@@ -20,13 +20,22 @@ describe('createLogger', () => {
     const { logger, lines, text } = recording()
     logger.child({ presentation_id: 'p1' }).info({ slides: 3 }, 'listening')
     expect(lines).toEqual([
-      expect.objectContaining({ level: 'info', msg: 'listening', presentation_id: 'p1', slides: 3, time: expect.stringMatching(/Z$/) }),
+      expect.objectContaining({
+        level: 'info',
+        msg: 'listening',
+        presentation_id: 'p1',
+        slides: 3,
+        time: expect.stringMatching(/Z$/),
+      }),
     ])
     expect(text().endsWith('}\n')).toBe(true)
   })
 
   it.each([
-    ['a header', { headers: { Authorization: 'Bearer PLANTED', cookie: 'gateway_session=PLANTED', 'Set-Cookie': ['a=PLANTED'] } }],
+    [
+      'a header',
+      { headers: { Authorization: 'Bearer PLANTED', cookie: 'gateway_session=PLANTED', 'Set-Cookie': ['a=PLANTED'] } },
+    ],
     ['a ticket', { ticket: 'PLANTED', url: '/api/v1/presentations/1/events?ticket=PLANTED&last_event_id=3' }],
     ['a presigned link', { url: 'https://files.example/presentations/u/1.pptx?X-Amz-Signature=PLANTED&X-Amz-Expires=900' }],
     ['half a presigned link', { path: '/presentations/u/1.pptx?X-Amz-Credential=PLANTED' }],
@@ -36,7 +45,15 @@ describe('createLogger', () => {
     ['a password in a URL', { database: 'postgres://gateway:PLANTED@db:5432/gateway?password=PLANTED' }],
     ['a key of upstream', { detail: 'bad key sk-presenton-PLANTED0123 given' }],
     ['JSON inside a string', { body: JSON.stringify({ password: 'PLANTED' }) }],
-    ['an object with a class of its own', { options: new Map(), held: new (class Held { password = 'PLANTED' })() }],
+    [
+      'an object with a class of its own',
+      {
+        options: new Map(),
+        held: new (class Held {
+          password = 'PLANTED'
+        })(),
+      },
+    ],
     ['a bare token', { note: 'got eyJhbGciOiJIUzI1NiJ9.eyJzdWIPLANTED.PLANTED_sig here' }],
   ])('leaves out %s', (_what, entry) => {
     const { logger, lines, text } = recording()
@@ -80,7 +97,7 @@ describe('createLogger', () => {
     logger.error({ err: error })
     expect(text()).not.toContain('PLANTED')
     expect(lines[1]?.msg).toContain('Failed query: insert into "a"')
-    expect((lines[1]?.err as { stack: string }).stack).toContain('logging.test.ts')
+    expect(lines[1]?.err).toHaveProperty('stack', expect.stringContaining('logging.test.ts'))
   })
 
   it('describes a request by method, route and path, without its query and headers', async () => {

@@ -12,7 +12,12 @@ export function createLogger({ logLevel }: Pick<Config, 'logLevel'>, stream?: De
     level: logLevel,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { req: describeRequest, res: describeResponse, err: (error: unknown) => describeError(error), error: (error: unknown) => describeError(error) },
+    serializers: {
+      req: describeRequest,
+      res: describeResponse,
+      err: (error: unknown) => describeError(error),
+      error: (error: unknown) => describeError(error),
+    },
     hooks: { streamWrite: withoutSecrets },
   }
   return stream ? pino(options, stream) : pino(options)
@@ -93,7 +98,9 @@ function describeError(error: unknown, depth = 0): unknown {
     ...(typeof failure === 'string' ? { failure } : {}),
     message: error.message.slice(0, 2000),
     stack: stackOf(error),
-    ...(error instanceof AggregateError && depth < 4 ? { errors: error.errors.slice(0, 4).map((one) => describeError(one, depth + 1)) } : {}),
+    ...(error instanceof AggregateError && depth < 4
+      ? { errors: error.errors.slice(0, 4).map((one) => describeError(one, depth + 1)) }
+      : {}),
     ...(error.cause !== undefined && depth < 4 ? { cause: describeError(error.cause, depth + 1) } : {}),
   }
 }

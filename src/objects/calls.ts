@@ -69,7 +69,10 @@ export function storeCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined
 }
 
-export function createClient({ endpoint, accessKey, secretKey, region }: StoreAccess, transport?: Pick<Transport, 'request'>): Client {
+export function createClient(
+  { endpoint, accessKey, secretKey, region }: StoreAccess,
+  transport?: Pick<Transport, 'request'>,
+): Client {
   const { protocol, hostname, port } = new URL(endpoint)
   return new Client({
     endPoint: hostname.replace(/^\[|\]$/g, ''),

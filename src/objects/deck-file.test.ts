@@ -103,7 +103,11 @@ describe('checkDeckFile, pptx', () => {
   })
 
   it('takes all kinds of PowerPoint main parts, a comment at the end, and wide numbers', async () => {
-    for (const type of [main, main.replace('presentation.main', 'slideshow.main'), 'application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml']) {
+    for (const type of [
+      main,
+      main.replace('presentation.main', 'slideshow.main'),
+      'application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml',
+    ]) {
       expect(await refusal(zip([types(type), presentation]))).toBeUndefined()
     }
     const withEndInside = `a comment with an end record: PK\u0005\u0006${'\u0000'.repeat(18)} and more`
@@ -123,13 +127,21 @@ describe('checkDeckFile, pptx', () => {
   })
 
   it.each<[string, () => Buffer, string]>([
-    ['another kind of package', () => zip([types(main.replace('presentationml.presentation', 'wordprocessingml.document'))]), 'no PowerPoint'],
+    [
+      'another kind of package',
+      () => zip([types(main.replace('presentationml.presentation', 'wordprocessingml.document'))]),
+      'no PowerPoint',
+    ],
     ['a main part that is not there', () => zip([types()]), 'no PowerPoint'],
     ['no content types', () => zip([presentation]), 'no [Content_Types].xml'],
     ['an entry behind the end', () => zip([types(), { ...presentation, claims: { offset: 0xfffffff0 } }]), 'lies outside'],
     ['an entry longer than the file', () => zip([types(), { ...presentation, claims: { packed: 1e9 } }]), 'lies outside'],
     ['a wrong checksum', () => zip([{ ...types(), claims: { crc: 7 } }, presentation]), 'damaged'],
-    ['a content types entry that is a bomb', () => zip([{ ...types(), content: Buffer.alloc(5 * 1024 * 1024) }, presentation]), 'too large'],
+    [
+      'a content types entry that is a bomb',
+      () => zip([{ ...types(), content: Buffer.alloc(5 * 1024 * 1024) }, presentation]),
+      'too large',
+    ],
     ['more entries than it has', () => zip([types(), presentation], { count: 60_000 }), 'more or fewer'],
     ['a directory larger than the file', () => zip([types(), presentation], { size: 0xfffffff0 }), 'lies outside'],
     ['a directory elsewhere', () => zip([types(), presentation], { offset: 3 }), 'broken table'],
@@ -153,7 +165,9 @@ describe('checkDeckFile, pptx', () => {
 
   it('passes on what reading throws', async () => {
     const readRange = () => Promise.reject(new Problem('STORAGE_UNAVAILABLE'))
-    await expect(checkDeckFile({ format: 'pptx', sizeBytes: 100, readRange })).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(checkDeckFile({ format: 'pptx', sizeBytes: 100, readRange })).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
   })
 })
 

@@ -18,7 +18,8 @@ const maxContentTypesBytes = 4 * 1024 * 1024
 /** Throws Problem UPSTREAM_ERROR, failure `bad-file`, with the reason as its cause. What `readRange` throws passes as it is. */
 export async function checkDeckFile({ format, sizeBytes, readRange }: DeckFile): Promise<void> {
   const readExactly: ReadRange = async (offset, length) => {
-    if (!Number.isSafeInteger(offset) || offset < 0 || length < 0 || offset + length > sizeBytes) refuseFile('points outside itself')
+    if (!Number.isSafeInteger(offset) || offset < 0 || length < 0 || offset + length > sizeBytes)
+      refuseFile('points outside itself')
     if (length === 0) return Buffer.alloc(0)
     const bytes = await readRange(offset, length)
     return bytes.length === length ? bytes : refuseFile('is shorter than announced')

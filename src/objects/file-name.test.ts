@@ -57,7 +57,7 @@ describe('contentDisposition', () => {
   it('lets nothing break out of the header', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (name) => {
-        expect(contentDisposition(name)).toMatch(/^attachment; filename="[^"\\\x00-\x1f\x7f-\uffff]*"; filename\*=UTF-8''[\w.~!%-]*$/)
+        expect(contentDisposition(name)).toMatch(/^attachment; filename="[ !#-[\]-~]*"; filename\*=UTF-8''[\w.~!%-]*$/)
       }),
     )
   })

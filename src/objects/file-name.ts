@@ -5,18 +5,14 @@ const maxChars = 150
 const maxBytes = 200
 
 /** Control characters, half surrogate pairs, and the invisible signs that turn `fdp.exe` around, save the joiners emoji are made of. */
-const invisible = /(?![\u200c\u200d\t\n\r])[\p{Cc}\p{Cf}\p{Cs}]/gu
+const invisible = /(?!\u200c|\u200d|\s)[\p{Cc}\p{Cf}\p{Cs}]/gu
 const separators = /[/\\:*?"<>|]+/g
 /** Devices on Windows, whatever comes behind the first dot. */
 const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)/i
 
 export function downloadFileName(title: string | null | undefined, format: 'pptx' | 'pdf'): string {
   const extension = `.${format}`
-  const plain = (title ?? '')
-    .normalize('NFC')
-    .replace(invisible, '')
-    .replace(separators, '-')
-    .replace(/\s+/g, ' ')
+  const plain = (title ?? '').normalize('NFC').replace(invisible, '').replace(separators, '-').replace(/\s+/g, ' ')
   const withoutExtension = plain.toLowerCase().endsWith(extension) ? plain.slice(0, -extension.length) : plain
   const unreserved = trimmed(withoutExtension).replace(reserved, '_$&')
   return `${trimmed(shortened(unreserved, extension.length)) || 'presentation'}${extension}`
@@ -24,7 +20,7 @@ export function downloadFileName(title: string | null | undefined, format: 'pptx
 
 /** Dots and spaces at the ends are lost on Windows, and hide a file on Unix. */
 function trimmed(text: string): string {
-  return text.replace(/^[\s.\u200c\u200d]+|[\s.\u200c\u200d]+$/g, '')
+  return text.replace(/^(?:\s|\.|\u200c|\u200d)+|(?:\s|\.|\u200c|\u200d)+$/g, '')
 }
 
 /** Cuts between what a reader sees as characters, so that no emoji and no accent is torn. */
@@ -48,6 +44,9 @@ export function contentDisposition(fileName: string): string {
     // Some readers decode percent signs in the plain form, too.
     .replace(/[^\x20-\x7e]+|["\\%]/g, '_')
   // encodeURIComponent leaves these alone, which RFC 8187 does not allow.
-  const extended = encodeURIComponent(wellFormed).replace(/['()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+  const extended = encodeURIComponent(wellFormed).replace(
+    /['()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
   return `attachment; filename="${ascii}"; filename*=UTF-8''${extended}`
 }

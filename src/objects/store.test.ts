@@ -25,7 +25,16 @@ afterAll(() => outside.close())
 
 function openStore(changes: Partial<Parameters<typeof createObjectStore>[0]> = {}) {
   const { endpoint, accessKey, secretKey, region } = outside
-  const store = createObjectStore({ endpoint, publicEndpoint: endpoint, accessKey, secretKey, region, bucket: 'decks', logger, ...changes })
+  const store = createObjectStore({
+    endpoint,
+    publicEndpoint: endpoint,
+    accessKey,
+    secretKey,
+    region,
+    bucket: 'decks',
+    logger,
+    ...changes,
+  })
   opened.push(store)
   return store
 }
@@ -62,16 +71,19 @@ const put = (
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
 
 describe('put', () => {
-  it.each([1, 70_000, 8 * MiB - 1, 8 * MiB, 8 * MiB + 1, 20 * MiB])('stores %i bytes as they came, measured on the way', async (size) => {
-    const store = openStore()
-    const bytes = randomBytes(size)
-    const { sizeBytes, sha256: sum, tail } = await put(store, `whole-${size}`, Readable.from(pieces(bytes)))
-    expect({ sizeBytes, sum }).toEqual({ sizeBytes: size, sum: sha256(bytes) })
-    expect(tail.equals(bytes.subarray(-64 * 1024))).toBe(true)
-    expect(await store.statSize(`whole-${size}`)).toBe(size)
-    const stored = await store.readRange(`whole-${size}`, 0, size + 5)
-    expect(sha256(stored)).toBe(sum)
-  })
+  it.each([1, 70_000, 8 * MiB - 1, 8 * MiB, 8 * MiB + 1, 20 * MiB])(
+    'stores %i bytes as they came, measured on the way',
+    async (size) => {
+      const store = openStore()
+      const bytes = randomBytes(size)
+      const { sizeBytes, sha256: sum, tail } = await put(store, `whole-${size}`, Readable.from(pieces(bytes)))
+      expect({ sizeBytes, sum }).toEqual({ sizeBytes: size, sum: sha256(bytes) })
+      expect(tail.equals(bytes.subarray(-64 * 1024))).toBe(true)
+      expect(await store.statSize(`whole-${size}`)).toBe(size)
+      const stored = await store.readRange(`whole-${size}`, 0, size + 5)
+      expect(sha256(stored)).toBe(sum)
+    },
+  )
 
   it('takes text and typed arrays, too', async () => {
     const store = openStore()
@@ -90,19 +102,24 @@ describe('put', () => {
     )
     await expect(put(store, 'large', endless, { maxBytes: 20 * MiB })).rejects.toMatchObject(refused)
     expect(endless.destroyed).toBe(true)
-    expect(await put(store, 'exact', Readable.from(pieces(Buffer.alloc(MiB))), { maxBytes: MiB })).toMatchObject({ sizeBytes: MiB })
+    expect(await put(store, 'exact', Readable.from(pieces(Buffer.alloc(MiB))), { maxBytes: MiB })).toMatchObject({
+      sizeBytes: MiB,
+    })
     expect([await store.statSize('empty'), await store.statSize('large')]).toEqual([undefined, undefined])
   })
 
-  it.each([0, 300_000, 9 * MiB, 17 * MiB])('passes on the error of a source that fails after %i bytes, and takes back what was sent', async (after) => {
-    const store = openStore()
-    const error = new Error('upstream hung up')
-    const body = Readable.from(pieces(randomBytes(20 * MiB), { after, error }))
-    await expect(put(store, `failed-${after}`, body)).rejects.toBe(error)
-    await store.close()
-    expect(await incomplete('decks')).toEqual([])
-    expect(await openStore().statSize(`failed-${after}`)).toBeUndefined()
-  })
+  it.each([0, 300_000, 9 * MiB, 17 * MiB])(
+    'passes on the error of a source that fails after %i bytes, and takes back what was sent',
+    async (after) => {
+      const store = openStore()
+      const error = new Error('upstream hung up')
+      const body = Readable.from(pieces(randomBytes(20 * MiB), { after, error }))
+      await expect(put(store, `failed-${after}`, body)).rejects.toBe(error)
+      await store.close()
+      expect(await incomplete('decks')).toEqual([])
+      expect(await openStore().statSize(`failed-${after}`)).toBeUndefined()
+    },
+  )
 
   it('fails when the source was torn before it was read, or is torn while the bucket is made', async () => {
     const store = openStore()
@@ -185,7 +202,9 @@ describe('put', () => {
     ]
     const outcomes = await Promise.allSettled(all)
     await outside.up()
-    expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code)).toEqual(all.map(() => 'STORAGE_UNAVAILABLE'))
+    expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code)).toEqual(
+      all.map(() => 'STORAGE_UNAVAILABLE'),
+    )
     await put(store, 'down', Readable.from(['x']))
     expect(await store.statSize('down')).toBe(1)
   })
@@ -231,7 +250,13 @@ describe('reading and removing', () => {
     const store = openStore()
     await put(store, 'range', Readable.from(['0123456789']))
     const read = async (offset: number, length: number) => (await store.readRange('range', offset, length)).toString()
-    expect(await Promise.all([read(0, 4), read(4, 3), read(8, 100), read(10, 5), read(3, 0)])).toEqual(['0123', '456', '89', '', ''])
+    expect(await Promise.all([read(0, 4), read(4, 3), read(8, 100), read(10, 5), read(3, 0)])).toEqual([
+      '0123',
+      '456',
+      '89',
+      '',
+      '',
+    ])
     await expect(store.readRange('missing', 0, 4)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
   })
 
@@ -270,8 +295,14 @@ describe('presign', () => {
     const response = await fetch(url)
     expect([response.status, await response.text()]).toEqual([200, 'deck'])
     expect(response.headers.get('content-type')).toBe(contentType)
-    expect(response.headers.get('content-disposition')).toMatch(/^attachment; filename="[ -~]+"; filename\*=UTF-8''%C3%9Cbersicht/)
-    for (const changed of [url.replace('deck.pptx?', 'other.pptx?'), url.replace('X-Amz-Expires=900', 'X-Amz-Expires=9000'), url.replace('attachment', 'inline')]) {
+    expect(response.headers.get('content-disposition')).toMatch(
+      /^attachment; filename="[ -~]+"; filename\*=UTF-8''%C3%9Cbersicht/,
+    )
+    for (const changed of [
+      url.replace('deck.pptx?', 'other.pptx?'),
+      url.replace('X-Amz-Expires=900', 'X-Amz-Expires=9000'),
+      url.replace('attachment', 'inline'),
+    ]) {
       expect((await fetch(changed)).status).toBe(403)
     }
   })

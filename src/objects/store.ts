@@ -67,11 +67,13 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
 
   async function makeBucket(): Promise<void> {
     const exists = () =>
-      calls.call(limitsFor(undefined), (client) => client.bucketExists(bucket)).catch((error) => {
-        // A key that may only read and write objects may not ask for the bucket: then it was made by whoever gave that key.
-        if (storeCode(error) === 'AccessDenied') return true
-        throw error
-      })
+      calls
+        .call(limitsFor(undefined), (client) => client.bucketExists(bucket))
+        .catch((error) => {
+          // A key that may only read and write objects may not ask for the bucket: then it was made by whoever gave that key.
+          if (storeCode(error) === 'AccessDenied') return true
+          throw error
+        })
     if (await exists()) return
     try {
       await calls.call(limitsFor(undefined), (client) => client.makeBucket(bucket, access.region))

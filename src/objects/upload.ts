@@ -40,7 +40,11 @@ export interface Uploaded {
   tail: Buffer
 }
 
-export async function upload(body: Readable, { calls, bucket, key, contentType }: UploadTarget, limits: UploadLimits): Promise<Uploaded> {
+export async function upload(
+  body: Readable,
+  { calls, bucket, key, contentType }: UploadTarget,
+  limits: UploadLimits,
+): Promise<Uploaded> {
   const total = AbortSignal.timeout(limits.totalMs)
   const signal = anySignal(limits.signal, total)
   const part = { signal, totalMs: limits.partMs }
@@ -62,7 +66,13 @@ export async function upload(body: Readable, { calls, bucket, key, contentType }
       }
       uploadId ??= await calls.call(part, (client) => client.initiateNewMultipartUpload(bucket, key, { ...headers }))
       // The client puts the id into the query as it is.
-      const target = { bucketName: bucket, objectName: key, uploadID: encodeURIComponent(uploadId), partNumber: etags.length + 1, headers: {} }
+      const target = {
+        bucketName: bucket,
+        objectName: key,
+        uploadID: encodeURIComponent(uploadId),
+        partNumber: etags.length + 1,
+        headers: {},
+      }
       etags.push(await calls.call(part, (client) => client.uploadPart(target, bytes)))
     }
     if (uploadId !== undefined) {
