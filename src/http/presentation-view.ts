@@ -1,9 +1,10 @@
 // A row as its owner sees it on the wire: snake_case, absolute links, every key present.
 
-import type { PresentationRow } from '../database/presentations.ts'
+import type { PresentationRow, StoredFile } from '../database/presentations.ts'
 import type { Presentation } from '../domain/presentation.ts'
 import type { ProblemCode } from '../domain/problem.ts'
 import type { Stage } from '../domain/stage.ts'
+import { downloadFileName } from '../objects/file-name.ts'
 
 export interface ViewOptions {
   /** Base of all links, without a slash at its end. */
@@ -51,6 +52,22 @@ export function presentationView(row: PresentationRow, { publicUrl, appLink }: V
       download: row.files.length > 0 ? `${self}/download` : null,
       app: appLink === undefined ? null : appLink.replaceAll('{id}', row.id),
     },
+  }
+}
+
+export type Presign = (file: { key: string; fileName: string; contentType: string }) => Promise<{ url: string; expiresAt: Date }>
+
+/** The way to a finished file, made afresh: the answer of the download route and a part of the `complete` event. */
+export async function downloadView({ title, file }: { title: string | null; file: StoredFile }, presign: Presign) {
+  const fileName = downloadFileName(title, file.format)
+  const { url, expiresAt } = await presign({ key: file.objectKey, fileName, contentType: file.contentType })
+  return {
+    url,
+    expires_at: expiresAt.toISOString(),
+    file_name: fileName,
+    content_type: file.contentType,
+    size_bytes: file.sizeBytes,
+    sha256: file.sha256,
   }
 }
 

@@ -1,17 +1,12 @@
 // POST /presentations: takes a brief in. Whatever happens to its run is told by the presentation from then on.
 
+import type { Answer } from '../../database/idempotency.ts'
 import type { PresentationRow } from '../../database/presentations.ts'
 import { type Brief, type BriefLimits, createBriefSchema, readBrief } from '../../domain/brief.ts'
 import type { Presentation } from '../../domain/presentation.ts'
 import type { App } from '../base.ts'
 import { type Idempotency, idempotencyHeaders, readIdempotency } from '../idempotency.ts'
 import { presentationRef, problemAnswersOfWrite } from '../schemas.ts'
-
-export interface Answer {
-  status: number
-  location: string
-  body: Presentation
-}
 
 export interface CreatePresentation {
   limits: BriefLimits
@@ -23,7 +18,7 @@ export interface CreatePresentation {
     brief: Brief
     idempotency?: Idempotency
     answer: (row: PresentationRow) => Answer
-  }) => Promise<{ status: number; headers: { location: string }; body: unknown; replayed: boolean }>
+  }) => Promise<Answer & { replayed: boolean }>
 }
 
 export function createPresentationRoute(app: App, { limits, defaultTemplate, view, accept }: CreatePresentation) {
@@ -49,7 +44,7 @@ export function createPresentationRoute(app: App, { limits, defaultTemplate, vie
   app.post('/presentations', { schema }, async (request, reply) => {
     const brief = readBrief(request.body, limits, { template: defaultTemplate })
     const idempotency = readIdempotency(request)
-    const { status, headers, body, replayed } = await accept({
+    const { status, location, body, replayed } = await accept({
       userId: request.caller.userId,
       brief,
       ...(idempotency && { idempotency }),
@@ -61,7 +56,7 @@ export function createPresentationRoute(app: App, { limits, defaultTemplate, vie
     if (replayed) reply.header('idempotency-replayed', 'true')
     return reply
       .code(status as 202)
-      .header('location', headers.location)
+      .header('location', location)
       .send(body as Presentation)
   })
 }

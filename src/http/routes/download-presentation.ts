@@ -4,13 +4,13 @@ import Type from 'typebox'
 import type { PresentationRow } from '../../database/presentations.ts'
 import { exportFormatSchema } from '../../domain/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
-import { downloadFileName } from '../../objects/file-name.ts'
 import type { App } from '../base.ts'
+import { downloadView, type Presign } from '../presentation-view.ts'
 import { downloadSchema, emptyAnswer, idParams, problemAnswers } from '../schemas.ts'
 
 export interface DownloadPresentation {
   findPresentation: (wanted: { userId: string; id: string }) => Promise<PresentationRow | undefined>
-  presign: (file: { key: string; fileName: string; contentType: string }) => Promise<{ url: string; expiresAt: Date }>
+  presign: Presign
 }
 
 export function downloadPresentationRoute(app: App, { findPresentation, presign }: DownloadPresentation) {
@@ -37,18 +37,10 @@ export function downloadPresentationRoute(app: App, { findPresentation, presign 
     const { format } = request.query
     const file = row.files.find((one) => one.format === (format ?? row.exportAs)) ?? (format === undefined ? row.files[0] : undefined)
     if (!file) throw new Problem('NOT_READY')
-    const fileName = downloadFileName(row.title, file.format)
-    const { url, expiresAt } = await presign({ key: file.objectKey, fileName, contentType: file.contentType })
+    const download = await downloadView({ title: row.title, file }, presign)
     reply.header('cache-control', 'no-store').header('vary', 'Accept')
-    if (!asksForJson(request.headers.accept)) return reply.code(302).header('location', url).send()
-    return reply.code(200).send({
-      url,
-      expires_at: expiresAt.toISOString(),
-      file_name: fileName,
-      content_type: file.contentType,
-      size_bytes: file.sizeBytes,
-      sha256: file.sha256,
-    })
+    if (!asksForJson(request.headers.accept)) return reply.code(302).header('location', download.url).send()
+    return reply.code(200).send(download)
   })
 }
 

@@ -6,13 +6,10 @@ import Type from 'typebox'
 import { jitterMs } from '../../domain/backoff.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../base.ts'
-import { disconnectSignal } from '../disconnect.ts'
 import { asProblem, handleError, logProblem } from '../problems.ts'
 import { emptyAnswer, idParams, problemAnswers } from '../schemas.ts'
 
 const comeBackMs = 5_000
-/** The largest number of an event that the log could ever give; what is beyond it is beyond any log. */
-const lastPossibleId = 2n ** 63n - 1n
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
@@ -25,10 +22,11 @@ export interface FollowEvents {
   follow: (wanted: {
     userId: string
     id: string
-    lastEventId: bigint | undefined
-    signal: AbortSignal
-    tokenExpiresAt: Date
-  }) => Promise<{ kind: 'stream'; stream: Readable } | { kind: 'nothing-more' }>
+    /** 0 for none. */
+    lastEventId: number
+    /** When the caller's token ends, in ms since the epoch. */
+    expiresAtMs: number
+  }) => Promise<Readable | undefined>
 }
 
 export function followEventsRoute(app: App, { follow }: FollowEvents) {
@@ -57,23 +55,22 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       userId: request.caller.userId,
       id: request.params.id,
       lastEventId: lastEventId(request.headers['last-event-id'] || request.query.last_event_id),
-      signal: disconnectSignal(reply),
-      tokenExpiresAt: request.caller.expiresAt,
+      expiresAtMs: request.caller.expiresAt.getTime(),
     })
-    if (followed.kind === 'nothing-more') return reply.code(204).send()
+    if (!followed) return reply.code(204).send()
     // The headers go out as soon as they stand, not with the first event.
     reply.raw.once('pipe', () => reply.raw.flushHeaders())
-    return reply.code(200).headers(streamHeaders).send(followed.stream)
+    return reply.code(200).headers(streamHeaders).send(followed)
   })
 }
 
-function lastEventId(text: string | string[] | undefined): bigint | undefined {
-  if (text === undefined || text === '') return undefined
+function lastEventId(text: string | string[] | undefined): number {
+  if (text === undefined || text === '') return 0
   if (typeof text !== 'string' || !/^\d{1,4096}$/.test(text)) {
     throw new Problem('VALIDATION_FAILED', { errors: [{ path: 'Last-Event-ID', message: 'must be the id of an event: digits only' }] })
   }
-  const id = BigInt(text)
-  return id > lastPossibleId ? lastPossibleId : id
+  // What is beyond the numbers that we can tell apart is beyond any log.
+  return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
 }
 
 /** A browser's EventSource gives up for good at any status but 200; so what passes must not look like an end. */

@@ -1,0 +1,206 @@
+// The composition root: opens what the gateway stands on, gives each part what it needs, and closes everything in stages.
+// Nothing here is needed to be up at the start: without Postgres the process lives and waits, without the rest it is degraded.
+import { readFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import type { Config } from './config.ts'
+import { isDatabaseAway, openDatabase } from './database/connection.ts'
+import { openListener } from './database/listener.ts'
+import { migrate } from './database/migrate.ts'
+import { countByStatus, findPresentation, listPresentations } from './database/presentations.ts'
+import { createWakes } from './database/wakes.ts'
+import { jitterMs } from './domain/backoff.ts'
+import { sleep } from './domain/deadline.ts'
+import { createHub } from './events/hub.ts'
+import { createSettled } from './events/settled.ts'
+import { openHousekeeping } from './generation/housekeeping.ts'
+import { createIntake } from './generation/request.ts'
+import { openWorker } from './generation/worker.ts'
+import { createHealth } from './http/health-checks.ts'
+import { downloadView, presentationView } from './http/presentation-view.ts'
+import { openOperationsServer, openServer } from './http/server.ts'
+import { createTokenVerifier } from './http/tokens.ts'
+import type { Logger } from './logging.ts'
+import { createMetrics } from './metrics.ts'
+import { createObjectStore } from './objects/store.ts'
+import { createPresenton } from './presenton/client.ts'
+
+export interface AppOptions {
+  config: Config
+  logger: Logger
+}
+
+export type OpenedApp = Awaited<ReturnType<typeof openApp>>
+
+export async function openApp({ config, logger }: AppOptions) {
+  const closing = new AbortController()
+  const { version, commit } = buildOf()
+  const database = openDatabase({
+    ...config.database,
+    onIdleError: (error) => logger.warn({ err: error }, 'a database connection broke'),
+  })
+  const wakes = createWakes(database)
+  const metrics = createMetrics({
+    countRuns: () => countByStatus(database),
+    openStreams: () => hub.openStreams(),
+    breakerState: () => presenton.state().breaker,
+  })
+  const objects = createObjectStore({ ...config.objects, logger })
+  const presenton = openPresenton(config, logger, metrics)
+
+  let address = ''
+  const publicUrl = () => config.publicUrl ?? `http://localhost:${new URL(address).port}`
+  const presign = (file: { key: string; fileName: string; contentType: string }) =>
+    objects.presign({ ...file, expiresInSeconds: config.objects.downloadLinkSeconds })
+
+  const hub = createHub({
+    database,
+    wakes,
+    heartbeatMs: config.events.heartbeatMs,
+    ...config.limits,
+    async describe(reader) {
+      const row = await findPresentation(database, reader)
+      return row ? presentationView(row, { publicUrl: publicUrl(), appLink: config.appLink }) : {}
+    },
+    async describeDownload(reader) {
+      const row = await findPresentation(database, reader)
+      const file = row?.files.find(({ format }) => format === row.runFormat)
+      return row && file ? downloadView({ title: row.title, file }, presign) : null
+    },
+    onTrouble: (error) => logger.warn({ err: error }, 'reading a log failed'),
+    onDelivered: metrics.onDelivered,
+  })
+  const intake = createIntake({ database, wakes, queue: config.queue, knownTemplates: presenton.knownTemplates })
+  const health = createHealth({
+    version,
+    commit,
+    isClosing: () => closing.signal.aborted,
+    pingDatabase: database.ping,
+    pingStorage: objects.ping,
+    pingPresenton: presenton.ping,
+    presentonState: presenton.state,
+  })
+
+  const services = {
+    verify: createTokenVerifier(config.auth),
+    accept: intake.accept,
+    findPresentation: (wanted: { userId: string; id: string }) => findPresentation(database, wanted),
+    listPresentations: (query: Parameters<typeof listPresentations>[1]) => listPresentations(database, query),
+    waitUntilSettled: createSettled({ database, wakes }),
+    follow: hub.follow,
+    presign,
+    listTemplates: presenton.listTemplates,
+    health,
+    metrics: metrics.scrape,
+  }
+  const server = await openServer({ config, logger, version, services, closing: closing.signal, onAnswered: metrics.onAnswered })
+  const operations = config.opsPort === undefined ? undefined : await openOperationsServer({ config, logger, services })
+
+  /** What needs the tables: begins once they are there, which may be long after the start. */
+  async function work() {
+    if (!(await migrateWhenPossible())) return undefined
+    const listener = openListener({
+      url: config.database.url,
+      wakes,
+      onTrouble: (error) => logger.warn({ err: error }, 'the listening connection broke'),
+    })
+    if (!config.worker) return { listener }
+    const outside = {
+      database,
+      presenton,
+      objects,
+      logger,
+      limits: {
+        runTimeoutMs: config.runTimeoutMs,
+        maxFileBytes: config.limits.maxFileBytes,
+        downloadLinkSeconds: config.objects.downloadLinkSeconds,
+        outlinesReviewHours: config.outlinesReviewHours,
+      },
+      onStage: metrics.onStage,
+      onFirstSlide: metrics.onFirstSlide,
+      onBytesCopied: metrics.onBytesCopied,
+    }
+    return {
+      listener,
+      worker: openWorker({ outside, wakes, slots: { ...config.queue, leaseMs: config.leaseMs } }),
+      housekeeping: openHousekeeping({
+        database,
+        wakes,
+        objects,
+        eventsRetentionHours: config.events.retentionHours,
+        logger,
+      }),
+    }
+  }
+
+  async function migrateWhenPossible(): Promise<boolean> {
+    while (config.database.migrateOnStart && !closing.signal.aborted) {
+      try {
+        await migrate(config.database.url)
+        return true
+      } catch (error) {
+        // Anything but a database that is away stays wrong however often it is tried.
+        if (!isDatabaseAway(error)) throw error
+        logger.warn({ err: error }, 'the database is away; waiting for it')
+        await sleep(jitterMs(1_000), closing.signal).catch(() => undefined)
+      }
+    }
+    return !closing.signal.aborted
+  }
+
+  await server.listen({ host: config.host, port: config.port })
+  await operations?.listen({ host: config.host, port: config.opsPort ?? 0 })
+  const { port } = server.server.address() as AddressInfo
+  address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
+  logger.info({ address }, 'listening')
+  const working = work()
+
+  return {
+    address,
+    port,
+    /** Rejects when the tables cannot be brought up to date; resolves once the worker claims. */
+    started: working.then(() => undefined),
+    /**
+     * Ends in stages: not ready any more; streams and requests end; runs end, or are handed back; connections close.
+     * Requests and streams have the grace, paid stages the drain.
+     */
+    async close(): Promise<void> {
+      closing.abort()
+      hub.close()
+      const served = server.close()
+      const { listener, worker, housekeeping } = (await working.catch(() => undefined)) ?? {}
+      await Promise.all([served, housekeeping?.close(), worker?.close(config.drainMs)])
+      await operations?.close()
+      await listener?.close()
+      await presenton.close()
+      await objects.close()
+      wakes.close()
+      await database.close()
+    },
+  }
+}
+
+function openPresenton(config: Config, logger: Logger, metrics: ReturnType<typeof createMetrics>) {
+  const { url, username, password, apiKey, appDataDir, breaker } = config.presenton
+  return createPresenton({
+    url,
+    credentials: username !== undefined && password !== undefined ? { username, password } : undefined,
+    apiKey,
+    appDataDir,
+    timeouts: {
+      createMs: config.presenton.createTimeoutMs,
+      prepareMs: config.presenton.prepareTimeoutMs,
+      exportMs: config.presenton.exportTimeoutMs,
+      stallMs: config.presenton.streamStallMs,
+      streamMs: config.presenton.streamTimeoutMs,
+    },
+    breaker,
+    logger,
+    onCall: metrics.onUpstream,
+  })
+}
+
+/** Version and commit: beside dist/ lies the package.json that it was built from; the commit is set by whoever builds. */
+function buildOf(): { version: string; commit: string | null } {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+  return { version, commit: process.env.GATEWAY_COMMIT || null }
+}

@@ -1,0 +1,92 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { claim, handBack, hasClaimable, renew } from './leases.ts'
+
+const slots = { maxRunning: 5, maxRunningPerUser: 2, leaseMs: 60_000 }
+
+describe('leases', () => {
+  let rows: TestRows
+  beforeAll(async () => {
+    rows = await openTestRows()
+  })
+  afterEach(() => rows.database.query('truncate gateway.presentations, gateway.leases, gateway.events, gateway.files'))
+  afterAll(() => rows.close())
+
+  const expire = (id: string) =>
+    rows.database.query(`update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`, [id])
+
+  it('gives a queued run to exactly one of many workers that ask at once', async () => {
+    const id = await rows.insert()
+    const claimed = await Promise.all(Array.from({ length: 5 }, () => claim(rows.database, slots)))
+    expect(claimed.filter(Boolean).map((run) => run?.id)).toEqual([id])
+    expect(await hasClaimable(rows.database)).toBe(false)
+  })
+
+  it('never runs more than the caps allow, in all and per user, however many ask', async () => {
+    for (let n = 0; n < 4; n += 1) for (const userId of ['a', 'b', 'c', 'd']) await rows.insert({ userId })
+    const claimed = (await Promise.all(Array.from({ length: 12 }, () => claim(rows.database, slots)))).filter((run) => run !== undefined)
+    expect(claimed).toHaveLength(slots.maxRunning)
+    for (const userId of ['a', 'b', 'c', 'd']) {
+      expect(claimed.filter((run) => run.userId === userId).length).toBeLessThanOrEqual(slots.maxRunningPerUser)
+    }
+  })
+
+  it('lets users take turns, so that one with twenty queued does not keep back one with one', async () => {
+    for (let n = 0; n < 20; n += 1) await rows.insert({ userId: 'many' })
+    await rows.insert({ userId: 'one' })
+    const one = { ...slots, maxRunning: 1 }
+    const order: string[] = []
+    for (let n = 0; n < 4; n += 1) {
+      const run = await claim(rows.database, one)
+      order.push(run?.userId ?? 'none')
+      await rows.database.query(`update gateway.presentations set status = 'completed' where id = $1`, [run?.id])
+    }
+    expect(order).toEqual(['many', 'one', 'many', 'many'])
+  })
+
+  it('puts a newcomer behind the turn being served, not behind all who wait', async () => {
+    const one = { ...slots, maxRunning: 1 }
+    for (let n = 0; n < 6; n += 1) await rows.insert({ userId: 'many' })
+    for (let n = 0; n < 3; n += 1) {
+      const run = await claim(rows.database, one)
+      await rows.database.query(`update gateway.presentations set status = 'completed' where id = $1`, [run?.id])
+    }
+    await rows.insert({ userId: 'late' })
+    expect((await claim(rows.database, one))?.userId).toBe('many')
+    await rows.database.query(`update gateway.presentations set status = 'completed' where status = 'running'`)
+    expect((await claim(rows.database, one))?.userId).toBe('late')
+  })
+
+  it('hands a run whose lease expired to another worker, counts the takeover, and fences the first', async () => {
+    const id = await rows.insert()
+    const first = await claim(rows.database, slots)
+    await expire(id)
+    const second = await claim(rows.database, slots)
+    expect(second).toMatchObject({ id, takeovers: 1 })
+    expect(await renew(rows.database, new Map([[id, first?.token ?? '']]), 60_000)).toEqual(new Set())
+    expect(await renew(rows.database, new Map([[id, second?.token ?? '']]), 60_000)).toEqual(new Set([id]))
+  })
+
+  it('renews an expired lease that nobody took', async () => {
+    const id = await rows.insert()
+    const run = await claim(rows.database, slots)
+    await expire(id)
+    expect(await renew(rows.database, new Map([[id, run?.token ?? '']]), 60_000)).toEqual(new Set([id]))
+    expect(await claim(rows.database, slots)).toBeUndefined()
+  })
+
+  it('counts a handed back run as no takeover, and gives it out again at once, even with all slots taken', async () => {
+    const id = await rows.insert()
+    const first = await claim(rows.database, slots)
+    await handBack(rows.database, { id, token: first?.token ?? '' })
+    expect(await claim(rows.database, { ...slots, maxRunning: 1 })).toMatchObject({ id, takeovers: 0 })
+  })
+
+  it('counts the time of a run from its first claim', async () => {
+    const id = await rows.insert()
+    await claim(rows.database, slots)
+    await rows.database.query(`update gateway.presentations set run_started_at = now() - interval '90 seconds' where id = $1`, [id])
+    await expire(id)
+    expect((await claim(rows.database, slots))?.usedMs).toBeGreaterThanOrEqual(90_000)
+  })
+})

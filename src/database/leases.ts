@@ -1,0 +1,146 @@
+// Claiming runs and keeping them. A lease is a token with an end in time, by the database's clock; whoever holds the token
+// may write, and a write with any other token changes nothing. The lease row is always locked before its presentation.
+import { randomUUID } from 'node:crypto'
+import type { Stage } from '../domain/stage.ts'
+import type { Database } from './connection.ts'
+
+/** A claimed run: what its worker needs to go on from the last checkpoint. */
+export interface Run {
+  id: string
+  userId: string
+  token: string
+  /** The last event number at the moment of the claim. */
+  lastSeq: number
+  run: number
+  runKind: 'deck' | 'export'
+  runFormat: 'pptx' | 'pdf'
+  title: string | null
+  template: string
+  language: string
+  nSlides: number
+  slidesDone: number
+  reviewOutlines: boolean
+  brief: RunBrief
+  outlines: string[] | null
+  outlinesApproved: boolean
+  deckId: string | null
+  deckPrepared: boolean
+  deckStreamed: boolean
+  slidesFinished: boolean
+  path: string | null
+  progress: number
+  starts: Partial<Record<Stage, number>>
+  failures: Partial<Record<Stage, number>>
+  slideStreams: number
+  takeovers: number
+  uploads: number
+  stage: Stage | null
+  /** How much of the run's time is used up, in ms. */
+  usedMs: number
+}
+
+/** The part of a brief that only the worker reads. */
+export interface RunBrief {
+  content: string
+  tone: string
+  verbosity: string
+  instructions: string | null
+  includeTitleSlide: boolean
+  includeTableOfContents: boolean
+  webSearch: boolean
+}
+
+export interface Slots {
+  maxRunning: number
+  maxRunningPerUser: number
+  leaseMs: number
+}
+
+// Any constants: only our own claims take these locks.
+export const queueLock = 7_260_138
+
+const runColumns = `
+  p.id, p.user_id as "userId", p.run, p.run_kind as "runKind", p.run_format as "runFormat", p.title, p.template, p.language,
+  p.n_slides as "nSlides", p.slides_done as "slidesDone", p.review_outlines as "reviewOutlines", p.brief, p.outlines,
+  p.outlines_approved as "outlinesApproved", p.presenton_presentation_id as "deckId", p.deck_prepared as "deckPrepared",
+  p.deck_streamed as "deckStreamed", p.slides_finished as "slidesFinished", p.presenton_path as path, p.progress, p.starts,
+  p.failures, p.slide_streams as "slideStreams", p.takeovers, p.uploads, p.stage,
+  p.run_used_ms + (extract(epoch from clock_timestamp() - p.run_started_at) * 1000)::bigint as "usedMs"`
+
+/** A cheap look before a claim, which takes a lock that all replicas share. */
+export async function hasClaimable(database: Pick<Database, 'query'>): Promise<boolean> {
+  const rows = await database.query(
+    `select 1 where exists (select 1 from gateway.presentations where status = 'queued')
+       or exists (select 1 from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
+                  where p.status = 'running' and (l.token is null or l.expires_at < clock_timestamp()))`,
+  )
+  return rows.length > 0
+}
+
+/**
+ * Claims one run, or none. First what lost its worker (such a run still holds its slot, so no cap is asked), then the queue
+ * in its fair order. Claims are serialised by one lock, so that the caps hold exactly over all replicas.
+ */
+export function claim(database: Pick<Database, 'query' | 'transaction'>, slots: Slots): Promise<Run | undefined> {
+  const token = randomUUID()
+  return database.transaction(async (client) => {
+    await client.query('select pg_advisory_xact_lock($1)', [queueLock])
+    const left = await client.query<Run>(
+      `with candidate as (
+         select p.id, l.token is not null as crashed from gateway.presentations p
+         join gateway.leases l on l.presentation_id = p.id
+         where p.status = 'running' and (l.token is null or l.expires_at < clock_timestamp())
+         order by l.expires_at nulls first limit 1 for update of l skip locked
+       ), lease as (
+         update gateway.leases l set token = $1::uuid, expires_at = clock_timestamp() + $2 * interval '1 ms'
+         from candidate c where l.presentation_id = c.id returning l.presentation_id, l.last_seq
+       )
+       update gateway.presentations p set takeovers = p.takeovers + c.crashed::int, updated_at = now()
+       from candidate c, lease l where p.id = c.id and l.presentation_id = c.id and p.status = 'running'
+       returning ${runColumns}, l.last_seq as "lastSeq", $1::uuid as token`,
+      [token, slots.leaseMs],
+    )
+    if (left.rows[0]) return left.rows[0]
+    const queued = await client.query<Run>(
+      `with running as materialized (
+         select user_id, count(*) as n from gateway.presentations where status = 'running' group by user_id
+       ), candidate as (
+         select p.id from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
+         where p.status = 'queued' and (select coalesce(sum(n), 0) from running) < $3
+           and coalesce((select n from running r where r.user_id = p.user_id), 0) < $4
+         order by p.turn, p.queued_at, p.id limit 1 for update of l skip locked
+       ), claimed as (
+         update gateway.presentations p
+         set status = 'running', started_at = coalesce(p.started_at, now()), run_started_at = now(), updated_at = now()
+         from candidate c where p.id = c.id and p.status = 'queued'
+         returning p.turn, ${runColumns}
+       ), clock as (
+         update gateway.queue_clock q set turn = greatest(q.turn, c.turn) from claimed c where q.id = 1
+       )
+       update gateway.leases l set token = $1::uuid, expires_at = clock_timestamp() + $2 * interval '1 ms'
+       from claimed c where l.presentation_id = c.id
+       returning c.*, l.last_seq as "lastSeq", $1::uuid as token`,
+      [token, slots.leaseMs, slots.maxRunning, slots.maxRunningPerUser],
+    )
+    return queued.rows[0]
+  })
+}
+
+/**
+ * Renews the leases held (id -> token) and returns the ids still held. One that has expired but was not taken over yet is
+ * renewed as well: its worker lives, and its money is spent.
+ */
+export async function renew(database: Pick<Database, 'query'>, held: Map<string, string>, leaseMs: number): Promise<Set<string>> {
+  const rows = await database.query<{ id: string }>(
+    `update gateway.leases l set expires_at = clock_timestamp() + $3 * interval '1 ms'
+     from unnest($1::uuid[], $2::uuid[]) as held(id, token)
+     where l.presentation_id = held.id and l.token = held.token returning l.presentation_id as id`,
+    [[...held.keys()], [...held.values()], leaseMs],
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
+/** Hands a run back: it keeps its slot and can be claimed at once, which counts as no takeover. */
+export async function handBack(database: Pick<Database, 'query'>, { id, token }: { id: string; token: string }): Promise<void> {
+  await database.query('update gateway.leases set token = null, expires_at = null where presentation_id = $1 and token = $2', [id, token])
+}

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { Problem } from '../domain/problem.ts'
+import { type Database } from './connection.ts'
+import { readLogPage } from './events.ts'
+import { claim, type Run } from './leases.ts'
+import { createRunLog, leaseLost, type RunEvent } from './run-log.ts'
+import { createWakes } from './wakes.ts'
+
+const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
+const line = (n: number): RunEvent => ({ data: JSON.stringify({ type: 'chunk', n }) })
+
+describe('the log of a run', () => {
+  let rows: TestRows
+  beforeAll(async () => {
+    rows = await openTestRows()
+  })
+  afterAll(() => rows.close())
+
+  async function openLog(database: Pick<Database, 'query' | 'transaction'> = rows.database) {
+    await rows.insert()
+    const run = (await claim(rows.database, slots)) as Run
+    let lost = 0
+    const log = createRunLog({
+      database,
+      wakes: createWakes(undefined),
+      run,
+      signal: new AbortController().signal,
+      onLost: () => {
+        lost += 1
+      },
+    })
+    return { run, log, lost: () => lost }
+  }
+
+  const numbers = async (id: string) => {
+    const page = await readLogPage(rows.database, { id, after: 1 })
+    return page?.events.map(({ seq, data }) => [seq, JSON.parse(data).n])
+  }
+
+  it('numbers events densely in the order in which they were appended, however many are under way', async () => {
+    const { run, log } = await openLog()
+    await Promise.all(Array.from({ length: 50 }, (_, n) => log.commit({ events: [line(n)] })))
+    expect(await numbers(run.id)).toEqual(Array.from({ length: 50 }, (_, n) => [n + 2, n]))
+  })
+
+  it('writes nothing at all with a token that is not valid any more', async () => {
+    const { run, log, lost } = await openLog()
+    await log.commit({ events: [line(0)] })
+    await rows.database.query(`update gateway.leases set token = gen_random_uuid() where presentation_id = $1`, [run.id])
+    await expect(log.commit({ events: [line(1)], changes: { title: 'zombie' } })).rejects.toBe(leaseLost)
+    expect(lost()).toBe(1)
+    expect(await numbers(run.id)).toEqual([[2, 0]])
+    const [row] = await rows.database.query('select title from gateway.presentations where id = $1', [run.id])
+    expect(row?.title).toBeNull()
+    await expect(log.append({ events: [line(2)] })).rejects.toBe(leaseLost)
+  })
+
+  it('applies a write once when the connection breaks after its commit', async () => {
+    let breakAfter = true
+    const database = {
+      ...rows.database,
+      async query<Row extends object>(text: string, values?: unknown[]) {
+        const result = await rows.database.query<Row>(text, values)
+        if (breakAfter && text.includes('insert into gateway.events')) {
+          breakAfter = false
+          throw new Problem('DATABASE_UNAVAILABLE')
+        }
+        return result
+      },
+    } as Pick<Database, 'query' | 'transaction'>
+    const { run, log } = await openLog(database)
+    await log.commit({ events: [line(0), line(1)] })
+    await log.commit({ events: [line(2)] })
+    expect(await numbers(run.id)).toEqual([
+      [2, 0],
+      [3, 1],
+      [4, 2],
+    ])
+  })
+
+  it('repeats a write that never arrived until the database is back', async () => {
+    let failures = 3
+    const database = {
+      ...rows.database,
+      async query<Row extends object>(text: string, values?: unknown[]) {
+        if (failures > 0 && text.includes('gateway.events')) {
+          failures -= 1
+          throw new Problem('DATABASE_UNAVAILABLE')
+        }
+        return rows.database.query<Row>(text, values)
+      },
+    } as Pick<Database, 'query' | 'transaction'>
+    const { run, log } = await openLog(database)
+    await log.commit({ events: [line(0)], changes: { slides_done: 3 } })
+    expect(await numbers(run.id)).toEqual([[2, 0]])
+  })
+
+  it('joins neighbours that wait for the same commit', async () => {
+    const { run, log } = await openLog()
+    const text = (value: string): RunEvent & { value: string } => ({
+      value,
+      data: JSON.stringify({ n: value }),
+      join: (next) => ('value' in next ? text(value + String(next.value)) : undefined),
+    })
+    await Promise.all([...'abc'].map((letter) => log.append({ events: [text(letter)] })))
+    await log.commit({ events: [line(7)] })
+    expect(await numbers(run.id)).toEqual([
+      [2, 'abc'],
+      [3, 7],
+    ])
+  })
+
+  it('gives the lease back with the event that ends the run', async () => {
+    const { run, log } = await openLog()
+    await log.commit({
+      events: [{ data: '{"type":"error"}', terminal: true }],
+      changes: { status: 'failed', error: { code: 'X', detail: 'd', retryable: true } },
+      release: true,
+    })
+    const [lease] = await rows.database.query('select token, last_seq from gateway.leases where presentation_id = $1', [run.id])
+    expect(lease).toEqual({ token: null, last_seq: 2 })
+    const [row] = await rows.database.query('select status, error, ended_at from gateway.presentations where id = $1', [run.id])
+    expect(row).toMatchObject({ status: 'failed', error: { code: 'X' }, ended_at: expect.any(Date) })
+  })
+
+  it('rolls the state back together with the events when a companion fails', async () => {
+    const { run, log } = await openLog()
+    const write = log.commit({ events: [line(0)], changes: { title: 't' }, companions: [{ text: 'select 1 / 0, $1::uuid', values: [] }] })
+    await expect(write).rejects.toThrow('division by zero')
+    expect(await numbers(run.id)).toEqual([])
+  })
+})

@@ -1,0 +1,81 @@
+// Object keys, recorded before they are used: what the store holds of ours is known here, and what nobody needs any more is
+// taken away from there. The bucket itself is never listed, since others may use it.
+import type { Database } from './connection.ts'
+import type { Companion } from './run-log.ts'
+
+/** Recorded with the checkpoint before an upload: the key belongs to this lease until a file names it. */
+export function recordUpload({ objectKey, token }: { objectKey: string; token: string }): Companion {
+  return {
+    text: `insert into gateway.uploads (object_key, presentation_id, lease_token) values ($2, $1, $3) on conflict do nothing`,
+    values: [objectKey, token],
+  }
+}
+
+export interface FinishedFile {
+  format: string
+  objectKey: string
+  sizeBytes: number
+  sha256: string
+  contentType: string
+  /** How long links to what this file replaces may still be in use, in s. */
+  replacedAfterSeconds: number
+}
+
+/** Names the new file of a presentation, and sets a time for what it replaces. */
+export function recordFile(file: FinishedFile): Companion {
+  return {
+    text: `with replaced as (
+        update gateway.uploads u set remove_after = now() + $7 * interval '1 second'
+        from gateway.files f where f.presentation_id = $1 and f.format = $2 and u.object_key = f.object_key and f.object_key <> $3
+      )
+      insert into gateway.files (presentation_id, format, object_key, size_bytes, sha256, content_type)
+      values ($1, $2, $3, $4, $5, $6)
+      on conflict (presentation_id, format) do update set object_key = excluded.object_key, size_bytes = excluded.size_bytes,
+        sha256 = excluded.sha256, content_type = excluded.content_type, stored_at = now()`,
+    values: [file.format, file.objectKey, file.sizeBytes, file.sha256, file.contentType, file.replacedAfterSeconds],
+  }
+}
+
+/** A deck made upstream, so that it can be removed there with its presentation. */
+export function recordDeck(deckId: string): Companion {
+  return {
+    text: `insert into gateway.decks (deck_id, presentation_id) values ($2, $1) on conflict do nothing`,
+    values: [deckId],
+  }
+}
+
+/** The finished presentation as upstream gave it, kept for the `complete` events of this and of later runs. */
+export function recordFinishedDeck(deckId: string, finished: unknown): Companion {
+  return {
+    text: `update gateway.decks set finished = $3 where presentation_id = $1 and deck_id = $2`,
+    values: [deckId, JSON.stringify(finished)],
+  }
+}
+
+export async function findFinishedDeck(database: Pick<Database, 'query'>, deckId: string): Promise<unknown> {
+  const rows = await database.query<{ finished: unknown }>('select finished from gateway.decks where deck_id = $1', [deckId])
+  return rows[0]?.finished ?? undefined
+}
+
+/**
+ * Keys to remove now: those whose time has come, and those that no file names and no living lease holds, an hour after they
+ * were recorded. At most `limit`.
+ */
+export async function findRemovableUploads(database: Pick<Database, 'query'>, limit = 100): Promise<string[]> {
+  const rows = await database.query<{ objectKey: string }>(
+    `select u.object_key as "objectKey" from gateway.uploads u
+     where (u.remove_after < now()
+         or (u.remove_after is null and u.recorded_at < now() - interval '1 hour'
+           and not exists (select 1 from gateway.leases l
+             where l.presentation_id = u.presentation_id and l.token = u.lease_token and l.expires_at > now())))
+       and not exists (select 1 from gateway.files f where f.object_key = u.object_key)
+     order by u.recorded_at limit $1`,
+    [limit],
+  )
+  return rows.map(({ objectKey }) => objectKey)
+}
+
+/** Forgets keys that are gone from the store. */
+export async function forgetUploads(database: Pick<Database, 'query'>, objectKeys: string[]): Promise<void> {
+  await database.query('delete from gateway.uploads where object_key = any($1)', [objectKeys])
+}

@@ -1,0 +1,87 @@
+// Wakes: hints that there may be news. Inside this process they arrive at once; other replicas get them by NOTIFY, and a
+// lost one costs only a poll, because the tables are the truth. `listener.ts` receives what others send.
+import { EventEmitter } from 'node:events'
+import type { Database } from './connection.ts'
+
+/**
+ * `events`: the log `id` has grown to `seq`. `settled`: `id` left the states in which it is worked on (or came to them).
+ * `queue`: something may be claimable. `revoked`: the lease of `id` was taken away. `all`: notifications may have been missed.
+ */
+interface WakeMap {
+  events: [id: string, seq: number]
+  settled: [id: string]
+  queue: []
+  revoked: [id: string]
+  all: []
+}
+
+export type Wakes = ReturnType<typeof createWakes>
+
+export const wakeChannel = 'gateway'
+
+// A NOTIFY inside the writing transaction takes an instance-wide lock at commit; sent after it and gathered over this
+// time, a busy replica sends at most a hundred statements a second however many events it writes.
+const gatherMs = 10
+
+/** `database` sends; without one (tests) wakes stay inside the process. */
+export function createWakes(database: Pick<Database, 'query'> | undefined, origin: string = crypto.randomUUID().slice(0, 8)) {
+  const emitter = new EventEmitter<WakeMap>()
+  emitter.setMaxListeners(0)
+  const pending = new Map<string, string>()
+  let timer: NodeJS.Timeout | undefined
+  let lastSent = 0
+  let closed = false
+
+  function send() {
+    timer = undefined
+    lastSent = performance.now()
+    const payloads = [...pending.values()]
+    pending.clear()
+    if (payloads.length === 0 || !database) return
+    // A lost hint is no loss: whoever waits polls as well.
+    database.query('select pg_notify($1, payload) from unnest($2::text[]) payload', [wakeChannel, payloads]).catch(() => undefined)
+  }
+
+  function notify(key: string, payload: string) {
+    if (closed || !database) return
+    pending.set(key, `${origin}:${payload}`)
+    timer ??= setTimeout(send, Math.max(0, lastSent + gatherMs - performance.now()))
+  }
+
+  return {
+    on: emitter.on.bind(emitter) as typeof emitter.on,
+    off: emitter.off.bind(emitter) as typeof emitter.off,
+    events(id: string, seq: number) {
+      emitter.emit('events', id, seq)
+      notify(`e${id}`, `e:${id}:${seq}`)
+    },
+    settled(id: string) {
+      emitter.emit('settled', id)
+      notify(`s${id}`, `s:${id}`)
+    },
+    queue() {
+      emitter.emit('queue')
+      notify('q', 'q')
+    },
+    revoked(id: string) {
+      emitter.emit('revoked', id)
+      notify(`r${id}`, `r:${id}`)
+    },
+    /** What the listener calls for each notification, and (`undefined`) after it was deaf for a while. */
+    receive(payload: string | undefined) {
+      if (payload === undefined) return emitter.emit('all')
+      const [from, kind, id = '', seq = ''] = payload.split(':')
+      if (from === origin) return undefined
+      if (kind === 'e') return emitter.emit('events', id, Number(seq))
+      if (kind === 's') return emitter.emit('settled', id)
+      if (kind === 'q') return emitter.emit('queue')
+      if (kind === 'r') return emitter.emit('revoked', id)
+      return undefined
+    },
+    close() {
+      closed = true
+      clearTimeout(timer)
+      emitter.removeAllListeners()
+    },
+  }
+}

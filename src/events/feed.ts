@@ -1,0 +1,102 @@
+// One feed per presentation and process: it reads the log once, encodes each frame once, and keeps the latest ones at hand for
+// all followers. A follower that is further behind reads its own pages until it has caught up.
+import type { LoggedEvent, LogPage } from '../database/events.ts'
+import { eventFrame } from './frames.ts'
+
+export interface Frame {
+  seq: number
+  bytes: Buffer
+  /** Set on the last event of a run: it is composed for each reader, and is nothing for readers once a newer run began. */
+  terminal: LoggedEvent | undefined
+}
+
+export interface FeedOptions {
+  readPage: (after: number) => Promise<LogPage | undefined>
+  /** A follower has taken all there was and waits. Only then is more read: never faster than the fastest reader takes it. */
+  isWanted: () => boolean
+  /** There are new frames, or the presentation is gone. */
+  onNews: () => void
+  onTrouble: (error: unknown) => void
+}
+
+const keptBytes = 1024 * 1024
+
+export type Feed = ReturnType<typeof createFeed>
+
+export function toFrame(event: LoggedEvent): Frame {
+  return { seq: event.seq, bytes: eventFrame(event.seq, event.data), terminal: event.terminal ? event : undefined }
+}
+
+/** A feed that begins after `start.seq` of a log whose last number is `start.lastSeq`. */
+export function createFeed(start: { seq: number; lastSeq: number; run: number }, options: FeedOptions) {
+  const frames: Frame[] = []
+  let bytes = 0
+  let tail = start.seq
+  let known = start.lastSeq
+  let latestRun = start.run
+  let gone = false
+  let reading = false
+
+  async function read(): Promise<void> {
+    reading = true
+    try {
+      const page = await options.readPage(tail)
+      if (page) keep(page)
+      else gone = true
+    } catch (error) {
+      // The next wake or poll tries again; the readers keep their heartbeats meanwhile.
+      options.onTrouble(error)
+      return
+    } finally {
+      reading = false
+    }
+    options.onNews()
+    readIfWanted()
+  }
+
+  function keep(page: LogPage) {
+    latestRun = Math.max(latestRun, page.latestRun)
+    for (const event of page.events) {
+      const frame = toFrame(event)
+      frames.push(frame)
+      bytes += frame.bytes.length
+      tail = event.seq
+    }
+    // What was announced but is not in the page was pruned or rolled back: not waited for.
+    known = page.more ? Math.max(known, tail + 1) : tail
+    while (bytes > keptBytes && frames.length > 1) bytes -= frames.shift()?.bytes.length ?? 0
+  }
+
+  function readIfWanted() {
+    if (!reading && !gone && known > tail && options.isWanted()) void read()
+  }
+
+  return {
+    readIfWanted,
+    /** Frames after `cursor` that are at hand; undefined when they are not any more and must be read from the log. */
+    after(cursor: number): Frame[] | undefined {
+      if (cursor >= tail) return []
+      const first = frames[0]
+      if (!first || cursor < first.seq - 1) return undefined
+      let low = 0
+      let high = frames.length
+      while (low < high) {
+        const middle = (low + high) >> 1
+        if ((frames[middle]?.seq ?? 0) <= cursor) low = middle + 1
+        else high = middle
+      }
+      return low === 0 ? frames.slice() : frames.slice(low)
+    },
+    heard(seq: number, run = 0) {
+      known = Math.max(known, seq)
+      latestRun = Math.max(latestRun, run)
+      readIfWanted()
+    },
+    /** Reads even without news: to notice that the presentation is gone. */
+    look() {
+      if (!reading && !gone) void read()
+    },
+    latestRun: () => latestRun,
+    isGone: () => gone,
+  }
+}

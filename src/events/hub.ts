@@ -1,0 +1,193 @@
+// All open readers of this process: finds or makes the feed of a presentation, wakes it, polls in case a wake was lost, and
+// keeps the bounds on how many readers there may be.
+import { findLogHead, type LogHead, type LoggedEvent, readLastSeqs, readLogPage } from '../database/events.ts'
+import type { Database } from '../database/connection.ts'
+import type { Wakes } from '../database/wakes.ts'
+import { Problem } from '../domain/problem.ts'
+import { createFeed, type Feed } from './feed.ts'
+import { createFollower, type Follower } from './follower.ts'
+import { eventFrame } from './frames.ts'
+
+export interface HubOptions {
+  database: Pick<Database, 'query'>
+  wakes: Pick<Wakes, 'on' | 'off'>
+  heartbeatMs: number
+  maxStreams: number
+  maxStreamsPerUser: number
+  /** Our presentation as the outside sees it, for a reader whose place in the log is gone. */
+  describe: (reader: { userId: string; id: string }) => Promise<object>
+  /** The download of the format that the latest run made, for its `complete` event. */
+  describeDownload: (reader: { userId: string; id: string }) => Promise<object | null>
+  onTrouble: (error: unknown) => void
+  onDelivered?: (events: number) => void
+}
+
+export interface Reader {
+  userId: string
+  id: string
+  /** The last event it has; 0 for none. */
+  lastEventId: number
+  /** When its token ends, in ms since the epoch. */
+  expiresAtMs?: number | undefined
+}
+
+const pollMs = 1_000
+
+export type Hub = ReturnType<typeof createHub>
+
+export function createHub(options: HubOptions) {
+  const { database, wakes } = options
+  const feeds = new Map<string, { feed: Feed; followers: Set<Follower> }>()
+  const perUser = new Map<string, number>()
+  let open = 0
+  let closed = false
+  let polling = false
+
+  function onEvents(id: string, seq: number) {
+    feeds.get(id)?.feed.heard(seq)
+  }
+
+  async function poll() {
+    if (polling || feeds.size === 0) return
+    polling = true
+    try {
+      const lastSeqs = await readLastSeqs(database, [...feeds.keys()])
+      for (const [id, { feed, followers }] of feeds) {
+        const lastSeq = lastSeqs.get(id)
+        if (lastSeq === undefined) feed.look()
+        else feed.heard(lastSeq)
+        // Followers that met trouble while reading for themselves try again.
+        for (const follower of followers) if (follower.isHungry()) follower.wake()
+      }
+    } catch (error) {
+      options.onTrouble(error)
+    } finally {
+      polling = false
+    }
+  }
+
+  const onAll = () => void poll()
+  const onSettled = (id: string) => {
+    if (feeds.has(id)) void poll()
+  }
+  wakes.on('events', onEvents)
+  wakes.on('all', onAll)
+  wakes.on('settled', onSettled)
+  const timer = setInterval(() => {
+    const nowMs = Date.now()
+    for (const { followers } of feeds.values()) for (const follower of followers) follower.tick(nowMs, options.heartbeatMs)
+    void poll()
+  }, pollMs)
+
+  function feedOf(id: string, start: { seq: number; lastSeq: number; run: number }) {
+    const present = feeds.get(id)
+    if (present) return present
+    const followers = new Set<Follower>()
+    const feed = createFeed(start, {
+      readPage: (after) => readLogPage(database, { id, after }),
+      isWanted: () => [...followers].some((follower) => follower.isHungry()),
+      onNews: () => {
+        for (const follower of followers) follower.wake()
+      },
+      onTrouble: options.onTrouble,
+    })
+    const entry = { feed, followers }
+    feeds.set(id, entry)
+    return entry
+  }
+
+  async function composeTerminal(reader: Reader, event: LoggedEvent): Promise<Buffer> {
+    if (!event.data.startsWith('{"type":"complete"')) return eventFrame(event.seq, event.data)
+    const download = await options.describeDownload(reader)
+    return eventFrame(event.seq, `${event.data.slice(0, -1)},"download":${JSON.stringify(download)}}`)
+  }
+
+  function admit(userId: string) {
+    if (closed) throw new Problem('INTERNAL_ERROR', { status: 503, detail: 'This replica is shutting down.', retryAfterSeconds: 1 })
+    const own = perUser.get(userId) ?? 0
+    if (open >= options.maxStreams || own >= options.maxStreamsPerUser) throw new Problem('TOO_MANY_STREAMS', { retryAfterSeconds: 5 })
+    open += 1
+    perUser.set(userId, own + 1)
+  }
+
+  function dismiss(userId: string) {
+    open -= 1
+    const own = (perUser.get(userId) ?? 1) - 1
+    if (own > 0) perUser.set(userId, own)
+    else perUser.delete(userId)
+  }
+
+  /**
+   * Opens the stream of a log from the reader's last event on; undefined when the run has ended and the reader has it all.
+   * @throws Problem NOT_FOUND, TOO_MANY_STREAMS, DATABASE_UNAVAILABLE
+   */
+  async function follow(reader: Reader) {
+    admit(reader.userId)
+    let admitted = true
+    const leave = () => {
+      if (admitted) dismiss(reader.userId)
+      admitted = false
+    }
+    try {
+      const head = await findLogHead(database, reader)
+      if (!head) throw new Problem('NOT_FOUND')
+      if (isFinished(head) && reader.lastEventId === head.lastSeq) {
+        leave()
+        return undefined
+      }
+      const { cursor, greeting } = await placeOf(reader, head)
+      const { feed, followers } = feedOf(reader.id, { seq: cursor, lastSeq: head.lastSeq, run: head.run })
+      const follower: Follower = createFollower({
+        feed,
+        userId: reader.userId,
+        cursor,
+        greeting,
+        expiresAtMs: reader.expiresAtMs,
+        readPage: (after) => readLogPage(database, { id: reader.id, after }),
+        composeTerminal: (event) => composeTerminal(reader, event),
+        onTrouble: options.onTrouble,
+        onDelivered: (events) => options.onDelivered?.(events),
+        onClose: () => {
+          followers.delete(follower)
+          if (followers.size === 0) feeds.delete(reader.id)
+          leave()
+        },
+      })
+      followers.add(follower)
+      feed.heard(head.lastSeq, head.run)
+      if (isFinished(head) && cursor === head.lastSeq) follower.close()
+      if (closed) follower.close()
+      return follower.stream
+    } catch (error) {
+      leave()
+      throw error
+    }
+  }
+
+  /** Where a reader goes on, and what it must be told first when that isn't where it was. */
+  async function placeOf(reader: Reader, head: LogHead): Promise<{ cursor: number; greeting: Buffer[] }> {
+    const pruned = reader.lastEventId < head.firstSeq - 1
+    if (!pruned && reader.lastEventId <= head.lastSeq) return { cursor: reader.lastEventId, greeting: [] }
+    const cursor = pruned ? head.firstSeq - 1 : head.lastSeq
+    const presentation = await options.describe(reader)
+    return { cursor, greeting: [eventFrame(cursor, JSON.stringify({ type: 'resync', presentation }))] }
+  }
+
+  return {
+    follow,
+    openStreams: () => open,
+    /** Ends every stream after its last whole event. */
+    close() {
+      closed = true
+      clearInterval(timer)
+      wakes.off('events', onEvents)
+      wakes.off('all', onAll)
+      wakes.off('settled', onSettled)
+      for (const { followers } of feeds.values()) for (const follower of followers) follower.close()
+    },
+  }
+}
+
+function isFinished({ status }: LogHead): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled'
+}

@@ -1,0 +1,56 @@
+// What a failed stage means for its run: wait and try the same again, try the stage once more, go back to an earlier one, or end.
+import { backoffMs, jitterMs } from '../domain/backoff.ts'
+import { Problem, type ProblemCode } from '../domain/problem.ts'
+import { maxAttempts, type Stage } from '../domain/stage.ts'
+
+/** `wait`: upstream is away, nothing was begun. `repeat`: a new attempt of the stage. `restart`: at create. `re-export`. `end`. */
+export type Decision =
+  | { next: 'wait'; waitMs: number; problem: Problem }
+  | { next: 'repeat' | 'restart' | 're-export'; waitMs: number; problem: Problem; burns: Stage }
+  | { next: 'end'; problem: Problem }
+
+export interface Failure {
+  stage: Stage
+  error: unknown
+  /** Failed attempts of each stage in this run, before this one. */
+  failures: Partial<Record<Stage, number>>
+  /** How often this stage has waited for upstream in a row. */
+  waits: number
+  random?: (() => number) | undefined
+}
+
+const attemptBackoff = { baseMs: 1_000, maxMs: 30_000 }
+// Ten seconds apart at the most: a run goes on within a moment of upstream's return.
+const outageBackoff = { baseMs: 1_000, maxMs: 10_000 }
+const longestRetryAfterMs = 120_000
+
+export function decide({ stage, error, failures, waits, random }: Failure): Decision {
+  const problem = asProblem(stage, error)
+  if (problem.failure === 'final') return { next: 'end', problem }
+  if (problem.failure === 'outage') {
+    const growing = Math.min(outageBackoff.maxMs, outageBackoff.baseMs * 2 ** Math.min(waits, 10))
+    return { next: 'wait', waitMs: Math.max(1_000, jitterMs(growing, random)), problem }
+  }
+  // A file that isn't whole is the export's fault; fetching the same one again would only show it again.
+  const burns = problem.failure === 'bad-file' ? 'export' : stage
+  const failed = (failures[burns] ?? 0) + 1
+  if (failed >= maxAttempts[burns]) return { next: 'end', problem: endOf(problem) }
+  const asked = Math.min(longestRetryAfterMs, (problem.retryAfterSeconds ?? 0) * 1000)
+  const waitMs = Math.max(asked, backoffMs(failed, attemptBackoff, random))
+  if (problem.failure === 'gone') return { next: 'restart', waitMs, problem, burns }
+  if (problem.failure === 'bad-file') return { next: 're-export', waitMs, problem, burns }
+  return { next: 'repeat', waitMs, problem, burns }
+}
+
+const endingCodes: ReadonlySet<ProblemCode> = new Set(['UPSTREAM_TIMEOUT', 'UPSTREAM_REJECTED', 'STORAGE_UNAVAILABLE', 'INTERNAL_ERROR'])
+
+/** With its attempts used up a run says that it took too long, or that something failed; "cannot be reached" would be waited for. */
+function endOf(problem: Problem): Problem {
+  return endingCodes.has(problem.code) ? problem : new Problem('UPSTREAM_ERROR', { cause: problem })
+}
+
+/** Whatever else was thrown is a fault of ours: repeated within its bounds like any other, since a repetition may do. */
+function asProblem(stage: Stage, error: unknown): Problem {
+  if (error instanceof Problem) return error
+  return new Problem('INTERNAL_ERROR', { cause: error, detail: `The stage ${stage} met an error on our side.` })
+}

@@ -1,0 +1,58 @@
+// What a stage works with: the run's present state, the log it writes to, the outside world, and the signal it must obey.
+import { encodeEvent } from '../domain/event.ts'
+import { progressOf, type Stage } from '../domain/stage.ts'
+import type { Database } from '../database/connection.ts'
+import type { Run } from '../database/leases.ts'
+import type { Companion, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
+import type { ObjectStore } from '../objects/store.ts'
+import type { Presenton } from '../presenton/client.ts'
+import type { Log } from './worker.ts'
+
+export interface Outside {
+  database: Pick<Database, 'query' | 'transaction'>
+  presenton: Presenton
+  objects: ObjectStore
+  logger: Log
+  limits: {
+    runTimeoutMs: number
+    maxFileBytes: number
+    downloadLinkSeconds: number
+    outlinesReviewHours: number
+  }
+  /** Random numbers and waits are arguments, so that tests drive them. */
+  random?: () => number
+  onStage?: (stage: Stage, outcome: string, seconds: number) => void
+  onFirstSlide?: (seconds: number) => void
+  onBytesCopied?: (bytes: number) => void
+}
+
+export type Context = ReturnType<typeof createContext>
+
+export function createContext(input: { run: Run; log: RunLog; outside: Outside; signal: AbortSignal; logger: Log }) {
+  const { run, log } = input
+
+  /** The event of `type` in the present stage, or (`stage: null`) of the run as a whole. */
+  function event(type: string, fields: Record<string, unknown>, stage: Stage | null = run.stage): RunEvent {
+    return { data: encodeEvent(type, fields, { run: run.run, stage: stage ?? undefined }) }
+  }
+
+  /** Progress as it may be shown: it never falls within a run, whatever has to be done again. */
+  function progressAt(stage: Stage, slides?: { done: number; total: number }): number {
+    run.progress = Math.max(run.progress, progressOf(stage, slides))
+    return run.progress
+  }
+
+  return {
+    ...input,
+    ...input.outside,
+    event,
+    progressAt,
+    /** Queues events and changes; waits only when the database is far behind. */
+    append: (events: RunEvent[], changes: RunChanges = {}) => log.append({ events, changes }),
+    /** A checkpoint: resolves once events, changes and companions are committed together. */
+    commit: (events: RunEvent[], changes: RunChanges = {}, companions: Companion[] = []) => log.commit({ events, changes, companions }),
+    /** A `status` event: what the run is waiting for, for people. */
+    status: (status: string, more: { code?: string; retry_in_seconds?: number } = {}) =>
+      log.append({ events: [event('status', { status, ...more })] }),
+  }
+}

@@ -1,0 +1,156 @@
+// Drives one claimed run from its last checkpoint to its end. Everything it writes is fenced by its lease: when that is lost,
+// the run stops here without a word, because somebody else goes on with it or has ended it.
+import { sleep } from '../domain/deadline.ts'
+import { errorOf } from '../domain/event.ts'
+import { Problem, type ProblemCode } from '../domain/problem.ts'
+import { maxTakeovers, type Stage } from '../domain/stage.ts'
+import { type Decision, decide } from './attempts.ts'
+import type { Context } from './context.ts'
+import { create } from './stages/create.ts'
+import { exportDeck } from './stages/export.ts'
+import { outlines } from './stages/outlines.ts'
+import { prepare } from './stages/prepare.ts'
+import { slides } from './stages/slides.ts'
+import { store } from './stages/store.ts'
+
+const perform: Record<Stage, (context: Context) => Promise<unknown>> = { create, outlines, prepare, slides, export: exportDeck, store }
+
+/** How a drive ended: the run is over (or waits for its reader), or it stopped at a checkpoint because it was asked to. */
+export type Outcome = 'ended' | 'in-review' | 'stopped'
+
+/** `shouldStop` is asked at every checkpoint: a replica that shuts down hands its runs back there. */
+export async function drive(context: Context, shouldStop: () => boolean): Promise<Outcome> {
+  const { run } = context
+  if (run.takeovers > maxTakeovers) return end(context, new Problem('INTERRUPTED'))
+  for (;;) {
+    if (shouldStop()) return 'stopped'
+    const stage = nextStage(context)
+    if (stage === 'review') return review(context)
+    const result = await performStage(context, stage)
+    if (result instanceof Problem) return end(context, result)
+    if (stage === 'store' && result === 'finished') return 'ended'
+  }
+}
+
+/** Ends the run badly: one terminal event, with the state that belongs to it, and the lease given back. */
+export async function end(context: Context, problem: Problem): Promise<Outcome> {
+  const { run } = context
+  const error = errorOf(problem)
+  context.logger.warn({ code: problem.code, stage: run.stage, err: problem.cause }, 'run failed')
+  await context.log.commit({
+    events: [{ ...context.event('error', error), terminal: true }],
+    // A further export that fails leaves the deck and its files as they were.
+    changes: run.runKind === 'export' ? { status: 'completed', error, stage: null } : { status: 'failed', error },
+    release: true,
+  })
+  return 'ended'
+}
+
+/** What the checkpoints say comes next. */
+function nextStage({ run }: Context): Stage | 'review' {
+  if (run.runKind === 'export') return run.path === null ? 'export' : 'store'
+  if (run.deckId === null) return 'create'
+  if (run.outlines === null) return 'outlines'
+  if (run.reviewOutlines && !run.outlinesApproved) return 'review'
+  if (!run.deckPrepared) return 'prepare'
+  if (!run.slidesFinished) return 'slides'
+  return run.path === null ? 'export' : 'store'
+}
+
+/** One attempt of a stage, with all its waiting for upstream. A Problem ends the run; after 'failed' the checkpoints tell what is next. */
+async function performStage(context: Context, stage: Stage): Promise<'finished' | 'failed' | Problem> {
+  await start(context, stage)
+  for (let waits = 0; ; waits += 1) {
+    const startedMs = performance.now()
+    const settle = (outcome: string) => context.onStage?.(stage, outcome, (performance.now() - startedMs) / 1000)
+    try {
+      await perform[stage](context)
+      settle('ok')
+      context.logger.info({ stage, ms: Math.round(performance.now() - startedMs) }, 'stage finished')
+      return 'finished'
+    } catch (error) {
+      // The lease is gone, the run's time is up, or this replica gives it up: not the stage's failure.
+      context.signal.throwIfAborted()
+      const decision = decide({ stage, error, failures: context.run.failures, waits, random: context.random })
+      settle(decision.problem.code)
+      context.logger.warn(
+        { stage, code: decision.problem.code, next: decision.next, err: decision.problem.cause ?? decision.problem },
+        'stage failed',
+      )
+      if (decision.next === 'end') return decision.problem
+      if (decision.next !== 'wait') {
+        await goBack(context, decision)
+        return 'failed'
+      }
+      await announce(context, decision.problem.code, decision.waitMs)
+      await sleep(decision.waitMs, context.signal)
+    }
+  }
+}
+
+async function start(context: Context, stage: Stage): Promise<void> {
+  const { run } = context
+  const attempt = (run.starts[stage] ?? 0) + 1
+  run.starts = { ...run.starts, [stage]: attempt }
+  run.stage = stage
+  const progress = context.progressAt(stage)
+  if (stage === 'slides' && !run.deckStreamed) run.slidesDone = 0
+  await context.append([context.event('stage', { attempt, progress }, stage)], {
+    stage,
+    attempt,
+    progress,
+    starts: run.starts,
+    slides_done: run.slidesDone,
+  })
+}
+
+/** Burns an attempt, clears the checkpoints that have to be made anew, and waits before the next one. */
+async function goBack(context: Context, decision: Extract<Decision, { burns: Stage }>): Promise<void> {
+  const { run } = context
+  run.failures = { ...run.failures, [decision.burns]: (run.failures[decision.burns] ?? 0) + 1 }
+  await context.append([], { failures: run.failures })
+  if (decision.next === 'restart') {
+    Object.assign(run, { deckId: null, deckPrepared: false, deckStreamed: false, slidesFinished: false, path: null })
+    await context.append([], {
+      presenton_presentation_id: null,
+      deck_prepared: false,
+      deck_streamed: false,
+      slides_finished: false,
+      presenton_path: null,
+    })
+  }
+  if (decision.next === 're-export') {
+    run.path = null
+    await context.append([], { presenton_path: null })
+  }
+  await announce(context, decision.problem.code, decision.waitMs)
+  await sleep(decision.waitMs, context.signal)
+}
+
+const waitingFor: Partial<Record<ProblemCode, string>> = {
+  UPSTREAM_UNAVAILABLE: 'The presentation generator cannot be reached; waiting for it.',
+  STORAGE_UNAVAILABLE: 'The file store cannot be reached; trying again.',
+  UPSTREAM_TIMEOUT: 'The presentation generator took too long; trying again.',
+}
+
+function announce({ status }: Context, code: ProblemCode, waitMs: number): Promise<void> {
+  return status(waitingFor[code] ?? 'The presentation generator failed; trying again.', {
+    code,
+    retry_in_seconds: Math.ceil(waitMs / 1000),
+  })
+}
+
+/** Waits for the outlines to be approved: without a slot, without a lease, and with the run's clock standing still. */
+async function review(context: Context): Promise<Outcome> {
+  const rows = await context.database.query<{ until: Date }>(`select (now() + make_interval(hours => $1))::timestamptz(3) as until`, [
+    context.limits.outlinesReviewHours,
+  ])
+  const until = rows[0]?.until ?? new Date()
+  await context.log.commit({
+    events: [context.event('awaiting_outlines', { expires_at: until.toISOString() }, null)],
+    changes: { status: 'awaiting_outlines', stage: null },
+    companions: [{ text: 'update gateway.presentations set review_expires_at = $2 where id = $1', values: [until] }],
+    release: true,
+  })
+  return 'in-review'
+}

@@ -1,0 +1,76 @@
+// The slides of a stage as one valid JSON document in pieces. Upstream writes `{ "slides": [ `, then each slide as a chunk of its
+// own without commas between them, then ` ] }`; this puts the commas in, each as a piece of its own, and numbers the slides.
+
+export interface Piece {
+  chunk: string
+  /** From 0; only on a piece that holds one whole slide. */
+  slideIndex?: number
+  slide?: Record<string, unknown>
+}
+
+const opening = /^\s*\{\s*"slides"\s*:\s*\[\s*$/
+const closing = /^\s*\]\s*\}\s*$/
+// A slide that never becomes whole must not grow for ever; upstream's messages are bounded by the same size.
+const maxPartialChars = 16 * 1024 * 1024
+
+export type SlideChunks = ReturnType<typeof createSlideChunks>
+
+export function createSlideChunks() {
+  let opened = false
+  let closed = false
+  let slides = 0
+  let partial = ''
+
+  function open(chunk = '{ "slides": [ '): Piece[] {
+    if (opened) return []
+    opened = true
+    return [{ chunk }]
+  }
+
+  function add(chunk: string, slide: Record<string, unknown>): Piece[] {
+    const pieces: Piece[] = [...open(), ...(slides > 0 ? [{ chunk: ',' }] : []), { chunk, slideIndex: slides, slide }]
+    slides += 1
+    return pieces
+  }
+
+  return {
+    /** The pieces that an upstream chunk adds to the document; none while a slide is still in parts. */
+    take(chunk: string): Piece[] {
+      if (closed) return []
+      if (!opened && opening.test(chunk)) return open(chunk)
+      if (partial === '' && closing.test(chunk)) {
+        closed = true
+        return [...open(), { chunk }]
+      }
+      // Separators are ours to set; what is left is a slide, or a part of one.
+      const text = partial + chunk
+      const bare = text.replace(/^[\s,]+/, '').replace(/[\s,]+$/, '')
+      if (bare === '') return []
+      const slide = parseObject(bare)
+      if (slide) {
+        partial = ''
+        return add(bare, slide)
+      }
+      partial = text.length > maxPartialChars ? '' : text
+      return []
+    },
+    /** What is missing at the end of a stage that ended well, given the finished slides. */
+    finish(finished: Record<string, unknown>[]): Piece[] {
+      if (closed) return []
+      const missing = finished.slice(slides).flatMap((slide) => add(JSON.stringify(slide), slide))
+      closed = true
+      return [...open(), ...missing, { chunk: ' ] }' }]
+    },
+    count: () => slides,
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  if (!text.startsWith('{') || !text.endsWith('}')) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,49 @@
+// Stage create: an empty deck upstream. Cheap, but not idempotent there, so an abandoned one may stay behind; all are recorded.
+import { recordDeck } from '../../database/uploads.ts'
+import type { RunEvent } from '../../database/run-log.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { Context } from '../context.ts'
+
+export async function create(context: Context): Promise<void> {
+  const { run, presenton, signal } = context
+  // Asked here, before the first stage that costs money.
+  if (!(await presenton.hasTemplate(run.template, signal))) {
+    throw new Problem('UPSTREAM_REJECTED', { failure: 'final', detail: 'The presentation generator does not have this template.' })
+  }
+  const { deckId } = await presenton.createDeck(
+    {
+      content: run.brief.content,
+      nSlides: run.nSlides,
+      language: run.language,
+      tone: run.brief.tone,
+      verbosity: run.brief.verbosity,
+      ...(run.brief.instructions === null ? {} : { instructions: run.brief.instructions }),
+      includeTitleSlide: run.brief.includeTitleSlide,
+      includeTableOfContents: run.brief.includeTableOfContents,
+      webSearch: run.brief.webSearch,
+    },
+    signal,
+  )
+  run.deckId = deckId
+  run.deckPrepared = false
+  run.deckStreamed = false
+  run.slidesFinished = false
+  run.path = null
+  await context.commit(
+    ownOutlines(context),
+    {
+      presenton_presentation_id: deckId,
+      deck_prepared: false,
+      deck_streamed: false,
+      slides_finished: false,
+      presenton_path: null,
+    },
+    [recordDeck(deckId)],
+  )
+}
+
+/** Outlines that came with the brief are shown where made ones would be: after the first create, before all that uses them. */
+function ownOutlines({ run, event }: Context): RunEvent[] {
+  if (!run.outlines || run.starts.outlines || (run.starts.create ?? 0) > 1 || run.run > 1) return []
+  return [event('outlines', { outlines: run.outlines, title: run.title }, null)]
+}

@@ -1,0 +1,175 @@
+// The worker of a process: claims runs while it has slots, keeps their leases, drives them, and at shutdown finishes what is
+// paid for and hands back the rest.
+import { jitterMs } from '../domain/backoff.ts'
+import { anySignal, sleep } from '../domain/deadline.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Stage } from '../domain/stage.ts'
+import { claim, handBack, hasClaimable, renew, type Run } from '../database/leases.ts'
+import { createRunLog, leaseLost } from '../database/run-log.ts'
+import type { Wakes } from '../database/wakes.ts'
+import { createContext, type Outside } from './context.ts'
+import { drive, end } from './run.ts'
+
+export interface Log {
+  child(bindings: object): Log
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface WorkerOptions {
+  outside: Outside
+  wakes: Wakes
+  slots: { maxRunning: number; maxRunningPerUser: number; leaseMs: number }
+}
+
+interface Held {
+  run: Run
+  abandon: AbortController
+  done: Promise<void>
+  stage: () => Stage | null
+}
+
+/** This replica gives the run up; another goes on. */
+const givenUp = Symbol('given up')
+
+const pollMs = 1_000
+// Nothing of these is lost by waiting for their end, and everything by not waiting.
+const paidStages: ReadonlySet<Stage | null> = new Set<Stage | null>(['outlines', 'prepare', 'slides'])
+
+export type Worker = ReturnType<typeof openWorker>
+
+/** Starts claiming at once. */
+export function openWorker({ outside, wakes, slots }: WorkerOptions) {
+  const { database, logger } = outside
+  const held = new Map<string, Held>()
+  const stopping = new AbortController()
+  let wakeUp: () => void = () => undefined
+  let news = false
+
+  const onQueue = () => {
+    news = true
+    wakeUp()
+  }
+  const onRevoked = (id: string) => {
+    if (held.has(id)) void renewAll()
+  }
+  const onAll = () => {
+    onQueue()
+    void renewAll()
+  }
+  wakes.on('queue', onQueue)
+  wakes.on('revoked', onRevoked)
+  wakes.on('all', onAll)
+
+  async function claimAll(): Promise<void> {
+    while (held.size < slots.maxRunning && !stopping.signal.aborted) {
+      if (!(await hasClaimable(database))) return
+      const run = await claim(database, slots)
+      if (!run) return
+      hold(run)
+    }
+  }
+
+  const claiming = (async () => {
+    while (!stopping.signal.aborted) {
+      news = false
+      try {
+        await claimAll()
+      } catch (error) {
+        logger.warn({ err: error }, 'claiming failed')
+      }
+      const waiting = new AbortController()
+      wakeUp = () => waiting.abort()
+      if (news || stopping.signal.aborted) continue
+      await sleep(jitterMs(pollMs * 0.8), waiting.signal).catch(() => undefined)
+    }
+  })()
+
+  let renewing = false
+  async function renewAll(): Promise<void> {
+    if (renewing || held.size === 0) return
+    renewing = true
+    try {
+      const asked = new Map([...held].map(([id, { run }]) => [id, run.token]))
+      const kept = await renew(database, asked, slots.leaseMs)
+      for (const [id, token] of asked) {
+        const mine = held.get(id)
+        if (!kept.has(id) && mine?.run.token === token) mine.abandon.abort(leaseLost)
+      }
+    } catch (error) {
+      // A holder whose token still stands goes on; whether it does is known when the database is back.
+      logger.warn({ err: error }, 'renewing leases failed')
+    } finally {
+      renewing = false
+    }
+  }
+  // Every second, though a lease lasts longer: this is also how a cancel is noticed whose notification was lost.
+  const renewTimer = setInterval(() => void renewAll(), Math.min(pollMs, slots.leaseMs / 3))
+
+  function hold(run: Run) {
+    const abandon = new AbortController()
+    const entry: Held = { run, abandon, done: Promise.resolve(), stage: () => run.stage }
+    held.set(run.id, entry)
+    entry.done = work(run, abandon).finally(() => {
+      if (held.get(run.id) === entry) held.delete(run.id)
+      onQueue()
+    })
+  }
+
+  async function work(run: Run, abandon: AbortController): Promise<void> {
+    const runLogger = logger.child({ presentation_id: run.id, run: run.run })
+    const log = createRunLog({ database, wakes, run, signal: abandon.signal, onLost: () => abandon.abort(leaseLost) })
+    const timeUp = new Problem('RUN_TIMEOUT')
+    const clock = new AbortController()
+    const timer = setTimeout(() => clock.abort(timeUp), Math.max(0, outside.limits.runTimeoutMs - run.usedMs))
+    const context = createContext({ run, log, outside, signal: anySignal(abandon.signal, clock.signal), logger: runLogger })
+    runLogger.info({ stage: run.stage, takeovers: run.takeovers }, 'run claimed')
+    try {
+      const outcome = await drive(context, () => stopping.signal.aborted)
+      runLogger.info({ outcome }, 'run left')
+      if (outcome === 'stopped') await release(run)
+    } catch (error) {
+      if (abandon.signal.aborted) {
+        runLogger.info({ reason: abandon.signal.reason === givenUp ? 'given up' : 'lease lost' }, 'run left')
+        if (abandon.signal.reason === givenUp) await release(run)
+      } else if (clock.signal.aborted) {
+        await end(context, timeUp).catch((failure) => runLogger.error({ err: failure }, 'ending a run failed'))
+      } else if (error !== leaseLost) {
+        // A bug of ours, or a database that refuses us: the lease runs out and the run is taken over, within its bounds.
+        runLogger.error({ err: error }, 'run broke off')
+      }
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async function release(run: Run): Promise<void> {
+    await handBack(database, run).catch((error) => logger.warn({ err: error }, 'handing back failed'))
+    wakes.queue()
+  }
+
+  return {
+    running: () => held.size,
+    /**
+     * Stops claiming. Runs in a paid stage may finish it for `drainMs`; all others, and then the rest, are handed back.
+     * Resolves when none is held any more.
+     */
+    async close(drainMs: number): Promise<void> {
+      stopping.abort()
+      wakeUp()
+      await claiming
+      for (const { stage, abandon } of held.values()) if (!paidStages.has(stage())) abandon.abort(givenUp)
+      const timer = setTimeout(() => {
+        for (const { abandon } of held.values()) abandon.abort(givenUp)
+      }, drainMs)
+      await Promise.all([...held.values()].map(({ done }) => done))
+      clearTimeout(timer)
+      clearInterval(renewTimer)
+      wakes.off('queue', onQueue)
+      wakes.off('revoked', onRevoked)
+      wakes.off('all', onAll)
+    },
+  }
+}

@@ -1,0 +1,47 @@
+// The process: environment in, signals in, exit code out.
+import { openApp } from './app.ts'
+import { type Config, readConfig } from './config.ts'
+import { createLogger } from './logging.ts'
+
+function readConfigOrExit(): Config {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`)
+    process.exit(1)
+  }
+}
+
+const config = readConfigOrExit()
+const logger = createLogger(config)
+
+// What nobody caught leaves the process in a state nobody knows: it ends, and its runs are taken over when their leases end.
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    logger.fatal({ err: error }, event)
+    logger.flush?.()
+    process.exit(1)
+  })
+}
+
+const app = await openApp({ config, logger }).catch((error: unknown) => {
+  logger.fatal({ err: error }, 'start failed')
+  process.exit(1)
+})
+
+let closing = false
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  process.on(signal, () => {
+    // A second signal is somebody who does not want to wait.
+    if (closing) process.exit(1)
+    closing = true
+    logger.info({ signal }, 'shutting down')
+    app.close().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        logger.error({ err: error }, 'shutdown failed')
+        process.exit(1)
+      },
+    )
+  })
+}

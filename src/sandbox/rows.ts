@@ -1,0 +1,50 @@
+// Rows for adapter tests: a database of one's own with presentations in it.
+import { randomUUID } from 'node:crypto'
+import { openDatabase } from '../database/connection.ts'
+import { insertPresentation, type NewPresentation } from '../database/intake.ts'
+import { openTestDatabase } from './test-database.ts'
+
+/** A cloned database and a pool on it; `close` ends both. */
+export async function openTestRows() {
+  const test = await openTestDatabase()
+  const database = openDatabase({ url: test.url, poolMax: 5 })
+  return {
+    url: test.url,
+    database,
+    /** Queues a presentation and returns its id. */
+    async insert(overrides: Partial<NewPresentation> = {}): Promise<string> {
+      const id = overrides.id ?? randomUUID()
+      await database.transaction((client) =>
+        insertPresentation(client, { ...plain, ...overrides, id }, (position) => JSON.stringify({ type: 'queued', position, run: 1 })),
+      )
+      return id
+    },
+    async close() {
+      await database.close()
+      await test.close()
+    },
+  }
+}
+
+export type TestRows = Awaited<ReturnType<typeof openTestRows>>
+
+const plain: Omit<NewPresentation, 'id'> = {
+  userId: 'alice',
+  title: null,
+  template: 'general',
+  language: 'English',
+  nSlides: 3,
+  exportAs: 'pptx',
+  reviewOutlines: false,
+  metadata: {},
+  outlines: null,
+  brief: {
+    content: 'A summary.',
+    tone: 'default',
+    verbosity: 'standard',
+    instructions: null,
+    includeTitleSlide: true,
+    includeTableOfContents: false,
+    webSearch: false,
+  },
+}
