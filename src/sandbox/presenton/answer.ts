@@ -3,17 +3,21 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import type { FaultControl } from './faults/control.ts'
 import type { Call } from './journal.ts'
+import { untilAborted } from './pace.ts'
 import { crashed, detail, json, page, type Reply } from './reply.ts'
 import { match } from './router.ts'
 import type { Exchange, Route, World } from './world.ts'
 
 type Desk = { world: World; faults: FaultControl; journal: Call[] }
 
-export async function answer({ world, faults, journal }: Desk, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function answer(
+  { world, faults, journal }: Desk,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const { method = 'GET', url: path = '/' } = request
   const url = new URL(path, 'http://presenton')
   const found = match(method, url.pathname, world.features())
@@ -23,36 +27,55 @@ export async function answer({ world, faults, journal }: Desk, request: Incoming
   const call: Call = { at: new Date(), method, path, operation, headers: flat(request) }
   journal.push(call)
 
+  let ours = false
   const gone = new AbortController()
   response.on('close', () => {
     if (response.headersSent) call.status = response.statusCode
     if (response.writableFinished) return
-    call.aborted = true
+    if (!ours) call.aborted = true
     gone.abort()
   })
+  const breakOff = () => {
+    ours = true
+    response.destroy()
+  }
   response.setHeader('server', 'nginx/1.22.1')
 
   try {
     const body = await buffer(request)
-    const deckId = params.id ?? idIn(body)
+    const deckId = params.id ?? idIn(body) ?? exporterOf(url.pathname, world)
     if (deckId !== undefined) call.deckId = deckId
     const pass: Exchange['pass'] = (point) => world.gates.pass(point, gone.signal)
     await pass(operation)
 
     const fault = faults.take(operation, call.deckId)
-    if (fault?.effect.kind === 'reset') response.destroy()
-    else if (fault?.effect.kind === 'hang') await once(gone.signal, 'abort')
-    else if (fault?.effect.kind === 'answer') send(response, fault.effect.reply({ operation, features: world.features() }), method)
+    if (fault?.effect.kind === 'reset') breakOff()
+    else if (fault?.effect.kind === 'hang') await untilAborted(gone.signal)
+    else if (fault?.effect.kind === 'answer')
+      send(response, fault.effect.reply({ operation, features: world.features() }), method)
     else {
       const readBody = () => Promise.resolve(body)
-      const exchange: Exchange = { request, response, url, params, operation, call, signal: gone.signal, fault, readBody, pass }
-      const reply = refuse(world, exchange, route) ?? (await act(world, exchange, route, found && 'allow' in found ? found.allow : undefined))
+      const exchange: Exchange = {
+        request,
+        response,
+        url,
+        params,
+        operation,
+        call,
+        signal: gone.signal,
+        fault,
+        breakOff,
+        readBody,
+        pass,
+      }
+      const reply =
+        refuse(world, exchange, route) ?? (await act(world, exchange, route, found && 'allow' in found ? found.allow : undefined))
       if (!reply) return
       call.status = reply.status
       await pass(`${operation}:reply`)
       const changed = fault?.effect.kind === 'reply' ? fault.effect.change(reply) : reply
-      if (changed === 'lost') response.destroy()
-      else if (changed === 'half') sendHalf(response, reply)
+      if (changed === 'lost') breakOff()
+      else if (changed === 'half') sendHalf(response, reply, breakOff)
       else send(response, changed, method)
     }
   } catch (error) {
@@ -63,12 +86,22 @@ export async function answer({ world, faults, journal }: Desk, request: Incoming
   }
 }
 
-function act(world: World, exchange: Exchange, route: Route | undefined, allow: string | undefined): Promise<Reply | undefined> | Reply {
+function act(
+  world: World,
+  exchange: Exchange,
+  route: Route | undefined,
+  allow: string | undefined,
+): Promise<Reply | undefined> | Reply {
   if (route) return route.act(world, exchange)
   if (allow) return detail(405, 'Method Not Allowed', { allow })
   if (exchange.url.pathname.startsWith('/api/v')) return detail(404, 'Not Found')
   const html = Buffer.from('<!DOCTYPE html><html lang="en"><title>404: This page could not be found.</title></html>')
-  return { status: 404, headers: { 'content-type': 'text/html; charset=utf-8', 'x-powered-by': 'Next.js' }, body: html, chunked: true }
+  return {
+    status: 404,
+    headers: { 'content-type': 'text/html; charset=utf-8', 'x-powered-by': 'Next.js' },
+    body: html,
+    chunked: true,
+  }
 }
 
 /** The answer to who may not ask; undefined for who may. */
@@ -93,14 +126,30 @@ function send(response: ServerResponse, { status, headers, body, chunked }: Repl
 }
 
 /** The whole length is announced, the half is sent, then the connection breaks. */
-function sendHalf(response: ServerResponse, { status, headers, body }: Reply): void {
+function sendHalf(response: ServerResponse, { status, headers, body }: Reply, breakOff: () => void): void {
   const whole = body ?? Buffer.alloc(0)
   response.writeHead(status, { ...headers, 'content-length': whole.length + 1 })
-  response.write(whole.subarray(0, Math.ceil(whole.length / 2)), () => response.destroy())
+  response.write(whole.subarray(0, Math.ceil(whole.length / 2)), breakOff)
 }
 
 function flat({ headers }: IncomingMessage): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+}
+
+/** The deck whose file this is: the last one, where several were written to one path. */
+function exporterOf(path: string, { decks }: World): string | undefined {
+  if (!path.startsWith('/app_data/exports/')) return undefined
+  const plain = decode(path)
+  const owners = [...decks.values()].filter((deck) => deck.exports.some((made) => made.path === plain))
+  return owners.at(-1)?.id
+}
+
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
 }
 
 /** The deck that a body is about. */

@@ -98,5 +98,9 @@ export function stamp(): string {
 /** Upstream's own rule: the first 100 characters of the first outline, markdown's marks gone. */
 export function titleOf(outlines: readonly Outline[]): string {
   const first = outlines[0]?.content ?? ''
-  return [...first].slice(0, 100).join('').replace(/[#/\\]/g, '').replaceAll('\n', ' ')
+  return [...first]
+    .slice(0, 100)
+    .join('')
+    .replace(/[#/\\]/g, '')
+    .replaceAll('\n', ' ')
 }

@@ -22,7 +22,13 @@ export type GatePoint =
 
 export type GateControl = ReturnType<typeof createGates>
 
-type Gate = { held: boolean; passes: number; arrivals: number; inside: (() => void)[]; watchers: { count: number; tell: () => void }[] }
+type Gate = {
+  held: boolean
+  passes: number
+  arrivals: number
+  inside: (() => void)[]
+  watchers: { count: number; tell: () => void }[]
+}
 
 export function createGates() {
   const gates = new Map<GatePoint, Gate>()

@@ -1,5 +1,5 @@
 /**
- * How fast the stand-in works: like a model for people who watch, or without any wait for tests.
+ * Waiting. How fast the stand-in works: like a model for people who watch, or without any wait for tests.
  * Tests that need an order of events hold gates; they never rely on these times.
  */
 
@@ -22,6 +22,12 @@ export const paces = {
   model: { chunkMs: 40, chunkChars: 24, slideMs: 900, prepareMs: 1500, exportMs: 2500 },
   fast: { chunkMs: 0, chunkChars: 24, slideMs: 0, prepareMs: 0, exportMs: 0 },
 } as const satisfies Record<string, Pace>
+
+/** Resolves when the caller has gone. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
 
 /** Resolves after the time, at once for 0; rejects when the signal aborts. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {

@@ -37,7 +37,11 @@ export function crashed(): Reply {
   return { status: 500, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: Buffer.from('Internal Server Error') }
 }
 
-const pageTitles: Record<number, string> = { 401: 'Authorization Required', 504: 'Gateway Time-out', 503: 'Service Temporarily Unavailable' }
+const pageTitles: Record<number, string> = {
+  401: 'Authorization Required',
+  504: 'Gateway Time-out',
+  503: 'Service Temporarily Unavailable',
+}
 
 /** nginx's own page: bad gateway, no such file, login wanted. */
 export function page(status: number, headers: Record<string, string> = {}): Reply {

@@ -2,9 +2,9 @@
  * Which route a request means, as FastAPI finds it: the first whose path and method fit; a path that fits alone is a 405.
  */
 
+import { createRoutes } from './routes/create.ts'
 import { exportRoutes } from './routes/exports.ts'
 import { fileRoutes } from './routes/files.ts'
-import { createRoutes } from './routes/create.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { otherRoutes } from './routes/other.ts'
 import { outlineRoutes } from './routes/outlines.ts'

@@ -63,10 +63,10 @@ function keys(text: string): readonly (Key | 'version')[] {
 }
 
 function pick(deck: Deck, wanted: readonly (Key | 'version')[]): Row {
-  return Object.fromEntries(wanted.map((key) => [key, valueOf(deck, key)]))
+  return Object.fromEntries(wanted.map((key) => [key, memberOf(deck, key)]))
 }
 
-function valueOf(deck: Deck, key: Key | 'version'): unknown {
+function memberOf(deck: Deck, key: Key | 'version'): unknown {
   if (key === 'version') return 'v2-standard'
   if (key === 'outlines') return deck.outlines && { slides: deck.outlines }
   if (key === 'structure') return deck.structure && { slides: deck.structure }

@@ -22,6 +22,7 @@ import { featuresOf, type Shape } from './shape.ts'
 import { openReplay, type Recording, recordedShape } from './traces/replay.ts'
 import type { World } from './world.ts'
 
+// biome-ignore-start lint/performance/noBarrelFile: tests and the sandbox come in by this door only.
 export type { Deck, Outline, Slide } from './deck.ts'
 export { type FaultControl, type FaultName, faultNames, type PlayOptions } from './faults/control.ts'
 export type { GateControl, GatePoint } from './gates.ts'
@@ -29,6 +30,7 @@ export type { Call, Spend } from './journal.ts'
 export { type Pace, paces } from './pace.ts'
 export { type Shape, shapes } from './shape.ts'
 export type { Recording } from './traces/replay.ts'
+// biome-ignore-end lint/performance/noBarrelFile: as above.
 
 export type PresentonOptions = {
   /** The recording's when one is replayed, else B1. */
@@ -80,7 +82,10 @@ export async function openPresenton(options: PresentonOptions = {}) {
   // A path that was not percent-encoded, for one: nginx says 400 in HTML.
   server.on('clientError', (_, socket) => {
     const { body } = page(400)
-    if (socket.writable) socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: ${body?.length}\r\nConnection: close\r\n\r\n${body}`)
+    if (socket.writable)
+      socket.end(
+        `HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: ${body?.length}\r\nConnection: close\r\n\r\n${body}`,
+      )
   })
 
   const listen = (port: number) =>

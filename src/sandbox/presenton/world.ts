@@ -37,6 +37,8 @@ export type Exchange = {
   signal: AbortSignal
   /** The fault that strikes this exchange, where it does not already answer in the route's stead. */
   fault: { effect: Fault; at: number | undefined } | undefined
+  /** Breaks the connection from this side. */
+  breakOff(): void
   readBody(): Promise<Buffer>
   pass(point: GatePoint): Promise<void>
 }

@@ -42,7 +42,13 @@ export function writeOutlines(deck: Deck, count: (wanted: number) => number): Ou
   const sections = group(body, wanted - Number(withTitle) - Number(withContents)).map(section)
   const outlines = sections.map(({ title, bullets }) => write(title, bullets))
 
-  if (withContents) outlines.unshift(write(contentsWord(deck.language), sections.map(({ title }) => title)))
+  if (withContents)
+    outlines.unshift(
+      write(
+        contentsWord(deck.language),
+        sections.map(({ title }) => title),
+      ),
+    )
   if (withTitle) {
     const title = shorten(heading ?? (body[0] as string), 70)
     const lead = heading ? body[0] : body.slice(0, 2).join(' ')
@@ -76,7 +82,10 @@ function section(sentences: readonly string[]): { title: string; bullets: string
 function group(sentences: readonly string[], count: number): string[][] {
   const pool = [...sentences]
   while (pool.length < count) {
-    const longest = pool.reduce((best, text, index) => (splitClauses(text).length > splitClauses(pool[best] as string).length ? index : best), 0)
+    const longest = pool.reduce(
+      (best, text, index) => (splitClauses(text).length > splitClauses(pool[best] as string).length ? index : best),
+      0,
+    )
     const clauses = splitClauses(pool[longest] as string)
     if (clauses.length < 2) break
     const middle = Math.ceil(clauses.length / 2)

@@ -27,16 +27,26 @@ export async function writePdf(deck: Deck): Promise<Buffer> {
     file.rect(0, 0, page.width, page.height).fill(dark ? ink.dark : ink.white)
     file.rect(0, 0, dark ? 24 : 14, page.height).fill(ink.accent)
     const at = { top: dark ? 170 : 40, left: 60, width: 840 }
-    file.font('Helvetica-Bold').fontSize(dark ? 38 : 28).fillColor(dark ? ink.white : ink.dark)
+    file
+      .font('Helvetica-Bold')
+      .fontSize(dark ? 38 : 28)
+      .fillColor(dark ? ink.white : ink.dark)
     file.text(readable(title), at.left, at.top, { width: at.width, height: 90, ellipsis: true })
     file.rect(at.left, file.y + 8, 80, 4).fill(ink.accent)
     const body = lines.map((line) => (dark ? line : `•  ${line}`)).join('\n')
     const letters = body.length > 700 ? 14 : body.length > 350 ? 17 : 21
-    file.font('Helvetica').fontSize(letters).fillColor(dark ? ink.white : ink.text)
+    file
+      .font('Helvetica')
+      .fontSize(letters)
+      .fillColor(dark ? ink.white : ink.text)
     file.text(readable(body), at.left, file.y + 30, { width: at.width, height: 360, lineGap: 6, paragraphGap: 8, ellipsis: true })
     if (dark) continue
     file.fontSize(10).fillColor(ink.faint)
-    file.text(`${index + 1} / ${texts.length}`, page.width - 160, page.height - 30, { width: 100, align: 'right', lineBreak: false })
+    file.text(`${index + 1} / ${texts.length}`, page.width - 160, page.height - 30, {
+      width: 100,
+      align: 'right',
+      lineBreak: false,
+    })
   }
   if (texts.length === 0) file.addPage()
   file.end()

@@ -5,15 +5,16 @@
 
 import loaded from 'pptxgenjs'
 import type { Deck } from '../deck.ts'
-import { type SlideText, textOf } from './slide-text.ts'
 import { lengthOf } from './sentences.ts'
+import { type SlideText, textOf } from './slide-text.ts'
 import { readZip, writeZip } from './zip.ts'
 
 // Its types say CommonJS, but what Node loads is an ES module: the default export is the class itself.
 const Presentation = loaded as unknown as typeof loaded.default
 type Page = ReturnType<InstanceType<typeof Presentation>['addSlide']>
 
-export const confession = 'Made by a stand-in for Presenton, for development and tests. No model was involved: every text is taken from the summary.'
+export const confession =
+  'Made by a stand-in for Presenton, for development and tests. No model was involved: every text is taken from the summary.'
 
 const ink = { dark: '1E1B4B', accent: '7C3AED', soft: 'EDE9FE', text: '1F2937', faint: '6B7280', white: 'FFFFFF' }
 const width = 13.333
@@ -36,7 +37,7 @@ export async function writePptx(deck: Deck): Promise<Buffer> {
     else {
       drawHeading(page, text.title)
       if (text.kind === 'contents') drawContents(page, text.lines)
-      else drawBullets(page, text.lines)
+      else drawBody(page, text.lines)
       drawFooter(page, name, `${index + 1} / ${texts.length}`)
     }
     page.addNotes([...(first ? [confession] : []), text.note].filter((note) => note !== '').join('\n\n'))
@@ -59,16 +60,46 @@ function drawHeading(page: Page, title: string): void {
   page.background = { color: ink.white }
   page.addShape('rect', { x: 0, y: 0, w: 0.2, h: height, fill: { color: ink.accent } })
   const fontSize = lengthOf(title) > 48 ? 26 : 32
-  page.addText(title, { x: 0.75, y: 0.45, w: 11.8, h: 0.95, fontSize, bold: true, color: ink.dark, valign: 'middle', fit: 'shrink' })
+  page.addText(title, {
+    x: 0.75,
+    y: 0.45,
+    w: 11.8,
+    h: 0.95,
+    fontSize,
+    bold: true,
+    color: ink.dark,
+    valign: 'middle',
+    fit: 'shrink',
+  })
   page.addShape('rect', { x: 0.85, y: 1.45, w: 1, h: 0.06, fill: { color: ink.accent } })
 }
 
-/** More text, smaller letters: what PowerPoint's own shrinking would do only once somebody edits the box. */
-function drawBullets(page: Page, lines: readonly string[]): void {
+/** A few lines are cards that fill the page, many are a list. More text, smaller letters: PowerPoint shrinks only what is edited. */
+function drawBody(page: Page, lines: readonly string[]): void {
   const letters = lines.reduce((sum, line) => sum + lengthOf(line), 0)
-  const fontSize = letters > 900 ? 14 : letters > 600 ? 16 : letters > 350 ? 18 : letters > 160 ? 22 : 26
-  const rows = lines.map((text) => ({ text, options: { bullet: { indent: 20 }, breakLine: true, paraSpaceAfter: fontSize * 0.6 } }))
-  if (rows.length === 0) return
+  if (lines.length === 0) return
+  if (lines.length <= 5 && letters <= 750) drawCards(page, lines)
+  else drawList(page, lines, letters > 1200 ? 12 : letters > 900 ? 14 : 16)
+}
+
+function drawCards(page: Page, lines: readonly string[]): void {
+  const gap = 0.18
+  const tall = Math.min(lines.length <= 2 ? 2.3 : 1.5, (4.9 - gap * (lines.length - 1)) / lines.length)
+  const longest = Math.max(...lines.map(lengthOf))
+  const fontSize = longest > 150 ? 15 : longest > 110 ? 17 : lines.length <= 2 ? 24 : 20
+  for (const [index, line] of lines.entries()) {
+    const y = 1.8 + index * (tall + gap)
+    page.addShape('roundRect', { x: 0.75, y, w: 11.8, h: tall, fill: { color: 'F5F3FF' }, rectRadius: 0.08 })
+    page.addShape('rect', { x: 0.75, y: y + 0.12, w: 0.08, h: tall - 0.24, fill: { color: ink.accent } })
+    page.addText(line, { x: 1.1, y, w: 11.2, h: tall, fontSize, color: ink.text, valign: 'middle', fit: 'shrink' })
+  }
+}
+
+function drawList(page: Page, lines: readonly string[], fontSize: number): void {
+  const rows = lines.map((text) => ({
+    text,
+    options: { bullet: { indent: 20 }, breakLine: true, paraSpaceAfter: fontSize * 0.5 },
+  }))
   page.addText(rows, { x: 0.75, y: 1.75, w: 11.8, h: 4.9, fontSize, color: ink.text, valign: 'top', fit: 'shrink' })
 }
 
@@ -83,7 +114,16 @@ function drawContents(page: Page, lines: readonly string[]): void {
     const y = 1.8 + (index % rows) * rowHeight
     const number = { x, y, w: 0.55, h: rowHeight * 0.85, fontSize, bold: true, color: ink.accent, margin: 0 }
     page.addText(String(index + 1), number)
-    page.addText(line, { x: x + 0.55, y, w: columnWidth - 0.75, h: rowHeight * 0.85, fontSize, color: ink.text, margin: 0, fit: 'shrink' })
+    page.addText(line, {
+      x: x + 0.55,
+      y,
+      w: columnWidth - 0.75,
+      h: rowHeight * 0.85,
+      fontSize,
+      color: ink.text,
+      margin: 0,
+      fit: 'shrink',
+    })
   }
 }
 

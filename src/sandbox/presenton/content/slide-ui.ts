@@ -2,16 +2,20 @@
  * The `ui` of B's slides: boxes, pictures and text runs on a canvas of 1280 by 720, a few KB a slide as in the recorded traffic.
  */
 
-import type { OutlineText } from './slides.ts'
+import type { OutlineText } from './outline-text.ts'
 
 type Pictures = { imageUrl: string; iconUrl: string; prompt: string }
 type Area = { x: number; y: number; width: number; height: number }
 
 export function paint(id: string, kind: 'intro' | 'contents' | 'bullets', { title, lines }: OutlineText, pictures: Pictures) {
   const headline = kind === 'intro' ? 'headline_text' : 'slide_headline'
-  const canvas = component('background_canvas', 'Full slide white canvas that establishes the minimal presentation backdrop.', 0, 0, [
-    polygon({ x: 0, y: 0, width: 1280, height: 720 }, '#FFFFFF'),
-  ])
+  const canvas = component(
+    'background_canvas',
+    'Full slide white canvas that establishes the minimal presentation backdrop.',
+    0,
+    0,
+    [polygon({ x: 0, y: 0, width: 1280, height: 720 }, '#FFFFFF')],
+  )
   const heading = component('large_title_area', 'Prominent headline area with generous whitespace below.', 80, 48, [
     text(headline, title, { x: 0, y: 0, width: 1100, height: 120 }, { size: 48, bold: true, color: '#111827' }),
     polygon({ x: 0, y: 128, width: 80, height: 4 }, '#9333EA'),
@@ -23,7 +27,12 @@ export function paint(id: string, kind: 'intro' | 'contents' | 'bullets', { titl
     220,
     lines.flatMap((line, row) => [
       ...(kind === 'bullets' ? [icon(pictures, { x: 0, y: row * 88, width: 24, height: 24 })] : []),
-      text('feature_description', line, { x: 48, y: row * 88, width: 640, height: 80 }, { size: 18, bold: false, color: '#4B5563' }),
+      text(
+        'feature_description',
+        line,
+        { x: 48, y: row * 88, width: 640, height: 80 },
+        { size: 18, bold: false, color: '#4B5563' },
+      ),
     ]),
   )
   const picture = component('right_image_panel', 'Rounded picture panel on the right.', 840, 220, [
@@ -51,12 +60,32 @@ function polygon({ x, y, width, height }: Area, color: string) {
 function text(name: string, words: string, area: Area, { size, bold, color }: { size: number; bold: boolean; color: string }) {
   const font = { size, family: 'Poppins', color, bold, italic: false, line_height: 1.24 }
   const alignment = { horizontal: 'left', vertical: 'top' }
-  return { type: 'text', ...box(area), font, alignment, runs: [{ text: words, font }], decorative: false, name, max_length: 275, min_length: 1 }
+  return {
+    type: 'text',
+    ...box(area),
+    font,
+    alignment,
+    runs: [{ text: words, font }],
+    decorative: false,
+    name,
+    max_length: 275,
+    min_length: 1,
+  }
 }
 
 function image(name: string, { imageUrl, prompt }: Pictures, area: Area) {
   const border_radius = { tl: 16, tr: 16, bl: 16, br: 16 }
-  return { type: 'image', ...box(area), data: imageUrl, fit: 'cover', border_radius, decorative: false, name, is_icon: false, prompt }
+  return {
+    type: 'image',
+    ...box(area),
+    data: imageUrl,
+    fit: 'cover',
+    border_radius,
+    decorative: false,
+    name,
+    is_icon: false,
+    prompt,
+  }
 }
 
 function icon({ iconUrl }: Pictures, area: Area) {

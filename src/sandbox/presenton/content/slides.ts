@@ -5,10 +5,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Deck, Slide } from '../deck.ts'
 import type { Features } from '../shape.ts'
+import { type OutlineText, readOutline } from './outline-text.ts'
 import { isContents } from './outlining.ts'
 import { paint } from './slide-ui.ts'
-
-export type OutlineText = { title: string; lines: string[] }
 
 const prompt = 'team reviewing a chart in a bright office'
 const imageUrl = '/static/images/placeholder.jpg'
@@ -36,14 +35,6 @@ export function writeSlide(deck: Deck, index: number, features: Features): Slide
   }
 }
 
-/** Markdown's heading and bullets; without a heading the first line is one. */
-export function readOutline(markdown: string): OutlineText {
-  const rows = markdown.split(/\r?\n/).map((row) => row.trim()).filter((row) => row !== '')
-  const strip = (row: string) => row.replace(/^(?:#{1,6}\s*|[-*+•]\s+|\d{1,3}[.)]\s+)/u, '').replace(/\*\*|__/g, '')
-  const [title = '', ...lines] = rows.map(strip)
-  return { title, lines }
-}
-
 function contentA(kind: 'intro' | 'contents' | 'bullets', { title, lines }: OutlineText): Record<string, unknown> {
   const image = { __image_prompt__: prompt, __image_url__: imageUrl }
   if (kind === 'intro') return { title, description: lines.join(' '), image }
@@ -55,7 +46,10 @@ function contentA(kind: 'intro' | 'contents' | 'bullets', { title, lines }: Outl
 function contentB(kind: 'intro' | 'contents' | 'bullets', { title, lines }: OutlineText) {
   const visual = { image_prompt: prompt, image_url: imageUrl }
   if (kind === 'intro') {
-    const content = { image_showcase_card: { main_visual: visual }, right_text_panel: { headline_text: title, body_copy: lines.join(' ') } }
+    const content = {
+      image_showcase_card: { main_visual: visual },
+      right_text_panel: { headline_text: title, body_copy: lines.join(' ') },
+    }
     return { layout: 'title_intro', content }
   }
   if (kind === 'contents') {

@@ -6,8 +6,16 @@ export type Template = { id: string; name: string; description: string; layoutCo
 
 /** Newest first, as 0.9.3 lists them. */
 export const templates: readonly Template[] = [
-  template('swift', 9, 'Bright, energetic layouts with crisp structure and visual momentum for concise, fast-paced presentations.'),
-  template('standard', 11, 'Balanced, adaptable layouts that keep business and everyday content clear, organized, and easy to follow.'),
+  template(
+    'swift',
+    9,
+    'Bright, energetic layouts with crisp structure and visual momentum for concise, fast-paced presentations.',
+  ),
+  template(
+    'standard',
+    11,
+    'Balanced, adaptable layouts that keep business and everyday content clear, organized, and easy to follow.',
+  ),
   template(
     'momentum',
     28,
@@ -60,16 +68,25 @@ function layouts(group: string) {
     },
   })
   const description = text('Main description text content', 'Our product offers customizable dashboards.', 10, 150)
-  const bullets = (extra: Schema) => list('List of bullet points', 1, 6, object({ title: text('Bullet point title', 'Growth', 2, 60), ...extra }))
+  const bullets = (extra: Schema) =>
+    list('List of bullet points', 1, 6, object({ title: text('Bullet point title', 'Growth', 2, 60), ...extra }))
   const subtitle = text('Bullet point subtitle', 'Steady growth in all regions', 5, 90)
   return [
-    layout('general-intro-slide', 'Intro Slide', 'A clean slide layout with title, description text, presenter info, and a supporting image.', {
+    layout(
+      'general-intro-slide',
+      'Intro Slide',
+      'A clean slide layout with title, description text, presenter info, and a supporting image.',
+      {
+        description,
+        presenterName: text('Name of the presenter', 'John Doe', 2, 50),
+        presentationDate: text("Date of the presentation must be the latest date like today's date", 'December 2025', 2, 50),
+        image,
+      },
+    ),
+    layout('basic-info-slide', 'Basic Info', 'A clean slide layout with title, description text, and a supporting image.', {
       description,
-      presenterName: text('Name of the presenter', 'John Doe', 2, 50),
-      presentationDate: text("Date of the presentation must be the latest date like today's date", 'December 2025', 2, 50),
       image,
     }),
-    layout('basic-info-slide', 'Basic Info', 'A clean slide layout with title, description text, and a supporting image.', { description, image }),
     layout(
       'bullet-icons-only-slide',
       'Bullet Icons Only',
@@ -79,11 +96,16 @@ function layouts(group: string) {
     layout('table-of-contents-slide', 'Table of Contents', 'A table of contents with numbered sections.', {
       sections: list('Sections', 1, 20, object({ title: text('Section title', 'Introduction', 2, 60) })),
     }),
-    layout('bullet-with-icons-slide', 'Bullet with Icons', 'A bullets style slide with main content, supporting image, and bullet points.', {
-      description,
-      image,
-      bulletPoints: bullets({ description: subtitle, icon }),
-    }),
+    layout(
+      'bullet-with-icons-slide',
+      'Bullet with Icons',
+      'A bullets style slide with main content, supporting image, and bullet points.',
+      {
+        description,
+        image,
+        bulletPoints: bullets({ description: subtitle, icon }),
+      },
+    ),
     layout('quote-slide', 'Quote', 'A slide with a heading and a quote over a background image.', {
       quote: text('The quote', 'The best way to predict the future is to make it.', 10, 200),
       author: text('Its author', 'Anonymous', 2, 50),

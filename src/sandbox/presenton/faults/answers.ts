@@ -26,7 +26,9 @@ export const answers = {
   '405': answer(() => detail(405, 'Method Not Allowed', { allow: 'GET' })),
   '408': answer(() => page(408)),
   '413': answer(() => page(413)),
-  '422': answer(() => json({ detail: [{ type: 'missing', loc: ['body', 'new_field'], msg: 'Field required', input: null }] }, 422)),
+  '422': answer(() =>
+    json({ detail: [{ type: 'missing', loc: ['body', 'new_field'], msg: 'Field required', input: null }] }, 422),
+  ),
   '428': answer(() => json({ detail: 'Login setup is required', setup_required: true }, 428)),
   '429': answer(() => detail(429, 'Too many requests', { 'retry-after': '1' })),
   '429-page': answer(() => page(429)),

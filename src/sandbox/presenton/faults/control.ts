@@ -2,7 +2,7 @@
  * Faults under a test's control: played by name, once, several times or always; the first that fits an exchange strikes it.
  */
 
-import { operations, type Operation } from '../operation.ts'
+import { type Operation, operations } from '../operation.ts'
 import { answers } from './answers.ts'
 import type { Fault } from './fault.ts'
 import { fileFaults } from './files.ts'

@@ -8,7 +8,10 @@ import type { Fault, FrameKind, FramingFault, Scene, Step, StreamFault } from '.
 import { modelTexts } from './model-texts.ts'
 
 const strike = (on: FrameKind, nth: number, act: StreamFault['strike']): StreamFault => ({ kind: 'stream', on, nth, strike: act })
-const framing = (act: (text: string) => Step[]): FramingFault => ({ kind: 'framing', open: () => ({ frame: act, end: () => [] }) })
+const framing = (act: (text: string) => Step[]): FramingFault => ({
+  kind: 'framing',
+  open: () => ({ frame: act, end: () => [] }),
+})
 
 const half = (text: string) => text.slice(0, Math.ceil(text.length / 2))
 const wordOf = ({ features }: Scene, failure: keyof typeof modelTexts) =>
@@ -58,13 +61,25 @@ export const streamFaults = {
   'complete-null': completing(() => null),
   'complete-of-another-deck': completing((was) => ({ ...was, id: '00000000-0000-4000-8000-000000000000' })),
   'two-completes': strike('complete', 1, ({ text }) => [{ write: text }, { write: text }]),
-  'text-after-complete': strike('complete', 1, ({ text }) => [{ write: text }, { write: frame({ type: 'chunk', chunk: 'more' }) }]),
-  'error-after-complete': strike('complete', 1, ({ text }) => [{ write: text }, { write: frame({ type: 'error', detail: 'late' }) }]),
+  'text-after-complete': strike('complete', 1, ({ text }) => [
+    { write: text },
+    { write: frame({ type: 'chunk', chunk: 'more' }) },
+  ]),
+  'error-after-complete': strike('complete', 1, ({ text }) => [
+    { write: text },
+    { write: frame({ type: 'error', detail: 'late' }) },
+  ]),
   /** `complete` is said, the body never ends. */
   'stall-after-complete': strike('complete', 1, ({ text }) => [{ write: text }, 'stall']),
   garbage: strike('part', 2, ({ text }) => [{ write: Buffer.from([...Array(256).keys()]) }, { write: `\n\n${text}` }]),
-  'invalid-json': strike('part', 2, ({ text }) => [{ write: 'event: response\ndata: {"type": "chunk", "chunk": \n\n' }, { write: text }]),
-  'not-an-object': strike('part', 2, ({ text }) => [{ write: 'event: response\ndata: [1, null, "x"]\n\ndata: null\n\n' }, { write: text }]),
+  'invalid-json': strike('part', 2, ({ text }) => [
+    { write: 'event: response\ndata: {"type": "chunk", "chunk": \n\n' },
+    { write: text },
+  ]),
+  'not-an-object': strike('part', 2, ({ text }) => [
+    { write: 'event: response\ndata: [1, null, "x"]\n\ndata: null\n\n' },
+    { write: text },
+  ]),
   /** A chunk whose text is no JSON: of a slide it should be. */
   'broken-part': strike('part', 2, () => [{ write: frame({ type: 'chunk', chunk: '<<< not json' }) }]),
   'dropped-part': strike('part', 2, () => []),
@@ -83,7 +98,9 @@ export const streamFaults = {
   ]),
   /** Kinds that bear names a gateway may use for its own. */
   'kinds-of-ours': strike('part', 2, ({ text }) => [
-    ...['queued', 'stage', 'stored', 'awaiting_outlines', 'outlines', 'resync'].map((type) => ({ write: frame({ type, run: 99 }) })),
+    ...['queued', 'stage', 'stored', 'awaiting_outlines', 'outlines', 'resync'].map((type) => ({
+      write: frame({ type, run: 99 }),
+    })),
     { write: text },
   ]),
   'two-data-lines': framing((text) => [{ write: text.replace('data: {', 'data: {\ndata: ') }]),

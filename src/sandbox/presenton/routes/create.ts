@@ -3,7 +3,7 @@
  */
 
 import { newDeck } from '../deck.ts'
-import { detail, type Flaw, json, rawJson, type Reply, unprocessable } from '../reply.ts'
+import { detail, type Flaw, json, type Reply, rawJson, unprocessable } from '../reply.ts'
 import { createdRow } from '../rows.ts'
 import type { Features } from '../shape.ts'
 import type { Exchange, Route, World } from '../world.ts'
@@ -62,7 +62,10 @@ function flawsOf(wish: Record<string, unknown>, features: Features): Flaw[] {
 }
 
 /** A takes any number of slides; T and B want 1 to 50. */
-function refuse({ n_slides, include_table_of_contents, file_paths }: Record<string, unknown>, features: Features): Reply | undefined {
+function refuse(
+  { n_slides, include_table_of_contents, file_paths }: Record<string, unknown>,
+  features: Features,
+): Reply | undefined {
   const count = n_slides as number | null | undefined
   if (features.slideAssets && count != null && count < 1) return detail(400, 'Number of slides must be greater than 0')
   if (features.slideAssets && count != null && count > 50) return detail(400, 'Number of slides cannot be greater than 50')

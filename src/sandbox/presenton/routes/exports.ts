@@ -21,7 +21,13 @@ import { replaceContents, slideNotFound } from './presentations.ts'
 const path = '/api/v1/ppt/presentation'
 
 export const exportRoutes: readonly Route[] = [
-  { method: 'POST', path: `${path}/export`, operation: 'export', when: ({ exportRoute }) => exportRoute === `${path}/export`, act: exportById },
+  {
+    method: 'POST',
+    path: `${path}/export`,
+    operation: 'export',
+    when: ({ exportRoute }) => exportRoute === `${path}/export`,
+    act: exportById,
+  },
   { method: 'POST', path: `${path}/edit`, operation: 'export', act: edit },
   {
     method: 'POST',
@@ -65,7 +71,8 @@ async function edit(world: World, exchange: Exchange): Promise<Reply> {
 }
 
 async function exportDeck(world: World, deck: Deck, wanted: unknown): Promise<Reply> {
-  if (wanted !== 'pptx' && wanted !== 'pdf') return unprocessable([notOneOf('literal_error', 'export_as', ['pptx', 'pdf'], wanted)])
+  if (wanted !== 'pptx' && wanted !== 'pdf')
+    return unprocessable([notOneOf('literal_error', 'export_as', ['pptx', 'pdf'], wanted)])
   world.ledger.pay('exports', deck.id)
   const features = world.features()
   await world.gates.pass('export:work')
@@ -83,7 +90,13 @@ async function exportDeck(world: World, deck: Deck, wanted: unknown): Promise<Re
 /** In place and in parts: who reads meanwhile gets what is there, and its length. */
 async function write(world: World, deck: Deck, format: Format, relative: string): Promise<DeckExport> {
   const bytes = format === 'pptx' ? await writePptx(deck) : await writePdf(deck)
-  const written: DeckExport = { format, path: `/app_data/${relative}`, file: join(world.appDataDir, relative), size: bytes.length, whole: false }
+  const written: DeckExport = {
+    format,
+    path: `/app_data/${relative}`,
+    file: join(world.appDataDir, relative),
+    size: bytes.length,
+    whole: false,
+  }
   deck.exports.push(written)
   await mkdir(dirname(written.file), { recursive: true })
   const parts = 8

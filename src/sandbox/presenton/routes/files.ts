@@ -9,6 +9,7 @@ import { extname, normalize } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { placeholderJpeg, placeholderPng, placeholderSvg } from '../content/pictures.ts'
 import type { FileSending } from '../faults/fault.ts'
+import { untilAborted } from '../pace.ts'
 import { page, type Reply } from '../reply.ts'
 import type { Exchange, Route, World } from '../world.ts'
 
@@ -34,7 +35,6 @@ async function exported(world: World, exchange: Exchange): Promise<Reply | undef
   const file = `${world.appDataDir}/exports/${relative}`
   const found = await stat(file).catch(() => undefined)
   if (!found?.isFile()) return page(404)
-  exchange.call.deckId ??= [...world.decks.values()].find((deck) => deck.exports.some((made) => made.file === file))?.id as string
   const effect = exchange.fault?.effect
   if (effect?.kind === 'file') return sendOther(exchange, effect.send(await readFile(file)), typeOf(file))
   return send(world, exchange, file, found.size, found.mtime)
@@ -77,12 +77,16 @@ async function send(world: World, exchange: Exchange, file: string, size: number
     if (!signal.aborted) throw error
   }
   // Written anew meanwhile and shorter now: nginx breaks the connection.
-  if (sent < length) response.destroy()
+  if (sent < length) exchange.breakOff()
   else response.end()
   return undefined
 }
 
-async function sendOther({ request, response, signal }: Exchange, sending: FileSending, type: string): Promise<undefined> {
+async function sendOther(
+  { request, response, signal, breakOff }: Exchange,
+  sending: FileSending,
+  type: string,
+): Promise<undefined> {
   const { status = 200, body, announced = body.length, then = 'end' } = sending
   const length = announced === null ? {} : { 'content-length': announced }
   response.writeHead(status, { 'content-type': sending.type ?? type, ...length })
@@ -92,10 +96,10 @@ async function sendOther({ request, response, signal }: Exchange, sending: FileS
     if (!response.write(body)) await once(response, 'drain', { signal }).catch(() => undefined)
     await turn()
   }
-  if (then === 'stall' && !signal.aborted) await once(signal, 'abort')
+  if (then === 'stall') await untilAborted(signal)
   if (then === 'cut') {
     while (response.writableLength > 0 && !signal.aborted) await turn()
-    response.destroy()
+    breakOff()
   }
   if (!response.destroyed) response.end()
   return undefined

@@ -7,7 +7,12 @@ import { detail, type Reply, unprocessable } from '../reply.ts'
 import type { Exchange, World } from '../world.ts'
 import { flawOfId } from './body.ts'
 
-export function findDeck(world: World, exchange: Exchange, id: unknown, loc: (string | number)[]): { deck: Deck } | { reply: Reply } {
+export function findDeck(
+  world: World,
+  exchange: Exchange,
+  id: unknown,
+  loc: (string | number)[],
+): { deck: Deck } | { reply: Reply } {
   const flaw = flawOfId(id, loc, world.features())
   if (flaw) return { reply: unprocessable([flaw]) }
   exchange.call.deckId = String(id)

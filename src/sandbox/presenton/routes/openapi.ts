@@ -43,7 +43,9 @@ function schemas(features: Features): Record<string, Schema> {
   const outlines = { items: ref('SlideOutlineModel'), type: 'array', title: 'Outlines' }
   const prepare = { presentation_id: { ...text('Presentation Id'), format: 'uuid' }, outlines }
   const layout = features.layout === 'id' ? text('Layout') : ref('PresentationLayoutModel')
-  const mode = features.generationMode ? { generation_mode: { enum: ['standard', 'smart'], type: 'string', default: 'standard' } } : {}
+  const mode = features.generationMode
+    ? { generation_mode: { enum: ['standard', 'smart'], type: 'string', default: 'standard' } }
+    : {}
   const number = features.slideAssets ? { anyOf: [{ type: 'integer' }, { type: 'null' }] } : { type: 'integer' }
   const create = {
     content: text('Content'),

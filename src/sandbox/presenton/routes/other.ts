@@ -5,7 +5,8 @@
 import { detail, json, next, type Reply } from '../reply.ts'
 import type { Route } from '../world.ts'
 
-const home = '<!DOCTYPE html><html lang="en"><head><title>Presenton (stand-in)</title></head><body>A stand-in for Presenton: no model here.</body></html>'
+const home =
+  '<!DOCTYPE html><html lang="en"><head><title>Presenton (stand-in)</title></head><body>A stand-in for Presenton: no model here.</body></html>'
 
 export const otherRoutes: readonly Route[] = [
   { method: 'GET', path: '/', operation: 'other', open: true, act: startPage },
@@ -27,5 +28,9 @@ export const otherRoutes: readonly Route[] = [
 ]
 
 function startPage(): Reply {
-  return { status: 200, headers: { 'content-type': 'text/html; charset=utf-8', 'x-powered-by': 'Next.js' }, body: Buffer.from(home) }
+  return {
+    status: 200,
+    headers: { 'content-type': 'text/html; charset=utf-8', 'x-powered-by': 'Next.js' },
+    body: Buffer.from(home),
+  }
 }

@@ -3,7 +3,7 @@
  */
 
 import { writeOutlines } from '../content/outlining.ts'
-import { stamp, titleOf, type Deck, type Outline } from '../deck.ts'
+import { type Deck, type Outline, stamp, titleOf } from '../deck.ts'
 import { frame } from '../event-stream.ts'
 import type { Frame } from '../faults/fault.ts'
 import { pause } from '../pace.ts'

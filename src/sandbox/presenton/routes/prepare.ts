@@ -3,9 +3,9 @@
  * A and T are given the layout itself and answer with the whole row; B is given a template's id, answers with the deck's, and blanks `language`.
  */
 
-import { templateLayout, templateOf } from '../content/templates.ts'
 import { chooseLayouts } from '../content/layouts.ts'
-import { stamp, type Outline } from '../deck.ts'
+import { templateLayout, templateOf } from '../content/templates.ts'
+import { type Outline, stamp } from '../deck.ts'
 import { pause } from '../pace.ts'
 import { crashed, detail, type Flaw, json, type Reply, unprocessable } from '../reply.ts'
 import { storedRow } from '../rows.ts'
@@ -25,7 +25,11 @@ async function prepare(world: World, exchange: Exchange): Promise<Reply> {
   const body = await readObject(exchange)
   if ('flaws' in body) return unprocessable(body.flaws)
   const { presentation_id: id, outlines: given, layout: wanted, title } = body.value
-  const flaws = [...(id === undefined ? [missing('presentation_id')] : []), ...flawsOfOutlines(given, 'outlines'), ...flawsOfLayout(wanted, features.layout)]
+  const flaws = [
+    ...(id === undefined ? [missing('presentation_id')] : []),
+    ...flawsOfOutlines(given, 'outlines'),
+    ...flawsOfLayout(wanted, features.layout),
+  ]
   if (flaws.length > 0) return unprocessable(flaws)
   const outlines = given as Outline[]
   if (outlines.length === 0) return detail(400, 'Outlines are required')
@@ -48,11 +52,18 @@ async function prepare(world: World, exchange: Exchange): Promise<Reply> {
   Object.assign(deck, {
     outlines: stored,
     layout,
-    structure: layout.ordered ? stored.map((_, index) => index) : chooseLayouts(stored, layout.slides.map((slide) => slide.id), deck),
+    structure: layout.ordered
+      ? stored.map((_, index) => index)
+      : chooseLayouts(
+          stored,
+          layout.slides.map((slide) => slide.id),
+          deck,
+        ),
     title: typeof title === 'string' ? title : deck.title,
     updated_at: stamp(),
     ...(features.layout === 'id' ? { language: '' } : {}),
   })
+  world.replay?.prepared(deck)
   return json(features.layout === 'id' ? { presentation_id: deck.id } : storedRow(deck, features))
 }
 
@@ -61,5 +72,8 @@ function flawsOfLayout(value: unknown, kind: 'object' | 'id'): Flaw[] {
   if (kind === 'id') return typeof value === 'string' ? [] : [notAString(['body', 'layout'], value)]
   if (!value || typeof value !== 'object') return [notAnObject(['body', 'layout'], value)]
   const { name, slides } = value as Partial<Layout>
-  return [...(name === undefined ? [missing('layout', 'name')] : []), ...(Array.isArray(slides) ? [] : [missing('layout', 'slides')])]
+  return [
+    ...(name === undefined ? [missing('layout', 'name')] : []),
+    ...(Array.isArray(slides) ? [] : [missing('layout', 'slides')]),
+  ]
 }

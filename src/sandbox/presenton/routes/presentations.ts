@@ -2,8 +2,8 @@
  * Reading, listing, changing and deleting decks.
  */
 
-import { stamp, type Deck, type Slide } from '../deck.ts'
-import { crashed, detail, json, noContent, rawJson, type Reply, unprocessable } from '../reply.ts'
+import { type Deck, type Slide, stamp } from '../deck.ts'
+import { crashed, detail, json, noContent, type Reply, rawJson, unprocessable } from '../reply.ts'
 import { echoedSlide, readSlide, shownRow } from '../rows.ts'
 import type { Exchange, Route, World } from '../world.ts'
 import { flawOfId, missing, readObject } from './body.ts'

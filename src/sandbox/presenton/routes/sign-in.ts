@@ -4,7 +4,7 @@
 
 import { randomBytes } from 'node:crypto'
 import { stamp } from '../deck.ts'
-import { detail, json, page, type Flaw, type Reply, unprocessable } from '../reply.ts'
+import { detail, type Flaw, json, page, type Reply, unprocessable } from '../reply.ts'
 import type { Exchange, Route, World } from '../world.ts'
 import { missing, readObject } from './body.ts'
 

@@ -9,6 +9,7 @@ import { once } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { streamHeaders } from '../event-stream.ts'
 import type { Frame, Step } from '../faults/fault.ts'
+import { untilAborted } from '../pace.ts'
 import type { Exchange, World } from '../world.ts'
 
 export async function playStream(world: World, exchange: Exchange, frames: AsyncIterable<Frame>): Promise<undefined> {
@@ -23,10 +24,11 @@ export async function playStream(world: World, exchange: Exchange, frames: Async
     if (step === 'end') return false
     if (step === 'drip') drip = true
     else if (step === 'cut') {
-      response.destroy()
+      while (response.writableLength > 0 && !signal.aborted) await turn()
+      exchange.breakOff()
       return false
     } else if (step === 'stall') {
-      await gone(signal)
+      await untilAborted(signal)
       return false
     } else if (drip) {
       for (const byte of Buffer.from(step.write)) await write(Buffer.from([byte]))
@@ -72,9 +74,4 @@ function scriptOf(world: World, { fault, operation }: Exchange): { frame: (frame
     },
     end: () => [],
   }
-}
-
-function gone(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

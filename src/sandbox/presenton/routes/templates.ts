@@ -2,7 +2,7 @@
  * Templates, which each shape shows elsewhere: A behind Next.js (its list is broken in 0.7.3), T as a list, B in pages.
  */
 
-import { oldGroups, templateLayout, templateOf, templates, type Template } from '../content/templates.ts'
+import { oldGroups, type Template, templateLayout, templateOf, templates } from '../content/templates.ts'
 import { detail, json, next, type Reply, unprocessable } from '../reply.ts'
 import type { Features } from '../shape.ts'
 import type { Exchange, Route, World } from '../world.ts'
@@ -28,7 +28,9 @@ function groupOfNext({ features }: World, { url }: Exchange): Reply {
   const group = url.searchParams.get('group')
   if (apart(features())) return next({ error: `Unknown template group: ${group}` }, 404)
   if (!group) return next({ error: 'Missing group name' }, 400)
-  return oldGroups.includes(group) ? next(templateLayout({ id: group })) : next({ error: 'Failed to fetch or parse client page' }, 500)
+  return oldGroups.includes(group)
+    ? next(templateLayout({ id: group }))
+    : next({ error: 'Failed to fetch or parse client page' }, 500)
 }
 
 function summary(): Reply {
@@ -59,7 +61,9 @@ function read({ features }: World, { params }: Exchange): Reply {
   }
   const template = templateOf(id)
   if (!template) return detail(404, 'Template not found')
-  const layouts = { layouts: templateLayout(template).slides.map(({ id: name, description }) => ({ id: name, description, components: [] })) }
+  const layouts = {
+    layouts: templateLayout(template).slides.map(({ id: name, description }) => ({ id: name, description, components: [] })),
+  }
   return json({ ...row(template), merged_components: { components: [] }, layouts, fonts: {} })
 }
 
