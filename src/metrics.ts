@@ -48,7 +48,12 @@ export function createMetrics(sources: MetricSources) {
   })
   const delivered = new Counter({ name: 'gateway_events_delivered_total', help: 'Events written to readers.', registers })
   const copied = new Counter({ name: 'gateway_bytes_copied_total', help: 'Bytes of finished files stored.', registers })
-  const runs = new Gauge({ name: 'gateway_runs', help: 'Presentations by status, all replicas.', labelNames: ['status'], registers })
+  const runs = new Gauge({
+    name: 'gateway_runs',
+    help: 'Presentations by status, all replicas.',
+    labelNames: ['status'],
+    registers,
+  })
   const queue = new Gauge({ name: 'gateway_queue_depth', help: 'Presentations waiting for a slot, all replicas.', registers })
   new Gauge({
     name: 'gateway_open_streams',

@@ -53,7 +53,14 @@ export async function readLogPage(
   { id, after }: { id: string; after: number },
 ): Promise<LogPage | undefined> {
   // One statement, one snapshot: what is latest and what is there belong together. Always at least one event, however large.
-  const rows = await database.query<{ latestRun: number; lastSeq: number; seq: number | null; run: number; terminal: boolean; data: string }>(
+  const rows = await database.query<{
+    latestRun: number
+    lastSeq: number
+    seq: number | null
+    run: number
+    terminal: boolean
+    data: string
+  }>(
     `select p.run as "latestRun", l.last_seq as "lastSeq", e.seq, e.run, e.terminal, e.data
      from gateway.presentations p
      join gateway.leases l on l.presentation_id = p.id

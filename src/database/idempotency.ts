@@ -39,7 +39,10 @@ export async function takeKey(client: Queryable, { userId, key, fingerprint }: I
     if (rows.length > 0) return undefined
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === '55P03') {
-      throw new Problem('CONFLICT', { detail: 'The first request with this Idempotency-Key is still under way.', retryAfterSeconds: 1 })
+      throw new Problem('CONFLICT', {
+        detail: 'The first request with this Idempotency-Key is still under way.',
+        retryAfterSeconds: 1,
+      })
     }
     throw error
   } finally {

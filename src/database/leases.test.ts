@@ -24,7 +24,9 @@ describe('leases', () => {
 
   it('never runs more than the caps allow, in all and per user, however many ask', async () => {
     for (let n = 0; n < 4; n += 1) for (const userId of ['a', 'b', 'c', 'd']) await rows.insert({ userId })
-    const claimed = (await Promise.all(Array.from({ length: 12 }, () => claim(rows.database, slots)))).filter((run) => run !== undefined)
+    const claimed = (await Promise.all(Array.from({ length: 12 }, () => claim(rows.database, slots)))).filter(
+      (run) => run !== undefined,
+    )
     expect(claimed).toHaveLength(slots.maxRunning)
     for (const userId of ['a', 'b', 'c', 'd']) {
       expect(claimed.filter((run) => run.userId === userId).length).toBeLessThanOrEqual(slots.maxRunningPerUser)
@@ -85,7 +87,9 @@ describe('leases', () => {
   it('counts the time of a run from its first claim', async () => {
     const id = await rows.insert()
     await claim(rows.database, slots)
-    await rows.database.query(`update gateway.presentations set run_started_at = now() - interval '90 seconds' where id = $1`, [id])
+    await rows.database.query(`update gateway.presentations set run_started_at = now() - interval '90 seconds' where id = $1`, [
+      id,
+    ])
     await expire(id)
     expect((await claim(rows.database, slots))?.usedMs).toBeGreaterThanOrEqual(90_000)
   })

@@ -3,7 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { backoffMs } from '../domain/backoff.ts'
-import { wakeChannel, type Wakes } from './wakes.ts'
+import { type Wakes, wakeChannel } from './wakes.ts'
 
 export interface ListenerOptions {
   url: string
@@ -44,7 +44,10 @@ export function openListener({ url, wakes, onTrouble }: ListenerOptions) {
       attempt = 0
       while (!closing.signal.aborted) {
         const beat = new AbortController()
-        await Promise.race([ended, delay(heartbeatMs, undefined, { signal: AbortSignal.any([beat.signal, closing.signal]) }).catch(() => undefined)])
+        await Promise.race([
+          ended,
+          delay(heartbeatMs, undefined, { signal: AbortSignal.any([beat.signal, closing.signal]) }).catch(() => undefined),
+        ])
         beat.abort()
         if (closing.signal.aborted) return
         await client.query('select 1')

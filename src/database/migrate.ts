@@ -24,7 +24,11 @@ function migrationsFolder(): string {
 /** Brings schema gateway of the database at `url` up to date. Safe to call from many processes at once. */
 export async function migrate(url: string): Promise<void> {
   const migrations = readMigrationFiles({ migrationsFolder: migrationsFolder() })
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000, application_name: 'presenton-gateway migrate' })
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 10_000,
+    application_name: 'presenton-gateway migrate',
+  })
   client.on('error', () => undefined)
   await client.connect()
   try {
@@ -40,7 +44,10 @@ export async function migrate(url: string): Promise<void> {
     const last = Number(rows[0]?.last ?? 0)
     for (const migration of migrations.filter(({ folderMillis }) => folderMillis > last)) {
       for (const statement of migration.sql) await client.query(statement)
-      await client.query('insert into gateway.migrations (hash, created_at) values ($1, $2)', [migration.hash, migration.folderMillis])
+      await client.query('insert into gateway.migrations (hash, created_at) values ($1, $2)', [
+        migration.hash,
+        migration.folderMillis,
+      ])
     }
     await client.query('commit')
   } finally {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { Problem } from '../domain/problem.ts'
-import { type Database } from './connection.ts'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import type { Database } from './connection.ts'
 import { readLogPage } from './events.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog, leaseLost, type RunEvent } from './run-log.ts'
@@ -126,7 +126,11 @@ describe('the log of a run', () => {
 
   it('rolls the state back together with the events when a companion fails', async () => {
     const { run, log } = await openLog()
-    const write = log.commit({ events: [line(0)], changes: { title: 't' }, companions: [{ text: 'select 1 / 0, $1::uuid', values: [] }] })
+    const write = log.commit({
+      events: [line(0)],
+      changes: { title: 't' },
+      companions: [{ text: 'select 1 / 0, $1::uuid', values: [] }],
+    })
     await expect(write).rejects.toThrow('division by zero')
     expect(await numbers(run.id)).toEqual([])
   })

@@ -3,7 +3,7 @@
 // repeated through a database outage without ever being applied twice.
 import { backoffMs } from '../domain/backoff.ts'
 import { sleep } from '../domain/deadline.ts'
-import { isDatabaseAway, type Database } from './connection.ts'
+import { type Database, isDatabaseAway } from './connection.ts'
 import type { Wakes } from './wakes.ts'
 
 /** The state a run may change, by column; values as the columns take them. */
@@ -176,7 +176,10 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
   return { append, commit, seq: () => seq }
 }
 
-function encode(fence: { id: string; token: string; run: number; seq: number }, { events = [], changes = {}, release }: RunWrite) {
+function encode(
+  fence: { id: string; token: string; run: number; seq: number },
+  { events = [], changes = {}, release }: RunWrite,
+) {
   const values: unknown[] = [fence.id, fence.token, fence.seq, events.length]
   const use = (value: unknown) => `$${values.push(value)}`
   const parts = [
@@ -194,7 +197,9 @@ function encode(fence: { id: string; token: string; run: number; seq: number }, 
     jsonColumns.has(column) ? `${column} = ${use(value === null ? null : JSON.stringify(value))}` : `${column} = ${use(value)}`,
   )
   if (changes.status === 'awaiting_outlines') {
-    sets.push('run_used_ms = run_used_ms + (extract(epoch from clock_timestamp() - run_started_at) * 1000)::bigint, run_started_at = null')
+    sets.push(
+      'run_used_ms = run_used_ms + (extract(epoch from clock_timestamp() - run_started_at) * 1000)::bigint, run_started_at = null',
+    )
   }
   if (changes.status === 'completed') sets.push('completed_at = now()')
   if (changes.status === 'completed' || changes.status === 'failed') sets.push('ended_at = now()')

@@ -39,7 +39,9 @@ export function createWakes(database: Pick<Database, 'query'> | undefined, origi
     pending.clear()
     if (payloads.length === 0 || !database) return
     // A lost hint is no loss: whoever waits polls as well.
-    database.query('select pg_notify($1, payload) from unnest($2::text[]) payload', [wakeChannel, payloads]).catch(() => undefined)
+    database
+      .query('select pg_notify($1, payload) from unnest($2::text[]) payload', [wakeChannel, payloads])
+      .catch(() => undefined)
   }
 
   function notify(key: string, payload: string) {

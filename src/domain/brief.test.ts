@@ -54,7 +54,12 @@ test('what is given replaces the defaults', () => {
     metadata: { ticket: '1' },
   })
   expect(brief).toMatchObject({ nSlides: 3, language: 'Deutsch', template: 'modern', tone: 'funny', verbosity: 'concise' })
-  expect(brief).toMatchObject({ instructions: 'Be brief.', title: 'A title', includeTitleSlide: false, includeTableOfContents: true })
+  expect(brief).toMatchObject({
+    instructions: 'Be brief.',
+    title: 'A title',
+    includeTitleSlide: false,
+    includeTableOfContents: true,
+  })
   expect(brief).toMatchObject({ webSearch: true, exportAs: 'pdf', reviewOutlines: true, metadata: { ticket: '1' } })
 })
 
@@ -76,7 +81,9 @@ test('a brief needs content or outlines', () => {
 })
 
 test('a table of contents needs three slides, also when their number comes from the outlines or the default', () => {
-  expect(pathsOf(() => read({ content: 'x', n_slides: 2, include_table_of_contents: true }))).toEqual(['/include_table_of_contents'])
+  expect(pathsOf(() => read({ content: 'x', n_slides: 2, include_table_of_contents: true }))).toEqual([
+    '/include_table_of_contents',
+  ])
   expect(pathsOf(() => read({ outlines: ['a', 'b'], include_table_of_contents: true }))).toEqual(['/include_table_of_contents'])
   expect(pathsOf(() => read({ content: 'x', include_table_of_contents: true }, 2))).toEqual(['/include_table_of_contents'])
   expect(read({ content: 'x', n_slides: 3, include_table_of_contents: true }).includeTableOfContents).toBe(true)
@@ -98,16 +105,18 @@ test('text is what a reader can see', () => {
 })
 
 test('the pattern of a text lets through everything but controls and lone surrogates', () => {
-  const pattern = new RegExp(textSchema(10).pattern ?? '(?!)', 'u')
+  const pattern = new RegExp(String(Reflect.get(textSchema(10), 'pattern')), 'u')
   for (const fine of ['', 'a\tb\r\nc', 'naïve', '😀', '\u2028', '\ufeff', '\ue000']) expect(pattern.test(fine), fine).toBe(true)
-  const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).filter((char) => /[^\t\n\r\P{Cc}]/u.test(char))
+  const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).filter((char) =>
+    /[^\t\n\r\P{Cc}]/u.test(char),
+  )
   expect(controls).toHaveLength(65 - 3)
   for (const bad of [...controls, '\ud800', '\udfff', 'a\udc00\ud800b']) expect(pattern.test(`x${bad}`), escape(bad)).toBe(false)
 })
 
 test('the schema names every field and no other, and carries the limits it was made with', () => {
   const schema = createBriefSchema({ maxSlides: 12, maxContentChars: 345 })
-  expect(schema.additionalProperties).toBe(false)
+  expect(schema).toMatchObject({ additionalProperties: false })
   expect(schema.properties.content).toMatchObject({ maxLength: 345 })
   expect(schema.properties.n_slides).toMatchObject({ minimum: 1, maximum: 12 })
   expect(schema.properties.outlines).toMatchObject({ minItems: 1, maxItems: 12 })

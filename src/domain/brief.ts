@@ -50,7 +50,10 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
   return Type.Object(
     {
       content: Type.Optional(
-        textSchema(maxContentChars, { minLength: 1, description: 'The conversation summary. Required unless `outlines` is given.' }),
+        textSchema(maxContentChars, {
+          minLength: 1,
+          description: 'The conversation summary. Required unless `outlines` is given.',
+        }),
       ),
       outlines: Type.Optional(outlinesSchema(maxSlides, 'Your own outlines, one a slide, in Markdown: none are then generated.')),
       n_slides: Type.Optional(
@@ -62,7 +65,11 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
       ),
       language: Type.Optional(textSchema(100, { minLength: 1, default: 'English' })),
       template: Type.Optional(textSchema(200, { minLength: 1, description: 'The id of a template of `GET /templates`.' })),
-      tone: choice(['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'], 'default', 'How the slides speak.'),
+      tone: choice(
+        ['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'],
+        'default',
+        'How the slides speak.',
+      ),
       verbosity: choice(['concise', 'standard', 'text-heavy'], 'standard', 'How much text stands on a slide.'),
       instructions: Type.Optional(textSchema(4000, { description: 'What the generator should mind besides.' })),
       title: Type.Optional(textSchema(maxTitleChars, { description: 'Without one, the generator finds it.' })),

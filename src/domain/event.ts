@@ -17,7 +17,11 @@ export const ownKinds: ReadonlySet<string> = new Set([
 export const terminalKinds: ReadonlySet<string> = new Set(['complete', 'error'])
 
 /** One event's line. `complete` gets its download for each reader, so its line must begin with its type. */
-export function encodeEvent(type: string, fields: Record<string, unknown>, place: { run: number; stage?: Stage | undefined }): string {
+export function encodeEvent(
+  type: string,
+  fields: Record<string, unknown>,
+  place: { run: number; stage?: Stage | undefined },
+): string {
   const { run, stage } = place
   return JSON.stringify(stage === undefined ? { type, ...fields, run } : { type, ...fields, run, stage })
 }

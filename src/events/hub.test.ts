@@ -1,11 +1,11 @@
-import { text } from 'node:stream/consumers'
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog } from '../database/run-log.ts'
 import { createWakes, type Wakes } from '../database/wakes.ts'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createHub, type Hub } from './hub.ts'
 
 const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
@@ -41,7 +41,13 @@ describe('the hub', () => {
   async function openRun(): Promise<{ id: string; log: ReturnType<typeof createRunLog> }> {
     const id = await rows.insert({ userId: 'alice' })
     const run = (await claim(rows.database, slots)) as Run
-    const log = createRunLog({ database: rows.database, wakes, run, signal: new AbortController().signal, onLost: () => undefined })
+    const log = createRunLog({
+      database: rows.database,
+      wakes,
+      run,
+      signal: new AbortController().signal,
+      onLost: () => undefined,
+    })
     return { id, log }
   }
   const chunk = (n: number) => ({ data: JSON.stringify({ type: 'chunk', n, run: 1 }) })
@@ -111,7 +117,13 @@ describe('the hub', () => {
     await log.commit(finish)
     await rows.database.query(`update gateway.presentations set run = 2, status = 'queued' where id = $1`, [id])
     const run = (await claim(rows.database, slots)) as Run
-    const second = createRunLog({ database: rows.database, wakes, run, signal: new AbortController().signal, onLost: () => undefined })
+    const second = createRunLog({
+      database: rows.database,
+      wakes,
+      run,
+      signal: new AbortController().signal,
+      onLost: () => undefined,
+    })
     const all = text(await open(id))
     await second.commit({ events: [chunk(7)] })
     await second.commit({ ...finish, events: [{ ...complete, data: complete.data.replace('"run":1', '"run":2') }] })
@@ -156,7 +168,7 @@ describe('the hub', () => {
     const { id, log } = await openRun()
     const stream = await hub.follow({ ...reader(id), expiresAtMs: Date.now() + 100 })
     const seen = await text(stream as Readable)
-    expect(seen).toMatch(/id: 1\n[^]*\n\nevent: response\ndata: \{"type":"status","status":"[^"]+","code":"TOKEN_EXPIRED"\}\n\n$/)
+    expect(seen).toMatch(/id: 1\n[\s\S]*\n\nevent: response\ndata: \{"type":"status","status":"[^"]+","code":"TOKEN_EXPIRED"\}\n\n$/)
     await log.commit(finish)
   })
 

@@ -1,7 +1,8 @@
 // All open readers of this process: finds or makes the feed of a presentation, wakes it, polls in case a wake was lost, and
 // keeps the bounds on how many readers there may be.
-import { findLogHead, type LogHead, type LoggedEvent, readLastSeqs, readLogPage } from '../database/events.ts'
+
 import type { Database } from '../database/connection.ts'
+import { findLogHead, type LoggedEvent, type LogHead, readLastSeqs, readLogPage } from '../database/events.ts'
 import type { Wakes } from '../database/wakes.ts'
 import { Problem } from '../domain/problem.ts'
 import { createFeed, type Feed } from './feed.ts'
@@ -103,9 +104,11 @@ export function createHub(options: HubOptions) {
   }
 
   function admit(userId: string) {
-    if (closed) throw new Problem('INTERNAL_ERROR', { status: 503, detail: 'This replica is shutting down.', retryAfterSeconds: 1 })
+    if (closed)
+      throw new Problem('INTERNAL_ERROR', { status: 503, detail: 'This replica is shutting down.', retryAfterSeconds: 1 })
     const own = perUser.get(userId) ?? 0
-    if (open >= options.maxStreams || own >= options.maxStreamsPerUser) throw new Problem('TOO_MANY_STREAMS', { retryAfterSeconds: 5 })
+    if (open >= options.maxStreams || own >= options.maxStreamsPerUser)
+      throw new Problem('TOO_MANY_STREAMS', { retryAfterSeconds: 5 })
     open += 1
     perUser.set(userId, own + 1)
   }

@@ -42,7 +42,12 @@ export function decide({ stage, error, failures, waits, random }: Failure): Deci
   return { next: 'repeat', waitMs, problem, burns }
 }
 
-const endingCodes: ReadonlySet<ProblemCode> = new Set(['UPSTREAM_TIMEOUT', 'UPSTREAM_REJECTED', 'STORAGE_UNAVAILABLE', 'INTERNAL_ERROR'])
+const endingCodes: ReadonlySet<ProblemCode> = new Set([
+  'UPSTREAM_TIMEOUT',
+  'UPSTREAM_REJECTED',
+  'STORAGE_UNAVAILABLE',
+  'INTERNAL_ERROR',
+])
 
 /** With its attempts used up a run says that it took too long, or that something failed; "cannot be reached" would be waited for. */
 function endOf(problem: Problem): Problem {

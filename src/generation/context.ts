@@ -1,18 +1,19 @@
 // What a stage works with: the run's present state, the log it writes to, the outside world, and the signal it must obey.
-import { encodeEvent } from '../domain/event.ts'
-import { progressOf, type Stage } from '../domain/stage.ts'
+
 import type { Database } from '../database/connection.ts'
 import type { Run } from '../database/leases.ts'
 import type { Companion, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
+import { encodeEvent } from '../domain/event.ts'
+import { progressOf, type Stage } from '../domain/stage.ts'
+import type { Logger } from '../logging.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
-import type { Log } from './worker.ts'
 
 export interface Outside {
   database: Pick<Database, 'query' | 'transaction'>
   presenton: Presenton
   objects: ObjectStore
-  logger: Log
+  logger: Logger
   limits: {
     runTimeoutMs: number
     maxFileBytes: number
@@ -28,7 +29,7 @@ export interface Outside {
 
 export type Context = ReturnType<typeof createContext>
 
-export function createContext(input: { run: Run; log: RunLog; outside: Outside; signal: AbortSignal; logger: Log }) {
+export function createContext(input: { run: Run; log: RunLog; outside: Outside; signal: AbortSignal; logger: Logger }) {
   const { run, log } = input
 
   /** The event of `type` in the present stage, or (`stage: null`) of the run as a whole. */
@@ -50,7 +51,8 @@ export function createContext(input: { run: Run; log: RunLog; outside: Outside; 
     /** Queues events and changes; waits only when the database is far behind. */
     append: (events: RunEvent[], changes: RunChanges = {}) => log.append({ events, changes }),
     /** A checkpoint: resolves once events, changes and companions are committed together. */
-    commit: (events: RunEvent[], changes: RunChanges = {}, companions: Companion[] = []) => log.commit({ events, changes, companions }),
+    commit: (events: RunEvent[], changes: RunChanges = {}, companions: Companion[] = []) =>
+      log.commit({ events, changes, companions }),
     /** A `status` event: what the run is waiting for, for people. */
     status: (status: string, more: { code?: string; retry_in_seconds?: number } = {}) =>
       log.append({ events: [event('status', { status, ...more })] }),

@@ -1,22 +1,22 @@
 // What has to be done now and then, by any worker: end what is overdue, remove what nobody needs from the store, prune old logs.
 // Every task finds its work in Postgres and is safe to do twice, so replicas need not agree on who does it.
 import { setTimeout as delay } from 'node:timers/promises'
-import { forgetKeys } from '../database/idempotency.ts'
+import type { Database } from '../database/connection.ts'
 import { pruneLogs } from '../database/events.ts'
+import { forgetKeys } from '../database/idempotency.ts'
 import { endOverdueRuns } from '../database/overdue.ts'
 import { findRemovableUploads, forgetUploads } from '../database/uploads.ts'
-import type { Database } from '../database/connection.ts'
 import type { Wakes } from '../database/wakes.ts'
 import { jitterMs } from '../domain/backoff.ts'
+import type { Logger } from '../logging.ts'
 import type { ObjectStore } from '../objects/store.ts'
-import type { Log } from './worker.ts'
 
 export interface HousekeepingOptions {
   database: Pick<Database, 'query'>
   wakes: Pick<Wakes, 'events' | 'settled'>
   objects: Pick<ObjectStore, 'remove'>
   eventsRetentionHours: number
-  logger: Log
+  logger: Pick<Logger, 'warn'>
 }
 
 export type Housekeeping = ReturnType<typeof openHousekeeping>

@@ -44,7 +44,9 @@ export function createIntake({ database, wakes, queue, knownTemplates }: IntakeO
       checkTemplate(brief)
       await checkQueue(client, userId)
       const id = randomUUID()
-      await insertPresentation(client, { ...toRow(brief), id, userId }, (position) => encodeEvent('queued', { position }, { run: 1 }))
+      await insertPresentation(client, { ...toRow(brief), id, userId }, (position) =>
+        encodeEvent('queued', { position }, { run: 1 }),
+      )
       const given = answer(await readPresentation(client, id))
       if (key) await keepAnswer(client, key, given)
       return { ...given, replayed: false, id }

@@ -13,7 +13,14 @@ import { prepare } from './stages/prepare.ts'
 import { slides } from './stages/slides.ts'
 import { store } from './stages/store.ts'
 
-const perform: Record<Stage, (context: Context) => Promise<unknown>> = { create, outlines, prepare, slides, export: exportDeck, store }
+const perform: Record<Stage, (context: Context) => Promise<unknown>> = {
+  create,
+  outlines,
+  prepare,
+  slides,
+  export: exportDeck,
+  store,
+}
 
 /** How a drive ended: the run is over (or waits for its reader), or it stopped at a checkpoint because it was asked to. */
 export type Outcome = 'ended' | 'in-review' | 'stopped'
@@ -142,9 +149,10 @@ function announce({ status }: Context, code: ProblemCode, waitMs: number): Promi
 
 /** Waits for the outlines to be approved: without a slot, without a lease, and with the run's clock standing still. */
 async function review(context: Context): Promise<Outcome> {
-  const rows = await context.database.query<{ until: Date }>(`select (now() + make_interval(hours => $1))::timestamptz(3) as until`, [
-    context.limits.outlinesReviewHours,
-  ])
+  const rows = await context.database.query<{ until: Date }>(
+    `select (now() + make_interval(hours => $1))::timestamptz(3) as until`,
+    [context.limits.outlinesReviewHours],
+  )
   const until = rows[0]?.until ?? new Date()
   await context.log.commit({
     events: [context.event('awaiting_outlines', { expires_at: until.toISOString() }, null)],

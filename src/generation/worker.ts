@@ -1,22 +1,15 @@
 // The worker of a process: claims runs while it has slots, keeps their leases, drives them, and at shutdown finishes what is
 // paid for and hands back the rest.
+
+import { claim, handBack, hasClaimable, type Run, renew } from '../database/leases.ts'
+import { createRunLog, leaseLost } from '../database/run-log.ts'
+import type { Wakes } from '../database/wakes.ts'
 import { jitterMs } from '../domain/backoff.ts'
 import { anySignal, sleep } from '../domain/deadline.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Stage } from '../domain/stage.ts'
-import { claim, handBack, hasClaimable, renew, type Run } from '../database/leases.ts'
-import { createRunLog, leaseLost } from '../database/run-log.ts'
-import type { Wakes } from '../database/wakes.ts'
 import { createContext, type Outside } from './context.ts'
 import { drive, end } from './run.ts'
-
-export interface Log {
-  child(bindings: object): Log
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
 
 export interface WorkerOptions {
   outside: Outside

@@ -1,6 +1,7 @@
 // Stage create: an empty deck upstream. Cheap, but not idempotent there, so an abandoned one may stay behind; all are recorded.
-import { recordDeck } from '../../database/uploads.ts'
+
 import type { RunEvent } from '../../database/run-log.ts'
+import { recordDeck } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Context } from '../context.ts'
 
@@ -8,7 +9,10 @@ export async function create(context: Context): Promise<void> {
   const { run, presenton, signal } = context
   // Asked here, before the first stage that costs money.
   if (!(await presenton.hasTemplate(run.template, signal))) {
-    throw new Problem('UPSTREAM_REJECTED', { failure: 'final', detail: 'The presentation generator does not have this template.' })
+    throw new Problem('UPSTREAM_REJECTED', {
+      failure: 'final',
+      detail: 'The presentation generator does not have this template.',
+    })
   }
   const { deckId } = await presenton.createDeck(
     {

@@ -2,9 +2,9 @@
 import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
 import { readOutlines } from '../../presenton/client.ts'
-import { titleFrom } from '../title.ts'
 import type { Context } from '../context.ts'
 import { passOn } from '../pass-on.ts'
+import { titleFrom } from '../title.ts'
 
 export async function outlines(context: Context): Promise<void> {
   const { run, presenton, signal } = context

@@ -1,7 +1,8 @@
 // Stage slides: the expensive one. Upstream keeps nothing of a stream that was cut, and two streams of one deck double its
 // slides; so a deck is streamed once, and before anything is paid again the gateway looks what the first stream left.
-import { recordFinishedDeck } from '../../database/uploads.ts'
+
 import type { RunEvent } from '../../database/run-log.ts'
+import { recordFinishedDeck } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import { maxSlideStreams } from '../../domain/stage.ts'
 import type { Context } from '../context.ts'
@@ -90,7 +91,9 @@ function chunkEvent({ event }: Context, { chunk, slideIndex }: Piece): RunEvent 
 /** Each index from 0 once, and at least one slide for each outline: a table of contents adds some. */
 function isWhole(found: { index: number }[], outlines: number): boolean {
   const indexes = new Set(found.map(({ index }) => index))
-  return found.length >= Math.max(1, outlines) && indexes.size === found.length && found.every(({ index }) => index < found.length)
+  return (
+    found.length >= Math.max(1, outlines) && indexes.size === found.length && found.every(({ index }) => index < found.length)
+  )
 }
 
 async function finish(
@@ -105,9 +108,7 @@ async function finish(
   run.slidesDone = found.length
   // Upstream knows the deck by a name of ours; people know it by theirs.
   const finished = { ...presentation, title: run.title ?? presentation.title }
-  await context.commit(
-    [],
-    { slides_finished: true, slides_done: found.length, progress: context.progressAt('export') },
-    [recordFinishedDeck(run.deckId ?? '', finished)],
-  )
+  await context.commit([], { slides_finished: true, slides_done: found.length, progress: context.progressAt('export') }, [
+    recordFinishedDeck(run.deckId ?? '', finished),
+  ])
 }
