@@ -1,0 +1,244 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Message, Presenton, PresentonOptions } from './client.ts'
+import { connect, json, openapi, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import type { ObservedCall } from './observe.ts'
+
+const id = '17db6369-29fb-4099-9d3c-f350de99850d'
+const deck = {
+  content: 'A talk',
+  nSlides: 3,
+  language: 'English',
+  tone: 'default',
+  verbosity: 'standard',
+  includeTitleSlide: true,
+  includeTableOfContents: false,
+  webSearch: false,
+}
+const createPath = '/api/v1/ppt/presentation/create'
+const slidesPath = '/api/v1/ppt/presentation/stream/'
+const frame = (value: unknown) => `event: response\ndata: ${JSON.stringify(value)}\n\n`
+const complete = frame({ type: 'complete', presentation: { id, slides: [{ index: 0 }] } })
+const forever = new AbortController().signal
+
+let upstream: Upstream
+let presenton: Presenton
+
+beforeEach(async () => {
+  upstream = await openUpstream({ [createPath]: json({ id }) })
+  presenton = connect(upstream.url)
+})
+
+afterEach(async () => {
+  await presenton.close()
+  await upstream.idle()
+  await upstream.close()
+})
+
+async function reconnect(options: Partial<PresentonOptions>) {
+  await presenton.close()
+  presenton = connect(upstream.url, options)
+}
+
+async function collect(stream: AsyncGenerator<Message[]>): Promise<string[]> {
+  const kinds: string[] = []
+  for await (const messages of stream) kinds.push(...messages.map(({ type }) => type))
+  return kinds
+}
+
+const timeouts = { createMs: 20_000, prepareMs: 20_000, exportMs: 20_000, stallMs: 20_000, streamMs: 20_000 }
+
+describe('A call', () => {
+  it('sends what the deck is to be, and only headers of ours', async () => {
+    expect(await presenton.createDeck({ ...deck, instructions: 'short' }, forever)).toEqual({ deckId: id })
+    const [visit] = upstream.to(createPath)
+    expect(JSON.parse(visit?.body ?? '')).toEqual({
+      content: 'A talk',
+      n_slides: 3,
+      language: 'English',
+      tone: 'default',
+      verbosity: 'standard',
+      instructions: 'short',
+      include_title_slide: true,
+      include_table_of_contents: false,
+      web_search: false,
+    })
+    const sent = ['accept', 'accept-encoding', 'connection', 'content-length', 'content-type', 'host', 'user-agent']
+    expect(Object.keys(visit?.headers ?? {}).sort()).toEqual(sent)
+  })
+
+  it.each([
+    ['refused connections', 'http://127.0.0.1:1'],
+    ['hosts that cannot be resolved', 'http://presenton.invalid'],
+  ])('takes %s for an outage', async (_, url) => {
+    const away = connect(url)
+    await expect(away.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', failure: 'outage' })
+    await away.close()
+  })
+
+  it('takes a connection that breaks after the request for a fault: it may have been acted on', async () => {
+    upstream.answers[createPath] = (response) => response.destroy()
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    expect(upstream.to(createPath)).toHaveLength(1)
+  })
+
+  it.each([
+    ['HTML', (response: ServerResponse) => response.end('<html>')],
+    ['another object', json({ name: 'x' })],
+    ['an id that is a path', json({ id: '../../x' })],
+    ['a redirect', (response: ServerResponse) => response.writeHead(302, { location: '/x' }).end()],
+  ])('takes %s for a fault', async (_, answer) => {
+    upstream.answers[createPath] = answer
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    expect(upstream.to('/x')).toEqual([])
+  })
+
+  it('reads no answer over the bound', async () => {
+    await reconnect({ maxMessageBytes: 1000 })
+    upstream.answers['/openapi.json'] = json({ ...openapi(), x: 'x'.repeat(2000) })
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+  })
+
+  it('ends at its deadline', async () => {
+    await presenton.features(forever)
+    const visits = upstream.visits.length
+    await reconnect({ timeouts: { ...timeouts, createMs: 100 } })
+    upstream.answers[createPath] = () => undefined
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+    expect(upstream.visits.length).toBe(visits + 3)
+  })
+
+  it("rejects with the caller's own reason, closes its connection, and disturbs no other", async () => {
+    const leaving = new AbortController()
+    upstream.answers[createPath] = (response, { body }) => (body.includes('stay') ? setTimeout(() => json({ id })(response, {} as never), 50) : undefined)
+    const other = presenton.createDeck({ ...deck, content: 'stay' }, forever)
+    const left = presenton.createDeck(deck, leaving.signal)
+    await upstream.until(() => upstream.to(createPath).length === 2)
+    leaving.abort('enough')
+    await expect(left).rejects.toBe('enough')
+    expect(await other).toEqual({ deckId: id })
+  })
+
+  it('does not begin when its caller has left', async () => {
+    await expect(presenton.createDeck(deck, AbortSignal.abort('gone'))).rejects.toBe('gone')
+    expect(upstream.visits).toEqual([])
+  })
+
+  it('can be left while it still connects', async () => {
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    // A TLS handshake that nobody answers.
+    const away = connect(`https://127.0.0.1:${(silent.address() as AddressInfo).port}`)
+    const leaving = new AbortController()
+    const call = away.ping(leaving.signal)
+    const [socket] = await once(silent, 'connection')
+    leaving.abort('enough')
+    await expect(call).rejects.toBe('enough')
+    await away.close()
+    if (!socket.closed) await once(socket.resume(), 'close')
+    silent.close()
+  })
+
+  it('says what it came to', async () => {
+    const calls: ObservedCall[] = []
+    await reconnect({ onCall: (call) => calls.push(call) })
+    await presenton.createDeck(deck, forever)
+    upstream.answers[createPath] = json({ detail: 'no' }, 400)
+    await presenton.createDeck(deck, forever).catch(() => undefined)
+    expect(calls.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual(['create ok', 'create rejected'])
+  })
+
+  it('deletes what is not there any more, and reads it not', async () => {
+    const path = `/api/v1/ppt/presentation/${id}`
+    upstream.answers[path] = json({ detail: 'Presentation not found' }, 404)
+    await presenton.deleteDeck(id, forever)
+    await expect(presenton.readDeck(id, forever)).rejects.toMatchObject({ failure: 'gone' })
+  })
+})
+
+describe('A slide stream', () => {
+  const begin = (more: (response: ServerResponse) => unknown) => {
+    upstream.answers[slidesPath] = (response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
+      response.write(frame({ type: 'chunk', chunk: '{' }))
+      return more(response)
+    }
+  }
+
+  it('gives the messages of each read, ends with complete, and closes its connection', async () => {
+    begin((response) => response.write(complete))
+    expect(await collect(presenton.streamSlides(id, forever))).toEqual(['chunk', 'complete'])
+    await upstream.idle()
+  })
+
+  it('is a fault when it is cut, when it ends without complete, when it reports an error', async () => {
+    const ends: ((response: ServerResponse) => unknown)[] = [
+      (response) => response.destroy(),
+      (response) => response.end(),
+      (response) => response.end(frame({ type: 'error', detail: 'x' })),
+    ]
+    for (const end of ends) {
+      begin((response) => setTimeout(() => end(response), 20))
+      const stream = presenton.streamSlides(id, forever)
+      expect((await stream.next()).value).toHaveLength(1)
+      await expect(stream.next()).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    }
+  })
+
+  it('is a timeout when it stalls, before or after its head, or is not done in its time', async () => {
+    await reconnect({ timeouts: { ...timeouts, stallMs: 100 } })
+    begin(() => undefined)
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+    upstream.answers[slidesPath] = () => undefined
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+    await reconnect({ timeouts: { ...timeouts, streamMs: 100 } })
+    begin((response) => {
+      const timer = setInterval(() => response.write(': ping\n\n'), 10)
+      response.on('close', () => clearInterval(timer))
+    })
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+  })
+
+  it('does not stall by a busy consumer, and does not read ahead of it', async () => {
+    await reconnect({ timeouts: { ...timeouts, stallMs: 60 } })
+    let written = 0
+    begin(async (response) => {
+      response.setMaxListeners(0)
+      const part = frame({ type: 'chunk', chunk: 'x'.repeat(60_000) })
+      for (; written < 400; written++) {
+        if (!response.write(part)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+        if (response.destroyed) return
+      }
+      response.end(complete)
+    })
+    const stream = presenton.streamSlides(id, forever)
+    await stream.next()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    expect(written).toBeLessThan(300)
+    expect((await collect(stream)).at(-1)).toBe('complete')
+    expect(written).toBe(400)
+  })
+
+  it('leaves no connection when its consumer leaves or its caller aborts', async () => {
+    begin(() => undefined)
+    for await (const _ of presenton.streamSlides(id, forever)) break
+    await upstream.idle()
+    const leaving = new AbortController()
+    const stream = presenton.streamSlides(id, leaving.signal)
+    await stream.next()
+    leaving.abort('enough')
+    await upstream.idle()
+    await expect(stream.next()).rejects.toBe('enough')
+  })
+
+  it('is refused before it begins like any call, and is a fault when it is no event stream', async () => {
+    upstream.answers[slidesPath] = json({ detail: 'Presentation not found' }, 404)
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ failure: 'gone' })
+    upstream.answers[slidesPath] = json({ detail: 'Presentation not prepared for stream' }, 400)
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ failure: 'final' })
+    upstream.answers[slidesPath] = json({})
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ failure: 'fault' })
+  })
+})
