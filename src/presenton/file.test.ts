@@ -1,0 +1,224 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Presenton } from './client.ts'
+import { connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+
+const forever = new AbortController().signal
+const badFile = { code: 'UPSTREAM_ERROR', failure: 'bad-file' }
+const badPaths = [
+  '',
+  '/',
+  '/etc/passwd',
+  '/app_data',
+  '/app_data/',
+  '/app_data/../etc/passwd',
+  '/app_data/exports/../../etc/passwd',
+  '/app_data/exports/..',
+  '/app_data/./x.pptx',
+  '/app_data//x.pptx',
+  '/app_data/exports\\..\\x',
+  '/app_data/a\0b',
+  'app_data/x.pptx',
+  'http://evil.example/app_data/x.pptx',
+  '//evil.example/app_data/x.pptx',
+  '/app_datax/x.pptx',
+  '/api/export-presentation/file?name=x',
+]
+
+let presenton: Presenton
+
+async function read(path: string, signal = forever) {
+  const { body, sizeBytes } = await presenton.openFile(path, signal)
+  return { sizeBytes, bytes: Buffer.concat(await body.toArray()) }
+}
+
+describe('A file over HTTP', () => {
+  let upstream: Upstream
+
+  beforeEach(async () => {
+    upstream = await openUpstream()
+    presenton = connect(upstream.url)
+  })
+
+  afterEach(async () => {
+    await presenton.close()
+    await upstream.idle()
+    await upstream.close()
+  })
+
+  it('comes as it is, under the name that upstream gave, encoded, past every cache', async () => {
+    upstream.answers['/app_data/'] = (response) => response.end('PK file')
+    const path = '/app_data/exports/users/u1/Q3 results 100% #1? %2e Übersicht 日本.pptx'
+    expect(await read(path)).toEqual({ sizeBytes: 7, bytes: Buffer.from('PK file') })
+    const [visit] = upstream.to('/app_data/')
+    expect(decodeURIComponent(visit?.path ?? '')).toBe(path)
+    expect(visit?.path).toMatch(/^[\x21-\x7e]+$/)
+    expect(visit?.headers['cache-control']).toBe('no-store')
+  })
+
+  it('may come without a length', async () => {
+    upstream.answers['/app_data/'] = (response) => {
+      response.write('PK ')
+      response.end('file')
+    }
+    expect(await read('/app_data/exports/x.pptx')).toEqual({ sizeBytes: undefined, bytes: Buffer.from('PK file') })
+  })
+
+  it.each(badPaths)('is refused unasked at %j', async (path) => {
+    await expect(read(path)).rejects.toMatchObject(badFile)
+    expect(upstream.to('/app_data')).toEqual([])
+  })
+
+  it.each([
+    ['a redirect', 302],
+    ['no such file', 404],
+    ['no content', 204],
+  ])('is bad: %s', async (_, status) => {
+    upstream.answers['/app_data/'] = (response) => response.writeHead(status, { location: '/elsewhere' }).end()
+    await expect(read('/app_data/x.pptx')).rejects.toMatchObject(badFile)
+    expect(upstream.to('/elsewhere')).toEqual([])
+  })
+
+  it('is bad when it is empty, with a length or without', async () => {
+    upstream.answers['/app_data/'] = (response) => response.writeHead(200, { 'content-length': 0 }).end()
+    await expect(presenton.openFile('/app_data/x.pptx', forever)).rejects.toMatchObject(badFile)
+    upstream.answers['/app_data/'] = (response) => {
+      response.flushHeaders()
+      response.end()
+    }
+    await expect(read('/app_data/x.pptx')).rejects.toMatchObject(badFile)
+  })
+
+  it.each([
+    ['with a length', { 'content-length': '100' }],
+    ['without', {}],
+  ])('errors when it is cut, %s', async (_, headers) => {
+    upstream.answers['/app_data/'] = (response) => {
+      response.writeHead(200, headers)
+      response.write('PK')
+      setTimeout(() => response.destroy(), 20)
+    }
+    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    await expect(body.toArray()).rejects.toMatchObject(badFile)
+  })
+
+  it('is an outage or a fault like any call', async () => {
+    upstream.answers['/app_data/'] = (response) => response.writeHead(502).end('<html>')
+    await expect(read('/app_data/x.pptx')).rejects.toMatchObject({ failure: 'outage' })
+    upstream.answers['/app_data/'] = (response) => response.writeHead(500).end('<html>')
+    await expect(read('/app_data/x.pptx')).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+  })
+
+  it('is a timeout when it stalls', async () => {
+    await presenton.close()
+    presenton = connect(upstream.url, { timeouts: { createMs: 100, prepareMs: 1, exportMs: 1, stallMs: 20_000, streamMs: 20_000 } })
+    upstream.answers['/app_data/'] = (response) => response.write('PK')
+    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    await expect(body.toArray()).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+  })
+
+  it('gives its connection back when nobody reads it, and when its caller leaves', async () => {
+    upstream.answers['/app_data/'] = (response) => response.write('PK')
+    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    body.destroy()
+    await upstream.idle()
+    const leaving = new AbortController()
+    const reading = read('/app_data/x.pptx', leaving.signal)
+    await upstream.until(() => upstream.to('/app_data/').length === 2)
+    setTimeout(() => leaving.abort(new Error('enough')), 20)
+    await expect(reading).rejects.toThrow('enough')
+  })
+
+  it('is not read ahead of its reader', async () => {
+    let written = 0
+    upstream.answers['/app_data/'] = async (response) => {
+      response.setMaxListeners(0)
+      const part = Buffer.alloc(65_536)
+      for (; written < 400 && !response.destroyed; written++) {
+        if (!response.write(part)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+      }
+      response.end()
+    }
+    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    await new Promise((resolve) => body.once('readable', resolve))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(written).toBeLessThan(300)
+    body.destroy()
+  })
+})
+
+describe('A file from the mounted directory', () => {
+  let dir: string
+  let data: string
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'app-data-'))
+    data = join(dir, 'data')
+    await mkdir(join(data, 'exports'), { recursive: true })
+    await writeFile(join(dir, 'secret.pptx'), 'secret')
+    await writeFile(join(data, 'exports/Q3 100% #1.pptx'), 'PK file')
+    // The mount itself may be a link.
+    await symlink(data, join(dir, 'mount'))
+    presenton = connect('http://127.0.0.1:1', { appDataDir: join(dir, 'mount') })
+  })
+
+  afterEach(async () => {
+    await presenton.close()
+    await rm(dir, { recursive: true })
+  })
+
+  it('comes as it is, without a call to upstream', async () => {
+    expect(await read('/app_data/exports/Q3 100% #1.pptx')).toEqual({ sizeBytes: 7, bytes: Buffer.from('PK file') })
+  })
+
+  it.each(badPaths)('is refused at %j', async (path) => {
+    await expect(read(path)).rejects.toMatchObject(badFile)
+  })
+
+  it('is refused where a link leads, inside or out, for a file or a directory', async () => {
+    await symlink(join(dir, 'secret.pptx'), join(data, 'exports/link.pptx'))
+    await symlink(dir, join(data, 'exports/up'))
+    await symlink(join(data, 'exports'), join(data, 'inside'))
+    for (const path of ['exports/link.pptx', 'exports/up/secret.pptx', 'inside/Q3 100% #1.pptx']) {
+      await expect(read(`/app_data/${path}`)).rejects.toMatchObject(badFile)
+    }
+  })
+
+  it('is bad when it is missing, empty, a directory, a pipe, or has an impossible name', async () => {
+    await writeFile(join(data, 'empty.pptx'), '')
+    execFileSync('mkfifo', [join(data, 'pipe.pptx')])
+    for (const path of ['missing.pptx', 'empty.pptx', 'exports', 'pipe.pptx', 'exports/Q3 100% #1.pptx/x', 'x'.repeat(300)]) {
+      await expect(read(`/app_data/${path}`)).rejects.toMatchObject(badFile)
+    }
+  })
+
+  it('errors when it becomes shorter while it is read', async () => {
+    const path = join(data, 'exports/large.pptx')
+    await writeFile(path, Buffer.alloc(1_000_000))
+    const { body, sizeBytes } = await presenton.openFile('/app_data/exports/large.pptx', forever)
+    expect(sizeBytes).toBe(1_000_000)
+    await truncate(path, 10)
+    await expect(body.toArray()).rejects.toMatchObject(badFile)
+  })
+
+  it('ends when its caller leaves', async () => {
+    await writeFile(join(data, 'large.pptx'), Buffer.alloc(1_000_000))
+    const leaving = new AbortController()
+    const { body } = await presenton.openFile('/app_data/large.pptx', leaving.signal)
+    leaving.abort(new Error('enough'))
+    await expect(body.toArray()).rejects.toThrow('enough')
+  })
+})
+
+describe('An export', () => {
+  it('that names no path is a fault', async () => {
+    const upstream = await openUpstream({ '/api/v1/ppt/presentation/edit': json({ success: true }) })
+    presenton = connect(upstream.url)
+    await expect(presenton.exportDeck({ deckId: 'd', format: 'pdf', title: 't' }, forever)).rejects.toMatchObject({ failure: 'fault' })
+    await presenton.close()
+    await upstream.close()
+  })
+})
