@@ -1,6 +1,6 @@
 // A listening server for the tests of this folder: everything in http/ as it is, and services that each test gives itself.
 
-import { connect } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { SignJWT } from 'jose'
 import { readConfig } from '../config.ts'
 import type { PresentationRow } from '../database/presentations.ts'
@@ -25,7 +25,7 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
   const time = new Date('2026-11-20T10:00:00.123Z')
   return {
     ...{ id: rowId, userId: 'alice', presentonPresentationId: null, title: null, status: 'queued', stage: null, run: 1, attempt: 0 },
-    ...{ progress: 0, template: 'general', language: 'English', nSlides: 8, slidesDone: 0, exportAs: 'pptx', reviewOutlines: false },
+    ...{ progress: 0, template: 'general', language: 'English', nSlides: 8, slidesDone: 0, exportAs: 'pptx', runFormat: 'pptx', reviewOutlines: false },
     ...{ metadata: {}, files: [], error: null, queuePosition: 1, createdAt: time, updatedAt: time, startedAt: null, completedAt: null },
     ...changes,
   }
@@ -48,10 +48,7 @@ export async function openTestServer({ env = {}, services = {} }: { env?: Record
     closing: closing.signal,
     services: {
       verify: createTokenVerifier(config.auth),
-      accept: async ({ answer }) => {
-        const { status, location, body } = answer(sampleRow())
-        return { status, headers: { location }, body, replayed: false }
-      },
+      accept: async ({ answer }) => ({ ...answer(sampleRow()), replayed: false }),
       listPresentations: notExpected,
       findPresentation: async () => undefined,
       waitUntilSettled: notExpected,
@@ -64,7 +61,7 @@ export async function openTestServer({ env = {}, services = {} }: { env?: Record
     },
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
-  const [{ port } = { port: 0 }] = app.addresses()
+  const { port } = app.server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
 
   const token = (sub = 'alice', expires: string | number = '1h') =>

@@ -18,8 +18,7 @@ beforeAll(async () => {
     services: {
       async accept(request) {
         accepted.push(request)
-        const { status, location, body } = request.answer(sampleRow())
-        return { status, headers: { location }, body, replayed }
+        return { ...request.answer(sampleRow()), replayed }
       },
     },
   })
