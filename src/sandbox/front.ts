@@ -83,7 +83,10 @@ export async function openFront({ port: wanted, handle }: { port?: number | unde
     if (fault?.kind === 'cut request') {
       let left = fault.afterBytes ?? 0
       if (left <= 0) socket.destroy()
-      request.on('data', (chunk: Buffer) => (left -= chunk.length) <= 0 && socket.destroy())
+      request.on('data', (chunk: Buffer) => {
+        left -= chunk.length
+        if (left <= 0) socket.destroy()
+      })
       return
     }
     if (fault?.kind === 'stall') await active?.held

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { type IncomingMessage, request as forward, type ServerResponse } from 'node:http'
+import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
@@ -17,16 +17,30 @@ export function openAnyObjectStore(options: ObjectStoreOptions = {}): Promise<Ob
   return process.env['MINIO_BINARY'] ? openMinio(options) : openObjectStore(options)
 }
 
-export async function openMinio({ dir, port, binary = process.env['MINIO_BINARY'] }: ObjectStoreOptions & { binary?: string | undefined } = {}): Promise<ObjectStore> {
+export async function openMinio({
+  dir,
+  port,
+  binary = process.env['MINIO_BINARY'],
+}: ObjectStoreOptions & { binary?: string | undefined } = {}): Promise<ObjectStore> {
   if (!binary) throw new Error('MINIO_BINARY does not name the MinIO server program')
   const folder = dir ?? mkdtempSync(join(tmpdir(), 'presenton-gateway-minio-'))
   const accessKey = `sandbox-${randomBytes(4).toString('hex')}`
   const secretKey = randomBytes(20).toString('hex')
   const inner = await findFreePort()
-  const child = spawn(binary, ['server', '--quiet', '--address', `127.0.0.1:${inner}`, '--console-address', `127.0.0.1:${await findFreePort()}`, folder], {
-    env: { ...process.env, MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' },
-    stdio: 'ignore',
-  })
+  const child = spawn(
+    binary,
+    ['server', '--quiet', '--address', `127.0.0.1:${inner}`, '--console-address', `127.0.0.1:${await findFreePort()}`, folder],
+    {
+      env: {
+        ...process.env,
+        MINIO_ROOT_USER: accessKey,
+        MINIO_ROOT_PASSWORD: secretKey,
+        MINIO_BROWSER: 'off',
+        MINIO_UPDATE: 'off',
+      },
+      stdio: 'ignore',
+    },
+  )
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => resolve())
     child.once('error', () => resolve())
@@ -68,7 +82,14 @@ async function untilReady(url: string, child: ChildProcess) {
 /** Hands the request on as it came: the signature covers the Host header, so that stays too. */
 function pass(request: IncomingMessage, response: ServerResponse, port: number) {
   const { method, url: path, rawHeaders } = request
-  const onward = forward({ host: '127.0.0.1', port, method, path, headers: rawHeaders as unknown as Record<string, string>, setHost: false })
+  const onward = forward({
+    host: '127.0.0.1',
+    port,
+    method,
+    path,
+    headers: rawHeaders as unknown as Record<string, string>,
+    setHost: false,
+  })
   onward.on('response', (answer) => {
     response.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
     pipeline(answer, response, () => undefined)

@@ -14,36 +14,40 @@ export function isMultipartRequest({ method, query }: Context): boolean {
 export function answerMultipart(ctx: Context, store: Store): void {
   const [bucket = '', ...rest] = decodeURIComponent(ctx.path).slice(1).split('/')
   const folder = store.getResourcePath(bucket, undefined, 'uploads')
-  if ('uploads' in ctx.query) {
-    const prefix = String(ctx.query['prefix'] ?? '')
-    const found = listUploads(folder).filter(({ key }) => key.startsWith(prefix))
-    return respond(ctx, 200, 'ListMultipartUploadsResult', [
-      ['Bucket', bucket],
-      ['Prefix', prefix],
-      ['MaxUploads', '1000'],
-      ['IsTruncated', 'false'],
-      ...found.map(({ key, id, at }): Element => ['Upload', [['Key', key], ['UploadId', id], ['Initiated', at]]]),
-    ])
+  const { status, body } = answer(ctx, { folder, bucket, key: rest.join('/') })
+  ctx.status = status
+  if (!body) return
+  ctx.type = 'application/xml'
+  ctx.body = `<?xml version="1.0" encoding="UTF-8"?>\n${encode(body)}`
+}
+
+function answer({ method, query }: Context, { folder, bucket, key }: { folder: string; bucket: string; key: string }): Answer {
+  const uploads = listUploads(folder)
+  if ('uploads' in query) {
+    const prefix = String(query['prefix'] ?? '')
+    const Upload = uploads
+      .filter((upload) => upload.key.startsWith(prefix))
+      .map((upload) => ({ Key: upload.key, UploadId: upload.id, Initiated: upload.at }))
+    const result = { Bucket: bucket, Prefix: prefix, MaxUploads: 1000, IsTruncated: 'false', Upload }
+    return { status: 200, body: { ListMultipartUploadsResult: result } }
   }
-  const id = String(ctx.query['uploadId'])
-  const upload = listUploads(folder).find((one) => one.id === id && one.key === rest.join('/'))
-  if (!upload) return respond(ctx, 404, 'Error', [['Code', 'NoSuchUpload'], ['Message', 'The specified upload does not exist.']])
-  if (ctx.method === 'DELETE') {
+  const id = String(query['uploadId'])
+  if (!uploads.some((upload) => upload.id === id && upload.key === key)) {
+    const error = { Code: 'NoSuchUpload', Message: 'The specified upload does not exist.' }
+    return { status: 404, body: { Error: error } }
+  }
+  if (method === 'DELETE') {
     rmSync(join(folder, id), { recursive: true, force: true })
-    ctx.status = 204
-    return
+    return { status: 204 }
   }
-  respond(ctx, 200, 'ListPartsResult', [
-    ['Bucket', bucket],
-    ['Key', upload.key],
-    ['UploadId', id],
-    ['MaxParts', '1000'],
-    ['IsTruncated', 'false'],
-    ...listParts(join(folder, id)).map(({ number, size, md5, at }): Element => [
-      'Part',
-      [['PartNumber', String(number)], ['LastModified', at], ['ETag', `"${md5}"`], ['Size', String(size)]],
-    ]),
-  ])
+  const Part = listParts(join(folder, id)).map(({ number, at, md5, size }) => ({
+    PartNumber: number,
+    LastModified: at,
+    ETag: `"${md5}"`,
+    Size: size,
+  }))
+  const result = { Bucket: bucket, Key: key, UploadId: id, MaxParts: 1000, IsTruncated: 'false', Part }
+  return { status: 200, body: { ListPartsResult: result } }
 }
 
 function listUploads(folder: string) {
@@ -65,15 +69,22 @@ function listParts(folder: string) {
     })
 }
 
-type Element = [name: string, content: string | Element[]]
-
-function respond(ctx: Context, status: number, name: string, content: Element[]): void {
-  ctx.status = status
-  ctx.type = 'application/xml'
-  ctx.body = `<?xml version="1.0" encoding="UTF-8"?>\n${encode([name, content])}`
+interface Answer {
+  status: number
+  body?: Elements
 }
 
-function encode([name, content]: Element): string {
-  const inside = typeof content === 'string' ? content.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`) : content.map(encode).join('')
-  return `<${name}>${inside}</${name}>`
+/** Elements by name; one that holds a list is repeated. */
+interface Elements {
+  [name: string]: string | number | Elements | Elements[]
 }
+
+function encode(elements: Elements): string {
+  return Object.entries(elements)
+    .flatMap(([name, content]) =>
+      [content].flat().map((one) => `<${name}>${typeof one === 'object' ? encode(one) : escape(one)}</${name}>`),
+    )
+    .join('')
+}
+
+const escape = (text: string | number) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)

@@ -34,7 +34,8 @@ beforeEach(() => {
 })
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex')
-const put = (key: string, bytes: Buffer | Readable, size?: number) => client.putObject(bucket, key, bytes, size, { 'Content-Type': 'text/plain' })
+const put = (key: string, bytes: Buffer | Readable, size?: number) =>
+  client.putObject(bucket, key, bytes, size, { 'Content-Type': 'text/plain' })
 const get = async (key: string) => buffer(await client.getObject(bucket, key))
 
 /** In pieces of an odd size, as a network brings them. */
@@ -134,9 +135,14 @@ test('an upload that breaks off leaves the object as it was', async () => {
 
 test('an unfinished multipart upload is found, listed and aborted', async () => {
   const uploadId = await client.initiateNewMultipartUpload(bucket, 'unfinished', {})
-  await client.uploadPart({ bucketName: bucket, objectName: 'unfinished', uploadID: uploadId, partNumber: 1, headers: {} }, Buffer.alloc(5 * MiB))
+  await client.uploadPart(
+    { bucketName: bucket, objectName: 'unfinished', uploadID: uploadId, partNumber: 1, headers: {} },
+    Buffer.alloc(5 * MiB),
+  )
   expect(await client.findUploadId(bucket, 'unfinished')).toBe(uploadId)
-  const { listParts } = client as unknown as { listParts(bucket: string, key: string, id: string): Promise<{ part: number; size: number }[]> }
+  const { listParts } = client as unknown as {
+    listParts(bucket: string, key: string, id: string): Promise<{ part: number; size: number }[]>
+  }
   expect(await listParts.call(client, bucket, 'unfinished', uploadId)).toMatchObject([{ part: 1, size: 5 * MiB }])
   await client.removeIncompleteUpload(bucket, 'unfinished')
   expect(await client.findUploadId(bucket, 'unfinished')).toBeUndefined()

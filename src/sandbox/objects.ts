@@ -70,7 +70,8 @@ function mend(store: Store, secretKey: string) {
     if (!isSigned) {
       ctx.status = 403
       ctx.type = 'application/xml'
-      ctx.body = '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
+      ctx.body =
+        '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
       return
     }
     // Its own check encodes the query otherwise than the rules say; it still sees to the expiry, and refuses what isn't good here.

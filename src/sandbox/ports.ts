@@ -17,7 +17,8 @@ export async function findFreePort(): Promise<number> {
   throw new Error(`no free port found between ${lowest} and ${highest}`)
 }
 
-function isFree(port: number): Promise<boolean> {
+/** Whether nobody listens on this port of 127.0.0.1. */
+export function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()
     probe.once('error', () => resolve(false))

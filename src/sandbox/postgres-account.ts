@@ -3,7 +3,19 @@
 // for this: root hands over to an unused uid, and what that uid can't reach is copied into a temporary folder.
 
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, cpSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -24,12 +36,10 @@ export function findAccount(dataFolder: string): Account {
   const owner = statSync(dataFolder, { throwIfNoEntry: false })
   const ids = owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : { uid: nobody, gid: nobody }
   // The second way is for root of a user namespace that has no other uid: there the process stays root outside, and only believes otherwise.
-  const ways: Account[] = [
-    { ids, prefix: [] },
-    { prefix: ['unshare', '--user', `--map-user=${nobody}`] },
-  ]
+  const ways: Account[] = [{ ids, prefix: [] }, { prefix: ['unshare', '--user', `--map-user=${nobody}`] }]
   const way = ways.find((account) => run(account, ['/bin/sh', '-c', 'test "$(id -u)" != 0']).status === 0)
-  if (!way) throw new Error('Postgres does not run as root, and this root cannot become anybody else: start the sandbox as a normal user')
+  if (!way)
+    throw new Error('Postgres does not run as root, and this root cannot become anybody else: start the sandbox as a normal user')
   return way
 }
 
@@ -73,7 +83,12 @@ export function run(account: Account, command: string[]) {
 }
 
 export function environment(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC', ...(process.env['SystemRoot'] ? { SystemRoot: process.env['SystemRoot'] } : {}) }
+  return {
+    PATH: process.env['PATH'] ?? '/usr/bin:/bin',
+    LC_ALL: 'C',
+    TZ: 'UTC',
+    ...(process.env['SystemRoot'] ? { SystemRoot: process.env['SystemRoot'] } : {}),
+  }
 }
 
 function version(account: Account, folder: string) {

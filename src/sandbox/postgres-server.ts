@@ -38,7 +38,13 @@ export async function startServer({ account, programs, data, log, port, durable 
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   const [program = '', ...args] = [...account.prefix, join(programs, 'bin', 'postgres'), '-D', data, '-p', String(port), ...flags]
   // Detached: Ctrl-C in the terminal is for us, and we stop the server when the gateway is done with it.
-  const child = spawn(program, args, { ...account.ids, cwd: '/', detached: true, stdio: ['ignore', output, output], env: environment() })
+  const child = spawn(program, args, {
+    ...account.ids,
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', output, output],
+    env: environment(),
+  })
   closeSync(output)
   let ended: string | undefined
   child.once('error', (error) => (ended = error.message))

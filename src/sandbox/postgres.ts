@@ -4,7 +4,18 @@
 // rejects with `undefined`.
 
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
@@ -129,7 +140,19 @@ function openPlace(dataDir: string | undefined) {
 }
 
 /** Makes the data folder unless there is one, and returns the superuser's password. A half-made one never bears the final name. */
-function initialise({ account, programs, folder, data, durable }: { account: Account; programs: string; folder: string; data: string; durable: boolean }) {
+function initialise({
+  account,
+  programs,
+  folder,
+  data,
+  durable,
+}: {
+  account: Account
+  programs: string
+  folder: string
+  data: string
+  durable: boolean
+}) {
   const passwordFile = join(folder, 'password')
   if (existsSync(data)) return readFileSync(passwordFile, 'utf8').trim()
   const password = randomBytes(16).toString('hex')
@@ -141,7 +164,18 @@ function initialise({ account, programs, folder, data, durable }: { account: Acc
   if (account.ids) for (const path of [unfinished, passwordFile]) chownSync(path, account.ids.uid, account.ids.gid)
   const { status, error, stderr } = run(account, [
     join(programs, 'bin', 'initdb'),
-    ...['--pgdata', unfinished, '--username', 'postgres', '--pwfile', passwordFile, '--auth', 'scram-sha-256', '--encoding', 'UTF8'],
+    ...[
+      '--pgdata',
+      unfinished,
+      '--username',
+      'postgres',
+      '--pwfile',
+      passwordFile,
+      '--auth',
+      'scram-sha-256',
+      '--encoding',
+      'UTF8',
+    ],
     // The same order of strings on every machine, whatever locales it has.
     ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions'],
     ...(durable ? [] : ['--no-sync']),

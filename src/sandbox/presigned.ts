@@ -6,7 +6,10 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Context } from '@20minutes/s3rver'
 
 /** Whether the link was signed with this key, for just this path, query and host. Its expiry isn't looked at. */
-export function isSignatureGood({ method, url, headers }: Pick<Context, 'method' | 'url' | 'headers'>, secretKey: string): boolean {
+export function isSignatureGood(
+  { method, url, headers }: Pick<Context, 'method' | 'url' | 'headers'>,
+  secretKey: string,
+): boolean {
   const [path = '', query = ''] = url.split('?')
   const parameters = [...new URLSearchParams(query)]
   const get = (name: string) => parameters.find(([key]) => key === name)?.[1] ?? ''
@@ -36,4 +39,5 @@ export function isSignatureGood({ method, url, headers }: Pick<Context, 'method'
 
 const hmac = (key: Buffer | string, text: string) => createHmac('sha256', key).update(text).digest()
 
-const encode = (text: string) => encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+const encode = (text: string) =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)

@@ -23,7 +23,8 @@ test('a token is verified by the published keys, whichever algorithm signed it',
 test('rotation publishes new keys, keeps or forgets the old, and can keep the new ones back', async () => {
   const issuer = await openTokenIssuer()
   try {
-    const kids = async () => ((await (await fetch(issuer.jwksUrl)).json()) as { keys: { kid: string; d?: string }[] }).keys.map(({ kid }) => kid)
+    const kids = async () =>
+      ((await (await fetch(issuer.jwksUrl)).json()) as { keys: { kid: string; d?: string }[] }).keys.map(({ kid }) => kid)
     const kid = async () => decodeProtectedHeader(await issuer.sign({ sub: 'ada' })).kid
     const first = await kid()
     await issuer.rotate()
@@ -56,7 +57,9 @@ test('claims can be left out, and a token can be expired from the start', async 
   const key = new TextEncoder().encode(secret)
   const { payload } = await jwtVerify(await sign({ sub: 'ada', exp: undefined }), key)
   expect(payload).not.toHaveProperty('exp')
-  await expect(jwtVerify(await sign({ sub: 'ada', expiresInSeconds: -60 }), key)).rejects.toMatchObject({ code: 'ERR_JWT_EXPIRED' })
+  await expect(jwtVerify(await sign({ sub: 'ada', expiresInSeconds: -60 }), key)).rejects.toMatchObject({
+    code: 'ERR_JWT_EXPIRED',
+  })
 })
 
 test.each(['RS256', 'ES256', 'EdDSA', 'PS256'] as const)('a %s key pair comes with its public half as PEM', async (alg) => {

@@ -36,7 +36,9 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
     port,
     async handle(request, response) {
       if (request.url !== '/.well-known/jwks.json') return void response.writeHead(404).end()
-      const keys = await Promise.all(published.map(async ({ kid, alg, publicKey }) => ({ ...(await exportJWK(publicKey)), kid, alg, use: 'sig' })))
+      const keys = await Promise.all(
+        published.map(async ({ kid, alg, publicKey }) => ({ ...(await exportJWK(publicKey)), kid, alg, use: 'sig' })),
+      )
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }))
     },
   })
@@ -87,7 +89,9 @@ export function createUnsignedToken({ expiresInSeconds = 3600, ...claims }: Clai
 }
 
 function signWith(key: CryptoKey | Uint8Array, { expiresInSeconds = 3600, ...claims }: Claims, header: JWTHeaderParameters) {
-  const payload = Object.entries({ iat: now(), exp: now() + expiresInSeconds, ...claims }).filter(([, value]) => value !== undefined)
+  const payload = Object.entries({ iat: now(), exp: now() + expiresInSeconds, ...claims }).filter(
+    ([, value]) => value !== undefined,
+  )
   return new SignJWT(Object.fromEntries(payload)).setProtectedHeader(header).sign(key)
 }
 

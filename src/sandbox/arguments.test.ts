@@ -1,0 +1,68 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from 'vitest'
+import { Misuse, readArguments } from './arguments.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'presenton-gateway-test-'))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function write(name: string, text: string): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+test('without flags a deck is made of the sample, at the pace of a model, and the gateway goes on serving', () => {
+  const { brief, ...rest } = readArguments([])
+  expect(rest).toEqual({ once: false, fast: false, shape: 'B1' })
+  expect(brief['title']).toBe('A cooler Marlow Quay: what we talked through')
+  const words = String(brief['content']).split(/\s+/).length
+  expect(words).toBeGreaterThan(400)
+  expect(words).toBeLessThan(600)
+})
+
+test('flags are read', () => {
+  expect(readArguments(['--once', '--fast', '--shape', 'A1'])).toMatchObject({ once: true, fast: true, shape: 'A1' })
+})
+
+test('a JSON file is a whole brief, any other file is its content', () => {
+  expect(readArguments(['--brief', write('brief.json', '{"content":"Hello.","n_slides":3}')]).brief).toEqual({
+    content: 'Hello.',
+    n_slides: 3,
+  })
+  expect(readArguments(['--brief', write('notes.txt', 'Hello.\n# not a title')]).brief).toEqual({
+    content: 'Hello.\n# not a title',
+  })
+  expect(readArguments(['--brief', write('notes.md', '# Hello 🍵\r\nWorld.')]).brief).toMatchObject({ title: 'Hello 🍵' })
+})
+
+test('the sample in many scripts is whole', () => {
+  const path = fileURLToPath(new URL('briefs/many-scripts.md', import.meta.url))
+  const content = String(readArguments(['--brief', path]).brief['content'])
+  for (const script of [
+    /\p{Script=Han}/u,
+    /\p{Script=Arabic}/u,
+    /\p{Script=Greek}/u,
+    /\p{Script=Devanagari}/u,
+    /\p{Script=Hebrew}/u,
+    /ß/,
+    /\p{RI}{2}/u,
+  ]) {
+    expect(content).toMatch(script)
+  }
+  expect(content).not.toContain('\ufffd')
+})
+
+test.each([
+  [['--twice']],
+  [['brief.txt']],
+  [['--shape', 'C3']],
+  [['--shape']],
+  [['--brief', join(folder, 'missing.txt')]],
+  [['--brief', write('list.json', '[1]')]],
+  [['--brief', write('broken.json', '{')]],
+])('what cannot be meant is refused: %s', (args) => {
+  expect(() => readArguments(args)).toThrow(Misuse)
+})
