@@ -64,11 +64,15 @@ describe('The circuit', () => {
 
   it('does not open at 4xx, at cancellations, or at errors that a stream reports', async () => {
     const stream = '/api/v1/ppt/presentation/stream/d'
-    upstream.answers[stream] = (response) => response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {"type":"error"}\n\n')
+    upstream.answers[stream] = (response) =>
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {"type":"error"}\n\n')
     upstream.answers[deckPath] = json({ detail: 'no' }, 400)
     for (let i = 0; i < 8; i++) {
       await read().catch(() => undefined)
-      await presenton.streamSlides('d', forever).next().catch(() => undefined)
+      await presenton
+        .streamSlides('d', forever)
+        .next()
+        .catch(() => undefined)
     }
     upstream.answers[deckPath] = () => undefined
     for (let i = 0; i < 8; i++) {

@@ -17,7 +17,10 @@ export type Breaker = ReturnType<typeof createBreaker>
 
 type Act = () => Promise<unknown>
 
-export function createBreaker(options: BreakerOptions, { onState, now }: { onState?: ((state: BreakerState) => void) | undefined; now: () => number }) {
+export function createBreaker(
+  options: BreakerOptions,
+  { onState, now }: { onState?: ((state: BreakerState) => void) | undefined; now: () => number },
+) {
   let openedAt = 0
   const circuit: CircuitBreaker<[Act, AbortSignal], unknown> = new CircuitBreaker((act: Act, _signal: AbortSignal) => act(), {
     timeout: false,

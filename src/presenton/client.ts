@@ -1,20 +1,21 @@
 // Everything the gateway can ask of Presenton, and nothing that only one of its versions knows. Failures are Problems whose `failure`
 // says what a run should do next; a caller's own abort rejects with its signal's reason instead.
 
-import { createBreaker, type BreakerOptions, type BreakerState } from './breaker.ts'
+import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
 import { createConnections } from './connection.ts'
 import { createDecks, type Timeouts } from './decks.ts'
 import { type Features, paths } from './dialect.ts'
 import { createExchange } from './exchange.ts'
 import { unavailable } from './failures.ts'
 import { type OpenedFile, openMountedFile, openRemoteFile } from './file.ts'
-import { createLogin, type Credentials } from './login.ts'
+import { type Credentials, createLogin } from './login.ts'
 import { createObserve, type ObservedCall } from './observe.ts'
 import { createProbe } from './probe.ts'
 import type { Template } from './template-lists.ts'
 import { createTemplates } from './templates.ts'
 
 export type { DeckOutlines, DeckSlides } from './deck-parts.ts'
+// biome-ignore lint/performance/noBarrelFile: this file is the one way in, and who streams a deck also reads what it completes with.
 export { readOutlines, readSlides } from './deck-parts.ts'
 export type { Features } from './dialect.ts'
 export type { OpenedFile } from './file.ts'
@@ -50,7 +51,16 @@ const defaultMaxMessageBytes = 16 * 1024 * 1024
 export type Presenton = ReturnType<typeof createPresenton>
 
 export function createPresenton(options: PresentonOptions) {
-  const { url, credentials, apiKey, appDataDir, timeouts, logger, now = Date.now, maxMessageBytes = defaultMaxMessageBytes } = options
+  const {
+    url,
+    credentials,
+    apiKey,
+    appDataDir,
+    timeouts,
+    logger,
+    now = Date.now,
+    maxMessageBytes = defaultMaxMessageBytes,
+  } = options
   const closing = new AbortController()
   const observe = createObserve(options.onCall, now)
   const connections = createConnections(url)
@@ -60,7 +70,14 @@ export function createPresenton(options: PresentonOptions) {
   }
   const breaker = createBreaker(options.breaker, { onState, now })
   // A login is a call, and a call may need a login: each gets the other when it is used.
-  const exchange = createExchange({ connections, breaker, login: () => login, maxBodyBytes: maxMessageBytes, probeMs: timeouts.createMs, now })
+  const exchange = createExchange({
+    connections,
+    breaker,
+    login: () => login,
+    maxBodyBytes: maxMessageBytes,
+    probeMs: timeouts.createMs,
+    now,
+  })
   const shared = { exchange, closing: closing.signal, now, onTrouble: (why: string) => logger.warn({}, why) }
   const login = createLogin({
     credentials,
@@ -68,7 +85,15 @@ export function createPresenton(options: PresentonOptions) {
     now,
     send: (json) =>
       observe.call('login', () =>
-        exchange.sendPlain({ subject: 'login', method: 'POST', path: paths.login, json, auth: 'none', timeoutMs: timeouts.createMs, signal: closing.signal }),
+        exchange.sendPlain({
+          subject: 'login',
+          method: 'POST',
+          path: paths.login,
+          json,
+          auth: 'none',
+          timeoutMs: timeouts.createMs,
+          signal: closing.signal,
+        }),
       ),
   })
   const probe = createProbe({ ...shared, means: { credentials, apiKey }, timeoutMs: timeouts.createMs })
@@ -106,7 +131,10 @@ export function createPresenton(options: PresentonOptions) {
     hasTemplate: (id: string, signal: AbortSignal): Promise<boolean> =>
       observe.call('templates', () => probe.speak(signal, (features) => templates.has(id, features, signal))),
 
-    state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({ breaker: breaker.state(), ...probe.supported() }),
+    state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({
+      breaker: breaker.state(),
+      ...probe.supported(),
+    }),
 
     /** Rejects with a Problem when upstream does not answer, or is not one that the gateway can speak to. */
     ping: (signal: AbortSignal): Promise<void> =>

@@ -68,7 +68,9 @@ export function createConnections(url: string) {
   function failureOf(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason
     if (error instanceof Problem) return error
-    return error instanceof Error && neverConnected.has(error) ? unavailable(error) : fault('the connection broke', { cause: error })
+    return error instanceof Error && neverConnected.has(error)
+      ? unavailable(error)
+      : fault('the connection broke', { cause: error })
   }
 
   return {

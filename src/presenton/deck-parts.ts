@@ -57,3 +57,9 @@ export function readSlides({ value }: Message): DeckSlides {
   if (deck.slides.length === 0) throw fault('complete without slides')
   return deck
 }
+
+/** Which deck a `complete` is of, where it says. */
+export function readDeckId({ value }: Message): string | undefined {
+  const { id } = (value.presentation ?? {}) as { id?: unknown }
+  return typeof id === 'string' ? id : undefined
+}

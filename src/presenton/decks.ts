@@ -1,11 +1,20 @@
 // What can be done with a deck, in upstream's words: created, outlined, prepared, filled with slides, read, exported, deleted.
 // None of it is repeated here, save where upstream has shown that it did nothing: a refused login, or a route of another version.
 
-import type { Message } from './messages.ts'
-import { parseCreated, parseDeck, parseExported, parseOutlineList, readOutlines, readSlides, type DeckSlides } from './deck-parts.ts'
+import {
+  type DeckSlides,
+  parseCreated,
+  parseDeck,
+  parseExported,
+  parseOutlineList,
+  readDeckId,
+  readOutlines,
+  readSlides,
+} from './deck-parts.ts'
 import { createBody, type Deck, exportCall, type Features, type FileFormat, namesFilesByTitle, paths } from './dialect.ts'
 import { type Call, type Exchange, parseJson } from './exchange.ts'
 import { fault } from './failures.ts'
+import type { Message } from './messages.ts'
 import type { Observe } from './observe.ts'
 import type { Probe } from './probe.ts'
 import { readStream } from './stream.ts'
@@ -42,8 +51,22 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
     ...more,
   })
 
-  async function* stream(operation: string, path: string, signal: AbortSignal, check: (complete: Message) => void): AsyncGenerator<Message[]> {
-    const opened = await probe.speak(signal, (features) => exchange.open(call(features, path, signal, { timeoutMs: timeouts.streamMs }), timeouts.stallMs))
+  interface Stream {
+    operation: string
+    deckId: string
+    path: string
+    signal: AbortSignal
+    read(complete: Message): unknown
+  }
+
+  async function* stream({ operation, deckId, path, signal, read }: Stream): AsyncGenerator<Message[]> {
+    function check(complete: Message): void {
+      read(complete)
+      if ((readDeckId(complete) ?? deckId) !== deckId) throw fault('complete of another deck')
+    }
+    const opened = await probe.speak(signal, (features) =>
+      exchange.open(call(features, path, signal, { timeoutMs: timeouts.streamMs }), timeouts.stallMs),
+    )
     try {
       const kind = opened.headers['content-type']
       if (typeof kind === 'string' && !kind.startsWith('text/event-stream')) throw fault('the answer is no event stream')
@@ -58,17 +81,25 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
       observe.call('create', () =>
         probe.speak(signal, async (features) => {
           const json = createBody(deck, features)
-          return parseCreated(parseJson(await exchange.send(call(features, paths.create, signal, { subject: 'other', method: 'POST', json }))))
+          return parseCreated(
+            parseJson(await exchange.send(call(features, paths.create, signal, { subject: 'other', method: 'POST', json }))),
+          )
         }),
       ),
 
     /** Every start is paid for and writes the outlines anew. Ends after the first `complete`; see `readOutlines`. */
     streamOutlines: (deckId: string, signal: AbortSignal): AsyncGenerator<Message[]> =>
-      observe.stream('outlines', stream('outlines', paths.outlinesStream(deckId), signal, readOutlines)),
+      observe.stream(
+        'outlines',
+        stream({ operation: 'outlines', deckId, path: paths.outlinesStream(deckId), signal, read: readOutlines }),
+      ),
 
     /** Every start is paid for. Ends after the first `complete`; see `readSlides`. */
     streamSlides: (deckId: string, signal: AbortSignal): AsyncGenerator<Message[]> =>
-      observe.stream('slides', stream('slides', paths.slidesStream(deckId), signal, readSlides)),
+      observe.stream(
+        'slides',
+        stream({ operation: 'slides', deckId, path: paths.slidesStream(deckId), signal, read: readSlides }),
+      ),
 
     /** Outlines that an interrupted run may have left; undefined where there are none, or upstream cannot say. */
     findOutlines: (deckId: string, signal: AbortSignal): Promise<string[] | undefined> =>
@@ -80,11 +111,19 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
       ),
 
     /** Gives the deck its outlines, its title and its layouts, which a model picks. */
-    prepareDeck: (deck: { deckId: string; outlines: string[]; title: string; template: string }, signal: AbortSignal): Promise<void> =>
+    prepareDeck: (
+      deck: { deckId: string; outlines: string[]; title: string; template: string },
+      signal: AbortSignal,
+    ): Promise<void> =>
       observe.call('prepare', () =>
         probe.speak(signal, async (features) => {
           const layout = await templates.forPrepare(deck.template, deck.outlines.length, features, signal)
-          const json = { presentation_id: deck.deckId, outlines: deck.outlines.map((content) => ({ content })), title: deck.title, layout }
+          const json = {
+            presentation_id: deck.deckId,
+            outlines: deck.outlines.map((content) => ({ content })),
+            title: deck.title,
+            layout,
+          }
           const more = { subject: 'prepare', method: 'POST', json, timeoutMs: timeouts.prepareMs, slow: true } as const
           await exchange.send(call(features, paths.prepare, signal, more))
         }),
@@ -92,7 +131,9 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
 
     readDeck: (deckId: string, signal: AbortSignal): Promise<DeckSlides> =>
       observe.call('read', () =>
-        probe.speak(signal, async (features) => parseDeck(parseJson(await exchange.send(call(features, paths.deck(deckId), signal))))),
+        probe.speak(signal, async (features) =>
+          parseDeck(parseJson(await exchange.send(call(features, paths.deck(deckId), signal)))),
+        ),
       ),
 
     /** `title` is to be short, ASCII and new for each attempt: an export that was given up still writes its file, which may bear it. */
@@ -100,9 +141,16 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
       observe.call('export', () =>
         probe.speak(signal, async (features) => {
           if (namesFilesByTitle(features)) {
-            await exchange.send(call(features, paths.update, signal, { method: 'PATCH', json: { id: deck.deckId, title: deck.title } }))
+            await exchange.send(
+              call(features, paths.update, signal, { method: 'PATCH', json: { id: deck.deckId, title: deck.title } }),
+            )
           }
-          const request = { method: 'POST', timeoutMs: timeouts.exportMs, slow: true, ...exportCall(deck.deckId, deck.format, features) } as const
+          const request = {
+            method: 'POST',
+            timeoutMs: timeouts.exportMs,
+            slow: true,
+            ...exportCall(deck.deckId, deck.format, features),
+          } as const
           return parseExported(parseJson(await exchange.send(call(features, request.path, signal, request))))
         }),
       ),

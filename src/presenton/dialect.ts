@@ -81,7 +81,11 @@ export function exportCall(deckId: string, format: FileFormat, { exportRoute }: 
 export const namesFilesByTitle = ({ exportRoute }: Features): boolean => exportRoute === 'export'
 
 /** How to prove who we are, from the public auth status; undefined when this is no auth status at all. */
-export function authKindOf(status: number, body: unknown, { credentials, apiKey }: { credentials?: Credentials | undefined; apiKey?: string | undefined }): AuthKind | undefined {
+export function authKindOf(
+  status: number,
+  body: unknown,
+  { credentials, apiKey }: { credentials?: Credentials | undefined; apiKey?: string | undefined },
+): AuthKind | undefined {
   if (status === 404) return 'none'
   if (status !== 200 || typeof body !== 'object' || body === null || !('configured' in body)) return undefined
   // Asked without credentials, only an upstream with its login switched off calls us authenticated.
@@ -99,7 +103,13 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
   const root = document as NonNullable<Tree>
   // The names of path parameters have changed between versions.
   const routes = new Map(Object.entries(root.paths ?? {}).map(([path, route]) => [path.replace(/\{[^}]*\}/g, '{}'), route]))
-  const needed = [paths.create, paths.prepare, `${api}/presentation/stream/{}`, `${api}/outlines/stream/{}`, `${api}/presentation/{}`]
+  const needed = [
+    paths.create,
+    paths.prepare,
+    `${api}/presentation/stream/{}`,
+    `${api}/outlines/stream/{}`,
+    `${api}/presentation/{}`,
+  ]
   if (needed.some((path) => !routes.has(path))) return undefined
   const layout = fieldOf(root, routes.get(paths.prepare), 'layout')
   const list = routes.get(`${api}/template/all`)
@@ -107,7 +117,11 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
     auth,
     layout: takesString(layout) ? 'id' : 'object',
     outlinesReadable: routes.get(`${api}/outlines/{}`)?.get !== undefined,
-    exportRoute: routes.get(`${api}/presentation/{}/export`)?.post ? 'deck-export' : routes.get(`${api}/presentation/export`)?.post ? 'export' : 'edit',
+    exportRoute: routes.get(`${api}/presentation/{}/export`)?.post
+      ? 'deck-export'
+      : routes.get(`${api}/presentation/export`)?.post
+        ? 'export'
+        : 'edit',
     templates: list === undefined ? 'groups' : isPaged(list, takesString(layout)) ? 'paged' : 'list',
     smart: fieldOf(root, routes.get(paths.create), 'generation_mode') !== undefined,
   }
@@ -115,7 +129,8 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
 
 /** The likeliest features where the document is switched off: what the recorded version of each kind of login has. */
 export function guessedFeatures(status: number, statusBody: unknown, auth: AuthKind): Features {
-  if (status === 404) return { auth, layout: 'object', outlinesReadable: false, exportRoute: 'export', templates: 'groups', smart: false }
+  if (status === 404)
+    return { auth, layout: 'object', outlinesReadable: false, exportRoute: 'export', templates: 'groups', smart: false }
   const users = typeof statusBody === 'object' && statusBody !== null && 'role' in statusBody
   const rest = { auth, exportRoute: 'edit', outlinesReadable: false, smart: false } as const
   return users ? { ...rest, layout: 'id', templates: 'paged' } : { ...rest, layout: 'object', templates: 'list' }

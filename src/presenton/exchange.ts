@@ -147,7 +147,10 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
   }
 
   /** With our credentials; once more, with new ones, when upstream says that it does not know us. */
-  async function authorized<T extends object>(call: Call, act: (headers: Record<string, string>) => Promise<T | Answer>): Promise<T | Answer> {
+  async function authorized<T extends object>(
+    call: Call,
+    act: (headers: Record<string, string>) => Promise<T | Answer>,
+  ): Promise<T | Answer> {
     if (call.slow && breaker.state() === 'half-open') {
       await ask({ subject: 'other', path: probePath, auth: 'none', timeoutMs: probeMs, signal: call.signal }, {})
     }

@@ -25,7 +25,14 @@ describe('What an answer of upstream means', () => {
     ['a deck that is gone', 404, says('Presentation not found'), 'deck', 'UPSTREAM_ERROR', 'gone'],
     ['a route that is not there', 404, says('Not Found'), 'deck', 'UPSTREAM_REJECTED', 'final'],
     ['no login', 401, says('Unauthorized'), 'deck', 'UPSTREAM_REJECTED', 'final'],
-    ["the model's 401 in prepare", 401, says('Invalid API key. Please verify your API key and try again.'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
+    [
+      "the model's 401 in prepare",
+      401,
+      says('Invalid API key. Please verify your API key and try again.'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
     ["the model's 400 in prepare", 400, says('LLM did not return any content'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
     ["the model's 429 in prepare", 429, says('rate limited'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
     ["the model's 403 in prepare", 403, says('not for you'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
@@ -42,7 +49,7 @@ describe('What an answer of upstream means', () => {
     expect(judge(status, text, subject)).toMatchObject({ code, failure })
   })
 
-  it("quotes upstream only where it is final, and redacted", () => {
+  it('quotes upstream only where it is final, and redacted', () => {
     const text = says('The file /app_data/x is not on host http://presenton:8000')
     expect(judge(400, text).detail).toBe('The presentation generator refused this request. The file [path] is not on host [url]')
     expect(judge(500, text).detail).toBe('The presentation generator failed.')
@@ -50,7 +57,9 @@ describe('What an answer of upstream means', () => {
   })
 
   it('gives of a validation error the places and the reasons, never the input', () => {
-    const detail = [{ type: 'less_than_equal', loc: ['body', 'n_slides'], msg: 'Input should be less than 50', input: 'my secret text' }]
+    const detail = [
+      { type: 'less_than_equal', loc: ['body', 'n_slides'], msg: 'Input should be less than 50', input: 'my secret text' },
+    ]
     expect(reasonOf(JSON.stringify({ detail }))).toBe('n_slides: Input should be less than 50')
   })
 

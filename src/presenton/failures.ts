@@ -23,7 +23,11 @@ export interface Refusal {
 const maxRetryAfterSeconds = 600
 
 export function unavailable(cause: unknown, retryAfterSeconds?: number): Problem {
-  return new Problem('UPSTREAM_UNAVAILABLE', { failure: 'outage', cause, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) })
+  return new Problem('UPSTREAM_UNAVAILABLE', {
+    failure: 'outage',
+    cause,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  })
 }
 
 export function fault(reason: string, options: { cause?: unknown; retryAfterSeconds?: number } = {}): Problem {

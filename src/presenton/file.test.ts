@@ -17,6 +17,7 @@ const badPaths = [
   '/app_data/../etc/passwd',
   '/app_data/exports/../../etc/passwd',
   '/app_data/exports/..',
+  '/app_data/exports/%2e%2E/userConfig.json',
   '/app_data/./x.pptx',
   '/app_data//x.pptx',
   '/app_data/exports\\..\\x',
@@ -114,7 +115,9 @@ describe('A file over HTTP', () => {
 
   it('is a timeout when it stalls', async () => {
     await presenton.close()
-    presenton = connect(upstream.url, { timeouts: { createMs: 100, prepareMs: 1, exportMs: 1, stallMs: 20_000, streamMs: 20_000 } })
+    presenton = connect(upstream.url, {
+      timeouts: { createMs: 100, prepareMs: 1, exportMs: 1, stallMs: 20_000, streamMs: 20_000 },
+    })
     upstream.answers['/app_data/'] = (response) => response.write('PK')
     const { body } = await presenton.openFile('/app_data/x.pptx', forever)
     await expect(body.toArray()).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
@@ -217,7 +220,9 @@ describe('An export', () => {
   it('that names no path is a fault', async () => {
     const upstream = await openUpstream({ '/api/v1/ppt/presentation/edit': json({ success: true }) })
     presenton = connect(upstream.url)
-    await expect(presenton.exportDeck({ deckId: 'd', format: 'pdf', title: 't' }, forever)).rejects.toMatchObject({ failure: 'fault' })
+    await expect(presenton.exportDeck({ deckId: 'd', format: 'pdf', title: 't' }, forever)).rejects.toMatchObject({
+      failure: 'fault',
+    })
     await presenton.close()
     await upstream.close()
   })

@@ -22,7 +22,7 @@ const root = '/app_data/'
 /** The path's segments below /app_data; a Problem for one that leads anywhere else. */
 export function fileSegments(path: string): string[] {
   const segments = path.startsWith(root) ? path.slice(root.length).split('/') : []
-  const odd = (name: string) => name === '' || name === '.' || name === '..' || /[\0\\]/.test(name)
+  const odd = (name: string) => name === '' || /^(?:\.|%2e){1,2}$/i.test(name) || /[\0\\]/.test(name)
   if (segments.length === 0 || segments.some(odd)) throw badFile('the path is not one below /app_data')
   return segments
 }
@@ -72,7 +72,8 @@ export async function openMountedFile(dataDir: string, path: string, signal: Abo
     // Not blocking, lest a named pipe hold us for ever.
     handle = await open(expected, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
     const [stat, name, there] = await Promise.all([handle.stat(), realpath(expected), lstat(expected)])
-    if (!stat.isFile() || name !== expected || there.ino !== stat.ino || there.dev !== stat.dev) throw badFile('a link leads there')
+    if (!stat.isFile() || name !== expected || there.ino !== stat.ino || there.dev !== stat.dev)
+      throw badFile('a link leads there')
     if (stat.size === 0) throw badFile('the file is empty')
     const body = Readable.from(handleChunks(handle, stat.size, signal), { objectMode: false })
     const opened = handle

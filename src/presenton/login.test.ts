@@ -178,7 +178,10 @@ describe('Other proofs', () => {
 
   it.each([
     ['has no login', json({ detail: 'Not Found' }, 404)],
-    ['has its login switched off', json({ configured: true, authenticated: true, username: 'electron', user_id: null, role: 'admin' })],
+    [
+      'has its login switched off',
+      json({ configured: true, authenticated: true, username: 'electron', user_id: null, role: 'admin' }),
+    ],
   ])('sends nothing to an upstream that %s', async (_, status) => {
     upstream.answers['/api/v1/auth/status'] = status
     valid.add('')

@@ -81,8 +81,10 @@ export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
     /** The headers for a call; logs in where that needs a login and there is none yet. */
     async pass(kind: AuthKind, signal: AbortSignal): Promise<Pass> {
       if (kind === 'none') return { means: 'none', headers: {} }
-      if (kind === 'key' && apiKey !== undefined && !spent.has('key')) return { means: 'key', headers: { authorization: `Bearer ${apiKey}` } }
-      if (kind === 'basic' && basic !== undefined && !spent.has('basic')) return { means: 'basic', headers: { authorization: basic } }
+      if (kind === 'key' && apiKey !== undefined && !spent.has('key'))
+        return { means: 'key', headers: { authorization: `Bearer ${apiKey}` } }
+      if (kind === 'basic' && basic !== undefined && !spent.has('basic'))
+        return { means: 'basic', headers: { authorization: basic } }
       return { means: 'cookie', headers: { cookie: await session(signal) } }
     },
 

@@ -5,12 +5,19 @@
 const maxChars = 300
 const maxInput = 2000
 
-const names = '(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key|auth(?:orization)?|cookie|session|credentials?|signature|sig)'
+const names =
+  '(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key|auth(?:orization)?|cookie|session|credentials?|signature|sig)'
 
 /** In this order: whole addresses first, then named secrets, then words that look like one. */
 const rules: readonly [RegExp, string][] = [
   [/\b[a-z][a-z0-9+.-]{1,15}:\/\/[^\s"'<>]+/gi, '[url]'],
-  [new RegExp(`\\b([\\w-]{0,40}${names}[\\w-]{0,40})["']?\\s?[:=]\\s?(?:(?:bearer|basic|token) )?(?:"[^"]*"?|'[^']*'?|[^\\s"',;&}]+)`, 'gi'), '$1=[secret]'],
+  [
+    new RegExp(
+      `\\b([\\w-]{0,40}${names}[\\w-]{0,40})["']?\\s?[:=]\\s?(?:(?:bearer|basic|token) )?(?:"[^"]*"?|'[^']*'?|[^\\s"',;&}]+)`,
+      'gi',
+    ),
+    '$1=[secret]',
+  ],
   [/\bbearer\s+[^\s"',;}]+/gi, 'Bearer [secret]'],
   [/\bbasic\s+[a-z0-9+/]{8,}={1,2}/gi, 'Basic [secret]'],
   [/\b(?:sk|pk|rk|gsk|hf|xai|ghp|gho|glpat|xox[a-z])[-_][\w*.-]{3,}/gi, '[secret]'],

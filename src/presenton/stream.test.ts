@@ -25,7 +25,10 @@ interface Read {
   dropped: string[]
 }
 
-async function readAll(chunks: AsyncGenerator<Uint8Array>, { check = () => {}, maxMessageBytes = 1 << 24 }: { check?: (complete: Message) => unknown; maxMessageBytes?: number } = {}): Promise<Read> {
+async function readAll(
+  chunks: AsyncGenerator<Uint8Array>,
+  { check = () => {}, maxMessageBytes = 1 << 24 }: { check?: (complete: Message) => unknown; maxMessageBytes?: number } = {},
+): Promise<Read> {
   const messages: Message[] = []
   const dropped: string[] = []
   const onTrouble = (trouble: object) => dropped.push(JSON.stringify(trouble))
@@ -54,25 +57,49 @@ describe('A stream of upstream', () => {
     expect(found.title).toMatch(/^Quarterly review .* é$/)
   })
 
-  it.each(['slides', 'outlines'] as const)('gives the same messages wherever the recorded %s are cut in two, also with CRLF', async (name) => {
-    for (const bytes of [recorded[name], Buffer.from(recorded[name].toString().replaceAll('\n', '\r\n'))]) {
-      const whole = await readAll(inPieces(bytes, []))
-      for (let cut = 1; cut < bytes.length; cut++) {
-        const { messages, failure } = await readAll(inPieces(bytes, [cut]))
-        if (failure || messages.length !== whole.messages.length) expect({ cut, messages, failure }).toEqual({ cut, messages: whole.messages, failure: undefined })
+  it.each(['slides', 'outlines'] as const)(
+    'gives the same messages wherever the recorded %s are cut in two, also with CRLF',
+    async (name) => {
+      for (const bytes of [recorded[name], Buffer.from(recorded[name].toString().replaceAll('\n', '\r\n'))]) {
+        const whole = await readAll(inPieces(bytes, []))
+        for (let cut = 1; cut < bytes.length; cut++) {
+          const { messages, failure } = await readAll(inPieces(bytes, [cut]))
+          if (failure || messages.length !== whole.messages.length)
+            expect({ cut, messages, failure }).toEqual({ cut, messages: whole.messages, failure: undefined })
+        }
+        expect(
+          await readAll(
+            inPieces(
+              bytes,
+              Array.from(bytes, (_, at) => at),
+            ),
+          ),
+        ).toEqual(whole)
       }
-      expect(await readAll(inPieces(bytes, Array.from(bytes, (_, at) => at)))).toEqual(whole)
-    }
-  })
+    },
+  )
 
   it('gives the same messages in any pieces and with any line ends', async () => {
-    const piece = fc.record({ text: fc.string({ unit: 'grapheme' }), end: fc.constantFrom('\n', '\r\n', '\r'), noise: fc.constantFrom('', ': ping', 'id: 7', 'retry: 5', 'odd: field', 'event: other') })
+    const piece = fc.record({
+      text: fc.string({ unit: 'grapheme' }),
+      end: fc.constantFrom('\n', '\r\n', '\r'),
+      noise: fc.constantFrom('', ': ping', 'id: 7', 'retry: 5', 'odd: field', 'event: other'),
+    })
     await fc.assert(
       fc.asyncProperty(fc.array(piece, { maxLength: 8 }), fc.array(fc.nat()), async (pieces, cuts) => {
         const values = pieces.map(({ text }) => ({ type: 'chunk', chunk: text }))
-        const text = pieces.map(({ end, noise }, at) => [noise, `data: ${JSON.stringify(values[at])}`, '', ''].filter((line, i) => i > 0 || line !== '').join(end)).join('')
+        const text = pieces
+          .map(({ end, noise }, at) =>
+            [noise, `data: ${JSON.stringify(values[at])}`, '', ''].filter((line, i) => i > 0 || line !== '').join(end),
+          )
+          .join('')
         const bytes = Buffer.from(`\uFEFF${text}${complete}`)
-        const { messages, failure, dropped } = await readAll(inPieces(bytes, cuts.map((cut) => cut % bytes.length)))
+        const { messages, failure, dropped } = await readAll(
+          inPieces(
+            bytes,
+            cuts.map((cut) => cut % bytes.length),
+          ),
+        )
         expect(failure).toBeUndefined()
         expect(dropped).toEqual([])
         expect(messages.slice(0, -1).map(({ value }) => value)).toEqual(values)
@@ -81,7 +108,11 @@ describe('A stream of upstream', () => {
   })
 
   it('throws nothing but a Problem, and always ends, whatever bytes come', async () => {
-    const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.string().map((text) => Buffer.from(`data: ${text}\n\n`)), fc.json().map((text) => Buffer.from(`data: ${text}\n\n`)))
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.string().map((text) => Buffer.from(`data: ${text}\n\n`)),
+      fc.json().map((text) => Buffer.from(`data: ${text}\n\n`)),
+    )
     await fc.assert(
       fc.asyncProperty(fc.array(bytes), async (parts) => {
         const { failure } = await readAll(inPieces(Buffer.concat(parts), []), { maxMessageBytes: 64 })
@@ -117,7 +148,9 @@ describe('A stream of upstream', () => {
   })
 
   it('fails at an error event, after what came before it, and keeps its text to the log', async () => {
-    const { messages, failure, dropped } = await read(frame({ type: 'chunk', chunk: 'a' }) + frame({ type: 'error', detail: 'no key sk-abcdef' }) + complete)
+    const { messages, failure, dropped } = await read(
+      frame({ type: 'chunk', chunk: 'a' }) + frame({ type: 'error', detail: 'no key sk-abcdef' }) + complete,
+    )
     expect(messages.map(({ type }) => type)).toEqual(['chunk'])
     expect(failure).toMatchObject({ ...fault, detail: 'The presentation generator failed.' })
     expect(dropped).toEqual(['{"reported":"no key [secret]"}'])
@@ -130,7 +163,9 @@ describe('A stream of upstream', () => {
       expect(failure).toMatchObject(fault)
     }
     for (const outlines of [undefined, null, {}, { slides: [] }, { slides: ['text'] }]) {
-      expect((await read(frame({ type: 'complete', presentation: { outlines } }), { check: readOutlines })).failure).toMatchObject(fault)
+      expect(
+        (await read(frame({ type: 'complete', presentation: { outlines } }), { check: readOutlines })).failure,
+      ).toMatchObject(fault)
     }
   })
 
@@ -138,7 +173,9 @@ describe('A stream of upstream', () => {
     const odd = ['data: {broken\n\n', 'data: [1]\n\n', 'data: null\n\n', 'data: {"type":7}\n\n', 'data: {}\n\n']
     const { messages, dropped } = await read(`${odd.join('')}event: novel\ndata: {"type":"hologram","x":1}\n\n${complete}`)
     expect(messages.map(({ type }) => type)).toEqual(['hologram', 'complete'])
-    expect(dropped).toEqual(['no JSON', 'no object', 'no object', 'no kind', 'no kind'].map((why) => JSON.stringify({ dropped: why })))
+    expect(dropped).toEqual(
+      ['no JSON', 'no object', 'no object', 'no kind', 'no kind'].map((why) => JSON.stringify({ dropped: why })),
+    )
   })
 
   it('fails at a message over the bound, in one piece or in many, with or without line ends', async () => {

@@ -17,7 +17,10 @@ interface StreamOptions {
  * The messages of a body, one array for each read that brought any; returns after the first `complete`, which is the last one given.
  * An `error` of upstream, a body that ends without `complete`, and a message over the bound throw a Problem, after the messages before it.
  */
-export async function* readStream(chunks: AsyncGenerator<Uint8Array>, { maxMessageBytes, check, onTrouble }: StreamOptions): AsyncGenerator<Message[]> {
+export async function* readStream(
+  chunks: AsyncGenerator<Uint8Array>,
+  { maxMessageBytes, check, onTrouble }: StreamOptions,
+): AsyncGenerator<Message[]> {
   const reader = createMessageReader({ maxMessageBytes, onDropped: (why) => onTrouble({ dropped: why }) })
 
   /** What to pass on, and how the stream ends there if it does. */

@@ -30,7 +30,11 @@ const Groups = Type.Array(
 )
 const CustomGroups = Type.Object({
   presentations: Type.Array(
-    Type.Object({ presentation_id: Type.String(), layout_count: Count, template: Type.Optional(Type.Union([Type.Object({ name: Text, description: Text }), Type.Null()])) }),
+    Type.Object({
+      presentation_id: Type.String(),
+      layout_count: Count,
+      template: Type.Optional(Type.Union([Type.Object({ name: Text, description: Text }), Type.Null()])),
+    }),
   ),
 })
 
@@ -49,7 +53,9 @@ export function parseTemplateList(value: unknown): Template[] {
 }
 
 export function parseGroups(value: unknown): Template[] {
-  return checked(Groups, value).map((group) => template(group.templateID, group.templateName, group.settings?.description, group.files?.length))
+  return checked(Groups, value).map((group) =>
+    template(group.templateID, group.templateName, group.settings?.description, group.files?.length),
+  )
 }
 
 /** The groups, and after them those that users of upstream made; these are named by their deck. */
@@ -66,6 +72,10 @@ function template(id: string, name?: string | null, description?: string | null,
 }
 
 /** What 0.7.3 was shipped with; it cannot list them itself. */
-export const builtInGroups: Template[] = ['general', 'modern', 'standard', 'swift', 'neo-general', 'neo-modern', 'neo-standard', 'neo-swift'].map((id) =>
-  template(id, id.split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join(' ')),
+export const builtInGroups: Template[] = ['', 'neo-'].flatMap((family) =>
+  ['general', 'modern', 'standard', 'swift'].map((name) => template(family + name, titled(family) + titled(name))),
 )
+
+function titled(id: string): string {
+  return id.charAt(0).toUpperCase() + id.slice(1).replace('-', ' ')
+}

@@ -81,11 +81,9 @@ export function createTemplates({ exchange, listMs, layoutMs, closing, onTrouble
       if (shipped && answer.status === 500) throw problemOf(answer, 'other', now())
       return undefined
     }
-    const layout = parseJson(answer)
-    if (typeof layout !== 'object' || layout === null || !('slides' in layout) || !Array.isArray(layout.slides) || layout.slides.length === 0) {
-      throw fault('the layout has no slides')
-    }
-    return layout as Layout
+    const layout = (parseJson(answer) ?? {}) as Partial<Layout>
+    if (!Array.isArray(layout.slides) || layout.slides.length === 0) throw fault('the layout has no slides')
+    return { ...layout, slides: layout.slides }
   }
 
   /** A fetch is nobody's own: a caller that leaves does not end it for the others. Failures are not kept, missing ones for a minute. */
@@ -142,4 +140,3 @@ export function createTemplates({ exchange, listMs, layoutMs, closing, onTrouble
     },
   }
 }
-
