@@ -23,7 +23,7 @@ type Message = {
 
 export function openReplay(recording: Recording) {
   const read = (name: string) => readFileSync(new URL(`./${recording}/${name}`, import.meta.url), 'utf8')
-  const created = JSON.parse(read('create.json')) as {
+  const created = JSON.parse(read('create.body')) as {
     id: string
     content: string
     n_slides: number
@@ -34,7 +34,7 @@ export function openReplay(recording: Recording) {
   const slides = framesOf(read('slides.sse'))
   const title = messageOf(outlines.at(-1) as Frame).presentation?.title
   let readBack: string | undefined
-  if (recording === 'v0.7.3') readBack = read('read.json')
+  if (recording === 'v0.7.3') readBack = read('read.body')
 
   return {
     /** The new deck becomes the recorded one; gives the recorded reply. */
@@ -42,7 +42,7 @@ export function openReplay(recording: Recording) {
       const { id, content, n_slides, language, created_at } = created
       const time = created_at.replace(/Z$/, '')
       Object.assign(deck, { id, content, n_slides, language, created_at: time, updated_at: time })
-      return read('create.json')
+      return read('create.body')
     },
 
     async *outlines(deck: Deck): AsyncGenerator<Frame> {

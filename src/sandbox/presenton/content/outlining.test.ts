@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { newDeck } from '../deck.ts'
+import { writeOutlines } from './outlining.ts'
+
+const as = (wanted: number) => wanted
+
+function deckOf(content: string, more: Partial<Parameters<typeof newDeck>[0]> = {}) {
+  const rest = { file_paths: null, instructions: null, tone: 'default', verbosity: 'standard', web_search: false, theme: null }
+  const flags = { include_table_of_contents: false, include_title_slide: true }
+  return newDeck({ content, n_slides: 5, language: 'English', ...rest, ...flags, ...more })
+}
+
+const summary = Array.from({ length: 30 }, (_, index) => `Sentence number ${index} says something.`).join(' ')
+
+describe('outlines of a summary', () => {
+  it.each([1, 2, 3, 8, 50])('writes as many as are asked for: %i', (n_slides) => {
+    expect(writeOutlines(deckOf(summary, { n_slides }), as)).toHaveLength(n_slides)
+    expect(writeOutlines(deckOf('x', { n_slides }), as)).toHaveLength(n_slides)
+    expect(writeOutlines(deckOf('', { n_slides, include_table_of_contents: true }), as)).toHaveLength(n_slides)
+  })
+
+  it('writes a heading and bullets, in the words of the summary', () => {
+    for (const { content } of writeOutlines(deckOf(summary), as)) {
+      expect(content).toMatch(/^# .+\n\n- .+/)
+      const bullets = content.split('\n').filter((line) => line.startsWith('- '))
+      for (const bullet of bullets) expect(summary).toContain(bullet.slice(2).replace(/…$/, ''))
+    }
+  })
+
+  it('puts the title first and the table of contents after it, where they are wanted', () => {
+    const [title, contents, ...sections] = writeOutlines(
+      deckOf(`# The review\n${summary}`, { include_table_of_contents: true }),
+      as,
+    )
+    expect(title?.content).toMatch(/^# The review\n/)
+    expect(contents?.content).toBe(
+      `# Contents\n\n${sections.map(({ content }) => `- ${content.split('\n')[0]?.slice(2)}`).join('\n')}`,
+    )
+  })
+
+  it('names the table of contents in the language of the deck', () => {
+    const wish = { include_table_of_contents: true, include_title_slide: false, language: 'German' }
+    expect(writeOutlines(deckOf(summary, wish), as)[0]?.content).toMatch(/^# Inhalt\n/)
+  })
+
+  it('chooses the number itself when none is asked for', () => {
+    expect(writeOutlines(deckOf(summary, { n_slides: 0 }), as)).toHaveLength(11)
+  })
+})
