@@ -69,7 +69,7 @@ export async function openApp({ config, logger }: AppOptions) {
     onTrouble: (error) => logger.warn({ err: error }, 'reading a log failed'),
     onDelivered: metrics.onDelivered,
   })
-  const intake = createIntake({ database, wakes, queue: config.queue, knownTemplates: presenton.knownTemplates })
+  const intake = createIntake({ database, wakes, queue: config.queue, quotas: config.quotas, knownTemplates: presenton.knownTemplates })
   const health = createHealth({
     version,
     commit,

@@ -26,7 +26,7 @@ const waitSeconds = 5
  * @throws Problem IDEMPOTENCY_KEY_REUSED for another request under the same key, CONFLICT (with Retry-After) when the first
  * one is still under way after five seconds.
  */
-export async function takeKey(client: Queryable, { userId, key, fingerprint }: IdempotentRequest): Promise<Answer | undefined> {
+async function takeKey(client: Queryable, { userId, key, fingerprint }: IdempotentRequest): Promise<Answer | undefined> {
   await client.query(`set local lock_timeout = '${waitSeconds}s'`)
   try {
     // Waits here while another transaction holds the same key, and then sees what that one left.
@@ -58,7 +58,25 @@ export async function takeKey(client: Queryable, { userId, key, fingerprint }: I
   return kept.answer
 }
 
-export async function keepAnswer(client: Queryable, { userId, key }: IdempotentRequest, answer: Answer): Promise<void> {
+/**
+ * Does `work` and keeps its answer under the key, or gives the answer that an earlier request with this key got. Without a key, only
+ * does the work. One transaction: a key without its work, or work without its key, cannot be.
+ */
+export function answerOnce(
+  database: Pick<Database, 'transaction'>,
+  request: IdempotentRequest | undefined,
+  work: (client: Queryable) => Promise<Answer>,
+): Promise<Answer & { replayed: boolean }> {
+  return database.transaction(async (client) => {
+    const kept = request && (await takeKey(client, request))
+    if (kept) return { ...kept, replayed: true }
+    const answer = await work(client)
+    if (request) await keepAnswer(client, request, answer)
+    return { ...answer, replayed: false }
+  })
+}
+
+async function keepAnswer(client: Queryable, { userId, key }: IdempotentRequest, answer: Answer): Promise<void> {
   await client.query('update gateway.idempotency_keys set answer = $3 where user_id = $1 and key = $2', [
     userId,
     key,

@@ -20,11 +20,16 @@ export interface NewPresentation {
 // Any constant: only intakes take this lock. Held to the end of the transaction, it makes the bounds of the queue exact.
 const intakeLock = 7_260_139
 
-/** How many are waiting now, of everybody and of this user; nobody else can be taken in until the transaction ends. */
-export async function countQueued(client: Queryable, userId: string): Promise<{ all: number; own: number }> {
+/** Nobody else is taken in until the transaction ends: bounds and quotas that are checked now still hold at its end. */
+export async function lockIntake(client: Queryable): Promise<void> {
   await client.query('select pg_advisory_xact_lock($1)', [intakeLock])
+}
+
+/** How many are waiting now, of everybody and of this user. */
+export async function countQueued(client: Queryable, userId: string): Promise<{ all: number; own: number }> {
   const { rows } = await client.query<{ all: number; own: number }>(
-    `select count(*) as "all", count(*) filter (where user_id = $1) as own from gateway.presentations where status = 'queued'`,
+    `select count(*) as "all", count(*) filter (where user_id = $1) as own from gateway.presentations
+     where status in ('queued', 'running') and run_started_at is null`,
     [userId],
   )
   return rows[0] ?? { all: 0, own: 0 }
@@ -48,7 +53,8 @@ export async function insertPresentation(client: Queryable, input: NewPresentati
        returning turn, queued_at, id
      )
      select (select count(*) + 1 from gateway.presentations q, new
-             where q.status = 'queued' and (q.turn, q.queued_at, q.id) < (new.turn, new.queued_at, new.id)) as position from new`,
+             where q.status in ('queued', 'running') and q.run_started_at is null
+               and (q.turn, q.queued_at, q.id) < (new.turn, new.queued_at, new.id)) as position from new`,
     [
       input.id,
       input.userId,

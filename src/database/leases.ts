@@ -70,9 +70,9 @@ const runColumns = `
 /** A cheap look before a claim, which takes a lock that all replicas share. */
 export async function hasClaimable(database: Pick<Database, 'query'>): Promise<boolean> {
   const rows = await database.query(
-    `select 1 where exists (select 1 from gateway.presentations where status = 'queued')
+    `select 1 where exists (select 1 from gateway.presentations where status in ('queued', 'running') and run_started_at is null)
        or exists (select 1 from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
-                  where p.status = 'running' and (l.token is null or l.expires_at < clock_timestamp()))`,
+                  where p.status = 'running' and p.run_started_at is not null and (l.token is null or l.expires_at < clock_timestamp()))`,
   )
   return rows.length > 0
 }
@@ -89,7 +89,7 @@ export function claim(database: Pick<Database, 'query' | 'transaction'>, slots: 
       `with candidate as (
          select p.id, l.token is not null as crashed from gateway.presentations p
          join gateway.leases l on l.presentation_id = p.id
-         where p.status = 'running' and (l.token is null or l.expires_at < clock_timestamp())
+         where p.status = 'running' and p.run_started_at is not null and (l.token is null or l.expires_at < clock_timestamp())
          order by l.expires_at nulls first limit 1 for update of l skip locked
        ), lease as (
          update gateway.leases l set token = $1::uuid, expires_at = clock_timestamp() + $2 * interval '1 ms'
@@ -103,16 +103,17 @@ export function claim(database: Pick<Database, 'query' | 'transaction'>, slots: 
     if (left.rows[0]) return left.rows[0]
     const queued = await client.query<Run>(
       `with running as materialized (
-         select user_id, count(*) as n from gateway.presentations where status = 'running' group by user_id
+         select user_id, count(*) as n from gateway.presentations
+         where status = 'running' and run_started_at is not null group by user_id
        ), candidate as (
          select p.id from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
-         where p.status = 'queued' and (select coalesce(sum(n), 0) from running) < $3
+         where p.status in ('queued', 'running') and p.run_started_at is null and (select coalesce(sum(n), 0) from running) < $3
            and coalesce((select n from running r where r.user_id = p.user_id), 0) < $4
          order by p.turn, p.queued_at, p.id limit 1 for update of l skip locked
        ), claimed as (
          update gateway.presentations p
          set status = 'running', started_at = coalesce(p.started_at, now()), run_started_at = now(), updated_at = now()
-         from candidate c where p.id = c.id and p.status = 'queued'
+         from candidate c where p.id = c.id and p.status in ('queued', 'running') and p.run_started_at is null
          returning p.turn, ${runColumns}
        ), clock as (
          update gateway.queue_clock q set turn = greatest(q.turn, c.turn) from claimed c where q.id = 1

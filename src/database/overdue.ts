@@ -5,7 +5,10 @@ import type { Database } from './connection.ts'
 
 const reasons: { code: ProblemCode; where: string }[] = [
   { code: 'REVIEW_EXPIRED', where: `p.status = 'awaiting_outlines' and p.review_expires_at < now()` },
-  { code: 'RUN_TIMEOUT', where: `p.status = 'queued' and p.queued_at < now() - interval '24 hours'` },
+  {
+    code: 'RUN_TIMEOUT',
+    where: `p.status in ('queued', 'running') and p.run_started_at is null and p.queued_at < now() - interval '24 hours'`,
+  },
 ]
 
 /** Ends them, each with its one terminal event, and returns the logs that grew: id -> last number. */
@@ -18,11 +21,14 @@ export async function endOverdueRuns(database: Pick<Database, 'query'>): Promise
          select p.id, p.run from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
          where ${where} limit 100 for update of l skip locked
        ), ended as (
-         update gateway.presentations p set status = 'failed', error = $1, ended_at = now(), updated_at = now()
-         from due where p.id = due.id and ${where} returning p.id, p.run
+         update gateway.presentations p set status = case p.run_kind when 'export' then 'completed' else 'failed' end, error = $1, ended_at = now(), updated_at = now()
+         from due where p.id = due.id and ${where} returning p.id, p.run, p.run_kind
        ), counted as (
          update gateway.leases l set last_seq = l.last_seq + 1, token = null, expires_at = null
          from ended where l.presentation_id = ended.id returning l.presentation_id, l.last_seq, ended.run
+       ), given_back as (
+         update gateway.ledger g set accepted = accepted and slid, kept = kept and slid
+         from ended where g.presentation_id = ended.id and ended.run_kind = 'deck'
        ), logged as (
          insert into gateway.events (presentation_id, seq, run, terminal, data)
          select presentation_id, last_seq, run, true, replace($2, '"run":0', '"run":' || run) from counted

@@ -42,7 +42,7 @@ export interface PresentationRow {
   completedAt: Date | null
 }
 
-// The position counts those before it in the fair order; `presentations_queued` is an index on exactly that.
+// The position counts those before it in the fair order; `presentations_waiting` is an index on exactly that.
 const columns = `
   p.id, p.user_id as "userId", p.presenton_presentation_id as "presentonPresentationId", p.title, p.status, p.stage, p.run,
   p.attempt, p.progress, p.template, p.language, p.n_slides as "nSlides", p.slides_done as "slidesDone",
@@ -54,7 +54,7 @@ const columns = `
     from gateway.files f where f.presentation_id = p.id), '[]'::json) as files,
   case when p.status = 'queued' then (
     select count(*) + 1 from gateway.presentations q
-    where q.status = 'queued' and (q.turn, q.queued_at, q.id) < (p.turn, p.queued_at, p.id)) end as "queuePosition"`
+    where q.status in ('queued', 'running') and q.run_started_at is null and (q.turn, q.queued_at, q.id) < (p.turn, p.queued_at, p.id)) end as "queuePosition"`
 
 /** One presentation of this owner, or undefined. */
 export async function findPresentation(

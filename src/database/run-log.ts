@@ -194,7 +194,12 @@ function encode(
       from fence, unnest(${data}::text[], ${terminal}::bool[]) with ordinality as new(data, terminal, n))`)
   }
   const sets = Object.entries(changes).map(([column, value]) =>
-    jsonColumns.has(column) ? `${column} = ${use(value === null ? null : JSON.stringify(value))}` : `${column} = ${use(value)}`,
+    // The title that a user gave meanwhile stays.
+    column === 'title'
+      ? `title = coalesce(title, ${use(value)})`
+      : jsonColumns.has(column)
+        ? `${column} = ${use(value === null ? null : JSON.stringify(value))}`
+        : `${column} = ${use(value)}`,
   )
   if (changes.status === 'awaiting_outlines') {
     sets.push(

@@ -71,6 +71,8 @@ export const presentations = gateway.table(
     slidesFinished: boolean('slides_finished').notNull().default(false),
     reviewExpiresAt: time('review_expires_at'),
     uploads: integer('uploads').notNull().default(0),
+    /** When further exports were asked for in the last hour. */
+    exportTimes: timestamp('export_times', { withTimezone: true, precision: 3 }).array().notNull().default([]),
     createdAt: time('created_at').notNull().defaultNow(),
     updatedAt: time('updated_at').notNull().defaultNow(),
     startedAt: time('started_at'),
@@ -85,7 +87,10 @@ export const presentations = gateway.table(
     ),
     index('presentations_of_user').on(table.userId, table.createdAt, table.id),
     index('presentations_of_user_by_status').on(table.userId, table.status, table.createdAt, table.id),
-    index('presentations_queued').on(table.turn, table.queuedAt, table.id).where(sql`${table.status} = 'queued'`),
+    // What can be claimed: the queue, and further exports, which are shown as running before anybody works on them.
+    index('presentations_waiting')
+      .on(table.turn, table.queuedAt, table.id)
+      .where(sql`${table.status} in ('queued', 'running') and ${table.runStartedAt} is null`),
     index('presentations_running').on(table.userId).where(sql`${table.status} = 'running'`),
     index('presentations_turns').on(table.userId, table.turn).where(sql`${table.status} in ('queued', 'running')`),
     index('presentations_in_review').on(table.reviewExpiresAt).where(sql`${table.status} = 'awaiting_outlines'`),
@@ -174,6 +179,61 @@ export const idempotencyKeys = gateway.table(
     createdAt: time('created_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.userId, table.key] }), index('idempotency_keys_created').on(table.createdAt)],
+)
+
+/**
+ * The ledger of quotas, one row per presentation: what was accepted, and whether it still counts. Outlives the presentation for as
+ * long as a window may look back.
+ */
+export const ledger = gateway.table(
+  'ledger',
+  {
+    presentationId: uuid('presentation_id').primaryKey(),
+    userId: text('user_id').notNull(),
+    acceptedAt: time('accepted_at').notNull(),
+    slides: integer('slides').notNull(),
+    /** Counts in the sliding windows. */
+    accepted: boolean('accepted').notNull().default(true),
+    /** Counts in the totals. */
+    kept: boolean('kept').notNull().default(true),
+    /** A paid stage was called under this reservation. */
+    paid: boolean('paid').notNull().default(false),
+    /** A slide was made under this reservation. */
+    slid: boolean('slid').notNull().default(false),
+  },
+  (table) => [
+    index('ledger_accepted').on(table.userId, table.acceptedAt).where(sql`${table.accepted}`),
+    index('ledger_kept').on(table.userId).where(sql`${table.kept}`),
+    index('ledger_accepted_by_all').on(table.acceptedAt),
+  ],
+)
+
+/** Tickets open one event stream each, where a browser can send neither header nor cookie. Only their hashes are kept. */
+export const tickets = gateway.table(
+  'tickets',
+  {
+    hash: text('hash').primaryKey(),
+    userId: text('user_id').notNull(),
+    presentationId: uuid('presentation_id').notNull(),
+    expiresAt: time('expires_at').notNull(),
+    /** End of the token that the ticket was taken with; its stream ends then, too. */
+    tokenExpiresAt: time('token_expires_at').notNull(),
+  },
+  (table) => [index('tickets_expired').on(table.expiresAt)],
+)
+
+/** The pictures that occur in a user's slides: only those may be fetched through the gateway. */
+export const assets = gateway.table(
+  'assets',
+  {
+    userId: text('user_id').notNull(),
+    path: text('path').notNull(),
+    presentationId: uuid('presentation_id').notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.userId, table.path, table.presentationId] }),
+    index('assets_of_presentation').on(table.presentationId),
+  ],
 )
 
 /** One row: the turn that was claimed last. A newcomer starts there, so that nobody waits behind another's long queue. */

@@ -6,6 +6,9 @@ export type Stage = (typeof stages)[number]
 /** How many attempts may fail before the run ends (spec section 7). */
 export const maxAttempts: Record<Stage, number> = { create: 3, outlines: 2, prepare: 3, slides: 2, export: 5, store: 10 }
 
+/** The stages in which a model works, and somebody pays for it. */
+export const paidStages: ReadonlySet<Stage> = new Set<Stage>(['outlines', 'prepare', 'slides'])
+
 /** Streams of slides that one run may open in all, takeovers included: each is paid for. */
 export const maxSlideStreams = 3
 

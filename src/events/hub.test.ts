@@ -115,7 +115,10 @@ describe('the hub', () => {
   it('leaves out the terminal events of runs before the latest', async () => {
     const { id, log } = await openRun()
     await log.commit(finish)
-    await rows.database.query(`update gateway.presentations set run = 2, status = 'queued' where id = $1`, [id])
+    await rows.database.query(
+      `update gateway.presentations set run = 2, status = 'queued', run_started_at = null where id = $1`,
+      [id],
+    )
     const run = (await claim(rows.database, slots)) as Run
     const second = createRunLog({
       database: rows.database,
@@ -168,7 +171,9 @@ describe('the hub', () => {
     const { id, log } = await openRun()
     const stream = await hub.follow({ ...reader(id), expiresAtMs: Date.now() + 100 })
     const seen = await text(stream as Readable)
-    expect(seen).toMatch(/id: 1\n[\s\S]*\n\nevent: response\ndata: \{"type":"status","status":"[^"]+","code":"TOKEN_EXPIRED"\}\n\n$/)
+    expect(seen).toMatch(
+      /id: 1\n[\s\S]*\n\nevent: response\ndata: \{"type":"status","status":"[^"]+","code":"TOKEN_EXPIRED"\}\n\n$/,
+    )
     await log.commit(finish)
   })
 

@@ -1,19 +1,26 @@
 // Accepts a brief: its row, its log's first event and the answer to its Idempotency-Key in one transaction. Upstream is not
 // asked anything: a brief is taken whatever state the generator is in.
 import { randomUUID } from 'node:crypto'
-import type { Database, Queryable } from '../database/connection.ts'
-import { type Answer, type IdempotentRequest, keepAnswer, takeKey } from '../database/idempotency.ts'
-import { countQueued, insertPresentation } from '../database/intake.ts'
+import type { Database } from '../database/connection.ts'
+import { type Answer, answerOnce, type IdempotentRequest } from '../database/idempotency.ts'
+import { countQueued, insertPresentation, lockIntake } from '../database/intake.ts'
+import { type Quotas, reserve } from '../database/ledger.ts'
 import { type PresentationRow, readPresentation } from '../database/presentations.ts'
 import type { Wakes } from '../database/wakes.ts'
 import type { Brief } from '../domain/brief.ts'
 import { encodeEvent } from '../domain/event.ts'
 import { Problem } from '../domain/problem.ts'
 
+export interface QueueBounds {
+  maxQueued: number
+  maxQueuedPerUser: number
+}
+
 export interface IntakeOptions {
   database: Pick<Database, 'transaction'>
   wakes: Pick<Wakes, 'queue' | 'events'>
-  queue: { maxQueued: number; maxQueuedPerUser: number }
+  queue: QueueBounds
+  quotas: Quotas
   /** Ids of upstream's templates while they are known, else undefined. */
   knownTemplates: () => ReadonlySet<string> | undefined
 }
@@ -31,28 +38,24 @@ export type Intake = ReturnType<typeof createIntake>
 // Until a slot is free nothing moves in the queue; about how long a run takes is a fair time to come back after.
 const fullQueueRetrySeconds = 30
 
-export function createIntake({ database, wakes, queue, knownTemplates }: IntakeOptions) {
+export function createIntake({ database, wakes, queue, quotas, knownTemplates }: IntakeOptions) {
   /**
    * Takes the brief in, or gives the first answer again.
-   * @throws Problem VALIDATION_FAILED (unknown template), QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT, DATABASE_UNAVAILABLE
+   * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED, QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT
    */
   async function accept({ userId, brief, idempotency, answer }: Request): Promise<Answer & { replayed: boolean }> {
-    const key = idempotency && { ...idempotency, userId }
-    const accepted = await database.transaction(async (client) => {
-      const kept = key && (await takeKey(client, key))
-      if (kept) return { ...kept, replayed: true, id: undefined }
+    const id = randomUUID()
+    const given = await answerOnce(database, idempotency && { ...idempotency, userId }, async (client) => {
       checkTemplate(brief)
-      await checkQueue(client, userId)
-      const id = randomUUID()
+      await lockIntake(client)
+      await reserve(client, { userId, presentationId: id, slides: brief.nSlides }, quotas)
+      checkQueue(await countQueued(client, userId), queue)
       await insertPresentation(client, { ...toRow(brief), id, userId }, (position) =>
         encodeEvent('queued', { position }, { run: 1 }),
       )
-      const given = answer(await readPresentation(client, id))
-      if (key) await keepAnswer(client, key, given)
-      return { ...given, replayed: false, id }
+      return answer(await readPresentation(client, id))
     })
-    const { id, ...given } = accepted
-    if (id) {
+    if (!given.replayed) {
       wakes.queue()
       wakes.events(id, 1)
     }
@@ -66,15 +69,13 @@ export function createIntake({ database, wakes, queue, knownTemplates }: IntakeO
     throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/template', message: 'is not a template of the generator' }] })
   }
 
-  async function checkQueue(client: Queryable, userId: string): Promise<void> {
-    const queued = await countQueued(client, userId)
-    if (queued.own >= queue.maxQueuedPerUser) throw new Problem('QUEUE_FULL', { retryAfterSeconds: fullQueueRetrySeconds })
-    if (queued.all >= queue.maxQueued) {
-      throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds: fullQueueRetrySeconds })
-    }
-  }
-
   return { accept }
+}
+
+/** @throws Problem QUEUE_FULL: 429 when it is one's own, 503 when it is everybody's */
+export function checkQueue(queued: { own: number; all: number }, { maxQueued, maxQueuedPerUser }: QueueBounds): void {
+  if (queued.own >= maxQueuedPerUser) throw new Problem('QUEUE_FULL', { retryAfterSeconds: fullQueueRetrySeconds })
+  if (queued.all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds: fullQueueRetrySeconds })
 }
 
 function toRow(brief: Brief) {

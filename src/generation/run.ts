@@ -1,9 +1,11 @@
 // Drives one claimed run from its last checkpoint to its end. Everything it writes is fenced by its lease: when that is lost,
 // the run stops here without a word, because somebody else goes on with it or has ended it.
+
+import { notePaid, settleFailed } from '../database/ledger.ts'
 import { sleep } from '../domain/deadline.ts'
 import { errorOf } from '../domain/event.ts'
 import { Problem, type ProblemCode } from '../domain/problem.ts'
-import { maxTakeovers, type Stage } from '../domain/stage.ts'
+import { maxTakeovers, paidStages, type Stage } from '../domain/stage.ts'
 import { type Decision, decide } from './attempts.ts'
 import type { Context } from './context.ts'
 import { create } from './stages/create.ts'
@@ -48,6 +50,7 @@ export async function end(context: Context, problem: Problem): Promise<Outcome> 
     events: [{ ...context.event('error', error), terminal: true }],
     // A further export that fails leaves the deck and its files as they were.
     changes: run.runKind === 'export' ? { status: 'completed', error, stage: null } : { status: 'failed', error },
+    ...(run.runKind === 'deck' ? { companions: [settleFailed(run.slidesDone)] } : {}),
     release: true,
   })
   return 'ended'
@@ -102,12 +105,10 @@ async function start(context: Context, stage: Stage): Promise<void> {
   run.stage = stage
   const progress = context.progressAt(stage)
   if (stage === 'slides' && !run.deckStreamed) run.slidesDone = 0
-  await context.append([context.event('stage', { attempt, progress }, stage)], {
-    stage,
-    attempt,
-    progress,
-    starts: run.starts,
-    slides_done: run.slidesDone,
+  await context.log.append({
+    events: [context.event('stage', { attempt, progress }, stage)],
+    changes: { stage, attempt, progress, starts: run.starts, slides_done: run.slidesDone },
+    companions: paidStages.has(stage) ? [notePaid] : [],
   })
 }
 

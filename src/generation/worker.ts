@@ -7,7 +7,7 @@ import type { Wakes } from '../database/wakes.ts'
 import { jitterMs } from '../domain/backoff.ts'
 import { anySignal, sleep } from '../domain/deadline.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Stage } from '../domain/stage.ts'
+import { paidStages, type Stage } from '../domain/stage.ts'
 import { createContext, type Outside } from './context.ts'
 import { drive, end } from './run.ts'
 
@@ -24,12 +24,13 @@ interface Held {
   stage: () => Stage | null
 }
 
+// What a paid stage has cost is lost when it is left before its end.
+const isPaid = (stage: Stage | null) => stage !== null && paidStages.has(stage)
+
 /** This replica gives the run up; another goes on. */
 const givenUp = Symbol('given up')
 
 const pollMs = 1_000
-// Nothing of these is lost by waiting for their end, and everything by not waiting.
-const paidStages: ReadonlySet<Stage | null> = new Set<Stage | null>(['outlines', 'prepare', 'slides'])
 
 export type Worker = ReturnType<typeof openWorker>
 
@@ -153,7 +154,7 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
       stopping.abort()
       wakeUp()
       await claiming
-      for (const { stage, abandon } of held.values()) if (!paidStages.has(stage())) abandon.abort(givenUp)
+      for (const { stage, abandon } of held.values()) if (!isPaid(stage())) abandon.abort(givenUp)
       const timer = setTimeout(() => {
         for (const { abandon } of held.values()) abandon.abort(givenUp)
       }, drainMs)

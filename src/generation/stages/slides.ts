@@ -1,6 +1,7 @@
 // Stage slides: the expensive one. Upstream keeps nothing of a stream that was cut, and two streams of one deck double its
 // slides; so a deck is streamed once, and before anything is paid again the gateway looks what the first stream left.
 
+import { noteSlide, settleSlides } from '../../database/ledger.ts'
 import type { RunEvent } from '../../database/run-log.ts'
 import { recordFinishedDeck } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -78,10 +79,11 @@ async function show(context: Context, pieces: Piece[]): Promise<void> {
   }
   run.slidesDone = last + 1
   const progress = context.progressAt('slides', { done: run.slidesDone, total: run.outlines?.length ?? run.nSlides })
-  await context.append(
-    pieces.map((piece) => chunkEvent(context, piece)),
-    { slides_done: run.slidesDone, progress },
-  )
+  await context.log.append({
+    events: pieces.map((piece) => chunkEvent(context, piece)),
+    changes: { slides_done: run.slidesDone, progress },
+    companions: pieces.some(({ slideIndex }) => slideIndex === 0) ? [noteSlide] : [],
+  })
 }
 
 function chunkEvent({ event }: Context, { chunk, slideIndex }: Piece): RunEvent {

@@ -1,0 +1,164 @@
+// The life of a presentation after it was accepted, as its owner directs it: which operation is allowed in which state, what it
+// costs, and who has to be woken. The table of states and operations in the README is this file in words.
+import type { Database, Queryable } from '../database/connection.ts'
+import { type Answer, answerOnce, type IdempotentRequest } from '../database/idempotency.ts'
+import { countQueued, lockIntake } from '../database/intake.ts'
+import { isGivenBack, type Quotas, reserve, reserveSlides } from '../database/ledger.ts'
+import { type PresentationRow, readPresentation } from '../database/presentations.ts'
+import {
+  approveOutlines,
+  cancelRun,
+  type Locked,
+  lockPresentation,
+  queueExport,
+  queueRetry,
+  removePresentation,
+  renamePresentation,
+} from '../database/transitions.ts'
+import type { Wakes } from '../database/wakes.ts'
+import { Problem } from '../domain/problem.ts'
+import { checkQueue, type QueueBounds } from './request.ts'
+
+export interface LifeOptions {
+  database: Pick<Database, 'transaction'>
+  wakes: Wakes
+  queue: QueueBounds
+  quotas: Quotas
+}
+
+/** One's own presentation; anybody else's is as absent as one that does not exist. */
+export interface Own {
+  userId: string
+  id: string
+}
+
+interface Answering {
+  idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
+  answer: (row: PresentationRow) => Answer
+}
+
+export type Life = ReturnType<typeof createLife>
+
+const exportsPerHour = 10
+
+export function createLife({ database, wakes, queue, quotas }: LifeOptions) {
+  /** One transition, under the lock. */
+  async function change(own: Own, transition: (client: Queryable, locked: Locked) => Promise<void>): Promise<PresentationRow> {
+    return database.transaction(async (client) => {
+      const locked = await lockPresentation(client, own)
+      await transition(client, locked)
+      return readPresentation(client, own.id)
+    })
+  }
+
+  /** Wakes all who may care. A number is only a hint: readers look for themselves how far the log has grown. */
+  function wakeAll(id: string, { revoked = false, queued = false } = {}) {
+    if (revoked) wakes.revoked(id)
+    if (revoked || queued) wakes.queue()
+    wakes.settled(id)
+  }
+
+  /** The same for what is answered once per key: the queue is asked and quotas are reserved before the transition. */
+  async function begin(
+    own: Own,
+    { idempotency, answer }: Answering,
+    transition: (client: Queryable, locked: Locked) => Promise<void>,
+  ) {
+    const given = await answerOnce(database, idempotency && { ...idempotency, userId: own.userId }, async (client) => {
+      await lockIntake(client)
+      const locked = await lockPresentation(client, own)
+      await transition(client, locked)
+      return answer(await readPresentation(client, own.id))
+    })
+    wakeAll(own.id, { queued: true })
+    return given
+  }
+
+  return {
+    /** Ends the run in this transaction. Already cancelled: as it is. @throws Problem NOT_FOUND, CONFLICT when it has ended otherwise */
+    async cancel(own: Own): Promise<PresentationRow> {
+      const row = await change(own, async (client, locked) => {
+        if (locked.status === 'completed' || locked.status === 'failed') throw new Problem('CONFLICT')
+        if (locked.status !== 'cancelled') await cancelRun(client, locked)
+      })
+      wakeAll(own.id, { revoked: true })
+      return row
+    },
+
+    /** A failed or cancelled one goes on. @throws Problem NOT_FOUND, CONFLICT, QUEUE_FULL, QUOTA_EXCEEDED, QUOTA_EXHAUSTED */
+    retry: (own: Own, answering: Answering) =>
+      begin(own, answering, async (client, locked) => {
+        if (locked.status !== 'failed' && locked.status !== 'cancelled') throw new Problem('CONFLICT')
+        if (await isGivenBack(client, own.id)) {
+          await reserve(client, { userId: own.userId, presentationId: own.id, slides: locked.nSlides }, quotas)
+        }
+        checkQueue(await countQueued(client, own.userId), queue)
+        await queueRetry(client, locked)
+      }),
+
+    /** A further file of a finished deck. @throws Problem NOT_FOUND, CONFLICT, QUEUE_FULL, RATE_LIMIT_EXCEEDED */
+    furtherExport: (own: Own, format: 'pptx' | 'pdf', answering: Answering) =>
+      begin(own, answering, async (client, locked) => {
+        if (locked.status !== 'completed') throw new Problem('CONFLICT')
+        await checkExportRate(client, locked)
+        checkQueue(await countQueued(client, own.userId), queue)
+        await queueExport(client, locked, format)
+      }),
+
+    /** What the model or the brief proposed. @throws Problem NOT_FOUND, NOT_READY */
+    async outlines(own: Own): Promise<{ outlines: string[]; title: string | null }> {
+      const { outlines, title } = await database.transaction((client) => lockPresentation(client, own))
+      if (!outlines) throw new Problem('NOT_READY')
+      return { outlines, title }
+    },
+
+    /**
+     * Approves the outlines, other ones or those proposed; never refused for a full queue.
+     * @throws Problem NOT_FOUND, CONFLICT when they don't wait for it, VALIDATION_FAILED, QUOTA_EXHAUSTED
+     */
+    async approve(own: Own, given: { outlines?: string[] | undefined; title?: string | undefined }): Promise<PresentationRow> {
+      const row = await database.transaction(async (client) => {
+        await lockIntake(client)
+        const locked = await lockPresentation(client, own)
+        if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
+        const outlines = given.outlines ?? locked.outlines ?? []
+        if (locked.includeTableOfContents && outlines.length < 3) {
+          throw new Problem('VALIDATION_FAILED', {
+            errors: [{ path: '/outlines', message: 'must be at least 3 with a table of contents' }],
+          })
+        }
+        await reserveSlides(client, { userId: own.userId, presentationId: own.id, slides: outlines.length }, quotas)
+        await approveOutlines(client, locked, { outlines, title: given.title ?? locked.title })
+        return readPresentation(client, own.id)
+      })
+      wakeAll(own.id, { queued: true })
+      return row
+    },
+
+    /** Also the name of the file from now on. @throws Problem NOT_FOUND */
+    async rename(own: Own, title: string): Promise<PresentationRow> {
+      return change(own, (client, locked) => renamePresentation(client, locked, title))
+    },
+
+    /** Gone at once; what lies outside is removed by and by. @throws Problem NOT_FOUND */
+    async remove(own: Own): Promise<void> {
+      await database.transaction(async (client) => removePresentation(client, await lockPresentation(client, own)))
+      wakeAll(own.id, { revoked: true })
+    },
+  }
+}
+
+async function checkExportRate(client: Queryable, { id, exportTimes }: Locked): Promise<void> {
+  if (exportTimes.length < exportsPerHour) return
+  const { rows } = await client.query<{ n: number; seconds: number }>(
+    `select count(*) as n, extract(epoch from min(t) + interval '1 hour' - now()) as seconds
+     from (select unnest(export_times) as t from gateway.presentations where id = $1) times where t > now() - interval '1 hour'`,
+    [id],
+  )
+  const { n = 0, seconds = 1 } = rows[0] ?? {}
+  if (n < exportsPerHour) return
+  throw new Problem('RATE_LIMIT_EXCEEDED', {
+    detail: `A presentation is exported at most ${exportsPerHour} times an hour.`,
+    retryAfterSeconds: Math.max(1, Math.ceil(seconds)),
+  })
+}
