@@ -67,7 +67,8 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
     bodyLimit: maxBodyBytes,
     connectionTimeout: idleTimeoutMs,
     requestTimeout: requestTimeoutMs,
-    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: maxHeaderBytes },
+    // Node would refuse a missing Host by itself, with nothing but a status.
+    http: { requireHostHeader: false, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: maxHeaderBytes },
     forceCloseConnections: true,
     // While closing we still answer: our own stages of shutdown decide what is served, in our own format.
     return503OnClosing: false,
@@ -89,7 +90,11 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
   readJsonBodies(app)
   // The route of all preflights says nothing about any one path.
   app.addHook('onRoute', ({ url, method }) => void (url === '*' || methods.add(url, method)))
-  app.addHook('onRequest', async (request, reply) => void answerHeaders(request, reply))
+  logAnswers(app, onAnswered)
+  app.addHook('onRequest', async (request, reply) => {
+    answerHeaders(request, reply)
+    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') throw new Problem('VALIDATION_FAILED')
+  })
   app.addHook('preValidation', async (request) => readNumbers(request))
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) => {
@@ -97,7 +102,8 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
     if (allowed.length === 0) return handleError(new Problem('NOT_FOUND'), request, reply)
     return handleError(new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }), request, reply)
   })
-  logAnswers(app, onAnswered)
+  // Node would answer 417 to an expectation it doesn't know; it may as well be passed over (RFC 9110, section 10.1.1).
+  app.server.on('checkExpectation', (request, response) => app.routing(request, response))
   return app
 }
 

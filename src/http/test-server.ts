@@ -64,8 +64,8 @@ export async function openTestServer({ env = {}, services = {} }: { env?: Record
   const { port } = app.server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
 
-  const token = (sub = 'alice', expires: string | number = '1h') =>
-    new SignJWT({}).setProtectedHeader({ alg: 'HS256' }).setSubject(sub).setExpirationTime(expires).sign(new TextEncoder().encode(secret))
+  const token = (sub = 'alice', expires: string | number = '1h', claims: Record<string, unknown> = {}) =>
+    new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject(sub).setExpirationTime(expires).sign(new TextEncoder().encode(secret))
   const bearer = `Bearer ${await token()}`
 
   return {

@@ -116,6 +116,16 @@ describe('The upstream behind the address', () => {
     expect(asked()).toBe(2)
   })
 
+  it('is asked once more for all who meet the change at once', async () => {
+    upstream.answers[editPath] = json({ path: '/app_data/exports/a.pptx' })
+    await doExport()
+    upstream.answers[editPath] = json({ detail: 'Not Found' }, 404)
+    upstream.answers['/openapi.json'] = json(openapi({ more: [`${p}/{id}/export`] }))
+    upstream.answers[deckExportPath] = json({ path: '/app_data/exports/b.pptx' })
+    await Promise.all([doExport(), doExport(), doExport(), doExport()])
+    expect(asked()).toBe(2)
+  })
+
   it('is asked again at a body that is not taken, but not for each of them', async () => {
     upstream.answers[preparePath] = json({ detail: [{ loc: ['body', 'layout'], msg: 'Input should be a valid string' }] }, 422)
     const prepare = () => presenton.prepareDeck({ deckId: 'd', outlines: ['a'], title: 't', template: 'x' }, forever)

@@ -35,6 +35,11 @@ export function fault(reason: string, options: { cause?: unknown; retryAfterSeco
   return new Problem('UPSTREAM_ERROR', { failure: 'fault', cause, ...(retryAfterSeconds !== undefined && { retryAfterSeconds }) })
 }
 
+/** A good answer in another version's words, to a question that did nothing. */
+export function unexpectedForm(what: string): Problem {
+  return fault(what, { cause: { status: 200, reason: what } satisfies Refusal })
+}
+
 export function timedOut(reason: string): Problem {
   return new Problem('UPSTREAM_TIMEOUT', { failure: 'fault', cause: new Error(reason) })
 }
@@ -115,8 +120,9 @@ function isMissingRoute({ status, reason }: Refusal): boolean {
 
 /** Whether a failure may mean that upstream has become another version: a route that is gone, or a body it no longer takes. */
 export function hintsAtChange(error: unknown): boolean {
-  if (!(error instanceof Problem) || error.failure !== 'final') return false
+  if (!(error instanceof Problem)) return false
   const { status, reason } = (error.cause ?? {}) as Partial<Refusal>
-  if (status === undefined || reason === undefined) return false
+  if (status === 200) return true
+  if (error.failure !== 'final' || status === undefined || reason === undefined) return false
   return status === 422 || (status === 401 && reason === 'Unauthorized') || isMissingRoute({ status, reason })
 }

@@ -70,6 +70,15 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
     }
   }
 
+  /** What upstream is now, for one who met a hint that it is not `before` any more. Many may meet it at once; one asks. */
+  async function renewed(before: Features, signal: AbortSignal): Promise<Features> {
+    if (running) return raceSignal(running, signal)
+    if (known && known.features !== before) return known.features
+    if (now() - askedAgainAt < pauseMs) return before
+    askedAgainAt = now()
+    return raceSignal(refresh(), signal)
+  }
+
   return {
     read,
 
@@ -79,9 +88,8 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
       try {
         return await act(before)
       } catch (error) {
-        if (!hintsAtChange(error) || now() - askedAgainAt < pauseMs) throw error
-        askedAgainAt = now()
-        const after = await raceSignal(refresh(), signal)
+        if (!hintsAtChange(error)) throw error
+        const after = await renewed(before, signal)
         if (JSON.stringify(after) === JSON.stringify(before)) throw error
         return act(after)
       }

@@ -4,7 +4,7 @@
 import { raceSignal } from '../domain/deadline.ts'
 import { type Features, paths } from './dialect.ts'
 import { type Call, type Exchange, parseJson } from './exchange.ts'
-import { type Answer, fault, problemOf, rejected } from './failures.ts'
+import { type Answer, problemOf, rejected, unexpectedForm } from './failures.ts'
 import { builtInGroups, mergeCustom, parseGroups, parseTemplateList, parseTemplatePage, type Template } from './template-lists.ts'
 
 export interface Layout {
@@ -82,7 +82,7 @@ export function createTemplates({ exchange, listMs, layoutMs, closing, onTrouble
       return undefined
     }
     const layout = (parseJson(answer) ?? {}) as Partial<Layout>
-    if (!Array.isArray(layout.slides) || layout.slides.length === 0) throw fault('the layout has no slides')
+    if (!Array.isArray(layout.slides) || layout.slides.length === 0) throw unexpectedForm('the layout has no slides')
     return { ...layout, slides: layout.slides }
   }
 

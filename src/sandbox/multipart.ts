@@ -82,9 +82,9 @@ interface Elements {
 function encode(elements: Elements): string {
   return Object.entries(elements)
     .flatMap(([name, content]) =>
-      [content].flat().map((one) => `<${name}>${typeof one === 'object' ? encode(one) : escape(one)}</${name}>`),
+      [content].flat().map((one) => `<${name}>${typeof one === 'object' ? encode(one) : quote(one)}</${name}>`),
     )
     .join('')
 }
 
-const escape = (text: string | number) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
+const quote = (text: string | number) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)

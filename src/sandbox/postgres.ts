@@ -4,25 +4,13 @@
 // rejects with `undefined`.
 
 import { randomBytes } from 'node:crypto'
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
-import { claimFolder, findHolder } from './claim.ts'
 import { findFreePort } from './ports.ts'
-import { type Account, canUse, findAccount, makeTemporaryFolder, preparePrograms, run } from './postgres-account.ts'
+import { type Account, preparePrograms, run } from './postgres-account.ts'
 import { startKeeper } from './postgres-keeper.ts'
+import { openPlace, sweepPlaces } from './postgres-place.ts'
 import { killServer, PortTaken, startServer, stopServer } from './postgres-server.ts'
 
 export interface PostgresOptions {
@@ -35,17 +23,15 @@ export interface PostgresOptions {
 
 export type Postgres = Awaited<ReturnType<typeof openPostgres>>
 
-const prefix = 'presenton-gateway-postgres-'
-
 /** Starts a server on 127.0.0.1. Rejects when another living process uses the `dataDir`. */
 export async function openPostgres({ dataDir, port: wanted, durable = dataDir !== undefined }: PostgresOptions = {}) {
-  await sweep()
+  await sweepPlaces()
   const place = openPlace(dataDir === undefined ? undefined : resolve(dataDir))
   const { account, folder } = place
   const data = join(folder, 'data')
   let port = wanted ?? (await findFreePort())
   let programs = ''
-  const keeper = startKeeper(data, place.throwaway ? folder : undefined)
+  const keeper = startKeeper(data, place.isThrowaway ? folder : undefined)
 
   async function start() {
     await startServer({ account, programs, data, log: join(folder, 'log'), port, durable })
@@ -111,34 +97,6 @@ export async function openPostgres({ dataDir, port: wanted, durable = dataDir !=
   }
 }
 
-/** The folder that holds data, log and password, and the account that can use it. */
-function openPlace(dataDir: string | undefined) {
-  if (dataDir === undefined) {
-    const account = findAccount('')
-    const folder = makeTemporaryFolder(prefix, account)
-    claimFolder(folder)
-    return { account, folder, throwaway: true, release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) }
-  }
-  mkdirSync(dataDir, { recursive: true })
-  const claim = claimFolder(dataDir)
-  if (!claim) throw new Error(`${dataDir} is in use by process ${findHolder(dataDir) ?? 'unknown'}`)
-  try {
-    // Where the account can't reach the wanted folder (root, with the checkout in a home of mode 0700) the data lie in a
-    // temporary folder, and a note in the wanted one says in which.
-    const note = join(dataDir, 'elsewhere')
-    const noted = existsSync(note) ? readFileSync(note, 'utf8') : dataDir
-    const known = existsSync(noted) ? noted : dataDir
-    const account = findAccount(join(known, 'data'))
-    if (canUse(account, known)) return { account, folder: known, throwaway: false, release: claim.release }
-    const folder = makeTemporaryFolder('presenton-gateway-data-', account)
-    writeFileSync(note, folder)
-    return { account, folder, throwaway: false, release: claim.release }
-  } catch (error) {
-    claim.release()
-    throw error
-  }
-}
-
 /** Makes the data folder unless there is one, and returns the superuser's password. A half-made one never bears the final name. */
 function initialise({
   account,
@@ -164,18 +122,8 @@ function initialise({
   if (account.ids) for (const path of [unfinished, passwordFile]) chownSync(path, account.ids.uid, account.ids.gid)
   const { status, error, stderr } = run(account, [
     join(programs, 'bin', 'initdb'),
-    ...[
-      '--pgdata',
-      unfinished,
-      '--username',
-      'postgres',
-      '--pwfile',
-      passwordFile,
-      '--auth',
-      'scram-sha-256',
-      '--encoding',
-      'UTF8',
-    ],
+    ...['--pgdata', unfinished, '--username', 'postgres', '--pwfile', passwordFile],
+    ...['--auth', 'scram-sha-256', '--encoding', 'UTF8'],
     // The same order of strings on every machine, whatever locales it has.
     ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions'],
     ...(durable ? [] : ['--no-sync']),
@@ -183,19 +131,4 @@ function initialise({
   if (status !== 0) throw new Error(`initdb failed: ${error?.message ?? stderr.trim()}`)
   renameSync(unfinished, data)
   return password
-}
-
-/** Removes what a run left behind that was killed together with its keeper. */
-async function sweep(): Promise<void> {
-  for (const name of readdirSync(tmpdir()).filter((found) => found.startsWith(prefix))) {
-    const folder = join(tmpdir(), name)
-    const data = join(folder, 'data')
-    // A fresh folder may be about to be claimed.
-    const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-    if (findHolder(folder) !== undefined || age < 60_000) continue
-    // What belongs to another user stays.
-    await stopServer(data)
-      .then(() => rmSync(folder, { recursive: true, force: true }))
-      .catch(() => undefined)
-  }
 }

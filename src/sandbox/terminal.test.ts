@@ -13,16 +13,16 @@ function createOutput(terminal: Pick<Output, 'isTTY' | 'columns'> = {}) {
   }
 }
 
-const escape = '\x1b'
-const controls = new RegExp(`(${escape}\\[\\d+A|${escape}\\[J|\\n)`)
+const esc = '\x1b'
+const controls = new RegExp(`(${esc}\\[\\d+A|${esc}\\[J|\\n)`)
 
 /** The screen that a terminal shows after this output: enough of one for what the view uses (up, clear below). */
 function screen(text: string): string[] {
   const lines: string[] = []
   let row = 0
   for (const part of text.split(controls)) {
-    if (part.startsWith(escape) && part.endsWith('A')) row -= Number(part.slice(2, -1))
-    else if (part === `${escape}[J`) lines.splice(row)
+    if (part.startsWith(esc) && part.endsWith('A')) row -= Number(part.slice(2, -1))
+    else if (part === `${esc}[J`) lines.splice(row)
     else if (part === '\n') row++
     else lines[row] = (lines[row] ?? '') + stripVTControlCharacters(part).replace('\r', '')
   }

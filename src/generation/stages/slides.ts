@@ -112,5 +112,6 @@ async function finish(
   const finished = { ...presentation, title: run.title ?? presentation.title }
   await context.commit([], { slides_finished: true, slides_done: found.length, progress: context.progressAt('export') }, [
     recordFinishedDeck(run.deckId ?? '', finished),
+    settleSlides(found.length),
   ])
 }

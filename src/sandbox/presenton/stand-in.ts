@@ -121,6 +121,10 @@ export async function openPresenton(options: PresentonOptions = {}) {
     spend: ledger.spend,
     spendOf: ledger.spendOf,
     decks: decks as ReadonlyMap<string, Deck>,
+    /** How many requests are not answered yet, or still being worked on after their caller has left. */
+    get openRequests() {
+      return busy.size
+    },
     faults,
     gates,
     /** An upgrade, or a step back, under whoever is connected. */

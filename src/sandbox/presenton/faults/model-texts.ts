@@ -41,6 +41,19 @@ export const modelTexts = {
   secrets: secretText(),
 } as const satisfies Record<string, ModelText>
 
+/** Which of the secrets in the text of the `…-secrets` faults a text gives away. */
+export function secretsIn(text: string): string[] {
+  const secrets = [
+    'sk-proj-SECRET0123456789abcdef',
+    'hunter2',
+    'llm.internal.example',
+    'AIzaSECRET0123',
+    'eyJhbGciOi.SECRET.sig',
+    '/app/servers',
+  ]
+  return secrets.filter((secret) => text.includes(secret))
+}
+
 function secretText(): ModelText {
   const text =
     'Error code: 401 - Incorrect API key provided: sk-proj-SECRET0123456789abcdef at ' +
