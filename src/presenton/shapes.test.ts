@@ -1,0 +1,269 @@
+// Each supported version of Presenton, from create to file, and the ways in which it can fail, against the sandbox's stand-in.
+
+import { afterEach, describe, expect, it } from 'vitest'
+import {
+  type FaultName,
+  openPresenton,
+  type PresentonOptions,
+  type Shape,
+  type Presenton as StandIn,
+} from '../sandbox/presenton/stand-in.ts'
+import { type Message, type Presenton, readOutlines, readSlides } from './client.ts'
+import { connect } from './fixtures/upstream.ts'
+
+const credentials = { username: 'admin', password: 'correct horse' }
+const apiKey = 'sk-presenton-0123456789abcdef0123456789abcdef01234567'
+const forever = new AbortController().signal
+const brief = {
+  content: 'The support team answered faster this quarter. The backlog fell by a third. Next we hire two people.',
+  nSlides: 3,
+  language: 'English',
+  tone: 'default',
+  verbosity: 'standard',
+  includeTitleSlide: true,
+  includeTableOfContents: false,
+  webSearch: false,
+}
+
+let standIn: StandIn
+let presenton: Presenton
+
+async function open(
+  shape: Shape,
+  { server = {}, client = {} }: { server?: PresentonOptions; client?: Parameters<typeof connect>[1] } = {},
+) {
+  const login = shape === 'A1' ? {} : { credentials }
+  standIn = await openPresenton({ shape, ...login, ...server })
+  presenton = connect(standIn.url, { ...login, ...client })
+}
+
+afterEach(async () => {
+  await presenton.close()
+  await standIn.close()
+})
+
+async function read(stream: AsyncGenerator<Message[]>): Promise<Message[]> {
+  const all: Message[] = []
+  for await (const messages of stream) all.push(...messages)
+  return all
+}
+
+async function outlined() {
+  const { deckId } = await presenton.createDeck(brief, forever)
+  const { outlines } = readOutlines((await read(presenton.streamOutlines(deckId, forever))).at(-1) as Message)
+  return { deckId, outlines }
+}
+
+async function prepared() {
+  const deck = await outlined()
+  await presenton.prepareDeck({ ...deck, title: 'deck 1', template: 'general' }, forever)
+  return deck
+}
+
+async function exported() {
+  const { deckId } = await prepared()
+  await read(presenton.streamSlides(deckId, forever))
+  return { deckId, ...(await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever)) }
+}
+
+describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) => {
+  it('goes from create to file and to nothing', async () => {
+    await open(shape)
+    expect(await presenton.hasTemplate('general', forever)).toBe(true)
+    expect(await presenton.hasTemplate('no-such', forever)).toBe(false)
+    expect((await presenton.listTemplates(forever)).map(({ id }) => id)).toContain('general')
+    const { deckId, outlines } = await prepared()
+    expect(outlines).toHaveLength(3)
+    const messages = await read(presenton.streamSlides(deckId, forever))
+    const { slides } = readSlides(messages.at(-1) as Message)
+    expect(slides.map(({ index }) => index)).toEqual([0, 1, 2])
+    const stored = await presenton.readDeck(deckId, forever)
+    expect(stored.slides.map(({ index }) => index).sort()).toEqual([0, 1, 2])
+    expect(stored.presentation.id).toBe(deckId)
+    for (const [format, start] of [
+      ['pptx', 'PK'],
+      ['pdf', '%PDF-'],
+    ] as const) {
+      const { path } = await presenton.exportDeck({ deckId, format, title: `deck 1 ${format}` }, forever)
+      const { body, sizeBytes } = await presenton.openFile(path, forever)
+      const bytes = Buffer.concat(await body.toArray())
+      expect(bytes.subarray(0, start.length).toString()).toBe(start)
+      expect(sizeBytes).toBe(bytes.length)
+    }
+    await presenton.deleteDeck(deckId, forever)
+    await presenton.deleteDeck(deckId, forever)
+    await expect(presenton.readDeck(deckId, forever)).rejects.toMatchObject({ failure: 'gone' })
+    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({ failure: 'gone' })
+    const gone = presenton.prepareDeck({ deckId, outlines, title: 't', template: 'general' }, forever)
+    await expect(gone).rejects.toMatchObject({ failure: 'gone' })
+    expect(standIn.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 2 })
+    expect(presenton.state()).toEqual({ breaker: 'closed', supported: true })
+  })
+
+  it('gives the file of a mounted directory', async () => {
+    await open(shape)
+    const { path } = await exported()
+    const mounted = connect(standIn.url, { appDataDir: standIn.appDataDir })
+    const { body, sizeBytes } = await mounted.openFile(path, forever)
+    expect(Buffer.concat(await body.toArray()).length).toBe(sizeBytes)
+    await mounted.close()
+  })
+
+  it('refuses a template that it does not have', async () => {
+    await open(shape)
+    const { deckId, outlines } = await outlined()
+    const prepare = presenton.prepareDeck({ deckId, outlines, title: 't', template: 'no-such' }, forever)
+    await expect(prepare).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+  })
+
+  it('leaves nothing when a stream is left', async () => {
+    await open(shape)
+    const { deckId } = await prepared()
+    standIn.gates.hold('slides:slide')
+    const leaving = new AbortController()
+    const stream = presenton.streamSlides(deckId, leaving.signal)
+    const first = read(stream)
+    await standIn.gates.arrived('slides:slide')
+    leaving.abort('enough')
+    await expect(first).rejects.toBe('enough')
+    standIn.gates.releaseAll()
+    expect((await presenton.readDeck(deckId, forever)).slides).toEqual([])
+  })
+})
+
+describe('Proofs of who calls', () => {
+  it('are a key where there are keys', async () => {
+    await open('B1', { server: { apiKeys: [apiKey] }, client: { apiKey } })
+    await exported()
+    expect(standIn.journal.some(({ operation, headers }) => operation === 'login' || headers.cookie !== undefined)).toBe(false)
+  })
+
+  it.each<Shape>(['T', 'B1', 'B2'])('are renewed in shape %s when the sessions end under way', async (shape) => {
+    await open(shape)
+    const { deckId, path } = await exported()
+    standIn.dropSessions()
+    const { body } = await presenton.openFile(path, forever)
+    await body.toArray()
+    standIn.dropSessions()
+    await Promise.all([presenton.readDeck(deckId, forever), presenton.readDeck(deckId, forever)])
+    expect(standIn.journal.filter(({ operation }) => operation === 'login').length).toBeLessThanOrEqual(3)
+  })
+
+  it.each<Shape>(['T', 'B1'])('are none where the login of shape %s is switched off', async (shape) => {
+    await open(shape, { server: { credentials: undefined } })
+    await exported()
+    expect(standIn.journal.some(({ operation }) => operation === 'login')).toBe(false)
+  })
+
+  it('are final when refused, and when nobody has set the login up', async () => {
+    await open('B1', { client: { credentials: { ...credentials, password: 'wrong horse' } } })
+    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+    await presenton.close()
+    await standIn.close()
+    await open('B1', { server: { credentials: undefined, unconfigured: true } })
+    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+  })
+})
+
+describe('An upgrade under way', () => {
+  it.each<[Shape, Shape]>([
+    ['A1', 'T'],
+    ['T', 'B1'],
+    ['B1', 'B2'],
+    ['B2', 'A1'],
+  ])('from %s to %s does not end a deck', async (before, after) => {
+    await open(before, { server: { credentials }, client: { credentials } })
+    const { deckId, outlines } = await outlined()
+    standIn.setShape(after)
+    await presenton.prepareDeck({ deckId, outlines, title: 'deck 1', template: 'general' }, forever)
+    await read(presenton.streamSlides(deckId, forever))
+    expect((await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever)).path).toMatch(
+      /^\/app_data\//,
+    )
+  })
+})
+
+describe('What the stand-in plays', () => {
+  const streams: [FaultName, string, string][] = [
+    ['slides:ends', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:ends-empty', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:no-complete', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:cut', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:saved-cut', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:complete-empty', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:complete-null', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:complete-of-another-deck', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:error-secrets', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:oversized', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:stall', 'UPSTREAM_TIMEOUT', 'fault'],
+    ['slides:stall-at-once', 'UPSTREAM_TIMEOUT', 'fault'],
+    ['slides:stall-half-way', 'UPSTREAM_TIMEOUT', 'fault'],
+    ['slides:hang', 'UPSTREAM_TIMEOUT', 'fault'],
+    ['slides:reset', 'UPSTREAM_ERROR', 'fault'],
+    ['slides:redirect', 'UPSTREAM_ERROR', 'fault'],
+  ]
+  it.each(streams)('%s is %s, a %s', async (name, code, failure) => {
+    await open('B1', {
+      client: { timeouts: { createMs: 20_000, prepareMs: 20_000, exportMs: 20_000, stallMs: 150, streamMs: 20_000 } },
+    })
+    const { deckId } = await prepared()
+    standIn.faults.play(name)
+    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({ code, failure })
+    expect(standIn.faults.struck).toEqual([name])
+  })
+
+  const harmless: FaultName[] = [
+    'slides:two-completes',
+    'slides:text-after-complete',
+    'slides:error-after-complete',
+    'slides:stall-after-complete',
+    'slides:unknown-kinds',
+    'slides:two-data-lines',
+    'slides:comments',
+    'slides:crlf',
+    'slides:byte-order-mark',
+    'slides:invalid-json',
+    'slides:not-an-object',
+    'slides:held-tail',
+  ]
+  it.each(harmless)('%s is borne', async (name) => {
+    await open('B1')
+    const { deckId } = await prepared()
+    standIn.faults.play(name)
+    const messages = await read(presenton.streamSlides(deckId, forever))
+    expect(messages.filter(({ type }) => type === 'complete')).toHaveLength(1)
+    expect(readSlides(messages.at(-1) as Message).slides).toHaveLength(3)
+  })
+
+  const paths: FaultName[] = ['export:path-outside', 'export:path-dots', 'export:path-encoded-dots', 'export:path-backslash']
+  const hosts: FaultName[] = ['export:path-other-host', 'export:path-scheme-relative', 'export:path-relative']
+  it.each([...paths, ...hosts])('%s leads to no file', async (name) => {
+    await open('B1')
+    standIn.faults.play(name)
+    const { path } = await exported()
+    await expect(presenton.openFile(path, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'bad-file' })
+    expect(standIn.journal.some(({ operation }) => operation === 'file')).toBe(false)
+  })
+
+  it.each<FaultName>([
+    'export:path-number',
+    'export:path-missing',
+    'export:reply-not-json',
+    'export:reply-html',
+    'export:reply-half',
+    'export:reply-huge',
+  ])('%s is a fault', async (name) => {
+    await open('B1')
+    standIn.faults.play(name)
+    await expect(exported()).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+  })
+
+  it('an outage is one until it is over', async () => {
+    await open('B1')
+    const { deckId } = await prepared()
+    await standIn.faults.down()
+    await expect(presenton.readDeck(deckId, forever)).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', failure: 'outage' })
+    await standIn.faults.up()
+    expect((await presenton.readDeck(deckId, forever)).slides).toEqual([])
+  })
+})
