@@ -10,6 +10,7 @@ import { unavailable } from './failures.ts'
 import { type OpenedFile, openMountedFile, openRemoteFile } from './file.ts'
 import { type Credentials, createLogin } from './login.ts'
 import { createObserve, type ObservedCall } from './observe.ts'
+import { type OpenedPicture, openPicture } from './picture.ts'
 import { createProbe } from './probe.ts'
 import type { Template } from './template-lists.ts'
 import { createTemplates } from './templates.ts'
@@ -20,6 +21,7 @@ export { readOutlines, readSlides } from './deck-parts.ts'
 export type { Features } from './dialect.ts'
 export type { OpenedFile } from './file.ts'
 export type { Message } from './messages.ts'
+export type { OpenedPicture } from './picture.ts'
 export type { Template } from './template-lists.ts'
 
 export interface PresentonOptions {
@@ -121,6 +123,12 @@ export function createPresenton(options: PresentonOptions) {
         const limits = { timeoutMs: timeouts.streamMs, stallMs: Math.min(timeouts.stallMs, timeouts.createMs) }
         return probe.speak(signal, ({ auth }) => openRemoteFile({ exchange, auth, ...limits }, path, signal))
       }),
+
+    /** Of a slide, by its unencoded path; NOT_FOUND for anything that is no picture. Who may see it is not asked here. */
+    openPicture: (path: string, signal: AbortSignal): Promise<OpenedPicture> =>
+      observe.call('picture', () =>
+        probe.speak(signal, ({ auth }) => openPicture({ exchange, auth, timeoutMs: timeouts.createMs }, path, signal)),
+      ),
 
     listTemplates: (signal: AbortSignal): Promise<Template[]> =>
       observe.call('templates', () => probe.speak(signal, (features) => templates.list(features, signal))),

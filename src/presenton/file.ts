@@ -19,11 +19,11 @@ export interface OpenedFile {
 
 const root = '/app_data/'
 
-/** The path's segments below /app_data; a Problem for one that leads anywhere else. */
-export function fileSegments(path: string): string[] {
-  const segments = path.startsWith(root) ? path.slice(root.length).split('/') : []
+/** The path's segments below `top`; a Problem for one that leads anywhere else. */
+export function segmentsBelow(top: string, path: string): string[] {
+  const segments = path.startsWith(top) ? path.slice(top.length).split('/') : []
   const odd = (name: string) => name === '' || /^(?:\.|%2e){1,2}$/i.test(name) || /[\0\\]/.test(name)
-  if (segments.length === 0 || segments.some(odd)) throw badFile('the path is not one below /app_data')
+  if (segments.length === 0 || segments.some(odd)) throw badFile(`the path is not one below ${top}`)
   return segments
 }
 
@@ -34,7 +34,7 @@ export async function openRemoteFile(
 ): Promise<OpenedFile> {
   // Upstream neither encodes the path it gives (titles with blanks, # and %) nor takes it unencoded. Its files are served as immutable
   // for a year, and are not: hence no-store.
-  const encoded = root + fileSegments(path).map(encodeURIComponent).join('/')
+  const encoded = root + segmentsBelow(root, path).map(encodeURIComponent).join('/')
   const headers = { 'cache-control': 'no-store' }
   const opened = await exchange.open({ subject: 'file', path: encoded, headers, auth, timeoutMs, signal }, stallMs)
   const length = opened.headers['content-length']
@@ -64,7 +64,7 @@ async function* wholeChunks(opened: Opened, sizeBytes: number | undefined): Asyn
 }
 
 export async function openMountedFile(dataDir: string, path: string, signal: AbortSignal): Promise<OpenedFile> {
-  const segments = fileSegments(path)
+  const segments = segmentsBelow(root, path)
   signal.throwIfAborted()
   let handle: FileHandle | undefined
   try {
