@@ -44,8 +44,8 @@ export function createContext(input: { run: Run; log: RunLog; outside: Outside; 
   }
 
   return {
-    ...input,
     ...input.outside,
+    ...input,
     event,
     progressAt,
     /** Queues events and changes; waits only when the database is far behind. */

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest'
+import { type FailureKind, Problem, type ProblemCode } from '../domain/problem.ts'
+import { maxAttempts, type Stage, stages } from '../domain/stage.ts'
+import { decide } from './attempts.ts'
+
+const failed = (code: ProblemCode, failure?: FailureKind, retryAfterSeconds?: number) =>
+  new Problem(code, { ...(failure && { failure }), ...(retryAfterSeconds && { retryAfterSeconds }) })
+const decision = (stage: Stage, error: unknown, before = 0) =>
+  decide({ stage, error, failures: { [stage]: before }, waits: 0, random: () => 0.5 })
+
+describe('what a failure means for its run', () => {
+  it('waits out an outage however often, and burns nothing', () => {
+    for (const waits of [0, 1, 5, 1000]) {
+      const made = decide({ stage: 'slides', error: failed('UPSTREAM_UNAVAILABLE', 'outage'), failures: { slides: 1 }, waits })
+      expect(made.next).toBe('wait')
+      if (made.next !== 'wait') return
+      expect(made.waitMs).toBeGreaterThanOrEqual(1_000)
+      expect(made.waitMs).toBeLessThanOrEqual(12_500)
+    }
+  })
+
+  it.each(stages)('gives %s its attempts, and ends after the last', (stage) => {
+    for (let before = 0; before < maxAttempts[stage] - 1; before += 1) {
+      expect(decision(stage, failed('UPSTREAM_ERROR', 'fault'), before)).toMatchObject({ next: 'repeat', burns: stage })
+    }
+    expect(decision(stage, failed('UPSTREAM_ERROR', 'fault'), maxAttempts[stage] - 1)).toMatchObject({
+      next: 'end',
+      problem: { code: 'UPSTREAM_ERROR' },
+    })
+  })
+
+  it('ends at once with what cannot be helped', () => {
+    expect(decision('create', failed('UPSTREAM_REJECTED', 'final'))).toMatchObject({
+      next: 'end',
+      problem: { code: 'UPSTREAM_REJECTED' },
+    })
+  })
+
+  it('says that it took too long when the last attempt did', () => {
+    expect(decision('outlines', failed('UPSTREAM_TIMEOUT', 'fault'), 1)).toMatchObject({ problem: { code: 'UPSTREAM_TIMEOUT' } })
+  })
+
+  it('says that upstream failed when a fault had another name', () => {
+    expect(decision('outlines', failed('UPSTREAM_UNAVAILABLE', 'fault'), 1)).toMatchObject({
+      problem: { code: 'UPSTREAM_ERROR' },
+    })
+  })
+
+  it('waits as long as upstream asks, within bounds', () => {
+    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 7))).toMatchObject({ waitMs: 7_000 })
+    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 86_400))).toMatchObject({ waitMs: 120_000 })
+  })
+
+  it('starts again at create when the deck is gone, at the price of an attempt', () => {
+    expect(decision('slides', failed('UPSTREAM_ERROR', 'gone'))).toMatchObject({ next: 'restart', burns: 'slides' })
+    expect(decision('slides', failed('UPSTREAM_ERROR', 'gone'), 1)).toMatchObject({ next: 'end' })
+  })
+
+  it('exports again when the file is bad, at the price of an export', () => {
+    const made = decide({
+      stage: 'store',
+      error: failed('UPSTREAM_ERROR', 'bad-file'),
+      failures: { store: 9, export: 3 },
+      waits: 0,
+    })
+    expect(made).toMatchObject({ next: 're-export', burns: 'export' })
+  })
+
+  it('repeats what it does not know within the same bounds, and shows nothing of it', () => {
+    expect(decision('export', new Error('password=hunter2'))).toMatchObject({
+      next: 'repeat',
+      problem: { code: 'INTERNAL_ERROR' },
+    })
+    const last = decision('export', new Error('password=hunter2'), 4)
+    expect(last.problem.detail).not.toContain('hunter2')
+  })
+})
