@@ -86,14 +86,15 @@ async function open({ shape, fast }: Arguments, { keep, logFile }: { keep: boole
     pace: fast ? paces.fast : paces.model,
     logFile,
   })
-  const { postgres, objects, presenton } = sandbox
+  const { database, objects, presenton } = sandbox
   say(`Started in ${((performance.now() - started) / 1000).toFixed(1)} s:`)
   say(`  gateway    ${sandbox.url}   (API: ${sandbox.url}/docs)`)
-  say(`  Postgres   ${postgres?.url ?? 'yours (DATABASE_URL)'}`)
+  say(`  Postgres   ${database?.url ?? 'yours (DATABASE_URL)'}`)
   say(`  objects    ${objects?.endpoint ?? 'yours (MINIO_ENDPOINT)'}`)
   say(
     `  Presenton  ${presenton ? `${presenton.url}   a stand-in of shape ${shape}: its slides are the summary's own sentences, no model` : 'yours (PRESENTON_URL)'}`,
   )
+  if (database?.setAside) say(`  (the kept database is not of this version; it is set aside as "${database.setAside}")`)
   say(`  log        ${relative(process.cwd(), logFile)}\n`)
   return sandbox
 }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -9,10 +9,13 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openPostgres, type Postgres } from './postgres.ts'
+import { sweepPlaces } from './postgres-place.ts'
 import { findServer } from './postgres-server.ts'
 import { childrenOf, commandOf, isAlive, isGone } from './processes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'presenton-gateway-test-'))
+// Open to the account of Postgres, when root runs this.
+chmodSync(folder, 0o755)
 let postgres: Postgres
 
 beforeAll(async () => {
@@ -128,6 +131,24 @@ test('a data folder keeps its rows from one opening to the next, with the same p
   expect(readdirSync(dataDir)).toContain('claim')
   await second.close()
   expect(readdirSync(dataDir)).not.toContain('claim')
+})
+
+test('a data folder works also where only its owner can look, and nothing stays behind when it is gone', async () => {
+  const hidden = join(folder, 'hidden')
+  mkdirSync(hidden, { mode: 0o700 })
+  const dataDir = join(hidden, 'postgres')
+  const first = await openPostgres({ dataDir })
+  await query('create table notes as select 1 as number', first.url)
+  await first.close()
+  const second = await openPostgres({ dataDir })
+  expect(await query('select * from notes', second.url)).toEqual([{ number: 1 }])
+  const place = dirname(await dataOf(second.url))
+  await second.close()
+
+  rmSync(hidden, { recursive: true, force: true })
+  if (existsSync(place)) utimesSync(place, 0, 0)
+  await sweepPlaces()
+  expect(existsSync(place)).toBe(false)
 })
 
 test('a data folder that another process uses is refused, and its server left alone', async () => {

@@ -1,19 +1,22 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import pg from 'pg'
 import { afterAll, expect, test } from 'vitest'
 import { readArguments } from './arguments.ts'
 import { download, followRun, postBrief } from './demo.ts'
-import { openSandbox } from './sandbox.ts'
+import { openSandbox, type Sandbox } from './sandbox.ts'
 import { createRunView } from './terminal.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'presenton-gateway-test-'))
+// Open to the account of Postgres, when root runs this.
+chmodSync(folder, 0o755)
 afterAll(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }))
 
 function run(name: string, args: string[], env: Record<string, string> = {}) {
@@ -45,6 +48,38 @@ test.each(['A1', 'T', 'B1', 'B2'] as const)(
     }
   },
 )
+
+test('presentations are kept from one run to the next; a database of another version is set aside', async () => {
+  const kept = join(folder, 'kept')
+  const list = async ({ url, sign }: Sandbox) => {
+    const response = await fetch(`${url}/api/v1/presentations`, {
+      headers: { authorization: `Bearer ${await sign({ sub: 'ada' })}` },
+    })
+    return ((await response.json()) as { items: { id: string }[] }).items.map(({ id }) => id)
+  }
+  const first = await openSandbox({ folder: kept })
+  const token = await first.sign({ sub: 'ada' })
+  const access = { url: first.url, token, signal: AbortSignal.timeout(25_000) }
+  const id = await postBrief(access, { content: 'The bridge is repaired in May.', n_slides: 1 })
+  await followRun(access, id, createRunView({ write: () => true }))
+  await first.close()
+
+  const second = await openSandbox({ folder: kept })
+  expect(await list(second)).toEqual([id])
+  expect(
+    (await download({ ...access, url: second.url, token: await second.sign({ sub: 'ada' }) }, id, join(folder, 'decks'))).slides,
+  ).toBe(1)
+  const client = new pg.Client({ connectionString: second.database?.url })
+  await client.connect()
+  await client.query('delete from gateway.migrations')
+  await client.end()
+  await second.close()
+
+  const third = await openSandbox({ folder: kept })
+  expect(third.database?.setAside).toMatch(/^gateway until /)
+  expect(await list(third)).toEqual([])
+  await third.close()
+})
 
 test('what the gateway refuses is told in its words', async () => {
   const sandbox = await openSandbox()

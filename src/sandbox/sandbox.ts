@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Environment, openGateway } from './gateway.ts'
+import { openKeptDatabase } from './kept-database.ts'
 import { openObjectStore } from './objects.ts'
 import { openPostgres } from './postgres.ts'
 import { openPresenton, type Pace, paces, type Shape } from './presenton/stand-in.ts'
@@ -44,6 +45,7 @@ export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces
     const postgres = env['DATABASE_URL']
       ? undefined
       : opened(await openPostgres(folder === undefined ? {} : { dataDir: join(folder, 'postgres') }))
+    const database = postgres && (await openKeptDatabase(postgres))
     const objects = env['MINIO_ENDPOINT'] ? undefined : opened(await openObjectStore({ dir: join(folder ?? scratch, 'objects') }))
     const presenton = env['PRESENTON_URL']
       ? undefined
@@ -56,7 +58,7 @@ export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces
           // A sandbox that is started ten times in an hour is no abuse.
           ...{ QUOTA_PER_HOUR: '0', QUOTA_PER_DAY: '0' },
           ...env,
-          ...(postgres ? { DATABASE_URL: postgres.url } : {}),
+          ...(database ? { DATABASE_URL: database.url } : {}),
           ...(objects ? objects.env : {}),
           ...(presenton ? { PRESENTON_URL: presenton.url } : {}),
           ...variables,
@@ -64,7 +66,7 @@ export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces
         logFile === undefined ? {} : { logFile },
       ),
     )
-    return { gateway, postgres, objects, presenton, url: gateway.url, sign, close }
+    return { gateway, url: gateway.url, database, postgres, objects, presenton, sign, close }
   } catch (error) {
     await close()
     throw error
