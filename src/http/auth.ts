@@ -90,7 +90,10 @@ export function checkOrigin(request: FastifyRequest, isTrustedOrigin: AuthOption
 function refuseTokensInQuery(request: FastifyRequest) {
   const query = new URLSearchParams(/\?([^#]*)/.exec(request.url)?.[1] ?? '')
   for (const [name, value] of query) {
-    if (/^(access_token|token|id_token|jwt|authorization|bearer)$/i.test(name) || /^(bearer\s+)?eyJ[\w-]*\.[\w-]+\.[\w-]*$/i.test(value)) {
+    if (
+      /^(access_token|token|id_token|jwt|authorization|bearer)$/i.test(name) ||
+      /^(bearer\s+)?eyJ[\w-]*\.[\w-]+\.[\w-]*$/i.test(value)
+    ) {
       throw new Problem('AUTHENTICATION_FAILED')
     }
   }

@@ -68,7 +68,12 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
     connectionTimeout: idleTimeoutMs,
     requestTimeout: requestTimeoutMs,
     // Node would refuse a missing Host by itself, with nothing but a status.
-    http: { requireHostHeader: false, headersTimeout: headersTimeoutMs, connectionsCheckingInterval: 5_000, maxHeaderSize: maxHeaderBytes },
+    http: {
+      requireHostHeader: false,
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: 5_000,
+      maxHeaderSize: maxHeaderBytes,
+    },
     forceCloseConnections: true,
     // While closing we still answer: our own stages of shutdown decide what is served, in our own format.
     return503OnClosing: false,
@@ -127,7 +132,14 @@ function logAnswers(app: App, onAnswered: BaseOptions['onAnswered']) {
       const answered = { method, route, status: reply.raw.statusCode, seconds: reply.elapsedTime / 1000 }
       onAnswered?.(answered)
       request.log.info(
-        { method, route, path: pathOf(request), status: answered.status, ms: Math.round(reply.elapsedTime), ...(aborted && { aborted }) },
+        {
+          method,
+          route,
+          path: pathOf(request),
+          status: answered.status,
+          ms: Math.round(reply.elapsedTime),
+          ...(aborted && { aborted }),
+        },
         'request',
       )
     })

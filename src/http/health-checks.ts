@@ -45,7 +45,11 @@ export function createHealth(options: HealthOptions) {
       checks: {
         database: { status: database },
         storage: { status: storage },
-        presenton: { status: isPresentonOk ? 'ok' : 'unavailable', circuit: breaker, ...(detail === undefined ? {} : { detail }) },
+        presenton: {
+          status: isPresentonOk ? 'ok' : 'unavailable',
+          circuit: breaker,
+          ...(detail === undefined ? {} : { detail }),
+        },
         ...(options.isClosing() ? { shutdown: { status: 'closing' } } : {}),
       },
     }

@@ -37,6 +37,8 @@ function canonical(value: unknown): string {
 /** For the documentation only: the header is read by hand, since it may come twice. */
 export const idempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
-    Type.String({ description: '1 to 255 visible ASCII characters. The same key with the same request gives the first answer again.' }),
+    Type.String({
+      description: '1 to 255 visible ASCII characters. The same key with the same request gives the first answer again.',
+    }),
   ),
 })

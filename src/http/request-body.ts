@@ -22,7 +22,7 @@ export function readJsonBodies(app: FastifyInstance) {
     } catch (cause) {
       return done(notJson('must be UTF-8', cause))
     }
-    parse(request, text, (cause, value) => (cause ? done(notJson('must be JSON', cause)) : done(null, value)))
+    void parse(request, text, (cause, value) => (cause ? done(notJson('must be JSON', cause)) : done(null, value)))
   })
 }
 

@@ -36,7 +36,16 @@ export type Services = Pick<CreatePresentation, 'accept'> &
 export interface ServerOptions {
   config: Pick<
     Config,
-    'port' | 'opsPort' | 'publicUrl' | 'appLink' | 'trustProxy' | 'corsOrigins' | 'limits' | 'presenton' | 'events' | 'shutdownGraceMs'
+    | 'port'
+    | 'opsPort'
+    | 'publicUrl'
+    | 'appLink'
+    | 'trustProxy'
+    | 'corsOrigins'
+    | 'limits'
+    | 'presenton'
+    | 'events'
+    | 'shutdownGraceMs'
   >
   logger: FastifyBaseLogger
   version: string
@@ -45,6 +54,8 @@ export interface ServerOptions {
   closing: AbortSignal
   onAnswered?: (answered: Answered) => void
 }
+
+export type OperationsOptions = Pick<ServerOptions, 'config' | 'logger'> & { services: HealthRoutes & MetricsRoute }
 
 const corsHeaders = {
   methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
@@ -70,7 +81,13 @@ export async function openServer({ config, logger, version, services, closing, o
 
   endGently(app, { closing, graceMs: config.shutdownGraceMs })
   if (config.corsOrigins.length > 0) {
-    await app.register(cors, { ...corsHeaders, origin: [...config.corsOrigins], credentials: true, maxAge: 600, strictPreflight: false })
+    await app.register(cors, {
+      ...corsHeaders,
+      origin: [...config.corsOrigins],
+      credentials: true,
+      maxAge: 600,
+      strictPreflight: false,
+    })
   }
   await describeRoutes(app, { version })
 
@@ -99,7 +116,7 @@ export async function openServer({ config, logger, version, services, closing, o
 }
 
 /** The listener of OPS_PORT: health and metrics alone. */
-export async function openOperationsServer({ config, logger, services }: Pick<ServerOptions, 'config' | 'logger' | 'services'>) {
+export async function openOperationsServer({ config, logger, services }: OperationsOptions): Promise<App> {
   const app = createBase(baseOptions(config, logger))
   for (const schema of sharedSchemas) app.addSchema(schema)
   operations(app, services)

@@ -24,9 +24,36 @@ export const rowId = '7b0c5b0e-5f0a-4c7e-9a53-6a6f1f0a1b2c'
 export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationRow {
   const time = new Date('2026-11-20T10:00:00.123Z')
   return {
-    ...{ id: rowId, userId: 'alice', presentonPresentationId: null, title: null, status: 'queued', stage: null, run: 1, attempt: 0 },
-    ...{ progress: 0, template: 'general', language: 'English', nSlides: 8, slidesDone: 0, exportAs: 'pptx', runFormat: 'pptx', reviewOutlines: false },
-    ...{ metadata: {}, files: [], error: null, queuePosition: 1, createdAt: time, updatedAt: time, startedAt: null, completedAt: null },
+    ...{
+      id: rowId,
+      userId: 'alice',
+      presentonPresentationId: null,
+      title: null,
+      status: 'queued',
+      stage: null,
+      run: 1,
+      attempt: 0,
+    },
+    ...{
+      progress: 0,
+      template: 'general',
+      language: 'English',
+      nSlides: 8,
+      slidesDone: 0,
+      exportAs: 'pptx',
+      runFormat: 'pptx',
+      reviewOutlines: false,
+    },
+    ...{
+      metadata: {},
+      files: [],
+      error: null,
+      queuePosition: 1,
+      createdAt: time,
+      updatedAt: time,
+      startedAt: null,
+      completedAt: null,
+    },
     ...changes,
   }
 }
@@ -37,7 +64,13 @@ function notExpected(): never {
 
 export type TestServer = Awaited<ReturnType<typeof openTestServer>>
 
-export async function openTestServer({ env = {}, services = {} }: { env?: Record<string, string>; services?: Partial<Services> } = {}) {
+export async function openTestServer({
+  env = {},
+  services = {},
+}: {
+  env?: Record<string, string>
+  services?: Partial<Services>
+} = {}) {
   const config = readConfig({ ...required, ...env })
   const closing = new AbortController()
   const lines: string[] = []
@@ -65,7 +98,11 @@ export async function openTestServer({ env = {}, services = {} }: { env?: Record
   const url = `http://127.0.0.1:${port}`
 
   const token = (sub = 'alice', expires: string | number = '1h', claims: Record<string, unknown> = {}) =>
-    new SignJWT(claims).setProtectedHeader({ alg: 'HS256' }).setSubject(sub).setExpirationTime(expires).sign(new TextEncoder().encode(secret))
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject(sub)
+      .setExpirationTime(expires)
+      .sign(new TextEncoder().encode(secret))
   const bearer = `Bearer ${await token()}`
 
   return {
@@ -108,6 +145,9 @@ export async function openTestServer({ env = {}, services = {} }: { env?: Record
 }
 
 export async function problemOf(response: Response) {
-  const body = (await response.json()) as { code: string; status: number; errors?: { path: string; message: string }[] } & Record<string, unknown>
+  const body = (await response.json()) as { code: string; status: number; errors?: { path: string; message: string }[] } & Record<
+    string,
+    unknown
+  >
   return { contentType: response.headers.get('content-type'), ...body }
 }

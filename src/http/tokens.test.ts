@@ -56,7 +56,19 @@ test('a token whose parts were changed after it was signed is refused', async ()
 })
 
 test('what is no token at all is refused', async () => {
-  for (const token of ['', '.', '..', 'a.b.c', 'a.b.c.d.e', 'x', hmac('[]'), hmac('null'), hmac('"alice"'), hmac('{'), ` ${hmac(good)}`]) {
+  for (const token of [
+    '',
+    '.',
+    '..',
+    'a.b.c',
+    'a.b.c.d.e',
+    'x',
+    hmac('[]'),
+    hmac('null'),
+    hmac('"alice"'),
+    hmac('{'),
+    ` ${hmac(good)}`,
+  ]) {
     expect(await codeOf(token), token).toBe('AUTHENTICATION_FAILED')
   }
 })
@@ -164,7 +176,13 @@ test('an HMAC made with the text of the public key is refused, whatever it calls
 test('keys and addresses that a token brings along are not looked at', async () => {
   const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const jwk = own.publicKey.export({ format: 'jwk' })
-  for (const extra of [{ jwk }, { jku: 'http://127.0.0.1:1/keys' }, { x5u: 'http://127.0.0.1:1/cert' }, { x5c: ['AAAA'] }, { kid: '../../key' }]) {
+  for (const extra of [
+    { jwk },
+    { jku: 'http://127.0.0.1:1/keys' },
+    { x5u: 'http://127.0.0.1:1/cert' },
+    { x5c: ['AAAA'] },
+    { kid: '../../key' },
+  ]) {
     const signed = `${encode({ alg: 'RS256', ...extra })}.${encode(good)}`
     const forged = `${signed}.${signBytes('sha256', Buffer.from(signed), own.privateKey).toString('base64url')}`
     expect(await codeOf(forged, verifyRsa)).toBe('AUTHENTICATION_FAILED')

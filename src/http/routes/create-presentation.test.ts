@@ -14,7 +14,12 @@ let replayed = false
 
 beforeAll(async () => {
   server = await openTestServer({
-    env: { MAX_SLIDES: '20', MAX_CONTENT_CHARS: '1000', PUBLIC_URL: 'https://decks.example', APP_LINK: 'https://app.example/{id}' },
+    env: {
+      MAX_SLIDES: '20',
+      MAX_CONTENT_CHARS: '1000',
+      PUBLIC_URL: 'https://decks.example',
+      APP_LINK: 'https://app.example/{id}',
+    },
     services: {
       async accept(request) {
         accepted.push(request)
@@ -48,7 +53,16 @@ test('a brief is accepted with 202, its location, and the whole presentation', a
   expect(response.headers.get('location')).toBe(self)
   expect(response.headers.get('idempotency-replayed')).toBeNull()
   expect(await response.json()).toEqual({
-    ...{ id: rowId, presenton_presentation_id: null, title: null, status: 'queued', stage: null, run: 1, attempt: 0, progress: 0 },
+    ...{
+      id: rowId,
+      presenton_presentation_id: null,
+      title: null,
+      status: 'queued',
+      stage: null,
+      run: 1,
+      attempt: 0,
+      progress: 0,
+    },
     ...{ template: 'general', language: 'English', n_slides: 8, slides_done: 0, export_as: 'pptx', review_outlines: false },
     ...{ metadata: {}, files: [], error: null, queue_position: 1, started_at: null, completed_at: null },
     ...{ created_at: '2026-11-20T10:00:00.123Z', updated_at: '2026-11-20T10:00:00.123Z' },
@@ -76,7 +90,8 @@ test('every field of the wrong type is refused at its own place; nothing is coer
     metadata: [[], 'x', null],
   }
   for (const [name, values] of Object.entries(wrong)) {
-    for (const value of values) expect(await pathsOf({ content: 'x', [name]: value }), `${name} ${JSON.stringify(value)}`).toEqual([`/${name}`])
+    for (const value of values)
+      expect(await pathsOf({ content: 'x', [name]: value }), `${name} ${JSON.stringify(value)}`).toEqual([`/${name}`])
   }
 })
 
@@ -148,7 +163,20 @@ test('a place is never longer than helps', async () => {
 })
 
 test('a body that is no JSON object is refused', async () => {
-  for (const body of ['', ' ', '{', '{"content":"x"', '{"content":"x"}}', '[]', '"x"', '1', 'null', 'true', "{'content':'x'}", '{"content":"\u0001"}']) {
+  for (const body of [
+    '',
+    ' ',
+    '{',
+    '{"content":"x"',
+    '{"content":"x"}}',
+    '[]',
+    '"x"',
+    '1',
+    'null',
+    'true',
+    "{'content':'x'}",
+    '{"content":"\u0001"}',
+  ]) {
     expect(await pathsOf(body), body).toEqual([''])
   }
   const latin1 = await server.call(path, {
@@ -172,8 +200,17 @@ test('of a key given twice the last one counts', async () => {
 })
 
 test('anything but JSON is refused as such', async () => {
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/jsonp', 'nonsense']) {
-    expect(await refused('{"content":"x"}', { 'content-type': type }), type).toMatchObject({ status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' })
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/jsonp',
+    'nonsense',
+  ]) {
+    expect(await refused('{"content":"x"}', { 'content-type': type }), type).toMatchObject({
+      status: 415,
+      code: 'UNSUPPORTED_MEDIA_TYPE',
+    })
   }
   expect(await refused('{"content":"x"}', { 'content-encoding': 'gzip' })).toMatchObject({ status: 415 })
   expect((await server.post(path, { content: 'x' }, { 'content-type': 'application/json; charset=utf-8' })).status).toBe(202)

@@ -35,7 +35,8 @@ export function downloadPresentationRoute(app: App, { findPresentation, presign 
     const row = await findPresentation({ userId: request.caller.userId, id: request.params.id })
     if (!row) throw new Problem('NOT_FOUND')
     const { format } = request.query
-    const file = row.files.find((one) => one.format === (format ?? row.exportAs)) ?? (format === undefined ? row.files[0] : undefined)
+    const file =
+      row.files.find((one) => one.format === (format ?? row.exportAs)) ?? (format === undefined ? row.files[0] : undefined)
     if (!file) throw new Problem('NOT_READY')
     const download = await downloadView({ title: row.title, file }, presign)
     reply.header('cache-control', 'no-store').header('vary', 'Accept')

@@ -50,24 +50,30 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
   }
 
   // A HEAD must not open a stream.
-  app.get('/presentations/:id/events', { schema, exposeHeadRoute: false, errorHandler: handleStreamError }, async (request, reply) => {
-    const followed = await follow({
-      userId: request.caller.userId,
-      id: request.params.id,
-      lastEventId: lastEventId(request.headers['last-event-id'] || request.query.last_event_id),
-      expiresAtMs: request.caller.expiresAt.getTime(),
-    })
-    if (!followed) return reply.code(204).send()
-    // The headers go out as soon as they stand, not with the first event.
-    reply.raw.once('pipe', () => reply.raw.flushHeaders())
-    return reply.code(200).headers(streamHeaders).send(followed)
-  })
+  app.get(
+    '/presentations/:id/events',
+    { schema, exposeHeadRoute: false, errorHandler: handleStreamError },
+    async (request, reply) => {
+      const followed = await follow({
+        userId: request.caller.userId,
+        id: request.params.id,
+        lastEventId: lastEventId(request.headers['last-event-id'] || request.query.last_event_id),
+        expiresAtMs: request.caller.expiresAt.getTime(),
+      })
+      if (!followed) return reply.code(204).send()
+      // The headers go out as soon as they stand, not with the first event.
+      reply.raw.once('pipe', () => reply.raw.flushHeaders())
+      return reply.code(200).headers(streamHeaders).send(followed)
+    },
+  )
 }
 
 function lastEventId(text: string | string[] | undefined): number {
   if (text === undefined || text === '') return 0
   if (typeof text !== 'string' || !/^\d{1,4096}$/.test(text)) {
-    throw new Problem('VALIDATION_FAILED', { errors: [{ path: 'Last-Event-ID', message: 'must be the id of an event: digits only' }] })
+    throw new Problem('VALIDATION_FAILED', {
+      errors: [{ path: 'Last-Event-ID', message: 'must be the id of an event: digits only' }],
+    })
   }
   // What is beyond the numbers that we can tell apart is beyond any log.
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER)

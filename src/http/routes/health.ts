@@ -9,7 +9,9 @@ const healthSchema = Type.Object(
     status: Type.Unsafe<'ok' | 'degraded' | 'down'>({ type: 'string', enum: ['ok', 'degraded', 'down'] }),
     version: Type.String(),
     commit: Type.Union([Type.String(), Type.Null()]),
-    checks: Type.Record(Type.String(), Type.Unknown(), { description: 'What this service leans on: database, storage, presenton.' }),
+    checks: Type.Record(Type.String(), Type.Unknown(), {
+      description: 'What this service leans on: database, storage, presenton.',
+    }),
   },
   { title: 'Health' },
 )

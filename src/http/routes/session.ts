@@ -34,7 +34,10 @@ export function openSessionRoute(own: App, { publicUrl }: SessionRoutes) {
 }
 
 /** Outside of the authenticated scope: the cookie of an expired token must be cleared, too. */
-export function closeSessionRoute(scope: App, { publicUrl, isTrustedOrigin }: SessionRoutes & Pick<AuthOptions, 'isTrustedOrigin'>) {
+export function closeSessionRoute(
+  scope: App,
+  { publicUrl, isTrustedOrigin }: SessionRoutes & Pick<AuthOptions, 'isTrustedOrigin'>,
+) {
   const schema = {
     operationId: 'closeSession',
     tags: ['session'],

@@ -1,0 +1,167 @@
+// Who gets in: bearer tokens, the session cookie and where it may be used from, and what never counts as a credential.
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openTestServer, problemOf, type TestServer } from './test-server.ts'
+
+let server: TestServer
+let cookie: string
+
+beforeAll(async () => {
+  const env = { PUBLIC_URL: 'https://decks.example/base', CORS_ORIGINS: 'https://app.example', RATE_LIMIT_PER_MINUTE: '1000' }
+  server = await openTestServer({ env, services: { listPresentations: async () => [] } })
+  cookie = `gateway_session=${await server.token()}`
+})
+afterAll(() => server.close())
+
+/** Without the credentials that the test server's own `call` brings. */
+function call(path: string, headers: Record<string, string> = {}, method = 'GET') {
+  return fetch(`${server.url}/api/v1${path}`, { method, headers })
+}
+
+async function expectRefused(response: Response) {
+  expect(await problemOf(response)).toMatchObject({ status: 401, code: 'AUTHENTICATION_FAILED' })
+  expect(response.headers.get('www-authenticate')).toBe('Bearer')
+}
+
+test('every route of the interface refuses a caller without credentials', async () => {
+  const routes = [
+    ...['GET /presentations', 'POST /presentations', 'GET /presentations/x', 'GET /presentations/x/events'],
+    ...['GET /presentations/x/download', 'GET /templates', 'POST /session', 'DELETE /session'],
+  ]
+  for (const route of routes) {
+    const [method = '', path = ''] = route.split(' ')
+    const response = await call(path, {}, method)
+    await expectRefused(response)
+  }
+})
+
+test('a bearer token lets its user in, whatever the case of the word', async () => {
+  const token = await server.token('bob')
+  for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
+    expect((await call('/presentations', { authorization: `${scheme} ${token}` })).status).toBe(200)
+  }
+})
+
+test('what is no single bearer token is refused', async () => {
+  const token = await server.token()
+  const values = [
+    '',
+    'Bearer',
+    'Bearer ',
+    token,
+    `Basic ${token}`,
+    `Bearer ${token} x`,
+    `Bearer ${token},Bearer ${token}`,
+    `Bearer "${token}"`,
+  ]
+  for (const authorization of values) await expectRefused(await call('/presentations', { authorization }))
+})
+
+test('two Authorization headers are refused, also when both are good or the good one comes first', async () => {
+  const request = (values: string[]) =>
+    server.raw(
+      `GET /api/v1/presentations HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${values.map((value) => `Authorization: ${value}\r\n`).join('')}\r\n`,
+    )
+  expect(await request([server.bearer])).toMatch(/^HTTP\/1.1 200/)
+  for (const other of [server.bearer, 'Bearer x', 'Basic x']) {
+    expect(await request([server.bearer, other])).toMatch(/^HTTP\/1.1 401/)
+    expect(await request([other, server.bearer])).toMatch(/^HTTP\/1.1 401/)
+  }
+})
+
+test('a token in a query is refused, also beside a good header and under any name', async () => {
+  const token = await server.token()
+  const queries = [
+    `access_token=${token}`,
+    'token=x',
+    'jwt=x',
+    `x=${token}`,
+    `a=1&ACCESS_TOKEN=x`,
+    `cursor=${encodeURIComponent(`Bearer ${token}`)}`,
+    `x=${token.replaceAll('.', '%2E')}`,
+  ]
+  for (const query of queries) {
+    await expectRefused(await call(`/presentations?${query}`))
+    await expectRefused(await call(`/presentations?${query}`, { authorization: server.bearer }))
+  }
+  expect(server.lines.join('')).not.toContain(token)
+})
+
+test('the session cookie is the token, for this host alone, and ends with it', async () => {
+  const expires = Math.floor(Date.now() / 1000) + 600
+  const token = await server.token('carol', expires)
+  const response = await call('/session', { authorization: `Bearer ${token}` }, 'POST')
+  expect(response.status).toBe(204)
+  const attributes = (response.headers.get('set-cookie') ?? '').split('; ')
+  expect(attributes[0]).toBe(`gateway_session=${token}`)
+  const expected = ['Path=/', `Expires=${new Date(expires * 1000).toUTCString()}`, 'HttpOnly', 'SameSite=Lax', 'Secure']
+  expect(attributes.slice(1).sort()).toEqual(expected.sort())
+  expect((await call('/presentations', { cookie: `other=1; gateway_session=${token}; x=y` })).status).toBe(200)
+})
+
+test('a token that does not fit into a cookie makes no session', async () => {
+  const token = await server.token('x'.repeat(255))
+  expect(token.length).toBeLessThan(3_800)
+  expect((await call('/session', { authorization: `Bearer ${token}` }, 'POST')).status).toBe(204)
+  const long = await server.token('alice', '1h', { filler: 'x'.repeat(3_000) })
+  expect(long.length).toBeGreaterThan(3_800)
+  expect((await call('/presentations', { authorization: `Bearer ${long}` })).status).toBe(200)
+  expect((await call('/session', { authorization: `Bearer ${long}` }, 'POST')).status).toBe(400)
+})
+
+test('a session is made from a bearer token only, and a bad one is never rescued by a cookie', async () => {
+  await expectRefused(await call('/session', { cookie, origin: 'https://decks.example' }, 'POST'))
+  await expectRefused(await call('/presentations', { cookie, authorization: 'Bearer x.y.z' }))
+  await expectRefused(await call('/presentations', { cookie, authorization: '' }))
+})
+
+test('a cookie that is empty, expired, or there twice with two values is refused', async () => {
+  const expired = await server.token('alice', Math.floor(Date.now() / 1000) - 60)
+  for (const value of [
+    'gateway_session=',
+    `gateway_session=${expired}`,
+    'gateway_session=x',
+    `${cookie}; gateway_session=planted`,
+  ]) {
+    await expectRefused(await call('/presentations', { cookie: value }))
+  }
+})
+
+test('what changes something by cookie must come from our own or an allowed origin', async () => {
+  const post = (headers: Record<string, string>) =>
+    fetch(`${server.url}/api/v1/presentations`, {
+      method: 'POST',
+      headers: { cookie, 'content-type': 'application/json', ...headers },
+      body: '{"content":"x"}',
+    })
+  for (const origin of ['https://decks.example', 'https://app.example']) expect((await post({ origin })).status).toBe(202)
+  expect((await post({ 'sec-fetch-site': 'same-origin' })).status).toBe(202)
+  for (const origin of [
+    'https://evil.example',
+    'null',
+    'http://decks.example',
+    'https://decks.example:444',
+    'https://app.example.evil.example',
+  ]) {
+    expect(await problemOf(await post({ origin })), origin).toMatchObject({ status: 403, code: 'PERMISSION_DENIED' })
+    expect((await post({ origin, 'sec-fetch-site': 'same-origin' })).status).toBe(403)
+  }
+  for (const site of ['cross-site', 'same-site', 'none']) expect((await post({ 'sec-fetch-site': site })).status).toBe(403)
+  expect((await post({})).status).toBe(403)
+  expect((await post({ origin: 'https://evil.example', authorization: server.bearer })).status).toBe(202)
+})
+
+test('a session can be closed also when its token has expired, but not from a foreign page', async () => {
+  for (const value of [cookie, 'gateway_session=expired']) {
+    const response = await call('/session', { cookie: value, origin: 'https://decks.example' }, 'DELETE')
+    expect(response.status).toBe(204)
+    expect(response.headers.get('set-cookie')).toMatch(/^gateway_session=; Path=\/; Expires=Thu, 01 Jan 1970/)
+  }
+  expect((await call('/session', { cookie, origin: 'https://evil.example' }, 'DELETE')).status).toBe(403)
+  expect((await call('/session', { cookie }, 'DELETE')).status).toBe(403)
+  expect((await call('/session', { authorization: server.bearer }, 'DELETE')).status).toBe(204)
+})
+
+test('answers that belong to one user are kept by nobody', async () => {
+  expect((await call('/presentations', { authorization: server.bearer })).headers.get('cache-control')).toBe('no-store')
+})

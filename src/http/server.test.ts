@@ -1,0 +1,155 @@
+// What concerns the listener as a whole: its end, cross-origin access, and the listener for operators.
+
+import { afterEach, expect, test } from 'vitest'
+import { readConfig } from '../config.ts'
+import { createLogger } from '../logging.ts'
+import type { Health } from './routes/health.ts'
+import { openOperationsServer } from './server.ts'
+import { openTestServer, rowId, sampleRow, type TestServer } from './test-server.ts'
+
+let server: TestServer
+afterEach(() => server?.close())
+
+const path = `/api/v1/presentations/${rowId}`
+
+function gate() {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+test('requests under way are answered before the listener is gone', async () => {
+  const held = gate()
+  const begun = gate()
+  server = await openTestServer({
+    services: {
+      async findPresentation() {
+        begun.resolve()
+        await held.promise
+        return sampleRow()
+      },
+    },
+  })
+  const answer = server.call(path)
+  await begun.promise
+  const closed = server.close()
+  held.resolve()
+  expect((await answer).status).toBe(200)
+  await closed
+  await expect(fetch(`${server.url}/health/live`)).rejects.toThrow()
+})
+
+test('a request that never ends holds the end back no longer than the grace', async () => {
+  const begun = gate()
+  server = await openTestServer({
+    env: { SHUTDOWN_GRACE_SECONDS: '0' },
+    services: {
+      findPresentation() {
+        begun.resolve()
+        return new Promise(() => {})
+      },
+    },
+  })
+  const answer = server.call(path).catch(() => 'cut off')
+  await begun.promise
+  await server.close()
+  expect(await answer).toBe('cut off')
+})
+
+test('from the beginning of a shutdown no connection is kept', async () => {
+  server = await openTestServer()
+  expect((await fetch(`${server.url}/health/live`)).headers.get('connection')).toBe('keep-alive')
+  server.beginClosing()
+  expect((await fetch(`${server.url}/health/live`)).headers.get('connection')).toBe('close')
+})
+
+const preflight = (origin: string) =>
+  fetch(`${server.url}${path}`, {
+    method: 'OPTIONS',
+    headers: { origin, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization' },
+  })
+
+test('pages of allowed origins may call, with credentials; of others not', async () => {
+  server = await openTestServer({
+    env: { CORS_ORIGINS: 'https://app.example,https://other.example' },
+    services: { findPresentation: async () => sampleRow() },
+  })
+  const allowed = await preflight('https://app.example')
+  expect(allowed.status).toBe(204)
+  expect(Object.fromEntries(allowed.headers)).toMatchObject({
+    ...{ 'access-control-allow-origin': 'https://app.example', 'access-control-allow-credentials': 'true', vary: 'Origin' },
+    'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
+    'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
+  })
+  const answer = await server.call(path, { headers: { origin: 'https://other.example' } })
+  expect(answer.headers.get('access-control-allow-origin')).toBe('https://other.example')
+  expect(answer.headers.get('access-control-expose-headers')).toContain('Retry-After')
+  const refused = await server.call('/nothing', { headers: { origin: 'https://app.example' } })
+  expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([404, 'https://app.example'])
+  for (const origin of ['https://evil.example', 'null', 'https://app.example:1', 'https://app.example.evil.example']) {
+    expect((await preflight(origin)).headers.get('access-control-allow-origin'), origin).toBeNull()
+    expect((await server.call(path, { headers: { origin } })).headers.get('access-control-allow-origin')).toBeNull()
+  }
+})
+
+test('without allowed origins there is no cross-origin access at all', async () => {
+  server = await openTestServer()
+  const response = await preflight('https://app.example')
+  expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([405, null])
+})
+
+test('a stricter transport is asked for only where there is one', async () => {
+  server = await openTestServer({ env: { PUBLIC_URL: 'https://decks.example' } })
+  expect((await fetch(`${server.url}/health`)).headers.get('strict-transport-security')).toMatch(/^max-age=/)
+  await server.close()
+  server = await openTestServer()
+  expect((await fetch(`${server.url}/health`)).headers.get('strict-transport-security')).toBeNull()
+})
+
+test('readiness is 503 only when down, and live is always 200', async () => {
+  let status: Health['status'] = 'ok'
+  const checks = { database: { status: 'ok' } }
+  server = await openTestServer({ services: { health: async () => ({ status, version: '1', commit: 'abc', checks }) } })
+  for (const [state, expected] of [
+    ['ok', 200],
+    ['degraded', 200],
+    ['down', 503],
+  ] as const) {
+    status = state
+    for (const url of ['/health', '/health/ready']) {
+      const response = await fetch(`${server.url}${url}`)
+      expect([response.status, await response.json()]).toEqual([expected, { status, version: '1', commit: 'abc', checks }])
+      expect(response.headers.has('retry-after')).toBe(expected === 503)
+    }
+    expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
+  }
+})
+
+test('with OPS_PORT, health and metrics are on the listener for operators and nowhere else', async () => {
+  server = await openTestServer({ env: { OPS_PORT: '0' } })
+  expect((await fetch(`${server.url}/health`)).status).toBe(404)
+  expect((await fetch(`${server.url}/metrics`)).status).toBe(404)
+  expect((await fetch(`${server.url}/openapi.json`)).status).toBe(200)
+  const operations = await openOperationsServer({
+    config: readConfig({
+      ...{ DATABASE_URL: 'postgres://x', PRESENTON_URL: 'http://x', MINIO_ENDPOINT: 'http://x', MINIO_ACCESS_KEY: 'x' },
+      ...{ MINIO_SECRET_KEY: 'x', AUTH_JWT_SECRET: 'x'.repeat(32) },
+    }),
+    logger: createLogger({ logLevel: 'silent' }),
+    services: {
+      health: async () => ({ status: 'ok', version: '1', commit: null, checks: {} }),
+      metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'up 1\n' }),
+    },
+  })
+  const metrics = await operations.inject('/metrics')
+  expect([metrics.statusCode, metrics.body, metrics.headers['content-type']]).toEqual([
+    200,
+    'up 1\n',
+    'text/plain; version=0.0.4; charset=utf-8',
+  ])
+  expect((await operations.inject('/health')).statusCode).toBe(200)
+  expect((await operations.inject('/api/v1/presentations')).statusCode).toBe(404)
+  await operations.close()
+})
