@@ -1,0 +1,199 @@
+// Following a log: dropped and taken up again at every event number, by many at once, while it grows and after its end; and what
+// the stream looks like to browsers and proxies.
+
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Reader, StreamEvent } from '../sandbox/reader.ts'
+import { readLog } from './log-rules.ts'
+import type { User } from './user.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+let user: User
+beforeAll(async () => {
+  world = await openWorld({ shape: 'B1', replicas: 2, env: { SSE_HEARTBEAT_SECONDS: '1' } })
+  user = await world.user()
+})
+afterEach(() => world.expectNothingLeft())
+afterAll(() => world.close())
+
+/** The presigned links of two readers differ; all else must be the same bytes. */
+const plain = (events: readonly StreamEvent[]) =>
+  events.map(({ id, event, text }) => [id, event, text.replace(/,"download":.*$/, '')])
+
+test('a finished log is read again from every number on, each event once, in order, on both replicas', async () => {
+  const { id } = await user.make()
+  const whole = await (await user.follow(id)).rest()
+  readLog(whole)
+  const last = whole.length
+  for (const { url } of world.gateways) {
+    const rests = await Promise.all(
+      Array.from({ length: last }, async (_, from) => {
+        const reader = await user.follow(id, { lastEventId: from, at: url })
+        return plain(await reader.rest())
+      }),
+    )
+    for (const [from, rest] of rests.entries()) expect(rest).toEqual(plain(whole).slice(from))
+    const finished = await user.follow(id, { lastEventId: last, at: url })
+    expect(finished.status).toBe(204)
+    expect(await finished.body).toBe('')
+  }
+})
+
+test('five readers who drop and resume at different numbers while the run goes on miss nothing and get nothing twice', async () => {
+  const { gates } = world.presenton
+  gates.hold('outlines:chunk')
+  gates.hold('slides:slide')
+  const { id } = await user.accept()
+
+  /** Reads `step` events, drops, and comes back with the last number, to the other replica. */
+  async function dropping(step: number): Promise<StreamEvent[]> {
+    const read: StreamEvent[] = []
+    for (let turn = 0; ; turn++) {
+      const lastEventId = read.at(-1)?.id
+      const reader = await user.follow(id, {
+        at: world.gateways[turn % 2]!.url,
+        ...(lastEventId === undefined ? {} : { lastEventId }),
+      })
+      expect(reader.status).toBe(200)
+      for (let left = step; left > 0; left--) {
+        const event = await reader.next()
+        if (!event) return read
+        read.push(event)
+        if (event.data.type === 'complete') return read
+      }
+      reader.close()
+    }
+  }
+  const readers = [1, 2, 3, 7, 10_000].map(dropping)
+  // Let the run go on step by step, so that the readers really wait for it in between.
+  for (const point of ['outlines:chunk', 'slides:slide'] as const) {
+    await gates.arrived(point)
+    for (let step = 1; step <= 3; step++) {
+      gates.release(point, 1)
+      if (step < 3) await gates.arrived(point, step + 1)
+    }
+    gates.release(point)
+  }
+  const logs = await Promise.all(readers)
+  const first = plain(logs[0]!)
+  for (const log of logs) {
+    readLog(log)
+    expect(plain(log)).toEqual(first)
+  }
+})
+
+test('a running log is resumed at every number so far, and goes on from there', async () => {
+  const { gates } = world.presenton
+  gates.hold('slides:slide')
+  const { id } = await user.accept()
+  await gates.arrived('slides:slide')
+  gates.release('slides:slide', 1)
+  await gates.arrived('slides:slide', 2)
+  const watching = await user.follow(id)
+  const soFar = await watching.until('chunk')
+  while (!('slide_index' in soFar.at(-1)!.data)) soFar.push(await watching.expectNext())
+  const readers = await Promise.all(soFar.map(({ id: seen }) => user.follow(id, { lastEventId: seen! })))
+  // All of them are as far as can be before anything more happens.
+  const begun = await Promise.all(
+    readers.map(async (reader, index) => {
+      const read: StreamEvent[] = []
+      while (read.length < soFar.length - index - 1) read.push((await reader.next())!)
+      return read
+    }),
+  )
+  gates.release('slides:slide')
+  const whole = [...soFar, ...(await watching.rest())]
+  readLog(whole)
+  for (const [index, reader] of readers.entries()) {
+    expect(plain([...begun[index]!, ...(await reader.rest())])).toEqual(plain(whole).slice(index + 1))
+  }
+})
+
+test('the last id may come in the query, the header wins, and what is no number is refused', async () => {
+  const { id } = await user.make()
+  const whole = plain(await (await user.follow(id)).rest())
+  const rest = async (reader: Reader) => plain(await reader.rest())
+  expect(await rest(await user.follow(id, { query: '?last_event_id=3' }))).toEqual(whole.slice(3))
+  expect(await rest(await user.follow(id, { query: '?last_event_id=3', lastEventId: 5 }))).toEqual(whole.slice(5))
+  expect(await rest(await user.follow(id, { query: '?last_event_id=0' }))).toEqual(whole)
+  expect(await rest(await user.follow(id, { lastEventId: 0 }))).toEqual(whole)
+  expect(await rest(await user.follow(id, { query: '?last_event_id=' }))).toEqual(whole)
+  expect((await user.follow(id, { query: `?last_event_id=${whole.length}` })).status).toBe(204)
+
+  for (const bad of ['-1', '1.5', 'abc', '0x10', '1e3', '1,2', ' ', '１']) {
+    const asked = [await user.follow(id, { query: `?last_event_id=${encodeURIComponent(bad)}` })]
+    if (/^[\x21-\x7e]+$/.test(bad)) asked.push(await user.follow(id, { lastEventId: bad }))
+    for (const reader of asked) {
+      expect({ bad, status: reader.status }).toEqual({ bad, status: 400 })
+      expect(reader.headers['content-type']).toMatch(/^application\/problem\+json/)
+      expect(JSON.parse(await reader.body)).toMatchObject({ code: 'VALIDATION_FAILED', status: 400 })
+    }
+  }
+})
+
+test('an id beyond the log is told where it stands, and the next reconnect goes on', async () => {
+  const { id } = await user.make()
+  const last = (await (await user.follow(id)).rest()).length
+  for (const beyond of [last + 1, 10 ** 9, '9'.repeat(30)]) {
+    const events = await (await user.follow(id, { lastEventId: beyond })).rest()
+    expect(events).toMatchObject([
+      { id: last, event: 'response', data: { type: 'resync', presentation: { id, status: 'completed' } } },
+    ])
+  }
+  expect((await user.follow(id, { lastEventId: last })).status).toBe(204)
+})
+
+test('the stream is made for browsers and proxies: at once, unbuffered, uncompressed, with a time to come back', async () => {
+  world.presenton.gates.hold('create')
+  const { id } = await user.accept()
+  const reader = await user.follow(id, { headers: { 'accept-encoding': 'gzip, deflate, br, zstd' } })
+  expect(reader.status).toBe(200)
+  expect(reader.headers).toMatchObject({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+  expect(reader.headers['content-type']).toMatch(/^text\/event-stream/)
+  expect(reader.headers).not.toHaveProperty('content-encoding')
+  expect(reader.headers).not.toHaveProperty('content-length')
+  await reader.expectNext('queued')
+  expect(reader.retry).toBeGreaterThanOrEqual(1_000)
+  expect(reader.retry).toBeLessThanOrEqual(3_000)
+  await reader.expectNext('stage')
+  // Nothing happens now, and yet the connection is kept warm.
+  await expect.poll(() => reader.comments, { timeout: 5_000, interval: 50 }).toBeGreaterThanOrEqual(2)
+  world.presenton.gates.release('create')
+  expect((await reader.rest()).at(-1)).toMatchObject({ data: { type: 'complete' } })
+})
+
+test('a handler written for the slide stream of Presenton works on the whole log', async () => {
+  const { id } = await user.accept()
+  // As Presenton's own page does it: names are not looked at, chunks are gathered, unknown types fall through.
+  let text = ''
+  let deck: { slides: unknown[] } | undefined
+  for (const { event, data } of await (await user.follow(id)).rest()) {
+    if (event !== 'response') continue
+    if (data.type === 'chunk') text += data.chunk
+    if (data.type === 'complete') deck = data.presentation
+    if (data.type === 'error') throw new Error(data.detail)
+  }
+  expect(deck?.slides).toHaveLength(3)
+  expect(JSON.parse(text)).toEqual({ slides: deck?.slides })
+})
+
+test('readers who leave never stop or repeat a run, however many and however often', async () => {
+  const { gates, spend } = world.presenton
+  const before = { ...spend }
+  gates.hold('slides:slide')
+  const { id } = await user.accept()
+  for (let round = 0; round < 3; round++) {
+    const readers = await Promise.all(Array.from({ length: 5 }, () => user.follow(id)))
+    await Promise.all(readers.map((reader) => reader.expectNext('queued')))
+    for (const reader of readers) reader.close()
+  }
+  await gates.arrived('slides:slide')
+  const late = await user.follow(id)
+  await late.until('stage')
+  late.close()
+  gates.release('slides:slide')
+  expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 1 })
+  readLog(await (await user.follow(id)).rest())
+  const spent = Object.entries(spend).map(([kind, n]) => n - before[kind as keyof typeof before])
+  expect(spent).toEqual([1, 1, 1, 1])
+})
