@@ -18,7 +18,7 @@ export function createCaller({ url, shape }: { url: string; shape: Shape }, head
   const api = `${url}/api/v1/ppt`
 
   const call = (method: string, path: string, body?: unknown) =>
-    fetch(path.startsWith('/a') ? `${url}${path}` : `${api}/${path}`, {
+    fetch(path.startsWith('/') ? `${url}${path}` : `${api}/${path}`, {
       method,
       redirect: 'manual',
       headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },

@@ -6,6 +6,8 @@ import type { Deck, Outline } from '../deck.ts'
 import { headingOf, lengthOf, shorten, splitClauses, splitSentences } from './sentences.ts'
 
 const bulletsOnSlide = 5
+/** 0.9.3 cuts outlines to 100 words, also in the middle of a sentence. */
+const wordsOnSlide = 95
 
 const contentsIn: Readonly<Record<string, string>> = {
   german: 'Inhalt',
@@ -75,7 +77,16 @@ function section(sentences: readonly string[]): { title: string; bullets: string
   const first = sentences[0] as string
   const clause = splitClauses(first)[0] ?? first
   const title = shorten(lengthOf(clause) >= 12 ? clause : first, 56)
-  return { title, bullets: spread(sentences, bulletsOnSlide) }
+  const room = wordsOnSlide - countWords(title)
+  for (let most = bulletsOnSlide; most > 1; most--) {
+    const bullets = spread(sentences, most)
+    if (countWords(bullets.join(' ')) <= room) return { title, bullets }
+  }
+  return { title, bullets: [first] }
+}
+
+function countWords(text: string): number {
+  return text.match(/\S+/g)?.length ?? 0
 }
 
 /** The sentences in order in so many groups of nearly one size; too few sentences are split at clauses, then used again. */

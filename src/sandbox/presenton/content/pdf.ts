@@ -31,7 +31,7 @@ export async function writePdf(deck: Deck): Promise<Buffer> {
       .font('Helvetica-Bold')
       .fontSize(dark ? 38 : 28)
       .fillColor(dark ? ink.white : ink.dark)
-    file.text(readable(title), at.left, at.top, { width: at.width, height: 90, ellipsis: true })
+    file.text(readable(title), at.left, at.top, { width: at.width, height: 110, ellipsis: true })
     file.rect(at.left, file.y + 8, 80, 4).fill(ink.accent)
     const body = lines.map((line) => (dark ? line : `•  ${line}`)).join('\n')
     const letters = body.length > 700 ? 14 : body.length > 350 ? 17 : 21

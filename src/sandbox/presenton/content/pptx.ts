@@ -51,7 +51,18 @@ function drawTitle(page: Page, { title, lines }: SlideText): void {
   page.addShape('ellipse', { x: width - 3.1, y: -1.6, w: 4.4, h: 4.4, fill: { color: ink.accent, transparency: 70 } })
   page.addShape('ellipse', { x: width - 1.9, y: 4.9, w: 3.6, h: 3.6, fill: { color: ink.white, transparency: 90 } })
   const fontSize = lengthOf(title) > 45 ? 36 : 44
-  page.addText(title, { x: 1, y: 1.7, w: 9.6, h: 2, fontSize, bold: true, color: ink.white, valign: 'bottom', fit: 'shrink' })
+  page.addText(title, {
+    x: 1,
+    y: 1.7,
+    w: 9.6,
+    h: 2,
+    fontSize,
+    bold: true,
+    color: ink.white,
+    valign: 'bottom',
+    fit: 'shrink',
+    ...direction(title),
+  })
   page.addShape('rect', { x: 1.1, y: 3.9, w: 1.4, h: 0.07, fill: { color: ink.accent } })
   page.addText(lines.join('\n'), { x: 1, y: 4.15, w: 9.6, h: 1.8, fontSize: 20, color: ink.soft, valign: 'top', fit: 'shrink' })
 }
@@ -59,7 +70,7 @@ function drawTitle(page: Page, { title, lines }: SlideText): void {
 function drawHeading(page: Page, title: string): void {
   page.background = { color: ink.white }
   page.addShape('rect', { x: 0, y: 0, w: 0.2, h: height, fill: { color: ink.accent } })
-  const fontSize = lengthOf(title) > 48 ? 26 : 32
+  const fontSize = lengthOf(title) > 44 ? 24 : 32
   page.addText(title, {
     x: 0.75,
     y: 0.45,
@@ -70,6 +81,7 @@ function drawHeading(page: Page, title: string): void {
     color: ink.dark,
     valign: 'middle',
     fit: 'shrink',
+    ...direction(title),
   })
   page.addShape('rect', { x: 0.85, y: 1.45, w: 1, h: 0.06, fill: { color: ink.accent } })
 }
@@ -91,7 +103,17 @@ function drawCards(page: Page, lines: readonly string[]): void {
     const y = 1.8 + index * (tall + gap)
     page.addShape('roundRect', { x: 0.75, y, w: 11.8, h: tall, fill: { color: 'F5F3FF' }, rectRadius: 0.08 })
     page.addShape('rect', { x: 0.75, y: y + 0.12, w: 0.08, h: tall - 0.24, fill: { color: ink.accent } })
-    page.addText(line, { x: 1.1, y, w: 11.2, h: tall, fontSize, color: ink.text, valign: 'middle', fit: 'shrink' })
+    page.addText(line, {
+      x: 1.1,
+      y,
+      w: 11.2,
+      h: tall,
+      fontSize,
+      color: ink.text,
+      valign: 'middle',
+      fit: 'shrink',
+      ...direction(line),
+    })
   }
 }
 
@@ -132,6 +154,11 @@ function drawFooter(page: Page, name: string, number: string): void {
   const looks = { y: 6.95, h: 0.35, fontSize: 10, color: ink.faint, margin: 0 }
   page.addText(name, { ...looks, x: 0.85, w: 9.5 })
   page.addText(number, { ...looks, x: 10.55, w: 1.9, align: 'right' })
+}
+
+/** Arabic and Hebrew run from the right. */
+function direction(text: string): { rtlMode?: boolean; align?: 'right' } {
+  return /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text) ? { rtlMode: true, align: 'right' } : {}
 }
 
 /** pptxgenjs lists one slide master for each slide, though the file holds only the first: strict readers complain. */

@@ -31,6 +31,23 @@ describe('sentences of a summary', () => {
     expect(splitSentences('x'.repeat(1000)).join('')).toBe('x'.repeat(1000))
   })
 
+  it('joins lines that an editor has wrapped', () => {
+    const wrapped = [
+      'The council of the town asked for a plan that it can vote on in',
+      'May. And this is what the conversation settled at last, in a room',
+      'without a window.',
+    ]
+    expect(splitSentences(wrapped.join('\n'))).toEqual([
+      'The council of the town asked for a plan that it can vote on in May.',
+      'And this is what the conversation settled at last, in a room without a window.',
+    ])
+    expect(splitSentences('Anna: yes\nBen: no')).toEqual(['Anna: yes', 'Ben: no'])
+    expect(splitSentences('Wir treffen uns am 15. März. Danach nicht.')).toEqual([
+      'Wir treffen uns am 15. März.',
+      'Danach nicht.',
+    ])
+  })
+
   it('takes the first line for a heading when it looks like one', () => {
     expect(headingOf('# Review of the quarter.\nText.')).toBe('Review of the quarter.')
     expect(headingOf('Review of the quarter\nText.')).toBe('Review of the quarter')

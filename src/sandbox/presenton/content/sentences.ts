@@ -11,10 +11,8 @@ const longestBullet = 220
 
 /** The sentences in order; marks of lists and headings are dropped, long sentences are cut at their clauses. */
 export function splitSentences(text: string): string[] {
-  return text
-    .split(/\r?\n/)
-    .map(stripMarks)
-    .flatMap((line) => [...sentences.segment(line)].map(({ segment }) => segment.trim()))
+  return unwrap(text.split(/\r?\n/))
+    .flatMap((line) => joinDates([...sentences.segment(line)].map(({ segment }) => segment.trim())))
     .filter((sentence) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(sentence))
     .flatMap((sentence) => (lengthOf(sentence) > longestBullet ? packClauses(sentence) : [sentence]))
 }
@@ -58,6 +56,33 @@ function takeGraphemes(text: string, count: number): string {
     .slice(0, count)
     .map(({ segment }) => segment)
     .join('')
+}
+
+/** Lines that an editor has wrapped are one again: after a long line without an end, what bears no mark goes on. */
+function unwrap(lines: readonly string[]): string[] {
+  const joined: string[] = []
+  let open = false
+  for (const line of lines) {
+    const clean = stripMarks(line)
+    const last = joined.at(-1)
+    const eastern = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]$/u.test(last ?? '')
+    if (open && last !== undefined && clean !== '' && clean === line.trim())
+      joined[joined.length - 1] = last + (eastern ? '' : ' ') + clean
+    else joined.push(clean)
+    open = lengthOf(line) >= (eastern ? 30 : 60) && !/[.!?。！？…:：]["”’»」)]?\s*$/u.test(line) && !/^\s*#/.test(line)
+  }
+  return joined
+}
+
+/** "am 15." and "März." are one sentence. */
+function joinDates(parts: readonly string[]): string[] {
+  const joined: string[] = []
+  for (const part of parts) {
+    const last = joined.at(-1)
+    if (last !== undefined && /\s\d{1,2}\.$/.test(last)) joined[joined.length - 1] = `${last} ${part}`
+    else joined.push(part)
+  }
+  return joined
 }
 
 function stripMarks(line: string): string {

@@ -27,7 +27,7 @@ async function streamOutlines(world: World, exchange: Exchange): Promise<Reply |
   const found = findDeckInPath(world, exchange)
   if ('reply' in found) return found.reply
   world.ledger.pay('outlines', found.deck.id)
-  const recorded = world.replay?.outlines(found.deck)
+  const recorded = world.replay?.outlines(found.deck, exchange.pass)
   return playStream(world, exchange, recorded ?? frames(world, exchange, found.deck))
 }
 

@@ -19,7 +19,7 @@ describe('what detection reads', () => {
     ['B2', { type: 'string', title: 'Layout' }, '/api/v1/ppt/presentation/{id}/export', true, true],
   ] as const)('tells %s by its openapi', async (shape, layout, exportPath, tasks, modes) => {
     const { caller } = await open({ shape })
-    const api = JSON.parse((await caller.send('GET', '/api/v1/ppt/../../../openapi.json')).text)
+    const api = JSON.parse((await caller.send('GET', '/openapi.json')).text)
     const schemaOf = (path: string) => {
       const { $ref } = api.paths[path].post.requestBody.content['application/json'].schema
       return api.components.schemas[$ref.split('/').at(-1)].properties

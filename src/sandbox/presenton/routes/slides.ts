@@ -28,7 +28,7 @@ async function streamSlides(world: World, exchange: Exchange): Promise<Reply | u
   if (!deck.structure) return detail(400, 'Presentation not prepared for stream')
   if (!deck.outlines?.length) return detail(400, 'Outlines can not be empty')
   world.ledger.pay('slideStreams', deck.id)
-  const recorded = world.replay?.slides(deck)
+  const recorded = world.replay?.slides(deck, exchange.pass)
   return playStream(world, exchange, recorded ?? frames(world, exchange, deck))
 }
 

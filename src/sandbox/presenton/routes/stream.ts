@@ -13,7 +13,8 @@ import { untilAborted } from '../pace.ts'
 import type { Exchange, World } from '../world.ts'
 
 export async function playStream(world: World, exchange: Exchange, frames: AsyncIterable<Frame>): Promise<undefined> {
-  const { response, signal } = exchange
+  const { response, signal, call } = exchange
+  call.status = 200
   response.writeHead(200, streamHeaders)
   response.flushHeaders()
   const script = scriptOf(world, exchange)

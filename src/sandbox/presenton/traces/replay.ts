@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs'
 import type { Deck, Outline, Slide } from '../deck.ts'
 import type { Frame, FrameKind } from '../faults/fault.ts'
+import type { GatePoint } from '../gates.ts'
 
 export type Recording = 'v0.7.3' | 'v0.9.3'
 
@@ -13,6 +14,8 @@ export const recordedShape = { 'v0.7.3': 'A1', 'v0.9.3': 'B1' } as const
 
 /** When the recorded `prepare` changed the row; its own reply was not kept whole. */
 const preparedAt = { 'v0.7.3': '2026-11-21T03:41:27.425144', 'v0.9.3': '2026-11-21T03:52:29.416469' } as const
+
+type Pass = (point: GatePoint) => Promise<void>
 
 export type Replay = ReturnType<typeof openReplay>
 
@@ -45,10 +48,15 @@ export function openReplay(recording: Recording) {
       return read('create.body')
     },
 
-    async *outlines(deck: Deck): AsyncGenerator<Frame> {
+    async *outlines(deck: Deck, pass: Pass): AsyncGenerator<Frame> {
       for (const frame of outlines) {
-        const { presentation } = frame.kind === 'complete' ? messageOf(frame) : {}
-        if (presentation) Object.assign(deck, { title: presentation.title, outlines: presentation.outlines?.slides })
+        if (frame.kind === 'part') await pass('outlines:chunk')
+        if (frame.kind === 'complete') {
+          await pass('outlines:complete')
+          const { presentation } = messageOf(frame)
+          Object.assign(deck, { title: presentation?.title, outlines: presentation?.outlines?.slides })
+          await pass('outlines:saved')
+        }
         yield frame
       }
     },
@@ -58,10 +66,15 @@ export function openReplay(recording: Recording) {
       Object.assign(deck, { updated_at: preparedAt[recording], structure: [0, 1, 2] })
     },
 
-    async *slides(deck: Deck): AsyncGenerator<Frame> {
+    async *slides(deck: Deck, pass: Pass): AsyncGenerator<Frame> {
       for (const frame of slides) {
-        const { presentation } = frame.kind === 'complete' ? messageOf(frame) : {}
-        if (presentation) Object.assign(deck, { slides: presentation.slides?.map(whole), fonts: presentation.fonts ?? null })
+        if (frame.kind === 'part') await pass('slides:slide')
+        if (frame.kind === 'complete') {
+          await pass('slides:complete')
+          const { presentation } = messageOf(frame)
+          Object.assign(deck, { slides: presentation?.slides?.map(whole), fonts: presentation?.fonts ?? null })
+          await pass('slides:saved')
+        }
         yield frame
       }
     },

@@ -1,0 +1,111 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createCaller, finishDeck } from '../caller.ts'
+import { openPresenton, type PresentonOptions } from '../stand-in.ts'
+
+async function open(options: PresentonOptions) {
+  const presenton = await openPresenton(options)
+  onTestFinished(() => presenton.close())
+  return { presenton, caller: createCaller(presenton) }
+}
+
+async function exported(options: PresentonOptions = { shape: 'A1' }) {
+  const all = await open(options)
+  const path: string = JSON.parse((await all.caller.export(await finishDeck(all.caller))).text).path
+  return { ...all, path, bytes: (await all.caller.file(path)).bytes }
+}
+
+describe('exported files', () => {
+  it('come with type, length, ETag and a year of caching', async () => {
+    const { caller, path, bytes } = await exported()
+    const { headers } = await caller.call('GET', encodeURI(path))
+    expect(headers.get('content-type')).toBe('application/vnd.openxmlformats-officedocument.presentationml.presentation')
+    expect(headers.get('content-length')).toBe(String(bytes.length))
+    expect(headers.get('etag')).toMatch(new RegExp(`^"[0-9a-f]{8}-${bytes.length.toString(16)}"$`))
+    expect(headers.get('cache-control')).toBe('max-age=31536000, public, immutable')
+    expect(headers.get('accept-ranges')).toBe('bytes')
+  })
+
+  it('answer HEAD, and ranges', async () => {
+    const { presenton, caller, path, bytes } = await exported()
+    const head = await caller.send('HEAD', encodeURI(path))
+    expect([head.status, head.headers.get('content-length'), head.text]).toEqual([200, String(bytes.length), ''])
+    const part = async (range: string) => {
+      const response = await fetch(presenton.url + encodeURI(path), { headers: { range } })
+      return {
+        status: response.status,
+        range: response.headers.get('content-range'),
+        bytes: Buffer.from(await response.arrayBuffer()),
+      }
+    }
+    const size = bytes.length
+    expect(await part('bytes=0-3')).toEqual({ status: 206, range: `bytes 0-3/${size}`, bytes: bytes.subarray(0, 4) })
+    expect(await part('bytes=-22')).toEqual({
+      status: 206,
+      range: `bytes ${size - 22}-${size - 1}/${size}`,
+      bytes: bytes.subarray(-22),
+    })
+    expect((await part(`bytes=${size}-`)).status).toBe(416)
+  })
+
+  it('are not found, not listed, and lead nowhere else', async () => {
+    const { caller } = await exported()
+    expect((await caller.send('GET', '/app_data/exports/nope.pptx')).text).toContain('404 Not Found')
+    expect((await caller.send('GET', '/app_data/exports/')).status).toBe(403)
+    expect((await caller.send('GET', '/app_data/exports/..%2f..%2fetc%2fpasswd')).status).toBe(404)
+    expect((await caller.send('GET', '/app_data/fastapi.db')).status).toBe(404)
+  })
+
+  it('are a bad request by a path that is not percent-encoded', async () => {
+    const { presenton } = await exported()
+    const socket = connect(presenton.port, '127.0.0.1')
+    socket.write('GET /app_data/exports/two words.pptx HTTP/1.1\r\nHost: presenton\r\n\r\n')
+    const answer = await text(socket)
+    expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n.*400 Bad Request<\/title>/s)
+  })
+
+  it('on B are for who is logged in only', async () => {
+    const key = 'sk-presenton-1'
+    const { presenton } = await open({
+      shape: 'B1',
+      credentials: { username: 'admin', password: 'correct horse' },
+      apiKeys: [key],
+    })
+    const admin = createCaller(presenton, { authorization: `Bearer ${key}` })
+    const { path } = JSON.parse((await admin.export(await finishDeck(admin))).text)
+    expect((await admin.file(path)).headers.get('cache-control')).toBe('max-age=31536000, private, max-age=31536000')
+    expect((await createCaller(presenton).file(path)).status).toBe(401)
+  })
+
+  it('tell the journal whose deck they are', async () => {
+    const { presenton } = await exported()
+    expect(presenton.journal.at(-1)).toMatchObject({ operation: 'file', deckId: [...presenton.decks.keys()][0] })
+  })
+
+  it('stop half-way at a gate', async () => {
+    const { presenton, caller, path, bytes } = await exported()
+    presenton.gates.hold('file:part')
+    const reading = caller.file(path)
+    await presenton.gates.arrived('file:part')
+    presenton.gates.release('file:part')
+    expect((await reading).bytes).toEqual(bytes)
+  })
+})
+
+describe('pictures', () => {
+  it.each([
+    ['/static/images/placeholder.jpg', 'image/jpeg', 'ffd8ff'],
+    ['/static/icons/placeholder.svg', 'image/svg+xml', '3c737667'],
+    ['/app_data/images/a.png', 'image/png', '89504e47'],
+  ])('%s is one', async (path, type, start) => {
+    const { presenton } = await open({ shape: 'B1' })
+    const response = await fetch(presenton.url + path)
+    expect(response.headers.get('content-type')).toBe(type)
+    expect(
+      Buffer.from(await response.arrayBuffer())
+        .toString('hex')
+        .startsWith(start),
+    ).toBe(true)
+  })
+})
