@@ -28,7 +28,7 @@ describe('outlines of a summary', () => {
   })
 
   it('stays below the number of words at which 0.9.3 cuts', () => {
-    const wordy = Array.from({ length: 40 }, (_, index) => `${'word '.repeat(index)}end.`).join(' ')
+    const wordy = Array.from({ length: 40 }, (_, index) => `A ${'word '.repeat(index)}end.`).join(' ')
     for (const { content } of writeOutlines(deckOf(wordy, { n_slides: 8 }), as)) {
       expect(content.match(/\S+/g)?.length).toBeLessThanOrEqual(100)
       expect(content).toMatch(/(end\.?|…)$/)

@@ -92,19 +92,30 @@ function stripMarks(line: string): string {
     .trim()
 }
 
-/** Clauses joined again as far as they fit; a clause that is too long by itself is cut hard. */
+/** Clauses joined again as far as they fit; a clause that is too long by itself is cut between words, and a word between characters. */
 function packClauses(sentence: string): string[] {
-  const packed: string[] = []
-  for (const clause of splitClauses(sentence).flatMap(cutHard)) {
-    const last = packed.at(-1)
-    if (last !== undefined && lengthOf(last) + lengthOf(clause) < longestBullet) packed[packed.length - 1] = `${last} ${clause}`
-    else packed.push(clause)
-  }
-  return packed
+  return pack(
+    splitClauses(sentence).flatMap((clause) => (lengthOf(clause) > longestBullet ? packWords(clause) : [clause])),
+    ' ',
+  )
 }
 
-function cutHard(clause: string): string[] {
-  const all = [...graphemes.segment(clause)].map(({ segment }) => segment)
-  const parts = Math.ceil(all.length / longestBullet)
-  return Array.from({ length: parts }, (_, part) => all.slice(part * longestBullet, (part + 1) * longestBullet).join(''))
+function packWords(clause: string): string[] {
+  const pieces = [...words.segment(clause)].flatMap(({ segment }) =>
+    lengthOf(segment) > longestBullet ? [...graphemes.segment(segment)].map((grapheme) => grapheme.segment) : [segment],
+  )
+  return pack(pieces, '').map((piece) => piece.trim())
+}
+
+function pack(pieces: readonly string[], between: string): string[] {
+  const packed: { text: string; length: number }[] = []
+  for (const text of pieces) {
+    const length = lengthOf(text)
+    const last = packed.at(-1)
+    if (last && last.length + between.length + length <= longestBullet) {
+      last.text += between + text
+      last.length += between.length + length
+    } else packed.push({ text, length })
+  }
+  return packed.map(({ text }) => text)
 }
