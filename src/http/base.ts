@@ -129,14 +129,16 @@ function logAnswers(app: App, onAnswered: BaseOptions['onAnswered']) {
       const { method, routeOptions } = request
       const route = routeOptions.url ?? 'unknown'
       const aborted = !reply.raw.writableFinished
-      const answered = { method, route, status: reply.raw.statusCode, seconds: reply.elapsedTime / 1000 }
+      // Until headers are sent the status says 200, whatever would have come; 499 is what nginx calls a caller who left.
+      const status = aborted && !reply.raw.headersSent ? 499 : reply.raw.statusCode
+      const answered = { method, route, status, seconds: reply.elapsedTime / 1000 }
       onAnswered?.(answered)
       request.log.info(
         {
           method,
           route,
           path: pathOf(request),
-          status: answered.status,
+          status,
           ms: Math.round(reply.elapsedTime),
           ...(aborted && { aborted }),
         },

@@ -219,6 +219,7 @@ test('a caller who leaves in the middle of a body harms nobody', async () => {
     socket.resume().once('close', () => resolve())
   })
   expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
+  await expect.poll(() => server.lines.join('')).toContain('"status":499')
 })
 
 test('a request keeps the id that its caller gave, if that is harmless', async () => {
