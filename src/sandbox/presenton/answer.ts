@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
 import type { FaultControl } from './faults/control.ts'
 import type { Call } from './journal.ts'
+import { isReplied } from './operation.ts'
 import { untilAborted } from './pace.ts'
 import { crashed, detail, json, page, type Reply } from './reply.ts'
 import { match } from './router.ts'
@@ -72,7 +73,7 @@ export async function answer(
         refuse(world, exchange, route) ?? (await act(world, exchange, route, found && 'allow' in found ? found.allow : undefined))
       if (!reply) return
       call.status = reply.status
-      await pass(`${operation}:reply`)
+      if (isReplied(operation)) await pass(`${operation}:reply`)
       const changed = fault?.effect.kind === 'reply' ? fault.effect.change(reply) : reply
       if (changed === 'lost') breakOff()
       else if (changed === 'half') sendHalf(response, reply, breakOff)

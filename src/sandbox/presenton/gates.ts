@@ -5,11 +5,11 @@
  * Streams, exports and files have further points inside.
  */
 
-import type { Operation } from './operation.ts'
+import type { Operation, Replied } from './operation.ts'
 
 export type GatePoint =
   | Operation
-  | `${Operation}:reply`
+  | `${Replied}:reply`
   | 'outlines:chunk' // before each piece of model text
   | 'outlines:complete' // all is said, nothing is stored yet
   | 'outlines:saved' // stored, `complete` not sent yet

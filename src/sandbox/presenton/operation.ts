@@ -29,3 +29,10 @@ export const operations = [
 ] as const
 
 export type Operation = (typeof operations)[number]
+
+/** Answered in one piece; the others are streams and files, which the route writes itself. */
+export type Replied = Exclude<Operation, 'outlines' | 'slides' | 'file'>
+
+export function isReplied(operation: Operation): operation is Replied {
+  return operation !== 'outlines' && operation !== 'slides' && operation !== 'file'
+}

@@ -2,7 +2,7 @@
  * Faults under a test's control: played by name, once, several times or always; the first that fits an exchange strikes it.
  */
 
-import { type Operation, operations } from '../operation.ts'
+import { isReplied, type Operation, operations, type Replied } from '../operation.ts'
 import { answers } from './answers.ts'
 import type { Fault } from './fault.ts'
 import { fileFaults } from './files.ts'
@@ -11,7 +11,7 @@ import { outlineFaults, streamFaults } from './streams.ts'
 
 export type FaultName =
   | `${Operation}:${keyof typeof answers}`
-  | `${Operation}:${keyof typeof replies}`
+  | `${Replied}:${keyof typeof replies}`
   | `${'outlines' | 'slides'}:${keyof typeof streamFaults}`
   | `outlines:${keyof typeof outlineFaults}`
   | `prepare:${keyof typeof prepareFaults}`
@@ -28,7 +28,11 @@ const special: Partial<Record<Operation, Record<string, Fault>>> = {
 
 const table = new Map<FaultName, { operation: Operation; effect: Fault }>()
 for (const operation of operations) {
-  for (const [name, effect] of Object.entries<Fault>({ ...answers, ...replies, ...special[operation] })) {
+  for (const [name, effect] of Object.entries<Fault>({
+    ...answers,
+    ...(isReplied(operation) ? replies : {}),
+    ...special[operation],
+  })) {
     table.set(`${operation}:${name}` as FaultName, { operation, effect })
   }
 }
