@@ -40,9 +40,10 @@ async function main(): Promise<number> {
     const token = await sandbox.sign({ sub: 'sandbox-user', expiresInSeconds: tokenSeconds })
     const deck = await make({ url: sandbox.url, token, signal: stop }, args)
     describe(sandbox, deck, token)
-    if (args.once) return 0
-    say('\nServing until Ctrl-C.')
-    await once(stop, 'abort')
+    if (!args.once) {
+      say('\nServing until Ctrl-C.')
+      if (!stop.aborted) await once(stop, 'abort')
+    }
     return 0
   } catch (error) {
     if (stop.aborted) return 130
@@ -73,6 +74,8 @@ function listenForSignals(): AbortSignal {
       stop.abort()
     })
   }
+  // Whoever reads our output went away (`| head`).
+  process.stdout.on('error', () => stop.abort())
   return stop.signal
 }
 

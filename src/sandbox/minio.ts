@@ -2,15 +2,14 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openFront } from './front.ts'
 import { describe, type ObjectStore, type ObjectStoreOptions, openObjectStore } from './objects.ts'
 import { findFreePort } from './ports.ts'
+import { openTemporaryFolder } from './temporary-folder.ts'
 
 /** The real one when the environment names it, else the emulated one. */
 export function openAnyObjectStore(options: ObjectStoreOptions = {}): Promise<ObjectStore> {
@@ -23,7 +22,8 @@ export async function openMinio({
   binary = process.env['MINIO_BINARY'],
 }: ObjectStoreOptions & { binary?: string | undefined } = {}): Promise<ObjectStore> {
   if (!binary) throw new Error('MINIO_BINARY does not name the MinIO server program')
-  const folder = dir ?? mkdtempSync(join(tmpdir(), 'presenton-gateway-minio-'))
+  const temporary = dir === undefined ? openTemporaryFolder('minio') : undefined
+  const folder = dir ?? join(temporary?.path ?? '', 'store')
   const accessKey = `sandbox-${randomBytes(4).toString('hex')}`
   const secretKey = randomBytes(20).toString('hex')
   const inner = await findFreePort()
@@ -48,7 +48,7 @@ export async function openMinio({
   async function stop() {
     child.kill('SIGKILL')
     await exited
-    if (dir === undefined) rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+    temporary?.remove()
   }
   // Only a clean end of ours is noticed here; the store has no keeper, since few runs use it.
   process.once('exit', () => child.kill('SIGKILL'))

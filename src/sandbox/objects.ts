@@ -3,8 +3,7 @@
 // UTF-8, lacks some multipart operations, and keeps a truncated object when an upload breaks off.
 
 import { createHash, randomBytes } from 'node:crypto'
-import { createWriteStream, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -13,6 +12,7 @@ import { DUMMY_ACCOUNT } from '@20minutes/s3rver/lib/models/account.js'
 import { type Front, openFront } from './front.ts'
 import { answerMultipart, isMultipartRequest } from './multipart.ts'
 import { isSignatureGood } from './presigned.ts'
+import { openTemporaryFolder } from './temporary-folder.ts'
 
 export interface ObjectStoreOptions {
   /** Kept for later runs; without it what is stored is thrown away at the end. */
@@ -31,7 +31,8 @@ export interface ObjectStore extends Pick<Front, 'requests' | 'fault' | 'waitFor
 }
 
 export async function openObjectStore({ dir, port }: ObjectStoreOptions = {}): Promise<ObjectStore> {
-  const directory = dir ?? mkdtempSync(join(tmpdir(), 'presenton-gateway-objects-'))
+  const temporary = dir === undefined ? openTemporaryFolder('objects') : undefined
+  const directory = dir ?? join(temporary?.path ?? '', 'store')
   mkdirSync(directory, { recursive: true })
   // s3rver knows one list of keys per process: keys of our own for each store, so that several stay apart.
   const accessKey = `sandbox-${randomBytes(4).toString('hex')}`
@@ -51,7 +52,7 @@ export async function openObjectStore({ dir, port }: ObjectStoreOptions = {}): P
       await front.close()
       DUMMY_ACCOUNT.revokeAccessKey(accessKey)
       app.logger.close()
-      if (dir === undefined) rmSync(directory, { recursive: true, force: true, maxRetries: 3 })
+      temporary?.remove()
     },
   }
 }

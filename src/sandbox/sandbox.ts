@@ -1,14 +1,14 @@
 // The whole outside world and the gateway in it, on one machine: Postgres, object store, token issuer, a stand-in for Presenton. Any
 // of them is replaced by a real one when the environment names it.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Environment, openGateway } from './gateway.ts'
 import { openKeptDatabase } from './kept-database.ts'
 import { openObjectStore } from './objects.ts'
 import { openPostgres } from './postgres.ts'
 import { openPresenton, type Pace, paces, type Shape } from './presenton/stand-in.ts'
+import { openTemporaryFolder } from './temporary-folder.ts'
 import { createSecretSigner, openTokenIssuer, type Sign } from './tokens.ts'
 
 export interface SandboxOptions {
@@ -36,20 +36,20 @@ export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces
 
   try {
     // What is of this run only. Left over from a killed run, it goes now.
-    const scratch = folder === undefined ? mkdtempSync(join(tmpdir(), 'presenton-gateway-sandbox-')) : join(folder, 'run')
-    const clear = () => rmSync(scratch, { recursive: true, force: true, maxRetries: 3 })
-    clear()
-    closing.push(clear)
-    mkdirSync(join(scratch, 'app_data'), { recursive: true })
+    const scratch = openScratch(folder)
+    closing.push(scratch.remove)
+    mkdirSync(join(scratch.path, 'app_data'), { recursive: true })
 
     const postgres = env['DATABASE_URL']
       ? undefined
       : opened(await openPostgres(folder === undefined ? {} : { dataDir: join(folder, 'postgres') }))
     const database = postgres && (await openKeptDatabase(postgres))
-    const objects = env['MINIO_ENDPOINT'] ? undefined : opened(await openObjectStore({ dir: join(folder ?? scratch, 'objects') }))
+    const objects = env['MINIO_ENDPOINT']
+      ? undefined
+      : opened(await openObjectStore({ dir: join(folder ?? scratch.path, 'objects') }))
     const presenton = env['PRESENTON_URL']
       ? undefined
-      : opened(await openPresenton({ shape, pace, appDataDir: join(scratch, 'app_data') }))
+      : opened(await openPresenton({ shape, pace, appDataDir: join(scratch.path, 'app_data') }))
     const { sign, variables } = await openAuthentication(env, opened)
 
     const gateway = opened(
@@ -57,6 +57,8 @@ export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces
         {
           // A sandbox that is started ten times in an hour is no abuse.
           ...{ QUOTA_PER_HOUR: '0', QUOTA_PER_DAY: '0' },
+          // And Ctrl-C means now, also in the middle of a run; the next sandbox goes on with it.
+          ...{ SHUTDOWN_GRACE_SECONDS: '2', DRAIN_SECONDS: '0' },
           ...env,
           ...(database ? { DATABASE_URL: database.url } : {}),
           ...(objects ? objects.env : {}),
@@ -71,6 +73,14 @@ export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces
     await close()
     throw error
   }
+}
+
+function openScratch(folder: string | undefined) {
+  if (folder === undefined) return openTemporaryFolder('sandbox')
+  const path = join(folder, 'run')
+  const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 })
+  remove()
+  return { path, remove }
 }
 
 /** How the gateway checks tokens here, and how to get one. */
