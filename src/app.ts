@@ -4,15 +4,18 @@ import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import type { Config } from './config.ts'
 import { isDatabaseAway, openDatabase } from './database/connection.ts'
+import { readUsage } from './database/ledger.ts'
 import { openListener } from './database/listener.ts'
 import { migrate } from './database/migrate.ts'
 import { countByStatus, findPresentation, listPresentations } from './database/presentations.ts'
+import { issueTicket, redeemTicket, type TicketRequest } from './database/tickets.ts'
 import { createWakes } from './database/wakes.ts'
 import { jitterMs } from './domain/backoff.ts'
 import { sleep } from './domain/deadline.ts'
 import { createHub } from './events/hub.ts'
 import { createSettled } from './events/settled.ts'
 import { openHousekeeping } from './generation/housekeeping.ts'
+import { createLife } from './generation/life.ts'
 import { createIntake } from './generation/request.ts'
 import { openWorker } from './generation/worker.ts'
 import { createHealth } from './http/health-checks.ts'
@@ -69,7 +72,13 @@ export async function openApp({ config, logger }: AppOptions) {
     onTrouble: (error) => logger.warn({ err: error }, 'reading a log failed'),
     onDelivered: metrics.onDelivered,
   })
-  const intake = createIntake({ database, wakes, queue: config.queue, quotas: config.quotas, knownTemplates: presenton.knownTemplates })
+  const intake = createIntake({
+    database,
+    wakes,
+    queue: config.queue,
+    quotas: config.quotas,
+    knownTemplates: presenton.knownTemplates,
+  })
   const health = createHealth({
     version,
     commit,
@@ -86,6 +95,10 @@ export async function openApp({ config, logger }: AppOptions) {
     findPresentation: (wanted: { userId: string; id: string }) => findPresentation(database, wanted),
     listPresentations: (query: Parameters<typeof listPresentations>[1]) => listPresentations(database, query),
     waitUntilSettled: createSettled({ database, wakes }),
+    ...createLife({ database, wakes, queue: config.queue, quotas: config.quotas }),
+    issueTicket: (request: TicketRequest) => issueTicket(database, request),
+    redeemTicket: (used: { ticket: string; id: string }) => redeemTicket(database, used),
+    readUsage: (userId: string) => readUsage(database, userId, config.quotas),
     follow: hub.follow,
     presign,
     listTemplates: presenton.listTemplates,
@@ -151,7 +164,9 @@ export async function openApp({ config, logger }: AppOptions) {
   await operations?.listen({ host: config.host, port: config.opsPort ?? 0 })
   const { port } = server.server.address() as AddressInfo
   address = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${port}`
-  logger.info({ address }, 'listening')
+  // Whoever starts the process waits for this line, at whatever level it logs.
+  const announcer = config.logLevel === 'silent' ? logger : logger.child({}, { level: 'info' })
+  announcer.info({ address }, 'listening')
   const working = work()
 
   return {

@@ -154,6 +154,8 @@ export interface Allowance {
   resetsAt: Date | null
 }
 
+export type Usage = Awaited<ReturnType<typeof readUsage>>
+
 export async function readUsage(database: Pick<Database, 'transaction'>, userId: string, quotas: Quotas) {
   const used = await database.transaction((client) => readUsed(client, userId, quotas))
   const allowance = (limit: number, count: number, resetsAt: Date | null): Allowance => ({

@@ -32,6 +32,11 @@ export function textSchema(maxLength: number, options: { description?: string; m
   return Type.String({ ...options, maxLength, pattern: cleanText })
 }
 
+/** A presentation's title. */
+export function titleSchema(options: { description?: string; minLength?: number } = {}) {
+  return textSchema(maxTitleChars, options)
+}
+
 /** A list of outlines, one a slide. */
 export function outlinesSchema(maxSlides: number, description: string) {
   return Type.Array(textSchema(maxOutlineChars, { minLength: 1 }), { minItems: 1, maxItems: maxSlides, description })
@@ -72,7 +77,7 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
       ),
       verbosity: choice(['concise', 'standard', 'text-heavy'], 'standard', 'How much text stands on a slide.'),
       instructions: Type.Optional(textSchema(4000, { description: 'What the generator should mind besides.' })),
-      title: Type.Optional(textSchema(maxTitleChars, { description: 'Without one, the generator finds it.' })),
+      title: Type.Optional(titleSchema({ description: 'Without one, the generator finds it.' })),
       include_title_slide: flag(true, 'Begin with a title slide.'),
       include_table_of_contents: flag(false, `Needs at least ${minSlidesWithContents} slides.`),
       web_search: flag(false, 'Let the generator search the web.'),

@@ -11,19 +11,25 @@ declare module 'fastify' {
     /** Set in the authenticated scope only. */
     caller: Caller
   }
+  interface FastifyContextConfig {
+    /** A `?ticket=` is a credential on this route. */
+    takesTicket?: boolean
+  }
 }
 
 export const sessionCookie = 'gateway_session'
 
 export interface AuthOptions {
   verify: TokenVerifier
+  /** Uses a ticket of this presentation up; undefined when it is none. */
+  redeemTicket: (used: { ticket: string; id: string }) => Promise<Caller | undefined>
   /** Whether a page of this origin may change things with the session cookie. */
   isTrustedOrigin: (origin: string) => boolean
   countRequest: CountRequest
 }
 
 /** Every request of this scope has a `caller` from here on, or was refused. */
-export function authenticate(scope: App, { verify, isTrustedOrigin, countRequest }: AuthOptions) {
+export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin, countRequest }: AuthOptions) {
   scope.decorateRequest('caller')
   scope.addHook('onRoute', ({ schema = {} }) => {
     schema.security = [{ bearer: [] }, { session: [] }]
@@ -32,22 +38,40 @@ export function authenticate(scope: App, { verify, isTrustedOrigin, countRequest
     // What is answered here is one user's own.
     reply.header('cache-control', 'no-store')
     try {
-      request.caller = await verify(credentials(request))
+      request.caller = await callerOf(request)
     } finally {
       // Also when refused: then by address, and with one too many, 429 takes the place of 401.
       await countRequest(request, reply)
     }
   })
 
-  function credentials(request: FastifyRequest): string {
+  async function callerOf(request: FastifyRequest): Promise<Caller> {
     refuseTokensInQuery(request)
     const token = bearerToken(request)
-    if (token !== undefined) return token
+    if (token !== undefined) return verify(token)
+    const ticket = ticketOf(request)
+    if (ticket !== undefined) return callerOfTicket(ticket)
     const session = sessionToken(request)
     if (session === undefined) throw new Problem('AUTHENTICATION_FAILED')
     checkOrigin(request, isTrustedOrigin)
-    return session
+    return verify(session)
   }
+
+  async function callerOfTicket(used: { ticket: string; id: string }): Promise<Caller> {
+    const caller = await redeemTicket(used)
+    if (!caller) throw new Problem('AUTHENTICATION_FAILED')
+    return caller
+  }
+}
+
+/** The ticket in the query, on routes that take one; undefined when there is none. A bad one is never rescued by a cookie. */
+function ticketOf(request: FastifyRequest): { ticket: string; id: string } | undefined {
+  if (!request.routeOptions.config.takesTicket) return undefined
+  const { ticket } = request.query as { ticket?: unknown }
+  if (ticket === undefined) return undefined
+  const { id } = request.params as { id?: unknown }
+  if (typeof ticket !== 'string' || typeof id !== 'string') throw new Problem('AUTHENTICATION_FAILED')
+  return { ticket, id }
 }
 
 /** The token of the Authorization header; undefined when there is no such header. Anything but one Bearer token is refused. */

@@ -100,7 +100,10 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
     answerHeaders(request, reply)
     if (request.headers.host === undefined && request.raw.httpVersion === '1.1') throw new Problem('VALIDATION_FAILED')
   })
-  app.addHook('preValidation', async (request) => readNumbers(request))
+  app.addHook('preValidation', async (request) => {
+    readNumbers(request)
+    readId(request)
+  })
   app.setErrorHandler(handleError)
   app.setNotFoundHandler((request, reply) => {
     const allowed = methods.of(pathOf(request))
@@ -120,6 +123,12 @@ function readNumbers(request: FastifyRequest) {
     const value = query[name]
     if (property.type === 'integer' && typeof value === 'string' && /^-?\d{1,15}$/.test(value)) query[name] = Number(value)
   }
+}
+
+/** Ids may be spelled in capitals; from here on each has one spelling, the database's. */
+function readId({ params }: FastifyRequest) {
+  const given = params as { id?: unknown }
+  if (typeof given.id === 'string') given.id = given.id.toLowerCase()
 }
 
 /** One line for each request, at its end or when its caller leaves; never with the query, which may hold a ticket. */

@@ -1,8 +1,11 @@
 // The Idempotency-Key of a request, and the fingerprint that tells whether the same key comes with the same request.
 
 import { createHash } from 'node:crypto'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import type { Answer } from '../database/idempotency.ts'
+import type { PresentationRow } from '../database/presentations.ts'
+import type { Presentation } from '../domain/presentation.ts'
 import { Problem } from '../domain/problem.ts'
 import { pathOf } from './problems.ts'
 
@@ -42,3 +45,22 @@ export const idempotencyHeaders = Type.Object({
     }),
   ),
 })
+
+/** What such a route is given: how its answer is made of the row, once, and kept. */
+export interface Answering {
+  answer: (row: PresentationRow) => Answer
+}
+
+/** 202 with the presentation as it is now, and where to find it. */
+export function createAnswer(view: (row: PresentationRow) => Presentation): Answering['answer'] {
+  return (row) => {
+    const presentation = view(row)
+    return { status: 202, location: presentation.links.self, body: presentation }
+  }
+}
+
+/** Sends an answer, made now or kept from the first time. */
+export function sendAnswer(reply: FastifyReply, { status, location, body, replayed }: Answer & { replayed: boolean }) {
+  if (replayed) reply.header('idempotency-replayed', 'true')
+  return reply.code(status).header('location', location).send(body)
+}

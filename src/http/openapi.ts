@@ -39,6 +39,7 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
       tags: [
         { name: 'presentations', description: 'Make decks, follow them, and fetch them.' },
         { name: 'templates', description: 'What decks can look like.' },
+        { name: 'usage', description: 'What your quotas are.' },
         { name: 'session', description: "A cookie for the browser's own EventSource and for plain links." },
         { name: 'operations', description: 'For those who run the service.' },
       ],

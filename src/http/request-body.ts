@@ -1,7 +1,7 @@
 // The one kind of request body: JSON in UTF-8. An empty body counts as none, because many clients send the content type with
 // requests that have no body.
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 
 export const maxBodyBytes = 8 * 1024 * 1024
@@ -28,4 +28,9 @@ export function readJsonBodies(app: FastifyInstance) {
 
 function notJson(message: string, cause: unknown) {
   return new Problem('VALIDATION_FAILED', { cause, errors: [{ path: '', message }] })
+}
+
+/** For the `preValidation` of a route whose every field is optional: no body is as good as an empty one. */
+export async function noBodyIsEmpty(request: FastifyRequest) {
+  if (request.body === undefined) request.body = {}
 }

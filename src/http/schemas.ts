@@ -54,6 +54,25 @@ export const downloadSchema = Type.Object(
   { title: 'Download' },
 )
 
+export const outlinesAnswer = Type.Object({
+  outlines: Type.Array(Type.String(), { description: 'One a slide, in Markdown.' }),
+  title: Type.Union([Type.String(), Type.Null()]),
+})
+
+const allowanceSchema = Type.Object({
+  limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Null: unlimited.' }),
+  used: Type.Integer({ minimum: 0 }),
+  remaining: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: 'Null: unlimited.' }),
+  resets_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
+    description: 'When the window begins to free itself; null where nothing is used, or waiting frees nothing.',
+  }),
+})
+
+export const usageSchema = Type.Object(
+  { per_hour: allowanceSchema, per_day: allowanceSchema, total: allowanceSchema, total_slides: allowanceSchema },
+  { title: 'Usage' },
+)
+
 /** For an answer without a body. */
 export function emptyAnswer(description: string) {
   return Type.Unsafe<void>({ type: 'null', description })

@@ -5,20 +5,31 @@ import cors from '@fastify/cors'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config.ts'
 import type { PresentationRow } from '../database/presentations.ts'
-import { authenticate } from './auth.ts'
+import type { Life } from '../generation/life.ts'
+import { type AuthOptions, authenticate } from './auth.ts'
 import { type Answered, type App, createBase } from './base.ts'
 import { endGently } from './gentle-end.ts'
+import { createAnswer } from './idempotency.ts'
 import { createRequestCount } from './limits.ts'
 import { describeRoutes, openapiRoutes } from './openapi.ts'
 import { apiPrefix, presentationView } from './presentation-view.ts'
+import { approveOutlinesRoute } from './routes/approve-outlines.ts'
+import { cancelPresentationRoute } from './routes/cancel-presentation.ts'
 import { type CreatePresentation, createPresentationRoute } from './routes/create-presentation.ts'
 import { type DownloadPresentation, downloadPresentationRoute } from './routes/download-presentation.ts'
+import { exportPresentationRoute } from './routes/export-presentation.ts'
 import { type FollowEvents, followEventsRoute } from './routes/follow-events.ts'
 import { type HealthRoutes, healthRoutes } from './routes/health.ts'
+import { type IssueTicket, issueTicketRoute } from './routes/issue-ticket.ts'
 import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
 import { type ListTemplates, listTemplatesRoute } from './routes/list-templates.ts'
 import { type MetricsRoute, metricsRoute } from './routes/metrics.ts'
+import { readOutlinesRoute } from './routes/read-outlines.ts'
 import { type ReadPresentation, readPresentationRoute } from './routes/read-presentation.ts'
+import { type ReadUsage, readUsageRoute } from './routes/read-usage.ts'
+import { removePresentationRoute } from './routes/remove-presentation.ts'
+import { renamePresentationRoute } from './routes/rename-presentation.ts'
+import { retryPresentationRoute } from './routes/retry-presentation.ts'
 import { closeSessionRoute, openSessionRoute } from './routes/session.ts'
 import { sharedSchemas } from './schemas.ts'
 import type { TokenVerifier } from './tokens.ts'
@@ -28,10 +39,14 @@ export type Services = Pick<CreatePresentation, 'accept'> &
   Pick<ListPresentations, 'listPresentations'> &
   Pick<ReadPresentation, 'findPresentation' | 'waitUntilSettled'> &
   FollowEvents &
+  IssueTicket &
+  Life &
+  ReadUsage &
   Pick<DownloadPresentation, 'presign'> &
   ListTemplates &
   HealthRoutes &
-  MetricsRoute & { verify: TokenVerifier }
+  MetricsRoute &
+  Pick<AuthOptions, 'redeemTicket'> & { verify: TokenVerifier }
 
 export interface ServerOptions {
   config: Pick<
@@ -77,6 +92,7 @@ export async function openServer({ config, logger, version, services, closing, o
   const { limits } = config
   const publicUrl = () => config.publicUrl ?? `http://localhost:${boundPort(app) ?? config.port}`
   const view = (row: PresentationRow) => presentationView(row, { publicUrl: publicUrl(), appLink: config.appLink })
+  const answer = createAnswer(view)
   const isTrustedOrigin = (origin: string) => origin === new URL(publicUrl()).origin || config.corsOrigins.includes(origin)
 
   endGently(app, { closing, graceMs: config.shutdownGraceMs })
@@ -100,13 +116,22 @@ export async function openServer({ config, logger, version, services, closing, o
       closeSessionRoute(scope, { publicUrl, isTrustedOrigin })
 
       await scope.register(async (own: App) => {
-        authenticate(own, { verify: services.verify, isTrustedOrigin, countRequest })
+        authenticate(own, { ...services, isTrustedOrigin, countRequest })
         openSessionRoute(own, { publicUrl })
-        createPresentationRoute(own, { limits, defaultTemplate: config.presenton.defaultTemplate, view, ...services })
+        createPresentationRoute(own, { limits, defaultTemplate: config.presenton.defaultTemplate, answer, ...services })
         listPresentationsRoute(own, { view, ...services })
         readPresentationRoute(own, { view, closing, ...services })
+        renamePresentationRoute(own, { view, ...services })
+        removePresentationRoute(own, services)
+        cancelPresentationRoute(own, { view, ...services })
+        retryPresentationRoute(own, { answer, ...services })
+        readOutlinesRoute(own, services)
+        approveOutlinesRoute(own, { limits, view, ...services })
         followEventsRoute(own, services)
+        issueTicketRoute(own, services)
         downloadPresentationRoute(own, services)
+        exportPresentationRoute(own, { answer, ...services })
+        readUsageRoute(own, services)
         listTemplatesRoute(own, services)
       })
     },

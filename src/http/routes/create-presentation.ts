@@ -3,15 +3,13 @@
 import type { Answer } from '../../database/idempotency.ts'
 import type { PresentationRow } from '../../database/presentations.ts'
 import { type Brief, type BriefLimits, createBriefSchema, readBrief } from '../../domain/brief.ts'
-import type { Presentation } from '../../domain/presentation.ts'
 import type { App } from '../base.ts'
-import { type Idempotency, idempotencyHeaders, readIdempotency } from '../idempotency.ts'
+import { type Answering, type Idempotency, idempotencyHeaders, readIdempotency, sendAnswer } from '../idempotency.ts'
 import { presentationRef, problemAnswersOfWrite } from '../schemas.ts'
 
-export interface CreatePresentation {
+export interface CreatePresentation extends Answering {
   limits: BriefLimits
   defaultTemplate: string
-  view: (row: PresentationRow) => Presentation
   /** Makes the row, or finds what the same key made before; `answer` is what is kept for the key. */
   accept: (request: {
     userId: string
@@ -21,7 +19,7 @@ export interface CreatePresentation {
   }) => Promise<Answer & { replayed: boolean }>
 }
 
-export function createPresentationRoute(app: App, { limits, defaultTemplate, view, accept }: CreatePresentation) {
+export function createPresentationRoute(app: App, { limits, defaultTemplate, answer, accept }: CreatePresentation) {
   const schema = {
     operationId: 'createPresentation',
     tags: ['presentations'],
@@ -44,19 +42,7 @@ export function createPresentationRoute(app: App, { limits, defaultTemplate, vie
   app.post('/presentations', { schema }, async (request, reply) => {
     const brief = readBrief(request.body, limits, { template: defaultTemplate })
     const idempotency = readIdempotency(request)
-    const { status, location, body, replayed } = await accept({
-      userId: request.caller.userId,
-      brief,
-      ...(idempotency && { idempotency }),
-      answer(row) {
-        const presentation = view(row)
-        return { status: 202, location: presentation.links.self, body: presentation }
-      },
-    })
-    if (replayed) reply.header('idempotency-replayed', 'true')
-    return reply
-      .code(status as 202)
-      .header('location', location)
-      .send(body as Presentation)
+    const { userId } = request.caller
+    return sendAnswer(reply, await accept({ userId, brief, ...(idempotency && { idempotency }), answer }))
   })
 }

@@ -41,6 +41,9 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
     params: idParams,
     querystring: Type.Object({
       last_event_id: Type.Optional(Type.String({ description: 'Where the header `Last-Event-ID` cannot be sent.' })),
+      ticket: Type.Optional(
+        Type.String({ description: 'Where no credentials can be sent: see `POST /presentations/{id}/ticket`.' }),
+      ),
     }),
     response: {
       200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
@@ -52,7 +55,7 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
   // A HEAD must not open a stream.
   app.get(
     '/presentations/:id/events',
-    { schema, exposeHeadRoute: false, errorHandler: handleStreamError },
+    { schema, exposeHeadRoute: false, errorHandler: handleStreamError, config: { takesTicket: true } },
     async (request, reply) => {
       const followed = await follow({
         userId: request.caller.userId,
