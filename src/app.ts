@@ -14,6 +14,7 @@ import { jitterMs } from './domain/backoff.ts'
 import { sleep } from './domain/deadline.ts'
 import { createHub } from './events/hub.ts'
 import { createSettled } from './events/settled.ts'
+import type { Waits } from './generation/context.ts'
 import { openHousekeeping } from './generation/housekeeping.ts'
 import { createLife } from './generation/life.ts'
 import { createIntake } from './generation/request.ts'
@@ -30,11 +31,13 @@ import { createPresenton } from './presenton/client.ts'
 export interface AppOptions {
   config: Config
   logger: Logger
+  /** How runs wait between attempts; for tests that drive time. */
+  waits?: Waits | undefined
 }
 
 export type OpenedApp = Awaited<ReturnType<typeof openApp>>
 
-export async function openApp({ config, logger }: AppOptions) {
+export async function openApp({ config, logger, waits = {} }: AppOptions) {
   const closing = new AbortController()
   const { version, commit } = buildOf()
   const database = openDatabase({
@@ -122,6 +125,7 @@ export async function openApp({ config, logger }: AppOptions) {
       presenton,
       objects,
       logger,
+      waits,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFileBytes: config.limits.maxFileBytes,
