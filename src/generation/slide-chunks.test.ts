@@ -4,6 +4,7 @@ import { createSlideChunks, type Piece } from './slide-chunks.ts'
 
 const slide = (index: number) => JSON.stringify({ index, content: { title: `Slide, ${index} ] }` } })
 const document = (pieces: Piece[]) => JSON.parse(pieces.map(({ chunk }) => chunk).join('')) as { slides: { index: number }[] }
+const parsed = (index: number) => JSON.parse(slide(index)) as Record<string, unknown>
 const takeAll = (chunks: string[]) => {
   const made = createSlideChunks()
   return { made, pieces: chunks.flatMap((chunk) => made.take(chunk)) }
@@ -11,33 +12,34 @@ const takeAll = (chunks: string[]) => {
 
 describe('the slides as pieces of one document', () => {
   it('puts the commas in that upstream forgets, each as a piece of its own', () => {
-    const { pieces } = takeAll(['{ "slides": [ ', slide(0), slide(1), slide(2), ' ] }'])
-    expect(pieces.map(({ chunk, slideIndex }) => [chunk, slideIndex])).toEqual([
+    const { made, pieces } = takeAll(['{ "slides": [ ', slide(0), slide(1), slide(2), ' ] } '])
+    const all = [...pieces, ...made.finish([0, 1, 2].map(parsed))]
+    expect(all.map(({ chunk, slideIndex }) => [chunk, slideIndex])).toEqual([
       ['{ "slides": [ ', undefined],
       [slide(0), 0],
       [',', undefined],
       [slide(1), 1],
       [',', undefined],
       [slide(2), 2],
-      [' ] }', undefined],
+      [' ] } ', undefined],
     ])
-    expect(document(pieces).slides.map(({ index }) => index)).toEqual([0, 1, 2])
+    expect(document(all).slides.map(({ index }) => index)).toEqual([0, 1, 2])
   })
 
   it('sets no second comma where an upstream sets its own', () => {
-    const { pieces } = takeAll(['{ "slides": [ ', `${slide(0)},`, ', ', slide(1), ' ] }'])
-    expect(document(pieces).slides).toHaveLength(2)
+    const { made, pieces } = takeAll(['{ "slides": [ ', `${slide(0)},`, ', ', slide(1), ' ] }'])
+    expect(document([...pieces, ...made.finish([0, 1].map(parsed))]).slides).toHaveLength(2)
   })
 
   it('waits for the rest of a slide that comes in parts', () => {
     const [head, tail] = [slide(0).slice(0, 12), slide(0).slice(12)]
-    const { pieces } = takeAll(['{ "slides": [ ', head, tail, ' ] }'])
-    expect(pieces).toHaveLength(3)
-    expect(document(pieces).slides).toEqual([JSON.parse(slide(0))])
+    const { made, pieces } = takeAll(['{ "slides": [ ', head, tail, ' ] }'])
+    expect(pieces).toHaveLength(2)
+    expect(document([...pieces, ...made.finish([parsed(0)])]).slides).toEqual([parsed(0)])
   })
 
   it('adds what is missing at a good end: the bracket, the slides, or all of it', () => {
-    const finished = [0, 1].map((index) => JSON.parse(slide(index)) as Record<string, unknown>)
+    const finished = [0, 1].map(parsed)
     for (const seen of [[], ['{ "slides": [ '], ['{ "slides": [ ', slide(0)], ['{ "slides": [ ', slide(0), slide(1)]]) {
       const { made, pieces } = takeAll(seen)
       const all = [...pieces, ...made.finish(finished)]
@@ -46,9 +48,30 @@ describe('the slides as pieces of one document', () => {
     }
   })
 
+  it('has each slide once, in its place, when one was lost or sent twice', () => {
+    const finished = [0, 1, 2].map(parsed)
+    for (const sent of [
+      [0, 2],
+      [0, 1],
+      [1, 2],
+      [0, 0, 1, 2],
+      [0, 1, 2, 1],
+      [2, 1, 0],
+    ]) {
+      const { made, pieces } = takeAll(['{ "slides": [ ', ...sent.map(slide), ' ] }'])
+      const all = [...pieces, ...made.finish(finished)]
+      expect(document(all).slides).toEqual(finished)
+      const numbered = all.filter(({ slideIndex }) => slideIndex !== undefined)
+      expect(numbered.map(({ slideIndex, chunk }) => [slideIndex, chunk])).toEqual(
+        [0, 1, 2].map((index) => [index, slide(index)]),
+      )
+    }
+  })
+
   it('takes nothing after the end', () => {
     const { made } = takeAll(['{ "slides": [ ', slide(0), ' ] }'])
-    expect([...made.take(slide(1)), ...made.take(' ] }'), ...made.finish([])]).toEqual([])
+    expect([...made.take(slide(1)), ...made.take(' ] }')]).toEqual([])
+    expect(made.finish([parsed(0)])).toEqual([{ chunk: ' ] }' }])
   })
 
   it('is a valid document after a good end, whatever came', () => {

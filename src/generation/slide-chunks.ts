@@ -17,7 +17,9 @@ export type SlideChunks = ReturnType<typeof createSlideChunks>
 
 export function createSlideChunks() {
   let opened = false
-  let closed = false
+  /** Upstream has said its last; the bracket itself waits for `finish`, since a slide may have been lost before it. */
+  let ended = false
+  let ending = ' ] }'
   let slides = 0
   let partial = ''
 
@@ -36,11 +38,12 @@ export function createSlideChunks() {
   return {
     /** The pieces that an upstream chunk adds to the document; none while a slide is still in parts. */
     take(chunk: string): Piece[] {
-      if (closed) return []
+      if (ended) return []
       if (!opened && opening.test(chunk)) return open(chunk)
       if (partial === '' && closing.test(chunk)) {
-        closed = true
-        return [...open(), { chunk }]
+        ended = true
+        ending = chunk
+        return []
       }
       // Separators are ours to set; what is left is a slide, or a part of one.
       const text = partial + chunk
@@ -49,17 +52,18 @@ export function createSlideChunks() {
       const slide = parseObject(bare)
       if (slide) {
         partial = ''
-        return add(bare, slide)
+        // One that was sent twice is dropped; those behind one that was lost wait for `finish`, which has them all in order.
+        const isOutOfOrder = typeof slide.index === 'number' && slide.index !== slides
+        return isOutOfOrder ? [] : add(bare, slide)
       }
       partial = text.length > maxPartialChars ? '' : text
       return []
     },
-    /** What is missing at the end of a stage that ended well, given the finished slides. */
+    /** What is missing at the end of a stage that ended well, given the finished slides. Once. */
     finish(finished: Record<string, unknown>[]): Piece[] {
-      if (closed) return []
       const missing = finished.slice(slides).flatMap((slide) => add(JSON.stringify(slide), slide))
-      closed = true
-      return [...open(), ...missing, { chunk: ' ] }' }]
+      ended = true
+      return [...open(), ...missing, { chunk: ending }]
     },
     count: () => slides,
   }
