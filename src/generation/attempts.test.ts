@@ -19,6 +19,19 @@ describe('what a failure means for its run', () => {
     }
   })
 
+  it('asks again as soon as an open circuit lets it, and is not put off for longer than 30 s by anyone', () => {
+    const waitMs = (seconds: number, waits = 9) => {
+      const error = failed('UPSTREAM_UNAVAILABLE', 'outage', seconds)
+      const made = decide({ stage: 'slides', error, failures: {}, waits })
+      return made.next === 'wait' ? made.waitMs : undefined
+    }
+    for (const waits of [0, 9]) {
+      expect(waitMs(10, waits)).toBeGreaterThanOrEqual(10_000)
+      expect(waitMs(10, waits)).toBeLessThan(12_000)
+    }
+    expect(waitMs(600)).toBe(30_000)
+  })
+
   it.each(stages)('gives %s its attempts, and ends after the last', (stage) => {
     for (let before = 0; before < maxAttempts[stage] - 1; before += 1) {
       expect(decision(stage, failed('UPSTREAM_ERROR', 'fault'), before)).toMatchObject({ next: 'repeat', burns: stage })

@@ -20,17 +20,15 @@ export interface Failure {
 }
 
 const attemptBackoff = { baseMs: 1_000, maxMs: 30_000 }
-// Ten seconds apart at the most: a run goes on within a moment of upstream's return.
+// About ten seconds apart at the most: a run goes on within a moment of upstream's return.
 const outageBackoff = { baseMs: 1_000, maxMs: 10_000 }
+const outageBounds = { minMs: 1_000, maxMs: 30_000 }
 const longestRetryAfterMs = 120_000
 
 export function decide({ stage, error, failures, waits, random }: Failure): Decision {
   const problem = asProblem(stage, error)
   if (problem.failure === 'final') return { next: 'end', problem }
-  if (problem.failure === 'outage') {
-    const growing = Math.min(outageBackoff.maxMs, outageBackoff.baseMs * 2 ** Math.min(waits, 10))
-    return { next: 'wait', waitMs: Math.max(1_000, jitterMs(growing, random)), problem }
-  }
+  if (problem.failure === 'outage') return { next: 'wait', waitMs: outageWaitMs(problem, waits, random), problem }
   // A file that isn't whole is the export's fault; fetching the same one again would only show it again.
   const burns = problem.failure === 'bad-file' ? 'export' : stage
   const failed = (failures[burns] ?? 0) + 1
@@ -40,6 +38,14 @@ export function decide({ stage, error, failures, waits, random }: Failure): Deci
   if (problem.failure === 'gone') return { next: 'restart', waitMs, problem, burns }
   if (problem.failure === 'bad-file') return { next: 're-export', waitMs, problem, burns }
   return { next: 'repeat', waitMs, problem, burns }
+}
+
+/** An open circuit says when it will let a call through: to ask earlier is in vain, and each wait in vain makes the next one later. */
+function outageWaitMs({ retryAfterSeconds }: Problem, waits: number, random: (() => number) | undefined): number {
+  const growing = Math.min(outageBackoff.maxMs, outageBackoff.baseMs * 2 ** Math.min(waits, 10))
+  const spread = jitterMs(growing, random)
+  const asked = retryAfterSeconds === undefined ? spread : retryAfterSeconds * 1000 + Math.round(spread / 10)
+  return Math.min(outageBounds.maxMs, Math.max(outageBounds.minMs, asked))
 }
 
 const endingCodes: ReadonlySet<ProblemCode> = new Set([

@@ -3,6 +3,7 @@
 import type { Database } from '../database/connection.ts'
 import type { Run } from '../database/leases.ts'
 import type { Companion, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
+import { sleep } from '../domain/deadline.ts'
 import { encodeEvent } from '../domain/event.ts'
 import { progressOf, type Stage } from '../domain/stage.ts'
 import type { Logger } from '../logging.ts'
@@ -20,17 +21,23 @@ export interface Outside {
     downloadLinkSeconds: number
     outlinesReviewHours: number
   }
-  /** Random numbers and waits are arguments, so that tests drive them. */
-  random?: () => number
+  waits?: Waits
   onStage?: (stage: Stage, outcome: string, seconds: number) => void
   onFirstSlide?: (seconds: number) => void
   onBytesCopied?: (bytes: number) => void
 }
 
+/** The waits between attempts are arguments, so that tests drive them; real ones without. */
+export interface Waits {
+  random?: () => number
+  sleep?: typeof sleep
+}
+
 export type Context = ReturnType<typeof createContext>
 
 export function createContext(input: { run: Run; log: RunLog; outside: Outside; signal: AbortSignal; logger: Logger }) {
-  const { run, log } = input
+  const { run, log, signal } = input
+  const { waits = {}, ...outside } = input.outside
 
   /** The event of `type` in the present stage, or (`stage: null`) of the run as a whole. */
   function event(type: string, fields: Record<string, unknown>, stage: Stage | null = run.stage): RunEvent {
@@ -44,8 +51,11 @@ export function createContext(input: { run: Run; log: RunLog; outside: Outside; 
   }
 
   return {
-    ...input.outside,
+    ...outside,
     ...input,
+    random: waits.random,
+    /** The wait before another attempt; rejects when the run's signal aborts. */
+    wait: (ms: number) => (waits.sleep ?? sleep)(ms, signal),
     event,
     progressAt,
     /** Queues events and changes; waits only when the database is far behind. */

@@ -2,7 +2,6 @@
 // the run stops here without a word, because somebody else goes on with it or has ended it.
 
 import { notePaid, settleFailed } from '../database/ledger.ts'
-import { sleep } from '../domain/deadline.ts'
 import { errorOf } from '../domain/event.ts'
 import { Problem, type ProblemCode } from '../domain/problem.ts'
 import { maxTakeovers, paidStages, type Stage } from '../domain/stage.ts'
@@ -93,7 +92,7 @@ async function performStage(context: Context, stage: Stage): Promise<'finished' 
         return 'failed'
       }
       await announce(context, decision.problem.code, decision.waitMs)
-      await sleep(decision.waitMs, context.signal)
+      await context.wait(decision.waitMs)
     }
   }
 }
@@ -132,7 +131,7 @@ async function goBack(context: Context, decision: Extract<Decision, { burns: Sta
     await context.append([], { presenton_path: null })
   }
   await announce(context, decision.problem.code, decision.waitMs)
-  await sleep(decision.waitMs, context.signal)
+  await context.wait(decision.waitMs)
 }
 
 const waitingFor: Partial<Record<ProblemCode, string>> = {

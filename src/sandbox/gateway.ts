@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { openApp } from '../app.ts'
+import { type AppOptions, openApp } from '../app.ts'
 import { readConfig } from '../config.ts'
 import { createLogger } from '../logging.ts'
 
@@ -20,15 +20,17 @@ export interface GatewayOptions {
   logFile?: string
   /** Not only listening but with its tables, ready to work. Default true; a test of a gateway without its database wants false. */
   isReady?: boolean
+  /** The waits between attempts, driven by a test. */
+  waits?: AppOptions['waits']
 }
 
 /** Starts the gateway in this process. */
-export async function openGateway(env: Environment, { logFile, isReady = true }: GatewayOptions = {}) {
+export async function openGateway(env: Environment, { logFile, isReady = true, waits }: GatewayOptions = {}) {
   const config = readConfig({ ...defaults, ...env })
   const logs: string[] = []
   const file = logFile === undefined ? undefined : createWriteStream(logFile)
   const logger = createLogger(config, { write: (line: string) => void (file ? file.write(line) : logs.push(line)) })
-  const app = await openApp({ config, logger })
+  const app = await openApp({ config, logger, waits })
   async function close() {
     await app.close()
     await new Promise<void>((resolve) => (file ? file.end(resolve) : resolve()))
