@@ -143,6 +143,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
         database,
         wakes,
         objects,
+        presenton,
         eventsRetentionHours: config.events.retentionHours,
         logger,
       }),

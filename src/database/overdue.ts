@@ -21,13 +21,18 @@ export async function endOverdueRuns(database: Pick<Database, 'query'>): Promise
          select p.id, p.run from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
          where ${where} limit 100 for update of l skip locked
        ), ended as (
-         update gateway.presentations p set status = case p.run_kind when 'export' then 'completed' else 'failed' end, error = $1, ended_at = now(), updated_at = now()
-         from due where p.id = due.id and ${where} returning p.id, p.run, p.run_kind
+         update gateway.presentations p set error = $1, ended_at = now(), updated_at = now(),
+           -- A further export leaves the deck as it was.
+           status = case p.run_kind when 'export' then 'completed' else 'failed' end,
+           stage = case p.run_kind when 'export' then null else p.stage end,
+           progress = case p.run_kind when 'export' then 1 else p.progress end
+         from due where p.id = due.id and ${where} returning p.id, p.run, p.run_kind, p.slides_done
        ), counted as (
          update gateway.leases l set last_seq = l.last_seq + 1, token = null, expires_at = null
          from ended where l.presentation_id = ended.id returning l.presentation_id, l.last_seq, ended.run
        ), given_back as (
-         update gateway.ledger g set accepted = accepted and slid, kept = kept and slid
+         update gateway.ledger g set accepted = accepted and slid, kept = kept and slid,
+           slides = case when slid then ended.slides_done else slides end
          from ended where g.presentation_id = ended.id and ended.run_kind = 'deck'
        ), logged as (
          insert into gateway.events (presentation_id, seq, run, terminal, data)

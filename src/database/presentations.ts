@@ -75,6 +75,18 @@ export async function readPresentation(client: Queryable, id: string): Promise<P
   return rows[0]
 }
 
+/** What the slides are made from; undefined when the presentation isn't this owner's. */
+export async function findOutlines(
+  database: Pick<Database, 'query'>,
+  { userId, id }: { userId: string; id: string },
+): Promise<{ outlines: string[] | null; title: string | null } | undefined> {
+  const rows = await database.query<{ outlines: string[] | null; title: string | null }>(
+    'select outlines, title from gateway.presentations where id = $1 and user_id = $2',
+    [id, userId],
+  )
+  return rows[0]
+}
+
 export interface ListQuery {
   userId: string
   status?: Status | undefined

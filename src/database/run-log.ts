@@ -206,7 +206,8 @@ function encode(
       'run_used_ms = run_used_ms + (extract(epoch from clock_timestamp() - run_started_at) * 1000)::bigint, run_started_at = null',
     )
   }
-  if (changes.status === 'completed') sets.push('completed_at = now()')
+  // A further export that failed leaves the deck as it was.
+  if (changes.status === 'completed' && !changes.error) sets.push('completed_at = now()')
   if (changes.status === 'completed' || changes.status === 'failed') sets.push('ended_at = now()')
   if (sets.length > 0) {
     parts.push(`changed as (update gateway.presentations set ${sets.join(', ')}, updated_at = now() from fence where id = $1)`)

@@ -18,6 +18,7 @@ export interface Locked {
   nSlides: number
   exportAs: 'pptx' | 'pdf'
   exportTimes: Date[]
+  slidesFinished: boolean
   outlines: string[] | null
   title: string | null
   includeTableOfContents: boolean
@@ -33,7 +34,7 @@ export async function lockPresentation(client: Queryable, { userId, id }: { user
   // Only now: a row that was read before its lock was granted may be an old one.
   const { rows } = await client.query<Locked>(
     `select p.id, p.user_id as "userId", p.status, p.run, p.run_kind as "runKind", l.last_seq as "lastSeq", p.n_slides as "nSlides",
-       p.export_as as "exportAs", p.export_times as "exportTimes", p.outlines, p.title,
+       p.export_as as "exportAs", p.export_times as "exportTimes", p.slides_finished as "slidesFinished", p.outlines, p.title,
        coalesce((p.brief->>'includeTableOfContents')::boolean, false) as "includeTableOfContents"
      from gateway.presentations p join gateway.leases l on l.presentation_id = p.id where p.id = $1 and p.user_id = $2`,
     [id, userId],
@@ -57,7 +58,8 @@ export async function cancelRun(client: Queryable, locked: Locked): Promise<void
   await appendEvent(client, locked, { data: encodeEvent('error', error, { run: locked.run }), terminal: true })
   if (locked.runKind === 'export') {
     await client.query(
-      `update gateway.presentations set status = 'completed', stage = null, error = null, ended_at = now(), updated_at = now() where id = $1`,
+      `update gateway.presentations set status = 'completed', stage = null, progress = 1, error = null, ended_at = now(), updated_at = now()
+       where id = $1`,
       [locked.id],
     )
     return
@@ -109,13 +111,13 @@ async function appendQueued(client: Queryable, locked: Locked): Promise<void> {
 export async function approveOutlines(
   client: Queryable,
   locked: Locked,
-  { outlines, title }: { outlines: string[]; title: string | null },
-) {
+  { outlines, title, nSlides }: { outlines: string[]; title: string | null; nSlides: number },
+): Promise<void> {
   await client.query(
     `update gateway.presentations p set outlines = $2, title = $3, n_slides = $4, outlines_approved = true, deck_prepared = false,
-       status = 'queued', stage = 'prepare', review_expires_at = null, queued_at = clock_timestamp(), updated_at = now(),
+       status = 'queued', stage = 'prepare', attempt = 0, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now(),
        turn = ${nextTurn('p.user_id')} where id = $1`,
-    [locked.id, JSON.stringify(outlines), title, outlines.length],
+    [locked.id, JSON.stringify(outlines), title, nSlides],
   )
   await appendEvent(client, locked, { data: encodeEvent('outlines', { outlines, title }, { run: locked.run }) })
 }

@@ -36,27 +36,6 @@ export function recordFile(file: FinishedFile): Companion {
   }
 }
 
-/** A deck made upstream, so that it can be removed there with its presentation. */
-export function recordDeck(deckId: string): Companion {
-  return {
-    text: `insert into gateway.decks (deck_id, presentation_id) values ($2, $1) on conflict do nothing`,
-    values: [deckId],
-  }
-}
-
-/** The finished presentation as upstream gave it, kept for the `complete` events of this and of later runs. */
-export function recordFinishedDeck(deckId: string, finished: unknown): Companion {
-  return {
-    text: `update gateway.decks set finished = $3 where presentation_id = $1 and deck_id = $2`,
-    values: [deckId, JSON.stringify(finished)],
-  }
-}
-
-export async function findFinishedDeck(database: Pick<Database, 'query'>, deckId: string): Promise<unknown> {
-  const rows = await database.query<{ finished: unknown }>('select finished from gateway.decks where deck_id = $1', [deckId])
-  return rows[0]?.finished ?? undefined
-}
-
 /**
  * Keys to remove now: those whose time has come, and those that no file names and no living lease holds, an hour after they
  * were recorded. At most `limit`.
@@ -78,4 +57,12 @@ export async function findRemovableUploads(database: Pick<Database, 'query'>, li
 /** Forgets keys that are gone from the store. */
 export async function forgetUploads(database: Pick<Database, 'query'>, objectKeys: string[]): Promise<void> {
   await database.query('delete from gateway.uploads where object_key = any($1)', [objectKeys])
+}
+
+/** What could not be removed is tried again after so long; others come first meanwhile. */
+export async function postponeUpload(database: Pick<Database, 'query'>, objectKey: string, minutes: number): Promise<void> {
+  await database.query(`update gateway.uploads set remove_after = now() + $2 * interval '1 minute' where object_key = $1`, [
+    objectKey,
+    minutes,
+  ])
 }

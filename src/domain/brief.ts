@@ -19,7 +19,7 @@ export const maxTitleChars = 200
 const maxMetadataPairs = 16
 const defaultSlides = 8
 /** A table of contents is a slide of its own; with a title slide, fewer than three leave nothing to list. */
-const minSlidesWithContents = 3
+export const minSlidesWithContents = 3
 
 /**
  * Every character but the controls (Unicode Cc, tab and line ends excepted) and lone surrogates, which neither Postgres nor a

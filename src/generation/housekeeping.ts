@@ -1,36 +1,54 @@
-// What has to be done now and then, by any worker: end what is overdue, remove what nobody needs from the store, prune old logs.
+// What has to be done now and then, by any worker: end what is overdue, remove what nobody needs outside, forget what is over.
 // Every task finds its work in Postgres and is safe to do twice, so replicas need not agree on who does it.
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Database } from '../database/connection.ts'
 import { pruneLogs } from '../database/events.ts'
 import { forgetKeys } from '../database/idempotency.ts'
+import { pruneLedger } from '../database/ledger.ts'
 import { endOverdueRuns } from '../database/overdue.ts'
-import { findRemovableUploads, forgetUploads } from '../database/uploads.ts'
+import { forgetTickets } from '../database/tickets.ts'
 import type { Wakes } from '../database/wakes.ts'
 import { jitterMs } from '../domain/backoff.ts'
+import { anySignal, sleep } from '../domain/deadline.ts'
 import type { Logger } from '../logging.ts'
 import type { ObjectStore } from '../objects/store.ts'
+import type { Presenton } from '../presenton/client.ts'
+import { createRemovals } from './removals.ts'
 
 export interface HousekeepingOptions {
   database: Pick<Database, 'query'>
-  wakes: Pick<Wakes, 'events' | 'settled'>
+  wakes: Pick<Wakes, 'on' | 'off' | 'events' | 'settled'>
   objects: Pick<ObjectStore, 'remove'>
+  presenton: Pick<Presenton, 'deleteDeck'>
   eventsRetentionHours: number
   logger: Pick<Logger, 'warn'>
 }
 
+interface Task {
+  name: string
+  everyMs: number
+  work: () => Promise<void>
+  /** Done at once, too, when a run was revoked: that may have been a deletion. */
+  isWoken?: boolean
+}
+
 export type Housekeeping = ReturnType<typeof openHousekeeping>
 
-/** Starts at once, then each task at its own pace until closed. */
-export function openHousekeeping(options: HousekeepingOptions) {
-  const { database, wakes, objects, logger } = options
-  const closing = new AbortController()
+// After trouble a task is tried again sooner than its usual pace, and ever later.
+const firstRetryMs = 1_000
 
-  const tasks: { name: string; everyMs: number; work: () => Promise<void> }[] = [
+/** Starts at once, then each task at its own pace until closed. */
+export function openHousekeeping({ database, wakes, objects, presenton, eventsRetentionHours, logger }: HousekeepingOptions) {
+  const closing = new AbortController()
+  const removals = createRemovals({ database, objects, presenton, logger, signal: closing.signal })
+
+  const tasks: Task[] = [
     { name: 'end overdue runs', everyMs: 10_000, work: endOverdue },
-    { name: 'remove objects', everyMs: 30_000, work: removeObjects },
+    { name: 'remove objects', everyMs: 30_000, work: removals.objects, isWoken: true },
+    { name: 'remove decks', everyMs: 30_000, work: removals.decks, isWoken: true },
     { name: 'prune logs', everyMs: 60_000, work: prune },
+    { name: 'forget tickets', everyMs: 60_000, work: () => forgetTickets(database) },
     { name: 'forget idempotency keys', everyMs: 600_000, work: () => forgetKeys(database) },
+    { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
   ]
 
   async function endOverdue(): Promise<void> {
@@ -40,32 +58,29 @@ export function openHousekeeping(options: HousekeepingOptions) {
     }
   }
 
-  async function removeObjects(): Promise<void> {
-    for (;;) {
-      const keys = await findRemovableUploads(database)
-      for (const key of keys) {
-        closing.signal.throwIfAborted()
-        // One by one: a store that is away ends the round at its first key, and nothing is forgotten.
-        await objects.remove(key)
-        await forgetUploads(database, [key])
-      }
-      if (keys.length === 0) return
-    }
-  }
-
   async function prune(): Promise<void> {
-    while ((await pruneLogs(database, options.eventsRetentionHours)) > 0) closing.signal.throwIfAborted()
+    while ((await pruneLogs(database, eventsRetentionHours)) > 0) closing.signal.throwIfAborted()
   }
 
-  async function repeat({ name, everyMs, work }: (typeof tasks)[number]): Promise<void> {
-    while (!closing.signal.aborted) {
+  async function repeat({ name, everyMs, work, isWoken = false }: Task): Promise<void> {
+    let nap = new AbortController()
+    const onRevoked = () => nap.abort()
+    if (isWoken) wakes.on('revoked', onRevoked)
+    for (let failures = 0; !closing.signal.aborted; ) {
+      // Made before the work: what is to be done from now on may come too late for it.
+      nap = new AbortController()
       try {
         await work()
+        failures = 0
       } catch (error) {
-        if (!closing.signal.aborted) logger.warn({ err: error, task: name }, 'housekeeping failed')
+        if (closing.signal.aborted) break
+        failures += 1
+        logger.warn({ err: error, task: name }, 'housekeeping failed')
       }
-      await delay(jitterMs(everyMs), undefined, { signal: closing.signal }).catch(() => undefined)
+      const waitMs = failures === 0 ? everyMs : Math.min(everyMs, firstRetryMs * 2 ** failures)
+      await sleep(jitterMs(waitMs), anySignal(closing.signal, nap.signal)).catch(() => undefined)
     }
+    wakes.off('revoked', onRevoked)
   }
 
   const done = Promise.all(tasks.map(repeat))

@@ -4,7 +4,7 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { type Answer, answerOnce, type IdempotentRequest } from '../database/idempotency.ts'
 import { countQueued, lockIntake } from '../database/intake.ts'
 import { isGivenBack, type Quotas, reserve, reserveSlides } from '../database/ledger.ts'
-import { type PresentationRow, readPresentation } from '../database/presentations.ts'
+import { findOutlines, type PresentationRow, readPresentation } from '../database/presentations.ts'
 import {
   approveOutlines,
   cancelRun,
@@ -16,11 +16,12 @@ import {
   renamePresentation,
 } from '../database/transitions.ts'
 import type { Wakes } from '../database/wakes.ts'
+import { minSlidesWithContents } from '../domain/brief.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkQueue, type QueueBounds } from './request.ts'
 
 export interface LifeOptions {
-  database: Pick<Database, 'transaction'>
+  database: Pick<Database, 'query' | 'transaction'>
   wakes: Wakes
   queue: QueueBounds
   quotas: Quotas
@@ -89,9 +90,10 @@ export function createLife({ database, wakes, queue, quotas }: LifeOptions) {
     retry: (own: Own, answering: Answering) =>
       begin(own, answering, async (client, locked) => {
         if (locked.status !== 'failed' && locked.status !== 'cancelled') throw new Problem('CONFLICT')
-        if (await isGivenBack(client, own.id)) {
-          await reserve(client, { userId: own.userId, presentationId: own.id, slides: locked.nSlides }, quotas)
-        }
+        const reservation = { userId: own.userId, presentationId: own.id, slides: locked.nSlides }
+        if (await isGivenBack(client, own.id)) await reserve(client, reservation, quotas)
+        // Of a run that failed half-way only the slides it had made are still counted.
+        else if (!locked.slidesFinished) await reserveSlides(client, reservation, quotas)
         checkQueue(await countQueued(client, own.userId), queue)
         await queueRetry(client, locked)
       }),
@@ -107,7 +109,9 @@ export function createLife({ database, wakes, queue, quotas }: LifeOptions) {
 
     /** What the model or the brief proposed. @throws Problem NOT_FOUND, NOT_READY */
     async outlines(own: Own): Promise<{ outlines: string[]; title: string | null }> {
-      const { outlines, title } = await database.transaction((client) => lockPresentation(client, own))
+      const found = await findOutlines(database, own)
+      if (!found) throw new Problem('NOT_FOUND')
+      const { outlines, title } = found
       if (!outlines) throw new Problem('NOT_READY')
       return { outlines, title }
     },
@@ -121,14 +125,15 @@ export function createLife({ database, wakes, queue, quotas }: LifeOptions) {
         await lockIntake(client)
         const locked = await lockPresentation(client, own)
         if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
-        const outlines = given.outlines ?? locked.outlines ?? []
-        if (locked.includeTableOfContents && outlines.length < 3) {
-          throw new Problem('VALIDATION_FAILED', {
-            errors: [{ path: '/outlines', message: 'must be at least 3 with a table of contents' }],
-          })
+        const { outlines = locked.outlines ?? [], title = locked.title } = given
+        // Other outlines say how many slides there will be; as they are, the generator may have left some for a table of contents.
+        const nSlides = given.outlines?.length ?? locked.nSlides
+        if (locked.includeTableOfContents && nSlides < minSlidesWithContents) {
+          const message = `must be at least ${minSlidesWithContents} with a table of contents`
+          throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/outlines', message }] })
         }
-        await reserveSlides(client, { userId: own.userId, presentationId: own.id, slides: outlines.length }, quotas)
-        await approveOutlines(client, locked, { outlines, title: given.title ?? locked.title })
+        await reserveSlides(client, { userId: own.userId, presentationId: own.id, slides: nSlides }, quotas)
+        await approveOutlines(client, locked, { outlines, title, nSlides })
         return readPresentation(client, own.id)
       })
       wakeAll(own.id, { queued: true })

@@ -48,7 +48,7 @@ export async function end(context: Context, problem: Problem): Promise<Outcome> 
   await context.log.commit({
     events: [{ ...context.event('error', error), terminal: true }],
     // A further export that fails leaves the deck and its files as they were.
-    changes: run.runKind === 'export' ? { status: 'completed', error, stage: null } : { status: 'failed', error },
+    changes: run.runKind === 'export' ? { status: 'completed', error, stage: null, progress: 1 } : { status: 'failed', error },
     ...(run.runKind === 'deck' ? { companions: [settleFailed(run.slidesDone)] } : {}),
     release: true,
   })
@@ -86,7 +86,7 @@ async function performStage(context: Context, stage: Stage): Promise<'finished' 
         { stage, code: decision.problem.code, next: decision.next, err: decision.problem.cause ?? decision.problem },
         'stage failed',
       )
-      if (decision.next === 'end') return decision.problem
+      if (decision.next === 'end' || !canGoTo(context, decision.next)) return decision.problem
       if (decision.next !== 'wait') {
         await goBack(context, decision)
         return 'failed'
@@ -97,6 +97,11 @@ async function performStage(context: Context, stage: Stage): Promise<'finished' 
   }
 }
 
+/** A further export makes no deck: when upstream has lost it, there is nothing to begin again with. */
+function canGoTo({ run }: Context, next: Decision['next']): boolean {
+  return !(next === 'restart' && run.runKind === 'export')
+}
+
 async function start(context: Context, stage: Stage): Promise<void> {
   const { run } = context
   const attempt = (run.starts[stage] ?? 0) + 1
@@ -104,11 +109,11 @@ async function start(context: Context, stage: Stage): Promise<void> {
   run.stage = stage
   const progress = context.progressAt(stage)
   if (stage === 'slides' && !run.deckStreamed) run.slidesDone = 0
-  await context.log.append({
-    events: [context.event('stage', { attempt, progress }, stage)],
-    changes: { stage, attempt, progress, starts: run.starts, slides_done: run.slidesDone },
-    companions: paidStages.has(stage) ? [notePaid] : [],
-  })
+  const events = [context.event('stage', { attempt, progress }, stage)]
+  const changes = { stage, attempt, progress, starts: run.starts, slides_done: run.slidesDone }
+  // What costs money is on record before it is asked for: a cancel comes before it, or finds it in the ledger.
+  if (paidStages.has(stage)) await context.commit(events, changes, [notePaid])
+  else await context.append(events, changes)
 }
 
 /** Burns an attempt, clears the checkpoints that have to be made anew, and waits before the next one. */

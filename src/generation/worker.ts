@@ -31,12 +31,15 @@ const isPaid = (stage: Stage | null) => stage !== null && paidStages.has(stage)
 const givenUp = Symbol('given up')
 
 const pollMs = 1_000
+// How a cancel is noticed whose notification was lost: its upstream connection is closed within a second.
+const renewMs = 800
 
 export type Worker = ReturnType<typeof openWorker>
 
 /** Starts claiming at once. */
 export function openWorker({ outside, wakes, slots }: WorkerOptions) {
   const { database, logger } = outside
+  /** By token: a run may be claimed again before its earlier holder, here, has left it. */
   const held = new Map<string, Held>()
   const stopping = new AbortController()
   let wakeUp: () => void = () => undefined
@@ -47,7 +50,7 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
     wakeUp()
   }
   const onRevoked = (id: string) => {
-    if (held.has(id)) void renewAll()
+    if ([...held.values()].some(({ run }) => run.id === id)) void renewAll()
   }
   const onAll = () => {
     onQueue()
@@ -82,32 +85,34 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
   })()
 
   let renewing = false
+  let renewAgain = false
   async function renewAll(): Promise<void> {
+    renewAgain = renewing
     if (renewing || held.size === 0) return
     renewing = true
     try {
-      const asked = new Map([...held].map(([id, { run }]) => [id, run.token]))
-      const kept = await renew(database, asked, slots.leaseMs)
-      for (const [id, token] of asked) {
-        const mine = held.get(id)
-        if (!kept.has(id) && mine?.run.token === token) mine.abandon.abort(leaseLost)
-      }
+      const asked = [...held.values()].filter(({ abandon }) => !abandon.signal.aborted)
+      const kept = await renew(database, new Map(asked.map(({ run }) => [run.id, run.token])), slots.leaseMs)
+      for (const { run, abandon } of asked) if (!kept.has(run.id)) abandon.abort(leaseLost)
     } catch (error) {
       // A holder whose token still stands goes on; whether it does is known when the database is back.
       logger.warn({ err: error }, 'renewing leases failed')
     } finally {
       renewing = false
     }
+    // What was revoked meanwhile may have come too late for this one.
+    if (renewAgain) await renewAll()
   }
-  // Every second, though a lease lasts longer: this is also how a cancel is noticed whose notification was lost.
-  const renewTimer = setInterval(() => void renewAll(), Math.min(pollMs, slots.leaseMs / 3))
+  const renewTimer = setInterval(() => void (renewing || renewAll()), Math.min(renewMs, slots.leaseMs / 3))
 
   function hold(run: Run) {
+    // Claimed again, so whoever holds it still has lost it.
+    for (const earlier of held.values()) if (earlier.run.id === run.id) earlier.abandon.abort(leaseLost)
     const abandon = new AbortController()
     const entry: Held = { run, abandon, done: Promise.resolve(), stage: () => run.stage }
-    held.set(run.id, entry)
+    held.set(run.token, entry)
     entry.done = work(run, abandon).finally(() => {
-      if (held.get(run.id) === entry) held.delete(run.id)
+      held.delete(run.token)
       onQueue()
     })
   }

@@ -1,7 +1,7 @@
 // Stage create: an empty deck upstream. Cheap, but not idempotent there, so an abandoned one may stay behind; all are recorded.
 
+import { abandonDeck, recordDeck } from '../../database/decks.ts'
 import type { RunEvent } from '../../database/run-log.ts'
-import { recordDeck } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { Context } from '../context.ts'
 
@@ -33,17 +33,23 @@ export async function create(context: Context): Promise<void> {
   run.deckStreamed = false
   run.slidesFinished = false
   run.path = null
-  await context.commit(
-    ownOutlines(context),
-    {
-      presenton_presentation_id: deckId,
-      deck_prepared: false,
-      deck_streamed: false,
-      slides_finished: false,
-      presenton_path: null,
-    },
-    [recordDeck(deckId)],
-  )
+  try {
+    await context.commit(
+      ownOutlines(context),
+      {
+        presenton_presentation_id: deckId,
+        deck_prepared: false,
+        deck_streamed: false,
+        slides_finished: false,
+        presenton_path: null,
+      },
+      [recordDeck(deckId)],
+    )
+  } catch (error) {
+    // Cancelled, deleted or taken over just now: this deck is nobody's.
+    await abandonDeck(context.database, { deckId, presentationId: run.id }).catch(() => undefined)
+    throw error
+  }
 }
 
 /** Outlines that came with the brief are shown where made ones would be: after the first create, before all that uses them. */

@@ -1,9 +1,9 @@
 // Stage slides: the expensive one. Upstream keeps nothing of a stream that was cut, and two streams of one deck double its
 // slides; so a deck is streamed once, and before anything is paid again the gateway looks what the first stream left.
 
+import { recordFinishedDeck } from '../../database/decks.ts'
 import { noteSlide, settleSlides } from '../../database/ledger.ts'
 import type { RunEvent } from '../../database/run-log.ts'
-import { recordFinishedDeck } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import { maxSlideStreams } from '../../domain/stage.ts'
 import type { Context } from '../context.ts'

@@ -1,5 +1,6 @@
 // Stage store: the file goes from upstream into the object store, is looked at there, and only then is the run complete.
-import { findFinishedDeck, recordFile, recordUpload } from '../../database/uploads.ts'
+import { findFinishedDeck } from '../../database/decks.ts'
+import { recordFile, recordUpload } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import { checkDeckFile } from '../../objects/deck-file.ts'
 import { objectKey } from '../../objects/keys.ts'

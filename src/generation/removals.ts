@@ -1,0 +1,83 @@
+// Removing what nobody needs any more from where it lies outside: objects from the store, decks from upstream. What is to be removed
+// stands in Postgres until it is gone, so that neither a crash nor an outage forgets it.
+import type { Database } from '../database/connection.ts'
+import { findRemovableDecks, forgetDeck, postponeDeck } from '../database/decks.ts'
+import { findRemovableUploads, forgetUploads, postponeUpload } from '../database/uploads.ts'
+import { Problem } from '../domain/problem.ts'
+import type { Logger } from '../logging.ts'
+import { storeCode } from '../objects/calls.ts'
+import type { ObjectStore } from '../objects/store.ts'
+import type { Presenton } from '../presenton/client.ts'
+
+export interface RemovalOptions {
+  database: Pick<Database, 'query'>
+  objects: Pick<ObjectStore, 'remove'>
+  presenton: Pick<Presenton, 'deleteDeck'>
+  logger: Pick<Logger, 'warn'>
+  signal: AbortSignal
+}
+
+/** One kind of thing that is removed somewhere. */
+interface Target {
+  find: () => Promise<string[]>
+  remove: (name: string) => Promise<void>
+  forget: (name: string) => Promise<void>
+  postpone: (name: string) => Promise<void>
+}
+
+export type Removals = ReturnType<typeof createRemovals>
+
+// What was refused once is likely refused again; a target that fails this often in a row is left alone until the next round.
+const postponedMinutes = 10
+const maxFailures = 5
+
+/** Each function does one round, and rejects when its target is away. */
+export function createRemovals({ database, objects, presenton, logger, signal }: RemovalOptions) {
+  async function round({ find, remove, forget, postpone }: Target): Promise<void> {
+    for (let failures = 0; ; ) {
+      const due = await find()
+      if (due.length === 0) return
+      for (const name of due) {
+        signal.throwIfAborted()
+        try {
+          await remove(name)
+          await forget(name)
+          failures = 0
+        } catch (error) {
+          signal.throwIfAborted()
+          failures += 1
+          if (isAway(error) || failures >= maxFailures) throw error
+          logger.warn({ err: error, name }, 'something could not be removed; it is put off')
+          await postpone(name)
+        }
+      }
+    }
+  }
+
+  return {
+    objects: () =>
+      round({
+        find: () => findRemovableUploads(database),
+        remove: (key) => objects.remove(key, signal),
+        forget: (key) => forgetUploads(database, [key]),
+        postpone: (key) => postponeUpload(database, key, postponedMinutes),
+      }),
+    decks: () =>
+      round({
+        find: () => findRemovableDecks(database),
+        remove: (deckId) => presenton.deleteDeck(deckId, signal),
+        forget: (deckId) => forgetDeck(database, deckId),
+        postpone: (deckId) => postponeDeck(database, deckId, postponedMinutes),
+      }),
+  }
+}
+
+/** Nobody answers, so that nothing else can be removed there now either. A database that is away is no better. */
+function isAway(error: unknown): boolean {
+  if (!(error instanceof Problem)) return true
+  return (
+    error.failure === 'outage' ||
+    error.code === 'DATABASE_UNAVAILABLE' ||
+    (error.code === 'STORAGE_UNAVAILABLE' && !storeCode(error))
+  )
+}
