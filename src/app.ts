@@ -180,15 +180,16 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     /** Rejects when the tables cannot be brought up to date; resolves once the worker claims. */
     started: working.then(() => undefined),
     /**
-     * Ends in stages: not ready any more; streams and requests end; runs end, or are handed back; connections close.
-     * Requests and streams have the grace, paid stages the drain.
+     * Ends in stages: not ready any more; streams end; runs end, or are handed back; requests end; connections close.
+     * Requests and streams have the grace, paid stages the drain. Until the last run is gone whoever asks is answered, so that
+     * those who watch see a replica that is not ready, and not one that has died.
      */
     async close(): Promise<void> {
       closing.abort()
       hub.close()
-      const served = server.close()
       const { listener, worker, housekeeping } = (await working.catch(() => undefined)) ?? {}
-      await Promise.all([served, housekeeping?.close(), worker?.close(config.drainMs)])
+      await Promise.all([housekeeping?.close(), worker?.close(config.drainMs)])
+      await server.close()
       await operations?.close()
       await listener?.close()
       await presenton.close()

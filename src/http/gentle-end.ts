@@ -6,13 +6,18 @@ import type { App } from './base.ts'
 export interface GentleEnd {
   /** Aborts when the shutdown begins; event streams end by it themselves. */
   closing: AbortSignal
-  /** How long `close()` waits for requests under way. */
+  /** How long after that requests may take; `close()` waits for those under way until then. */
   graceMs: number
 }
+
+/** Also when `close()` comes late: who has just asked is still answered. */
+const leastMs = 1_000
 
 export function endGently(app: App, { closing, graceMs }: GentleEnd) {
   let underWay = 0
   let onIdle: (() => void) | undefined
+  let deadlineMs = 0
+  closing.addEventListener('abort', () => (deadlineMs = performance.now() + graceMs), { once: true })
 
   app.addHook('onRequest', async (_request, reply) => {
     underWay += 1
@@ -25,7 +30,7 @@ export function endGently(app: App, { closing, graceMs }: GentleEnd) {
   app.addHook('preClose', async () => {
     if (underWay === 0) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, graceMs)
+      const timer = setTimeout(resolve, Math.max(leastMs, deadlineMs - performance.now()))
       onIdle = () => {
         clearTimeout(timer)
         resolve()
