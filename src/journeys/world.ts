@@ -3,7 +3,14 @@
 
 import pg from 'pg'
 import { expect, vi } from 'vitest'
-import { type Environment, type Gateway, openGateway, type SpawnedGateway, spawnGateway } from '../sandbox/gateway.ts'
+import {
+  type Environment,
+  type Gateway,
+  type GatewayOptions,
+  openGateway,
+  type SpawnedGateway,
+  spawnGateway,
+} from '../sandbox/gateway.ts'
 import { openObjectStore } from '../sandbox/objects.ts'
 import { openPresenton, type PresentonOptions } from '../sandbox/presenton/stand-in.ts'
 import type { Reader } from '../sandbox/reader.ts'
@@ -14,8 +21,12 @@ import { createUser } from './user.ts'
 export interface WorldOptions extends Pick<PresentonOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
   /** Variables of every gateway, above the defaults of a journey. */
   env?: Environment
+  /** Another database than a fresh clone of the migrated template. */
+  database?: { url: string; close(): Promise<unknown> }
   /** How many gateways there are from the beginning, all in this process. */
   replicas?: number
+  /** How every gateway waits between attempts; as in real life without. */
+  waits?: GatewayOptions['waits']
 }
 
 export type World = Awaited<ReturnType<typeof openWorld>>
@@ -30,16 +41,22 @@ const generous: Environment = {
   DRAIN_SECONDS: '0',
 }
 
-export async function openWorld({ env = {}, replicas = 1, ...upstream }: WorldOptions = {}) {
+export async function openWorld({ env = {}, replicas = 1, waits, database: given, ...upstream }: WorldOptions = {}) {
   const closing: (() => Promise<unknown>)[] = []
   function opened<T extends { close(): Promise<unknown> }>(part: T): T {
     closing.unshift(() => part.close())
     return part
   }
 
-  const [database, objects, presenton] = await Promise.all([openTestDatabase(), openObjectStore(), openPresenton(upstream)])
+  const [database, objects, presenton] = await Promise.all([
+    given ?? openTestDatabase(),
+    openObjectStore(),
+    openPresenton(upstream),
+  ])
   for (const part of [database, objects, presenton]) opened(part)
   const pool = new pg.Pool({ connectionString: database.url, max: 2 })
+  // A journey may take its database away.
+  pool.on('error', () => undefined)
   closing.unshift(() => pool.end())
   const signer = createSecretSigner()
   const variables: Environment = {
@@ -53,8 +70,8 @@ export async function openWorld({ env = {}, replicas = 1, ...upstream }: WorldOp
   const secrets = [signer.secret, objects.secretKey, new URL(database.url).password, 'X-Amz-Signature']
   let users = 0
 
-  async function openReplica(more: Environment = {}, options: { isReady?: boolean } = {}): Promise<Gateway> {
-    const gateway = await openGateway({ ...variables, ...more }, options)
+  async function openReplica(more: Environment = {}, options: GatewayOptions = {}): Promise<Gateway> {
+    const gateway = await openGateway({ ...variables, ...more }, { waits, ...options })
     gateways.push(gateway)
     return gateway
   }
@@ -104,6 +121,9 @@ export async function openWorld({ env = {}, replicas = 1, ...upstream }: WorldOp
     async closeReplica(gateway: Gateway) {
       gateways.splice(gateways.indexOf(gateway), 1)
       await gateway.close()
+    },
+    async closeReplicas() {
+      for (const gateway of gateways.splice(0)) await gateway.close()
     },
     /** After each journey: all readers leave, and soon nothing is open, running or held any more. */
     async expectNothingLeft() {

@@ -1,0 +1,112 @@
+// The gateway as a process: a wrong configuration ends it with one message that helps and tells no secret; a right one lets it serve.
+
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { spawnGateway } from '../sandbox/gateway.ts'
+import { openTestDatabase } from '../sandbox/test-database.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await openWorld({ replicas: 0 })
+})
+afterAll(() => world.close())
+
+/** The exit code and all that was written, of a gateway that must not start. */
+async function refusal(env: Record<string, string>): Promise<{ code: string | undefined; text: string }> {
+  const error = await spawnGateway(env).then(
+    async (gateway) => {
+      await gateway.kill()
+      throw new Error('it started')
+    },
+    (reason: Error) => reason,
+  )
+  const [, code, text] = /\((\w+)\):\n([\s\S]*)$/.exec(error.message) ?? []
+  return { code, text: text ?? error.message }
+}
+
+test('everything wrong at once is one message with every name and no value', async () => {
+  const wrong: Record<string, string> = {
+    PORT: 'eighty-HUSH',
+    OPS_PORT: '65536987',
+    PUBLIC_URL: 'ftp://HUSH.example',
+    APP_LINK: 'https://HUSH.example/no-id',
+    LOG_LEVEL: 'HUSH-loud',
+    TRUST_PROXY: 'HUSH-maybe',
+    CORS_ORIGINS: 'https://HUSH.example/path',
+    DATABASE_URL: 'mysql://root:HUSH@db/x',
+    DATABASE_POOL_MAX: 'HUSH-many',
+    MIGRATE_ON_START: 'HUSH-yes',
+    PRESENTON_URL: 'HUSH-presenton',
+    PRESENTON_USERNAME: 'HUSH-name',
+    PRESENTON_APP_DATA_DIR: 'relative/HUSH',
+    CREATE_TIMEOUT_SECONDS: '-987',
+    STREAM_STALL_SECONDS: 'HUSH-long',
+    BREAKER_ERROR_PERCENT: '101987',
+    MINIO_ENDPOINT: 'http://user:HUSH@minio:9000',
+    MINIO_PUBLIC_ENDPOINT: 'https://files.example/HUSH-path',
+    MINIO_BUCKET: 'HUSH_Bucket',
+    DOWNLOAD_LINK_SECONDS: '0.987',
+    AUTH_JWT_SECRET: 'HUSH-too-short',
+    AUTH_JWT_PUBLIC_KEY: 'HUSH-no-pem',
+    MAX_SLIDES: '51987',
+    QUOTA_PER_HOUR: '-1987',
+    MAX_RUNNING: '0x987',
+    SSE_HEARTBEAT_SECONDS: 'HUSH-often',
+    LEASE_SECONDS: '1e987',
+    WORKER: 'HUSH-perhaps',
+  }
+  const { code, text } = await refusal(wrong)
+  expect(code).toBe('1')
+  const missing = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY']
+  for (const name of [...Object.keys(wrong), ...missing]) expect(text).toMatch(new RegExp(`\\b${name}\\b`))
+  expect(text).not.toContain('HUSH')
+  expect(text).not.toContain('987')
+  // One message for people, no stack.
+  expect(text).not.toMatch(/^\s+at /m)
+  expect(text.match(/Configuration/g)).toHaveLength(1)
+})
+
+test('nothing at all names what is required', async () => {
+  const { code, text } = await refusal({})
+  expect(code).toBe('1')
+  for (const name of [
+    'DATABASE_URL',
+    'PRESENTON_URL',
+    'MINIO_ENDPOINT',
+    'MINIO_ACCESS_KEY',
+    'MINIO_SECRET_KEY',
+    'AUTH_JWKS_URL',
+    'AUTH_JWT_SECRET',
+    'AUTH_JWT_PUBLIC_KEY',
+  ]) {
+    expect(text).toContain(name)
+  }
+})
+
+test('a right one serves, in JSON lines, and ends with 0 when asked to', async () => {
+  const gateway = await world.spawnReplica()
+  const lines = gateway.logs.map((line) => JSON.parse(line) as Record<string, unknown>)
+  expect(lines).toContainEqual(expect.objectContaining({ msg: 'listening', address: gateway.url }))
+  expect((await fetch(`${gateway.url}/health/live`)).status).toBe(200)
+  await gateway.kill('SIGINT')
+  expect(await gateway.exited).toEqual({ code: 0, signal: null })
+  for (const line of gateway.logs) expect(() => JSON.parse(line)).not.toThrow()
+  const secrets = [world.objects.secretKey, new URL(world.database.url).password]
+  expect(gateway.logs.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual([])
+})
+
+test('two gateways that start at once on an empty database both serve', async () => {
+  const { url: DATABASE_URL, close } = await openTestDatabase({ empty: true })
+  const gateways = await Promise.all([world.spawnReplica({ DATABASE_URL }), world.spawnReplica({ DATABASE_URL, OPS_PORT: '0' })])
+  const user = await world.user()
+  const [at] = gateways.map(({ url }) => url)
+  await vi.waitFor(async () => expect(await user.post(undefined, {}, at)).toMatchObject({ status: 202 }), { timeout: 10_000 })
+  const { body } = await user.api('/presentations?limit=1', { at: at! })
+  expect(await user.settled(body.items[0].id, at)).toMatchObject({ status: 'completed' })
+  const ready = await Promise.all(gateways.map(async ({ url }) => (await fetch(`${url}/health/live`)).status))
+  // With OPS_PORT the health routes are not on the public port.
+  expect(ready).toEqual([200, 404])
+  await Promise.all(gateways.map((gateway) => gateway.kill('SIGTERM')))
+  for (const { exited } of gateways) expect(await exited).toEqual({ code: 0, signal: null })
+  await close()
+})
