@@ -55,13 +55,26 @@ function withoutSecrets(line: string): string {
 export function scrub(text: string): string {
   return text
     .replace(/\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s"'<>\\/?#]*@/gi, `$1${redacted}@`)
-    .replace(/\b([a-z][a-z0-9+.-]{1,20}:\/\/[^\s"'<>\\?#]*)[?#][^\s"'<>\\]+/gi, `$1?${redacted}`)
+    .replace(/[^\s"'<>\\]{5,}/g, withoutQuery)
     .replace(/([?&](?:ticket|X-Amz-\w+|[\w-]{0,40}(?:token|secret|password|signature|key))=)[^&\s"'<>\\#]+/gi, `$1${redacted}`)
     .replace(/\b(Bearer|Basic) +[\w.~+/=-]{8,}/gi, `$1 ${redacted}`)
-    .replace(/\beyJ[\w-]{5,}\.[\w-]{5,}(?:\.[\w-]*)?/g, redacted)
+    .replace(/[\w.-]{14,}/g, withoutToken)
     .replace(/\bsk-[\w.-]{8,}/g, redacted)
     .replace(/\b((?:gateway_session|X-Amz-\w+)=)[^&;\s"'<>\\]+/gi, `$1${redacted}`)
     .replace(/((?:password|secret|token|api_?key)\\+"\s*:\s*\\+")[^"\\]+/gi, `$1${redacted}`)
+}
+
+/** The query of a URL in this word. Searched for and not matched: a pattern that begins anew at each `://` takes quadratic time. */
+function withoutQuery(word: string): string {
+  const scheme = word.indexOf('://')
+  const rest = scheme < 1 ? -1 : word.slice(scheme).search(/[?#]/)
+  return rest < 0 || scheme + rest === word.length - 1 ? word : `${word.slice(0, scheme + rest)}?${redacted}`
+}
+
+/** The same of a JWT: two parts at least, the first of which begins like encoded JSON. */
+function withoutToken(word: string): string {
+  const begin = word.search(/\beyJ/)
+  return begin >= 0 && /\.[\w-]{5,}/.test(word.slice(begin + 8)) ? `${word.slice(0, begin)}${redacted}` : word
 }
 
 interface RequestLike {

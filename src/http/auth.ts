@@ -8,7 +8,7 @@ import type { Caller, TokenVerifier } from './tokens.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set in the authenticated scope only. */
+    /** Set for every request of the authenticated scope. */
     caller: Caller
   }
   interface FastifyContextConfig {
@@ -30,7 +30,6 @@ export interface AuthOptions {
 
 /** Every request of this scope has a `caller` from here on, or was refused. */
 export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin, countRequest }: AuthOptions) {
-  scope.decorateRequest('caller')
   scope.addHook('onRoute', ({ schema = {} }) => {
     schema.security = [{ bearer: [] }, { session: [] }]
   })
@@ -61,6 +60,19 @@ export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin
     const caller = await redeemTicket(used)
     if (!caller) throw new Problem('AUTHENTICATION_FAILED')
     return caller
+  }
+}
+
+/** For what needs no caller: counts it for the user of a good token, else by address. Refuses nobody but who asks too often. */
+export function createStrangerCount({ verify, countRequest }: Pick<AuthOptions, 'verify' | 'countRequest'>): CountRequest {
+  return async (request, reply) => {
+    try {
+      const token = bearerToken(request) ?? sessionToken(request)
+      if (token !== undefined) request.caller = await verify(token)
+    } catch {
+      // A token that is not good tells nothing about who asks.
+    }
+    await countRequest(request, reply)
   }
 }
 

@@ -2,7 +2,6 @@
 // problem document for whatever goes wrong. What it serves is put together in server.ts.
 
 import { randomUUID } from 'node:crypto'
-import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, {
   type FastifyBaseLogger,
@@ -16,7 +15,8 @@ import fastify, {
 } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { createMethodTable } from './allowed-methods.ts'
-import { handleError, pathOf, problemDocument, problemHeaders, problemType } from './problems.ts'
+import { handleError, pathOf } from './problems.ts'
+import { answerBroken, refuseTunnel } from './raw-answers.ts'
 import { maxBodyBytes, readJsonBodies } from './request-body.ts'
 import { type SecurityOptions, securityHeaders } from './security-headers.ts'
 
@@ -44,6 +44,8 @@ export interface BaseOptions {
   /** A connection on which nothing moves for so long is closed. Must be above the heartbeat of the event streams. */
   idleTimeoutMs: number
   onAnswered?: ((answered: Answered) => void) | undefined
+  /** Counts a request that no route answers; throws when there were too many. */
+  countUnknown?: ((request: FastifyRequest, reply: FastifyReply) => Promise<void>) | undefined
 }
 
 /** Head and body of a request must have come within this time, however slowly somebody sends. */
@@ -52,7 +54,7 @@ const headersTimeoutMs = 20_000
 /** Room for a token of 16 KiB beside the other headers. */
 const maxHeaderBytes = 32 * 1024
 
-export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnswered }: BaseOptions): App {
+export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnswered, countUnknown }: BaseOptions): App {
   const headers = securityHeaders(security)
   const methods = createMethodTable()
 
@@ -65,6 +67,10 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
     // Given a number, Fastify trusts nobody (it can't know the nearest peer). Whoever sets one vouches for the network.
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
     bodyLimit: maxBodyBytes,
+    // A proxy may ask for the whole address (RFC 9112, section 3.2.2). Whose name stands in it does not matter here.
+    rewriteUrl: ({ url = '/' }) => url.replace(/^https?:\/\/[^/?#]*\/?/i, '/'),
+    // No parameter is matched by a pattern, so their length is no danger; a bound would answer long ids unlike other ones.
+    routerOptions: { maxParamLength: maxHeaderBytes },
     connectionTimeout: idleTimeoutMs,
     requestTimeout: requestTimeoutMs,
     // Node would refuse a missing Host by itself, with nothing but a status.
@@ -81,13 +87,23 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
     frameworkErrors: (error, request, reply) => {
       answerHeaders(request, reply)
-      handleError(error, request, reply)
+      const counted = countUnknown?.(request, reply) ?? Promise.resolve()
+      void counted.then(
+        () => handleError(error, request, reply),
+        (refusal: unknown) => handleError(refusal, request, reply),
+      )
     },
-    clientErrorHandler: (error, socket) => answerSocket(error, socket, headers),
+    clientErrorHandler: (error, socket) => answerBroken(error, socket, headers),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   function answerHeaders(request: FastifyRequest, reply: FastifyReply) {
     reply.headers({ ...headers, 'x-request-id': request.id })
+  }
+
+  function refuseUnknown(request: FastifyRequest): never {
+    const allowed = methods.of(pathOf(request))
+    if (allowed.length === 0) throw new Problem('NOT_FOUND')
+    throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
   }
 
   // The schemas of answers are for readers of the documentation; what is sent was checked by the compiler.
@@ -98,21 +114,30 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
   logAnswers(app, onAnswered)
   app.addHook('onRequest', async (request, reply) => {
     answerHeaders(request, reply)
-    if (request.headers.host === undefined && request.raw.httpVersion === '1.1') throw new Problem('VALIDATION_FAILED')
+    checkHost(request)
+  })
+  // Before the body is read: nobody has to be heard out who asks for nothing we have.
+  app.addHook('preParsing', async (request, reply) => {
+    if (!request.is404) return
+    await countUnknown?.(request, reply)
+    refuseUnknown(request)
   })
   app.addHook('preValidation', async (request) => {
     readNumbers(request)
     readId(request)
   })
   app.setErrorHandler(handleError)
-  app.setNotFoundHandler((request, reply) => {
-    const allowed = methods.of(pathOf(request))
-    if (allowed.length === 0) return handleError(new Problem('NOT_FOUND'), request, reply)
-    return handleError(new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } }), request, reply)
-  })
+  app.setNotFoundHandler(refuseUnknown)
   // Node would answer 417 to an expectation it doesn't know; it may as well be passed over (RFC 9110, section 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
+  app.server.on('connect', (_request, socket) => refuseTunnel(socket, headers))
   return app
+}
+
+/** None, or two of them: whatever stands between us and the caller may have read another one (RFC 9112, section 3.2). */
+function checkHost({ raw }: FastifyRequest) {
+  const hosts = raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
+  if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1')) throw new Problem('VALIDATION_FAILED')
 }
 
 /** Parameters of a query come as text. Where the schema says integer, plain digits are read as one; all else is left to be refused. */
@@ -155,27 +180,4 @@ function logAnswers(app: App, onAnswered: BaseOptions['onAnswered']) {
       )
     })
   })
-}
-
-/** What Node's parser refuses never becomes a request; the answer is written to the socket by hand. */
-function answerSocket(error: NodeJS.ErrnoException, socket: Socket, security: Record<string, string>) {
-  const pending = (socket as Socket & { _httpMessage?: { headersSent?: boolean } })._httpMessage
-  if (error.code === 'ECONNRESET' || !socket.writable || pending?.headersSent) {
-    socket.destroy()
-    return
-  }
-  const statuses: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
-  const problem = new Problem('VALIDATION_FAILED', { status: statuses[error.code ?? ''] ?? 400 })
-  const document = problemDocument(problem, { instance: '/', requestId: randomUUID() })
-  const body = JSON.stringify(document)
-  const headers = {
-    ...security,
-    ...problemHeaders(problem),
-    'x-request-id': document.request_id,
-    'content-type': problemType,
-    'content-length': String(Buffer.byteLength(body)),
-    connection: 'close',
-  }
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${document.status} ${document.title}\r\n${lines.join('')}\r\n${body}`, () => socket.destroy())
 }

@@ -6,11 +6,11 @@ import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config.ts'
 import type { PresentationRow } from '../database/presentations.ts'
 import type { Life } from '../generation/life.ts'
-import { type AuthOptions, authenticate } from './auth.ts'
+import { type AuthOptions, authenticate, createStrangerCount } from './auth.ts'
 import { type Answered, type App, createBase } from './base.ts'
 import { endGently } from './gentle-end.ts'
 import { createAnswer } from './idempotency.ts'
-import { createRequestCount } from './limits.ts'
+import { type CountRequest, createRequestCount } from './limits.ts'
 import { describeRoutes, openapiRoutes } from './openapi.ts'
 import { apiPrefix, presentationView } from './presentation-view.ts'
 import { approveOutlinesRoute } from './routes/approve-outlines.ts'
@@ -88,7 +88,8 @@ const corsHeaders = {
 
 /** Everything but, with OPS_PORT set, health and metrics. Not listening yet; `close()` lets requests under way end first. */
 export async function openServer({ config, logger, version, services, closing, onAnswered }: ServerOptions): Promise<App> {
-  const app = createBase({ ...baseOptions(config, logger), onAnswered })
+  let countStranger: CountRequest = async () => {}
+  const app = createBase({ ...baseOptions(config, logger), onAnswered, countUnknown: (...asked) => countStranger(...asked) })
   const { limits } = config
   const publicUrl = () => config.publicUrl ?? `http://localhost:${boundPort(app) ?? config.port}`
   const view = (row: PresentationRow) => presentationView(row, { publicUrl: publicUrl(), appLink: config.appLink })
@@ -105,16 +106,23 @@ export async function openServer({ config, logger, version, services, closing, o
       strictPreflight: false,
     })
   }
+  app.decorateRequest('caller')
+  const countRequest = await createRequestCount(app, { perMinute: limits.rateLimitPerMinute })
+  countStranger = createStrangerCount({ ...services, countRequest })
   await describeRoutes(app, { version })
 
   if (config.opsPort === undefined) await app.register(async (scope: App) => operations(scope, services))
-  await app.register(async (scope: App) => openapiRoutes(scope, { publicUrl }))
+  await app.register(async (scope: App) => {
+    scope.addHook('onRequest', countStranger)
+    await openapiRoutes(scope, { publicUrl })
+  })
 
   await app.register(
     async (scope: App) => {
-      const countRequest = await createRequestCount(scope, { perMinute: config.limits.rateLimitPerMinute })
-      closeSessionRoute(scope, { publicUrl, isTrustedOrigin })
-
+      await scope.register(async (anybody: App) => {
+        anybody.addHook('onRequest', countStranger)
+        closeSessionRoute(anybody, { publicUrl, isTrustedOrigin })
+      })
       await scope.register(async (own: App) => {
         authenticate(own, { ...services, isTrustedOrigin, countRequest })
         openSessionRoute(own, { publicUrl })

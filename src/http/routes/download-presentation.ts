@@ -39,7 +39,8 @@ export function downloadPresentationRoute(app: App, { findPresentation, presign 
       row.files.find((one) => one.format === (format ?? row.exportAs)) ?? (format === undefined ? row.files[0] : undefined)
     if (!file) throw new Problem('NOT_READY')
     const download = await downloadView({ title: row.title, file }, presign)
-    reply.header('cache-control', 'no-store').header('vary', 'Accept')
+    // Across origins the answer varies already.
+    reply.header('cache-control', 'no-store').header('vary', [reply.getHeader('vary'), 'Accept'].filter(Boolean).join(', '))
     if (!asksForJson(request.headers.accept)) return reply.code(302).header('location', download.url).send()
     return reply.code(200).send(download)
   })
