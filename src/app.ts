@@ -44,6 +44,8 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     ...config.database,
     onIdleError: (error) => logger.warn({ err: error }, 'a database connection broke'),
   })
+  // A connection of its own for the leases: they are renewed however busy the pool is, and an answer that is late for them is no answer.
+  const renewals = openDatabase({ url: config.database.url, poolMax: 1, silenceMs: Math.max(500, config.leaseMs / 3) })
   const wakes = createWakes(database)
   const metrics = createMetrics({
     countRuns: () => countByStatus(database),
@@ -138,7 +140,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     }
     return {
       listener,
-      worker: openWorker({ outside, wakes, slots: { ...config.queue, leaseMs: config.leaseMs } }),
+      worker: openWorker({ outside, renewals, wakes, slots: { ...config.queue, leaseMs: config.leaseMs } }),
       housekeeping: openHousekeeping({
         database,
         wakes,
@@ -153,9 +155,10 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
   async function migrateWhenPossible(): Promise<boolean> {
     while (config.database.migrateOnStart && !closing.signal.aborted) {
       try {
-        await migrate(config.database.url)
+        await migrate(config.database.url, closing.signal)
         return true
       } catch (error) {
+        if (closing.signal.aborted) return false
         // Anything but a database that is away stays wrong however often it is tried.
         if (!isDatabaseAway(error)) throw error
         logger.warn({ err: error }, 'the database is away; waiting for it')
@@ -188,16 +191,21 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
       closing.abort()
       hub.close()
       const { listener, worker, housekeeping } = (await working.catch(() => undefined)) ?? {}
-      await Promise.all([housekeeping?.close(), worker?.close(config.drainMs)])
+      await Promise.all([within(config.shutdownGraceMs, housekeeping?.close()), worker?.close(config.drainMs)])
       await server.close()
-      await operations?.close()
-      await listener?.close()
-      await presenton.close()
-      await objects.close()
-      wakes.close()
-      await database.close()
+      // From here on nothing of worth is left, so nothing that hangs is waited for.
+      await within(lastWordsMs, Promise.all([operations?.close(), presenton.close(), objects.close(), wakes.close()]))
+      await within(lastWordsMs, Promise.all([listener?.close(), renewals.close(), database.close()]))
     },
   }
+}
+
+const lastWordsMs = 5_000
+
+/** Settles with the promise, or after `ms` without it. */
+async function within(ms: number, promise: Promise<unknown> | undefined): Promise<void> {
+  const left = new AbortController()
+  await Promise.race([promise, sleep(ms, left.signal).catch(() => undefined)]).finally(() => left.abort())
 }
 
 function openPresenton(config: Config, logger: Logger, metrics: ReturnType<typeof createMetrics>) {

@@ -1,9 +1,8 @@
 // The pool of Postgres connections. Every wait on it has a deadline, and trouble with the database itself becomes a Problem
 // that says so, so that callers can tell "away" from "wrong".
-import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
+import { sleep } from '../domain/deadline.ts'
 import { Problem } from '../domain/problem.ts'
-import * as schema from './schema.ts'
 
 // bigint columns of ours (sequence numbers, sizes) stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
@@ -12,6 +11,8 @@ export interface DatabaseOptions {
   url: string
   poolMax: number
   onIdleError?: (error: Error) => void
+  /** After how much silence a statement, and the connection it went over, is given up. */
+  silenceMs?: number
 }
 
 export type Database = ReturnType<typeof openDatabase>
@@ -20,37 +21,62 @@ export type Database = ReturnType<typeof openDatabase>
 export type Queryable = Pick<pg.PoolClient, 'query'>
 
 const retryAfterSeconds = 5
+const closeMs = 2_000
 
 /** Opens the pool. Connects at first need, so that the process starts without a database. */
-export function openDatabase({ url, poolMax, onIdleError }: DatabaseOptions) {
-  const pool = new pg.Pool({
-    connectionString: url,
-    max: poolMax,
-    // An exhausted pool is an answer (503), not a hang.
-    connectionTimeoutMillis: 5_000,
-    // A connection whose other end vanished silently is given up after this; no statement of ours takes nearly as long.
-    query_timeout: 20_000,
-    statement_timeout: 15_000,
-    idle_in_transaction_session_timeout: 30_000,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 5_000,
-    application_name: 'presenton-gateway',
-  })
-  pool.on('error', (error) => onIdleError?.(error))
+export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000 }: DatabaseOptions) {
+  let pool = openPool()
 
-  async function query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+  function openPool(): pg.Pool {
+    const opened = new pg.Pool({
+      connectionString: url,
+      max: poolMax,
+      // An exhausted pool is an answer (503), not a hang.
+      connectionTimeoutMillis: 5_000,
+      // No statement of ours takes nearly as long.
+      query_timeout: silenceMs,
+      statement_timeout: Math.round(silenceMs * 0.75),
+      // Whoever is stopped or cut off in the middle of a transaction holds locks that others wait for; ours never pause there.
+      idle_in_transaction_session_timeout: 5_000,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 5_000,
+      application_name: 'presenton-gateway',
+    })
+    opened.on('error', (error) => onIdleError?.(error))
+    return opened
+  }
+
+  /**
+   * A connection that fell silent is rarely alone: what vanished without a word took all of them with it, and each would be found out
+   * only by one more statement that waits for it. So all of them are left to end by themselves, and new ones are made.
+   */
+  function leaveSilent(error: unknown, silent: pg.Pool): void {
+    if (!isSilence(error) || pool !== silent || silent.ending) return
+    pool = openPool()
+    void silent.end().catch(() => undefined)
+  }
+
+  async function query<Row extends pg.QueryResultRow>(
+    text: string,
+    values: unknown[] = [],
+    timeoutMs = silenceMs,
+  ): Promise<Row[]> {
+    const used = pool
     try {
-      return (await pool.query<Row>(text, values)).rows
+      // The driver knows this option, its types do not.
+      return (await used.query<Row>({ text, values, query_timeout: timeoutMs } as pg.QueryConfig)).rows
     } catch (error) {
+      leaveSilent(error, used)
       throw asProblem(error)
     }
   }
 
   /** Runs `work` in one transaction; a thrown error rolls back. */
   async function transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
+    const used = pool
     let client: pg.PoolClient
     try {
-      client = await pool.connect()
+      client = await used.connect()
     } catch (error) {
       throw asProblem(error)
     }
@@ -62,12 +88,20 @@ export function openDatabase({ url, poolMax, onIdleError }: DatabaseOptions) {
     try {
       await client.query('begin')
       const result = await work(client)
-      await client.query('commit')
+      const { command } = await client.query('commit')
+      // Postgres answers so, and calls it no error, when a statement before had failed and nobody said so.
+      if (command === 'ROLLBACK') throw new Error('The transaction had failed before it was committed.')
       return result
     } catch (error) {
-      await client.query('rollback').catch((rollbackError: Error) => {
-        broken ??= rollbackError
-      })
+      if (isSilence(error)) {
+        // Nothing more is said into a silence: the end of the connection is the end of its transaction.
+        broken = error as Error
+        leaveSilent(error, used)
+      } else {
+        await client.query('rollback').catch((rollbackError: Error) => {
+          broken ??= rollbackError
+        })
+      }
       throw asProblem(error)
     } finally {
       client.off('error', onError)
@@ -76,15 +110,25 @@ export function openDatabase({ url, poolMax, onIdleError }: DatabaseOptions) {
   }
 
   return {
-    pool,
-    db: drizzle(pool, { schema }),
+    /** `timeoutMs` bounds the wait for the answer, not that for a connection. */
     query,
     transaction,
     async ping(): Promise<void> {
       await query('select 1')
     },
-    close: () => pool.end(),
+    /** Says goodbye; a server that does not answer is not waited for. */
+    async close(): Promise<void> {
+      const left = new AbortController()
+      await Promise.race([pool.end(), sleep(closeMs, left.signal).catch(() => undefined)])
+      left.abort()
+    },
   }
+}
+
+/** No answer came in time: nothing is known of the statement, and the connection is worth nothing any more. */
+function isSilence(error: unknown): boolean {
+  const cause = error instanceof Problem ? error.cause : error
+  return cause instanceof Error && cause.message === 'Query read timeout'
 }
 
 /** True for errors that mean the database is away (or its connection broke), false for those of a statement itself. */
@@ -92,8 +136,9 @@ export function isDatabaseAway(error: unknown): boolean {
   if (error instanceof Problem) return error.code === 'DATABASE_UNAVAILABLE'
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  // 08: connection, 57P: shutting down, 53: resources, 57014: statement timeout, 25P03: idle in transaction.
-  if (/^(08|57P|53|57014$|25P03$)/.test(code)) return true
+  // 08: connection, 57P: shutting down, 53: resources, 57014: statement timeout, 25P03: idle in transaction, 25006: a standby that
+  // is not promoted yet, 40: undone for the sake of another transaction.
+  if (/^(08|57P|53|57014$|25P03$|25006$|40001$|40P01$)/.test(code)) return true
   // 3D000/28xxx: the database or the role is not there (yet).
   if (/^(3D000|28...)$/.test(code)) return true
   if (/^(ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN)/.test(code)) return true

@@ -77,19 +77,32 @@ export async function hasClaimable(database: Pick<Database, 'query'>): Promise<b
   return rows.length > 0
 }
 
+export interface Claim extends Slots {
+  /**
+   * What the new holder is to be known by. A claim whose answer was lost may have gone through: asked again with the same token it finds
+   * its run, without a takeover.
+   */
+  token: string
+  /** Whether runs with an expired lease are taken. Not right after an outage of ours: their holders had no chance to renew either. */
+  takeOver: boolean
+}
+
 /**
  * Claims one run, or none. First what lost its worker (such a run still holds its slot, so no cap is asked), then the queue
  * in its fair order. Claims are serialised by one lock, so that the caps hold exactly over all replicas.
  */
-export function claim(database: Pick<Database, 'query' | 'transaction'>, slots: Slots): Promise<Run | undefined> {
-  const token = randomUUID()
+export function claim(
+  database: Pick<Database, 'query' | 'transaction'>,
+  { token = randomUUID(), takeOver = true, ...slots }: Slots & Partial<Claim>,
+): Promise<Run | undefined> {
   return database.transaction(async (client) => {
     await client.query('select pg_advisory_xact_lock($1)', [queueLock])
     const left = await client.query<Run>(
       `with candidate as (
-         select p.id, l.token is not null as crashed from gateway.presentations p
+         select p.id, l.token is not null and l.token <> $1::uuid as crashed from gateway.presentations p
          join gateway.leases l on l.presentation_id = p.id
-         where p.status = 'running' and p.run_started_at is not null and (l.token is null or l.expires_at < clock_timestamp())
+         where p.status = 'running' and p.run_started_at is not null
+           and (l.token is null or l.token = $1::uuid or ($3 and l.expires_at < clock_timestamp()))
          order by l.expires_at nulls first limit 1 for update of l skip locked
        ), lease as (
          update gateway.leases l set token = $1::uuid, expires_at = clock_timestamp() + $2 * interval '1 ms'
@@ -98,7 +111,7 @@ export function claim(database: Pick<Database, 'query' | 'transaction'>, slots: 
        update gateway.presentations p set takeovers = p.takeovers + c.crashed::int, updated_at = now()
        from candidate c, lease l where p.id = c.id and l.presentation_id = c.id and p.status = 'running'
        returning ${runColumns}, l.last_seq as "lastSeq", $1::uuid as token`,
-      [token, slots.leaseMs],
+      [token, slots.leaseMs, takeOver],
     )
     if (left.rows[0]) return left.rows[0]
     const queued = await client.query<Run>(

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import pg from 'pg'
+import { sleep } from '../domain/deadline.ts'
 
 // Any constant: only our migrator takes this lock.
 const migrationLock = 7_260_137
@@ -21,20 +22,30 @@ function migrationsFolder(): string {
   return join(folder, 'drizzle')
 }
 
-/** Brings schema gateway of the database at `url` up to date. Safe to call from many processes at once. */
-export async function migrate(url: string): Promise<void> {
+// One statement of a migration may take long, everything else may not: a server that vanished is noticed, and asked again by the caller.
+const silenceMs = 20_000
+const migrationMs = 600_000
+const lockPollMs = 200
+
+/** Brings schema gateway of the database at `url` up to date. Safe to call from many processes at once, and to abort at any moment. */
+export async function migrate(url: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
   const migrations = readMigrationFiles({ migrationsFolder: migrationsFolder() })
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: 10_000,
+    query_timeout: silenceMs,
+    keepAlive: true,
     application_name: 'presenton-gateway migrate',
   })
   client.on('error', () => undefined)
-  await client.connect()
+  const leave = () => void client.end().catch(() => undefined)
   try {
+    await client.connect()
+    signal.throwIfAborted()
+    signal.addEventListener('abort', leave, { once: true })
     await client.query('begin')
-    await client.query(`set local statement_timeout = '10min'`)
-    await client.query('select pg_advisory_xact_lock($1)', [migrationLock])
+    await client.query(`set local statement_timeout = ${migrationMs}`)
+    await takeLock(client, signal)
     const { rows: schemas } = await client.query(`select 1 from pg_namespace where nspname = 'gateway'`)
     if (schemas.length === 0) await client.query('create schema gateway')
     await client.query(
@@ -43,7 +54,7 @@ export async function migrate(url: string): Promise<void> {
     const { rows } = await client.query<{ last: string | null }>('select max(created_at) as last from gateway.migrations')
     const last = Number(rows[0]?.last ?? 0)
     for (const migration of migrations.filter(({ folderMillis }) => folderMillis > last)) {
-      for (const statement of migration.sql) await client.query(statement)
+      for (const text of migration.sql) await client.query({ text, query_timeout: migrationMs } as pg.QueryConfig)
       await client.query('insert into gateway.migrations (hash, created_at) values ($1, $2)', [
         migration.hash,
         migration.folderMillis,
@@ -51,6 +62,17 @@ export async function migrate(url: string): Promise<void> {
     }
     await client.query('commit')
   } finally {
-    await client.end().catch(() => undefined)
+    signal.removeEventListener('abort', leave)
+    // A server that does not answer any more does not say goodbye either.
+    await Promise.race([client.end().catch(() => undefined), sleep(1_000)])
+  }
+}
+
+/** Asked again and again instead of waited for: whoever holds it may be at a long migration, and a silence would mean nothing. */
+async function takeLock(client: pg.Client, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_xact_lock($1) as taken', [migrationLock])
+    if (rows[0]?.taken) return
+    await sleep(lockPollMs, signal)
   }
 }

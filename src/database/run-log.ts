@@ -1,9 +1,8 @@
 // The one way in which a run writes: numbered events and the state that belongs to them, in one statement, fenced by the
 // lease. Writes are gathered while the one before is under way (so a burst costs few commits), keep their order, and are
 // repeated through a database outage without ever being applied twice.
-import { backoffMs } from '../domain/backoff.ts'
-import { sleep } from '../domain/deadline.ts'
-import { type Database, isDatabaseAway } from './connection.ts'
+import type { Database } from './connection.ts'
+import { throughOutages } from './outages.ts'
 import type { Wakes } from './wakes.ts'
 
 /** The state a run may change, by column; values as the columns take them. */
@@ -94,6 +93,15 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
   }
 
   async function flush(): Promise<void> {
+    try {
+      await flushAll()
+    } finally {
+      // In the same turn in which the last look found nothing pending: whatever comes later starts anew.
+      flushing = undefined
+    }
+  }
+
+  async function flushAll(): Promise<void> {
     while (pending && failure === undefined) {
       const write = pending
       pending = undefined
@@ -113,17 +121,12 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
     }
   }
 
-  async function applyThroughOutages(write: RunWrite): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        if (await apply(write)) return
-        if (attempt > 1 && (await wasApplied(write))) return
-        throw leaseLost
-      } catch (error) {
-        if (error === leaseLost || !isDatabaseAway(error)) throw error
-        await sleep(100 + backoffMs(attempt, { baseMs: 100, maxMs: 2_000 }), signal)
-      }
-    }
+  function applyThroughOutages(write: RunWrite): Promise<void> {
+    return throughOutages(signal, async (attempt) => {
+      if (await apply(write)) return
+      if (attempt > 1 && (await wasApplied(write))) return
+      throw leaseLost
+    })
   }
 
   /** False when the fence did not let it through. */
@@ -157,11 +160,8 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
     if (failure !== undefined) throw failure
     signal.throwIfAborted()
     add(write)
-    flushing ??= Promise.resolve()
-      .then(flush)
-      .finally(() => {
-        flushing = undefined
-      })
+    // In the next turn, so that what is appended in one go becomes one write.
+    flushing ??= Promise.resolve().then(flush)
     flushing.catch(() => undefined)
     if (pendingBytes > maxPendingBytes) await flushing
   }

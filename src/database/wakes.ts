@@ -29,25 +29,35 @@ export function createWakes(database: Pick<Database, 'query'> | undefined, origi
   emitter.setMaxListeners(0)
   const pending = new Map<string, string>()
   let timer: NodeJS.Timeout | undefined
+  let sending: Promise<unknown> | undefined
   let lastSent = 0
   let closed = false
 
+  /** One statement at a time: a slow database must not find its pool full of hints. */
   function send() {
     timer = undefined
-    lastSent = performance.now()
+    if (sending || pending.size === 0 || !database) return
     const payloads = [...pending.values()]
     pending.clear()
-    if (payloads.length === 0 || !database) return
-    // A lost hint is no loss: whoever waits polls as well.
-    database
+    sending = database
       .query('select pg_notify($1, payload) from unnest($2::text[]) payload', [wakeChannel, payloads])
+      // A lost hint is no loss: whoever waits polls as well.
       .catch(() => undefined)
+      .finally(() => {
+        sending = undefined
+        lastSent = performance.now()
+        if (!closed && pending.size > 0) plan()
+      })
+  }
+
+  function plan() {
+    if (!sending) timer ??= setTimeout(send, Math.max(0, lastSent + gatherMs - performance.now()))
   }
 
   function notify(key: string, payload: string) {
     if (closed || !database) return
     pending.set(key, `${origin}:${payload}`)
-    timer ??= setTimeout(send, Math.max(0, lastSent + gatherMs - performance.now()))
+    plan()
   }
 
   return {
@@ -80,10 +90,14 @@ export function createWakes(database: Pick<Database, 'query'> | undefined, origi
       if (kind === 'r') return emitter.emit('revoked', id)
       return undefined
     },
-    close() {
+    /** Sends what is still to be sent: runs that were handed back are to be found at once. */
+    async close(): Promise<void> {
       closed = true
       clearTimeout(timer)
       emitter.removeAllListeners()
+      await sending
+      send()
+      await sending
     },
   }
 }

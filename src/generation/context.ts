@@ -2,6 +2,7 @@
 
 import type { Database } from '../database/connection.ts'
 import type { Run } from '../database/leases.ts'
+import { createPatient } from '../database/outages.ts'
 import type { Companion, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
 import { sleep } from '../domain/deadline.ts'
 import { encodeEvent } from '../domain/event.ts'
@@ -35,9 +36,31 @@ export interface Waits {
 
 export type Context = ReturnType<typeof createContext>
 
-export function createContext(input: { run: Run; log: RunLog; outside: Outside; signal: AbortSignal; logger: Logger }) {
+export interface ContextOptions {
+  run: Run
+  log: RunLog
+  outside: Outside
+  signal: AbortSignal
+  logger: Logger
+  /** The run begins to wait before another try. */
+  onRest?: () => void
+}
+
+export function createContext({ onRest, ...input }: ContextOptions) {
   const { run, log, signal } = input
   const { waits = {}, ...outside } = input.outside
+  let resting = false
+
+  /** The wait before another attempt; rejects when the run's signal aborts. */
+  async function wait(ms: number): Promise<void> {
+    resting = true
+    try {
+      onRest?.()
+      await (waits.sleep ?? sleep)(ms, signal)
+    } finally {
+      resting = false
+    }
+  }
 
   /** The event of `type` in the present stage, or (`stage: null`) of the run as a whole. */
   function event(type: string, fields: Record<string, unknown>, stage: Stage | null = run.stage): RunEvent {
@@ -54,8 +77,10 @@ export function createContext(input: { run: Run; log: RunLog; outside: Outside; 
     ...outside,
     ...input,
     random: waits.random,
-    /** The wait before another attempt; rejects when the run's signal aborts. */
-    wait: (ms: number) => (waits.sleep ?? sleep)(ms, signal),
+    /** Reads what is not in the log, however long the database is away. */
+    database: createPatient(outside.database, signal),
+    wait,
+    isResting: () => resting,
     event,
     progressAt,
     /** Queues events and changes; waits only when the database is far behind. */
@@ -63,6 +88,8 @@ export function createContext(input: { run: Run; log: RunLog; outside: Outside; 
     /** A checkpoint: resolves once events, changes and companions are committed together. */
     commit: (events: RunEvent[], changes: RunChanges = {}, companions: Companion[] = []) =>
       log.commit({ events, changes, companions }),
+    /** Rejects when the lease is not ours any more. For before something is begun outside after a pause, however that came about. */
+    assertHeld: () => log.commit({}),
     /** A `status` event: what the run is waiting for, for people. */
     status: (status: string, more: { code?: string; retry_in_seconds?: number } = {}) =>
       log.append({ events: [event('status', { status, ...more })] }),

@@ -1,7 +1,10 @@
 // The worker of a process: claims runs while it has slots, keeps their leases, drives them, and at shutdown finishes what is
 // paid for and hands back the rest.
 
+import { randomUUID } from 'node:crypto'
+import type { Database } from '../database/connection.ts'
 import { claim, handBack, hasClaimable, type Run, renew } from '../database/leases.ts'
+import { throughOutages } from '../database/outages.ts'
 import { createRunLog, leaseLost } from '../database/run-log.ts'
 import type { Wakes } from '../database/wakes.ts'
 import { jitterMs } from '../domain/backoff.ts'
@@ -13,6 +16,8 @@ import { drive, end } from './run.ts'
 
 export interface WorkerOptions {
   outside: Outside
+  /** Where leases are renewed: a connection of their own, so that they don't wait behind everything else. `outside.database` without. */
+  renewals?: Pick<Database, 'query'>
   wakes: Wakes
   slots: { maxRunning: number; maxRunningPerUser: number; leaseMs: number }
 }
@@ -22,6 +27,8 @@ interface Held {
   abandon: AbortController
   done: Promise<void>
   stage: () => Stage | null
+  /** It waits before another try: nothing is under way upstream. */
+  isResting: () => boolean
 }
 
 // What a paid stage has cost is lost when it is left before its end.
@@ -33,11 +40,15 @@ const givenUp = Symbol('given up')
 const pollMs = 1_000
 // How a cancel is noticed whose notification was lost: its upstream connection is closed within a second.
 const renewMs = 800
+// After an outage all leases may have run out, and their holders are as alive as we are: they get the first word.
+const truceMs = 2_000
+// A database that is away while we leave gets this long to come back; then the leases run out by themselves.
+const handBackMs = 5_000
 
 export type Worker = ReturnType<typeof openWorker>
 
 /** Starts claiming at once. */
-export function openWorker({ outside, wakes, slots }: WorkerOptions) {
+export function openWorker({ outside, renewals = outside.database, wakes, slots }: WorkerOptions) {
   const { database, logger } = outside
   /** By token: a run may be claimed again before its earlier holder, here, has left it. */
   const held = new Map<string, Held>()
@@ -60,13 +71,22 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
   wakes.on('revoked', onRevoked)
   wakes.on('all', onAll)
 
+  let token = randomUUID()
+  let troubledAtMs = Number.NEGATIVE_INFINITY
   async function claimAll(): Promise<void> {
     while (held.size < slots.maxRunning && !stopping.signal.aborted) {
       if (!(await hasClaimable(database))) return
-      const run = await claim(database, slots)
+      const takeOver = performance.now() - troubledAtMs > truceMs
+      const run = await claim(database, { ...slots, token, takeOver })
       if (!run) return
+      token = randomUUID()
       hold(run)
     }
+  }
+
+  function onTrouble(error: unknown, what: string) {
+    troubledAtMs = performance.now()
+    logger.warn({ err: error }, what)
   }
 
   const claiming = (async () => {
@@ -75,7 +95,7 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
       try {
         await claimAll()
       } catch (error) {
-        logger.warn({ err: error }, 'claiming failed')
+        onTrouble(error, 'claiming failed')
       }
       const waiting = new AbortController()
       wakeUp = () => waiting.abort()
@@ -92,11 +112,11 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
     renewing = true
     try {
       const asked = [...held.values()].filter(({ abandon }) => !abandon.signal.aborted)
-      const kept = await renew(database, new Map(asked.map(({ run }) => [run.id, run.token])), slots.leaseMs)
+      const kept = await renew(renewals, new Map(asked.map(({ run }) => [run.id, run.token])), slots.leaseMs)
       for (const { run, abandon } of asked) if (!kept.has(run.id)) abandon.abort(leaseLost)
     } catch (error) {
       // A holder whose token still stands goes on; whether it does is known when the database is back.
-      logger.warn({ err: error }, 'renewing leases failed')
+      onTrouble(error, 'renewing leases failed')
     } finally {
       renewing = false
     }
@@ -109,21 +129,27 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
     // Claimed again, so whoever holds it still has lost it.
     for (const earlier of held.values()) if (earlier.run.id === run.id) earlier.abandon.abort(leaseLost)
     const abandon = new AbortController()
-    const entry: Held = { run, abandon, done: Promise.resolve(), stage: () => run.stage }
+    const entry: Held = { run, abandon, done: Promise.resolve(), stage: () => run.stage, isResting: () => false }
     held.set(run.token, entry)
-    entry.done = work(run, abandon).finally(() => {
+    entry.done = work(entry).finally(() => {
       held.delete(run.token)
       onQueue()
     })
   }
 
-  async function work(run: Run, abandon: AbortController): Promise<void> {
+  async function work(entry: Held): Promise<void> {
+    const { run, abandon } = entry
     const runLogger = logger.child({ presentation_id: run.id, run: run.run })
     const log = createRunLog({ database, wakes, run, signal: abandon.signal, onLost: () => abandon.abort(leaseLost) })
     const timeUp = new Problem('RUN_TIMEOUT')
     const clock = new AbortController()
     const timer = setTimeout(() => clock.abort(timeUp), Math.max(0, outside.limits.runTimeoutMs - run.usedMs))
-    const context = createContext({ run, log, outside, signal: anySignal(abandon.signal, clock.signal), logger: runLogger })
+    const signal = anySignal(abandon.signal, clock.signal)
+    const onRest = () => {
+      if (stopping.signal.aborted) abandon.abort(givenUp)
+    }
+    const context = createContext({ run, log, outside, signal, logger: runLogger, onRest })
+    entry.isResting = context.isResting
     runLogger.info({ stage: run.stage, takeovers: run.takeovers }, 'run claimed')
     try {
       const outcome = await drive(context, () => stopping.signal.aborted)
@@ -145,8 +171,13 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
   }
 
   async function release(run: Run): Promise<void> {
-    await handBack(database, run).catch((error) => logger.warn({ err: error }, 'handing back failed'))
-    wakes.queue()
+    const patience = AbortSignal.timeout(handBackMs)
+    try {
+      await throughOutages(patience, () => handBack(renewals, run))
+      wakes.queue()
+    } catch (error) {
+      logger.warn({ err: error }, 'handing back failed')
+    }
   }
 
   return {
@@ -156,13 +187,13 @@ export function openWorker({ outside, wakes, slots }: WorkerOptions) {
      * Resolves when none is held any more.
      */
     async close(drainMs: number): Promise<void> {
+      const giveUp = ({ abandon }: Held) => abandon.abort(givenUp)
       stopping.abort()
       wakeUp()
+      for (const run of held.values()) if (!isPaid(run.stage()) || run.isResting()) giveUp(run)
+      const timer = setTimeout(() => [...held.values()].forEach(giveUp), drainMs)
+      // One that is being claimed just now stops at its first checkpoint.
       await claiming
-      for (const { stage, abandon } of held.values()) if (!isPaid(stage())) abandon.abort(givenUp)
-      const timer = setTimeout(() => {
-        for (const { abandon } of held.values()) abandon.abort(givenUp)
-      }, drainMs)
       await Promise.all([...held.values()].map(({ done }) => done))
       clearTimeout(timer)
       clearInterval(renewTimer)
