@@ -47,7 +47,7 @@ export function createSlideChunks() {
       }
       // Separators are ours to set; what is left is a slide, or a part of one.
       const text = partial + chunk
-      const bare = text.replace(/^[\s,]+/, '').replace(/[\s,]+$/, '')
+      const bare = withoutSeparators(text)
       if (bare === '') return []
       const slide = parseObject(bare)
       if (slide) {
@@ -67,6 +67,15 @@ export function createSlideChunks() {
     },
     count: () => slides,
   }
+}
+
+/** By hand: a pattern for the end of a text begins anew at every separator within it. */
+function withoutSeparators(text: string): string {
+  const isSeparator = (char: string | undefined) => char === ',' || char?.trim() === ''
+  let [begin, end] = [0, text.length]
+  while (begin < end && isSeparator(text[begin])) begin++
+  while (end > begin && isSeparator(text[end - 1])) end--
+  return text.slice(begin, end)
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

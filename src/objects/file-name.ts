@@ -12,7 +12,13 @@ const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹�
 
 export function downloadFileName(title: string | null | undefined, format: 'pptx' | 'pdf'): string {
   const extension = `.${format}`
-  const plain = (title ?? '').normalize('NFC').replace(invisible, '').replace(separators, '-').replace(/\s+/g, ' ')
+  // A bound first: what follows looks at long runs of dots and marks more than once.
+  const plain = (title ?? '')
+    .slice(0, maxChars * 4)
+    .normalize('NFC')
+    .replace(invisible, '')
+    .replace(separators, '-')
+    .replace(/\s+/g, ' ')
   const withoutExtension = plain.toLowerCase().endsWith(extension) ? plain.slice(0, -extension.length) : plain
   const unreserved = trimmed(withoutExtension).replace(reserved, '_$&')
   return `${trimmed(shortened(unreserved, extension.length)) || 'presentation'}${extension}`
