@@ -87,6 +87,7 @@ const step = fc.record({
     'pay',
     'slide',
     'slide',
+    'finish',
     'complete',
     'fail',
     'crash',
