@@ -27,8 +27,12 @@ export interface LogPage {
   events: LoggedEvent[]
   /** More events are known to follow. */
   more: boolean
+  /** What should have come next is not kept any more. */
+  isPruned: boolean
 }
 
+// A log may hold tens of thousands of events: together they must not take longer than a statement may.
+const prunedTogether = 5
 const pageEvents = 500
 const pageBytes = 1024 * 1024
 
@@ -47,10 +51,10 @@ export async function findLogHead(
   return rows[0]
 }
 
-/** The events after `after`, in order, at most about a mebibyte of them; undefined when the presentation is gone. */
+/** The events after `after`, in order, about `maxBytes` of them at the most; undefined when the presentation is gone. */
 export async function readLogPage(
   database: Pick<Database, 'query'>,
-  { id, after }: { id: string; after: number },
+  { id, after, maxBytes = pageBytes }: { id: string; after: number; maxBytes?: number },
 ): Promise<LogPage | undefined> {
   // One statement, one snapshot: what is latest and what is there belong together. Always at least one event, however large.
   const rows = await database.query<{
@@ -69,16 +73,23 @@ export async function readLogPage(
          select seq, run, terminal, data, sum(octet_length(data)) over (order by seq) - octet_length(data) as before
          from (select seq, run, terminal, data from gateway.events
                where presentation_id = p.id and seq > $2 order by seq limit ${pageEvents}) page
-       ) sized where before < ${pageBytes}
+       ) sized where before < $3
      ) e on true
      where p.id = $1 order by e.seq`,
-    [id, after],
+    [id, after, maxBytes],
   )
   const first = rows[0]
   if (!first) return undefined
   const events = rows.flatMap(({ seq, run, terminal, data }) => (seq === null ? [] : [{ seq, run, terminal, data }]))
   const last = events.at(-1)
-  return { latestRun: first.latestRun, events, more: last !== undefined && last.seq < first.lastSeq }
+  const { latestRun, lastSeq } = first
+  return {
+    latestRun,
+    events,
+    more: last !== undefined && last.seq < lastSeq,
+    // Numbers are dense, and one snapshot holds them all.
+    isPruned: (events[0]?.seq ?? lastSeq + 1) > Math.min(after, lastSeq) + 1,
+  }
 }
 
 /** The last numbers of several logs at once: the poll that makes a lost notification cost no more than a moment. */
@@ -90,14 +101,14 @@ export async function readLastSeqs(database: Pick<Database, 'query'>, ids: strin
   return new Map(rows.map(({ id, lastSeq }) => [id, lastSeq]))
 }
 
-/** Removes whole logs whose latest run ended more than `hours` ago; their numbers stay used. Returns how many logs. */
+/** Removes some whole logs whose latest run ended more than `hours` ago; their numbers stay used. Returns how many logs. */
 export async function pruneLogs(database: Pick<Database, 'query'>, hours: number): Promise<number> {
   const rows = await database.query(
     `with old as (
        select p.id from gateway.presentations p
        where p.ended_at < now() - make_interval(hours => $1) and p.status in ('completed', 'failed', 'cancelled')
          and exists (select 1 from gateway.events e where e.presentation_id = p.id)
-       order by p.ended_at limit 100
+       order by p.ended_at limit ${prunedTogether}
      ), gone as (delete from gateway.events e using old where e.presentation_id = old.id)
      select id from old`,
     [hours],

@@ -34,15 +34,18 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
   let tail = start.seq
   let known = start.lastSeq
   let latestRun = start.run
-  let gone = false
+  let heardLast = start.lastSeq
+  let end: 'gone' | 'pruned' | undefined
   let reading = false
 
   async function read(): Promise<void> {
     reading = true
+    heardLast = 0
     try {
       const page = await options.readPage(tail)
-      if (page) keep(page)
-      else gone = true
+      if (!page) end = 'gone'
+      else if (page.isPruned) end = 'pruned'
+      else keep(page)
     } catch (error) {
       // The next wake or poll tries again; the readers keep their heartbeats meanwhile.
       options.onTrouble(error)
@@ -62,13 +65,13 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
       bytes += frame.bytes.length
       tail = event.seq
     }
-    // What was announced but is not in the page was pruned or rolled back: not waited for.
-    known = page.more ? Math.max(known, tail + 1) : tail
+    // What was announced before this look and is not in it was pruned: not waited for. What was announced since may have come after it.
+    known = Math.max(heardLast, page.more ? tail + 1 : tail)
     while (bytes > keptBytes && frames.length > 1) bytes -= frames.shift()?.bytes.length ?? 0
   }
 
   function readIfWanted() {
-    if (!reading && !gone && known > tail && options.isWanted()) void read()
+    if (!reading && !end && known > tail && options.isWanted()) void read()
   }
 
   return {
@@ -88,15 +91,17 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
       return low === 0 ? frames.slice() : frames.slice(low)
     },
     heard(seq: number, run = 0) {
+      heardLast = Math.max(heardLast, seq)
       known = Math.max(known, seq)
       latestRun = Math.max(latestRun, run)
       readIfWanted()
     },
     /** Reads even without news: to notice that the presentation is gone. */
     look() {
-      if (!reading && !gone) void read()
+      if (!reading && !end) void read()
     },
     latestRun: () => latestRun,
-    isGone: () => gone,
+    /** Set when nothing more can be had here: the presentation was deleted, or what a follower still wanted was pruned. */
+    end: () => end,
   }
 }

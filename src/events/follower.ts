@@ -19,59 +19,86 @@ export interface FollowerOptions {
   onTrouble: (error: unknown) => void
   onDelivered: (events: number) => void
   onClose: () => void
+  /** In ms since the epoch. */
+  now: () => number
 }
 
 export type Follower = ReturnType<typeof createFollower>
 
 // A reader that takes no byte for this long is gone, whatever its socket says.
 const stalledMs = 60_000
+// Large events go out in pieces: a slow reader is seen to take them, and one event that is larger than its buffers does not end it.
+const pieceBytes = 16 * 1024
 const bufferedBytes = 64 * 1024
 const reconnectMs = 2_000
 
 export function createFollower(options: FollowerOptions) {
-  const { feed } = options
+  const { feed, now } = options
   let cursor = options.cursor
+  /** What goes out next. The bytes are shared with other followers. */
+  const queue: Buffer[] = [retryFrame(reconnectMs), ...options.greeting]
+  let queuedBytes = 0
   /** The reader takes bytes now. */
   let taking = false
   let pumping = false
-  let ended = false
-  let lastMoveMs = Date.now()
+  let ending = false
+  let closed = false
+  let lastMoveMs = now()
 
   const stream = new Readable({
     highWaterMark: bufferedBytes,
     read() {
       taking = true
-      lastMoveMs = Date.now()
+      lastMoveMs = now()
+      flush()
       void pump()
     },
     destroy(error, callback) {
-      ended = true
+      ending = true
+      closed = true
       options.onClose()
       callback(error)
     },
   })
 
-  function push(bytes: Buffer) {
-    if (ended) return
-    lastMoveMs = Date.now()
-    taking = stream.push(bytes)
-  }
-
-  function end(...last: Buffer[]) {
-    if (ended) return
-    for (const bytes of last) stream.push(bytes)
-    ended = true
+  function flush() {
+    while (taking && !closed && queue.length > 0) taking = stream.push(nextPiece())
+    queuedBytes = 0
+    if (!ending || closed || queue.length > 0) return
+    closed = true
     stream.push(null)
   }
 
+  /** One part of a large frame, or several small ones. */
+  function nextPiece(): Buffer {
+    lastMoveMs = now()
+    const first = queue[0] ?? Buffer.alloc(0)
+    if (first.length > pieceBytes) {
+      queue[0] = first.subarray(pieceBytes)
+      return first.subarray(0, pieceBytes)
+    }
+    let count = 0
+    for (let bytes = first.length; bytes <= pieceBytes && count < queue.length; bytes += queue[count]?.length ?? 0) count += 1
+    const together = queue.splice(0, count)
+    return together.length === 1 ? first : Buffer.concat(together)
+  }
+
+  /** Nothing follows but what is queued already, and `last`. */
+  function end(...last: Buffer[]) {
+    if (ending) return
+    ending = true
+    queue.push(...last)
+    flush()
+  }
+
   async function pump(): Promise<void> {
-    if (pumping || ended) return
+    if (pumping || ending) return
     pumping = true
     try {
-      while (taking && !ended) {
-        if (feed.isGone()) return end()
-        let frames: Frame[] | undefined = feed.after(cursor)
-        frames ??= await readOwnPage()
+      while (taking && !ending) {
+        const over = feed.end()
+        if (over) return end(...(over === 'pruned' ? [retryFrame(reconnectMs)] : []))
+        const frames = feed.after(cursor) ?? (await readOwnPage())
         if (frames.length === 0) break
         await deliver(frames)
       }
@@ -87,56 +114,62 @@ export function createFollower(options: FollowerOptions) {
 
   async function readOwnPage(): Promise<Frame[]> {
     const page = await options.readPage(cursor)
-    if (!page) {
-      end()
-      return []
+    if (page && !page.isPruned) {
+      feed.heard(0, page.latestRun)
+      return page.events.map(toFrame)
     }
-    feed.heard(0, page.latestRun)
-    return page.events.map(toFrame)
+    // Whose place in the log is gone comes back, and is told so.
+    end(...(page ? [retryFrame(reconnectMs)] : []))
+    return []
   }
 
-  /** Pushes what may go in one piece; a terminal event is looked at alone. */
+  /** As many of the frames as the reader takes; the others are asked for again once it does. */
   async function deliver(frames: Frame[]): Promise<void> {
-    const plain = frames.findIndex(({ terminal }) => terminal)
-    const together = plain === -1 ? frames : frames.slice(0, plain)
-    const last = together.at(-1)
-    if (last) {
-      cursor = last.seq
-      // One frame is the usual case, and those bytes are shared by all followers.
-      push(together.length === 1 ? last.bytes : Buffer.concat(together.map(({ bytes }) => bytes)))
-      options.onDelivered(together.length)
-      return
+    for (const { seq, bytes, terminal } of frames) {
+      if (!taking || ending) return
+      if (terminal) {
+        flush()
+        await deliverTerminal(terminal)
+        continue
+      }
+      cursor = seq
+      queue.push(bytes)
+      queuedBytes += bytes.length
+      options.onDelivered(1)
+      if (queuedBytes >= pieceBytes) flush()
     }
-    const terminal = frames[0]?.terminal
-    if (!terminal) return
-    if (terminal.run < feed.latestRun()) {
-      cursor = terminal.seq
-      return
-    }
-    const bytes = await options.composeTerminal(terminal)
-    cursor = terminal.seq
-    options.onDelivered(1)
-    end(bytes)
+    flush()
   }
 
-  for (const bytes of [retryFrame(reconnectMs), ...options.greeting]) stream.push(bytes)
+  /** Only the latest run's ends the stream; those of earlier ones are nothing for readers any more. */
+  async function deliverTerminal(terminal: LoggedEvent): Promise<void> {
+    if (terminal.run >= feed.latestRun()) {
+      const bytes = await options.composeTerminal(terminal)
+      if (ending) return
+      options.onDelivered(1)
+      end(bytes)
+    }
+    cursor = terminal.seq
+  }
 
   return {
     stream,
     userId: options.userId,
     /** It has taken all there was and waits for more. */
-    isHungry: () => taking && !ended && !pumping,
+    isHungry: () => taking && !ending && !pumping,
     wake: () => void pump(),
     /** Once a second: heartbeat, the end of the token, the end of patience. */
-    tick(nowMs: number, heartbeatMs: number) {
-      if (ended) return
-      if (options.expiresAtMs !== undefined && nowMs >= options.expiresAtMs) {
-        end(noticeFrame({ type: 'status', status: 'The token has expired; come back with a new one.', code: 'TOKEN_EXPIRED' }))
-        return
-      }
+    tick(heartbeatMs: number) {
+      if (closed) return
+      const nowMs = now()
       const idleMs = nowMs - lastMoveMs
       if (!taking && idleMs >= stalledMs) stream.destroy()
-      else if (taking && idleMs >= heartbeatMs - 500) push(heartbeatFrame)
+      else if (options.expiresAtMs !== undefined && nowMs >= options.expiresAtMs) {
+        end(noticeFrame({ type: 'status', status: 'The token has expired; come back with a new one.', code: 'TOKEN_EXPIRED' }))
+      } else if (taking && idleMs >= heartbeatMs - 500) {
+        queue.push(heartbeatFrame)
+        flush()
+      }
     },
     /** Ends after the last whole event, and says when to come back. */
     close() {

@@ -21,6 +21,8 @@ export interface HubOptions {
   describeDownload: (reader: { userId: string; id: string }) => Promise<object | null>
   onTrouble: (error: unknown) => void
   onDelivered?: (events: number) => void
+  /** In ms since the epoch. */
+  now?: () => number
 }
 
 export interface Reader {
@@ -33,22 +35,27 @@ export interface Reader {
 }
 
 const pollMs = 1_000
+/** What one follower reads for itself at a time: as much is held for it, and nobody else. */
+const ownPageBytes = 256 * 1024
 
 export type Hub = ReturnType<typeof createHub>
 
 export function createHub(options: HubOptions) {
-  const { database, wakes } = options
+  const { database, wakes, now = Date.now } = options
   const feeds = new Map<string, { feed: Feed; followers: Set<Follower> }>()
   const perUser = new Map<string, number>()
   let open = 0
   let closed = false
   let polling = false
+  let pollAgain = false
 
   function onEvents(id: string, seq: number) {
     feeds.get(id)?.feed.heard(seq)
   }
 
-  async function poll() {
+  async function poll(): Promise<void> {
+    // What woke us may have come too late for the look that is under way.
+    pollAgain = polling
     if (polling || feeds.size === 0) return
     polling = true
     try {
@@ -62,9 +69,11 @@ export function createHub(options: HubOptions) {
       }
     } catch (error) {
       options.onTrouble(error)
+      return
     } finally {
       polling = false
     }
+    if (pollAgain) await poll()
   }
 
   const onAll = () => void poll()
@@ -75,9 +84,8 @@ export function createHub(options: HubOptions) {
   wakes.on('all', onAll)
   wakes.on('settled', onSettled)
   const timer = setInterval(() => {
-    const nowMs = Date.now()
-    for (const { followers } of feeds.values()) for (const follower of followers) follower.tick(nowMs, options.heartbeatMs)
-    void poll()
+    for (const { followers } of feeds.values()) for (const follower of followers) follower.tick(options.heartbeatMs)
+    if (!polling) void poll()
   }, pollMs)
 
   function feedOf(id: string, start: { seq: number; lastSeq: number; run: number }) {
@@ -146,7 +154,8 @@ export function createHub(options: HubOptions) {
         cursor,
         greeting,
         expiresAtMs: reader.expiresAtMs,
-        readPage: (after) => readLogPage(database, { id: reader.id, after }),
+        readPage: (after) => readLogPage(database, { id: reader.id, after, maxBytes: ownPageBytes }),
+        now,
         composeTerminal: (event) => composeTerminal(reader, event),
         onTrouble: options.onTrouble,
         onDelivered: (events) => options.onDelivered?.(events),
