@@ -75,10 +75,10 @@ test('twenty posts at once under one key, on two replicas, make one row, one run
   expect(world.presenton.spend.outlines - before.outlines).toBe(1)
 })
 
-test('twenty different posts at once make twenty', async () => {
+test('ten different posts at once make ten', async () => {
   const user = await world.user()
-  const answers = await Promise.all(Array.from({ length: 20 }, () => user.accept({ ...brief, n_slides: 1 })))
-  expect(new Set(answers.map(({ id }) => id)).size).toBe(20)
+  const answers = await Promise.all(Array.from({ length: 10 }, () => user.accept({ ...brief, n_slides: 1 })))
+  expect(new Set(answers.map(({ id }) => id)).size).toBe(10)
   const settled = await Promise.all(answers.map(({ id }) => user.settled(id)))
   expect(settled.filter(({ status }) => status !== 'completed')).toEqual([])
 })

@@ -197,3 +197,15 @@ test('readers who leave never stop or repeat a run, however many and however oft
   const spent = Object.entries(spend).map(([kind, n]) => n - before[kind as keyof typeof before])
   expect(spent).toEqual([1, 1, 1, 1])
 })
+
+test('a reader who takes nothing holds up neither the run nor the other readers, and later gets all of it', async () => {
+  world.presenton.gates.hold('create')
+  const { id } = await user.accept({ content: 'One sentence after the other. '.repeat(400), n_slides: 20 })
+  const [slow, quick] = [await user.follow(id), await user.follow(id)]
+  slow.pause()
+  world.presenton.gates.release('create')
+  const whole = plain(await quick.rest())
+  expect(await user.read(id)).toMatchObject({ status: 'completed', slides_done: 20 })
+  slow.resume()
+  expect(plain(await slow.rest())).toEqual(whole)
+})

@@ -15,7 +15,7 @@ import { openObjectStore } from '../sandbox/objects.ts'
 import { openPresenton, type PresentonOptions } from '../sandbox/presenton/stand-in.ts'
 import type { Reader } from '../sandbox/reader.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
-import { createSecretSigner } from '../sandbox/tokens.ts'
+import { type Claims, createSecretSigner, type Sign } from '../sandbox/tokens.ts'
 import { createUser } from './user.ts'
 
 export interface WorldOptions extends Pick<PresentonOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
@@ -27,6 +27,11 @@ export interface WorldOptions extends Pick<PresentonOptions, 'shape' | 'pace' | 
   replicas?: number
   /** How every gateway waits between attempts; as in real life without. */
   waits?: GatewayOptions['waits']
+}
+
+export interface UserOptions extends Claims {
+  /** Another signer than that of the world's own gateways. */
+  sign?: Sign
 }
 
 export type World = Awaited<ReturnType<typeof openWorld>>
@@ -105,10 +110,8 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
     },
     sign: signer.sign,
     /** A user of this journey alone: the name is only for people. */
-    async user(name = 'user') {
-      users += 1
-      const sub = `${name}-${users}`
-      const token = await signer.sign({ sub })
+    async user(name = 'user', { sub = `${name}-${++users}`, sign = signer.sign, ...claims }: UserOptions = {}) {
+      const token = await sign({ sub, ...claims })
       secrets.push(token)
       return createUser({ sub, token, url: () => world.url, onReader: (reader) => readers.add(reader) })
     },
