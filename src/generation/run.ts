@@ -3,18 +3,22 @@
 
 import { notePaid, settleFailed } from '../database/ledger.ts'
 import { errorOf } from '../domain/event.ts'
-import { Problem, type ProblemCode } from '../domain/problem.ts'
+import { Problem } from '../domain/problem.ts'
 import { maxTakeovers, paidStages, type Stage } from '../domain/stage.ts'
 import { type Decision, decide } from './attempts.ts'
 import type { Context } from './context.ts'
+import { findKeptSlides } from './kept-slides.ts'
 import { create } from './stages/create.ts'
 import { exportDeck } from './stages/export.ts'
 import { outlines } from './stages/outlines.ts'
 import { prepare } from './stages/prepare.ts'
-import { slides } from './stages/slides.ts'
+import { finishSlides, slides } from './stages/slides.ts'
 import { store } from './stages/store.ts'
+import { waitAfter } from './waiting.ts'
 
-const perform: Record<Stage, (context: Context) => Promise<unknown>> = {
+type Perform = (context: Context) => Promise<unknown>
+
+const perform: Record<Stage, Perform> = {
   create,
   outlines,
   prepare,
@@ -34,7 +38,7 @@ export async function drive(context: Context, shouldStop: () => boolean): Promis
     if (shouldStop()) return 'stopped'
     const stage = nextStage(context)
     if (stage === 'review') return review(context)
-    const result = await performStage(context, stage)
+    const result = stage === 'slides' && run.deckStreamed ? await useKeptSlides(context) : await performStage(context, stage)
     if (result instanceof Problem) return end(context, result)
     if (stage === 'store' && result === 'finished') return 'ended'
   }
@@ -67,13 +71,13 @@ function nextStage({ run }: Context): Stage | 'review' {
 }
 
 /** One attempt of a stage, with all its waiting for upstream. A Problem ends the run; after 'failed' the checkpoints tell what is next. */
-async function performStage(context: Context, stage: Stage): Promise<'finished' | 'failed' | Problem> {
+async function performStage(context: Context, stage: Stage, act = perform[stage]): Promise<'finished' | 'failed' | Problem> {
   await start(context, stage)
   for (let waits = 0; ; waits += 1) {
     const startedMs = performance.now()
     const settle = (outcome: string) => context.onStage?.(stage, outcome, (performance.now() - startedMs) / 1000)
     try {
-      await perform[stage](context)
+      await act(context)
       settle('ok')
       context.logger.info({ stage, ms: Math.round(performance.now() - startedMs) }, 'stage finished')
       return 'finished'
@@ -91,8 +95,8 @@ async function performStage(context: Context, stage: Stage): Promise<'finished' 
         await goBack(context, decision)
         return 'failed'
       }
-      await announce(context, decision.problem.code, decision.waitMs)
-      await context.wait(decision.waitMs)
+      await waitAfter(decision.problem, decision.waitMs, context)
+      await context.assertHeld()
     }
   }
 }
@@ -100,6 +104,17 @@ async function performStage(context: Context, stage: Stage): Promise<'finished' 
 /** A further export makes no deck: when upstream has lost it, there is nothing to begin again with. */
 function canGoTo({ run }: Context, next: Decision['next']): boolean {
   return !(next === 'restart' && run.runKind === 'export')
+}
+
+/** Before a second start of the slides: what the first one left is shown as they are, or the deck is given up for a fresh one. */
+async function useKeptSlides(context: Context): Promise<'finished' | 'failed' | Problem> {
+  try {
+    const kept = await findKeptSlides(context)
+    return kept ? performStage(context, 'slides', () => finishSlides(context, kept)) : 'failed'
+  } catch (error) {
+    if (error instanceof Problem && !context.signal.aborted) return error
+    throw error
+  }
 }
 
 async function start(context: Context, stage: Stage): Promise<void> {
@@ -112,8 +127,8 @@ async function start(context: Context, stage: Stage): Promise<void> {
   const events = [context.event('stage', { attempt, progress }, stage)]
   const changes = { stage, attempt, progress, starts: run.starts, slides_done: run.slidesDone }
   // What costs money is on record before it is asked for: a cancel comes before it, or finds it in the ledger.
-  if (paidStages.has(stage)) await context.commit(events, changes, [notePaid])
-  else await context.append(events, changes)
+  // And a worker that has lost its lease while it was stopped learns of it here, not from what it does outside.
+  await context.commit(events, changes, paidStages.has(stage) ? [notePaid] : [])
 }
 
 /** Burns an attempt, clears the checkpoints that have to be made anew, and waits before the next one. */
@@ -135,21 +150,7 @@ async function goBack(context: Context, decision: Extract<Decision, { burns: Sta
     run.path = null
     await context.append([], { presenton_path: null })
   }
-  await announce(context, decision.problem.code, decision.waitMs)
-  await context.wait(decision.waitMs)
-}
-
-const waitingFor: Partial<Record<ProblemCode, string>> = {
-  UPSTREAM_UNAVAILABLE: 'The presentation generator cannot be reached; waiting for it.',
-  STORAGE_UNAVAILABLE: 'The file store cannot be reached; trying again.',
-  UPSTREAM_TIMEOUT: 'The presentation generator took too long; trying again.',
-}
-
-function announce({ status }: Context, code: ProblemCode, waitMs: number): Promise<void> {
-  return status(waitingFor[code] ?? 'The presentation generator failed; trying again.', {
-    code,
-    retry_in_seconds: Math.ceil(waitMs / 1000),
-  })
+  await waitAfter(decision.problem, decision.waitMs, context)
 }
 
 /** Waits for the outlines to be approved: without a slot, without a lease, and with the run's clock standing still. */

@@ -17,8 +17,9 @@ import { createTemplates } from './templates.ts'
 
 export type { DeckOutlines, DeckSlides } from './deck-parts.ts'
 // biome-ignore lint/performance/noBarrelFile: this file is the one way in, and who streams a deck also reads what it completes with.
-export { readOutlines, readSlides } from './deck-parts.ts'
+export { isWhole, readOutlines, readSlides } from './deck-parts.ts'
 export type { Features } from './dialect.ts'
+export { mayHaveBegun } from './failures.ts'
 export type { OpenedFile } from './file.ts'
 export type { Message } from './messages.ts'
 export type { OpenedPicture } from './picture.ts'

@@ -58,6 +58,13 @@ export function readSlides({ value }: Message): DeckSlides {
   return deck
 }
 
+/** Each index from 0 once, and at least one slide for each outline: a table of contents may add some. */
+export function isWhole({ slides }: DeckSlides, outlines: number): boolean {
+  const indexes = new Set(slides.map(({ index }) => index))
+  const isDense = indexes.size === slides.length && slides.every(({ index }) => index < slides.length)
+  return isDense && slides.length >= Math.max(1, outlines)
+}
+
 /** Which deck a `complete` is of, where it says. */
 export function readDeckId({ value }: Message): string | undefined {
   const { id } = (value.presentation ?? {}) as { id?: unknown }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { hintsAtChange, problemOf, reasonOf, retryAfterOf, type Subject } from './failures.ts'
+import { fault, hintsAtChange, mayHaveBegun, problemOf, reasonOf, retryAfterOf, type Subject } from './failures.ts'
 
 const now = Date.parse('2026-11-21T08:00:00Z')
 
@@ -37,6 +37,8 @@ describe('What an answer of upstream means', () => {
     ["the model's 429 in prepare", 429, says('rate limited'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
     ["the model's 403 in prepare", 403, says('not for you'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
     ["the model's 404 in prepare", 404, says('no such model'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
+    ["the model's 404 in prepare, in the words of a route", 404, says('Not Found'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
+    ['a 405 in prepare', 405, says('Method Not Allowed'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
     ['no login in prepare', 401, says('Unauthorized'), 'prepare', 'UPSTREAM_REJECTED', 'final'],
     ['a 422 of prepare', 422, '{"detail":[]}', 'prepare', 'UPSTREAM_REJECTED', 'final'],
     ['no such template in prepare', 404, says('Template layout not found'), 'prepare', 'UPSTREAM_REJECTED', 'final'],
@@ -87,10 +89,17 @@ describe('What an answer of upstream means', () => {
     expect(judge(503, '', 'deck', { 'retry-after': '8' }).retryAfterSeconds).toBe(8)
   })
 
+  it('knows that nothing was begun where nobody answered, and where upstream refused', () => {
+    for (const status of [400, 404, 408, 422, 429, 502]) expect(mayHaveBegun(judge(status, says('x')))).toBe(false)
+    expect(mayHaveBegun(judge(500, 'Internal Server Error'))).toBe(true)
+    expect(mayHaveBegun(fault('the connection broke'))).toBe(true)
+  })
+
   it('sees a hint that upstream was replaced in a route that is not there and in a body that is not taken', () => {
     expect(hintsAtChange(judge(404, says('Not Found')))).toBe(true)
     expect(hintsAtChange(judge(405, says('Method Not Allowed')))).toBe(true)
     expect(hintsAtChange(judge(422, '{"detail":[]}', 'prepare'))).toBe(true)
+    expect(hintsAtChange(judge(404, says('Not Found'), 'prepare'))).toBe(true)
     expect(hintsAtChange(judge(404, says('Presentation not found')))).toBe(false)
     expect(hintsAtChange(judge(400, says('no')))).toBe(false)
   })

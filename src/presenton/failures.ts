@@ -108,9 +108,9 @@ export function problemOf(answer: Answer, subject: Subject, nowMs: number): Prob
   if (status < 400) return fault(`status ${status}`, { cause: refusal })
   const gone = subject === 'deck' ? !isMissingRoute(refusal) : subject === 'prepare' && reason === 'Presentation not found'
   if (status === 404 && gone) return new Problem('UPSTREAM_ERROR', { failure: 'gone', cause: refusal })
-  if (subject === 'prepare' && status !== 422 && !isMissingRoute(refusal) && !/^template\b.*\bnot found/i.test(reason)) {
-    if (!saysUnauthorized(answer, subject)) return fault(`status ${status}`, { cause: refusal, ...retry })
-  }
+  // Here upstream passes on its model's status, whatever that is; of its own it says only these.
+  const isOwn = status === 422 || saysUnauthorized(answer, subject) || /^template\b.*\bnot found/i.test(reason)
+  if (subject === 'prepare' && !isOwn) return fault(`status ${status}`, { cause: refusal, ...retry })
   return rejected(reason, refusal)
 }
 
@@ -118,11 +118,18 @@ function isMissingRoute({ status, reason }: Refusal): boolean {
   return status === 405 || (status === 404 && (reason === 'Not Found' || reason === ''))
 }
 
+/** Whether upstream may have begun with what it was asked for: not where nobody answered, nor where it refused. */
+export function mayHaveBegun(error: unknown): boolean {
+  if (!(error instanceof Problem)) return true
+  const { status = 500 } = (error.cause ?? {}) as Partial<Refusal>
+  return error.failure !== 'outage' && error.failure !== 'gone' && !(status >= 400 && status < 500)
+}
+
 /** Whether a failure may mean that upstream has become another version: a route that is gone, or a body it no longer takes. */
 export function hintsAtChange(error: unknown): boolean {
   if (!(error instanceof Problem)) return false
   const { status, reason } = (error.cause ?? {}) as Partial<Refusal>
   if (status === 200) return true
-  if (error.failure !== 'final' || status === undefined || reason === undefined) return false
+  if (status === undefined || reason === undefined || error.failure === 'bad-file') return false
   return status === 422 || (status === 401 && reason === 'Unauthorized') || isMissingRoute({ status, reason })
 }

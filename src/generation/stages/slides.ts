@@ -1,43 +1,33 @@
 // Stage slides: the expensive one. Upstream keeps nothing of a stream that was cut, and two streams of one deck double its
-// slides; so a deck is streamed once, and before anything is paid again the gateway looks what the first stream left.
+// slides; so a deck is streamed once. What is looked at before anything is paid again is in `kept-slides`.
 
 import { recordFinishedDeck } from '../../database/decks.ts'
 import { noteSlide, settleSlides } from '../../database/ledger.ts'
 import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
 import { maxSlideStreams } from '../../domain/stage.ts'
+import { type DeckSlides, isWhole, mayHaveBegun, readSlides } from '../../presenton/client.ts'
 import type { Context } from '../context.ts'
 import { passOn } from '../pass-on.ts'
 import { createSlideChunks, type Piece, type SlideChunks } from '../slide-chunks.ts'
 
-/** Resolves to 'again' when the deck was given up for a fresh one: then the run goes on at create, with the saved outlines. */
-export async function slides(context: Context): Promise<'again' | undefined> {
-  const { run, presenton, signal } = context
+export async function slides(context: Context): Promise<void> {
+  const { run } = context
   const deckId = run.deckId
   if (!deckId || !run.outlines) throw new Error('Slides need a prepared deck.')
-  if (run.deckStreamed) {
-    const { presentation, slides: found } = await presenton.readDeck(deckId, signal)
-    if (isWhole(found, run.outlines.length)) {
-      await finish(context, createSlideChunks(), presentation, found)
-      return undefined
-    }
-    run.deckId = null
-    run.deckPrepared = false
-    run.deckStreamed = false
-    await context.commit([], { presenton_presentation_id: null, deck_prepared: false, deck_streamed: false })
-    return 'again'
-  }
   if (run.slideStreams >= maxSlideStreams) throw new Problem('UPSTREAM_ERROR', { failure: 'final' })
   await countStream(context, 1)
   try {
     await stream(context, deckId)
   } catch (error) {
-    // Nobody answered, so nothing was begun and nothing is paid.
-    if (error instanceof Problem && error.failure === 'outage') await countStream(context, -1)
+    // What was not begun is not paid for, and the deck is as it was.
+    if (!mayHaveBegun(error)) await countStream(context, -1)
     throw error
   }
-  return undefined
 }
+
+/** What an earlier start left is shown as the same sequence as a stream's. */
+export const finishSlides = (context: Context, deck: DeckSlides): Promise<void> => finish(context, createSlideChunks(), deck)
 
 async function countStream(context: Context, by: 1 | -1): Promise<void> {
   const { run } = context
@@ -53,8 +43,10 @@ async function stream(context: Context, deckId: string): Promise<void> {
   for await (const messages of presenton.streamSlides(deckId, signal)) {
     for (const message of messages) {
       if (message.type === 'complete') {
-        const presentation = message.value.presentation as Record<string, unknown>
-        await finish(context, chunks, presentation, presentation.slides as Record<string, unknown>[])
+        const deck = readSlides(message)
+        // Another look may find what was not said: upstream stores all slides before it completes.
+        if (!isWhole(deck, context.run.outlines?.length ?? 0)) throw lacking('slides are missing')
+        await finish(context, chunks, deck)
         return
       }
       if (message.type !== 'chunk') {
@@ -66,8 +58,10 @@ async function stream(context: Context, deckId: string): Promise<void> {
       await show(context, pieces)
     }
   }
-  throw new Problem('UPSTREAM_ERROR', { failure: 'fault' })
+  throw lacking('complete is missing')
 }
+
+const lacking = (what: string) => new Problem('UPSTREAM_ERROR', { failure: 'fault', cause: new Error(what) })
 
 async function show(context: Context, pieces: Piece[]): Promise<void> {
   if (pieces.length === 0) return
@@ -90,20 +84,7 @@ function chunkEvent({ event }: Context, { chunk, slideIndex }: Piece): RunEvent 
   return event('chunk', slideIndex === undefined ? { chunk } : { chunk, slide_index: slideIndex })
 }
 
-/** Each index from 0 once, and at least one slide for each outline: a table of contents adds some. */
-function isWhole(found: { index: number }[], outlines: number): boolean {
-  const indexes = new Set(found.map(({ index }) => index))
-  return (
-    found.length >= Math.max(1, outlines) && indexes.size === found.length && found.every(({ index }) => index < found.length)
-  )
-}
-
-async function finish(
-  context: Context,
-  chunks: SlideChunks,
-  presentation: Record<string, unknown>,
-  found: Record<string, unknown>[],
-): Promise<void> {
+async function finish(context: Context, chunks: SlideChunks, { presentation, slides: found }: DeckSlides): Promise<void> {
   const { run } = context
   await show(context, chunks.finish(found))
   run.slidesFinished = true
