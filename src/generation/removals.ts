@@ -75,9 +75,11 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
 /** Nobody answers, so that nothing else can be removed there now either. A database that is away is no better. */
 function isAway(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
-  return (
-    error.failure === 'outage' ||
-    error.code === 'DATABASE_UNAVAILABLE' ||
-    (error.code === 'STORAGE_UNAVAILABLE' && !storeCode(error))
-  )
+  if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(storeCode(error))
+  return error.failure === 'outage' || error.code === 'DATABASE_UNAVAILABLE'
+}
+
+/** A code of the store's own, such as AccessDenied; those of a connection are in capitals. */
+function isRefusal(code = ''): boolean {
+  return /[a-z]/.test(code) && code !== 'SlowDown' && code !== 'ServiceUnavailable'
 }
