@@ -1,0 +1,89 @@
+// The routes of a gateway as it describes them itself, with a request for each that would be good: what a test asks that wants to try
+// every route, also those that come later.
+
+import { randomUUID } from 'node:crypto'
+
+export interface Described {
+  method: string
+  /** With its parameters in braces. */
+  path: string
+  operationId: string
+  parameters: { name: string; in: string; schema: Record<string, unknown> }[]
+  bodySchema: Record<string, unknown> | undefined
+  responses: Record<string, { content?: Record<string, { schema?: Record<string, unknown> }> }>
+  needsCaller: boolean
+}
+
+interface Operation {
+  operationId: string
+  security?: unknown[]
+  parameters?: Described['parameters']
+  requestBody?: { content: Record<string, { schema: Record<string, unknown> }> }
+  responses: Described['responses']
+}
+
+export interface Description {
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Record<string, unknown>> }
+}
+
+export async function readDescription(url: string): Promise<Description> {
+  return (await (await fetch(`${url}/openapi.json`)).json()) as Description
+}
+
+export function routesOf({ paths }: Description): Described[] {
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { operationId, parameters = [], requestBody, responses, security = [] }]) => ({
+      ...{ method: method.toUpperCase(), path, operationId, parameters, responses },
+      bodySchema: requestBody?.content['application/json']?.schema,
+      needsCaller: security.length > 0,
+    })),
+  )
+}
+
+/** The routes about one thing of somebody's: those with a parameter in their path. */
+export function routesOfOne(routes: Described[]): Described[] {
+  return routes.filter(({ path }) => path.includes('{'))
+}
+
+export function fillPath(path: string, value: string): string {
+  return path.replace(/\{[^}]*\}/, value)
+}
+
+/** A body that the schema takes: what is required, in its simplest form. */
+export function simplestBody(schema: Record<string, unknown> | undefined): object | undefined {
+  if (!schema) return undefined
+  const { required = [], properties = {} } = schema as { required?: string[]; properties?: Record<string, { enum?: unknown[] }> }
+  return Object.fromEntries(required.map((name) => [name, properties[name]?.enum?.[0] ?? 'x']))
+}
+
+/** Ids that name nothing, well formed or not. */
+export const strangeIds = [
+  ...[randomUUID(), '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
+  ...[
+    'no-id',
+    '1',
+    '-1',
+    '0x1',
+    '%00',
+    '%2e%2e',
+    '..%2f..',
+    '%2E%2E%2Fhealth',
+    "' or '1'='1",
+    '%25',
+    '*',
+    'null',
+    'undefined',
+    '{id}',
+  ],
+  ...[
+    'x'.repeat(3_000),
+    '__proto__',
+    'constructor',
+    '%F0%9F%9A%80',
+    '%EF%BB%BF',
+    '{"$ne":null}',
+    '$(id)',
+    '%0d%0aset-cookie:a=b',
+  ],
+]
