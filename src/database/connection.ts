@@ -13,6 +13,8 @@ export interface DatabaseOptions {
   onIdleError?: (error: Error) => void
   /** After how much silence a statement, and the connection it went over, is given up. */
   silenceMs?: number
+  /** How long a statement waits for a connection. */
+  connectMs?: number
 }
 
 export type Database = ReturnType<typeof openDatabase>
@@ -24,7 +26,7 @@ const retryAfterSeconds = 5
 const closeMs = 2_000
 
 /** Opens the pool. Connects at first need, so that the process starts without a database. */
-export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000 }: DatabaseOptions) {
+export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, connectMs = 5_000 }: DatabaseOptions) {
   let pool = openPool()
 
   function openPool(): pg.Pool {
@@ -32,7 +34,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000 }: 
       connectionString: url,
       max: poolMax,
       // An exhausted pool is an answer (503), not a hang.
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: connectMs,
       // No statement of ours takes nearly as long.
       query_timeout: silenceMs,
       statement_timeout: Math.round(silenceMs * 0.75),

@@ -93,4 +93,26 @@ describe('leases', () => {
     await expire(id)
     expect((await claim(rows.database, slots))?.usedMs).toBeGreaterThanOrEqual(90_000)
   })
+
+  it('finds a claim again whose answer was lost, without a takeover', async () => {
+    const id = await rows.insert()
+    const token = crypto.randomUUID()
+    const lost = await claim(rows.database, { ...slots, token })
+    expect(await claim(rows.database, slots)).toBeUndefined()
+    expect(await claim(rows.database, { ...slots, token })).toMatchObject({ id, token, takeovers: 0, lastSeq: 1 })
+    expect(lost).toMatchObject({ id, takeovers: 0 })
+  })
+
+  it('leaves expired leases to their holders when asked to, and takes what was handed back all the same', async () => {
+    const crashed = await rows.insert()
+    await claim(rows.database, slots)
+    const left = await rows.insert()
+    const run = await claim(rows.database, slots)
+    await expire(crashed)
+    await handBack(rows.database, { id: left, token: run?.token ?? '' })
+    const cautious = { ...slots, takeOver: false }
+    expect(await claim(rows.database, cautious)).toMatchObject({ id: left })
+    expect(await claim(rows.database, cautious)).toBeUndefined()
+    expect(await claim(rows.database, slots)).toMatchObject({ id: crashed, takeovers: 1 })
+  })
 })

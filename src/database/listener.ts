@@ -9,13 +9,12 @@ export interface ListenerOptions {
   url: string
   wakes: Pick<Wakes, 'receive'>
   onTrouble?: (error: unknown) => void
+  /** How often the other end is asked whether it is there; it may take as long to answer. */
+  heartbeatMs?: number
 }
 
-const heartbeatMs = 10_000
-const heartbeatTimeoutMs = 10_000
-
 /** Starts listening (and goes on trying) until closed. */
-export function openListener({ url, wakes, onTrouble }: ListenerOptions) {
+export function openListener({ url, wakes, onTrouble, heartbeatMs = 10_000 }: ListenerOptions) {
   const closing = new AbortController()
   let current: pg.Client | undefined
 
@@ -23,7 +22,7 @@ export function openListener({ url, wakes, onTrouble }: ListenerOptions) {
     const client = new pg.Client({
       connectionString: url,
       connectionTimeoutMillis: 5_000,
-      query_timeout: heartbeatTimeoutMs,
+      query_timeout: heartbeatMs,
       keepAlive: true,
       application_name: 'presenton-gateway listener',
     })

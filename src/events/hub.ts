@@ -23,6 +23,8 @@ export interface HubOptions {
   onDelivered?: (events: number) => void
   /** In ms since the epoch. */
   now?: () => number
+  /** How late a reader may be when every wake is lost, in ms. */
+  pollMs?: number
 }
 
 export interface Reader {
@@ -34,14 +36,13 @@ export interface Reader {
   expiresAtMs?: number | undefined
 }
 
-const pollMs = 1_000
 /** What one follower reads for itself at a time: as much is held for it, and nobody else. */
 const ownPageBytes = 256 * 1024
 
 export type Hub = ReturnType<typeof createHub>
 
 export function createHub(options: HubOptions) {
-  const { database, wakes, now = Date.now } = options
+  const { database, wakes, now = Date.now, pollMs = 1_000 } = options
   const feeds = new Map<string, { feed: Feed; followers: Set<Follower> }>()
   const perUser = new Map<string, number>()
   let open = 0

@@ -4,6 +4,7 @@ import { recordFile, recordUpload } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import { checkDeckFile } from '../../objects/deck-file.ts'
 import { objectKey } from '../../objects/keys.ts'
+import { confirmAtEnd } from '../confirm-at-end.ts'
 import type { Context } from '../context.ts'
 
 export const contentTypes = {
@@ -31,11 +32,12 @@ export async function store(context: Context): Promise<void> {
 }
 
 /** Streams the file over and reads back what arrived: completed means that a whole deck lies in the store. */
-async function copy({ run, presenton, objects, limits, signal }: Context, key: string) {
+async function copy({ run, presenton, objects, limits, signal, assertHeld }: Context, key: string) {
   if (!run.path) throw new Error('Nothing was exported.')
   const format = run.runFormat
   const { body } = await presenton.openFile(run.path, signal)
-  const stored = await objects.put({ key, body, contentType: contentTypes[format], maxBytes: limits.maxFileBytes, signal })
+  const held = confirmAtEnd(body, assertHeld)
+  const stored = await objects.put({ key, body: held, contentType: contentTypes[format], maxBytes: limits.maxFileBytes, signal })
   const readRange = (offset: number, length: number) => objects.readRange(key, offset, length, signal)
   const end = await readRange(stored.sizeBytes - stored.tail.length, stored.tail.length)
   if (!end.equals(stored.tail)) throw new Problem('STORAGE_UNAVAILABLE', { cause: new Error('The store gave back other bytes.') })

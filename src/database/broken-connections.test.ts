@@ -1,0 +1,96 @@
+// Connections that break at every single point of a claim and of a run's writes, before the server hears of it or after it has done it:
+// whatever was written is there once, and nothing is lost.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
+import { type Database, isDatabaseAway, openDatabase } from './connection.ts'
+import { readLogPage } from './events.ts'
+import { claim, type Run } from './leases.ts'
+import { createRunLog } from './run-log.ts'
+import { createWakes } from './wakes.ts'
+
+const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
+
+describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (verdict) => {
+  let rows: TestRows
+  let proxy: TcpProxy
+  let database: Database
+  beforeAll(async () => {
+    rows = await openTestRows()
+    proxy = await openTcpProxy({ port: Number(new URL(rows.url).port) })
+    database = openDatabase({ url: proxy.through(rows.url), poolMax: 2, silenceMs: 500 })
+  })
+  afterAll(async () => {
+    await database.close()
+    await proxy.close()
+    await rows.close()
+  })
+
+  /** Does the work again and again, each time with the break one message later, until it goes through without any. */
+  async function sweep(work: () => Promise<void>): Promise<number> {
+    for (let at = 1; ; at += 1) {
+      let message = 0
+      proxy.inspect(() => (++message === at ? verdict : 'pass'))
+      await work()
+      proxy.inspect()
+      if (message < at) return at
+    }
+  }
+
+  it('loses no claim, and counts no takeover', async () => {
+    const broken = await sweep(async () => {
+      const id = await rows.insert()
+      const token = crypto.randomUUID()
+      let run: Run | undefined
+      while (!run) {
+        run = await claim(database, { ...slots, token, takeOver: false }).catch((error) => {
+          if (!isDatabaseAway(error)) throw error
+          return undefined
+        })
+      }
+      expect(run).toMatchObject({ id, token, takeovers: 0 })
+      await rows.database.query(`update gateway.presentations set status = 'completed' where id = $1`, [id])
+    })
+    // Sign-in, begin, lock, look, claim, commit.
+    expect(broken).toBeGreaterThan(5)
+  })
+
+  it('neither loses nor doubles an event, a change or what goes with them', async () => {
+    const broken = await sweep(async () => {
+      const id = await rows.insert()
+      const run = (await claim(rows.database, slots)) as Run
+      const log = createRunLog({
+        ...{ database, wakes: createWakes(undefined), run },
+        signal: new AbortController().signal,
+        onLost: () => expect.fail('the lease was not lost'),
+      })
+      const uploads = (n: number) => ({
+        text: 'update gateway.presentations set uploads = uploads + $2 where id = $1',
+        values: [n],
+      })
+      await log.commit({ events: [{ data: '{"n":1}' }], changes: { slides_done: 1 } })
+      await log.commit({ events: [{ data: '{"n":2}' }, { data: '{"n":3}' }], companions: [uploads(1), uploads(10)] })
+      await log.commit({ changes: { presenton_path: '/a' } })
+      await log.commit({
+        events: [{ data: '{"n":4}', terminal: true }],
+        changes: { status: 'completed' },
+        companions: [uploads(100)],
+        release: true,
+      })
+      const page = await readLogPage(rows.database, { id, after: 1 })
+      expect(page?.events.map(({ seq, data }) => [seq, JSON.parse(data).n])).toEqual([
+        [2, 1],
+        [3, 2],
+        [4, 3],
+        [5, 4],
+      ])
+      const [row] = await rows.database.query(
+        `select p.status, p.slides_done, p.presenton_path, p.uploads, l.token from gateway.presentations p
+         join gateway.leases l on l.presentation_id = p.id where p.id = $1`,
+        [id],
+      )
+      expect(row).toEqual({ status: 'completed', slides_done: 1, presenton_path: '/a', uploads: 111, token: null })
+    })
+    expect(broken).toBeGreaterThan(10)
+  }, 60_000)
+})

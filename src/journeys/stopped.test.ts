@@ -1,0 +1,120 @@
+// Workers that were stopped and wake up after others have taken over, runs that are taken over too often, and runs whose time is up.
+
+import { afterEach, expect, test, vi } from 'vitest'
+import type { SpawnedGateway } from '../sandbox/gateway.ts'
+import { readLog } from './log-rules.ts'
+import { openWorld, type World, type WorldOptions } from './world.ts'
+
+let world: World
+afterEach(() => world.close())
+
+const tables = ['presentations', 'leases', 'events', 'files', 'uploads', 'decks', 'ledger']
+
+/** All rows of the gateway, and what was ever asked of the store that changes it. */
+async function everything() {
+  const rows = await Promise.all(
+    tables.map(async (table) =>
+      (await world.query(`select t::text as row from gateway.${table} t order by 1`)).map(({ row }) => row),
+    ),
+  )
+  const writes = world.objects.requests.filter(({ method }) => method !== 'GET' && method !== 'HEAD')
+  return { rows: Object.fromEntries(tables.map((table, index) => [table, rows[index]])), writes: writes.length }
+}
+
+const lostLeases = ({ logs }: SpawnedGateway) => logs.filter((line) => line.includes('"reason":"lease lost"')).length
+
+async function openForStop(env: WorldOptions['env'] = {}) {
+  world = await openWorld({
+    replicas: 0,
+    env: { LEASE_SECONDS: '1', MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '8', ...env },
+  })
+  return world
+}
+
+test('a worker that was stopped past its lease, in any stage, changes nothing when it goes on', async () => {
+  const { presenton } = await openForStop()
+  const { gates } = presenton
+  const points = ['create', 'outlines:chunk', 'prepare', 'slides:slide', 'export:work', 'file:part'] as const
+  const stopped = await world.spawnReplica()
+  const user = await world.user()
+  const ids: string[] = []
+  // One run waits in each stage: those that come later are let through the gates before theirs.
+  for (const point of [...points].reverse()) {
+    gates.hold(point)
+    ids.push((await user.post(undefined, {}, stopped.url)).body.id)
+    await gates.arrived(point)
+  }
+  await stopped.kill('SIGSTOP')
+  const heir = await world.openReplica()
+  await vi.waitFor(async () => {
+    const [held] = await world.query<{ n: string }>('select count(*) as n from gateway.presentations where takeovers = 1')
+    expect(Number(held?.n)).toBe(points.length)
+  }, 5_000)
+  gates.releaseAll()
+  for (const id of ids) expect(await user.settled(id, heir.url)).toMatchObject({ status: 'completed', run: 1 })
+  const spent = { ...presenton.spend }
+  const before = await everything()
+
+  await stopped.kill('SIGCONT')
+  await vi.waitFor(() => expect(lostLeases(stopped)).toBe(points.length), 5_000)
+  await vi.waitFor(() => expect(presenton.openRequests).toBe(0), 5_000)
+  expect(presenton.spend).toEqual(spent)
+  const after = await everything()
+  // A deck that it had just made is nobody's: that is noted, so that it is removed upstream.
+  const { decks: made, ...changed } = after.rows
+  const { decks, ...had } = before.rows
+  expect(changed).toEqual(had)
+  expect(made!.length - decks!.length).toBeLessThanOrEqual(1)
+  expect(after.writes).toBe(before.writes)
+  for (const id of ids) readLog(await (await user.follow(id, { at: heir.url })).rest())
+  await stopped.kill()
+  await world.expectNothingLeft()
+})
+
+test('five takeovers are survived, the sixth ends the run', async () => {
+  const { presenton } = await openForStop({ LEASE_SECONDS: '60' })
+  await world.openReplica()
+  const user = await world.user()
+  presenton.gates.hold('create')
+  const { id } = await user.accept()
+  const reader = await user.follow(id)
+  for (let takeover = 0; takeover <= 5; takeover += 1) {
+    const attempt = (await reader.until('stage')).at(-1)?.data.attempt
+    expect(attempt).toBe(takeover + 1)
+    // As a crash leaves it: with the token of somebody who is not there any more.
+    await world.query(
+      `update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
+      [id],
+    )
+  }
+  const end = (await reader.rest()).at(-1)
+  expect(end?.data).toMatchObject({ type: 'error', code: 'INTERRUPTED', retryable: true, run: 1 })
+  expect(await user.read(id)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } })
+  presenton.gates.release('create')
+  await world.expectNothingLeft()
+})
+
+test('a run whose time is up ends, and its upstream connection with it; the clock counts from the first claim', async () => {
+  const { presenton } = await openForStop({ RUN_TIMEOUT_SECONDS: '2', LEASE_SECONDS: '60' })
+  await world.openReplica()
+  const user = await world.user()
+  presenton.gates.hold('slides:slide')
+  const { id } = await user.accept()
+  const reader = await user.follow(id)
+  const log = readLog(await reader.rest())
+  expect(log.terminal).toMatchObject({ type: 'error', code: 'RUN_TIMEOUT' })
+  await vi.waitFor(() => expect(presenton.openRequests).toBe(0))
+
+  // Taken over when its time is long up, it gets no more of it.
+  presenton.gates.releaseAll()
+  presenton.gates.hold('create')
+  const second = await user.accept()
+  await presenton.gates.arrived('create')
+  await world.query(
+    `with old as (update gateway.presentations set run_started_at = now() - interval '1 hour' where id = $1)
+     update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
+    [second.id],
+  )
+  expect(await user.settled(second.id)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+  await world.expectNothingLeft()
+})
