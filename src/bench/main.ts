@@ -1,21 +1,54 @@
 // `npm run bench`: starts all it needs, runs each measure against its peer, prints one table, and the same as JSON (`--json FILE`).
-// `--quick` runs fewer rounds.
+// `--only NAME` runs one (may be given again), `--quick` less of each, failing only where something has collapsed, `--load` the load
+// scenario at its full length, `--profile DIR` leaves CPU profiles of the gateways there.
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { measureAccept } from './accept.bench.ts'
-import { measureEventLatency } from './event-latency.bench.ts'
+import { accept } from './accept.bench.ts'
+import { claims } from './claims.bench.ts'
+import { delivery } from './delivery.bench.ts'
+import { eventLatency } from './event-latency.bench.ts'
 import { openGround } from './ground.ts'
-import { printTable } from './measure.ts'
+import { listing } from './listing.bench.ts'
+import { type Measure, printTable, type Result } from './measure.ts'
+import { resume } from './resume.bench.ts'
+import { runStart } from './run-start.bench.ts'
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean', default: false }, json: { type: 'string' } } })
-const ground = await openGround({ beats: 20, everyMs: 20 })
+const measures: Measure[] = [eventLatency, delivery, accept, runStart, listing, claims, resume]
+
+// A target missed is a fact to be told; ten times off is a collapse.
+const collapse = 10
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    load: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
+    json: { type: 'string' },
+    profile: { type: 'string' },
+  },
+})
+const chosen = measures.filter(({ name }) => (values.only ?? (values.load ? ['load'] : [name])).includes(name))
+if (chosen.length === 0) throw new Error(`The measures are ${measures.map(({ name }) => name).join(', ')}.`)
+
+const ground = await openGround({ profileDir: values.profile })
+const results: Result[] = []
+const failed: string[] = []
 try {
-  const results = [
-    ...(await measureEventLatency(ground, { runs: values.quick ? 3 : 30 })),
-    ...(await measureAccept(ground, { posts: values.quick ? 50 : 500 })),
-  ]
-  printTable(results)
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`)
+  for (const { name, run } of chosen) {
+    const since = performance.now()
+    try {
+      results.push(...(await run(ground, { isQuick: values.quick, isLoad: values.load })))
+    } catch (error) {
+      failed.push(name)
+      console.error(`${name} failed:`, error)
+    }
+    console.error(`${name}: ${((performance.now() - since) / 1000).toFixed(1)} s`)
+  }
 } finally {
   await ground.close()
 }
+printTable(results)
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`)
+const collapsed = results.filter(({ off }) => off > collapse || Number.isNaN(off))
+for (const { measure } of collapsed) console.error(`collapsed: ${measure}`)
+process.exitCode = failed.length > 0 || collapsed.length > 0 ? 1 : 0

@@ -1,70 +1,121 @@
-// An upstream whose slides stream beats at a known time: everything but that stream is the stand-in's, and each slide of it carries the
-// moment at which it was written, so that whoever reads it in this process knows how long it was under way.
-import { createServer, request } from 'node:http'
+// An upstream whose streams beat on command, with each beat's moment in it. Streams of slides and of outlines wait open until they
+// are told to beat; exported files may be replaced by a large one; everything else is the stand-in's.
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { markOf, nowMs } from './beats.ts'
+import { type LargeFile, sendLargeFile } from './large-file.ts'
 
-export interface MetronomeOptions {
-  /** The stand-in that answers all else. */
-  upstream: string
+/** `slide`: a whole slide a beat. `assets`: a message that is passed on as it is. `token`: a piece of outline text. */
+export type BeatKind = 'slide' | 'assets' | 'token'
+
+export interface Tempo {
+  /** Which streams: the gateway's own, or those whose deck is named after a peer. */
+  group: string
+  kind: BeatKind
+  /** For each stream. */
   beats: number
-  everyMs: number
+  /** Of all streams together; without, as fast as they are taken. */
+  perSecond?: number
+  bytes: number
 }
 
-const streamPath = /^\/api\/v1\/ppt\/presentation\/stream\//
+const slides = /^\/api\/v1\/ppt\/presentation\/stream\/([^/?]+)/
+const outlines = /^\/api\/v1\/ppt\/outlines\/stream\//
+const files = /^\/app_data\/exports\//
 
-export async function openMetronome({ upstream, beats, everyMs }: MetronomeOptions) {
+interface Stream {
+  answer: ServerResponse
+  index: number
+}
+
+export async function openMetronome({ upstream }: { upstream: string }) {
+  const groups = new Map<string, Set<Stream>>()
+  const settings = { holdsOutlines: false, largeFile: undefined as LargeFile | undefined }
+  const fileRequestsMs: number[] = []
+
+  function hold(group: string, opening: string, answer: ServerResponse) {
+    const stream = { answer, index: 0 }
+    const streams = groups.get(group) ?? new Set()
+    groups.set(group, streams.add(stream))
+    answer.once('close', () => streams.delete(stream))
+    answer.writeHead(200, { 'content-type': 'text/event-stream' })
+    answer.write(opening)
+  }
+
+  async function beat({ group, kind, beats, perSecond, bytes }: Tempo): Promise<{ sentBeats: number }> {
+    const streams = [...(groups.get(group) ?? [])]
+    const padding = 'x'.repeat(bytes)
+    if (perSecond === undefined) {
+      await Promise.all(streams.map((stream) => flood(stream, kind, beats, padding)))
+      return { sentBeats: streams.length * beats }
+    }
+    const startMs = nowMs()
+    let sent = 0
+    for (const total = streams.length * beats; sent < total; ) {
+      const due = Math.min(total, Math.floor(((nowMs() - startMs) * perSecond) / 1000))
+      for (; sent < due; sent += 1) {
+        const stream = streams[sent % streams.length]
+        if (stream) stream.answer.write(textOf(stream, kind, padding))
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    return { sentBeats: sent }
+  }
+
+  async function control(path: string, incoming: IncomingMessage): Promise<object> {
+    const body = JSON.parse((await readAll(incoming)) || '{}') as object
+    if (path === '/bench/beat') return beat(body as Tempo)
+    if (path === '/bench/set') return Object.assign(settings, { largeFile: undefined }, body)
+    if (path === '/bench/drop') for (const { answer } of groups.get((body as Tempo).group) ?? []) answer.destroy()
+    return { open: Object.fromEntries([...groups].map(([group, streams]) => [group, streams.size])), fileRequestsMs }
+  }
+
   const server = createServer((incoming, answer) => {
-    if (streamPath.test(incoming.url ?? '')) {
-      void beat(answer)
+    const path = incoming.url ?? '/'
+    if (path.startsWith('/bench/')) {
+      void control(path, incoming).then((result) => answer.end(JSON.stringify(result)))
       return
     }
-    const passed = request(
-      new URL(incoming.url ?? '/', upstream),
-      { method: incoming.method, headers: incoming.headers },
-      (response) => {
-        answer.writeHead(response.statusCode ?? 502, response.headers)
-        response.pipe(answer)
-      },
-    )
+    const deck = slides.exec(path)?.[1]
+    if (deck !== undefined) return hold(/^(\w+)-peer-/.exec(deck)?.[1] ?? 'gateway', textOfChunk('{ "slides": [ '), answer)
+    if (settings.holdsOutlines && outlines.test(path)) return hold('outlines', ': open\n\n', answer)
+    if (settings.largeFile && files.test(path)) {
+      fileRequestsMs.push(nowMs())
+      return sendLargeFile(answer, settings.largeFile)
+    }
+    const passed = request(new URL(path, upstream), { method: incoming.method, headers: incoming.headers }, (response) => {
+      answer.writeHead(response.statusCode ?? 502, response.headers)
+      response.pipe(answer)
+    })
     passed.on('error', () => answer.destroy())
     incoming.pipe(passed)
   })
+  server.keepAliveTimeout = 60_000
+  await new Promise<void>((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, resolve))
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
 
-  async function beat(answer: import('node:http').ServerResponse) {
-    answer.writeHead(200, { 'content-type': 'text/event-stream' })
-    const chunk = (text: string) => answer.write(`event: response\ndata: ${JSON.stringify({ type: 'chunk', chunk: text })}\n\n`)
-    chunk('{ "slides": [ ')
-    for (let n = 0; n < beats && !answer.destroyed; n += 1) {
-      await new Promise((resolve) => setTimeout(resolve, everyMs))
-      chunk(JSON.stringify({ index: n, sentAtMs: performance.now() }))
-    }
-    // The deck is never finished: what follows the stream is not measured here.
-    answer.write(`event: response\ndata: {"type": "error", "detail": "the metronome stops"}\n\n`)
-    answer.end()
-  }
-
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async close() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+/** As fast as the reader takes them. */
+async function flood(stream: Stream, kind: BeatKind, beats: number, padding: string): Promise<void> {
+  const { answer } = stream
+  for (let sent = 0; sent < beats && !answer.destroyed; sent += 1) {
+    const hasRoom = answer.write(textOf(stream, kind, padding))
+    if (!hasRoom) await new Promise((resolve) => answer.once('drain', resolve).once('close', resolve))
   }
 }
 
-/** The delays of the beats in an event stream, in ms, as they are read; ends with the stream. */
-export async function readBeats(response: Response, onBeat: (delayMs: number) => void, enough: () => boolean): Promise<void> {
-  const decoder = new TextDecoder()
-  let rest = ''
-  for await (const bytes of response.body ?? []) {
-    const now = performance.now()
-    rest += decoder.decode(bytes as Uint8Array, { stream: true })
-    for (let end = rest.indexOf('\n\n'); end !== -1; end = rest.indexOf('\n\n')) {
-      const sent = /sentAtMs\\":([\d.]+)/.exec(rest.slice(0, end))
-      if (sent) onBeat(now - Number(sent[1]))
-      rest = rest.slice(end + 2)
-    }
-    if (enough()) return
-  }
+function textOf(stream: Stream, kind: BeatKind, padding: string): string {
+  const mark = markOf(nowMs())
+  if (kind === 'token') return textOfChunk(` ${mark}`)
+  if (kind === 'assets')
+    return `event: response\ndata: ${JSON.stringify({ type: 'slide_assets', slide_index: stream.index++, mark, padding })}\n\n`
+  return textOfChunk(JSON.stringify({ index: stream.index++, mark, padding }))
+}
+
+const textOfChunk = (chunk: string) => `event: response\ndata: ${JSON.stringify({ type: 'chunk', chunk })}\n\n`
+
+async function readAll(incoming: IncomingMessage): Promise<string> {
+  let text = ''
+  for await (const part of incoming) text += String(part)
+  return text
 }
