@@ -53,6 +53,8 @@ const requestTimeoutMs = 60_000
 const headersTimeoutMs = 20_000
 /** Room for a token of 16 KiB beside the other headers. */
 const maxHeaderBytes = 32 * 1024
+/** Node counts names and values alone, so that many small headers slip through; beyond 2000 it drops them without a word. */
+const maxHeaders = 200
 
 export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnswered, countUnknown }: BaseOptions): App {
   const headers = securityHeaders(security)
@@ -102,7 +104,8 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
 
   function refuseUnknown(request: FastifyRequest): never {
     const allowed = methods.of(pathOf(request))
-    if (allowed.length === 0) throw new Problem('NOT_FOUND')
+    // A route may find out by itself that there is nothing.
+    if (allowed.length === 0 || allowed.includes(request.method)) throw new Problem('NOT_FOUND')
     throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
   }
 
@@ -114,7 +117,7 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
   logAnswers(app, onAnswered)
   app.addHook('onRequest', async (request, reply) => {
     answerHeaders(request, reply)
-    checkHost(request)
+    checkHead(request)
   })
   // Before the body is read: nobody has to be heard out who asks for nothing we have.
   app.addHook('preParsing', async (request, reply) => {
@@ -134,10 +137,12 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
   return app
 }
 
-/** None, or two of them: whatever stands between us and the caller may have read another one (RFC 9112, section 3.2). */
-function checkHost({ raw }: FastifyRequest) {
-  const hosts = raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
-  if (hosts > 1 || (hosts === 0 && raw.httpVersion === '1.1')) throw new Problem('VALIDATION_FAILED')
+/** What Node's parser lets pass, and no honest client sends. */
+function checkHead({ raw: { rawHeaders, httpVersion } }: FastifyRequest) {
+  if (rawHeaders.length > 2 * maxHeaders) throw new Problem('VALIDATION_FAILED', { status: 431 })
+  const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
+  // Of two, whatever stands between us and the caller may have read the other (RFC 9112, section 3.2).
+  if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) throw new Problem('VALIDATION_FAILED')
 }
 
 /** Parameters of a query come as text. Where the schema says integer, plain digits are read as one; all else is left to be refused. */

@@ -90,6 +90,8 @@ function ofFramework(status: number, code: string, cause: Error): Problem {
   if (status === 413) return new Problem('PAYLOAD_TOO_LARGE', { cause })
   if (status === 415) return new Problem('UNSUPPORTED_MEDIA_TYPE', { cause })
   if (status === 429) return new Problem('RATE_LIMIT_EXCEEDED', { cause })
+  // What the pages of the documentation do not show does not exist.
+  if (status === 403 && code?.startsWith('FST_')) return new Problem('NOT_FOUND', { cause })
   if (status >= 400 && status < 500) {
     // Only Fastify's own errors: what a library says of a 4xx it got elsewhere is not our caller's doing.
     if (code?.startsWith('FST_') || cause instanceof SyntaxError) return new Problem('VALIDATION_FAILED', { status, cause })

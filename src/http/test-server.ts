@@ -5,6 +5,7 @@ import { SignJWT } from 'jose'
 import { readConfig } from '../config.ts'
 import type { PresentationRow } from '../database/presentations.ts'
 import { createLogger } from '../logging.ts'
+import type { App } from './base.ts'
 import { openServer, type Services } from './server.ts'
 import { createTokenVerifier } from './tokens.ts'
 
@@ -67,9 +68,12 @@ export type TestServer = Awaited<ReturnType<typeof openTestServer>>
 export async function openTestServer({
   env = {},
   services = {},
+  beforeListen,
 }: {
   env?: Record<string, string>
   services?: Partial<Services>
+  /** For what a test wants shorter than anybody else. */
+  beforeListen?: (app: App) => void
 } = {}) {
   const config = readConfig({ ...required, ...env })
   const closing = new AbortController()
@@ -103,6 +107,7 @@ export async function openTestServer({
       ...services,
     },
   })
+  beforeListen?.(app)
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`

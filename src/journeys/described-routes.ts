@@ -60,22 +60,7 @@ export function simplestBody(schema: Record<string, unknown> | undefined): objec
 /** Ids that name nothing, well formed or not. */
 export const strangeIds = [
   ...[randomUUID(), '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
-  ...[
-    'no-id',
-    '1',
-    '-1',
-    '0x1',
-    '%00',
-    '%2e%2e',
-    '..%2f..',
-    '%2E%2E%2Fhealth',
-    "' or '1'='1",
-    '%25',
-    '*',
-    'null',
-    'undefined',
-    '{id}',
-  ],
+  ...['no-id', '1', '-1', '0x1', '%00', '..%2f..', '%2E%2E%2Fhealth', "' or '1'='1", '%25', '*', 'null', 'undefined', '{id}'],
   ...[
     'x'.repeat(3_000),
     '__proto__',

@@ -124,7 +124,7 @@ test('the time of an answer does not tell a foreign id from an unknown one', asy
   const median = (list: number[]) => list.sort((a, b) => a - b)[list.length >> 1] ?? 0
   const [foreign, unknown] = [median(times.foreign), median(times.unknown)]
   // A look into another table, or the row itself, would show; what is left is the noise of the machine.
-  expect(Math.max(foreign, unknown) / Math.min(foreign, unknown)).toBeLessThan(2)
+  expect(Math.max(foreign, unknown) / Math.min(foreign, unknown)).toBeLessThan(2.5)
 })
 
 test("an Idempotency-Key is one's own: another's opens nothing, and is not even known", async () => {
