@@ -3,7 +3,7 @@
 import { expect, vi } from 'vitest'
 import { secretsIn } from '../sandbox/presenton/faults/model-texts.ts'
 import { type FaultName, paces, type Shape, type Spend } from '../sandbox/presenton/stand-in.ts'
-import { expectationOf, hasLogin, operationOf } from './fault-table.ts'
+import { expectationOf, hasLogin, meaningOf, operationOf } from './fault-table.ts'
 import { readLog } from './log-rules.ts'
 import { brief, type Presentation } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
@@ -45,7 +45,7 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
     // Few and large pieces of text: how they are cut is not what is looked at here.
     pace: { ...paces.fast, chunkChars: 200 },
     // Wide enough that no fault here opens the circuit for the next run.
-    env: { ...upstream.env, BREAKER_MIN_CALLS: '1000000', DATABASE_POOL_MAX: '4', MAX_FILE_MIB: '2', LOG_LEVEL: 'warn', ...env },
+    env: { ...upstream.env, BREAKER_MIN_CALLS: '1000000', DATABASE_POOL_MAX: '3', MAX_FILE_MIB: '2', LOG_LEVEL: 'warn', ...env },
   })
   const user = await world.user()
   const { presenton } = world
@@ -111,15 +111,27 @@ function difference(after: Spend, before: Spend): Spend {
   }
 }
 
-/** Bundles faults so that a run meets at most one in each of these operations: real bad days come with several, too. */
-export function bundle(names: readonly FaultName[]): FaultName[][] {
+/**
+ * Bundles faults, so that a run meets several, as on a real bad day: at each operation at most one that is waited out, one that is tried
+ * again, and one that does nothing, in this order.
+ */
+export function bundle(names: readonly FaultName[], shape: Shape): FaultName[][] {
   const bundles: FaultName[][] = []
-  const filled: Partial<Record<string, number>> = {}
-  for (const name of names) {
-    const operation = operationOf(name) as string
-    const index = filled[operation] ?? 0
-    filled[operation] = index + 1
-    bundles[index] = [...(bundles[index] ?? []), name]
+  const order = ['outage', 'fault', 'nothing']
+  const kindOf = (name: FaultName) => {
+    const meaning = meaningOf(name, shape)
+    return order.includes(meaning) ? meaning : 'fault'
+  }
+  for (const kind of order) {
+    const filled: Partial<Record<string, number>> = {}
+    for (const name of names.filter((one) => kindOf(one) === kind)) {
+      const operation = operationOf(name) as string
+      let index = filled[operation] ?? 0
+      // After slides that upstream has kept, no more are asked for.
+      while (bundles[index]?.some((one) => operationOf(one) === operation && meaningOf(one, shape) === 'kept')) index += 1
+      filled[operation] = index + 1
+      bundles[index] = [...(bundles[index] ?? []), name]
+    }
   }
   return bundles
 }

@@ -127,7 +127,8 @@ const maxSlideStreams = 3
 
 /** The way of a run that meets each of the faults `times` times. */
 export function expectationOf(names: readonly FaultName[], shape: Shape, times = 1): Expectation {
-  const left = new Map(names.map((name) => [operationOf(name) as Operation, { name, times }]))
+  const left = names.map((name) => ({ name, times }))
+  const nextOf = (operation: Operation) => left.find((fault) => fault.times > 0 && operationOf(fault.name) === operation)
   const made: Expectation = {
     stages: [],
     statuses: [],
@@ -141,8 +142,8 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
 
   /** Asks upstream for something, in `stage`: what it met, once there is no outage any more. */
   function ask(operation: Operation, stage: Stage): Meaning {
-    const fault = left.get(operation)
-    if (!fault || fault.times === 0) {
+    const fault = nextOf(operation)
+    if (!fault) {
       pay(operation)
       return 'nothing'
     }
@@ -211,9 +212,11 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
 
   while (made.code === undefined && !has.stored) {
     const stage = next()
-    const fault = left.get('slides')
+    const fault = left.find(
+      ({ name, times }) => times > 0 && operationOf(name) === 'slides' && meaningOf(name, shape) !== 'outage',
+    )
     // What was asked too often is asked again of the same deck.
-    const isUnbegun = stage === 'slides' && fault !== undefined && fault.times > 0 && /:4\d\d/.test(fault.name)
+    const isUnbegun = stage === 'slides' && fault !== undefined && /:4\d\d/.test(fault.name)
     const met = start(stage)
     if (made.code !== undefined) break
     isElsewhere = met === 'bad path'

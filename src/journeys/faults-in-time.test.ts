@@ -1,0 +1,54 @@
+// The faults that say nothing at all: hung calls and streams that fall silent, in every stage and shape. Only a deadline ends them, so
+// these runs wait beside each other.
+
+import { afterAll, expect, test, vi } from 'vitest'
+import { faultNames, type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
+import { type Lane, openLane } from './fault-lane.ts'
+import { isSlow, operationOf } from './fault-table.ts'
+
+const lanesPerShape = 3
+vi.setConfig({ maxConcurrency: lanesPerShape * shapes.length, testTimeout: 60_000 })
+
+const deadlines = {
+  CREATE_TIMEOUT_SECONDS: '2',
+  PREPARE_TIMEOUT_SECONDS: '2',
+  EXPORT_TIMEOUT_SECONDS: '2',
+  STREAM_STALL_SECONDS: '2',
+}
+
+const opened: Lane[] = []
+const free = Object.fromEntries(shapes.map((shape) => [shape, [] as Lane[]])) as Record<Shape, Lane[]>
+afterAll(async () => {
+  await Promise.all(opened.map(({ close }) => close()))
+})
+
+async function takeLane(shape: Shape): Promise<Lane> {
+  const known = free[shape].pop()
+  if (known) return known
+  const lane = await openLane(shape, deadlines)
+  opened.push(lane)
+  return lane
+}
+
+// The shapes take turns, so that as few worlds as possible stand beside each other.
+const cases = faultNames
+  .filter((name) => isSlow(name) && operationOf(name) !== undefined)
+  .flatMap((name) => shapes.map((shape) => ({ shape, name })))
+  .filter(({ shape, name }) => shape === 'A1' || !name.startsWith('update:'))
+
+test.concurrent.each(cases)('in shape $shape: $name', async ({ shape, name }) => {
+  const lane = await takeLane(shape)
+  await lane.meet(name.startsWith('read:') ? ['slides:cut', name] : [name])
+  free[shape].push(lane)
+})
+
+test.concurrent.each(['outlines:stall', 'slides:stall', 'prepare:hang'] as const)(
+  'a silence that does not end is a timeout: %s',
+  async (name) => {
+    const lane = await takeLane('A1')
+    await lane.meet([name], Number.POSITIVE_INFINITY)
+    free.A1.push(lane)
+  },
+)
+
+test('there are silences of each kind', () => expect(cases.length).toBeGreaterThan(4 * 15))
