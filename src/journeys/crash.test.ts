@@ -43,7 +43,7 @@ test('after kill -9 in the middle of the slides another replica goes on, and rea
   const first = await resumed.expectNext()
   // The lease has to run out, and no longer than that and a moment.
   expect(performance.now() - killedAt).toBeLessThan(leaseSeconds * 1000 + 2_500)
-  expect(first.data).toMatchObject({ type: 'stage', stage: 'slides', attempt: 2 })
+  expect(first.data).toMatchObject({ type: 'stage', attempt: 2 })
   presenton.gates.release('slides:slide')
   const log = readLog([...read, first, ...(await resumed.rest())])
   expect(log.terminal.type).toBe('complete')
@@ -76,6 +76,32 @@ test('a replica that dies with runs in every stage loses none, and only what was
   for (const id of ids) readLog(await (await user.follow(id)).rest())
   // Again: the outlines, the slides and the export that were cut, and a prepare for the fresh deck of those slides.
   expect(spend).toEqual({ outlines: 7 + 1, prepares: 7 + 1, slideStreams: 7 + 1, exports: 7 + 1 })
+  await world.expectNothingLeft()
+})
+
+test('a run that loses its worker again and again is ended by the sixth takeover', async () => {
+  const { presenton } = await openForCrash()
+  await world.openReplica()
+  const user = await world.user()
+  presenton.gates.hold('create')
+  const { id } = await user.accept()
+  const takeovers = async () => {
+    const [row] = await world.query<{ takeovers: number }>('select takeovers from gateway.presentations where id = $1', [id])
+    return row?.takeovers
+  }
+  for (let n = 1; n <= 6; n++) {
+    await presenton.gates.arrived('create', n)
+    // As if a worker had died elsewhere: its token stands, its time is over.
+    await world.query(
+      `update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
+      [id],
+    )
+    await expect.poll(takeovers, { timeout: 10_000, interval: 20 }).toBe(n)
+  }
+  const log = readLog(await (await user.follow(id)).rest())
+  expect(log.stages).toEqual(Array.from({ length: 6 }, () => 'create'))
+  expect(log.terminal).toMatchObject({ type: 'error', code: 'INTERRUPTED', retryable: true })
+  expect(await user.settled(id)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } })
   await world.expectNothingLeft()
 })
 

@@ -71,6 +71,7 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
   }
 
   const gateways: Gateway[] = []
+  const spawned: SpawnedGateway[] = []
   const readers = new Set<Reader>()
   const secrets = [signer.secret, objects.secretKey, new URL(database.url).password, 'X-Amz-Signature']
   let users = 0
@@ -117,9 +118,10 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
     },
     /** A gateway in a process of its own, to be killed. */
     async spawnReplica(more: Environment = {}): Promise<SpawnedGateway> {
-      const spawned = await spawnGateway({ ...variables, ...more })
-      closing.unshift(() => spawned.kill())
-      return spawned
+      const replica = await spawnGateway({ ...variables, ...more })
+      spawned.push(replica)
+      closing.unshift(() => replica.kill())
+      return replica
     },
     async closeReplica(gateway: Gateway) {
       gateways.splice(gateways.indexOf(gateway), 1)
@@ -141,7 +143,7 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
     async close() {
       for (const reader of readers) reader.close()
       presenton.gates.releaseAll()
-      const logs = gateways.flatMap((gateway) => gateway.logs)
+      const logs = [...gateways, ...spawned].flatMap((gateway) => gateway.logs)
       for (const gateway of gateways.splice(0)) await gateway.close()
       for (const close of closing) await close()
       const told = logs.filter((line) => secrets.some((secret) => line.includes(secret)))
