@@ -5,6 +5,12 @@ import type { FastifyReply } from 'fastify'
 
 const reason = new Error('The caller has left.')
 
+/** Whether this error, or what caused it, is that there is nobody left to answer. */
+export function isDisconnect(error: unknown, depth = 0): boolean {
+  if (error === reason) return true
+  return depth < 5 && error instanceof Error && error.cause !== undefined && isDisconnect(error.cause, depth + 1)
+}
+
 /** Aborts when the connection closes before the answer was sent whole. */
 export function disconnectSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()

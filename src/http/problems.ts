@@ -5,6 +5,7 @@ import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { isDatabaseAway } from '../database/connection.ts'
 import { type InvalidPlace, Problem, problems } from '../domain/problem.ts'
+import { isDisconnect } from './disconnect.ts'
 
 export const problemType = 'application/problem+json'
 
@@ -61,7 +62,9 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
 }
 
 export function logProblem(request: FastifyRequest, problem: Problem, error: unknown) {
-  if (problem.code === 'INTERNAL_ERROR') request.log.error({ err: error }, 'request failed unexpectedly')
+  // Else whoever hangs up often enough could fill the log with errors.
+  if (isDisconnect(error)) request.log.debug('the caller has left')
+  else if (problem.code === 'INTERNAL_ERROR') request.log.error({ err: error }, 'request failed unexpectedly')
   else if (problem.status >= 500) request.log.warn({ err: error, code: problem.code }, 'request failed')
   else request.log.debug({ err: error, code: problem.code }, 'request refused')
 }

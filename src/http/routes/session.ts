@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify'
 import { Problem } from '../../domain/problem.ts'
 import { type AuthOptions, bearerToken, checkOrigin, hasSessionCookie, sessionCookie } from '../auth.ts'
 import type { App } from '../base.ts'
-import { emptyAnswer, problemAnswers } from '../schemas.ts'
+import { emptyAnswer, problemAnswersOfWrite } from '../schemas.ts'
 
 /** Browsers keep cookies up to 4096 bytes, name and attributes included. */
 const maxCookieBytes = 3_800
@@ -20,7 +20,7 @@ export function openSessionRoute(own: App, { publicUrl }: SessionRoutes) {
     operationId: 'openSession',
     tags: ['session'],
     summary: 'Keep your Bearer token in a cookie',
-    response: { 204: emptyAnswer('The cookie is set; it ends with the token.'), ...problemAnswers('PERMISSION_DENIED') },
+    response: { 204: emptyAnswer('The cookie is set; it ends with the token.'), ...problemAnswersOfWrite() },
   }
   own.post('/session', { schema }, async (request, reply) => {
     const token = bearerToken(request)
@@ -42,7 +42,7 @@ export function closeSessionRoute(
     operationId: 'closeSession',
     tags: ['session'],
     summary: 'Clear the cookie',
-    response: { 204: emptyAnswer('The cookie is cleared.'), ...problemAnswers('PERMISSION_DENIED') },
+    response: { 204: emptyAnswer('The cookie is cleared.'), ...problemAnswersOfWrite() },
   }
   scope.delete('/session', { schema }, async (request, reply) => {
     if (bearerToken(request) === undefined) {
