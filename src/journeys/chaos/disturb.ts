@@ -1,0 +1,199 @@
+// The disturbances, in two lanes: what happens to the replicas, and what happens to all that they lean on. In each lane one follows
+// the other, and heals what it broke before the next one begins.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { type FaultName, faultNames } from '../../sandbox/presenton/stand-in.ts'
+import type { History } from './history.ts'
+import type { Random } from './random.ts'
+import type { ChaosWorld } from './world.ts'
+
+type Disturb = (world: ChaosWorld, random: Random, history: History) => Promise<void>
+
+const aMoment = (random: Random, most = 2_500) => delay(random.between(50, most))
+
+/** Faults that cost an attempt or a wait; those that end a run by right are not what this is about, but some may come. */
+const passing = faultNames.filter((name) =>
+  /:(reset|502|503|500|reply-lost|cut|saved-cut|ends|cut-before-complete|saved-no-complete|short|truncated|error-500|stall-half-way)$/.test(
+    name,
+  ),
+)
+
+async function replica({ replicas }: ChaosWorld, random: Random) {
+  const index = random.between(0, replicas.length - 1)
+  return { index, victim: replicas[index] }
+}
+
+type Lane = readonly (readonly [weight: number, name: string, disturb: Disturb])[]
+
+const ofReplicas: Lane = [
+  [
+    4,
+    'kills',
+    async (world, random, history) => {
+      const { index, victim } = await replica(world, random)
+      if (!victim) return
+      history.note(`kill -9 of replica ${index}`)
+      world.replicas[index] = undefined
+      await victim.gateway.kill()
+      await aMoment(random, 1_500)
+      await world.start(index)
+    },
+  ],
+  [
+    4,
+    'stops',
+    async (world, random, history) => {
+      const { index, victim } = await replica(world, random)
+      if (!victim) return
+      history.note(`SIGSTOP of replica ${index}`)
+      victim.isStopped = true
+      await victim.gateway.kill('SIGSTOP')
+      await aMoment(random, 5_000)
+      await victim.gateway.kill('SIGCONT')
+      victim.isStopped = false
+      history.note(`SIGCONT of replica ${index}`)
+    },
+  ],
+  [
+    4,
+    'restarts',
+    async (world, random, history) => {
+      const { index, victim } = await replica(world, random)
+      if (!victim) return
+      history.note(`SIGTERM to replica ${index}`)
+      const startedMs = performance.now()
+      victim.gateway.child.kill('SIGTERM')
+      const end = await Promise.race([victim.gateway.exited, delay(15_000)])
+      world.replicas[index] = undefined
+      history.note(`replica ${index} ended with ${end?.code ?? 'nothing'} after ${Math.round(performance.now() - startedMs)} ms`)
+      if (end?.code !== 0) history.violate(`replica ${index}`, `SIGTERM ended with ${JSON.stringify(end)}`)
+      await victim.gateway.kill()
+      await world.start(index)
+    },
+  ],
+]
+
+const ofSurroundings: Lane = [
+  [
+    2,
+    'Postgres restarts',
+    async ({ postgres }, random, history) => {
+      history.note('Postgres stops')
+      await postgres.stop()
+      await aMoment(random)
+      await postgres.start()
+      history.note('Postgres is back')
+    },
+  ],
+  [
+    1,
+    'Postgres kills',
+    async ({ postgres }, random, history) => {
+      history.note('kill -9 of Postgres')
+      await postgres.kill()
+      await aMoment(random)
+      await postgres.start()
+      history.note('Postgres is back')
+    },
+  ],
+  [
+    5,
+    'cuts',
+    async ({ database }, _random, history) => {
+      const cut = database.cut()
+      history.count('cuts', cut)
+      history.note(`${cut} database connections reset`)
+    },
+  ],
+  [
+    4,
+    'cuts',
+    async ({ database }, random, history) => {
+      const verdict = random.pick(['cut', 'cut-after-answer'] as const)
+      const every = random.between(5, 40)
+      let messages = 0
+      history.note(`every ${every}th message to the database: ${verdict}`)
+      database.inspect(() => (++messages % every === 0 ? verdict : 'pass'))
+      await aMoment(random, 1_500)
+      database.inspect()
+      history.count('cuts', Math.floor(messages / every))
+    },
+  ],
+  [
+    2,
+    'silences',
+    async ({ database }, random, history) => {
+      history.note('database connections fall silent')
+      database.silence({ newToo: random.chance(0.3) })
+      await aMoment(random, random.chance(0.1) ? 24_000 : 4_000)
+      database.restore()
+    },
+  ],
+  [
+    2,
+    'slow spells',
+    async ({ database }, random, history) => {
+      history.note('the database is far away')
+      database.delay(random.between(5, 60))
+      await aMoment(random)
+      database.delay(0)
+    },
+  ],
+  [
+    2,
+    'store outages',
+    async ({ store }, random, history) => {
+      history.note('the store is away')
+      await store.down()
+      await aMoment(random, 4_000)
+      await store.up()
+    },
+  ],
+  [
+    2,
+    'cuts',
+    async ({ store }, random, history) => {
+      let messages = 0
+      const verdict = random.pick(['cut', 'cut-after-answer'] as const)
+      history.note(`messages to the store: ${verdict}`)
+      store.inspect(() => (++messages % 3 === 0 ? verdict : 'pass'))
+      await aMoment(random, 1_500)
+      store.inspect()
+      history.count('cuts', Math.floor(messages / 3))
+    },
+  ],
+  [
+    2,
+    'Presenton outages',
+    async ({ presenton }, random, history) => {
+      history.note('Presenton is away')
+      await presenton.faults.down()
+      await aMoment(random)
+      await presenton.faults.up()
+    },
+  ],
+  [
+    4,
+    'faults',
+    async ({ presenton }, random, history) => {
+      const name = random.pick<FaultName>(passing)
+      history.note(`Presenton: ${name}`)
+      presenton.faults.play(name)
+    },
+  ],
+]
+
+/** Goes on until `isOver`; each seed draws the same ones in the same order. */
+export async function disturb(world: ChaosWorld, random: Random, history: History, isOver: () => boolean): Promise<void> {
+  const lanes = [ofReplicas, ofSurroundings].map(async (lane) => {
+    const own = random.fork()
+    const drawn = lane.flatMap((one) => Array<typeof one>(one[0]).fill(one))
+    while (!isOver()) {
+      await delay(own.between(50, 900))
+      const [, name, act] = own.pick(drawn)
+      if (name !== 'cuts') history.count(name)
+      await act(world, own, history)
+    }
+  })
+  await Promise.all(lanes)
+}

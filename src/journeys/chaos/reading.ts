@@ -1,0 +1,81 @@
+// A reader as a browser is one: follows a log, and comes back with its last number whenever the stream ends or breaks, to whichever
+// replica it finds.
+
+import { setTimeout as delay } from 'node:timers/promises'
+import { openReader, type Reader } from '../../sandbox/reader.ts'
+import type { Seen } from '../history.ts'
+import type { History } from './history.ts'
+import type { Random } from './random.ts'
+
+export interface ReadingOptions {
+  id: string
+  token: string
+  urls: () => string[]
+  random: Random
+  history: History
+  /** Its presentation is deleted, or will not change any more. */
+  isOver: () => boolean
+}
+
+const comeBackMs = 50
+/** A replica that is stopped says nothing, not even a heartbeat. */
+const silenceMs = 3_000
+
+/** Resolves with all that was seen, once there is nothing more to see. */
+export async function read(options: ReadingOptions): Promise<Seen[]> {
+  const { id, token, urls, random, history, isOver } = options
+  const seen: Seen[] = []
+  let last = 0
+  for (let isCurious = false; ; isCurious = true) {
+    if (isCurious) await delay(random.between(0, 2 * comeBackMs))
+    const all = urls()
+    if (all.length === 0) continue
+    const signal = AbortSignal.timeout(silenceMs)
+    const reader = await openReader(`${random.pick(all)}/api/v1/presentations/${id}/events`, {
+      token,
+      signal,
+      ...(last > 0 ? { lastEventId: last } : {}),
+    }).catch(() => undefined)
+    if (!reader) continue
+    if (reader.status === 404) {
+      if (!isOver()) history.violate(id, 'a reader is told 404')
+      return seen
+    }
+    if (reader.status === 204) {
+      if (isOver()) return seen
+      // It has ended for now; another run may follow.
+      await delay(4 * comeBackMs)
+      continue
+    }
+    if (last > 0) history.count('reconnects')
+    if (reader.status !== 200) {
+      history.violate(id, `a reader is told ${reader.status}: EventSource would not come back`)
+      return seen
+    }
+    last = await take(reader, { seen, last, hopsAfter: random.chance(0.3) ? random.between(1, 25) : Number.POSITIVE_INFINITY })
+  }
+}
+
+async function take(
+  reader: Reader,
+  { seen, last, hopsAfter }: { seen: Seen[]; last: number; hopsAfter: number },
+): Promise<number> {
+  let cursor = last
+  let bytes = -1
+  for (let taken = 0; taken < hopsAfter; ) {
+    const event = await reader.next(silenceMs).catch((error: Error) => error)
+    if (event === undefined) return cursor
+    if (event instanceof Error) {
+      if (reader.bytes > bytes && event.message.startsWith('no event')) {
+        bytes = reader.bytes
+        continue
+      }
+      break
+    }
+    taken += 1
+    seen.push({ id: event.id, data: event.data, text: event.text })
+    cursor = event.id ?? cursor
+  }
+  reader.close()
+  return cursor
+}

@@ -1,0 +1,118 @@
+// The world of the chaos: a Postgres and a store behind proxies, a stand-in for Presenton, and three gateways as real processes of the
+// built program, which may die and come back.
+
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import pg from 'pg'
+import { type Environment, type SpawnedGateway, spawnGateway } from '../../sandbox/gateway.ts'
+import { openObjectStore } from '../../sandbox/objects.ts'
+import { openPostgres } from '../../sandbox/postgres.ts'
+import { openPresenton } from '../../sandbox/presenton/stand-in.ts'
+import { openTcpProxy } from '../../sandbox/tcp-proxy.ts'
+import { createSecretSigner } from '../../sandbox/tokens.ts'
+
+const root = fileURLToPath(new URL('../../..', import.meta.url))
+const main = join(root, 'dist', 'main.js')
+
+const environment: Environment = {
+  ...{ QUOTA_PER_HOUR: '0', QUOTA_PER_DAY: '0', MAX_QUEUED_PER_USER: '100', RATE_LIMIT_PER_MINUTE: '1000000' },
+  ...{
+    MAX_RUNNING: '6',
+    MAX_RUNNING_PER_USER: '3',
+    MAX_STREAMS_PER_USER: '1000',
+    LEASE_SECONDS: '2',
+    SSE_HEARTBEAT_SECONDS: '1',
+  },
+  ...{ SHUTDOWN_GRACE_SECONDS: '3', DRAIN_SECONDS: '1', BREAKER_RESET_SECONDS: '1', RUN_TIMEOUT_SECONDS: '300' },
+  ...{ CREATE_TIMEOUT_SECONDS: '5', PREPARE_TIMEOUT_SECONDS: '5', EXPORT_TIMEOUT_SECONDS: '5', STREAM_STALL_SECONDS: '5' },
+}
+
+export interface Replica {
+  gateway: SpawnedGateway
+  isStopped: boolean
+}
+
+export type ChaosWorld = Awaited<ReturnType<typeof openChaosWorld>>
+
+export async function openChaosWorld({ replicas: count = 3, env = {} }: { replicas?: number; env?: Environment } = {}) {
+  buildIfOutdated()
+  const pace = { chunkMs: 2, chunkChars: 60, slideMs: 25, prepareMs: 30, exportMs: 30 }
+  const [postgres, objects, presenton] = await Promise.all([openPostgres(), openObjectStore(), openPresenton({ pace })])
+  const database = await openTcpProxy({ port: postgres.port })
+  const store = await openTcpProxy({ port: Number(new URL(objects.endpoint).port) })
+  const signer = createSecretSigner()
+  const url = await postgres.createDatabase('chaos')
+  const variables: Environment = {
+    ...{ DATABASE_URL: database.through(url), PRESENTON_URL: presenton.url, ...objects.env, ...signer.env },
+    ...{ MINIO_ENDPOINT: store.url, MINIO_PUBLIC_ENDPOINT: store.url },
+    ...environment,
+    ...env,
+  }
+  const replicas: (Replica | undefined)[] = Array.from({ length: count }, () => undefined)
+  const oldLogs: string[][] = []
+
+  async function start(index: number): Promise<Replica> {
+    const replica = { gateway: await spawnGateway(variables, { main }), isStopped: false }
+    replicas[index] = replica
+    oldLogs.push(replica.gateway.logs)
+    return replica
+  }
+
+  /** From the server itself, not through the proxy. */
+  async function query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    try {
+      return (await client.query<Row>(sql, values)).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  await start(0)
+  await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 1)))
+  return {
+    ...{ postgres, objects, presenton, database, store, replicas, start, query, sign: signer.sign },
+    /** What every replica that ever lived has logged. */
+    logs: () => oldLogs.flat(),
+    /** Where somebody may be asked; a replica that is stopped still takes connections. */
+    urls: () => replicas.flatMap((replica) => (replica ? [replica.gateway.url] : [])),
+    /** Every replica is there again, and works. */
+    async heal() {
+      presenton.faults.clear()
+      for (const [index, replica] of replicas.entries()) {
+        if (replica?.isStopped) await replica.gateway.kill('SIGCONT')
+        if (replica) replica.isStopped = false
+        else await start(index)
+      }
+      await Promise.all(replicas.map((replica) => replica && ready(replica.gateway.url)))
+    },
+    async close() {
+      await Promise.all(replicas.map((replica) => replica?.gateway.kill()))
+      for (const part of [database, store, presenton, objects, postgres]) await part.close()
+    },
+  }
+}
+
+async function ready(url: string) {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
+    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+    if (answer?.ok) return
+    await delay(50)
+  }
+  throw new Error(`the gateway at ${url} does not become ready`)
+}
+
+/** The gateway runs as it is shipped: from dist/, made anew when a source is younger. */
+function buildIfOutdated() {
+  const product = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).filter(
+    (entry) =>
+      entry.isFile() && !/[\\/](journeys|sandbox|bench)([\\/]|$)/.test(entry.parentPath) && !entry.name.includes('.test.'),
+  )
+  const youngest = Math.max(...product.map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs))
+  if (existsSync(main) && statSync(main).mtimeMs > youngest) return
+  execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'ignore' })
+}
