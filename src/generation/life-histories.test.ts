@@ -79,24 +79,13 @@ interface Refusal {
 type Step = { act: string; pick: number; n: number }
 
 const step = fc.record({
-  act: fc.constantFrom(
-    'accept',
-    'accept',
-    'accept',
-    'pay',
-    'pay',
-    'slide',
-    'slide',
-    'finish',
-    'complete',
-    'fail',
-    'crash',
-    'cancel',
-    'retry',
-    'delete',
-    'wait',
+  act: fc.oneof(
+    { weight: 5, arbitrary: fc.constantFrom('pay', 'slide', 'fail', 'fail half-way', 'retry') },
+    { weight: 3, arbitrary: fc.constant('accept') },
+    { weight: 4, arbitrary: fc.constantFrom('finish', 'complete', 'crash', 'cancel', 'delete', 'wait') },
   ),
-  pick: fc.nat(20),
+  /** Which user, or which of the latest presentations. */
+  pick: fc.nat(3),
   n: fc.integer({ min: 1, max: 5 }),
 })
 
@@ -223,15 +212,16 @@ async function play(steps: Step[]): Promise<void> {
   }
 
   for (const { act, pick, n } of steps) {
-    const one = model.entries[pick % Math.max(1, model.entries.length)]
+    const one = model.entries.at(-1 - (pick % Math.max(1, model.entries.length)))
     if (act === 'accept') await accept(users[pick % 2]!, n)
     else if (act === 'wait') {
       // Time goes by for all that was accepted.
-      const minutes = n * pick
+      const minutes = n * 15 * 2 ** pick
       model.now += minutes
       await database.query(`update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 minute'`, [minutes])
     } else if (one) {
-      if (act === 'retry') await retry(one)
+      if (act === 'fail half-way') for (const each of ['pay', 'slide', 'fail']) await work(each, one, n)
+      else if (act === 'retry') await retry(one)
       else if (act === 'cancel') await cancel(one)
       else if (act === 'delete') await remove(one)
       else await work(act, one, n)

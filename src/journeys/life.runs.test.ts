@@ -86,6 +86,18 @@ test('cancelled and retried at once, the first run leaves upstream all the same'
   expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
 })
 
+test('a run that the same replica claims anew leaves upstream where it was before', async () => {
+  const [user, another] = [await world.user(), await world.user()]
+  const { id } = await holdIn(world, user, 'slides')
+  const call = world.presenton.journal.at(-1)!
+  // As after a cancel and a retry that came faster than word of the first.
+  await world.query('update gateway.leases set token = null, expires_at = null where presentation_id = $1', [id])
+  const { id: next } = await another.accept()
+  await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
+  letGo(world, 'slides')
+  for (const one of [user.settled(id), another.settled(next)]) expect(await one).toMatchObject({ status: 'completed', run: 1 })
+})
+
 test('a queued one that is cancelled never begins', async () => {
   const user = await world.user()
   const { id } = await reach(world, user, 'queued')
