@@ -67,8 +67,6 @@ async function openQueue(ground: Ground, name: string) {
                update gateway.leases set token = null where presentation_id = $1`,
               [run.id],
             )
-              run.id,
-            ])
           }
         }),
       )

@@ -5,15 +5,38 @@ import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { accept } from './accept.bench.ts'
 import { claims } from './claims.bench.ts'
+import { copy } from './copy.bench.ts'
 import { delivery } from './delivery.bench.ts'
 import { eventLatency } from './event-latency.bench.ts'
 import { openGround } from './ground.ts'
+import { growth } from './growth.bench.ts'
+import { idle } from './idle.bench.ts'
+import { idleStreams } from './idle-streams.bench.ts'
 import { listing } from './listing.bench.ts'
+import { load } from './load.bench.ts'
 import { type Measure, printTable, type Result } from './measure.ts'
+import { parse } from './parse.bench.ts'
 import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
 
-const measures: Measure[] = [eventLatency, delivery, accept, runStart, listing, claims, resume]
+import { trickle } from './trickle.bench.ts'
+
+const measures: Measure[] = [
+  eventLatency,
+  delivery,
+  idleStreams,
+  accept,
+  runStart,
+  listing,
+  claims,
+  resume,
+  copy,
+  parse,
+  trickle,
+  idle,
+  growth,
+  load,
+]
 
 // A target missed is a fact to be told; ten times off is a collapse.
 const collapse = 10

@@ -35,3 +35,23 @@ export async function insertPresentations(client: pg.Client, { count, own, statu
   for (const { made } of indexes) await client.query(made)
   await client.query('vacuum analyze gateway.presentations, gateway.leases, gateway.files')
 }
+
+/** Waiting presentations of the user `bench`, each with the first event of its log; returns their ids. */
+export async function insertQueued(client: pg.Client, count: number): Promise<string[]> {
+  const { rows } = await client.query<{ id: string }>(
+    `with new as (
+       insert into gateway.presentations (id, user_id, status, run_format, template, language, n_slides, export_as, brief, turn, queued_at)
+       select gen_random_uuid(), 'bench', 'queued', 'pptx', 'general', 'English', 8, 'pptx', '{}', n, clock_timestamp()
+       from generate_series(1, $1) n returning id
+     ), logged as (
+       insert into gateway.events (presentation_id, seq, run, data) select id, 1, 1, '{"type":"queued","position":1,"run":1}' from new
+     )
+     select id from new`,
+    [count],
+  )
+  await client.query(
+    'insert into gateway.leases (presentation_id, last_seq) select id, 1 from gateway.presentations on conflict do nothing',
+  )
+  await client.query('analyze gateway.presentations, gateway.leases, gateway.events')
+  return rows.map(({ id }) => id)
+}
