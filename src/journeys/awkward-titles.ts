@@ -1,0 +1,60 @@
+// Titles as people, models and attackers write them, which all become names of files.
+
+const bidi = '\u202e'
+/** None holds what a brief refuses: controls but tab and line ends, lone surrogates. */
+export const awkwardTitles = [
+  ...[
+    'Plain',
+    'Two words',
+    '  blanks around  ',
+    'tab\there',
+    'line\nend',
+    'carriage\r\nreturn',
+    'x\r\nSet-Cookie: a=b',
+    'x\r\n\r\n<html>',
+  ],
+  ...[
+    '"quoted"',
+    'a"; filename="evil.exe',
+    "a'; filename*=UTF-8''evil.exe",
+    'back\\slash',
+    'a\\"b',
+    "l'été",
+    'semi;colon',
+    'comma, equals=',
+  ],
+  ...[
+    '50% done',
+    '%2e%2e%2fpasswd',
+    '%00',
+    '../../etc/passwd',
+    '..\\..\\win.ini',
+    '/absolute',
+    'C:\\Windows\\system32',
+    '~/.bashrc',
+    '-rf',
+    '.htaccess',
+  ],
+  ...[
+    '...',
+    'CON',
+    'nul.txt',
+    'Ünïcödé',
+    '日本語のタイトル',
+    'עברית וערבית عربي',
+    `invoice${bidi}fdp.exe`,
+    '🚀🎉👩‍👩‍👧‍👦',
+    'e\u0301 combined',
+    '\u200bzero\u200bwidth',
+  ],
+  ...[
+    '$(reboot) `id` $HOME',
+    '<b>&amp;</b>',
+    "'; drop table presentations; --",
+    'x'.repeat(200),
+    '漢'.repeat(200),
+    '🚀'.repeat(100),
+    '=?UTF-8?Q?evil?=',
+    'deck.pptx',
+  ],
+]
