@@ -145,7 +145,6 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
     const config = adapt(configs['proxy']!.content, {
       'worker_rlimit_nofile 65536;': '',
       'worker_connections 30000;': 'worker_connections 500;',
-      '/dev/stderr': '{folder}/error.log',
       '/tmp/': '{folder}/',
       'resolver 127.0.0.11': `resolver 127.0.0.1:${names.port}`,
       'listen 3000;': `listen 127.0.0.1:${pages};`,
