@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import type { Config } from './config.ts'
+import { ownsAsset } from './database/assets.ts'
 import { isDatabaseAway, openDatabase } from './database/connection.ts'
 import { readUsage } from './database/ledger.ts'
 import { openListener } from './database/listener.ts'
@@ -107,6 +108,8 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     follow: hub.follow,
     presign,
     listTemplates: presenton.listTemplates,
+    openPicture: presenton.openPicture,
+    ownsPicture: (wanted: { userId: string; path: string }) => ownsAsset(database, wanted),
     health,
     metrics: metrics.scrape,
   }

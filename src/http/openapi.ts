@@ -50,6 +50,8 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
         },
       },
     },
+    // OpenAPI has no word for the rest of a path.
+    transform: ({ schema, url }) => ({ schema, url: url.replace(/\*$/, ':path') }),
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) => (typeof json.$id === 'string' ? json.$id : `schema-${i}`),
     },

@@ -24,6 +24,7 @@ import { type IssueTicket, issueTicketRoute } from './routes/issue-ticket.ts'
 import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
 import { type ListTemplates, listTemplatesRoute } from './routes/list-templates.ts'
 import { type MetricsRoute, metricsRoute } from './routes/metrics.ts'
+import { type Pictures, pictureRoutes } from './routes/pictures.ts'
 import { readOutlinesRoute } from './routes/read-outlines.ts'
 import { type ReadPresentation, readPresentationRoute } from './routes/read-presentation.ts'
 import { type ReadUsage, readUsageRoute } from './routes/read-usage.ts'
@@ -41,6 +42,7 @@ export type Services = Pick<CreatePresentation, 'accept'> &
   FollowEvents &
   IssueTicket &
   Life &
+  Pictures &
   ReadUsage &
   Pick<DownloadPresentation, 'presign'> &
   ListTemplates &
@@ -145,6 +147,10 @@ export async function openServer({ config, logger, version, services, closing, o
     },
     { prefix: apiPrefix },
   )
+  await app.register(async (own: App) => {
+    authenticate(own, { ...services, isTrustedOrigin, countRequest })
+    await pictureRoutes(own, services)
+  })
   return app
 }
 

@@ -101,6 +101,8 @@ export async function openTestServer({
       redeemTicket: async () => undefined,
       readUsage: notExpected,
       presign: notExpected,
+      openPicture: notExpected,
+      ownsPicture: async () => false,
       listTemplates: async () => [],
       health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),

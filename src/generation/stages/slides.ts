@@ -9,6 +9,7 @@ import { maxSlideStreams } from '../../domain/stage.ts'
 import { type DeckSlides, isWhole, mayHaveBegun, readSlides } from '../../presenton/client.ts'
 import type { Context } from '../context.ts'
 import { passOn } from '../pass-on.ts'
+import { createPictureNotes, type PictureNotes } from '../pictures.ts'
 import { createSlideChunks, type Piece, type SlideChunks } from '../slide-chunks.ts'
 
 export async function slides(context: Context): Promise<void> {
@@ -27,7 +28,8 @@ export async function slides(context: Context): Promise<void> {
 }
 
 /** What an earlier start left is shown as the same sequence as a stream's. */
-export const finishSlides = (context: Context, deck: DeckSlides): Promise<void> => finish(context, createSlideChunks(), deck)
+export const finishSlides = (context: Context, deck: DeckSlides): Promise<void> =>
+  finish(context, createSlideChunks(), createPictureNotes(context.run.userId), deck)
 
 async function countStream(context: Context, by: 1 | -1): Promise<void> {
   const { run } = context
@@ -39,6 +41,7 @@ async function countStream(context: Context, by: 1 | -1): Promise<void> {
 async function stream(context: Context, deckId: string): Promise<void> {
   const { presenton, signal } = context
   const chunks = createSlideChunks()
+  const pictures = createPictureNotes(context.run.userId)
   const startedMs = performance.now()
   for await (const messages of presenton.streamSlides(deckId, signal)) {
     for (const message of messages) {
@@ -46,16 +49,16 @@ async function stream(context: Context, deckId: string): Promise<void> {
         const deck = readSlides(message)
         // Another look may find what was not said: upstream stores all slides before it completes.
         if (!isWhole(deck, context.run.outlines?.length ?? 0)) throw lacking('slides are missing')
-        await finish(context, chunks, deck)
+        await finish(context, chunks, pictures, deck)
         return
       }
       if (message.type !== 'chunk') {
-        await passOn(context, message)
+        await passOn(context, message, pictures.of(message.value))
         continue
       }
       const pieces = chunks.take(String(message.value.chunk ?? ''))
       if (pieces.some(({ slideIndex }) => slideIndex === 0)) context.onFirstSlide?.((performance.now() - startedMs) / 1000)
-      await show(context, pieces)
+      await show(context, pieces, pictures)
     }
   }
   throw lacking('complete is missing')
@@ -63,7 +66,7 @@ async function stream(context: Context, deckId: string): Promise<void> {
 
 const lacking = (what: string) => new Problem('UPSTREAM_ERROR', { failure: 'fault', cause: new Error(what) })
 
-async function show(context: Context, pieces: Piece[]): Promise<void> {
+async function show(context: Context, pieces: Piece[], pictures: PictureNotes): Promise<void> {
   if (pieces.length === 0) return
   const { run } = context
   const last = pieces.findLast(({ slideIndex }) => slideIndex !== undefined)?.slideIndex
@@ -76,7 +79,11 @@ async function show(context: Context, pieces: Piece[]): Promise<void> {
   await context.log.append({
     events: pieces.map((piece) => chunkEvent(context, piece)),
     changes: { slides_done: run.slidesDone, progress },
-    companions: pieces.some(({ slideIndex }) => slideIndex === 0) ? [noteSlide] : [],
+    companions: [
+      ...(pieces.some(({ slideIndex }) => slideIndex === 0) ? [noteSlide] : []),
+      // Most slides name none, and need no walk through all that is in them.
+      ...pictures.of(pieces.filter(({ chunk }) => chunk.includes('app_data')).map(({ slide }) => slide)),
+    ],
   })
 }
 
@@ -84,9 +91,14 @@ function chunkEvent({ event }: Context, { chunk, slideIndex }: Piece): RunEvent 
   return event('chunk', slideIndex === undefined ? { chunk } : { chunk, slide_index: slideIndex })
 }
 
-async function finish(context: Context, chunks: SlideChunks, { presentation, slides: found }: DeckSlides): Promise<void> {
+async function finish(
+  context: Context,
+  chunks: SlideChunks,
+  pictures: PictureNotes,
+  { presentation, slides: found }: DeckSlides,
+): Promise<void> {
   const { run } = context
-  await show(context, chunks.finish(found))
+  await show(context, chunks.finish(found), pictures)
   run.slidesFinished = true
   run.slidesDone = found.length
   // Upstream knows the deck by a name of ours; people know it by theirs.
@@ -94,5 +106,6 @@ async function finish(context: Context, chunks: SlideChunks, { presentation, sli
   await context.commit([], { slides_finished: true, slides_done: found.length, progress: context.progressAt('export') }, [
     recordFinishedDeck(run.deckId ?? '', finished),
     settleSlides(found.length),
+    ...pictures.of(finished),
   ])
 }
