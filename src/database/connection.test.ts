@@ -103,6 +103,26 @@ describe('the pool', () => {
     expect(await database.query('select n from t')).toEqual([])
   })
 
+  it('survives a server that says goodbye just as a connection changes hands', async () => {
+    const database = open({ poolMax: 1 })
+    const [{ pid } = { pid: 0 }] = await database.query<{ pid: number }>('select pg_backend_pid() as pid')
+    proxy.hold()
+    const first = database.query('select 1 as n')
+    const second = database.transaction(async (client) => (await client.query('select 2 as n')).rows)
+    const outcomes = Promise.allSettled([first, second])
+    await expect.poll(() => proxy.heldBytes).toBeGreaterThan(0)
+    const answered = proxy.heldBytes
+    const admin = openDatabase({ url: test.url, poolMax: 1 })
+    await admin.query('select pg_terminate_backend($1)', [pid])
+    await admin.close()
+    await expect.poll(() => proxy.heldBytes).toBeGreaterThan(answered)
+    proxy.letGo()
+    const [one, two] = await outcomes
+    expect(one).toMatchObject({ status: 'fulfilled', value: [{ n: 1 }] })
+    expect(two).toMatchObject({ status: 'rejected', reason: away })
+    expect(await database.query('select 3 as n')).toEqual([{ n: 3 }])
+  })
+
   it('does not take a transaction for committed of which a statement had failed', async () => {
     const database = open()
     await database.query('create table t (n int)')

@@ -45,6 +45,8 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
       application_name: 'presenton-gateway',
     })
     opened.on('error', (error) => onIdleError?.(error))
+    // A server that shuts down may say so in the moment between two holders of a connection, and an error nobody listens to ends the process.
+    opened.on('connect', (client) => client.on('error', () => undefined))
     return opened
   }
 

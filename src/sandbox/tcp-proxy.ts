@@ -21,12 +21,15 @@ interface Line {
   /** Nothing passes any more, in either direction, and nobody is told. */
   isSilent: boolean
   cutAtAnswer: boolean
+  /** What the server said while answers are held. */
+  held: Buffer[]
 }
 
 export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProxyOptions) {
   const lines = new Set<Line>()
   let delayMs = 0
   let isBlackHole = false
+  let isHeld = false
   let inspect: Inspect = () => 'pass'
   let accepted = 0
 
@@ -37,6 +40,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
       server: dial({ port: target, host, allowHalfOpen: true }),
       isSilent: isBlackHole,
       cutAtAnswer: false,
+      held: [],
     }
     lines.add(line)
     for (const socket of [line.client, line.server]) {
@@ -44,7 +48,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
       // What breaks on one side breaks on the other, save where the network between them is gone.
       socket.on('error', () => undefined)
       socket.once('close', () => {
-        if (!line.isSilent) cutLine(line)
+        if (!line.isSilent && !isHeld) cutLine(line)
       })
     }
     pass(line, client, line.server, (bytes) => {
@@ -53,9 +57,10 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
       if (verdict === 'cut-after-answer') line.cutAtAnswer = true
       return verdict !== 'cut'
     })
-    pass(line, line.server, client, () => {
+    pass(line, line.server, client, (bytes) => {
       if (line.cutAtAnswer) cutLine(line)
-      return !line.cutAtAnswer
+      if (isHeld) line.held.push(bytes)
+      return !line.cutAtAnswer && !isHeld
     })
   })
 
@@ -71,7 +76,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
       else write()
     })
     from.on('end', () => {
-      if (!line.isSilent) to.end()
+      if (!line.isSilent && !isHeld) to.end()
     })
   }
 
@@ -132,6 +137,18 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     restore(): void {
       isBlackHole = false
       for (const line of lines) if (line.isSilent) cutLine(line)
+    },
+    /** From now on answers are kept back; `letGo` sends all of them on in one piece. */
+    hold(): void {
+      isHeld = true
+    },
+    letGo(): void {
+      isHeld = false
+      for (const { client, held } of lines) client.write(Buffer.concat(held.splice(0)))
+    },
+    /** How many bytes are kept back. */
+    get heldBytes() {
+      return [...lines].reduce((sum, { held }) => sum + held.reduce((bytes, piece) => bytes + piece.length, 0), 0)
     },
     /** Everything takes so much longer, each way. */
     delay(ms: number): void {

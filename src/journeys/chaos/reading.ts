@@ -15,6 +15,8 @@ export interface ReadingOptions {
   history: History
   /** Its presentation is deleted, or will not change any more. */
   isOver: () => boolean
+  /** How many of its connections it leaves by itself, of 1. */
+  hops?: number
 }
 
 const comeBackMs = 50
@@ -23,7 +25,7 @@ const silenceMs = 3_000
 
 /** Resolves with all that was seen, once there is nothing more to see. */
 export async function read(options: ReadingOptions): Promise<Seen[]> {
-  const { id, token, urls, random, history, isOver } = options
+  const { id, token, urls, random, history, isOver, hops = 0.3 } = options
   const seen: Seen[] = []
   let last = 0
   for (let isCurious = false; ; isCurious = true) {
@@ -44,7 +46,7 @@ export async function read(options: ReadingOptions): Promise<Seen[]> {
     if (reader.status === 204) {
       if (isOver()) return seen
       // It has ended for now; another run may follow.
-      await delay(4 * comeBackMs)
+      await delay(20 * comeBackMs)
       continue
     }
     if (last > 0) history.count('reconnects')
@@ -52,7 +54,7 @@ export async function read(options: ReadingOptions): Promise<Seen[]> {
       history.violate(id, `a reader is told ${reader.status}: EventSource would not come back`)
       return seen
     }
-    last = await take(reader, { seen, last, hopsAfter: random.chance(0.3) ? random.between(1, 25) : Number.POSITIVE_INFINITY })
+    last = await take(reader, { seen, last, hopsAfter: random.chance(hops) ? random.between(1, 25) : Number.POSITIVE_INFINITY })
   }
 }
 
