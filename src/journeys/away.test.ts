@@ -6,6 +6,9 @@ import { readLog } from './log-rules.ts'
 import { brief } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
+// Servers that stop and start take their time on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 90_000 })
+
 let world: World
 afterEach(() => world.close())
 

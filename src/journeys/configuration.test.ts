@@ -5,6 +5,9 @@ import { spawnGateway } from '../sandbox/gateway.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
 import { openWorld, type World } from './world.ts'
 
+// Processes that start take their time on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 90_000 })
+
 let world: World
 beforeAll(async () => {
   world = await openWorld({ replicas: 0 })

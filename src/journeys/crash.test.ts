@@ -1,12 +1,15 @@
 // Replicas that die, and replicas that are asked to end: others go on with their runs, readers come back with their id, and nothing that
 // was finished is paid for again.
 
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import type { StreamEvent } from '../sandbox/reader.ts'
 import { readLog } from './log-rules.ts'
 import { openWorld, type World } from './world.ts'
 
 const leaseSeconds = 1
+
+// Processes that start and die take their time on a machine that is busy with other tests.
+vi.setConfig({ testTimeout: 90_000 })
 
 let world: World
 afterEach(() => world.close())
