@@ -1,0 +1,92 @@
+// An hour without upstream, on a driven clock: the real client with its circuit, and the real decisions, for several runs at once.
+
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { sleep } from '../domain/deadline.ts'
+import { createPresenton, type Presenton } from '../presenton/client.ts'
+import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
+import { decide } from './attempts.ts'
+
+const forever = new AbortController().signal
+const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
+const deck = {
+  ...{ content: 'One. Two.', nSlides: 2, language: 'English', tone: 'default', verbosity: 'standard' },
+  ...{ includeTitleSlide: true, includeTableOfContents: false, webSearch: false },
+}
+
+let upstream: StandIn
+let presenton: Presenton
+beforeEach(async () => {
+  upstream = await openPresenton({ shape: 'B2' })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+  presenton = createPresenton({
+    url: upstream.url,
+    timeouts: { createMs: 30_000, prepareMs: 180_000, exportMs: 330_000, stallMs: 600_000, streamMs: 1_800_000 },
+    breaker: { errorPercent: 50, minCalls: 5, windowMs: 300_000, resetMs: 10_000 },
+    logger: quiet,
+  })
+  await presenton.features(forever)
+})
+afterEach(async () => {
+  vi.useRealTimers()
+  await presenton.close()
+  await upstream.close()
+})
+
+/** Time stands still while anybody is at work, and leaps to the next who wakes. */
+function createClock(sleepers: number) {
+  const due = new Set<number>()
+  return {
+    async sleep(ms: number) {
+      const at = Date.now() + ms
+      due.add(at)
+      await sleep(ms).finally(() => due.delete(at))
+    },
+    async leap(awake: () => number) {
+      await vi.waitFor(() => expect(due.size).toBe(sleepers - awake()), { interval: 1 })
+      if (due.size > 0) await vi.advanceTimersByTimeAsync(Math.min(...due) - Date.now())
+    },
+  }
+}
+
+it('burns nothing for an hour, asks rarely, and goes on within 15 s of the return', async () => {
+  const runs = 6
+  const clock = createClock(runs)
+  const finished: number[] = []
+  const decisions: string[] = []
+  let refused = 0
+  const startedMs = Date.now()
+
+  async function run(number: number) {
+    for (let waits = 0; ; waits += 1) {
+      try {
+        await presenton.createDeck(deck, forever)
+        break
+      } catch (error) {
+        const decision = decide({ stage: 'create', error, failures: {}, waits })
+        decisions.push(decision.next)
+        if (presenton.state().breaker === 'open') refused += 1
+        if (decision.next !== 'wait') throw error
+        expect(decision.waitMs).toBeGreaterThanOrEqual(1_000)
+        expect(decision.waitMs).toBeLessThanOrEqual(30_000)
+        // Two that wake at the very same moment would be one to this clock.
+        await clock.sleep(decision.waitMs + number / 1000)
+      }
+    }
+    finished.push(Date.now())
+  }
+
+  await upstream.faults.down()
+  const working = Promise.all(Array.from({ length: runs }, (_, number) => run(number)))
+  while (Date.now() - startedMs < 3_600_000) await clock.leap(() => finished.length)
+  expect(new Set(decisions)).toEqual(new Set(['wait']))
+  expect(upstream.decks.size).toBe(0)
+  expect(refused).toBeGreaterThan(decisions.length / 2)
+
+  await upstream.faults.up()
+  const returnedMs = Date.now()
+  while (finished.length < runs) await clock.leap(() => finished.length)
+  await working
+  expect(Math.max(...finished) - returnedMs).toBeLessThanOrEqual(15_000)
+  expect(upstream.decks.size).toBe(runs)
+  expect(presenton.state().breaker).toBe('closed')
+})
