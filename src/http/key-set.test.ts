@@ -79,6 +79,19 @@ test('an issuer that is away is no reason to refuse a token whose key is known',
   expect(await codeOf(token)).toBe('alice')
 })
 
+test('an issuer that has grown slow holds up nobody whose key is known, and is asked once', async () => {
+  const token = await issuer.sign(long)
+  expect(await codeOf(token)).toBe('alice')
+  const stalled = issuer.fault({ kind: 'stall' }, { times: 100 })
+  laterMs += 11 * 60_000
+  const begun = performance.now()
+  expect(await Promise.all([token, token, token].map(codeOf))).toEqual(['alice', 'alice', 'alice'])
+  expect(await codeOf(token)).toBe('alice')
+  expect(performance.now() - begun).toBeLessThan(3_000)
+  expect(stalled.hits).toHaveLength(1)
+  stalled.release()
+})
+
 test('an issuer that is away and a key that is not known: unavailable and not refused, with a time to come back', async () => {
   const token = await issuer.sign(long)
   await issuer.down()

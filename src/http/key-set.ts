@@ -13,6 +13,9 @@ const refetchMs = 30_000
 /** While there are no keys at all, the issuer is asked this often at most. */
 const firstFetchMs = 1_000
 
+/** Who could be let in with the keys we have waits no longer than this for newer ones. */
+const renewalMs = 500
+
 export interface KeySetOptions {
   url: string
   now: () => number
@@ -27,6 +30,8 @@ export function createRemoteKeySet({ url, now, fetch: fetchKeys = fetch }: KeySe
   let refetchedAt = Number.NEGATIVE_INFINITY
   let failure: unknown
   let pending: Promise<void> | undefined
+  /** Ends with `pending`, or earlier when that takes its time. */
+  let renewal: Promise<void> = Promise.resolve()
 
   /** One fetch at a time, shared by all who wait for it. Never rejects: what came of it stands in `failure`. */
   function load(): Promise<void> {
@@ -44,6 +49,11 @@ export function createRemoteKeySet({ url, now, fetch: fetchKeys = fetch }: KeySe
         pending = undefined
       })
     return pending
+  }
+
+  function renew(): Promise<void> {
+    if (!pending) renewal = Promise.race([load(), new Promise<void>((resolve) => void setTimeout(resolve, renewalMs).unref())])
+    return renewal
   }
 
   async function readKeys() {
@@ -66,7 +76,8 @@ export function createRemoteKeySet({ url, now, fetch: fetchKeys = fetch }: KeySe
 
   async function currentKeys() {
     const isDue = keys ? now() - fetchedAt >= freshMs && now() - failedAt >= refetchMs : now() - failedAt >= firstFetchMs
-    if (isDue || (!keys && pending)) await load()
+    if (isDue && keys) await renew()
+    else if (isDue || (!keys && pending)) await load()
     if (!keys) throw unavailable(5_000)
     return keys
   }
