@@ -9,18 +9,21 @@ import { firstEnv, interpolate, readComposeFile, readPresentonEnv, readTopLevel,
 const { services, networks, configs } = readComposeFile()
 const ours = ['gateway', 'worker'] as const
 
-test.each(Object.keys(firstEnv).filter((name) => name !== 'OPENAI_API_KEY'))(
-  'without %s nothing starts, and it is named',
-  (name) => {
-    const { [name as keyof typeof firstEnv]: _, ...rest } = firstEnv
-    expect(() => [readComposeFile(rest), readPresentonEnv(rest)]).toThrow(name)
-  },
-)
+const required = Object.keys(firstEnv).filter((name) => !['OPENAI_API_KEY', 'AUTH_JWT_SECRET'].includes(name))
 
-test('any one way to check tokens is enough', () => {
+test.each(required)('without %s nothing starts, and it is named', (name) => {
+  const { [name as keyof typeof firstEnv]: _, ...rest } = firstEnv
+  expect(() => [readComposeFile(rest), readPresentonEnv(rest)]).toThrow(name)
+})
+
+test.each(['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'])('with %s the files are complete', (name) => {
   const { AUTH_JWT_SECRET: _, ...rest } = firstEnv
-  for (const name of ['AUTH_JWKS_URL', 'AUTH_JWT_PUBLIC_KEY'])
-    expect(() => readComposeFile({ ...rest, [name]: 'x' })).not.toThrow()
+  expect(readComposeFile({ ...rest, [name]: 'given' }).services['gateway']?.environment).toMatchObject({ [name]: 'given' })
+})
+
+test('without any way to check tokens the gateway names all three', async () => {
+  const { environment } = readComposeFile({ ...firstEnv, AUTH_JWT_SECRET: '' }).services['gateway']!
+  await expect(openGateway(environment)).rejects.toThrow('AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY')
 })
 
 test('no secret has a value in a file that is committed', () => {
@@ -136,6 +139,8 @@ test('the image holds what it needs and no more', () => {
 
 test('variables are filled in as Compose does it', () => {
   const env = { A: 'a', EMPTY: '' }
-  expect(interpolate(`\${A} \${EMPTY:-\${B:-b}} $$c \${A:?no}\${B}`, env)).toBe('a b $c a')
+  expect(interpolate(`\${A} \${EMPTY:-\${B:-b}} $$c \${A:?no}\${B}\${EMPTY?no}`, env)).toBe('a b $c a')
   expect(() => interpolate(`\${EMPTY:?why}`, env)).toThrow('EMPTY: why')
+  expect(() => interpolate(`\${B?why}`, env)).toThrow('B: why')
+  expect(() => interpolate(`\${A:-\${B:?why}}`, env)).toThrow('B: why')
 })

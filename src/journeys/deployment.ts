@@ -38,6 +38,7 @@ export const firstEnv = {
   PRESENTON_DB_PASSWORD: 'presenton-in-the-database',
   MINIO_ROOT_PASSWORD: 'root-of-the-store',
   MINIO_SECRET_KEY: 'gateway-in-the-store',
+  AUTH_JWKS_URL: '',
   AUTH_JWT_SECRET: 'a-secret-of-at-least-thirty-two-bytes',
 }
 
@@ -71,21 +72,24 @@ function fill(value: unknown, env: Record<string, string>): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, fill(one, env)]))
 }
 
-/** `$$`, `${NAME}`, `${NAME:-else}` and `${NAME:?why}`, nested to any depth: all that the files use of Compose's rules. */
+/**
+ * `$$`, `${NAME}`, `${NAME:-else}`, `${NAME:?why}` (set and not empty) and `${NAME?why}` (set): all that the files use of Compose's rules.
+ * As there, what is nested is filled in whether or not it is needed.
+ */
 export function interpolate(text: string, env: Record<string, string>): string {
   let result = ''
   for (let at = 0; at < text.length; at++) {
     if (text[at] !== '$') result += text[at]
     else if (text[at + 1] === '$') result += text[++at]
     else {
-      const [, name = '', mark = ''] = /^\$\{(\w+)(:-|:\?)?/.exec(text.slice(at)) ?? []
+      const [, name = '', mark = ''] = /^\$\{(\w+)(:-|:\?|\?)?/.exec(text.slice(at)) ?? []
       if (!name) throw new Error(`a single $ before: ${text.slice(at, at + 20)}`)
       const start = at + 2 + name.length + mark.length
       const end = endOf(text, start)
-      const rest = text.slice(start, end)
-      if (env[name]) result += env[name]
-      else if (mark === ':?') throw new Error(`${name}: ${rest}`)
-      else result += interpolate(rest, env)
+      const rest = interpolate(text.slice(start, end), env)
+      const given = env[name]
+      if (mark === '?' ? given === undefined : mark === ':?' && !given) throw new Error(`${name}: ${rest}`)
+      result += given || (mark === ':-' ? rest : '')
       at = end
     }
   }
