@@ -7,7 +7,7 @@ import { migrate } from '../database/migrate.ts'
 import { openObjectStore } from '../sandbox/objects.ts'
 import { openPostgres } from '../sandbox/postgres.ts'
 import { createSecretSigner } from '../sandbox/tokens.ts'
-import type { Tempo } from './metronome.ts'
+import type { Settings, Tempo } from './metronome.ts'
 import { openNginx } from './nginx.ts'
 import { type Program, script, startProgram } from './programs.ts'
 import { openFilesLimit } from './usage.ts'
@@ -79,7 +79,7 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
       url: upstream.url,
       /** Lets streams beat; resolves when all beats are written. */
       beat: (tempo: Tempo) => postUpstream<{ sentBeats: number }>('/bench/beat', tempo),
-      set: (settings: { holdsOutlines?: boolean; largeFile?: { bytes: number } }) => postUpstream('/bench/set', settings),
+      set: (settings: Settings) => postUpstream('/bench/set', settings),
       streams: () => postUpstream<{ open: Record<string, number>; fileRequestsMs: number[] }>('/bench/streams', {}),
     },
     openDatabase,

@@ -53,6 +53,15 @@ const { values } = parseArgs({
 const chosen = measures.filter(({ name }) => (values.only ?? (values.load ? ['load'] : [name])).includes(name))
 if (chosen.length === 0) throw new Error(`The measures are ${measures.map(({ name }) => name).join(', ')}.`)
 
+/** A measure that hangs has failed. */
+async function inTime<T>(work: Promise<T>, seconds: number): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not done in ${seconds} s`)), seconds * 1000)
+  })
+  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
 const ground = await openGround({ profileDir: values.profile })
 const results: Result[] = []
 const failed: string[] = []
@@ -60,7 +69,7 @@ try {
   for (const { name, run } of chosen) {
     const since = performance.now()
     try {
-      results.push(...(await run(ground, { isQuick: values.quick, isLoad: values.load })))
+      results.push(...(await inTime(run(ground, { isQuick: values.quick, isLoad: values.load }), values.load ? 900 : 240)))
     } catch (error) {
       failed.push(name)
       console.error(`${name} failed:`, error)

@@ -9,7 +9,7 @@ import { type LargeFile, sendLargeFile } from './large-file.ts'
 export type BeatKind = 'slide' | 'assets' | 'token'
 
 export interface Tempo {
-  /** Which streams: the gateway's own, or those whose deck is named after a peer. */
+  /** Which streams: the gateway's own (`slides`, `outlines`), or those whose deck is named after a peer. */
   group: string
   kind: BeatKind
   /** For each stream. */
@@ -23,6 +23,12 @@ const slides = /^\/api\/v1\/ppt\/presentation\/stream\/([^/?]+)/
 const outlines = /^\/api\/v1\/ppt\/outlines\/stream\//
 const files = /^\/app_data\/exports\//
 
+export interface Settings {
+  /** Which of the gateway's own streams are held open for beats; a peer's always are. */
+  holds?: 'slides' | 'outlines'
+  largeFile?: LargeFile
+}
+
 interface Stream {
   answer: ServerResponse
   index: number
@@ -30,7 +36,7 @@ interface Stream {
 
 export async function openMetronome({ upstream }: { upstream: string }) {
   const groups = new Map<string, Set<Stream>>()
-  const settings = { holdsOutlines: false, largeFile: undefined as LargeFile | undefined }
+  const settings: Settings = {}
   const fileRequestsMs: number[] = []
 
   function hold(group: string, opening: string, answer: ServerResponse) {
@@ -65,7 +71,7 @@ export async function openMetronome({ upstream }: { upstream: string }) {
   async function control(path: string, incoming: IncomingMessage): Promise<object> {
     const body = JSON.parse((await readAll(incoming)) || '{}') as object
     if (path === '/bench/beat') return beat(body as Tempo)
-    if (path === '/bench/set') return Object.assign(settings, { largeFile: undefined }, body)
+    if (path === '/bench/set') return Object.assign(settings, { holds: undefined, largeFile: undefined }, body)
     if (path === '/bench/drop') for (const { answer } of groups.get((body as Tempo).group) ?? []) answer.destroy()
     return { open: Object.fromEntries([...groups].map(([group, streams]) => [group, streams.size])), fileRequestsMs }
   }
@@ -77,8 +83,10 @@ export async function openMetronome({ upstream }: { upstream: string }) {
       return
     }
     const deck = slides.exec(path)?.[1]
-    if (deck !== undefined) return hold(/^(\w+)-peer-/.exec(deck)?.[1] ?? 'gateway', textOfChunk('{ "slides": [ '), answer)
-    if (settings.holdsOutlines && outlines.test(path)) return hold('outlines', ': open\n\n', answer)
+    const peer = /^(\w+)-peer-/.exec(deck ?? '')?.[1]
+    if (peer !== undefined || (deck !== undefined && settings.holds === 'slides'))
+      return hold(peer ?? 'slides', textOfChunk('{ "slides": [ '), answer)
+    if (settings.holds === 'outlines' && outlines.test(path)) return hold('outlines', ': open\n\n', answer)
     if (settings.largeFile && files.test(path)) {
       fileRequestsMs.push(nowMs())
       return sendLargeFile(answer, settings.largeFile)

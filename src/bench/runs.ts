@@ -16,17 +16,18 @@ interface RunsOptions {
 
 /** Resolves once upstream has all their streams open. */
 export async function openRuns({ upstream }: Ground, { url, token, count, stage = 'slides' }: RunsOptions): Promise<Runs> {
-  const group = stage === 'slides' ? 'gateway' : 'outlines'
-  const before = (await upstream.streams()).open[group] ?? 0
+  const before = (await upstream.streams()).open[stage] ?? 0
+  await upstream.set({ holds: stage })
   const brief =
     stage === 'slides' ? { outlines: ['The bridge', 'The ferry'] } : { content: 'The bridge is repaired in May.', n_slides: 2 }
   const ids: string[] = []
   for (let n = 0; n < count; n += 1) ids.push(await accept(url, token, brief))
   const deadline = performance.now() + 60_000
-  while (((await upstream.streams()).open[group] ?? 0) < before + count) {
+  while (((await upstream.streams()).open[stage] ?? 0) < before + count) {
     if (performance.now() > deadline) throw new Error(`${count} runs did not reach the stage ${stage} in a minute`)
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
+  await upstream.set({})
   return { ids, eventUrls: ids.map((id) => `${url}/api/v1/presentations/${id}/events`) }
 }
 

@@ -33,7 +33,7 @@ async function openGatewaySide(ground: Ground, { runs, readersEach }: Watched): 
   const { eventUrls } = await openRuns(ground, { url: gateway.url, token, count: runs })
   const headers = { authorization: `Bearer ${token}` }
   const targets = eventUrls.flatMap((url) => Array.from({ length: readersEach }, () => ({ url, headers })))
-  return openSide({ name: 'gateway', pid: gateway.pid, group: 'gateway', streams: runs, targets, end: () => gateway.end() })
+  return openSide({ name: 'gateway', pid: gateway.pid, group: 'slides', streams: runs, targets, end: () => gateway.end() })
 }
 
 async function openPeerSides(ground: Ground, { runs, readersEach }: Watched): Promise<Side[]> {

@@ -14,7 +14,6 @@ const database = 'trickle'
 export const trickle: Measure = {
   name: 'trickle',
   async run(ground, { isQuick }) {
-    await ground.upstream.set({ holdsOutlines: true })
     const gateway = await ground.startGateway({ database })
     const token = await ground.token()
     const { eventUrls } = await openRuns(ground, { url: gateway.url, token, count: runs, stage: 'outlines' })
@@ -39,7 +38,6 @@ export const trickle: Measure = {
     } finally {
       readers.close()
       await side.end()
-      await ground.upstream.set({ holdsOutlines: false })
     }
   },
 }
