@@ -30,8 +30,9 @@ export interface AuthOptions {
 
 /** Every request of this scope has a `caller` from here on, or was refused. */
 export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin, countRequest }: AuthOptions) {
-  scope.addHook('onRoute', ({ schema = {} }) => {
-    schema.security = [{ bearer: [] }, { session: [] }]
+  scope.addHook('onRoute', (route) => {
+    // Also on one that has no schema yet.
+    route.schema = { ...route.schema, security: [{ bearer: [] }, { session: [] }] }
   })
   scope.addHook('onRequest', async (request, reply) => {
     // What is answered here is one user's own.

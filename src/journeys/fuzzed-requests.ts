@@ -123,7 +123,9 @@ function queryOf(parameters: Described['parameters']): fc.Arbitrary<string> {
   )
   const stray = fc.option(fc.tuple(junkText, junkText), { nil: undefined, freq: 1 })
   return fc.tuple(...pairs, stray).map((all) => {
-    const given = all.filter((pair) => pair !== undefined).map(([name, value]) => [name.toWellFormed(), value.toWellFormed()])
+    const given = all
+      .filter((pair) => pair !== undefined)
+      .map(([name, value]): [string, string] => [name.toWellFormed(), value.toWellFormed()])
     return given.length > 0 ? `?${new URLSearchParams(given)}` : ''
   })
 }

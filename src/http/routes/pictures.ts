@@ -106,7 +106,7 @@ function answerOf({ body, contentType, sizeBytes }: Picture, method: string) {
       ...(sizeBytes === undefined ? {} : { 'content-length': String(sizeBytes) }),
       'cache-control': cacheControl,
       'content-security-policy': contentSecurityPolicy,
-      vary: 'Authorization, Cookie',
+      vary: 'Authorization, Cookie, Origin',
     },
     body: method === 'HEAD' ? Readable.from([]) : body,
   }
