@@ -57,6 +57,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
   const presenton = openPresenton(config, logger, metrics)
 
   let address = ''
+  let isMigrated = false
   const publicUrl = () => config.publicUrl ?? `http://localhost:${new URL(address).port}`
   const presign = (file: { key: string; fileName: string; contentType: string }) =>
     objects.presign({ ...file, expiresInSeconds: config.objects.downloadLinkSeconds })
@@ -89,7 +90,10 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     version,
     commit,
     isClosing: () => closing.signal.aborted,
-    pingDatabase: database.ping,
+    pingDatabase: async () => {
+      if (!isMigrated) throw new Error('The tables are not up to date yet.')
+      await database.ping()
+    },
     pingStorage: objects.ping,
     pingPresenton: presenton.ping,
     presentonState: presenton.state,
@@ -119,6 +123,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
   /** What needs the tables: begins once they are there, which may be long after the start. */
   async function work() {
     if (!(await migrateWhenPossible())) return undefined
+    isMigrated = true
     const listener = openListener({
       url: config.database.url,
       wakes,

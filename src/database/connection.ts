@@ -117,8 +117,9 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     /** `timeoutMs` bounds the wait for the answer, not that for a connection. */
     query,
     transaction,
+    /** Rejects unless the database answers and has our tables. */
     async ping(): Promise<void> {
-      await query('select 1')
+      await query('select 1 from gateway.queue_clock')
     },
     /** Says goodbye; a server that does not answer is not waited for. */
     async close(): Promise<void> {
@@ -153,6 +154,11 @@ export function isDatabaseAway(error: unknown): boolean {
 }
 
 function asProblem(error: unknown): unknown {
-  if (error instanceof Problem || !isDatabaseAway(error)) return error
+  if (error instanceof Problem || !(isDatabaseAway(error) || isBeforeMigration(error))) return error
   return new Problem('DATABASE_UNAVAILABLE', { cause: error, retryAfterSeconds })
+}
+
+/** Schema or table missing: to whoever asks before the first migration is through, the database is not there yet. */
+function isBeforeMigration(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === '3F000' || error.code === '42P01')
 }

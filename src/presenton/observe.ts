@@ -1,6 +1,7 @@
 // What a call came to, for the metrics: one word for each way to end, whether it was a call or a stream.
 
 import { Problem } from '../domain/problem.ts'
+import type { Message } from './messages.ts'
 
 export type Outcome = 'ok' | 'unavailable' | 'fault' | 'timeout' | 'rejected' | 'gone' | 'bad-file' | 'cancelled'
 
@@ -27,13 +28,15 @@ export function createObserve(onCall: ((call: ObservedCall) => void) | undefined
       }
     },
 
-    /** From the first read to the end; a consumer that leaves early has cancelled it. */
-    async *stream<T>(operation: string, items: AsyncGenerator<T>): AsyncGenerator<T> {
+    /** From the first read to `complete`, which is the last thing read; a consumer that leaves before it has cancelled. */
+    async *stream(operation: string, batches: AsyncGenerator<Message[]>): AsyncGenerator<Message[]> {
       const since = now()
       let outcome: Outcome = 'cancelled'
       try {
-        yield* items
-        outcome = 'ok'
+        for await (const batch of batches) {
+          if (batch.some(({ type }) => type === 'complete')) outcome = 'ok'
+          yield batch
+        }
       } catch (error) {
         outcome = outcomeOf(error)
         throw error
