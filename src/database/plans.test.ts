@@ -1,0 +1,145 @@
+// Every listing and every sweep finds its rows by the index that was made for it, and never by reading a table from its beginning to its
+// end. Asked of the functions themselves, over tables with enough rows for the planner to care.
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
+import type { Database } from './connection.ts'
+import { findFinishedDeck, findRemovableDecks } from './decks.ts'
+import { findLogHead, pruneLogs, readLastSeqs, readLogPage } from './events.ts'
+import { forgetKeys } from './idempotency.ts'
+import { countQueued } from './intake.ts'
+import { claim, hasClaimable, renew } from './leases.ts'
+import { readUsage } from './ledger.ts'
+import { endOverdueRuns } from './overdue.ts'
+import { findPresentation, listPresentations } from './presentations.ts'
+import { forgetTickets, redeemTicket } from './tickets.ts'
+import { findRemovableUploads } from './uploads.ts'
+
+const count = 20_000
+const id = '00000000-0000-4000-8000-000000000001'
+const slots = { maxRunning: 4, maxRunningPerUser: 2, leaseMs: 15_000 }
+const quotas = { perHour: 10, perDay: 50, total: 100, totalSlides: 1000, systemPerDay: 0 }
+const mine = { userId: 'user-7', id }
+
+interface Plan {
+  'Node Type': string
+  'Relation Name'?: string
+  'Index Name'?: string
+  Plans?: Plan[]
+}
+
+describe('the plan of', () => {
+  let own: TestDatabase
+  let client: pg.Client
+  beforeAll(async () => {
+    own = await openTestDatabase()
+    client = new pg.Client({ connectionString: own.url })
+    await client.connect()
+    for (const statement of tables) await client.query(statement)
+  })
+  afterAll(async () => {
+    await client.end()
+    await own.close()
+  })
+
+  /** How the statements that `ask` makes would be carried out: the indexes used, and the tables read whole. */
+  async function plansOf(ask: (database: Pick<Database, 'query' | 'transaction'>) => Promise<unknown>) {
+    const nodes: Plan[] = []
+    const explain = async (text: string, values: unknown[] = []) => {
+      const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (format json) ${text}`, values)
+      for (const row of rows) collect(row['QUERY PLAN'][0].Plan, nodes)
+      return [] as never[]
+    }
+    const query = async (text: string, values?: unknown[]) => ({ rows: await explain(text, values) })
+    // What makes no row is asked for its plan only; the functions then find nothing, and some of them say so.
+    await ask({ query: explain, transaction: (work) => work({ query } as never) }).catch(() => undefined)
+    return {
+      indexes: new Set(nodes.flatMap((node) => node['Index Name'] ?? [])),
+      readWhole: nodes.flatMap((node) => (node['Node Type'] === 'Seq Scan' ? (node['Relation Name'] ?? []) : [])),
+    }
+  }
+
+  const listings: [string, string[], Parameters<typeof plansOf>[0]][] = [
+    ['a list', ['presentations_of_user'], (database) => listPresentations(database, { userId: 'user-7', limit: 21 })],
+    [
+      'a later page of a list',
+      ['presentations_of_user'],
+      (database) => listPresentations(database, { userId: 'user-7', limit: 21, after: { createdAt: new Date(), id } }),
+    ],
+    [
+      'a list by status',
+      ['presentations_of_user_by_status'],
+      (database) => listPresentations(database, { userId: 'user-7', limit: 21, status: 'failed' }),
+    ],
+    [
+      'one presentation',
+      ['presentations_pkey', 'files_presentation_id_format_pk'],
+      (database) => findPresentation(database, mine),
+    ],
+    ['the head of a log', ['events_presentation_id_seq_pk', 'leases_pkey'], (database) => findLogHead(database, mine)],
+    ['a page of a log', ['events_presentation_id_seq_pk'], (database) => readLogPage(database, { id, after: 2 })],
+    ['the poll of many logs', ['leases_pkey'], (database) => readLastSeqs(database, [id])],
+    ['a finished deck', ['decks_pkey'], (database) => findFinishedDeck(database, 'deck-7')],
+    ['the usage of a user', ['ledger_accepted', 'ledger_kept'], (database) => readUsage(database, 'user-7', quotas)],
+    ['a ticket', ['tickets_pkey'], (database) => redeemTicket(database, { ticket: 'a', id })],
+  ]
+
+  const sweeps: [string, string[], Parameters<typeof plansOf>[0]][] = [
+    ['the look before a claim', ['presentations_waiting'], hasClaimable],
+    ['a claim', ['presentations_waiting', 'presentations_running', 'leases_pkey'], (database) => claim(database, slots)],
+    ['a renewal', ['leases_pkey'], (database) => renew(database, new Map([[id, id]]), 15_000)],
+    [
+      'the count of the queue',
+      ['presentations_waiting'],
+      (database) => database.transaction((client) => countQueued(client, 'user-7')),
+    ],
+    ['the end of overdue runs', ['presentations_in_review', 'presentations_waiting'], endOverdueRuns],
+    ['the pruning of logs', ['presentations_ended', 'events_presentation_id_seq_pk'], (database) => pruneLogs(database, 24)],
+    ['the look for removable decks', ['decks_to_remove'], (database) => findRemovableDecks(database)],
+    ['the forgetting of tickets', ['tickets_expired'], forgetTickets],
+    ['the forgetting of keys', ['idempotency_keys_created'], forgetKeys],
+  ]
+
+  async function check(indexes: string[], ask: Parameters<typeof plansOf>[0]) {
+    const plan = await plansOf(ask)
+    expect(plan.readWhole.filter((table) => table !== 'queue_clock')).toEqual([])
+    expect([...plan.indexes]).toEqual(expect.arrayContaining(indexes))
+  }
+
+  it.each([...listings, ...sweeps])('%s uses %j and reads no table whole', (_, indexes, ask) => check(indexes, ask))
+
+  // Every key older than an hour is looked at in each round, because one that no file names is known by nothing but its absence elsewhere.
+  it.fails('the look for removable objects uses its indexes', () =>
+    check(['uploads_to_remove'], (database) => findRemovableUploads(database)))
+})
+
+function collect(plan: Plan, into: Plan[]): void {
+  into.push(plan)
+  for (const inner of plan.Plans ?? []) collect(inner, into)
+}
+
+// Mostly finished presentations of 200 users, as after some months; a few that wait, run, or stand in review.
+const tables = [
+  `insert into gateway.presentations (id, user_id, title, status, run_format, template, language, n_slides, export_as, brief, turn, queued_at,
+     run_started_at, ended_at, created_at, presenton_presentation_id, review_expires_at)
+   select case when n = 7 then '${id}'::uuid else gen_random_uuid() end, 'user-' || n % 200, 'Repairs', s, 'pptx', 'general', 'English', 8, 'pptx',
+     '{}', n, t, case when s = 'queued' then null else t end, case when s in ('completed', 'failed') then t end, t, 'deck-' || n,
+     case when s = 'awaiting_outlines' then t + interval '1 day' end
+   from generate_series(1, ${count}) n, lateral (select now() - n * interval '1 minute' as t,
+     case when n % 1000 = 1 then 'queued' when n % 1000 = 2 then 'running' when n % 1000 = 3 then 'awaiting_outlines'
+       when n % 20 = 0 then 'failed' else 'completed' end as s) made`,
+  `insert into gateway.leases (presentation_id, last_seq) select id, 3 from gateway.presentations`,
+  `insert into gateway.events (presentation_id, seq, run, data) select id, n, 1, '{"type":"status"}' from gateway.presentations, generate_series(1, 3) n`,
+  `insert into gateway.files (presentation_id, format, object_key, size_bytes, sha256, content_type)
+   select id, 'pptx', id::text, 1, '', '' from gateway.presentations`,
+  `insert into gateway.uploads (object_key, presentation_id, lease_token, recorded_at, remove_after)
+   select id::text, id, id, created_at, case when n % 500 = 0 then now() - interval '1 minute' end
+   from (select id, created_at, row_number() over () as n from gateway.presentations) numbered`,
+  `insert into gateway.decks (deck_id, presentation_id, remove_after)
+   select presenton_presentation_id, id, case when turn % 1000 = 3 then now() - interval '1 minute' end from gateway.presentations`,
+  `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides) select id, user_id, created_at, 8 from gateway.presentations`,
+  `insert into gateway.tickets (hash, user_id, presentation_id, expires_at, token_expires_at)
+   select id::text, user_id, id, now() + interval '1 minute', now() + interval '1 hour' from gateway.presentations`,
+  `insert into gateway.idempotency_keys (user_id, key, fingerprint) select user_id, id::text, '' from gateway.presentations`,
+  'analyze',
+]
