@@ -5,6 +5,7 @@
  * from 0.9.3 the file lies under users/<uid>. A caller who hangs up stops nothing: the file is written later all the same.
  */
 
+import { constants } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
@@ -87,6 +88,9 @@ async function exportDeck(world: World, deck: Deck, wanted: unknown): Promise<Re
   return json({ presentation_id: deck.id, path: written.path, edit_path: `/presentation?id=${deck.id}` })
 }
 
+/** Never through a link: a test that puts one there must not have what it leads to overwritten. */
+const inPlace = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
+
 /** In place and in parts: who reads meanwhile gets what is there, and its length. */
 async function write(world: World, deck: Deck, format: Format, relative: string): Promise<DeckExport> {
   const bytes = format === 'pptx' ? await writePptx(deck) : await writePdf(deck)
@@ -101,7 +105,7 @@ async function write(world: World, deck: Deck, format: Format, relative: string)
   await mkdir(dirname(written.file), { recursive: true })
   const parts = 8
   const size = Math.ceil(bytes.length / parts)
-  const file = await open(written.file, 'w')
+  const file = await open(written.file, inPlace)
   try {
     for (let part = 0; part < parts; part++) {
       await world.gates.pass('export:write')

@@ -1,4 +1,7 @@
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createCaller, finishDeck } from '../caller.ts'
@@ -25,6 +28,21 @@ describe('exported files', () => {
     expect(headers.get('etag')).toMatch(new RegExp(`^"[0-9a-f]{8}-${bytes.length.toString(16)}"$`))
     expect(headers.get('cache-control')).toBe('max-age=31536000, public, immutable')
     expect(headers.get('accept-ranges')).toBe('bytes')
+  })
+
+  it('are never written through a link, wherever a test has pointed it', async () => {
+    const { presenton, caller } = await open({ shape: 'A1' })
+    const id = await finishDeck(caller)
+    await caller.export(id)
+    const { file } = presenton.decks.get(id)!.exports[0]!
+    const outside = await mkdtemp(join(tmpdir(), 'outside-'))
+    onTestFinished(() => rm(outside, { recursive: true }))
+    const bait = join(outside, 'bait')
+    await writeFile(bait, 'mine')
+    await rm(file)
+    await symlink(bait, file)
+    expect((await caller.export(id)).status).toBe(500)
+    expect(await readFile(bait, 'utf8')).toBe('mine')
   })
 
   it('answer HEAD, and ranges', async () => {
