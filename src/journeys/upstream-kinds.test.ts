@@ -1,0 +1,121 @@
+// What differs from one Presenton to the next and must not be seen from outside: templates, files, names of files, and an upgrade under way.
+
+import { mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { readZip } from '../sandbox/presenton/content/zip.ts'
+import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
+import { upstreamOf } from './fault-lane.ts'
+import { readLog } from './log-rules.ts'
+import { brief } from './user.ts'
+import { openWorld, type WorldOptions } from './world.ts'
+
+async function open(options: WorldOptions) {
+  const world = await openWorld(options)
+  onTestFinished(async () => {
+    await world.expectNothingLeft()
+    await world.close()
+  })
+  return world
+}
+
+const wide = { MAX_RUNNING: '16', MAX_RUNNING_PER_USER: '16', MAX_QUEUED: '400', MAX_QUEUED_PER_USER: '400' }
+
+test.each<Shape>([...shapes])('in shape %s a list is asked for once, and a missing template costs nothing', async (shape) => {
+  const world = await open({ ...upstreamOf(shape) })
+  const user = await world.user()
+  const lost = await user.accept({ ...brief, template: 'no-such-template' })
+  expect(await user.settled(lost.id)).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED', retryable: false } })
+  expect(world.presenton.spend).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
+  expect(world.presenton.decks.size).toBe(0)
+
+  const lists = () => world.presenton.journal.filter(({ operation }) => operation === 'templates').length
+  const [first] = await Promise.all(Array.from({ length: 5 }, () => user.api('/templates')))
+  const asked = lists()
+  expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
+  expect(lists()).toBe(asked)
+  // What is known is answered also while upstream is away.
+  await world.presenton.faults.down()
+  expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
+  expect(await user.post({ ...brief, template: 'no-such-template' })).toMatchObject({ status: 400 })
+  await world.presenton.faults.up()
+})
+
+test('a layout, for which upstream starts a browser, is fetched once for all runs at the same time', async () => {
+  const world = await open({ shape: 'A1', env: wide })
+  const user = await world.user()
+  const accepted = await Promise.all(Array.from({ length: 6 }, () => user.accept()))
+  for (const { id } of accepted) expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  expect(world.presenton.journal.filter(({ operation }) => operation === 'template')).toHaveLength(1)
+})
+
+test('two hundred decks of one title at once, where files are named by it, are each their own', async () => {
+  const world = await open({ shape: 'A1', env: { ...wide, LOG_LEVEL: 'error' } })
+  const user = await world.user()
+  const made = await Promise.all(
+    Array.from({ length: 200 }, async (_, number) => {
+      const { id } = await user.accept({ title: 'Same', outlines: [`# Same\n\n- Mark ${number} of many`] })
+      return { id, mark: `Mark ${number} of many` }
+    }),
+  )
+  for (const { id, mark } of made) {
+    expect(await user.api(`/presentations/${id}?wait=60`)).toMatchObject({ body: { status: 'completed' } })
+    const { body } = await user.api(`/presentations/${id}/download`, { headers: { accept: 'application/json' } })
+    expect(body.file_name).toBe('Same.pptx')
+    const bytes = Buffer.from(await (await fetch(body.url)).arrayBuffer())
+    const texts = [...readZip(bytes).values()].map(String)
+    expect(texts.some((text) => text.includes(mark))).toBe(true)
+  }
+  const paths = [...world.presenton.decks.values()].flatMap((deck) => deck.exports.map(({ path }) => path))
+  expect(new Set(paths).size).toBe(200)
+}, 120_000)
+
+test.each<Shape>(['A1', 'B2'])('in shape %s files are read where they are mounted', async (shape) => {
+  const world = await open({ ...upstreamOf(shape), replicas: 0 })
+  await world.openReplica({ PRESENTON_APP_DATA_DIR: world.presenton.appDataDir })
+  const made = await (await world.user()).make()
+  expect(made.files).toMatchObject([{ format: 'pptx' }])
+  expect(world.presenton.journal.filter(({ operation }) => operation === 'file')).toEqual([])
+})
+
+test('a link out of what is mounted is not followed, though a whole deck lies at its end', async () => {
+  const world = await open({ shape: 'A1', replicas: 0 })
+  const { presenton } = world
+  await world.openReplica({ PRESENTON_APP_DATA_DIR: presenton.appDataDir })
+  const outside = await mkdtemp(join(tmpdir(), 'outside-'))
+  onTestFinished(() => rm(outside, { recursive: true, force: true }))
+  const bait = join(outside, 'deck.pptx')
+  const user = await world.user()
+  presenton.gates.hold('export:reply')
+  const { id } = await user.accept()
+  await presenton.gates.arrived('export:reply')
+  const { file } = [...presenton.decks.values()].at(-1)!.exports[0]!
+  await rename(file, bait)
+  await symlink(bait, file)
+  const before = await readFile(bait)
+  presenton.gates.releaseAll()
+  const log = readLog(await (await user.follow(id)).rest())
+  expect(log.stages.slice(-4)).toEqual(['export', 'store', 'export', 'store'])
+  expect(log.terminal.type).toBe('complete')
+  expect((await readFile(bait)).equals(before)).toBe(true)
+})
+
+test.each<[Shape, Shape]>([
+  ['A1', 'B1'],
+  ['A1', 'B2'],
+  ['B1', 'B2'],
+])('an upgrade from %s to %s under way stops no run', async (before, after) => {
+  const world = await open({ shape: before })
+  const { gates, setShape } = world.presenton
+  const user = await world.user()
+  gates.hold('outlines:complete')
+  const { id } = await user.accept()
+  await gates.arrived('outlines:complete')
+  setShape(after)
+  gates.releaseAll()
+  expect(await user.settled(id)).toMatchObject({ status: 'completed', error: null })
+  const log = readLog(await (await user.follow(id)).rest())
+  expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
+  await user.make()
+})

@@ -1,0 +1,104 @@
+// How the gateway proves itself to each Presenton: with its own credentials and nothing else, with one login for all, and once more when
+// a session is lost.
+
+import { afterEach, describe, expect, test } from 'vitest'
+import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
+import { upstreamOf } from './fault-lane.ts'
+import { readLog } from './log-rules.ts'
+import { openWorld, type World, type WorldOptions } from './world.ts'
+
+let world: World
+afterEach(async () => {
+  await world.expectNothingLeft()
+  await world.close()
+})
+
+async function open(options: WorldOptions) {
+  world = await openWorld({ ...options, env: { MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '8', ...options.env } })
+  return world
+}
+
+const calls = () => world.presenton.journal
+const logins = () => calls().filter(({ operation }) => operation === 'login')
+
+describe.each<Shape>([...shapes])('shape %s', (shape) => {
+  test('gets the credentials of the gateway, and never a header of a caller', async () => {
+    await open(upstreamOf(shape))
+    const user = await world.user()
+    const headers = { cookie: 'presenton_session=planted', 'x-forwarded-for': '6.6.6.6', 'x-api-key': 'planted' }
+    const { status, headers: answered } = await user.api('/templates', { headers })
+    expect(status).toBe(200)
+    expect(answered.get('set-cookie')).toBeNull()
+    const posted = await user.post(undefined, headers)
+    expect(posted.headers.get('set-cookie')).toBeNull()
+    expect(await user.settled(posted.body.id)).toMatchObject({ status: 'completed' })
+
+    const told = JSON.stringify(calls().map((call) => call.headers))
+    for (const secret of [user.token, 'planted', '6.6.6.6', user.sub]) expect(told).not.toContain(secret)
+    const paid = calls().filter(({ operation }) => operation === 'slides' || operation === 'create')
+    const expected = {
+      A1: { authorization: undefined, cookie: undefined },
+      T: { authorization: expect.stringMatching(/^Basic /), cookie: undefined },
+      B1: { authorization: expect.stringMatching(/^Bearer sk-presenton-/), cookie: undefined },
+      B2: { authorization: undefined, cookie: expect.stringMatching(/^presenton_session=[^;]+$/) },
+    }[shape]
+    for (const { headers: sent } of paid) {
+      expect({ authorization: sent.authorization, cookie: sent.cookie }).toEqual(expected)
+    }
+    expect(logins()).toHaveLength(shape === 'B2' ? 1 : 0)
+  })
+})
+
+test('many runs share one login, and one new login when the session is lost under way', async () => {
+  await open(upstreamOf('B2'))
+  const user = await world.user()
+  const { gates, dropSessions } = world.presenton
+  gates.hold('prepare')
+  const accepted = await Promise.all(Array.from({ length: 6 }, () => user.accept()))
+  await gates.arrived('prepare', 6)
+  expect(logins()).toHaveLength(1)
+  dropSessions()
+  gates.releaseAll()
+  for (const { id } of accepted) {
+    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+    // Nothing is begun again for it.
+    const log = readLog(await (await user.follow(id)).rest())
+    expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
+    expect(log.statuses.filter(({ code }) => code)).toEqual([])
+  }
+  expect(logins()).toHaveLength(2)
+})
+
+test('a wrong password is tried once, ends runs with a sentence, and locks no account', async () => {
+  const credentials = { username: 'gateway', password: 'the right one' }
+  const env = { PRESENTON_USERNAME: 'gateway', PRESENTON_PASSWORD: 'a wrong one' }
+  await open({ shape: 'B2', credentials, env })
+  const user = await world.user()
+  for (let run = 0; run < 4; run += 1) {
+    const done = await user.settled((await user.accept()).id)
+    expect(done).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED', retryable: false } })
+    expect(JSON.stringify(done)).not.toContain('a wrong one')
+  }
+  expect(logins()).toHaveLength(1)
+})
+
+test("the model's own 401 is no reason for a login", async () => {
+  await open({ ...upstreamOf('B2') })
+  world.presenton.faults.play('prepare:model-401')
+  await (await world.user()).make()
+  expect(logins()).toHaveLength(1)
+})
+
+test('a key that upstream takes back ends runs, unless there is a login to stand in for it', async () => {
+  const credentials = { username: 'gateway', password: 'the password' }
+  await open({ shape: 'B1', credentials, env: { PRESENTON_API_KEY: `sk-presenton-${'0'.repeat(40)}` } })
+  const user = await world.user()
+  const refused = await user.settled((await user.accept()).id)
+  expect(refused).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED' } })
+
+  const [gateway] = world.gateways
+  await world.closeReplica(gateway!)
+  await world.openReplica({ PRESENTON_USERNAME: 'gateway', PRESENTON_PASSWORD: 'the password' })
+  await user.make()
+  expect(logins()).toHaveLength(1)
+})
