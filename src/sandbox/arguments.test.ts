@@ -16,7 +16,7 @@ function write(name: string, text: string): string {
 
 test('without flags a deck is made of the sample, at the pace of a model, and the gateway goes on serving', () => {
   const { brief, ...rest } = readArguments([])
-  expect(rest).toEqual({ once: false, fast: false, shape: 'B1' })
+  expect(rest).toEqual({ once: false, fast: false, shape: 'B1', faults: [] })
   expect(brief['title']).toBe('A cooler Marlow Quay: what we talked through')
   const words = String(brief['content']).split(/\s+/).length
   expect(words).toBeGreaterThan(400)
@@ -25,6 +25,12 @@ test('without flags a deck is made of the sample, at the pace of a model, and th
 
 test('flags are read', () => {
   expect(readArguments(['--once', '--fast', '--shape', 'A1'])).toMatchObject({ once: true, fast: true, shape: 'A1' })
+})
+
+test('faults are read by name, and a wrong name is answered with the right ones', () => {
+  expect(readArguments(['--fault', 'slides:cut', '--fault', 'export:500']).faults).toEqual(['slides:cut', 'export:500'])
+  expect(() => readArguments(['--fault', 'slides:nonsense'])).toThrow(/no such fault; there are .*slides:cut/)
+  expect(() => readArguments(['--fault', 'nonsense'])).toThrow(/slides:…/)
 })
 
 test('a JSON file is a whole brief, any other file is its content', () => {

@@ -4,15 +4,16 @@ import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { type Shape, shapes } from './presenton/stand-in.ts'
+import { type FaultName, faultNames, type Shape, shapes } from './presenton/stand-in.ts'
 
-export const usage = `npm run sandbox -- [--once] [--brief FILE] [--shape A1|T|B1|B2] [--fast]
+export const usage = `npm run sandbox -- [--once] [--brief FILE] [--shape A1|T|B1|B2] [--fast] [--fault NAME]
 
   --once        end after the first deck
   --brief FILE  make a deck of this: a .json file is a whole brief, any other text file is its content
                 (a first line "# Something" is its title, too)
   --shape NAME  which Presenton the stand-in is: A1 (0.5.14 to 0.7.3), T (0.8), B1 (0.9; default), B2 (newer)
   --fast        the stand-in doesn't wait as a model would
+  --fault NAME  the stand-in fails so, once, in the first deck: slides:cut, export:500, outlines:error-429, … (may be repeated)
 
 DATABASE_URL, MINIO_ENDPOINT (with MINIO_ACCESS_KEY and so on), PRESENTON_URL and AUTH_JWT_SECRET, AUTH_JWKS_URL or
 AUTH_JWT_PUBLIC_KEY (the latter two with SANDBOX_TOKEN) put real parts in the place of the embedded ones. SANDBOX_FOLDER says where data are kept (default .sandbox).
@@ -25,6 +26,7 @@ export interface Arguments {
   once: boolean
   fast: boolean
   shape: Shape
+  faults: FaultName[]
   brief: Record<string, unknown>
 }
 
@@ -34,11 +36,12 @@ export function readArguments(args: string[]): Arguments {
     once = false,
     fast = false,
     shape = 'B1',
+    fault = [],
     brief = fileURLToPath(new URL('briefs/english.md', import.meta.url)),
   } = parse(args)
   const known = shapes.find((one) => one === shape)
   if (!known) throw new Misuse(`--shape ${shape}: there is no such Presenton`)
-  return { once, fast, shape: known, brief: readBrief(brief) }
+  return { once, fast, shape: known, faults: fault.map(readFault), brief: readBrief(brief) }
 }
 
 function parse(args: string[]) {
@@ -47,12 +50,22 @@ function parse(args: string[]) {
       once: { type: 'boolean' },
       fast: { type: 'boolean' },
       shape: { type: 'string' },
+      fault: { type: 'string', multiple: true },
       brief: { type: 'string' },
     } as const
     return parseArgs({ args, options, allowPositionals: false }).values
   } catch (error) {
     throw new Misuse((error as Error).message)
   }
+}
+
+function readFault(name: string): FaultName {
+  const known = faultNames.find((one) => one === name)
+  if (known) return known
+  const [operation] = name.split(':')
+  const others = faultNames.filter((one) => one.startsWith(`${operation}:`))
+  const offered = others.length > 0 ? others : [...new Set(faultNames.map((one) => `${one.split(':')[0]}:…`))]
+  throw new Misuse(`--fault ${name}: there is no such fault; there are ${offered.join(', ')}`)
 }
 
 function readBrief(path: string): Record<string, unknown> {

@@ -79,7 +79,7 @@ function listenForSignals(): AbortSignal {
   return stop.signal
 }
 
-async function open({ shape, fast }: Arguments, { keep, logFile }: { keep: boolean; logFile: string }): Promise<Sandbox> {
+async function open({ shape, fast, faults }: Arguments, { keep, logFile }: { keep: boolean; logFile: string }): Promise<Sandbox> {
   const started = performance.now()
   const port = process.env['PORT'] ?? ((await isFree(3000)) ? '3000' : '0')
   const sandbox = await openSandbox({
@@ -90,6 +90,7 @@ async function open({ shape, fast }: Arguments, { keep, logFile }: { keep: boole
     logFile,
   })
   const { database, objects, presenton } = sandbox
+  for (const name of faults) presenton?.faults.play(name)
   say(`Started in ${((performance.now() - started) / 1000).toFixed(1)} s:`)
   say(`  gateway    ${sandbox.url}   (API: ${sandbox.url}/docs)`)
   say(`  Postgres   ${database?.url ?? 'yours (DATABASE_URL)'}`)
