@@ -6,14 +6,16 @@ import { openReaders, type Target } from './readers.ts'
 import { insertQueued } from './rows.ts'
 import { memoryBytes, openFilesLimit } from './usage.ts'
 
-const spare = 300
+// nginx counts listeners, streams and what is being closed as well.
+const spare = 2_000
 
 export const idleStreams: Measure = {
   name: 'idle-streams',
   async run(ground, { isQuick }) {
-    const wanted = isQuick ? 1_000 : 10_000
-    const own = await measureGateway(ground, Math.min(wanted, openFilesLimit() - spare))
-    const peers = await measurePeers(ground, Math.min(wanted, Math.floor((openFilesLimit() - spare) / 2)))
+    const wanted = isQuick ? 500 : 10_000
+    const settleMs = isQuick ? 500 : 3_000
+    const own = await measureGateway(ground, settleMs, Math.min(wanted, openFilesLimit() - spare))
+    const peers = await measurePeers(ground, settleMs, Math.min(wanted, Math.floor((openFilesLimit() - spare) / 2)))
     const measured = peers.map(({ name, each, count }) =>
       judge({
         measure: `memory of an idle stream, ${own.count.toLocaleString('en')} open`,
@@ -42,7 +44,7 @@ export const idleStreams: Measure = {
   },
 }
 
-async function measureGateway(ground: Ground, count: number) {
+async function measureGateway(ground: Ground, settleMs: number, count: number) {
   const database = 'idle'
   const gateway = await ground.startGateway({ database, env: { WORKER: 'false' } })
   const client = await ground.connect(database)
@@ -51,27 +53,35 @@ async function measureGateway(ground: Ground, count: number) {
   const headers = { authorization: `Bearer ${await ground.token()}` }
   const targets = ids.map((id) => ({ url: `${gateway.url}/api/v1/presentations/${id}/events`, headers }))
   try {
-    return await measure('gateway', gateway.pid, targets)
+    return await measure({ name: 'gateway', pid: gateway.pid, targets, settleMs })
   } finally {
     await gateway.end()
   }
 }
 
-async function measurePeers(ground: Ground, count: number) {
+async function measurePeers(ground: Ground, settleMs: number, count: number) {
   const proxy = await ground.startPeers()
   const nginx = await ground.startNginx()
   const targetsOf = (url: string) =>
     Array.from({ length: count }, (_, n) => ({ url: `${url}/api/v1/ppt/presentation/stream/idle-peer-${n}` }))
   try {
-    const measured = [await measure('http-proxy', proxy.pid, targetsOf(proxy.url))]
-    if (nginx) measured.push(await measure('nginx', nginx.pid, targetsOf(nginx.url)))
+    const measured = [await measure({ name: 'http-proxy', pid: proxy.pid, targets: targetsOf(proxy.url), settleMs })]
+    if (nginx) measured.push(await measure({ name: 'nginx', pid: nginx.pid, targets: targetsOf(nginx.url), settleMs }))
     return measured
   } finally {
     await Promise.all([proxy.end(), nginx?.end()])
   }
 }
 
-async function measure(name: string, pid: number, targets: Target[]) {
+interface Opened {
+  name: string
+  pid: number
+  targets: Target[]
+  settleMs: number
+}
+
+async function measure({ name, pid, targets, settleMs }: Opened) {
+  const settle = () => new Promise((resolve) => setTimeout(resolve, settleMs))
   // One that was open before has loaded whatever is loaded at the first.
   const first = await openReaders(targets.slice(0, 20))
   await settle()
@@ -85,5 +95,3 @@ async function measure(name: string, pid: number, targets: Target[]) {
   if (broken > 0) throw new Error(`${broken} of ${targets.length} idle streams of ${name} broke`)
   return { name, count: targets.length, all, each: (all - before) / (targets.length - 20) }
 }
-
-const settle = () => new Promise((resolve) => setTimeout(resolve, 3_000))

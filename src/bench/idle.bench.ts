@@ -24,7 +24,7 @@ export const idle: Measure = {
       starts.peer.push(await time(() => startProgram({ args: ['--input-type=module', '-e', bare] })))
       starts.own.push(await time(() => ground.startGateway({ database })))
     }
-    const { none, many } = await measureIdle(ground, ids, isQuick ? 2_000 : 10_000)
+    const { none, many } = await measureIdle(ground, ids, isQuick ? 1_000 : 10_000)
     return [
       judge({
         measure: 'start to ready, p50',
@@ -48,7 +48,7 @@ async function time(start: () => Promise<{ end: () => Promise<void> }>): Promise
 async function measureIdle(ground: Ground, ids: string[], forMs: number) {
   const gateway = await ground.startGateway({ database })
   const share = async () => {
-    await delay(2_000)
+    await delay(forMs / 5)
     const before = { cpu: cpuSeconds(gateway.pid), at: performance.now() }
     await delay(forMs)
     return (cpuSeconds(gateway.pid) - before.cpu) / ((performance.now() - before.at) / 1000)

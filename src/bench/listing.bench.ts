@@ -7,12 +7,12 @@ import { insertPresentations, type RowsOptions } from './rows.ts'
 export const listing: Measure = {
   name: 'listing',
   async run(ground, { isQuick }) {
-    const large = { count: isQuick ? 20_000 : 1_000_000, own: isQuick ? 200 : 10_000 }
+    const large = { count: isQuick ? 10_000 : 1_000_000, own: isQuick ? 200 : 10_000 }
     const few = await openTable(ground, 'few', { count: 1_000, own: 100 })
     const many = await openTable(ground, 'many', large)
     const results: Result[] = []
     try {
-      for (const kind of kinds) results.push(await compare({ kind, few, many, large: large.count, rounds: isQuick ? 60 : 400 }))
+      for (const kind of kinds) results.push(await compare({ kind, few, many, large: large.count, rounds: isQuick ? 30 : 400 }))
     } finally {
       await Promise.all([few.end(), many.end()])
     }

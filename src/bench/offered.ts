@@ -28,7 +28,7 @@ export async function offer({ url, headers = {}, body, perSecond, count }: Offer
   }
   for (let sent = 0; sent < count; ) {
     const due = Math.min(count, Math.floor(((performance.now() - startMs) * perSecond) / 1000))
-    for (; sent < due; sent += 1) under.push(send(startMs + (sent * 1000) / perSecond))
+    for (; sent < due; sent += 1) under.push(send(startMs + ((sent + 1) * 1000) / perSecond))
     await new Promise((resolve) => setTimeout(resolve, 1))
   }
   await Promise.all(under)

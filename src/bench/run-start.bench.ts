@@ -15,7 +15,7 @@ export const runStart: Measure = {
     const own: number[] = []
     const peer: number[] = []
     try {
-      for (let n = 0; n < (isQuick ? 15 : 100); n += 1) {
+      for (let n = 0; n < (isQuick ? 12 : 100); n += 1) {
         peer.push(await roundTrip())
         own.push(await startOf())
         // Idle again: what the run before still does is not to be met.

@@ -8,12 +8,12 @@ import { openRuns } from './runs.ts'
 import { playRound, type Side } from './sides.ts'
 import { cpuSeconds, serverCpuSeconds } from './usage.ts'
 
-const runs = 50
 const database = 'trickle'
 
 export const trickle: Measure = {
   name: 'trickle',
   async run(ground, { isQuick }) {
+    const runs = isQuick ? 8 : 50
     const gateway = await ground.startGateway({ database })
     const token = await ground.token()
     const { eventUrls } = await openRuns(ground, { url: gateway.url, token, count: runs, stage: 'outlines' })
@@ -33,7 +33,7 @@ export const trickle: Measure = {
     }
     try {
       const results: Result[] = []
-      for (const each of [4, 200]) results.push(...(await measure({ ground, side, each, seconds: isQuick ? 1.5 : 8 })))
+      for (const each of [4, 200]) results.push(...(await measure({ ground, side, each, seconds: isQuick ? 0.6 : 8 })))
       return results
     } finally {
       readers.close()
@@ -73,7 +73,7 @@ async function measure({ ground, side, each, seconds }: Trickle): Promise<Result
   await client.end()
   // The looks around it are idle, so that all that was used was used by the round.
   const share = (used: number) => used / played.seconds
-  const name = `${(each * runs).toLocaleString('en')} tokens/s in ${runs} runs`
+  const name = `${(each * side.streams).toLocaleString('en')} tokens/s in ${side.streams} runs`
   const told = { target: 'stated' }
   return [
     judge({
