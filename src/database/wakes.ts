@@ -36,7 +36,7 @@ export function createWakes(database: Pick<Database, 'query'> | undefined, origi
   /** One statement at a time: a slow database must not find its pool full of hints. */
   function send() {
     timer = undefined
-    if (sending || pending.size === 0 || !database) return
+    if (pending.size === 0 || !database) return
     const payloads = [...pending.values()]
     pending.clear()
     sending = database

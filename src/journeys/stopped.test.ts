@@ -94,7 +94,7 @@ test('five takeovers are survived, the sixth ends the run', async () => {
   await world.expectNothingLeft()
 })
 
-test('a run whose time is up ends, and its upstream connection with it; the clock counts from the first claim', async () => {
+test('a run whose time is up ends, and its upstream connection with it', async () => {
   const { presenton } = await openForStop({ RUN_TIMEOUT_SECONDS: '2', LEASE_SECONDS: '60' })
   await world.openReplica()
   const user = await world.user()
@@ -104,17 +104,39 @@ test('a run whose time is up ends, and its upstream connection with it; the cloc
   const log = readLog(await reader.rest())
   expect(log.terminal).toMatchObject({ type: 'error', code: 'RUN_TIMEOUT' })
   await vi.waitFor(() => expect(presenton.openRequests).toBe(0))
+  await world.expectNothingLeft()
+})
 
-  // Taken over when its time is long up, it gets no more of it.
-  presenton.gates.releaseAll()
+test('the clock of a run counts from its first claim: taken over when its time is up, it gets no more of it', async () => {
+  const { presenton } = await openForStop({ RUN_TIMEOUT_SECONDS: '600', LEASE_SECONDS: '60' })
+  await world.openReplica()
+  const user = await world.user()
   presenton.gates.hold('create')
-  const second = await user.accept()
+  const { id } = await user.accept()
   await presenton.gates.arrived('create')
   await world.query(
     `with old as (update gateway.presentations set run_started_at = now() - interval '1 hour' where id = $1)
      update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
-    [second.id],
+    [id],
   )
-  expect(await user.settled(second.id)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+  expect(await user.settled(id)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+  await world.expectNothingLeft()
+})
+
+test('a worker that lost its run while the file was on its way puts nothing into the store', async () => {
+  const { presenton, objects } = await openForStop({ LEASE_SECONDS: '60' })
+  await world.openReplica()
+  const user = await world.user()
+  presenton.gates.hold('file:part')
+  const { id } = await user.accept()
+  await presenton.gates.arrived('file:part')
+  // Somebody else holds it now, and its holder of before hears of that only by and by.
+  await world.query('update gateway.leases set token = gen_random_uuid() where presentation_id = $1', [id])
+  presenton.gates.release('file:part')
+  await vi.waitFor(() => expect(presenton.openRequests).toBe(0))
+  const gone = () => world.gateways[0]!.logs.some((line) => line.includes('"reason":"lease lost"') && line.includes(id))
+  await vi.waitFor(() => expect(gone()).toBe(true), 5_000)
+  expect(objects.requests.filter(({ method, path }) => method === 'PUT' && path.includes(id))).toEqual([])
+  expect(await user.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({ status: 204 })
   await world.expectNothingLeft()
 })

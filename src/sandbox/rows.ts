@@ -15,7 +15,9 @@ export async function openTestRows() {
     async insert(overrides: Partial<NewPresentation> = {}): Promise<string> {
       const id = overrides.id ?? randomUUID()
       await database.transaction((client) =>
-        insertPresentation(client, { ...plain, ...overrides, id }, (position) => JSON.stringify({ type: 'queued', position, run: 1 })),
+        insertPresentation(client, { ...plain, ...overrides, id }, (position) =>
+          JSON.stringify({ type: 'queued', position, run: 1 }),
+        ),
       )
       return id
     },
