@@ -149,5 +149,5 @@ CREATE INDEX "presentations_turns" ON "gateway"."presentations" USING btree ("us
 CREATE INDEX "presentations_in_review" ON "gateway"."presentations" USING btree ("review_expires_at") WHERE "gateway"."presentations"."status" = 'awaiting_outlines';--> statement-breakpoint
 CREATE INDEX "presentations_ended" ON "gateway"."presentations" USING btree ("ended_at") WHERE "gateway"."presentations"."ended_at" is not null;--> statement-breakpoint
 CREATE INDEX "tickets_expired" ON "gateway"."tickets" USING btree ("expires_at");--> statement-breakpoint
-CREATE INDEX "uploads_to_remove" ON "gateway"."uploads" USING btree ("remove_after");--> statement-breakpoint
-CREATE INDEX "uploads_recorded" ON "gateway"."uploads" USING btree ("recorded_at");
+CREATE INDEX "uploads_to_remove" ON "gateway"."uploads" USING btree ("remove_after") WHERE "gateway"."uploads"."remove_after" is not null;--> statement-breakpoint
+CREATE INDEX "uploads_of_presentation" ON "gateway"."uploads" USING btree ("presentation_id");

@@ -149,10 +149,13 @@ export const uploads = gateway.table(
     presentationId: uuid('presentation_id').notNull(),
     leaseToken: uuid('lease_token').notNull(),
     recordedAt: time('recorded_at').notNull().defaultNow(),
-    /** Set when a newer file replaced this one, or its presentation was deleted: to be removed from then on. */
+    /** To be removed from then on; null while a file names it. Set again when a newer file replaces that, or with its presentation. */
     removeAfter: time('remove_after'),
   },
-  (table) => [index('uploads_to_remove').on(table.removeAfter), index('uploads_recorded').on(table.recordedAt)],
+  (table) => [
+    index('uploads_to_remove').on(table.removeAfter).where(sql`${table.removeAfter} is not null`),
+    index('uploads_of_presentation').on(table.presentationId),
+  ],
 )
 
 /** Every deck made upstream, and the finished one as upstream gave it. */

@@ -3,10 +3,11 @@
 import type { Database } from './connection.ts'
 import type { Companion } from './run-log.ts'
 
-/** Recorded with the checkpoint before an upload: the key belongs to this lease until a file names it. */
+/** Recorded with the checkpoint before an upload: to be removed in an hour, unless a file names it or this lease still holds it. */
 export function recordUpload({ objectKey, token }: { objectKey: string; token: string }): Companion {
   return {
-    text: `insert into gateway.uploads (object_key, presentation_id, lease_token) values ($2, $1, $3) on conflict do nothing`,
+    text: `insert into gateway.uploads (object_key, presentation_id, lease_token, remove_after)
+      values ($2, $1, $3, now() + interval '1 hour') on conflict do nothing`,
     values: [objectKey, token],
   }
 }
@@ -21,12 +22,14 @@ export interface FinishedFile {
   replacedAfterSeconds: number
 }
 
-/** Names the new file of a presentation, and sets a time for what it replaces. */
+/** Names the new file of a presentation, which is then kept, and sets a time for what it replaces. */
 export function recordFile(file: FinishedFile): Companion {
   return {
     text: `with replaced as (
         update gateway.uploads u set remove_after = now() + $7 * interval '1 second'
         from gateway.files f where f.presentation_id = $1 and f.format = $2 and u.object_key = f.object_key and f.object_key <> $3
+      ), kept as (
+        update gateway.uploads set remove_after = null where object_key = $3
       )
       insert into gateway.files (presentation_id, format, object_key, size_bytes, sha256, content_type)
       values ($1, $2, $3, $4, $5, $6)
@@ -36,19 +39,15 @@ export function recordFile(file: FinishedFile): Companion {
   }
 }
 
-/**
- * Keys to remove now: those whose time has come, and those that no file names and no living lease holds, an hour after they
- * were recorded. At most `limit`.
- */
+/** Keys whose time has come: no file names them, and no living lease holds them. At most `limit`. */
 export async function findRemovableUploads(database: Pick<Database, 'query'>, limit = 100): Promise<string[]> {
   const rows = await database.query<{ objectKey: string }>(
     `select u.object_key as "objectKey" from gateway.uploads u
-     where (u.remove_after < now()
-         or (u.remove_after is null and u.recorded_at < now() - interval '1 hour'
-           and not exists (select 1 from gateway.leases l
-             where l.presentation_id = u.presentation_id and l.token = u.lease_token and l.expires_at > now())))
+     where u.remove_after < now()
+       and not exists (select 1 from gateway.leases l
+         where l.presentation_id = u.presentation_id and l.token = u.lease_token and l.expires_at > now())
        and not exists (select 1 from gateway.files f where f.object_key = u.object_key)
-     order by u.recorded_at limit $1`,
+     order by u.remove_after limit $1`,
     [limit],
   )
   return rows.map(({ objectKey }) => objectKey)
