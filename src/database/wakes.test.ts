@@ -4,7 +4,7 @@ import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
 import { type Database, openDatabase } from './connection.ts'
 import { openListener } from './listener.ts'
-import { createWakes, type Wakes } from './wakes.ts'
+import { createWakes, type Wakes, wakeChannel } from './wakes.ts'
 
 const id = 'a2b1c3d4-0000-4000-8000-000000000001'
 
@@ -108,7 +108,7 @@ describe('wakes', () => {
     const { heard, all } = await openReplica()
     for (let round = 2; round <= 3; round += 1) {
       await proxy.down()
-      sender.events(id, round)
+      await database.query('select pg_notify($1, $2)', [wakeChannel, `another:e:${id}:${round}`])
       await proxy.up()
       await vi.waitFor(() => expect(all()).toBe(round), { timeout: 5_000 })
     }
