@@ -4,6 +4,7 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { accept } from './accept.bench.ts'
+import { attacksBench } from './attacks.bench.ts'
 import { claims } from './claims.bench.ts'
 import { copy } from './copy.bench.ts'
 import { delivery } from './delivery.bench.ts'
@@ -35,6 +36,7 @@ const measures: Measure[] = [
   trickle,
   idle,
   growth,
+  attacksBench,
   load,
 ]
 
