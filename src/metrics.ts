@@ -1,5 +1,6 @@
 // What is measured, for Prometheus (spec of the names: README). Label sets are bounded: routes, stages and outcomes, never ids or URLs.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { statuses } from './domain/presentation.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
@@ -11,7 +12,6 @@ export interface MetricSources {
 }
 
 const breakerStates = ['closed', 'open', 'half-open'] as const
-const statuses = ['queued', 'running', 'awaiting_outlines', 'completed', 'failed', 'cancelled']
 
 export function createMetrics(sources: MetricSources) {
   const registry = new Registry()

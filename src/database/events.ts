@@ -1,6 +1,7 @@
 // The log of a presentation: reading it in pages. Writing goes through run-log.ts, which holds the lease that numbers it.
+
+import type { Status } from '../domain/presentation.ts'
 import type { Database } from './connection.ts'
-import type { Status } from './presentations.ts'
 
 /** Where a log stands: what a new reader must know before its first event. */
 export interface LogHead {

@@ -1,4 +1,5 @@
 // Reading presentations. Every query here is scoped by owner, in this one place: a foreign row is as absent as an unknown one.
+import type { Status } from '../domain/presentation.ts'
 import type { Database, Queryable } from './connection.ts'
 
 export interface StoredFile {
@@ -10,8 +11,6 @@ export interface StoredFile {
   /** RFC 3339, as Postgres wrote it into JSON. */
   storedAt: string
 }
-
-export type Status = 'queued' | 'running' | 'awaiting_outlines' | 'completed' | 'failed' | 'cancelled'
 
 export interface PresentationRow {
   id: string

@@ -1,11 +1,11 @@
 // What an owner may do to a presentation: end its run, begin another, approve outlines, rename, remove. Each is one short
 // transaction that holds the lease row, so whatever a worker or another request does at the same time comes before or after it.
 import { encodeEvent, errorOf } from '../domain/event.ts'
+import type { Status } from '../domain/presentation.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Queryable } from './connection.ts'
 import { nextTurn } from './intake.ts'
 import { settleCancelled, settleDeleted } from './ledger.ts'
-import type { Status } from './presentations.ts'
 
 /** What a transition looks at; stable until its transaction ends. */
 export interface Locked {
