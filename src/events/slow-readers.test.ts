@@ -112,7 +112,8 @@ describe('a long log', () => {
     const { pages, pass, follow } = openHub()
     const stream = await follow(id)
     let seen = await take(stream)
-    await pass(10)
+    // It has its fill: nothing is on its way to it any more.
+    await vi.waitFor(() => expect(stream.readableLength).toBeGreaterThanOrEqual(stream.readableHighWaterMark), { interval: 5 })
     const readSoFar = pages.length
     expect(readSoFar).toBeLessThan(5)
     await pass(10)
