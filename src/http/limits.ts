@@ -20,7 +20,7 @@ export async function createRequestCount(app: App, { perMinute }: { perMinute: n
     max: perMinute,
     timeWindow: windowMs,
     cache: rememberedKeys,
-    keyGenerator: keyOf,
+    keyGenerator: callerKey,
   })
   const count = app.createRateLimit()
 
@@ -36,7 +36,7 @@ export async function createRequestCount(app: App, { perMinute }: { perMinute: n
   }
 }
 
-function keyOf(request: FastifyRequest): string {
+export function callerKey(request: FastifyRequest): string {
   const caller = request.caller as FastifyRequest['caller'] | undefined
   return caller ? `user ${caller.userId}` : `address ${networkOf(request.ip)}`
 }

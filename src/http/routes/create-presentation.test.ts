@@ -190,8 +190,9 @@ test('a body that is no JSON object is refused', async () => {
 test('deep nesting is refused without harm', async () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
   expect(await pathsOf(deep)).toEqual([''])
-  expect(await pathsOf(`{"content":${deep}}`)).toEqual(['/content'])
-  expect(await pathsOf(`{"content":"x","metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`)).toEqual(['/metadata/a'])
+  expect(await pathsOf(`{"content":${deep}}`)).toEqual([''])
+  expect(await pathsOf(`{"content":"x","metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`)).toEqual([''])
+  expect(await pathsOf('{"content":[[[[["x"]]]]]}')).toEqual(['/content'])
 })
 
 test('of a key given twice the last one counts', async () => {
