@@ -8,6 +8,8 @@ export interface Attack {
   requests: string[]
   /** Asks again as soon as it is answered; else it holds what it has begun. */
   isFlood?: boolean
+  /** Most of its connections are to be ended at once. */
+  isRefused?: boolean
   /** What a held request is fed with. */
   drip?: string
   everyMs?: number
@@ -33,6 +35,13 @@ export const attacks: Attack[] = [
   {
     name: 'slow bodies',
     connections: 1_000,
+    requests: [`POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 60000\r\n\r\n{`],
+    drip: ' ',
+  },
+  {
+    name: 'slow bodies of 8 MB',
+    connections: 1_000,
+    isRefused: true,
     requests: [`POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 8000000\r\n\r\n{`],
     drip: ' ',
   },

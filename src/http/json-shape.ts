@@ -70,13 +70,7 @@ const colon = 0x3a
 export function reachesForPrototype(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (Object.hasOwn(value, '__proto__')) return true
-  const { constructor } = value
-  if (
-    Object.hasOwn(value, 'constructor') &&
-    typeof constructor === 'object' &&
-    constructor &&
-    Object.hasOwn(constructor, 'prototype')
-  )
-    return true
+  const maker: unknown = Object.hasOwn(value, 'constructor') ? value.constructor : undefined
+  if (typeof maker === 'object' && maker !== null && Object.hasOwn(maker, 'prototype')) return true
   return Object.values(value).some(reachesForPrototype)
 }

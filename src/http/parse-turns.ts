@@ -19,7 +19,7 @@ export function createParseTurns() {
   const small = createLane()
   const large = createLane()
   let isPlanned = false
-  let rest: NodeJS.Timeout | undefined
+  let isResting = false
   let restedAtMs = 0
 
   function plan(): void {
@@ -28,9 +28,10 @@ export function createParseTurns() {
     if (!small.isEmpty() || (!large.isEmpty() && restMs <= 0)) {
       isPlanned = true
       setImmediate(turn)
-    } else if (!large.isEmpty()) {
-      rest ??= setTimeout(() => {
-        rest = undefined
+    } else if (!large.isEmpty() && !isResting) {
+      isResting = true
+      setTimeout(() => {
+        isResting = false
         plan()
       }, Math.ceil(restMs))
     }

@@ -90,7 +90,7 @@ test.each([8_000_000, 'chunked' as const])(
       ...slow.map(({ answer }) => answer),
       (await send(`${head(server.bearer, length)}${begun}`)).answer,
     ])
-    expect(refused).toMatch(/^HTTP\/1\.1 429 [^]*retry-after: \d+[^]*"RATE_LIMIT_EXCEEDED"/)
+    expect(refused).toMatch(/^HTTP\/1\.1 429 .*retry-after: \d+.*"RATE_LIMIT_EXCEEDED"/s)
 
     const bob = { authorization: `Bearer ${await server.token('bob')}` }
     expect((await server.post(path, { content: 'x'.repeat(90_000) }, bob)).status).toBe(202)
@@ -114,6 +114,6 @@ test('a body in pieces is as good as one that says its length, up to the same bo
     return `${head(server.bearer, 'chunked')}${bytes.toString(16)}\r\n${body}\r\n0\r\n\r\n`
   }
   expect(await (await send(chunked(90_000))).answer).toMatch(/^HTTP\/1\.1 202 /)
-  expect(await (await send(chunked(8 * mib))).answer).toMatch(/^HTTP\/1\.1 400 [^]*\/content/)
+  expect(await (await send(chunked(8 * mib))).answer).toMatch(/^HTTP\/1\.1 400 .*\/content/s)
   expect(await (await send(chunked(8 * mib + 1))).answer).toMatch(/^HTTP\/1\.1 413 /)
 })

@@ -6,8 +6,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { readBody } from './body-reading.ts'
 import { createBodyRoom } from './body-room.ts'
+import { callerKey } from './caller-key.ts'
 import { reachesForPrototype } from './json-shape.ts'
-import { callerKey } from './limits.ts'
 import { createParseTurns } from './parse-turns.ts'
 
 export const maxBodyBytes = 8 * 1024 * 1024
