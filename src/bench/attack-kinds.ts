@@ -10,6 +10,8 @@ export interface Attack {
   isFlood?: boolean
   /** Most of its connections are to be ended at once. */
   isRefused?: boolean
+  /** Holds little else than its connections: what one costs in memory is told. */
+  isIdle?: boolean
   /** What a held request is fed with. */
   drip?: string
   everyMs?: number
@@ -25,7 +27,8 @@ const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\n${host}${more}
 const bodyBytes = 8 * 1024 * 1024 - 1024
 
 export const attacks: Attack[] = [
-  { name: 'idle connections', connections: 10_000, requests: [] },
+  { name: 'idle connections', connections: 10_000, isIdle: true, requests: [] },
+  { name: 'kept connections', connections: 10_000, isIdle: true, requests: [get('/health/live')] },
   {
     name: 'slow heads',
     connections: 2_000,
