@@ -42,6 +42,13 @@ test('what is deeper, or has more members, does not', () => {
     expect(complaint(text), text).toMatch(/members/)
 })
 
+test('what no JSON begins with is refused at its first byte, and what only a parser can tell is let pass', () => {
+  for (const text of ['x', ' x', '{"a":\u0000', '<html>', "{'a'", 'content', '{"a":1}/', '[NaN', '\\"'])
+    expect(complaint(text), text).toBe('must be JSON')
+  for (const text of ['\ufeff{}', 'true', '[1e+5,-0.5E-3]', 'null false', '\t\r\n', 'ä'])
+    expect(complaint(text), text).toBeUndefined()
+})
+
 test('what stands in a string counts for nothing, whatever is escaped there', () => {
   for (const text of ['"[[[[[,,,,,"', '"\\"[[[[["', '"\\\\\\"[[[[["', '["\\\\",1]', '{"[[[[":"{{{{"}', '"ä\\u005b[[[["'])
     expect(complaint(text), text).toBeUndefined()

@@ -12,8 +12,22 @@ export interface JsonBounds {
 /** Wider than any body of ours: a brief goes two deep, and has some 150 members. */
 const ours: JsonBounds = { depth: 32, members: 10_000 }
 
+/** What a byte means outside of strings. */
+const meanings = new Uint8Array(256)
+const [passed, quote, open, close, separator, foreign] = [0, 1, 2, 3, 4, 5]
+for (let byte = 0; byte < 0x80; byte += 1) {
+  const char = String.fromCharCode(byte)
+  if (char === '"') meanings[byte] = quote
+  else if ('[{'.includes(char)) meanings[byte] = open
+  else if (']}'.includes(char)) meanings[byte] = close
+  else if (',:'.includes(char)) meanings[byte] = separator
+  else meanings[byte] = /[\s\d+.Eaeflnrstu-]/.test(char) ? passed : foreign
+}
+const backslash = 0x5c
+const quoteByte = 0x22
+
 /**
- * Takes one piece after the other; returns what is wrong as soon as a bound is passed. It only counts: what it passes may be no JSON,
+ * Takes one piece after the other; returns what is wrong as soon as that is plain. It only counts: what it passes may be no JSON,
  * but where it is JSON up to some byte, the count was right up to there, and a parser goes no further.
  */
 export function createShapeCheck({ depth: maxDepth, members: maxMembers } = ours): (piece: Uint8Array) => string | undefined {
@@ -24,47 +38,29 @@ export function createShapeCheck({ depth: maxDepth, members: maxMembers } = ours
 
   return (piece) => {
     for (let i = 0; i < piece.length; i += 1) {
+      if (isEscaped) {
+        isEscaped = false
+        continue
+      }
       if (isText) {
-        if (isEscaped) {
-          isEscaped = false
-          continue
-        }
-        while (i < piece.length && piece[i] !== quote && piece[i] !== backslash) i += 1
+        while (i < piece.length && piece[i] !== quoteByte && piece[i] !== backslash) i += 1
         if (piece[i] === backslash) isEscaped = true
         else if (i < piece.length) isText = false
         continue
       }
-      switch (piece[i]) {
-        case quote:
-          isText = true
-          break
-        case openList:
-        case openObject:
-          depth += 1
-          if (depth > maxDepth) return `must not be nested more than ${maxDepth} deep`
-          break
-        case closeList:
-        case closeObject:
-          depth -= 1
-          break
-        case comma:
-        case colon:
-          members += 1
-          if (members > maxMembers) return `must not have more than ${maxMembers} members`
-      }
+      const meaning = meanings[piece[i] ?? 0]
+      if (meaning === passed) continue
+      if (meaning === quote) isText = true
+      else if (meaning === open) depth += 1
+      else if (meaning === close) depth -= 1
+      else if (meaning === separator) members += 1
+      else return 'must be JSON'
+      if (depth > maxDepth) return `must not be nested more than ${maxDepth} deep`
+      if (members > maxMembers) return `must not have more than ${maxMembers} members`
     }
     return undefined
   }
 }
-
-const quote = 0x22
-const backslash = 0x5c
-const openList = 0x5b
-const closeList = 0x5d
-const openObject = 0x7b
-const closeObject = 0x7d
-const comma = 0x2c
-const colon = 0x3a
 
 /** Whether a key anywhere in a parsed value would reach for a prototype where careless code copies it. */
 export function reachesForPrototype(value: unknown): boolean {
