@@ -8,6 +8,10 @@ export interface Attack {
   requests: string[]
   /** Asks again as soon as it is answered; else it holds what it has begun. */
   isFlood?: boolean
+  /** Most of its connections are to be ended at once. */
+  isRefused?: boolean
+  /** Holds little else than its connections: what one costs in memory is told. */
+  isIdle?: boolean
   /** What a held request is fed with. */
   drip?: string
   everyMs?: number
@@ -23,7 +27,8 @@ const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\n${host}${more}
 const bodyBytes = 8 * 1024 * 1024 - 1024
 
 export const attacks: Attack[] = [
-  { name: 'idle connections', connections: 10_000, requests: [] },
+  { name: 'idle connections', connections: 10_000, isIdle: true, requests: [] },
+  { name: 'kept connections', connections: 10_000, isIdle: true, requests: [get('/health/live')] },
   {
     name: 'slow heads',
     connections: 2_000,
@@ -33,6 +38,13 @@ export const attacks: Attack[] = [
   {
     name: 'slow bodies',
     connections: 1_000,
+    requests: [`POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 60000\r\n\r\n{`],
+    drip: ' ',
+  },
+  {
+    name: 'slow bodies of 8 MB',
+    connections: 1_000,
+    isRefused: true,
     requests: [`POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 8000000\r\n\r\n{`],
     drip: ' ',
   },

@@ -4,9 +4,9 @@
 import { Agent, request } from 'undici'
 import { type Attack, attacks } from './attack-kinds.ts'
 import type { Ground } from './ground.ts'
-import { judge, type Measure, ms, percentile, plain, type Result } from './measure.ts'
+import { judge, kib, type Measure, ms, percentile, plain, type Result } from './measure.ts'
 import { type Program, script, startProgram } from './programs.ts'
-import { openFilesLimit } from './usage.ts'
+import { memoryBytes, openFilesLimit } from './usage.ts'
 
 const loose = 10
 // The gateway needs some for the honest, the database and itself.
@@ -21,7 +21,9 @@ export const attacksBench: Measure = {
     const gateway = await ground.startGateway({ database, env: { WORKER: 'false' } })
     const client = await ground.connect(database)
     const draining = setInterval(() => {
-      void client.query(`update gateway.presentations set status = 'completed', ended_at = now() where status = 'queued'`)
+      void client
+        .query(`update gateway.presentations set status = 'completed', ended_at = now() where status = 'queued'`)
+        .catch(() => undefined)
     }, 200)
     const honest = await openHonest(gateway.url, await ground.token())
     const results: Result[] = []
@@ -52,22 +54,26 @@ async function measure({ ground, gateway, honest, attack, isQuick, count }: Atta
   const calm = await honest.ask(count)
   const most = Math.min(attack.connections, openFilesLimit() - spareFiles)
   const connections = isQuick && most > 100 ? Math.ceil(most / 10) : most
+  const before = memoryBytes(gateway.pid)
   const attacker = await startProgram({
     args: script('./attacker.ts'),
     env: { TARGET: gateway.url, KIND: attack.name, CONNECTIONS: String(connections), TOKEN: await ground.token('attacker') },
   })
   try {
     const under = await honest.ask(count)
+    const grown = memoryBytes(gateway.pid) - before
     const tally = (await (await fetch(attacker.url)).json()) as { open: number; sent: number; answers: object }
     console.error(`${attack.name}: ${JSON.stringify(tally)}`)
-    if (!attack.isFlood && tally.open < connections / 2) throw new Error(`only ${tally.open} of ${connections} stayed open`)
+    if (!attack.isFlood && !attack.isRefused && tally.open < connections / 2)
+      throw new Error(`only ${tally.open} of ${connections} stayed open`)
     const name = `honest beside ${attack.name} (${connections.toLocaleString('en')} connections)`
     const p99 = { own: percentile(under.times, 0.99), peer: percentile(calm.times, 0.99) }
     const p50 = { own: percentile(under.times, 0.5), peer: percentile(calm.times, 0.5) }
     const failed = { own: under.failed.length, peer: calm.failed.length }
     if (failed.own > 0) console.error(`${attack.name}: ${failed.own} honest requests failed, first with ${under.failed[0]}`)
     const shared = { peerName: 'without', unit: ms }
-    return [
+    const weight = judge({ measure: `memory of a connection, ${name}`, own: grown / tally.open, unit: kib, target: '–' })
+    const results = [
       judge({ ...shared, ...p50, measure: `${name}, p50`, target: '–' }),
       judge({ ...shared, ...p99, measure: `${name}, p99`, target: `≤ ${loose} ×`, atMost: loose * p99.peer }),
       // One that failed is one in which the target is missed; all of them are a collapse.
@@ -76,6 +82,7 @@ async function measure({ ground, gateway, honest, attack, isQuick, count }: Atta
         atMost: Math.max(count / 20, 1),
       }),
     ].map((result) => (result.target === 'none' ? { ...result, ratio: null, isMet: failed.own === 0 } : result))
+    return attack.isIdle ? [...results, weight] : results
   } finally {
     await attacker.end()
   }

@@ -61,6 +61,23 @@ describe('the pool', () => {
     expect(await database.query(find, ['alice'])).toEqual([])
   })
 
+  it('does not take a pause of its own process for an absence of the database', async () => {
+    const database = open({ url: test.url, poolMax: 1, connectMs: 600 })
+    const stop = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900)
+    const sent = () => new Promise((resolve) => setImmediate(resolve))
+    // While a connection is made, and while one is waited for: all is there when the process goes on, and not yet read.
+    const first = database.transaction((client) => client.query('select 1 as n'))
+    await sent()
+    stop()
+    expect((await first).rows).toEqual([{ n: 1 }])
+    const holder = database.query('select pg_sleep(0.03)')
+    const next = database.query('select 1 as n')
+    await sent()
+    stop()
+    expect(await next).toEqual([{ n: 1 }])
+    await holder
+  })
+
   it('finds out all connections that vanished without a word by the first statement that waits in vain', async () => {
     const database = open({ silenceMs: 300 })
     await warm(database)

@@ -63,6 +63,21 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     void silent.end().catch(() => undefined)
   }
 
+  /**
+   * Timers run before sockets are read. A process that was held up, by its host or by itself, finds the deadline over before it sees that
+   * the connection is there; so a deadline that comes late by a tenth says nothing of the database, and there is one more try. Nothing was
+   * sent in the first.
+   */
+  async function withConnection<T>(work: () => Promise<T>): Promise<T> {
+    const beganMs = performance.now()
+    try {
+      return await work()
+    } catch (error) {
+      if (!isWithoutConnection(error) || performance.now() - beganMs < 1.1 * connectMs) throw error
+      return work()
+    }
+  }
+
   async function query<Row extends pg.QueryResultRow>(
     text: string,
     values: unknown[] = [],
@@ -71,7 +86,8 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     const used = pool
     try {
       // The driver knows this option, its types do not.
-      return (await used.query<Row>({ name: statementName(text), text, values, query_timeout: timeoutMs } as pg.QueryConfig)).rows
+      const statement = { name: statementName(text), text, values, query_timeout: timeoutMs } as pg.QueryConfig
+      return (await withConnection(() => used.query<Row>(statement))).rows
     } catch (error) {
       leaveSilent(error, used)
       throw asProblem(error)
@@ -83,7 +99,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     const used = pool
     let client: pg.PoolClient
     try {
-      client = await used.connect()
+      client = await withConnection(() => used.connect())
     } catch (error) {
       throw asProblem(error)
     }
@@ -144,6 +160,14 @@ function preparing(client: pg.PoolClient): Queryable {
 function isSilence(error: unknown): boolean {
   const cause = error instanceof Problem ? error.cause : error
   return cause instanceof Error && cause.message === 'Query read timeout'
+}
+
+/** The pool's own deadline is over: no connection came free, or none could be made. */
+function isWithoutConnection(error: unknown): boolean {
+  return (
+    error instanceof Error &&
+    /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)$/.test(error.message)
+  )
 }
 
 /** True for errors that mean the database is away (or its connection broke), false for those of a statement itself. */

@@ -1,28 +1,37 @@
 // The one kind of request body: JSON in UTF-8. An empty body counts as none, because many clients send the content type with
-// requests that have no body.
+// requests that have no body. It is read when who calls is known and counted, while there is room, and parsed when it is its turn.
 
+import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
+import { readBody } from './body-reading.ts'
+import { createBodyRoom } from './body-room.ts'
+import { callerKey } from './caller-key.ts'
+import { reachesForPrototype } from './json-shape.ts'
+import { createParseTurns } from './parse-turns.ts'
 
 export const maxBodyBytes = 8 * 1024 * 1024
 
 export function readJsonBodies(app: FastifyInstance) {
-  // Refuses `__proto__` and `constructor.prototype` keys. Of a key given twice the last one counts, as JSON.parse has it.
-  const parse = app.getDefaultJsonParser('error', 'error')
-  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const room = createBodyRoom()
+  const turns = createParseTurns()
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    const encoding = request.headers['content-encoding']
-    if (encoding !== undefined && encoding !== 'identity') return done(new Problem('UNSUPPORTED_MEDIA_TYPE'))
-    if (body.length === 0) return done(null, undefined)
-    let text: string
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
+    const user = callerKey(request)
+    const { 'content-length': announced, 'content-encoding': encoding } = request.headers
+    const { bytes, leave } = await readBody(payload, {
+      announcedBytes: announced === undefined ? undefined : Number(announced),
+      limitBytes: request.routeOptions.bodyLimit,
+      takeRoom: (most) => room.take(user, most),
+    })
     try {
-      text = decoder.decode(body)
-    } catch (cause) {
-      return done(notJson('must be UTF-8', cause))
+      if (encoding !== undefined && encoding !== 'identity') throw new Problem('UNSUPPORTED_MEDIA_TYPE')
+      if (bytes.length === 0) return undefined
+      return await turns.run({ user, bytes: bytes.length }, () => parseJson(bytes))
+    } finally {
+      leave()
     }
-    void parse(request, text, (cause, value) => (cause ? done(notJson('must be JSON', cause)) : done(null, value)))
   })
   // Clients that send chunks send an empty one, too, and no type. The first byte of anything else is its last.
   app.addContentTypeParser('*', (_request, body, done) => {
@@ -40,7 +49,28 @@ export function readJsonBodies(app: FastifyInstance) {
   })
 }
 
-function notJson(message: string, cause: unknown) {
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/** Of a key given twice the last one counts, as JSON.parse has it. */
+function parseJson(bytes: Buffer): unknown {
+  let text: string
+  try {
+    text = decoder.decode(bytes)
+  } catch (cause) {
+    throw refused('must be UTF-8', cause)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    throw refused('must be JSON', cause)
+  }
+  if (reachesForPrototype(value))
+    throw refused('must not have keys that reach for a prototype (__proto__, constructor.prototype)')
+  return value
+}
+
+function refused(message: string, cause?: unknown) {
   return new Problem('VALIDATION_FAILED', { cause, errors: [{ path: '', message }] })
 }
 

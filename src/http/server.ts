@@ -8,6 +8,7 @@ import type { PresentationRow } from '../database/presentations.ts'
 import type { Life } from '../generation/life.ts'
 import { type AuthOptions, authenticate, createStrangerCount } from './auth.ts'
 import { type Answered, type App, createBase } from './base.ts'
+import { boundConnections } from './connection-bound.ts'
 import { endGently } from './gentle-end.ts'
 import { createAnswer } from './idempotency.ts'
 import { type CountRequest, createRequestCount } from './limits.ts'
@@ -98,6 +99,7 @@ export async function openServer({ config, logger, version, services, closing, o
   const answer = createAnswer(view)
   const isTrustedOrigin = (origin: string) => origin === new URL(publicUrl()).origin || config.corsOrigins.includes(origin)
 
+  boundConnections(app, config.limits)
   endGently(app, { closing, graceMs: config.shutdownGraceMs })
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {

@@ -1,6 +1,7 @@
 // What hurts: requests that are broken, smuggled, endless or too many, over sockets. They are refused with problem documents, at little
 // cost, and who asks honestly beside them is answered.
 
+import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { expectHardened, expectProblem, type HeaderValues, hardened } from './attack-shape.ts'
@@ -118,16 +119,17 @@ test('every answer bears the same headers of protection, of whatever kind it is'
   expect(Object.keys(hardened).length).toBeGreaterThan(8)
 })
 
-/** Connections that begin something and leave it at that. */
-async function hold(count: number, bytes: string): Promise<Socket[]> {
-  const { hostname, port } = new URL(world.url)
+/** Connections that begin something and leave it at that; with `isAnswered`, they wait for an answer to it. */
+async function hold(count: number, bytes: string, { url = world.url, isAnswered = false } = {}): Promise<Socket[]> {
+  const { hostname, port } = new URL(url)
   const sockets: Socket[] = []
   for (let i = 0; i < count; i += 100) {
     const opened = Array.from({ length: Math.min(100, count - i) }, () => {
       const socket = connect(Number(port), hostname)
       socket.on('error', () => undefined)
       return new Promise<Socket>((resolve, reject) => {
-        socket.once('connect', () => (bytes === '' ? resolve(socket) : socket.write(bytes, () => resolve(socket))))
+        if (isAnswered) socket.once('data', () => resolve(socket))
+        socket.once('connect', () => (bytes === '' ? resolve(socket) : socket.write(bytes, () => isAnswered || resolve(socket))))
         socket.once('close', () => reject(new Error('a connection was refused')))
       })
     })
@@ -144,7 +146,6 @@ const honest = async () => {
 }
 
 test.each<[what: string, count: number, bytes: string]>([
-  ['connections on which nothing comes', 2_000, ''],
   ['heads that never end', 500, 'GET /health HTTP/1.1\r\nHost: x\r\nX-A: b\r\n'],
   [
     'bodies that never come',
@@ -166,6 +167,36 @@ test.each<[what: string, count: number, bytes: string]>([
     for (const socket of sockets) socket.destroy()
   }
 })
+
+// The gateway in a process of its own, so that each side has as many sockets as one process may open.
+test.each<[what: string, bytes: string]>([
+  ['on which nothing comes', ''],
+  ['kept for a next request', 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'],
+])('beside ten thousand connections %s, who asks honestly is answered', { timeout: 90_000 }, async (_what, bytes) => {
+  const gateway = await world.spawnReplica({ WORKER: 'false', MAX_STREAMS: '100' })
+  const sockets = await hold(manyConnections(), bytes, { url: gateway.url, isAnswered: bytes !== '' })
+  try {
+    const headers = { authorization: `Bearer ${user.token}` }
+    for (let i = 0; i < 20; i++) {
+      const answer = await fetch(`${gateway.url}/api/v1/presentations/${made.id}`, { headers })
+      expect(answer.status).toBe(200)
+      await answer.arrayBuffer()
+    }
+  } finally {
+    for (const socket of sockets) socket.destroy()
+    await gateway.kill()
+  }
+})
+
+/** Ten thousand, where a process may open so many. */
+function manyConnections(): number {
+  try {
+    const [, limit] = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return Math.min(10_000, Math.floor(Number(limit) / 2))
+  } catch {
+    return 2_000
+  }
+}
 
 test('beside a flood of what is refused, who asks honestly is answered', async () => {
   const flood = ['{', `{"content":${'['.repeat(100_000)}`, JSON.stringify({ content: 'x', n_slides: 'x'.repeat(500_000) })]

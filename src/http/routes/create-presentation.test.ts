@@ -191,7 +191,8 @@ test('deep nesting is refused without harm', async () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
   expect(await pathsOf(deep)).toEqual([''])
   expect(await pathsOf(`{"content":${deep}}`)).toEqual(['/content'])
-  expect(await pathsOf(`{"content":"x","metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`)).toEqual(['/metadata/a'])
+  expect(await pathsOf(`{"content":"x","metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`)).toEqual(['/metadata'])
+  expect(await pathsOf('{"content":[[[[["x"]]]]]}')).toEqual(['/content'])
 })
 
 test('of a key given twice the last one counts', async () => {

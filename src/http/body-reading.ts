@@ -1,0 +1,79 @@
+// Reads a body from its request: bounded, with room taken for what is more than a little, and its shape looked at as it comes. A body
+// that is refused in the middle is read to its end and forgotten: an answer before that would be lost to most clients, who write first.
+
+import type { Readable } from 'node:stream'
+import { Problem } from '../domain/problem.ts'
+import type { Place } from './body-room.ts'
+import { createShapeCheck } from './json-shape.ts'
+import { smallBytes } from './parse-turns.ts'
+
+export interface BodyReading {
+  /** As the request announces it; undefined when it comes in chunks. */
+  announcedBytes: number | undefined
+  limitBytes: number
+  takeRoom: (bytes: number) => Place
+}
+
+export interface ReadBody {
+  bytes: Buffer
+  /** Gives its room back; to be called when it is parsed. */
+  leave: () => void
+}
+
+/** Rejects with PAYLOAD_TOO_LARGE as soon as that is known, with VALIDATION_FAILED when it breaks off or is built too large. */
+export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRoom }: BodyReading): Promise<ReadBody> {
+  return new Promise((resolve, reject) => {
+    if ((announcedBytes ?? 0) > limitBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
+    const look = createShapeCheck()
+    let pieces: Buffer[] = []
+    let received = 0
+    let refusal: Problem | undefined
+    let place: Place | undefined
+
+    const leave = () => place?.leave()
+
+    function forget() {
+      pieces = []
+      leave()
+    }
+    function end() {
+      payload.off('data', take).off('end', finish).off('error', breakOff)
+    }
+    function fail(problem: Problem) {
+      end()
+      forget()
+      // What still comes must not stop the connection from being closed.
+      payload.on('error', () => undefined).resume()
+      reject(problem)
+    }
+    function breakOff(cause: Error) {
+      fail(new Problem('VALIDATION_FAILED', { cause }))
+    }
+    function finish() {
+      end()
+      if (refusal) reject(refusal)
+      else resolve({ bytes: Buffer.concat(pieces, received), leave })
+    }
+    function wait(bytes: number) {
+      payload.pause()
+      place = takeRoom(bytes)
+      place.entered.then(() => payload.resume(), fail)
+    }
+    function take(piece: Buffer) {
+      received += piece.length
+      if (received > limitBytes) return fail(new Problem('PAYLOAD_TOO_LARGE'))
+      if (refusal) return
+      const wrong = look(piece)
+      if (wrong) {
+        refusal = new Problem('VALIDATION_FAILED', { errors: [wrong] })
+        return forget()
+      }
+      pieces.push(piece)
+      if (!place && received > smallBytes) wait(limitBytes)
+    }
+
+    payload.on('data', take).on('end', finish).on('error', breakOff)
+    if ((announcedBytes ?? 0) > smallBytes) wait(announcedBytes ?? 0)
+    else payload.resume()
+  })
+}
