@@ -1,5 +1,6 @@
-# The gateway's image: Node, the built program, its migrations and its production dependencies, nothing else. It writes no file, so
-# its root can be read-only. To have the commit in it, which /health shows: --build-arg GATEWAY_COMMIT="$(git rev-parse HEAD)"
+# The gateway's image: Node, the built program, its migrations and its production dependencies, nothing else. The program has most of
+# them in it, since one file loads three times as fast as a thousand; they stay beside it with their licences, and for the pages of /docs.
+# It writes no file, so its root can be read-only. To have the commit in it, which /health shows: --build-arg GATEWAY_COMMIT="$(git rev-parse HEAD)"
 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app

@@ -1,5 +1,5 @@
 // Copying a deck of 500 MB from upstream to the store, checksummed and looked at. Peer: piping the same bytes with undici alone to the same
-// store, in one PUT. Target: ≥ 0.7 ×, ≤ 64 MiB more memory. The store is the sandbox's, which writes the parts of an upload twice.
+// store, in one PUT. Target: ≥ 0.7 ×, ≤ 64 MiB more memory. The store is the sandbox's, or MinIO's with MINIO_BINARY.
 import { Client } from 'minio'
 import { nowMs } from './beats.ts'
 import type { Ground } from './ground.ts'

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { migrate } from '../database/migrate.ts'
-import { openObjectStore } from '../sandbox/objects.ts'
+import { openAnyObjectStore } from '../sandbox/minio.ts'
 import { openPostgres } from '../sandbox/postgres.ts'
 import { createSecretSigner } from '../sandbox/tokens.ts'
 import type { Settings, Tempo } from './metronome.ts'
@@ -25,7 +25,7 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
   execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' })
   const [postgres, objects, upstream] = await Promise.all([
     openPostgres({ durable: true }),
-    openObjectStore(),
+    openAnyObjectStore(),
     startProgram({ args: script('./upstream.ts') }),
   ])
   const signer = createSecretSigner()

@@ -6,6 +6,7 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { Client, type ClientOptions } from 'minio'
 import { anySignal, raceSignal } from '../domain/deadline.ts'
 import { Problem } from '../domain/problem.ts'
+import { openPutRequest, type PutRequest } from './put-request.ts'
 
 export interface StoreAccess {
   /** Origins: scheme, host and port. */
@@ -21,6 +22,19 @@ export interface Limits {
   /** For the whole call, its answer included. */
   totalMs: number
 }
+
+export interface PutTarget {
+  bucket: string
+  key: string
+  contentType: string
+  /** In bytes, exactly. */
+  length: number
+  /** Of which upload it is a part. */
+  part?: { uploadId: string; number: number }
+}
+
+/** As long as stores forgive a clock for the requests that they take; it ends with the first byte, not with the last. */
+const putSeconds = 900
 
 export type StoreCalls = ReturnType<typeof createStoreCalls>
 type Transport = NonNullable<ClientOptions['transport']>
@@ -59,7 +73,17 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
     }
   }
 
-  return { call, close: () => agent.destroy() }
+  /**
+   * A PUT that is about to be written. Its payload isn't part of the signature, as with HTTPS: what arrived is looked at in the store.
+   * What it rejects with is to pass through `call`; it lives until it is finished, destroyed, or the signal aborts.
+   */
+  async function openPut({ bucket, key, part, ...rest }: PutTarget, signal: AbortSignal): Promise<PutRequest> {
+    const query = part ? { uploadId: part.uploadId, partNumber: String(part.number) } : {}
+    const url = await createClient(access).presignedUrl('PUT', bucket, key, putSeconds, query)
+    return openPutRequest({ url, ...rest, send, agent, signal, idleMs })
+  }
+
+  return { call, openPut, close: () => agent.destroy() }
 }
 
 /** The code that the store gave, where it gave one: `NoSuchKey`, or `NotFound` where the answer has no body. */

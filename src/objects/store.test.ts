@@ -163,7 +163,7 @@ describe('put', () => {
   })
 
   it('does not wait for ever: neither for a silent source nor for a silent store', async () => {
-    const store = openStore({ times: { sourceIdleMs: 50, idleMs: 100 } })
+    const store = openStore({ times: { sourceIdleMs: 50, idleMs: 1_000 } })
     await store.ensureBucket()
     const silent = new Readable({ read() {} })
     await expect(put(store, 'silent', silent)).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })

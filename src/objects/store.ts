@@ -22,6 +22,8 @@ export interface ObjectStoreOptions extends StoreAccess {
 export interface PutOptions {
   key: string
   body: Readable
+  /** As announced; a body of any other length is refused. */
+  sizeBytes?: number | undefined
   contentType: string
   maxBytes: number
   signal: AbortSignal
@@ -87,14 +89,14 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
    * Stores the stream under a key that was never used before. An empty stream, and one over `maxBytes`, is UPSTREAM_ERROR with failure
    * `bad-file`; a source that falls silent is UPSTREAM_TIMEOUT; errors of the source pass as they are. The source is destroyed in the end.
    */
-  async function put({ key, body, contentType, maxBytes, signal }: PutOptions): Promise<Uploaded> {
+  async function put({ key, body, sizeBytes, contentType, maxBytes, signal }: PutOptions): Promise<Uploaded> {
     // From the first moment on: an error of the source that nobody listens to ends the process.
     body.on('error', () => undefined)
     try {
       await ensureBucket(signal)
       return await upload(
         body,
-        { calls, bucket, key, contentType },
+        { calls, bucket, key, contentType, sizeBytes },
         {
           ...{ maxBytes, signal, sourceIdleMs: times.sourceIdleMs, partMs: times.partMs, totalMs: times.putMs },
           onUnfinished: (uploadId) => takeBack(key, uploadId),

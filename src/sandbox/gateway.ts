@@ -3,10 +3,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { type AppOptions, openApp } from '../app.ts'
 import { readConfig } from '../config.ts'
 import { createLogger } from '../logging.ts'
+import { builtProgram } from './built-program.ts'
 
 export type Environment = Record<string, string | undefined>
 
@@ -49,12 +49,9 @@ export type SpawnedGateway = Awaited<ReturnType<typeof spawnGateway>>
 // A gateway must not outlive the tests that started it, whatever they died of: the end of its standard input ends it.
 const leash = 'data:text/javascript,process.stdin.resume().on("end",()=>process.kill(process.pid,"SIGKILL")).unref()'
 
-/** Starts the gateway as `node src/main.ts` (or `main`, a built one) and waits until it serves. Nothing of our own environment is handed on but PATH. */
-export async function spawnGateway(env: Environment, { main }: { main?: string } = {}) {
-  const root = fileURLToPath(new URL('../..', import.meta.url))
-  const program = main === undefined ? ['--import', 'tsx', 'src/main.ts'] : [main]
-  const child = spawn(process.execPath, ['--import', leash, ...program], {
-    cwd: root,
+/** Starts the built gateway and waits until it serves. Nothing of our own environment is handed on but PATH. */
+export async function spawnGateway(env: Environment) {
+  const child = spawn(process.execPath, ['--import', leash, builtProgram], {
     env: { PATH: process.env['PATH'], ...defaults, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })

@@ -1,7 +1,9 @@
-// Runs once for all test files: one Postgres, and in it a migrated template from which each file gets a database of its own.
+// Runs once for all test files: the built gateway, one Postgres, and in it a migrated template from which each file gets a database of
+// its own.
 
 import type { TestProject } from 'vitest/node'
 import { migrate } from '../database/migrate.ts'
+import { buildIfOutdated } from './built-program.ts'
 import { openPostgres } from './postgres.ts'
 import { templateName } from './test-database.ts'
 
@@ -13,6 +15,7 @@ declare module 'vitest' {
 }
 
 export default async function setup(project: TestProject) {
+  buildIfOutdated()
   const postgres = await openPostgres()
   try {
     await migrate(await postgres.createDatabase(templateName))

@@ -35,9 +35,10 @@ export async function store(context: Context): Promise<void> {
 async function copy({ run, presenton, objects, limits, signal, assertHeld }: Context, key: string) {
   if (!run.path) throw new Error('Nothing was exported.')
   const format = run.runFormat
-  const { body } = await presenton.openFile(run.path, signal)
+  const { body, sizeBytes } = await presenton.openFile(run.path, signal)
   const held = confirmAtEnd(body, assertHeld)
-  const stored = await objects.put({ key, body: held, contentType: contentTypes[format], maxBytes: limits.maxFileBytes, signal })
+  const file = { key, body: held, sizeBytes, contentType: contentTypes[format] }
+  const stored = await objects.put({ ...file, maxBytes: limits.maxFileBytes, signal })
   const readRange = (offset: number, length: number) => objects.readRange(key, offset, length, signal)
   const end = await readRange(stored.sizeBytes - stored.tail.length, stored.tail.length)
   if (!end.equals(stored.tail)) throw new Problem('STORAGE_UNAVAILABLE', { cause: new Error('The store gave back other bytes.') })

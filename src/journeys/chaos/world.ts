@@ -1,21 +1,15 @@
 // The world of the chaos: a Postgres and a store behind proxies, a stand-in for Presenton, and three gateways as real processes of the
 // built program, which may die and come back.
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { buildIfOutdated } from '../../sandbox/built-program.ts'
 import { type Environment, type SpawnedGateway, spawnGateway } from '../../sandbox/gateway.ts'
 import { openObjectStore } from '../../sandbox/objects.ts'
 import { openPostgres } from '../../sandbox/postgres.ts'
 import { openPresenton } from '../../sandbox/presenton/stand-in.ts'
 import { openTcpProxy } from '../../sandbox/tcp-proxy.ts'
 import { createSecretSigner } from '../../sandbox/tokens.ts'
-
-const root = fileURLToPath(new URL('../../..', import.meta.url))
-const main = join(root, 'dist', 'main.js')
 
 const environment: Environment = {
   ...{ QUOTA_PER_HOUR: '0', QUOTA_PER_DAY: '0', MAX_QUEUED_PER_USER: '100', RATE_LIMIT_PER_MINUTE: '1000000' },
@@ -55,7 +49,7 @@ export async function openChaosWorld({ replicas: count = 3, env = {} }: { replic
   const oldLogs: string[][] = []
 
   async function start(index: number): Promise<Replica> {
-    const replica = { gateway: await spawnGateway(variables, { main }), isStopped: false }
+    const replica = { gateway: await spawnGateway(variables), isStopped: false }
     replicas[index] = replica
     oldLogs.push(replica.gateway.logs)
     return replica
@@ -104,15 +98,4 @@ async function ready(url: string) {
     await delay(50)
   }
   throw new Error(`the gateway at ${url} does not become ready`)
-}
-
-/** The gateway runs as it is shipped: from dist/, made anew when a source is younger. */
-function buildIfOutdated() {
-  const product = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).filter(
-    (entry) =>
-      entry.isFile() && !/[\\/](journeys|sandbox|bench)([\\/]|$)/.test(entry.parentPath) && !entry.name.includes('.test.'),
-  )
-  const youngest = Math.max(...product.map((entry) => statSync(join(entry.parentPath, entry.name)).mtimeMs))
-  if (existsSync(main) && statSync(main).mtimeMs > youngest) return
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'ignore' })
 }
