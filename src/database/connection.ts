@@ -3,7 +3,7 @@
 import pg from 'pg'
 import { sleep } from '../domain/deadline.ts'
 import { Problem } from '../domain/problem.ts'
-import { statementName } from './prepared.ts'
+import { createStatementNames } from './prepared.ts'
 
 // bigint columns of ours (sequence numbers, sizes) stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
@@ -30,6 +30,7 @@ const closeMs = 2_000
 
 /** Opens the pool. Connects at first need, so that the process starts without a database. */
 export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, connectMs = 5_000 }: DatabaseOptions) {
+  const statementName = createStatementNames()
   let pool = openPool()
 
   function openPool(): pg.Pool {
@@ -110,7 +111,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     client.on('error', onError)
     try {
       await client.query('begin')
-      const result = await work(preparing(client))
+      const result = await work(preparing(client, statementName))
       const { command } = await client.query('commit')
       // Postgres answers so, and calls it no error, when a statement before had failed and nobody said so.
       if (command === 'ROLLBACK') throw new Error('The transaction had failed before it was committed.')
@@ -149,7 +150,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
   }
 }
 
-function preparing(client: pg.PoolClient): Queryable {
+function preparing(client: pg.PoolClient, statementName: (text: string) => string | undefined): Queryable {
   return {
     // Without values it is one of the few that set the transaction up, and some of those can't be prepared.
     query: (text, values) => client.query(values ? { name: statementName(text), text, values } : text),
