@@ -91,7 +91,7 @@ describe('the plan of', () => {
     [
       'the count of the queue',
       ['presentations_waiting'],
-      (database) => database.transaction((client) => countQueued(client, 'user-7')),
+      (database) => database.transaction((client) => countQueued(client, ['user-7'])),
     ],
     ['the end of overdue runs', ['presentations_in_review', 'presentations_waiting'], endOverdueRuns],
     ['the pruning of logs', ['presentations_ended', 'events_presentation_id_seq_pk'], (database) => pruneLogs(database, 24)],
