@@ -1,4 +1,5 @@
-// Taking presentations in: their rows, their lease rows and the first events of their logs, in the transaction of the caller.
+// Taking presentations in: their rows, their lease rows, what they reserve in the ledger of quotas, and the first events of their logs,
+// in the transaction of the caller.
 import type { Queryable } from './connection.ts'
 import type { RunBrief } from './leases.ts'
 import type { PresentationRow } from './presentations.ts'
@@ -79,6 +80,8 @@ export async function insertPresentations(
             where ${waits('q')} and (q.turn, q.queued_at, q.id) < (new.turn, new.queued_at, new.id)) as position from new
      ), lease as (
        insert into gateway.leases (presentation_id, last_seq) select id, 1 from new
+     ), reserved as (
+       insert into gateway.ledger (presentation_id, user_id, accepted_at, slides) select id, user_id, now(), n_slides from given
      ), logged as (
        insert into gateway.events (presentation_id, seq, run, data)
        select id, 1, 1, replace($12, '"position":0', '"position":' || position) from placed

@@ -131,26 +131,19 @@ async function readSystem(client: Queryable, asked: number, limit: number): Prom
   return rows[0] ?? { count: 0, leaving: null }
 }
 
-/** Reserves these, which were checked before. A reservation that was given back is made anew, as of now. */
-export async function insertReservations(client: Queryable, reservations: Reservation[]): Promise<void> {
-  await client.query(
-    `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides)
-     select id, user_id, now(), slides from unnest($1::uuid[], $2::text[], $3::int[]) given(id, user_id, slides)
-     on conflict (presentation_id) do update set accepted_at = now(), slides = excluded.slides, accepted = true, kept = true, paid = false,
-       slid = false`,
-    [
-      reservations.map(({ presentationId }) => presentationId),
-      reservations.map(({ userId }) => userId),
-      reservations.map(({ slides }) => slides),
-    ],
-  )
-}
-
-/** Reserves one acceptance and its slides, or throws as `check` does. The caller holds the intake lock. */
+/**
+ * Reserves one acceptance and its slides, or throws as `check` does. The caller holds the intake lock. A reservation that was given back is
+ * made anew, as of now. (New presentations are checked by the group, and reserve as they are inserted.)
+ */
 export async function reserve(client: Queryable, reservation: Reservation, quotas: Quotas): Promise<void> {
-  const room = await readRoom(client, new Map([[reservation.userId, 1]]), quotas)
+  const { userId, presentationId, slides } = reservation
+  const room = await readRoom(client, new Map([[userId, 1]]), quotas)
   room.check(reservation)
-  await insertReservations(client, [reservation])
+  await client.query(
+    `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides) values ($1, $2, now(), $3)
+     on conflict (presentation_id) do update set accepted_at = now(), slides = $3, accepted = true, kept = true, paid = false, slid = false`,
+    [presentationId, userId, slides],
+  )
 }
 
 /** True when the presentation's reservation was given back, so that a retry has to reserve again. */

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { Database, Queryable } from '../database/connection.ts'
 import { type Answer, answerEach, type Given, type IdempotentRequest, idOf } from '../database/idempotency.ts'
 import { countQueued, insertPresentations, lockIntake, type NewPresentation, type Queued } from '../database/intake.ts'
-import { insertReservations, type Quotas, readRoom } from '../database/ledger.ts'
+import { type Quotas, readRoom } from '../database/ledger.ts'
 import type { PresentationRow } from '../database/presentations.ts'
 import type { Wakes } from '../database/wakes.ts'
 import type { Brief } from '../domain/brief.ts'
@@ -91,21 +91,14 @@ export function createIntake({ database, wakes, queue, quotas, knownTemplates }:
       inputs.set(request, { ...toRow(brief), id: randomUUID(), userId })
     }
 
-    const rows = inputs.size > 0 ? await insert(client, [...inputs.values()]) : []
+    const firstEvent = encodeEvent('queued', { position: 0 }, { run: 1 })
+    const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()], firstEvent) : []
     const made = new Map(rows.map((row) => [row.id, row]))
     const answers = requests.map((request) => {
       const row = made.get(inputs.get(request)?.id ?? '')
       return row ? request.answer(row) : (refusals.get(request) ?? new Problem('INTERNAL_ERROR'))
     })
     return { ids: [...made.keys()], answers }
-  }
-
-  async function insert(client: Queryable, inputs: NewPresentation[]): Promise<PresentationRow[]> {
-    await insertReservations(
-      client,
-      inputs.map(({ id, userId, nSlides }) => ({ presentationId: id, userId, slides: nSlides })),
-    )
-    return insertPresentations(client, inputs, encodeEvent('queued', { position: 0 }, { run: 1 }))
   }
 
   function checkTemplate({ template }: Brief) {
