@@ -231,6 +231,5 @@ export async function readUsage(database: Pick<Database, 'transaction'>, userId:
 
 /** Forgets what no window and no total can count any more. */
 export async function pruneLedger(database: Pick<Database, 'query'>): Promise<void> {
-  await database.query(`delete from gateway.ledger l where l.accepted_at < now() - interval '2 days'
-    and not exists (select 1 from gateway.presentations p where p.id = l.presentation_id)`)
+  await database.query(`delete from gateway.ledger where not kept and accepted_at < now() - interval '2 days'`)
 }
