@@ -45,6 +45,22 @@ describe('the pool', () => {
     expect(await database.query('select 1 as n')).toEqual([{ n: 1 }])
   })
 
+  it('has each statement prepared once for a connection, in transactions too, also when its table changes underneath', async () => {
+    const database = open({ poolMax: 1 })
+    const find = 'select id, title from gateway.presentations where user_id = $1'
+    const prepared = () =>
+      database.query(
+        'select statement, calls from (select statement, generic_plans + custom_plans as calls from pg_prepared_statements) kept where statement = $1',
+        [find],
+      )
+    for (let n = 0; n < 8; n += 1) await database.query(find, ['alice'])
+    await database.transaction((client) => client.query(find, ['alice']))
+    expect(await prepared()).toEqual([{ statement: find, calls: 9 }])
+    // As the next release's migration does under a running one.
+    await database.query('alter table gateway.presentations add column later text')
+    expect(await database.query(find, ['alice'])).toEqual([])
+  })
+
   it('finds out all connections that vanished without a word by the first statement that waits in vain', async () => {
     const database = open({ silenceMs: 300 })
     await warm(database)

@@ -3,6 +3,7 @@
 import pg from 'pg'
 import { sleep } from '../domain/deadline.ts'
 import { Problem } from '../domain/problem.ts'
+import { statementName } from './prepared.ts'
 
 // bigint columns of ours (sequence numbers, sizes) stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
@@ -19,8 +20,10 @@ export interface DatabaseOptions {
 
 export type Database = ReturnType<typeof openDatabase>
 
-/** What can run a statement: the pool, or the one connection of a transaction. */
-export type Queryable = Pick<pg.PoolClient, 'query'>
+/** What can run a statement: the one connection of a transaction. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>
+}
 
 const retryAfterSeconds = 5
 const closeMs = 2_000
@@ -68,7 +71,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     const used = pool
     try {
       // The driver knows this option, its types do not.
-      return (await used.query<Row>({ text, values, query_timeout: timeoutMs } as pg.QueryConfig)).rows
+      return (await used.query<Row>({ name: statementName(text), text, values, query_timeout: timeoutMs } as pg.QueryConfig)).rows
     } catch (error) {
       leaveSilent(error, used)
       throw asProblem(error)
@@ -91,7 +94,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     client.on('error', onError)
     try {
       await client.query('begin')
-      const result = await work(client)
+      const result = await work(preparing(client))
       const { command } = await client.query('commit')
       // Postgres answers so, and calls it no error, when a statement before had failed and nobody said so.
       if (command === 'ROLLBACK') throw new Error('The transaction had failed before it was committed.')
@@ -127,6 +130,13 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
       await Promise.race([pool.end(), sleep(closeMs, left.signal).catch(() => undefined)])
       left.abort()
     },
+  }
+}
+
+function preparing(client: pg.PoolClient): Queryable {
+  return {
+    // Without values it is one of the few that set the transaction up, and some of those can't be prepared.
+    query: (text, values) => client.query(values ? { name: statementName(text), text, values } : text),
   }
 }
 

@@ -113,9 +113,9 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
         if (error === leaseLost) onLost()
         throw error
       }
-      const grown = write.events?.length ?? 0
-      seq += grown
-      if (grown > 0) wakes.events(run.id, seq)
+      const committed = (write.events ?? []).map(({ data, terminal = false }) => ({ seq: ++seq, run: run.run, terminal, data }))
+      // The readers here need not ask the database for what it was just given.
+      if (committed.length > 0) wakes.events(run.id, seq, committed)
       if (write.changes?.status || write.release) wakes.settled(run.id)
       if (write.release) wakes.queue()
     }

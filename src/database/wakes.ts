@@ -2,13 +2,14 @@
 // lost one costs only a poll, because the tables are the truth. `listener.ts` receives what others send.
 import { EventEmitter } from 'node:events'
 import type { Database } from './connection.ts'
+import type { LoggedEvent } from './events.ts'
 
 /**
- * `events`: the log `id` has grown to `seq`. `settled`: `id` left the states in which it is worked on (or came to them).
+ * `events`: the log `id` has grown to `seq`; by `committed`, when that was in this process. `settled`: `id` left the states in which it is worked on (or came to them).
  * `queue`: something may be claimable. `revoked`: the lease of `id` was taken away. `all`: notifications may have been missed.
  */
 interface WakeMap {
-  events: [id: string, seq: number]
+  events: [id: string, seq: number, committed?: LoggedEvent[]]
   settled: [id: string]
   queue: []
   revoked: [id: string]
@@ -63,8 +64,8 @@ export function createWakes(database: Pick<Database, 'query'> | undefined, origi
   return {
     on: emitter.on.bind(emitter) as typeof emitter.on,
     off: emitter.off.bind(emitter) as typeof emitter.off,
-    events(id: string, seq: number) {
-      emitter.emit('events', id, seq)
+    events(id: string, seq: number, committed?: LoggedEvent[]) {
+      emitter.emit('events', id, seq, committed)
       notify(`e${id}`, `e:${id}:${seq}`)
     },
     settled(id: string) {

@@ -1,5 +1,6 @@
-// One feed per presentation and process: it reads the log once, encodes each frame once, and keeps the latest ones at hand for
-// all followers. A follower that is further behind reads its own pages until it has caught up.
+// One feed per presentation and process: it encodes each frame once, and keeps the latest ones at hand for all followers. What a
+// run of this process has committed is handed to it as it is; everything else it reads from the log, once. A follower that is
+// further behind reads its own pages until it has caught up.
 import type { LoggedEvent, LogPage } from '../database/events.ts'
 import { eventFrame } from './frames.ts'
 
@@ -37,6 +38,9 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
   let heardLast = start.lastSeq
   let end: 'gone' | 'pruned' | undefined
   let reading = false
+  /** Handed over while a page was being read: one piece of the log without gaps. */
+  let offered: LoggedEvent[] = []
+  let offeredBytes = 0
 
   async function read(): Promise<void> {
     reading = true
@@ -59,15 +63,34 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
 
   function keep(page: LogPage) {
     latestRun = Math.max(latestRun, page.latestRun)
-    for (const event of page.events) {
+    append(page.events)
+    const readUpTo = tail
+    const next = offered.findIndex(({ seq }) => seq === tail + 1)
+    if (next >= 0) append(offered.slice(next))
+    offered = []
+    offeredBytes = 0
+    // What was announced before this look and is not in it was pruned: not waited for. What was announced since may have come after it.
+    known = Math.max(heardLast, tail, page.more ? readUpTo + 1 : 0)
+  }
+
+  function append(events: LoggedEvent[]) {
+    for (const event of events) {
       const frame = toFrame(event)
       frames.push(frame)
       bytes += frame.bytes.length
       tail = event.seq
     }
-    // What was announced before this look and is not in it was pruned: not waited for. What was announced since may have come after it.
-    known = Math.max(heardLast, page.more ? tail + 1 : tail)
     while (bytes > keptBytes && frames.length > 1) bytes -= frames.shift()?.bytes.length ?? 0
+  }
+
+  /** For when the page that is being read has come. What would be too much is read from the log then. */
+  function holdBack(events: LoggedEvent[]) {
+    if (offered.length > 0 && offered.at(-1)?.seq !== (events[0]?.seq ?? 0) - 1) {
+      offered = []
+      offeredBytes = 0
+    }
+    offeredBytes += events.reduce((sum, { data }) => sum + data.length, 0)
+    if (offeredBytes <= keptBytes) offered.push(...events)
   }
 
   function readIfWanted() {
@@ -95,6 +118,21 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
       known = Math.max(known, seq)
       latestRun = Math.max(latestRun, run)
       readIfWanted()
+    },
+    /** Takes what was committed just now, without a look at the database where it follows on what is here. */
+    offer(events: LoggedEvent[]) {
+      const [first] = events
+      const last = events.at(-1)
+      if (!first || !last || end) return
+      if (!reading && first.seq === tail + 1) {
+        append(events)
+        latestRun = Math.max(latestRun, last.run)
+        known = Math.max(known, tail)
+        options.onNews()
+        return
+      }
+      if (reading) holdBack(events)
+      this.heard(last.seq, last.run)
     },
     /** Reads even without news: to notice that the presentation is gone. */
     look() {

@@ -50,8 +50,10 @@ export function createHub(options: HubOptions) {
   let polling = false
   let pollAgain = false
 
-  function onEvents(id: string, seq: number) {
-    feeds.get(id)?.feed.heard(seq)
+  function onEvents(id: string, seq: number, committed?: LoggedEvent[]) {
+    const feed = feeds.get(id)?.feed
+    if (committed) feed?.offer(committed)
+    else feed?.heard(seq)
   }
 
   async function poll(): Promise<void> {

@@ -66,8 +66,17 @@ function openHub({ before = () => undefined, after = () => undefined }: { before
   return { hub, wakes, pages, pass, follow }
 }
 
+/** As from another replica: that there is news, but not the news itself. */
+const hintsOf = (wakes: ReturnType<typeof createWakes>) => ({
+  ...wakes,
+  events: (id: string, seq: number) => wakes.events(id, seq),
+})
+
 const isPage = (sql: string) => sql.includes('latestRun')
 const isPoll = (sql: string) => sql.includes('any($1')
+function withoutPolls(sql: string) {
+  if (isPoll(sql)) throw new Problem('DATABASE_UNAVAILABLE')
+}
 
 /** A finished log: `queued`, `count` events of about `bytes` bytes, and the last one. */
 async function insertLog(count: number, bytes: number): Promise<string> {
@@ -205,7 +214,7 @@ describe('while the database is away', () => {
         if (isAway) throw new Problem('DATABASE_UNAVAILABLE')
       },
     })
-    const { id, log } = (await openRun())(wakes)
+    const { id, log } = (await openRun())(hintsOf(wakes))
     const stream = await follow(id)
     let seen = ''
     stream.on('data', (bytes) => (seen += bytes))
@@ -227,15 +236,44 @@ describe('while the database is away', () => {
 })
 
 describe('news', () => {
+  it('of a run in this process is delivered as it was committed, and nothing is read for it', async () => {
+    const { wakes, pages, follow } = openHub({ before: withoutPolls })
+    const { id, log } = (await openRun())(wakes)
+    const texts = (await Promise.all([follow(id), follow(id)])).map((stream) => text(stream))
+    await vi.waitFor(() => expect(pages.length).toBeGreaterThan(0))
+    await log.commit({ events: [{ data: '{"n":0}' }] })
+    const readSoFar = pages.length
+    for (let n = 1; n < 50; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
+    await log.commit({ events: [{ data: terminal, terminal: true }], changes: { status: 'completed' }, release: true })
+    for (const seen of await Promise.all(texts)) {
+      expect(ids(seen)).toEqual(upTo(52))
+      expect(seen).toContain('data: {"n":49}\n')
+    }
+    expect(pages).toHaveLength(readSoFar)
+  })
+
+  it('that is handed over while the log is being read follows what was read, once and without a gap', async () => {
+    let answered = Promise.resolve()
+    const { wakes, pages, follow } = openHub({ before: withoutPolls, after: (sql) => (isPage(sql) ? answered : undefined) })
+    const { id, log } = (await openRun())(wakes)
+    let answer = () => {}
+    answered = new Promise((resolve) => (answer = resolve))
+    const seen = text(await follow(id))
+    await vi.waitFor(() => expect(pages).toHaveLength(1))
+    for (let n = 0; n < 5; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
+    answer()
+    await log.commit({ events: [{ data: terminal, terminal: true }], changes: { status: 'completed' }, release: true })
+    expect(ids(await seen)).toEqual(upTo(7))
+    expect(pages).toHaveLength(1)
+  })
+
   it('that comes while the log is being read is not forgotten, though no poll tells it again', async () => {
     let answered = Promise.resolve()
     const { wakes, follow } = openHub({
-      before(sql) {
-        if (isPoll(sql)) throw new Problem('DATABASE_UNAVAILABLE')
-      },
+      before: withoutPolls,
       after: (sql) => (isPage(sql) ? answered : undefined),
     })
-    const { id, log } = (await openRun())(wakes)
+    const { id, log } = (await openRun())(hintsOf(wakes))
     let seen = ''
     const stream = await follow(id)
     stream.on('data', (bytes) => (seen += bytes))

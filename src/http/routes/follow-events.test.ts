@@ -138,6 +138,34 @@ test('a reader who leaves ends the stream', async () => {
   await expect.poll(() => stream.destroyed).toBe(true)
 })
 
+test('a stream that breaks breaks the connection: what was cut off does not look whole', async () => {
+  const stream = silent()
+  await open(() => stream)
+  const response = await server.call(path, { headers: eventStream })
+  stream.push('id: 1\ndata: x\n\n')
+  const rest = response.text()
+  stream.destroy(new Error('broken'))
+  await expect(rest).rejects.toThrow()
+})
+
+test('a reader who takes nothing is given nothing more, and then all', async () => {
+  const piece = Buffer.alloc(64 * 1024, 'x')
+  const pieces = 2_000
+  let given = 0
+  const stream = new Readable({
+    read() {
+      this.push(given < pieces ? piece : null)
+      given += 1
+    },
+  })
+  await open(() => stream)
+  const response = await server.call(path, { headers: eventStream })
+  // Full are the buffers of the sockets and ours; far from 125 MiB.
+  await expect.poll(() => stream.isPaused()).toBe(true)
+  expect(given).toBeLessThan(pieces / 2)
+  expect((await response.arrayBuffer()).byteLength).toBe(pieces * piece.length)
+})
+
 test('a HEAD opens no stream', async () => {
   const seen = await open(silent)
   expect((await server.call(path, { method: 'HEAD' })).status).toBe(405)
