@@ -69,14 +69,40 @@ async function takeKeys(client: Queryable, requests: IdempotentRequest[]): Promi
 }
 
 /** What two requests with the same key have in common, and no others. */
-export const idOf = ({ userId, key }: Pick<IdempotentRequest, 'userId' | 'key'>) => `${key} ${userId}`
+const idOf = ({ userId, key }: Pick<IdempotentRequest, 'userId' | 'key'>) => `${key} ${userId}`
 
 /**
  * Does `work` for those requests whose key (or having none) says that they are not answered yet, and keeps its answers under the keys. One
- * transaction, the caller's: a key without its work, or work without its key, cannot be. No two may have the same key. `work` gets the
- * places of the new ones and gives their answers in that order, or what they are refused with.
+ * transaction, the caller's: a key without its work, or work without its key, cannot be. Of several with one key, the first is asked for
+ * all. `work` gets the places of the new ones and gives their answers in that order, or what they are refused with.
  */
 export async function answerEach(
+  client: Queryable,
+  requests: (IdempotentRequest | undefined)[],
+  work: (places: number[]) => Promise<(Answer | Problem)[]>,
+): Promise<Given[]> {
+  const firsts = new Map<string, number>()
+  const places: number[] = []
+  for (const [place, request] of requests.entries()) {
+    if (request && firsts.has(idOf(request))) continue
+    if (request) firsts.set(idOf(request), places.length)
+    places.push(place)
+  }
+  const distinct = places.map((place) => requests[place])
+  const given = await answerDistinct(client, distinct, (wanted) => work(wanted.map((index) => places[index] ?? -1)))
+  return requests.map((request, place) => {
+    const index = (request && firsts.get(idOf(request))) ?? places.indexOf(place)
+    const first = given[index]
+    if (!first) throw new Error('A request got no answer.')
+    if (!request || places[index] === place) return first
+    const isSame = request.fingerprint === distinct[index]?.fingerprint
+    if (first instanceof Problem) return isSame ? first : underWay()
+    return isSame ? { ...first, replayed: true } : new Problem('IDEMPOTENCY_KEY_REUSED')
+  })
+}
+
+/** No two have the same key. */
+async function answerDistinct(
   client: Queryable,
   requests: (IdempotentRequest | undefined)[],
   work: (places: number[]) => Promise<(Answer | Problem)[]>,

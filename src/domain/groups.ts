@@ -5,8 +5,6 @@ import { Problem } from './problem.ts'
 export interface GroupsOptions<Piece, Outcome> {
   /** Does all of them; the outcomes in their order. A rejection is everybody's. */
   work: (pieces: Piece[]) => Promise<(Outcome | Problem)[]>
-  /** Pieces with the same mark never stand in one group. */
-  markOf: (piece: Piece) => string | undefined
 }
 
 interface Waiting<Piece, Outcome> {
@@ -21,7 +19,7 @@ const maxSize = 100
 const maxWaitMs = 5_000
 const maxWaiting = 10_000
 
-export function createGroups<Piece, Outcome>({ work, markOf }: GroupsOptions<Piece, Outcome>) {
+export function createGroups<Piece, Outcome>({ work }: GroupsOptions<Piece, Outcome>) {
   let waiting: Waiting<Piece, Outcome>[] = []
   let isWorking = false
 
@@ -43,21 +41,13 @@ export function createGroups<Piece, Outcome>({ work, markOf }: GroupsOptions<Pie
   }
 
   function nextGroup() {
-    const group: typeof waiting = []
-    const left: typeof waiting = []
-    const marks = new Set<string>()
     const lateMs = performance.now() - maxWaitMs
-    for (const one of waiting) {
-      const mark = markOf(one.piece)
-      if (one.sinceMs < lateMs) one.reject(tooLate())
-      else if (group.length >= maxSize || (mark !== undefined && marks.has(mark))) left.push(one)
-      else {
-        group.push(one)
-        if (mark !== undefined) marks.add(mark)
-      }
-    }
-    waiting = left
-    return group
+    const group = waiting.slice(0, maxSize)
+    waiting = waiting.slice(maxSize)
+    return group.filter(({ sinceMs, reject }) => {
+      if (sinceMs < lateMs) reject(tooLate())
+      return sinceMs >= lateMs
+    })
   }
 
   async function settle(group: typeof waiting): Promise<void> {

@@ -136,6 +136,7 @@ describe('briefs that arrive together', () => {
       post('erin', { key: 'k', template: 'x' }),
     ])
     expect(codes(twice)).toEqual([false, true, 'IDEMPOTENCY_KEY_REUSED'])
+    expect(groups).toHaveLength(3)
     expect(await count('presentations')).toBe(4)
   })
 })

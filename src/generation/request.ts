@@ -2,7 +2,7 @@
 // asked anything: a brief is taken whatever state the generator is in.
 import { randomUUID } from 'node:crypto'
 import type { Database, Queryable } from '../database/connection.ts'
-import { type Answer, answerEach, type Given, type IdempotentRequest, idOf } from '../database/idempotency.ts'
+import { type Answer, answerEach, type Given, type IdempotentRequest } from '../database/idempotency.ts'
 import { countQueued, insertPresentations, lockIntake, type NewPresentation, type Queued } from '../database/intake.ts'
 import { type Quotas, readRoom } from '../database/ledger.ts'
 import type { PresentationRow } from '../database/presentations.ts'
@@ -41,10 +41,7 @@ const fullQueueRetrySeconds = 30
 
 export function createIntake({ database, wakes, queue, quotas, knownTemplates }: IntakeOptions) {
   // One transaction, one lock and one fsync for all that come while the one before is under way.
-  const groups = createGroups<Request, Answer & { replayed: boolean }>({
-    work: acceptAll,
-    markOf: ({ userId, idempotency }) => idempotency && idOf({ ...idempotency, userId }),
-  })
+  const groups = createGroups<Request, Answer & { replayed: boolean }>({ work: acceptAll })
 
   async function acceptAll(requests: Request[]): Promise<Given[]> {
     const keyed = requests.map(({ userId, idempotency }) => idempotency && { ...idempotency, userId })
