@@ -141,6 +141,7 @@ CREATE INDEX "idempotency_keys_created" ON "gateway"."idempotency_keys" USING bt
 CREATE INDEX "ledger_accepted" ON "gateway"."ledger" USING btree ("user_id","accepted_at") WHERE "gateway"."ledger"."accepted";--> statement-breakpoint
 CREATE INDEX "ledger_kept" ON "gateway"."ledger" USING btree ("user_id") WHERE "gateway"."ledger"."kept";--> statement-breakpoint
 CREATE INDEX "ledger_accepted_by_all" ON "gateway"."ledger" USING btree ("accepted_at");--> statement-breakpoint
+CREATE INDEX "ledger_let_go" ON "gateway"."ledger" USING btree ("accepted_at") WHERE not "gateway"."ledger"."kept";--> statement-breakpoint
 CREATE INDEX "presentations_of_user" ON "gateway"."presentations" USING btree ("user_id","created_at","id");--> statement-breakpoint
 CREATE INDEX "presentations_of_user_by_status" ON "gateway"."presentations" USING btree ("user_id","status","created_at","id");--> statement-breakpoint
 CREATE INDEX "presentations_waiting" ON "gateway"."presentations" USING btree ("turn","queued_at","id") WHERE "gateway"."presentations"."status" in ('queued', 'running') and "gateway"."presentations"."run_started_at" is null;--> statement-breakpoint
@@ -148,6 +149,7 @@ CREATE INDEX "presentations_running" ON "gateway"."presentations" USING btree ("
 CREATE INDEX "presentations_turns" ON "gateway"."presentations" USING btree ("user_id","turn") WHERE "gateway"."presentations"."status" in ('queued', 'running');--> statement-breakpoint
 CREATE INDEX "presentations_in_review" ON "gateway"."presentations" USING btree ("review_expires_at") WHERE "gateway"."presentations"."status" = 'awaiting_outlines';--> statement-breakpoint
 CREATE INDEX "presentations_ended" ON "gateway"."presentations" USING btree ("ended_at") WHERE "gateway"."presentations"."ended_at" is not null;--> statement-breakpoint
+CREATE INDEX "presentations_at_rest" ON "gateway"."presentations" USING btree ("status") WHERE "gateway"."presentations"."status" in ('completed', 'failed', 'cancelled');--> statement-breakpoint
 CREATE INDEX "tickets_expired" ON "gateway"."tickets" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "uploads_to_remove" ON "gateway"."uploads" USING btree ("remove_after") WHERE "gateway"."uploads"."remove_after" is not null;--> statement-breakpoint
 CREATE INDEX "uploads_of_presentation" ON "gateway"."uploads" USING btree ("presentation_id");

@@ -8,7 +8,8 @@ import { isDatabaseAway, openDatabase } from './database/connection.ts'
 import { readUsage } from './database/ledger.ts'
 import { openListener } from './database/listener.ts'
 import { migrate } from './database/migrate.ts'
-import { countByStatus, findPresentation, listPresentations } from './database/presentations.ts'
+import { findPresentation, listPresentations } from './database/presentations.ts'
+import { createRunCounts } from './database/run-counts.ts'
 import { issueTicket, redeemTicket, type TicketRequest } from './database/tickets.ts'
 import { createWakes } from './database/wakes.ts'
 import { jitterMs } from './domain/backoff.ts'
@@ -49,7 +50,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
   const renewals = openDatabase({ url: config.database.url, poolMax: 1, silenceMs: Math.max(500, config.leaseMs / 3) })
   const wakes = createWakes(database)
   const metrics = createMetrics({
-    countRuns: () => countByStatus(database),
+    countRuns: createRunCounts({ database }),
     openStreams: () => hub.openStreams(),
     breakerState: () => presenton.state().breaker,
   })

@@ -50,7 +50,7 @@ export function createMetrics(sources: MetricSources) {
   const copied = new Counter({ name: 'gateway_bytes_copied_total', help: 'Bytes of finished files stored.', registers })
   const runs = new Gauge({
     name: 'gateway_runs',
-    help: 'Presentations by status, all replicas.',
+    help: 'Presentations by status, all replicas; those at rest as they were counted lately.',
     labelNames: ['status'],
     registers,
   })

@@ -108,10 +108,10 @@ export async function pruneLogs(database: Pick<Database, 'query'>, hours: number
     `with old as (
        select p.id from gateway.presentations p
        where p.ended_at < now() - make_interval(hours => $1) and p.status in ('completed', 'failed', 'cancelled')
-         and exists (select 1 from gateway.events e where e.presentation_id = p.id)
-       order by p.ended_at limit ${prunedTogether}
+       order by p.ended_at limit ${prunedTogether} for no key update skip locked
      ), gone as (delete from gateway.events e using old where e.presentation_id = old.id)
-     select id from old`,
+     -- Not to be looked at again: presentations stay for ever, and would all be passed on the way to the next log.
+     update gateway.presentations p set ended_at = null from old where p.id = old.id returning p.id`,
     [hours],
   )
   return rows.length

@@ -90,53 +90,50 @@ export interface Claim extends Slots {
 /**
  * Claims one run, or none. First what lost its worker (such a run still holds its slot, so no cap is asked), then the queue
  * in its fair order. Claims are serialised by one lock, so that the caps hold exactly over all replicas.
+ *
+ * The commit waits for no disk: a claim that a crash of the database takes back was followed by nothing that lasted, since whatever its
+ * holder writes (before it does anything outside) comes later in the same log, and a token that is forgotten is given to nobody else.
  */
 export function claim(
   database: Pick<Database, 'query' | 'transaction'>,
   { token = randomUUID(), takeOver = true, ...slots }: Slots & Partial<Claim>,
 ): Promise<Run | undefined> {
   return database.transaction(async (client) => {
-    await client.query('select pg_advisory_xact_lock($1)', [queueLock])
-    const left = await client.query<Run>(
-      `with candidate as (
+    // A statement of its own: what the next one counts must be as it is once the lock is held.
+    await client.query(`select set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock($1)`, [queueLock])
+    const { rows } = await client.query<Run>(
+      `with left_behind as (
          select p.id, l.token is not null and l.token <> $1::uuid as crashed from gateway.presentations p
          join gateway.leases l on l.presentation_id = p.id
          where p.status = 'running' and p.run_started_at is not null
            and (l.token is null or l.token = $1::uuid or ($3 and l.expires_at < clock_timestamp()))
          order by l.expires_at nulls first limit 1 for update of l skip locked
-       ), lease as (
-         update gateway.leases l set token = $1::uuid, expires_at = clock_timestamp() + $2 * interval '1 ms'
-         from candidate c where l.presentation_id = c.id returning l.presentation_id, l.last_seq
-       )
-       update gateway.presentations p set takeovers = p.takeovers + c.crashed::int, updated_at = now()
-       from candidate c, lease l where p.id = c.id and l.presentation_id = c.id and p.status = 'running'
-       returning ${runColumns}, l.last_seq as "lastSeq", $1::uuid as token`,
-      [token, slots.leaseMs, takeOver],
-    )
-    if (left.rows[0]) return left.rows[0]
-    const queued = await client.query<Run>(
-      `with running as materialized (
+       ), running as materialized (
          select user_id, count(*) as n from gateway.presentations
          where status = 'running' and run_started_at is not null group by user_id
-       ), candidate as (
+       ), waiting as (
          select p.id from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
-         where p.status in ('queued', 'running') and p.run_started_at is null and (select coalesce(sum(n), 0) from running) < $3
-           and coalesce((select n from running r where r.user_id = p.user_id), 0) < $4
+         where not exists (select 1 from left_behind)
+           and p.status in ('queued', 'running') and p.run_started_at is null and (select coalesce(sum(n), 0) from running) < $4
+           and coalesce((select n from running r where r.user_id = p.user_id), 0) < $5
          order by p.turn, p.queued_at, p.id limit 1 for update of l skip locked
+       ), candidate as (
+         select id, crashed, false as waits from left_behind union all select id, false, true from waiting
        ), claimed as (
-         update gateway.presentations p
-         set status = 'running', started_at = coalesce(p.started_at, now()), run_started_at = now(), updated_at = now()
-         from candidate c where p.id = c.id and p.status in ('queued', 'running') and p.run_started_at is null
+         update gateway.presentations p set status = 'running', takeovers = p.takeovers + c.crashed::int, updated_at = now(),
+           started_at = coalesce(p.started_at, now()), run_started_at = coalesce(p.run_started_at, now())
+         from candidate c
+         where p.id = c.id and p.status in ('running', case when c.waits then 'queued' end) and (p.run_started_at is null) = c.waits
          returning p.turn, ${runColumns}
        ), clock as (
-         update gateway.queue_clock q set turn = greatest(q.turn, c.turn) from claimed c where q.id = 1
+         update gateway.queue_clock q set turn = c.turn from claimed c where q.id = 1 and q.turn < c.turn
        )
        update gateway.leases l set token = $1::uuid, expires_at = clock_timestamp() + $2 * interval '1 ms'
        from claimed c where l.presentation_id = c.id
        returning c.*, l.last_seq as "lastSeq", $1::uuid as token`,
-      [token, slots.leaseMs, slots.maxRunning, slots.maxRunningPerUser],
+      [token, slots.leaseMs, takeOver, slots.maxRunning, slots.maxRunningPerUser],
     )
-    return queued.rows[0]
+    return rows[0]
   })
 }
 

@@ -192,7 +192,7 @@ describe('the ledger', () => {
   it('forgets what no window looks back at any more, and nothing that is still kept', async () => {
     const id = await rows.insert()
     await reserve({}, { id })
-    await reserve()
+    await rows.database.query(ledger.settleDeleted, [await reserve()])
     await age(47 * 3_600)
     await ledger.pruneLedger(rows.database)
     expect(await rows.database.query('select 1 from gateway.ledger')).toHaveLength(2)

@@ -13,40 +13,62 @@ export interface Quotas {
   systemPerDay: number
 }
 
+/** What leaves a sliding window: seconds until the nth newest of those in it has left, for the n that were asked for. */
+type Leaving = Record<string, number> | null
+
 interface Used {
   hour: number
   day: number
   total: number
   slides: number
-  /** Seconds until the window has room again for one more. */
-  hourFreeSeconds: number | null
-  dayFreeSeconds: number | null
+  hourLeaving: Leaving
+  dayLeaving: Leaving
   hourResetsAt: Date | null
   dayResetsAt: Date | null
 }
 
-// With n of the limit used up, there is room once the oldest n - limit + 1 have left the window.
-const usedQuery = `
-  with accepted as (
-    select accepted_at, row_number() over (order by accepted_at desc) as newest,
-      accepted_at > now() - interval '1 hour' as in_hour
-    from gateway.ledger where user_id = $1 and accepted and accepted_at > now() - interval '1 day'
-  ), kept as (
-    select count(*) as total, coalesce(sum(slides), 0) as slides from gateway.ledger where user_id = $1 and kept
-  )
-  select
-    (select count(*) from accepted where in_hour) as hour, (select count(*) from accepted) as day, kept.total, kept.slides,
-    (select extract(epoch from accepted_at + interval '1 hour' - now()) from accepted where in_hour and newest = $2) as "hourFreeSeconds",
-    (select extract(epoch from accepted_at + interval '1 day' - now()) from accepted where newest = $3) as "dayFreeSeconds",
-    (select min(accepted_at) + interval '1 hour' from accepted where in_hour) as "hourResetsAt",
-    (select min(accepted_at) + interval '1 day' from accepted) as "dayResetsAt"
-  from kept`
+// With n of the limit used up, there is room once the oldest n - limit + 1 have left the window: once the one that is `limit`th from the
+// newest has. Who asks for several needs as many of those.
+const leaving = (window: string, limit: string) =>
+  `json_object_agg(newest, extract(epoch from accepted_at + interval '${window}' - now()))
+     filter (where newest <= ${limit} and newest > ${limit} - u.asked and accepted_at > now() - interval '${window}')`
 
-async function readUsed(client: Queryable, userId: string, { perHour, perDay }: Quotas): Promise<Used> {
-  const { rows } = await client.query<Used>(usedQuery, [userId, perHour, perDay])
-  const used = rows[0]
-  if (!used) throw new Error('Counting gave no row.')
-  return used
+const usedQuery = `
+  select u.id as "userId", accepted.*, kept.* from unnest($1::text[], $2::int[]) as u(id, asked) cross join lateral (
+    select count(*) filter (where accepted_at > now() - interval '1 hour') as hour, count(*) as day,
+      ${leaving('1 hour', '$3::int')} as "hourLeaving", ${leaving('1 day', '$4::int')} as "dayLeaving",
+      min(accepted_at) filter (where accepted_at > now() - interval '1 hour') + interval '1 hour' as "hourResetsAt",
+      min(accepted_at) + interval '1 day' as "dayResetsAt"
+    from (
+      select accepted_at, row_number() over (order by accepted_at desc) as newest from gateway.ledger
+      where user_id = u.id and accepted and accepted_at > now() - make_interval(hours => $5)
+    ) ranked
+  ) accepted cross join lateral (
+    select count(*) as total, coalesce(sum(slides), 0) as slides from gateway.ledger where user_id = u.id and kept and $6
+  ) kept`
+
+interface Asked {
+  /** How many may be asked for, by user. */
+  users: Map<string, number>
+  quotas: Quotas
+  /** Counted whether there is a limit or not. */
+  isAll?: boolean
+}
+
+/** What the users have used up; what has no limit is not counted, since it may be much. */
+async function readUsed(client: Queryable, { users, quotas, isAll = false }: Asked): Promise<Map<string, Used>> {
+  const { perHour, perDay, total, totalSlides } = quotas
+  const hours = isAll || perDay > 0 ? 24 : perHour > 0 ? 1 : 0
+  const countsKept = isAll || total > 0 || totalSlides > 0
+  const { rows } = await client.query<Used & { userId: string }>(usedQuery, [
+    [...users.keys()],
+    [...users.values()],
+    perHour,
+    perDay,
+    hours,
+    countsKept,
+  ])
+  return new Map(rows.map((row) => [row.userId, row]))
 }
 
 export interface Reservation {
@@ -55,40 +77,73 @@ export interface Reservation {
   slides: number
 }
 
+export type Room = Awaited<ReturnType<typeof readRoom>>
+
 /**
- * Reserves one acceptance and its slides, or throws QUOTA_EXHAUSTED (waiting doesn't help) or QUOTA_EXCEEDED (with a Retry-After
- * after which there is room). The caller holds the intake lock. A reservation that was given back is made anew, as of now.
+ * How much room there is for these users, who ask for at most so many each. The caller holds the intake lock, so what is taken here is
+ * to be had until its transaction ends.
  */
-export async function reserve(client: Queryable, { userId, presentationId, slides }: Reservation, quotas: Quotas): Promise<void> {
-  const used = await readUsed(client, userId, quotas)
-  if (quotas.total > 0 && used.total + 1 > quotas.total) throw new Problem('QUOTA_EXHAUSTED')
-  if (quotas.totalSlides > 0 && used.slides + slides > quotas.totalSlides) throw new Problem('QUOTA_EXHAUSTED')
-  const waits = [
-    ...(quotas.perHour > 0 && used.hour >= quotas.perHour ? [used.hourFreeSeconds ?? 3600] : []),
-    ...(quotas.perDay > 0 && used.day >= quotas.perDay ? [used.dayFreeSeconds ?? 86_400] : []),
-    ...(await systemWait(client, quotas)),
-  ]
-  if (waits.length > 0) throw new Problem('QUOTA_EXCEEDED', { retryAfterSeconds: Math.max(1, Math.ceil(Math.max(...waits))) })
+export async function readRoom(client: Queryable, users: Map<string, number>, quotas: Quotas) {
+  const isLimited = quotas.perHour > 0 || quotas.perDay > 0 || quotas.total > 0 || quotas.totalSlides > 0
+  const used = isLimited ? await readUsed(client, { users, quotas }) : new Map<string, Used>()
+  const asked = [...users.values()].reduce((sum, n) => sum + n, 0)
+  const system = quotas.systemPerDay > 0 ? await readSystem(client, asked, quotas.systemPerDay) : undefined
+  const taken = new Map<string, { count: number; slides: number }>()
+  let takenByAll = 0
+
+  /** Throws QUOTA_EXHAUSTED (waiting doesn't help) or QUOTA_EXCEEDED (with a Retry-After after which there is room). */
+  function check({ userId, slides }: Pick<Reservation, 'userId' | 'slides'>): void {
+    const own = used.get(userId)
+    const mine = taken.get(userId) ?? { count: 0, slides: 0 }
+    const waits: number[] = []
+    const full = (limit: number, before: { count: number; taken: number; leaving: Leaving; windowSeconds: number }) => {
+      if (limit === 0 || before.count + before.taken < limit) return
+      waits.push(before.leaving?.[limit - before.taken] ?? before.windowSeconds)
+    }
+    if (own) {
+      if (quotas.total > 0 && own.total + mine.count + 1 > quotas.total) throw new Problem('QUOTA_EXHAUSTED')
+      if (quotas.totalSlides > 0 && own.slides + mine.slides + slides > quotas.totalSlides) throw new Problem('QUOTA_EXHAUSTED')
+      full(quotas.perHour, { count: own.hour, taken: mine.count, leaving: own.hourLeaving, windowSeconds: 3600 })
+      full(quotas.perDay, { count: own.day, taken: mine.count, leaving: own.dayLeaving, windowSeconds: 86_400 })
+    }
+    if (system) full(quotas.systemPerDay, { ...system, taken: takenByAll, windowSeconds: 86_400 })
+    if (waits.length > 0) throw new Problem('QUOTA_EXCEEDED', { retryAfterSeconds: Math.max(1, Math.ceil(Math.max(...waits))) })
+  }
+
+  /** Leaves so much less for those who are checked after it. */
+  function take({ userId, slides }: Pick<Reservation, 'userId' | 'slides'>): void {
+    const mine = taken.get(userId) ?? { count: 0, slides: 0 }
+    taken.set(userId, { count: mine.count + 1, slides: mine.slides + slides })
+    takenByAll += 1
+  }
+
+  return { check, take }
+}
+
+async function readSystem(client: Queryable, asked: number, limit: number): Promise<{ count: number; leaving: Leaving }> {
+  const { rows } = await client.query<{ count: number; leaving: Leaving }>(
+    `select count(*) as count, json_object_agg(newest, extract(epoch from accepted_at + interval '1 day' - now()))
+       filter (where newest <= $1 and newest > $1 - $2::int) as leaving
+     from (select accepted_at, row_number() over (order by accepted_at desc) as newest
+       from gateway.ledger where accepted and accepted_at > now() - interval '1 day') ranked`,
+    [limit, asked],
+  )
+  return rows[0] ?? { count: 0, leaving: null }
+}
+
+/**
+ * Reserves one acceptance and its slides, or throws as `check` does. The caller holds the intake lock. A reservation that was given back is
+ * made anew, as of now. (New presentations are checked by the group, and reserve as they are inserted.)
+ */
+export async function reserve(client: Queryable, reservation: Reservation, quotas: Quotas): Promise<void> {
+  const { userId, presentationId, slides } = reservation
+  const room = await readRoom(client, new Map([[userId, 1]]), quotas)
+  room.check(reservation)
   await client.query(
     `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides) values ($1, $2, now(), $3)
      on conflict (presentation_id) do update set accepted_at = now(), slides = $3, accepted = true, kept = true, paid = false, slid = false`,
     [presentationId, userId, slides],
   )
-}
-
-async function systemWait(client: Queryable, { systemPerDay }: Quotas): Promise<number[]> {
-  if (systemPerDay === 0) return []
-  const { rows } = await client.query<{ used: number; seconds: number | null }>(
-    `with accepted as (
-       select accepted_at, row_number() over (order by accepted_at desc) as newest
-       from gateway.ledger where accepted and accepted_at > now() - interval '1 day'
-     )
-     select (select count(*) from accepted) as used,
-       (select extract(epoch from accepted_at + interval '1 day' - now()) from accepted where newest = $1) as seconds`,
-    [systemPerDay],
-  )
-  const { used = 0, seconds = null } = rows[0] ?? {}
-  return used >= systemPerDay ? [seconds ?? 86_400] : []
 }
 
 /** True when the presentation's reservation was given back, so that a retry has to reserve again. */
@@ -101,13 +156,13 @@ export async function isGivenBack(client: Queryable, presentationId: string): Pr
 
 /** Other outlines, another number of slides: throws QUOTA_EXHAUSTED where that is too many. The caller holds the intake lock. */
 export async function reserveSlides(client: Queryable, { userId, presentationId, slides }: Reservation, quotas: Quotas) {
-  const used = await readUsed(client, userId, quotas)
+  const used = (await readUsed(client, { users: new Map([[userId, 0]]), quotas })).get(userId)
   const { rows } = await client.query<{ slides: number }>(
     'select slides from gateway.ledger where presentation_id = $1 and kept',
     [presentationId],
   )
   const own = rows[0]?.slides ?? 0
-  if (quotas.totalSlides > 0 && slides > own && used.slides - own + slides > quotas.totalSlides)
+  if (quotas.totalSlides > 0 && slides > own && (used?.slides ?? 0) - own + slides > quotas.totalSlides)
     throw new Problem('QUOTA_EXHAUSTED')
   await client.query('update gateway.ledger set slides = $2 where presentation_id = $1', [presentationId, slides])
 }
@@ -157,7 +212,9 @@ export interface Allowance {
 export type Usage = Awaited<ReturnType<typeof readUsage>>
 
 export async function readUsage(database: Pick<Database, 'transaction'>, userId: string, quotas: Quotas) {
-  const used = await database.transaction((client) => readUsed(client, userId, quotas))
+  const users = new Map([[userId, 0]])
+  const used = (await database.transaction((client) => readUsed(client, { users, quotas, isAll: true }))).get(userId)
+  if (!used) throw new Error('Counting gave no row.')
   const allowance = (limit: number, count: number, resetsAt: Date | null): Allowance => ({
     limit: limit === 0 ? null : limit,
     used: count,
@@ -174,6 +231,5 @@ export async function readUsage(database: Pick<Database, 'transaction'>, userId:
 
 /** Forgets what no window and no total can count any more. */
 export async function pruneLedger(database: Pick<Database, 'query'>): Promise<void> {
-  await database.query(`delete from gateway.ledger l where l.accepted_at < now() - interval '2 days'
-    and not exists (select 1 from gateway.presentations p where p.id = l.presentation_id)`)
+  await database.query(`delete from gateway.ledger where not kept and accepted_at < now() - interval '2 days'`)
 }

@@ -9,9 +9,10 @@ import { findLogHead, pruneLogs, readLastSeqs, readLogPage } from './events.ts'
 import { forgetKeys } from './idempotency.ts'
 import { countQueued } from './intake.ts'
 import { claim, hasClaimable, renew } from './leases.ts'
-import { readUsage } from './ledger.ts'
+import { pruneLedger, readRoom, readUsage } from './ledger.ts'
 import { endOverdueRuns } from './overdue.ts'
 import { findPresentation, listPresentations } from './presentations.ts'
+import { countAtRest, createRunCounts } from './run-counts.ts'
 import { forgetTickets, redeemTicket } from './tickets.ts'
 import { findRemovableUploads } from './uploads.ts'
 
@@ -91,8 +92,17 @@ describe('the plan of', () => {
     [
       'the count of the queue',
       ['presentations_waiting'],
-      (database) => database.transaction((client) => countQueued(client, 'user-7')),
+      (database) => database.transaction((client) => countQueued(client, ['user-7'])),
     ],
+    [
+      'the room that quotas leave',
+      ['ledger_accepted', 'ledger_kept', 'ledger_accepted_by_all'],
+      (database) =>
+        database.transaction((client) => readRoom(client, new Map([['user-7', 2]]), { ...quotas, systemPerDay: 1000 })),
+    ],
+    ['the count of runs that move', ['presentations_in_review'], (database) => createRunCounts({ database })()],
+    ['the count of runs at rest', ['presentations_at_rest'], (database) => countAtRest(database)],
+    ['the pruning of the ledger', ['ledger_let_go'], pruneLedger],
     ['the end of overdue runs', ['presentations_in_review', 'presentations_waiting'], endOverdueRuns],
     ['the pruning of logs', ['presentations_ended', 'events_presentation_id_seq_pk'], (database) => pruneLogs(database, 24)],
     ['the look for removable decks', ['decks_to_remove'], (database) => findRemovableDecks(database)],
@@ -136,9 +146,11 @@ const tables = [
    from (select id, created_at, row_number() over () as n from gateway.presentations) numbered`,
   `insert into gateway.decks (deck_id, presentation_id, remove_after)
    select presenton_presentation_id, id, case when turn % 1000 = 3 then now() - interval '1 minute' end from gateway.presentations`,
-  `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides) select id, user_id, created_at, 8 from gateway.presentations`,
+  `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides, kept)
+   select id, user_id, created_at, 8, turn % 100 > 0 from gateway.presentations`,
   `insert into gateway.tickets (hash, user_id, presentation_id, expires_at, token_expires_at)
    select id::text, user_id, id, now() + interval '1 minute', now() + interval '1 hour' from gateway.presentations`,
   `insert into gateway.idempotency_keys (user_id, key, fingerprint) select user_id, id::text, '' from gateway.presentations`,
-  'analyze',
+  // As autovacuum leaves them: what all can see is read from an index alone.
+  'vacuum (analyze)',
 ]

@@ -105,11 +105,3 @@ export function listPresentations(database: Pick<Database, 'query'>, { userId, s
     values,
   )
 }
-
-/** How many presentations there are in each status. */
-export async function countByStatus(database: Pick<Database, 'query'>): Promise<Record<string, number>> {
-  const rows = await database.query<{ status: string; n: number }>(
-    'select status, count(*) as n from gateway.presentations group by status',
-  )
-  return Object.fromEntries(rows.map(({ status, n }) => [status, n]))
-}

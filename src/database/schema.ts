@@ -77,7 +77,7 @@ export const presentations = gateway.table(
     updatedAt: time('updated_at').notNull().defaultNow(),
     startedAt: time('started_at'),
     completedAt: time('completed_at'),
-    /** End of the latest run; the log is kept for a while after it. */
+    /** End of the latest run, until its log, which is kept for a while after it, is pruned. */
     endedAt: time('ended_at'),
   },
   (table) => [
@@ -95,6 +95,8 @@ export const presentations = gateway.table(
     index('presentations_turns').on(table.userId, table.turn).where(sql`${table.status} in ('queued', 'running')`),
     index('presentations_in_review').on(table.reviewExpiresAt).where(sql`${table.status} = 'awaiting_outlines'`),
     index('presentations_ended').on(table.endedAt).where(sql`${table.endedAt} is not null`),
+    // Small enough to be read whole when they are counted: the table is not.
+    index('presentations_at_rest').on(table.status).where(sql`${table.status} in ('completed', 'failed', 'cancelled')`),
   ],
 )
 
@@ -208,6 +210,7 @@ export const ledger = gateway.table(
     index('ledger_accepted').on(table.userId, table.acceptedAt).where(sql`${table.accepted}`),
     index('ledger_kept').on(table.userId).where(sql`${table.kept}`),
     index('ledger_accepted_by_all').on(table.acceptedAt),
+    index('ledger_let_go').on(table.acceptedAt).where(sql`not ${table.kept}`),
   ],
 )
 

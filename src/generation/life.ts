@@ -94,7 +94,7 @@ export function createLife({ database, wakes, queue, quotas }: LifeOptions) {
         if (await isGivenBack(client, own.id)) await reserve(client, reservation, quotas)
         // Of a run that failed half-way only the slides it had made are still counted.
         else if (!locked.slidesFinished) await reserveSlides(client, reservation, quotas)
-        checkQueue(await countQueued(client, own.userId), queue)
+        checkQueue(await countQueued(client, [own.userId]), own.userId, queue)
         await queueRetry(client, locked)
       }),
 
@@ -103,7 +103,7 @@ export function createLife({ database, wakes, queue, quotas }: LifeOptions) {
       begin(own, answering, async (client, locked) => {
         if (locked.status !== 'completed') throw new Problem('CONFLICT')
         await checkExportRate(client, locked)
-        checkQueue(await countQueued(client, own.userId), queue)
+        checkQueue(await countQueued(client, [own.userId]), own.userId, queue)
         await queueExport(client, locked, format)
       }),
 

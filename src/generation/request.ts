@@ -1,14 +1,15 @@
 // Accepts a brief: its row, its log's first event and the answer to its Idempotency-Key in one transaction. Upstream is not
 // asked anything: a brief is taken whatever state the generator is in.
 import { randomUUID } from 'node:crypto'
-import type { Database } from '../database/connection.ts'
-import { type Answer, answerOnce, type IdempotentRequest } from '../database/idempotency.ts'
-import { countQueued, insertPresentation, lockIntake } from '../database/intake.ts'
-import { type Quotas, reserve } from '../database/ledger.ts'
-import { type PresentationRow, readPresentation } from '../database/presentations.ts'
+import type { Database, Queryable } from '../database/connection.ts'
+import { type Answer, answerEach, type Given, type IdempotentRequest } from '../database/idempotency.ts'
+import { countQueued, insertPresentations, lockIntake, type NewPresentation, type Queued } from '../database/intake.ts'
+import { type Quotas, readRoom } from '../database/ledger.ts'
+import type { PresentationRow } from '../database/presentations.ts'
 import type { Wakes } from '../database/wakes.ts'
 import type { Brief } from '../domain/brief.ts'
 import { encodeEvent } from '../domain/event.ts'
+import { createGroups } from '../domain/groups.ts'
 import { Problem } from '../domain/problem.ts'
 
 export interface QueueBounds {
@@ -39,27 +40,62 @@ export type Intake = ReturnType<typeof createIntake>
 const fullQueueRetrySeconds = 30
 
 export function createIntake({ database, wakes, queue, quotas, knownTemplates }: IntakeOptions) {
-  /**
-   * Takes the brief in, or gives the first answer again.
-   * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED, QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT
-   */
-  async function accept({ userId, brief, idempotency, answer }: Request): Promise<Answer & { replayed: boolean }> {
-    const id = randomUUID()
-    const given = await answerOnce(database, idempotency && { ...idempotency, userId }, async (client) => {
-      checkTemplate(brief)
-      await lockIntake(client)
-      await reserve(client, { userId, presentationId: id, slides: brief.nSlides }, quotas)
-      checkQueue(await countQueued(client, userId), queue)
-      await insertPresentation(client, { ...toRow(brief), id, userId }, (position) =>
-        encodeEvent('queued', { position }, { run: 1 }),
-      )
-      return answer(await readPresentation(client, id))
-    })
-    if (!given.replayed) {
-      wakes.queue()
-      wakes.events(id, 1)
-    }
+  // One transaction, one lock and one fsync for all that come while the one before is under way.
+  const groups = createGroups<Request, Answer & { replayed: boolean }>({ work: acceptAll })
+
+  async function acceptAll(requests: Request[]): Promise<Given[]> {
+    const keyed = requests.map(({ userId, idempotency }) => idempotency && { ...idempotency, userId })
+    const ids: string[] = []
+    const given = await database.transaction((client) =>
+      answerEach(client, keyed, async (places) => {
+        const taken = await takeIn(
+          client,
+          places.flatMap((place) => requests[place] ?? []),
+        )
+        ids.push(...taken.ids)
+        return taken.answers
+      }),
+    )
+    if (ids.length > 0) wakes.queue()
+    for (const id of ids) wakes.events(id, 1)
     return given
+  }
+
+  /** Each as if those before it had come before it. */
+  async function takeIn(client: Queryable, requests: Request[]): Promise<{ ids: string[]; answers: (Answer | Problem)[] }> {
+    await lockIntake(client)
+    const users = new Map<string, number>()
+    for (const { userId } of requests) users.set(userId, (users.get(userId) ?? 0) + 1)
+    const room = await readRoom(client, users, quotas)
+    const queued = await countQueued(client, [...users.keys()])
+
+    const refusals = new Map<Request, Problem>()
+    const inputs = new Map<Request, NewPresentation>()
+    for (const request of requests) {
+      const { userId, brief } = request
+      try {
+        checkTemplate(brief)
+        room.check({ userId, slides: brief.nSlides })
+        checkQueue(queued, userId, queue)
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error
+        refusals.set(request, error)
+        continue
+      }
+      room.take({ userId, slides: brief.nSlides })
+      queued.all += 1
+      queued.own.set(userId, (queued.own.get(userId) ?? 0) + 1)
+      inputs.set(request, { ...toRow(brief), id: randomUUID(), userId })
+    }
+
+    const firstEvent = encodeEvent('queued', { position: 0 }, { run: 1 })
+    const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()], firstEvent) : []
+    const made = new Map(rows.map((row) => [row.id, row]))
+    const answers = requests.map((request) => {
+      const row = made.get(inputs.get(request)?.id ?? '')
+      return row ? request.answer(row) : (refusals.get(request) ?? new Problem('INTERNAL_ERROR'))
+    })
+    return { ids: [...made.keys()], answers }
   }
 
   function checkTemplate({ template }: Brief) {
@@ -69,13 +105,19 @@ export function createIntake({ database, wakes, queue, quotas, knownTemplates }:
     throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/template', message: 'is not a template of the generator' }] })
   }
 
-  return { accept }
+  return {
+    /**
+     * Takes the brief in, or gives the first answer again.
+     * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED, QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT
+     */
+    accept: groups.add,
+  }
 }
 
 /** @throws Problem QUEUE_FULL: 429 when it is one's own, 503 when it is everybody's */
-export function checkQueue(queued: { own: number; all: number }, { maxQueued, maxQueuedPerUser }: QueueBounds): void {
-  if (queued.own >= maxQueuedPerUser) throw new Problem('QUEUE_FULL', { retryAfterSeconds: fullQueueRetrySeconds })
-  if (queued.all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds: fullQueueRetrySeconds })
+export function checkQueue({ own, all }: Queued, userId: string, { maxQueued, maxQueuedPerUser }: QueueBounds): void {
+  if ((own.get(userId) ?? 0) >= maxQueuedPerUser) throw new Problem('QUEUE_FULL', { retryAfterSeconds: fullQueueRetrySeconds })
+  if (all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds: fullQueueRetrySeconds })
 }
 
 function toRow(brief: Brief) {

@@ -73,9 +73,11 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
 
   let token = randomUUID()
   let troubledAtMs = Number.NEGATIVE_INFINITY
-  async function claimAll(): Promise<void> {
+  /** `mayHave`: there is news, so the first look would only cost time. */
+  async function claimAll(mayHave: boolean): Promise<void> {
     while (held.size < slots.maxRunning && !stopping.signal.aborted) {
-      if (!(await hasClaimable(database))) return
+      if (!mayHave && !(await hasClaimable(database))) return
+      mayHave = false
       const takeOver = performance.now() - troubledAtMs > truceMs
       const run = await claim(database, { ...slots, token, takeOver })
       if (!run) return
@@ -91,9 +93,10 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
 
   const claiming = (async () => {
     while (!stopping.signal.aborted) {
+      const hadNews = news
       news = false
       try {
-        await claimAll()
+        await claimAll(hadNews)
       } catch (error) {
         onTrouble(error, 'claiming failed')
       }

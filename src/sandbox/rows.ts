@@ -1,7 +1,7 @@
 // Rows for adapter tests: a database of one's own with presentations in it.
 import { randomUUID } from 'node:crypto'
 import { openDatabase } from '../database/connection.ts'
-import { insertPresentation, type NewPresentation } from '../database/intake.ts'
+import { insertPresentations, type NewPresentation } from '../database/intake.ts'
 import { openTestDatabase } from './test-database.ts'
 
 /** A cloned database and a pool on it; `close` ends both. */
@@ -15,9 +15,7 @@ export async function openTestRows() {
     async insert(overrides: Partial<NewPresentation> = {}): Promise<string> {
       const id = overrides.id ?? randomUUID()
       await database.transaction((client) =>
-        insertPresentation(client, { ...plain, ...overrides, id }, (position) =>
-          JSON.stringify({ type: 'queued', position, run: 1 }),
-        ),
+        insertPresentations(client, [{ ...plain, ...overrides, id }], '{"type":"queued","position":0,"run":1}'),
       )
       return id
     },

@@ -1,0 +1,79 @@
+import { expect, it } from 'vitest'
+import { createGroups } from './groups.ts'
+import { Problem } from './problem.ts'
+
+/** Groups whose work is let go by hand. */
+function openGroups(
+  work: (pieces: string[]) => Promise<(string | Problem)[]> = async (pieces) => pieces.map((piece) => `${piece}!`),
+) {
+  const done: string[][] = []
+  let letGo: (() => void) | undefined
+  const groups = createGroups<string, string>({
+    work: async (pieces) => {
+      done.push(pieces)
+      if (letGo === undefined) await new Promise<void>((resolve) => (letGo = resolve))
+      return work(pieces)
+    },
+  })
+  return { add: groups.add, done, letGo: () => letGo?.() }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+const outcomes = async (work: Promise<string>[]) =>
+  (await Promise.allSettled(work)).map((one) =>
+    one.status === 'fulfilled' ? one.value : String(one.reason.code ?? one.reason.message),
+  )
+
+it('does a lone piece at once, and together what comes while it is under way', async () => {
+  const { add, done, letGo } = openGroups()
+  const work = [add('a')]
+  await turn()
+  work.push(add('b'), add('c'))
+  await turn()
+  expect(done).toEqual([['a']])
+  letGo()
+  expect(await outcomes(work)).toEqual(['a!', 'b!', 'c!'])
+  expect(done).toEqual([['a'], ['b', 'c']])
+})
+
+it('puts no more than a hundred into one group', async () => {
+  const { add, done, letGo } = openGroups()
+  const first = add('a')
+  await turn()
+  const work = [first, ...Array.from({ length: 103 }, (_, n) => add(String(n)))]
+  letGo()
+  expect(await outcomes(work)).toHaveLength(104)
+  expect(done.map(({ length }) => length)).toEqual([1, 100, 3])
+})
+
+it('gives each the problem that is its own', async () => {
+  const { add, letGo } = openGroups(async (pieces) => pieces.map((piece) => (piece === 'b' ? new Problem('QUEUE_FULL') : piece)))
+  const work = [add('a'), add('b'), add('c')]
+  await turn()
+  letGo()
+  expect(await outcomes(work)).toEqual(['a', 'QUEUE_FULL', 'c'])
+})
+
+it('does each alone when together they fail, so that only the cause fails', async () => {
+  const { add, done, letGo } = openGroups(async (pieces) => {
+    if (pieces.includes('bad')) throw new Error('poison')
+    return pieces
+  })
+  const work = [add('a'), add('bad'), add('c')]
+  await turn()
+  letGo()
+  expect(await outcomes(work)).toEqual(['a', 'poison', 'c'])
+  expect(done).toEqual([['a', 'bad', 'c'], ['a'], ['bad'], ['c']])
+  expect(await add('d')).toBe('d')
+})
+
+it('tells all of a group that the database is away, without asking it for each', async () => {
+  const { add, done, letGo } = openGroups(async () => {
+    throw new Problem('DATABASE_UNAVAILABLE')
+  })
+  const work = [add('a'), add('b')]
+  await turn()
+  letGo()
+  expect(await outcomes(work)).toEqual(['DATABASE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'])
+  expect(done).toHaveLength(1)
+})

@@ -1,0 +1,77 @@
+// Work that arrives piece by piece and is done in groups: while one group is under way, what arrives gathers for the next. Nothing
+// waits for company, so a lone piece is done at once, and under load many share one transaction.
+import { Problem } from './problem.ts'
+
+export interface GroupsOptions<Piece, Outcome> {
+  /** Does all of them; the outcomes in their order. A rejection is everybody's. */
+  work: (pieces: Piece[]) => Promise<(Outcome | Problem)[]>
+}
+
+interface Waiting<Piece, Outcome> {
+  piece: Piece
+  sinceMs: number
+  resolve: (outcome: Outcome) => void
+  reject: (error: unknown) => void
+}
+
+const maxSize = 100
+// Whoever waited longer is told to come back: behind a database that is silent, each group takes as long as its deadline.
+const maxWaitMs = 5_000
+const maxWaiting = 10_000
+
+export function createGroups<Piece, Outcome>({ work }: GroupsOptions<Piece, Outcome>) {
+  let waiting: Waiting<Piece, Outcome>[] = []
+  let isWorking = false
+
+  /** Resolves with the piece's outcome. @throws Problem its own, or DATABASE_UNAVAILABLE when it waited too long */
+  function add(piece: Piece): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      if (waiting.length >= maxWaiting) return reject(tooLate())
+      waiting.push({ piece, sinceMs: performance.now(), resolve, reject })
+      if (!isWorking) void workOff()
+    })
+  }
+
+  async function workOff(): Promise<void> {
+    isWorking = true
+    // In the next turn, so that what arrived in this one is together from the start.
+    await Promise.resolve()
+    while (waiting.length > 0) await settle(nextGroup())
+    isWorking = false
+  }
+
+  function nextGroup() {
+    const lateMs = performance.now() - maxWaitMs
+    const group = waiting.slice(0, maxSize)
+    waiting = waiting.slice(maxSize)
+    return group.filter(({ sinceMs, reject }) => {
+      if (sinceMs < lateMs) reject(tooLate())
+      return sinceMs >= lateMs
+    })
+  }
+
+  async function settle(group: typeof waiting): Promise<void> {
+    if (group.length === 0) return
+    try {
+      const outcomes = await work(group.map(({ piece }) => piece))
+      for (const [index, { resolve, reject }] of group.entries()) {
+        const outcome = outcomes[index]
+        if (outcome instanceof Problem) reject(outcome)
+        else if (outcome !== undefined) resolve(outcome)
+        else reject(new Error('A piece of work had no outcome.'))
+      }
+    } catch (error) {
+      const [only] = group
+      if (group.length === 1 && only) return only.reject(error)
+      // One of them may be the cause: alone, each gets what is its own.
+      if (error instanceof Problem && error.code === 'DATABASE_UNAVAILABLE') for (const { reject } of group) reject(error)
+      else await Promise.all(group.map((one) => settle([one])))
+    }
+  }
+
+  return { add }
+}
+
+function tooLate(): Problem {
+  return new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 })
+}
