@@ -19,7 +19,10 @@ describe('the log of a run', () => {
 
   async function openLog(database: Pick<Database, 'query' | 'transaction'> = rows.database) {
     await rows.insert()
-    const run = (await claim(rows.database, slots)) as Run
+    return openLogOf((await claim(rows.database, slots)) as Run, database)
+  }
+
+  function openLogOf(run: Run, database: Pick<Database, 'query' | 'transaction'> = rows.database) {
     let lost = 0
     const log = createRunLog({
       database,
@@ -77,6 +80,30 @@ describe('the log of a run', () => {
       [3, 1],
       [4, 2],
     ])
+  })
+
+  it('takes nothing for its own that its heir wrote in the same words at the same number, while its own write was on its way', async () => {
+    let away = true
+    const database = {
+      ...rows.database,
+      async query<Row extends object>(text: string, values?: unknown[]) {
+        if (away && text.includes('insert into gateway.events')) {
+          away = false
+          await rows.database.query(
+            `update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`,
+            [values?.[0]],
+          )
+          const heir = (await claim(rows.database, slots)) as Run
+          await openLogOf(heir).log.commit({ events: [line(0)] })
+          throw new Problem('DATABASE_UNAVAILABLE')
+        }
+        return rows.database.query<Row>(text, values)
+      },
+    } as Pick<Database, 'query' | 'transaction'>
+    const { run, log, lost } = await openLog(database)
+    await expect(log.commit({ events: [line(0)] })).rejects.toBe(leaseLost)
+    expect(lost()).toBe(1)
+    expect(await numbers(run.id)).toEqual([[2, 0]])
   })
 
   it('repeats a write that never arrived until the database is back', async () => {
