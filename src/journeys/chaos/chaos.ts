@@ -39,7 +39,11 @@ export async function runChaos({ seed, durationMs, users = 4, onProgress }: Chao
       const under = new Set<Promise<void>>()
       while (!isOver()) {
         history.count('runs')
-        const life = lead({ caller, urls: world.urls, random: own.fork(), history }).then((led) => void lives.push(led))
+        const life = lead({ caller, urls: world.urls, random: own.fork(), history }).then((led) => {
+          lives.push(led)
+          // Its readers leave once they have seen all: else a long chaos would end as one of readers who ask again and again.
+          led.conclude()
+        })
         const tracked: Promise<void> = life.finally(() => under.delete(tracked))
         under.add(tracked)
         // Some at once, so that there is always something in the queue.
@@ -53,7 +57,6 @@ export async function runChaos({ seed, durationMs, users = 4, onProgress }: Chao
     await world.heal()
     const settled = await Promise.race([Promise.all(leading).then(() => true), delay(settleMs, false, { ref: false })])
     clearInterval(progress)
-    for (const life of lives) life.conclude()
     if (settled) await verify(world, lives, history)
     else history.violate('all', `not every run has ended ${settleMs / 1000} s after all was well again`)
   } catch (error) {
