@@ -123,6 +123,33 @@ describe('the log of a run', () => {
     expect(await numbers(run.id)).toEqual([[2, 0]])
   })
 
+  it('lets whoever is far ahead of the database wait, so that what it has not taken yet stays bounded', async () => {
+    let letGo: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const database = {
+      ...rows.database,
+      query: (text: string, values?: unknown[]) => held.then(() => rows.database.query(text, values)),
+    } as Pick<Database, 'query' | 'transaction'>
+    const { run, log } = await openLog(database)
+    const large = 'x'.repeat(100_000)
+    let appended = 0
+    const writing = (async () => {
+      for (let n = 0; n < 40; n += 1) {
+        await log.append({ events: [{ data: JSON.stringify({ n, large }) }] })
+        appended += 1
+      }
+    })()
+    await new Promise(setImmediate)
+    expect(appended).toBeLessThan(15)
+    letGo()
+    await writing
+    await log.commit({})
+    const page = await readLogPage(rows.database, { id: run.id, after: 40 })
+    expect(page?.events.map(({ seq }) => seq)).toEqual([41])
+  })
+
   it('joins neighbours that wait for the same commit', async () => {
     const { run, log } = await openLog()
     const text = (value: string): RunEvent & { value: string } => ({
