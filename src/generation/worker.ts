@@ -72,12 +72,16 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
   wakes.on('all', onAll)
 
   let token = randomUUID()
+  let isUnanswered = false
   let troubledAtMs = Number.NEGATIVE_INFINITY
   async function claimAll(): Promise<void> {
     while (held.size < slots.maxRunning && !stopping.signal.aborted) {
-      if (!(await hasClaimable(database))) return
+      // A claim whose answer was lost may have gone through: its run waits for nobody but us, and looks like anybody's.
+      if (!isUnanswered && !(await hasClaimable(database))) return
+      isUnanswered = true
       const takeOver = performance.now() - troubledAtMs > truceMs
       const run = await claim(database, { ...slots, token, takeOver })
+      isUnanswered = false
       if (!run) return
       token = randomUUID()
       hold(run)
