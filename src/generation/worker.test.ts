@@ -159,3 +159,23 @@ it('looks at its leases at once when it hears that one of its runs was taken fro
   wakes.revoked(id)
   expect(renewed).toBe(before + 1)
 })
+
+it('ends though the database has stopped answering: what it holds then runs out by itself', async () => {
+  let isSilent = false
+  const never = new Promise<never>(() => undefined)
+  const query: Database['query'] = (text, values) => (isSilent ? never : rows.database.query(text, values))
+  const wakes = open({
+    database: { query, transaction: (work) => (isSilent ? never : rows.database.transaction(work)) },
+    renewals: { query },
+  })
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  isSilent = true
+  // It is asked for work now, and waits for the answer.
+  wakes.queue()
+  await worker?.close(0)
+  worker = undefined
+  upstream.gates.release('create')
+  const [lease] = await rows.database.query('select token from gateway.leases where presentation_id = $1', [id])
+  expect(lease?.token).not.toBeNull()
+})

@@ -188,7 +188,7 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
     running: () => held.size,
     /**
      * Stops claiming. Runs in a paid stage may finish it for `drainMs`; all others, and then the rest, are handed back.
-     * Resolves when none is held any more.
+     * Resolves when none is held any more, or the database does not answer.
      */
     async close(drainMs: number): Promise<void> {
       const giveUp = ({ abandon }: Held) => abandon.abort(givenUp)
@@ -197,8 +197,11 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
       for (const run of held.values()) if (!isPaid(run.stage()) || run.isResting()) giveUp(run)
       const timer = setTimeout(() => [...held.values()].forEach(giveUp), drainMs)
       // One that is being claimed just now stops at its first checkpoint.
-      await claiming
-      await Promise.all([...held.values()].map(({ done }) => done))
+      const ended = claiming.then(() => Promise.all([...held.values()].map(({ done }) => done)))
+      // A statement into a silent connection would hold the process for as long as silence is borne.
+      const left = new AbortController()
+      await Promise.race([ended, sleep(drainMs + handBackMs, left.signal).catch(() => undefined)])
+      left.abort()
       clearTimeout(timer)
       clearInterval(renewTimer)
       wakes.off('queue', onQueue)
