@@ -8,9 +8,9 @@ import { createHistory, type History } from './history.ts'
 import { type Led, lead } from './life.ts'
 import { createRandom } from './random.ts'
 import { verify } from './verify.ts'
-import { openChaosWorld } from './world.ts'
+import { type ChaosWorldOptions, openChaosWorld } from './world.ts'
 
-export interface ChaosOptions {
+export interface ChaosOptions extends Pick<ChaosWorldOptions, 'shape'> {
   seed: number
   durationMs: number
   users?: number
@@ -20,10 +20,10 @@ export interface ChaosOptions {
 /** Whatever happened, every run ends within this time once all is well again. */
 const settleMs = 90_000
 
-export async function runChaos({ seed, durationMs, users = 4, onProgress }: ChaosOptions) {
+export async function runChaos({ seed, durationMs, users = 4, onProgress, ...upstream }: ChaosOptions) {
   const random = createRandom(seed)
   const history = createHistory()
-  const world = await openChaosWorld()
+  const world = await openChaosWorld(upstream)
   const lives: Led[] = []
   try {
     const endMs = performance.now() + durationMs
