@@ -237,6 +237,23 @@ describe('a reader far behind', () => {
     })
     expect(ids(await seen)).toEqual([...upTo(21), 23, 24])
   })
+
+  it('whose page cannot be read just now is not left: it goes on once the database is back', async () => {
+    const id = await insertLog(20, 256 * 1024)
+    let refused = -1
+    const { follow } = openHub({
+      before(sql) {
+        if (refused < 0 || !isPage(sql)) return
+        refused += 1
+        if (refused < 4) throw new Problem('DATABASE_UNAVAILABLE')
+      },
+    })
+    const behind = await follow(id)
+    expect(ids(await text(await follow(id)))).toEqual(upTo(22))
+    refused = 0
+    expect(ids(await text(behind))).toEqual(upTo(22))
+    expect(refused).toBeGreaterThan(3)
+  })
 })
 
 describe('while the database is away', () => {
