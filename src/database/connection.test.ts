@@ -40,7 +40,7 @@ describe('the pool', () => {
     await database.transaction(async () => {
       const { result, ms } = await timed(database.query('select 1'))
       expect(result).toMatchObject({ status: 'rejected', reason: away })
-      expect(ms).toBeLessThan(1_000)
+      expect(ms).toBeLessThan(4_000)
     })
     expect(await database.query('select 1 as n')).toEqual([{ n: 1 }])
   })
@@ -85,7 +85,7 @@ describe('the pool', () => {
     proxy.silence()
     const first = await timed(database.query('select 1'))
     expect(first.result).toMatchObject({ status: 'rejected', reason: away })
-    expect(first.ms).toBeLessThan(1_000)
+    expect(first.ms).toBeLessThan(4_000)
     // The others are not tried one by one: every statement from here on has a connection that works.
     const next = await timed(warm(database))
     expect(next.result.status).toBe('fulfilled')
@@ -94,14 +94,18 @@ describe('the pool', () => {
 
   it('waits once for a transaction that fell silent, and says nothing more into it', async () => {
     const database = open({ silenceMs: 400 })
-    const { result, ms } = await timed(
-      database.transaction(async (client) => {
-        proxy.silence()
-        await client.query('select 1')
-      }),
-    )
-    expect(result).toMatchObject({ status: 'rejected', reason: away })
-    expect(ms).toBeLessThan(750)
+    const said: string[] = []
+    const work = database.transaction(async (client) => {
+      proxy.hold()
+      proxy.inspect((bytes) => {
+        said.push(bytes.toString('latin1'))
+        return 'pass'
+      })
+      await client.query('select 1')
+    })
+    await expect(work).rejects.toMatchObject(away)
+    expect(said).toEqual([expect.stringContaining('select 1')])
+    proxy.letGo()
     expect(await database.query('select 1 as n')).toEqual([{ n: 1 }])
   })
 

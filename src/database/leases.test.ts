@@ -33,6 +33,12 @@ describe('leases', () => {
     }
   })
 
+  it('leaves slots free rather than give one user more than its own', async () => {
+    for (let n = 0; n < 4; n += 1) await rows.insert({ userId: 'alone' })
+    const claimed = await Promise.all(Array.from({ length: 4 }, () => claim(rows.database, slots)))
+    expect(claimed.filter(Boolean)).toHaveLength(slots.maxRunningPerUser)
+  })
+
   it('lets users take turns, so that one with twenty queued does not keep back one with one', async () => {
     for (let n = 0; n < 20; n += 1) await rows.insert({ userId: 'many' })
     await rows.insert({ userId: 'one' })

@@ -19,7 +19,10 @@ describe('the log of a run', () => {
 
   async function openLog(database: Pick<Database, 'query' | 'transaction'> = rows.database) {
     await rows.insert()
-    const run = (await claim(rows.database, slots)) as Run
+    return openLogOf((await claim(rows.database, slots)) as Run, database)
+  }
+
+  function openLogOf(run: Run, database: Pick<Database, 'query' | 'transaction'> = rows.database) {
     let lost = 0
     const log = createRunLog({
       database,
@@ -79,6 +82,30 @@ describe('the log of a run', () => {
     ])
   })
 
+  it('takes nothing for its own that its heir wrote in the same words at the same number, while its own write was on its way', async () => {
+    let away = true
+    const database = {
+      ...rows.database,
+      async query<Row extends object>(text: string, values?: unknown[]) {
+        if (away && text.includes('insert into gateway.events')) {
+          away = false
+          await rows.database.query(
+            `update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`,
+            [values?.[0]],
+          )
+          const heir = (await claim(rows.database, slots)) as Run
+          await openLogOf(heir).log.commit({ events: [line(0)] })
+          throw new Problem('DATABASE_UNAVAILABLE')
+        }
+        return rows.database.query<Row>(text, values)
+      },
+    } as Pick<Database, 'query' | 'transaction'>
+    const { run, log, lost } = await openLog(database)
+    await expect(log.commit({ events: [line(0)] })).rejects.toBe(leaseLost)
+    expect(lost()).toBe(1)
+    expect(await numbers(run.id)).toEqual([[2, 0]])
+  })
+
   it('repeats a write that never arrived until the database is back', async () => {
     let failures = 3
     const database = {
@@ -94,6 +121,33 @@ describe('the log of a run', () => {
     const { run, log } = await openLog(database)
     await log.commit({ events: [line(0)], changes: { slides_done: 3 } })
     expect(await numbers(run.id)).toEqual([[2, 0]])
+  })
+
+  it('lets whoever is far ahead of the database wait, so that what it has not taken yet stays bounded', async () => {
+    let letGo: () => void = () => undefined
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve
+    })
+    const database = {
+      ...rows.database,
+      query: (text: string, values?: unknown[]) => held.then(() => rows.database.query(text, values)),
+    } as Pick<Database, 'query' | 'transaction'>
+    const { run, log } = await openLog(database)
+    const large = 'x'.repeat(100_000)
+    let appended = 0
+    const writing = (async () => {
+      for (let n = 0; n < 40; n += 1) {
+        await log.append({ events: [{ data: JSON.stringify({ n, large }) }] })
+        appended += 1
+      }
+    })()
+    await new Promise(setImmediate)
+    expect(appended).toBeLessThan(15)
+    letGo()
+    await writing
+    await log.commit({})
+    const page = await readLogPage(rows.database, { id: run.id, after: 40 })
+    expect(page?.events.map(({ seq }) => seq)).toEqual([41])
   })
 
   it('joins neighbours that wait for the same commit', async () => {

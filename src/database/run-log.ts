@@ -141,7 +141,11 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
     })
   }
 
-  /** After a connection broke in the middle of a commit: did it go through? Only we number this log, so our number tells. */
+  /**
+   * After a connection broke in the middle of a commit: did it go through? Our event at our number tells, as long as the lease is ours:
+   * an heir goes on at the same number, often with the very same words (the start of the same stage). A write that gave the lease back
+   * has nothing after it, so that whose words end the run there makes no difference.
+   */
   async function wasApplied({ events = [], release }: RunWrite): Promise<boolean> {
     const rows = await database.query<{ token: string | null; lastSeq: number; data: string | null }>(
       `select l.token, l.last_seq as "lastSeq", e.data from gateway.leases l
@@ -152,7 +156,7 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
     if (!row) return false
     // Without events a repeat simply goes through again; only a release can have happened unseen.
     if (events.length === 0) return release === true && row.token === null && row.lastSeq === seq
-    return row.data === events.at(-1)?.data
+    return (release === true || row.token === run.token) && row.data === events.at(-1)?.data
   }
 
   /** Queues a write; resolves when there is room for more. Throws what an earlier write failed with. */

@@ -29,7 +29,15 @@ afterAll(() => rows.close())
 type Watch = (sql: string) => unknown
 
 /** A hub over a database that can be watched and held up, with a clock that is set by hand. */
-function openHub({ before = () => undefined, after = () => undefined }: { before?: Watch; after?: Watch } = {}) {
+function openHub({
+  before = () => undefined,
+  after = () => undefined,
+  pollMs = 20,
+}: {
+  before?: Watch
+  after?: Watch
+  pollMs?: number
+} = {}) {
   const clock = { ms: Date.now() }
   const wakes = createWakes(undefined)
   const pages: { rows: number; bytes: number }[] = []
@@ -45,7 +53,7 @@ function openHub({ before = () => undefined, after = () => undefined }: { before
     },
   }
   const hub = createHub({
-    ...{ database, wakes, heartbeatMs: 15_000, maxStreams: 100, maxStreamsPerUser: 100, now: () => clock.ms, pollMs: 20 },
+    ...{ database, wakes, heartbeatMs: 15_000, maxStreams: 100, maxStreamsPerUser: 100, now: () => clock.ms, pollMs },
     describe: async ({ id }) => ({ id }),
     describeDownload: async () => null,
     onTrouble: () => undefined,
@@ -156,6 +164,16 @@ describe('a long log', () => {
     // One each in the beginning, for those that came while nobody had read yet; then one for all.
     expect(pages.length).toBeLessThan(30 + 2 * 22)
   })
+
+  it('is kept at hand only as far as its latest part: who comes from the start reads for itself', async () => {
+    const id = await insertLog(20, 256 * 1024)
+    const { pages, follow } = openHub()
+    const [first, late] = [await follow(id), await follow(id)]
+    expect(ids(await text(first))).toEqual(upTo(22))
+    const before = pages.length
+    expect(ids(await text(late))).toEqual(upTo(22))
+    expect(pages.length).toBeGreaterThan(before + 5)
+  })
 })
 
 describe('a slow reader', () => {
@@ -203,6 +221,47 @@ describe('a slow reader', () => {
     expect(before.length).toBeLessThan(5_002)
     expect(seen).toMatch(/\n\nretry: \d+\n\n$/)
     expect(ids(await text(await follow(id, before.length)))).toEqual([5_002])
+  })
+})
+
+describe('a reader far behind', () => {
+  it('is not told the end of a run after which another one began', async () => {
+    const id = await insertLog(20, 256 * 1024)
+    const { follow } = openHub()
+    const behind = await follow(id)
+    expect(ids(await text(await follow(id)))).toEqual(upTo(22))
+    await rows.database.query(
+      `update gateway.presentations set run = 2, status = 'queued', run_started_at = null, ended_at = null where id = $1`,
+      [id],
+    )
+    const run = (await claim(rows.database, slots)) as Run
+    const signal = new AbortController().signal
+    const log = createRunLog({ database: rows.database, wakes: createWakes(undefined), run, signal, onLost: () => undefined })
+    await log.commit({ events: [{ data: '{"type":"chunk","run":2}' }] })
+    const seen = text(behind)
+    await log.commit({
+      events: [{ data: terminal.replace('1}', '2}'), terminal: true }],
+      changes: { status: 'failed' },
+      release: true,
+    })
+    expect(ids(await seen)).toEqual([...upTo(21), 23, 24])
+  })
+
+  it('whose page cannot be read just now is not left: it goes on once the database is back', async () => {
+    const id = await insertLog(20, 256 * 1024)
+    let refused = -1
+    const { follow } = openHub({
+      before(sql) {
+        if (refused < 0 || !isPage(sql)) return
+        refused += 1
+        if (refused < 4) throw new Problem('DATABASE_UNAVAILABLE')
+      },
+    })
+    const behind = await follow(id)
+    expect(ids(await text(await follow(id)))).toEqual(upTo(22))
+    refused = 0
+    expect(ids(await text(behind))).toEqual(upTo(22))
+    expect(refused).toBeGreaterThan(3)
   })
 })
 
@@ -286,5 +345,42 @@ describe('news', () => {
     await log.commit({ events: [{ data: '{"n":1}' }] })
     answer()
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2, 3]))
+  })
+
+  it('that was told while nobody listened is looked for as soon as somebody listens again', async () => {
+    const { wakes, follow } = openHub({ pollMs: 3_600_000 })
+    // Written by another replica, which this one could not hear.
+    const { id, log } = (await openRun())(createWakes(undefined))
+    let seen = ''
+    const stream = await follow(id)
+    stream.on('data', (bytes) => (seen += bytes))
+    await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
+    await log.commit({ events: [{ data: '{"n":0}' }] })
+    wakes.receive(undefined)
+    await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]))
+  })
+
+  it('that comes during a look for news is looked for once more', async () => {
+    let answered = Promise.resolve()
+    let looks = 0
+    const after = (sql: string) => {
+      if (isPoll(sql)) looks += 1
+      return isPoll(sql) ? answered : undefined
+    }
+    const { wakes, follow } = openHub({ pollMs: 3_600_000, after })
+    const { id, log } = (await openRun())(createWakes(undefined))
+    let seen = ''
+    const stream = await follow(id)
+    stream.on('data', (bytes) => (seen += bytes))
+    await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
+    let answer = () => {}
+    answered = new Promise((resolve) => (answer = resolve))
+    wakes.receive(undefined)
+    // That look has its answer, which is on its way, and does not know of what follows.
+    await vi.waitFor(() => expect(looks).toBe(1))
+    await log.commit({ events: [{ data: '{"n":0}' }] })
+    wakes.receive(undefined)
+    answer()
+    await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]))
   })
 })

@@ -72,14 +72,18 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
   wakes.on('all', onAll)
 
   let token = randomUUID()
+  let isUnanswered = false
   let troubledAtMs = Number.NEGATIVE_INFINITY
   /** `mayHave`: there is news, so the first look would only cost time. */
   async function claimAll(mayHave: boolean): Promise<void> {
     while (held.size < slots.maxRunning && !stopping.signal.aborted) {
-      if (!mayHave && !(await hasClaimable(database))) return
+      // A claim whose answer was lost may have gone through: its run waits for nobody but us, and looks like anybody's.
+      if (!mayHave && !isUnanswered && !(await hasClaimable(database))) return
       mayHave = false
+      isUnanswered = true
       const takeOver = performance.now() - troubledAtMs > truceMs
       const run = await claim(database, { ...slots, token, takeOver })
+      isUnanswered = false
       if (!run) return
       token = randomUUID()
       hold(run)
@@ -187,7 +191,7 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
     running: () => held.size,
     /**
      * Stops claiming. Runs in a paid stage may finish it for `drainMs`; all others, and then the rest, are handed back.
-     * Resolves when none is held any more.
+     * Resolves when none is held any more, or the database does not answer.
      */
     async close(drainMs: number): Promise<void> {
       const giveUp = ({ abandon }: Held) => abandon.abort(givenUp)
@@ -196,8 +200,11 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
       for (const run of held.values()) if (!isPaid(run.stage()) || run.isResting()) giveUp(run)
       const timer = setTimeout(() => [...held.values()].forEach(giveUp), drainMs)
       // One that is being claimed just now stops at its first checkpoint.
-      await claiming
-      await Promise.all([...held.values()].map(({ done }) => done))
+      const ended = claiming.then(() => Promise.all([...held.values()].map(({ done }) => done)))
+      // A statement into a silent connection would hold the process for as long as silence is borne.
+      const left = new AbortController()
+      await Promise.race([ended, sleep(drainMs + handBackMs, left.signal).catch(() => undefined)])
+      left.abort()
       clearTimeout(timer)
       clearInterval(renewTimer)
       wakes.off('queue', onQueue)

@@ -64,7 +64,7 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
 export function logProblem(request: FastifyRequest, problem: Problem, error: unknown) {
   // Else whoever hangs up often enough could fill the log with errors.
   if (isDisconnect(error)) request.log.debug('the caller has left')
-  else if (problem.code === 'INTERNAL_ERROR') request.log.error({ err: error }, 'request failed unexpectedly')
+  else if (problem.status === 500) request.log.error({ err: error }, 'request failed unexpectedly')
   else if (problem.status >= 500) request.log.warn({ err: error, code: problem.code }, 'request failed')
   else request.log.debug({ err: error, code: problem.code }, 'request refused')
 }

@@ -30,7 +30,7 @@ test('a good history has nothing wrong with it', () => {
   expect(checkSpend(good, { outlines: 0, prepares: 0, slideStreams: 1, exports: 1 })).toEqual([])
   const files = [{ format: 'pptx', sha256: 'a', size_bytes: 1 }]
   expect(
-    checkOutcome({ status: 'completed', files, error: null }, good, { fetched: { sha256: 'a', bytes: 1 }, exported: 'a' }),
+    checkOutcome({ status: 'completed', files, error: null }, good, { fetched: { sha256: 'a', bytes: 1 }, exported: ['a'] }),
   ).toEqual([])
 })
 
@@ -59,11 +59,9 @@ test('work that was paid for without being begun, and a file that is not there o
   expect(checkSpend(good, { outlines: 1, prepares: 0, slideStreams: 2, exports: 1 })).toHaveLength(2)
   const files = [{ format: 'pptx', sha256: 'a', size_bytes: 1 }]
   const completed = { status: 'completed', files, error: null }
-  expect(checkOutcome(completed, good, { fetched: undefined, exported: 'a' })).toHaveLength(1)
-  expect(checkOutcome(completed, good, { fetched: { sha256: 'b', bytes: 1 }, exported: 'a' })).toHaveLength(1)
-  expect(checkOutcome(completed, good, { fetched: { sha256: 'a', bytes: 1 }, exported: 'b' })).toHaveLength(1)
-  expect(checkOutcome({ ...completed, status: 'running' }, good, { fetched: undefined, exported: undefined })).toEqual([
-    'still running',
-  ])
-  expect(checkOutcome({ ...completed, status: 'failed' }, good, { fetched: undefined, exported: undefined })).toHaveLength(2)
+  expect(checkOutcome(completed, good, { fetched: undefined, exported: ['a'] })).toHaveLength(1)
+  expect(checkOutcome(completed, good, { fetched: { sha256: 'b', bytes: 1 }, exported: ['a'] })).toHaveLength(1)
+  expect(checkOutcome(completed, good, { fetched: { sha256: 'a', bytes: 1 }, exported: ['b'] })).toHaveLength(1)
+  expect(checkOutcome({ ...completed, status: 'running' }, good, { fetched: undefined, exported: [] })).toEqual(['still running'])
+  expect(checkOutcome({ ...completed, status: 'failed' }, good, { fetched: undefined, exported: [] })).toHaveLength(2)
 })

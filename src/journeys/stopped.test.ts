@@ -1,5 +1,6 @@
 // Workers that were stopped and wake up after others have taken over, runs that are taken over too often, and runs whose time is up.
 
+import pg from 'pg'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { SpawnedGateway } from '../sandbox/gateway.ts'
 import { readLog } from './log-rules.ts'
@@ -138,5 +139,37 @@ test('a worker that lost its run while the file was on its way puts nothing into
   await vi.waitFor(() => expect(gone()).toBe(true), 5_000)
   expect(objects.requests.filter(({ method, path }) => method === 'PUT' && path.includes(id))).toEqual([])
   expect(await user.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({ status: 204 })
+  await world.expectNothingLeft()
+})
+
+test('a pool that is taken to its last connection costs no run its lease', async () => {
+  const { presenton } = await openForStop({ DATABASE_POOL_MAX: '1' })
+  await world.openReplica()
+  const user = await world.user()
+  presenton.gates.hold('create')
+  const { id } = await user.accept()
+  await presenton.gates.arrived('create')
+  const leaseEnd = async () =>
+    (await world.query<{ end: Date }>('select expires_at as end from gateway.leases where presentation_id = $1', [id]))[0]!.end
+  const other = new pg.Client({ connectionString: world.database.url })
+  await other.connect()
+  try {
+    // Whoever looks for work waits here, with the only connection in its hand.
+    await other.query('begin; lock table gateway.presentations')
+    await vi.waitFor(async () => {
+      const waiting = await world.query(
+        `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+      )
+      expect(waiting.length).toBeGreaterThan(0)
+    }, 5_000)
+    const before = await leaseEnd()
+    await vi.waitFor(async () => expect((await leaseEnd()).getTime()).toBeGreaterThan(before.getTime()), 4_000)
+  } finally {
+    await other.end()
+  }
+  presenton.gates.release('create')
+  expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  const [row] = await world.query('select takeovers from gateway.presentations where id = $1', [id])
+  expect(row).toEqual({ takeovers: 0 })
   await world.expectNothingLeft()
 })

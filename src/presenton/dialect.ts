@@ -77,7 +77,11 @@ export function exportCall(deckId: string, format: FileFormat, { exportRoute }: 
   return { path: `${api}/presentation/edit`, json: { presentation_id: deckId, slides: [], export_as: format } }
 }
 
-/** Where two decks of one title get one file, the title has to be ours before each export. */
+/**
+ * Where the file is named by the title alone, that has to be new before each export. Later versions name it by more than that, and their
+ * PATCH forgets the deck's theme unless it is sent along, which their GET does not always show: there the title of `prepare` stays. What
+ * an export that was given up writes there, late, is the same deck; a file that was overwritten under way is refused, and exported again.
+ */
 export const namesFilesByTitle = ({ exportRoute }: Features): boolean => exportRoute === 'export'
 
 /** How to prove who we are, from the public auth status; undefined when this is no auth status at all. */

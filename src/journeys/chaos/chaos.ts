@@ -8,9 +8,9 @@ import { createHistory, type History } from './history.ts'
 import { type Led, lead } from './life.ts'
 import { createRandom } from './random.ts'
 import { verify } from './verify.ts'
-import { openChaosWorld } from './world.ts'
+import { type ChaosWorldOptions, openChaosWorld } from './world.ts'
 
-export interface ChaosOptions {
+export interface ChaosOptions extends Pick<ChaosWorldOptions, 'shape'> {
   seed: number
   durationMs: number
   users?: number
@@ -20,10 +20,10 @@ export interface ChaosOptions {
 /** Whatever happened, every run ends within this time once all is well again. */
 const settleMs = 90_000
 
-export async function runChaos({ seed, durationMs, users = 4, onProgress }: ChaosOptions) {
+export async function runChaos({ seed, durationMs, users = 4, onProgress, ...upstream }: ChaosOptions) {
   const random = createRandom(seed)
   const history = createHistory()
-  const world = await openChaosWorld()
+  const world = await openChaosWorld(upstream)
   const lives: Led[] = []
   try {
     const endMs = performance.now() + durationMs
@@ -39,7 +39,11 @@ export async function runChaos({ seed, durationMs, users = 4, onProgress }: Chao
       const under = new Set<Promise<void>>()
       while (!isOver()) {
         history.count('runs')
-        const life = lead({ caller, urls: world.urls, random: own.fork(), history }).then((led) => void lives.push(led))
+        const life = lead({ caller, urls: world.urls, random: own.fork(), history }).then((led) => {
+          lives.push(led)
+          // Its readers leave once they have seen all: else a long chaos would end as one of readers who ask again and again.
+          led.conclude()
+        })
         const tracked: Promise<void> = life.finally(() => under.delete(tracked))
         under.add(tracked)
         // Some at once, so that there is always something in the queue.
@@ -53,7 +57,6 @@ export async function runChaos({ seed, durationMs, users = 4, onProgress }: Chao
     await world.heal()
     const settled = await Promise.race([Promise.all(leading).then(() => true), delay(settleMs, false, { ref: false })])
     clearInterval(progress)
-    for (const life of lives) life.conclude()
     if (settled) await verify(world, lives, history)
     else history.violate('all', `not every run has ended ${settleMs / 1000} s after all was well again`)
   } catch (error) {

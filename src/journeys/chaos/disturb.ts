@@ -9,6 +9,9 @@ import type { ChaosWorld } from './world.ts'
 
 type Disturb = (world: ChaosWorld, random: Random, history: History) => Promise<void>
 
+/** The drain, the patience of those who hand back and take leave of a database that is silent, and as much again for a busy machine. */
+const endsWithinMs = 32_000
+
 const aMoment = (random: Random, most = 2_500) => delay(random.between(50, most))
 
 /** Faults that cost an attempt or a wait; those that end a run by right are not what this is about, but some may come. */
@@ -63,7 +66,7 @@ const ofReplicas: Lane = [
       history.note(`SIGTERM to replica ${index}`)
       const startedMs = performance.now()
       victim.gateway.child.kill('SIGTERM')
-      const end = await Promise.race([victim.gateway.exited, delay(15_000)])
+      const end = await Promise.race([victim.gateway.exited, delay(endsWithinMs)])
       world.replicas[index] = undefined
       history.note(`replica ${index} ended with ${end?.code ?? 'nothing'} after ${Math.round(performance.now() - startedMs)} ms`)
       if (end?.code !== 0) history.violate(`replica ${index}`, `SIGTERM ended with ${JSON.stringify(end)}`)

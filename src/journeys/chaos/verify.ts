@@ -1,7 +1,6 @@
 // The end of the chaos: everything works again, and whatever was promised is looked up.
 
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader } from '../../sandbox/reader.ts'
 import { checkLog, checkOutcome, checkReading, checkSpend, type Seen, type Spent } from '../history.ts'
@@ -34,15 +33,12 @@ async function verifyLife({ urls, presenton, query }: ChaosWorld, { id, caller, 
   for (const { deck_id: deckId } of deckRows) {
     for (const [kind, times] of Object.entries(presenton.spendOf(deckId))) spent[kind as keyof Spent] += times
   }
-  const [row] = await query<{ path: string | null; format: string }>(
-    'select presenton_path as path, run_format as format from gateway.presentations where id = $1',
-    [id],
-  )
+  const exports = presenton.decks.get(body.presenton_presentation_id)?.exports ?? []
   const found = [
     ...checkLog(log, { isEnded: true }),
     ...checkOutcome(body, log, {
       fetched: await fetchFile(caller, id, body.files),
-      exported: exportedSha(presenton.appDataDir, row?.path),
+      exported: exports.map(({ sha256 }) => sha256),
     }),
     ...checkSpend(log, spent),
   ]
@@ -68,17 +64,6 @@ async function fetchFile(caller: Led['caller'], id: string, files: readonly { fo
   if (!answer.ok) return undefined
   const bytes = new Uint8Array(await answer.arrayBuffer())
   return { sha256: sha256(bytes), bytes: bytes.length }
-}
-
-function exportedSha(appDataDir: string, path: string | null | undefined): string | undefined {
-  if (!path) return undefined
-  try {
-    return sha256(
-      readFileSync(`${appDataDir}${decodeURIComponent(new URL(path, 'http://x').pathname).replace(/^\/app_data/, '')}`),
-    )
-  } catch {
-    return undefined
-  }
 }
 
 /** What counts, by what the presentations themselves say; of those that were retried only the good end is told by the last run. */

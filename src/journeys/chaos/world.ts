@@ -7,7 +7,7 @@ import { buildIfOutdated } from '../../sandbox/built-program.ts'
 import { type Environment, type SpawnedGateway, spawnGateway } from '../../sandbox/gateway.ts'
 import { openObjectStore } from '../../sandbox/objects.ts'
 import { openPostgres } from '../../sandbox/postgres.ts'
-import { openPresenton } from '../../sandbox/presenton/stand-in.ts'
+import { openPresenton, type PresentonOptions } from '../../sandbox/presenton/stand-in.ts'
 import { openTcpProxy } from '../../sandbox/tcp-proxy.ts'
 import { createSecretSigner } from '../../sandbox/tokens.ts'
 
@@ -31,10 +31,19 @@ export interface Replica {
 
 export type ChaosWorld = Awaited<ReturnType<typeof openChaosWorld>>
 
-export async function openChaosWorld({ replicas: count = 3, env = {} }: { replicas?: number; env?: Environment } = {}) {
+export interface ChaosWorldOptions extends Pick<PresentonOptions, 'shape'> {
+  replicas?: number
+  env?: Environment
+}
+
+export async function openChaosWorld({ replicas: count = 3, env = {}, ...upstream }: ChaosWorldOptions = {}) {
   buildIfOutdated()
   const pace = { chunkMs: 2, chunkChars: 60, slideMs: 25, prepareMs: 30, exportMs: 30 }
-  const [postgres, objects, presenton] = await Promise.all([openPostgres(), openObjectStore(), openPresenton({ pace })])
+  const [postgres, objects, presenton] = await Promise.all([
+    openPostgres(),
+    openObjectStore(),
+    openPresenton({ pace, ...upstream }),
+  ])
   const database = await openTcpProxy({ port: postgres.port })
   const store = await openTcpProxy({ port: Number(new URL(objects.endpoint).port) })
   const signer = createSecretSigner()

@@ -26,6 +26,8 @@ export type DeckExport = {
   /** Absolute, on this machine. */
   file: string
   size: number
+  /** Of what was written; a later export may have overwritten it. */
+  sha256: string
   /** False while it is being written. */
   whole: boolean
 }

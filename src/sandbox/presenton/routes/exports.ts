@@ -5,6 +5,7 @@
  * from 0.9.3 the file lies under users/<uid>. A caller who hangs up stops nothing: the file is written later all the same.
  */
 
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -99,6 +100,7 @@ async function write(world: World, deck: Deck, format: Format, relative: string)
     path: `/app_data/${relative}`,
     file: join(world.appDataDir, relative),
     size: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
     whole: false,
   }
   deck.exports.push(written)

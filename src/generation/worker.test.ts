@@ -1,0 +1,181 @@
+// A worker on real Postgres whose answers are lost, whose hints never come, and which is not alone: what it takes, keeps and leaves.
+
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import type { Database } from '../database/connection.ts'
+import { createWakes } from '../database/wakes.ts'
+import { Problem } from '../domain/problem.ts'
+import { createLogger } from '../logging.ts'
+import { createObjectStore } from '../objects/store.ts'
+import { createPresenton, type Presenton } from '../presenton/client.ts'
+import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { openWorker, type Worker } from './worker.ts'
+
+const logger = createLogger({ logLevel: 'silent' })
+const slots = { maxRunning: 10, maxRunningPerUser: 10, leaseMs: 60_000 }
+
+let rows: TestRows
+let upstream: StandIn
+let presenton: Presenton
+let worker: Worker | undefined
+beforeAll(async () => {
+  rows = await openTestRows()
+})
+afterAll(() => rows.close())
+beforeEach(async () => {
+  await rows.database.query('delete from gateway.presentations')
+  upstream = await openPresenton()
+  // No run gets further than this: what comes after it is not what this is about.
+  upstream.gates.hold('create')
+  presenton = createPresenton({
+    url: upstream.url,
+    timeouts: { createMs: 60_000, prepareMs: 60_000, exportMs: 60_000, stallMs: 60_000, streamMs: 60_000 },
+    breaker: { errorPercent: 50, minCalls: 5, windowMs: 300_000, resetMs: 10_000 },
+    logger,
+  })
+})
+afterEach(async () => {
+  await worker?.close(0)
+  worker = undefined
+  await presenton.close()
+  await upstream.close()
+})
+
+interface Around {
+  /** Stands between the worker and its database. */
+  database?: Partial<Pick<Database, 'query' | 'transaction'>>
+  renewals?: Pick<Database, 'query'>
+}
+
+/** It gets no hint but those that the test gives. */
+function open({ database = {}, renewals = rows.database }: Around = {}) {
+  const access = { endpoint: 'http://127.0.0.1:1', region: 'us-east-1', accessKey: 'a', secretKey: 's' }
+  const wakes = createWakes(undefined)
+  worker = openWorker({
+    outside: {
+      database: { ...rows.database, ...database },
+      presenton,
+      objects: createObjectStore({ ...access, publicEndpoint: access.endpoint, bucket: 'b', logger }),
+      logger,
+      limits: { runTimeoutMs: 600_000, maxFileBytes: 1, downloadLinkSeconds: 900, outlinesReviewHours: 24 },
+    },
+    renewals,
+    wakes,
+    slots,
+  })
+  return wakes
+}
+
+const away = () => new Problem('DATABASE_UNAVAILABLE')
+const isClaim = (text: string) => text.includes('pg_advisory_xact_lock')
+const takeoversOf = async (id: string) =>
+  (await rows.database.query<{ takeovers: number }>('select takeovers from gateway.presentations where id = $1', [id]))[0]
+    ?.takeovers
+
+it('has the run whose claim went through, though nobody told it: at its next claim, and not as one that crashed', async () => {
+  let lost = false
+  open({
+    database: {
+      async transaction(work) {
+        const result = await rows.database.transaction(work)
+        if (lost || !result) return result
+        lost = true
+        throw away()
+      },
+    },
+  })
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  expect(lost).toBe(true)
+  expect(await takeoversOf(id)).toBe(0)
+})
+
+it('leaves runs whose lease ran out to their holders right after an outage, and takes them when they stay silent', async () => {
+  const id = await rows.insert()
+  await rows.database.query(
+    `with begun as (update gateway.presentations set status = 'running', run_started_at = now() where id = $1)
+     update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
+    [id],
+  )
+  let isOut = true
+  const takeovers: unknown[] = []
+  open({
+    database: {
+      async query(text, values) {
+        if (!isOut) return rows.database.query(text, values)
+        isOut = false
+        throw away()
+      },
+      transaction: (work) =>
+        rows.database.transaction(async (client) => {
+          let claims = false
+          const result = await work({
+            ...client,
+            query: (async (text: string, values: unknown[]) => {
+              claims ||= isClaim(text)
+              return client.query(text, values)
+            }) as typeof client.query,
+          })
+          if (claims) takeovers.push(result === undefined ? 'none' : 'taken')
+          return result
+        }),
+    },
+  })
+  await upstream.gates.arrived('create')
+  expect(takeovers[0]).toBe('none')
+  expect(takeovers.at(-1)).toBe('taken')
+  expect(await takeoversOf(id)).toBe(1)
+})
+
+it('leaves upstream when its run was taken from it, though the hint of that was lost', async () => {
+  open()
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  await rows.database.query('update gateway.leases set token = null, expires_at = null where presentation_id = $1', [id])
+  await rows.database.query(`update gateway.presentations set status = 'cancelled' where id = $1`, [id])
+  // Long before a third of the lease.
+  await vi.waitFor(() => expect(upstream.openRequests).toBe(0), 8_000)
+})
+
+it('looks at its leases at once when it hears that one of its runs was taken from it, and not for those of others', async () => {
+  let renewed = 0
+  let answered = 0
+  const wakes = open({
+    renewals: {
+      query: (text, values) => {
+        renewed += 1
+        return rows.database.query<never>(text, values).finally(() => (answered += 1))
+      },
+    },
+  })
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  // Between two of its own looks, none of which is under way.
+  do await new Promise(setImmediate)
+  while (renewed === 0 || renewed !== answered)
+  const before = renewed
+  wakes.revoked(crypto.randomUUID())
+  expect(renewed).toBe(before)
+  wakes.revoked(id)
+  expect(renewed).toBe(before + 1)
+})
+
+it('ends though the database has stopped answering: what it holds then runs out by itself', async () => {
+  let isSilent = false
+  const never = new Promise<never>(() => undefined)
+  const query: Database['query'] = (text, values) => (isSilent ? never : rows.database.query(text, values))
+  const wakes = open({
+    database: { query, transaction: (work) => (isSilent ? never : rows.database.transaction(work)) },
+    renewals: { query },
+  })
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  isSilent = true
+  // It is asked for work now, and waits for the answer.
+  wakes.queue()
+  await worker?.close(0)
+  worker = undefined
+  upstream.gates.release('create')
+  const [lease] = await rows.database.query('select token from gateway.leases where presentation_id = $1', [id])
+  expect(lease?.token).not.toBeNull()
+})
