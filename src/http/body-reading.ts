@@ -12,6 +12,8 @@ export interface BodyReading {
   announcedBytes: number | undefined
   limitBytes: number
   takeRoom: (bytes: number) => Place
+  /** What it is refused with, whatever comes. */
+  refusal?: Problem | undefined
 }
 
 export interface ReadBody {
@@ -21,13 +23,13 @@ export interface ReadBody {
 }
 
 /** Rejects with PAYLOAD_TOO_LARGE as soon as that is known, with VALIDATION_FAILED when it breaks off or is built too large. */
-export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRoom }: BodyReading): Promise<ReadBody> {
+export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRoom, ...given }: BodyReading): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     if ((announcedBytes ?? 0) > limitBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
     const look = createShapeCheck()
     let pieces: Buffer[] = []
     let received = 0
-    let refusal: Problem | undefined
+    let refusal = given.refusal
     let place: Place | undefined
 
     const leave = () => place?.leave()
@@ -73,7 +75,7 @@ export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRo
     }
 
     payload.on('data', take).on('end', finish).on('error', breakOff)
-    if ((announcedBytes ?? 0) > smallBytes) wait(announcedBytes ?? 0)
+    if (!refusal && (announcedBytes ?? 0) > smallBytes) wait(announcedBytes ?? 0)
     else payload.resume()
   })
 }

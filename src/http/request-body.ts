@@ -24,9 +24,9 @@ export function readJsonBodies(app: FastifyInstance) {
       announcedBytes: announced === undefined ? undefined : Number(announced),
       limitBytes: request.routeOptions.bodyLimit,
       takeRoom: (most) => room.take(user, most),
+      refusal: encoding === undefined || encoding === 'identity' ? undefined : new Problem('UNSUPPORTED_MEDIA_TYPE'),
     })
     try {
-      if (encoding !== undefined && encoding !== 'identity') throw new Problem('UNSUPPORTED_MEDIA_TYPE')
       if (bytes.length === 0) return undefined
       return await turns.run({ user, bytes: bytes.length }, () => parseJson(bytes))
     } finally {
