@@ -70,7 +70,7 @@ test('a worker that was stopped past its lease, in any stage, changes nothing wh
   for (const id of ids) readLog(await (await user.follow(id, { at: heir.url })).rest())
   await stopped.kill()
   await world.expectNothingLeft()
-})
+}, 90_000)
 
 test('five takeovers are survived, the sixth ends the run', async () => {
   const { presenton } = await openForStop({ LEASE_SECONDS: '60' })
