@@ -137,6 +137,24 @@ it('leaves upstream when its run was taken from it, though the hint of that was 
   await vi.waitFor(() => expect(upstream.openRequests).toBe(0), 8_000)
 })
 
+it('has a deck removed that was made for a run it had lost by then', async () => {
+  let isDeaf = false
+  open({ renewals: { query: (text, values) => (isDeaf ? new Promise(() => undefined) : rows.database.query(text, values)) } })
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  // It hears of its loss from its own write, after the deck was made.
+  isDeaf = true
+  await rows.database.query('update gateway.leases set token = gen_random_uuid() where presentation_id = $1', [id])
+  upstream.gates.release('create')
+  await vi.waitFor(async () => {
+    const due = await rows.database.query(
+      `select deck_id, presentation_id from gateway.decks where remove_after <= now() and presentation_id = $1`,
+      [id],
+    )
+    expect(due).toEqual([{ deck_id: [...upstream.decks.keys()][0], presentation_id: id }])
+  }, 10_000)
+})
+
 it('looks at its leases at once when it hears that one of its runs was taken from it, and not for those of others', async () => {
   let renewed = 0
   let answered = 0
