@@ -9,6 +9,7 @@ import { createObjectStore } from '../objects/store.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import type { Waits } from './context.ts'
 import { openWorker, type Worker } from './worker.ts'
 
 const logger = createLogger({ logLevel: 'silent' })
@@ -45,10 +46,11 @@ interface Around {
   /** Stands between the worker and its database. */
   database?: Partial<Pick<Database, 'query' | 'transaction'>>
   renewals?: Pick<Database, 'query'>
+  waits?: Waits
 }
 
 /** It gets no hint but those that the test gives. */
-function open({ database = {}, renewals = rows.database }: Around = {}) {
+function open({ database = {}, renewals = rows.database, waits = {} }: Around = {}) {
   const access = { endpoint: 'http://127.0.0.1:1', region: 'us-east-1', accessKey: 'a', secretKey: 's' }
   const wakes = createWakes(undefined)
   worker = openWorker({
@@ -57,6 +59,7 @@ function open({ database = {}, renewals = rows.database }: Around = {}) {
       presenton,
       objects: createObjectStore({ ...access, publicEndpoint: access.endpoint, bucket: 'b', logger }),
       logger,
+      waits,
       limits: { runTimeoutMs: 600_000, maxFileBytes: 1, downloadLinkSeconds: 900, outlinesReviewHours: 24 },
     },
     renewals,
@@ -136,6 +139,53 @@ it('leaves upstream when its run was taken from it, though the hint of that was 
   // Long before a third of the lease.
   await vi.waitFor(() => expect(upstream.openRequests).toBe(0), 8_000)
 })
+
+it('has a deck removed that was made for a run it had lost by then', async () => {
+  let isDeaf = false
+  open({ renewals: { query: (text, values) => (isDeaf ? new Promise(() => undefined) : rows.database.query(text, values)) } })
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  // It hears of its loss from its own write, after the deck was made.
+  isDeaf = true
+  await rows.database.query('update gateway.leases set token = gen_random_uuid() where presentation_id = $1', [id])
+  upstream.gates.release('create')
+  await vi.waitFor(async () => {
+    const due = await rows.database.query(
+      `select deck_id, presentation_id from gateway.decks where remove_after <= now() and presentation_id = $1`,
+      [id],
+    )
+    expect(due).toEqual([{ deck_id: [...upstream.decks.keys()][0], presentation_id: id }])
+  }, 10_000)
+})
+
+it.each(['create:500', 'create:503'] as const)(
+  'begins nothing after a pause without a look whether the run is still its own: not after %s',
+  async (fault) => {
+    let isDeaf = false
+    let wake: (() => void) | undefined
+    const calls = () => upstream.journal.filter(({ operation }) => operation === 'create').length
+    open({
+      waits: { sleep: () => new Promise((resolve) => (wake = resolve)) },
+      renewals: { query: (text, values) => (isDeaf ? new Promise(() => undefined) : rows.database.query(text, values)) },
+      database: {
+        async query(text, values) {
+          // Slow, so that whoever does not wait for the answer is seen.
+          if (isDeaf && text.includes('fence')) await vi.waitFor(() => expect(calls()).toBe(2), 500).catch(() => undefined)
+          return rows.database.query(text, values)
+        },
+      },
+    })
+    upstream.faults.play(fault)
+    upstream.gates.release('create')
+    const id = await rows.insert()
+    await vi.waitFor(() => expect(wake).toBeDefined(), 10_000)
+    isDeaf = true
+    await rows.database.query('update gateway.leases set token = gen_random_uuid() where presentation_id = $1', [id])
+    wake?.()
+    await vi.waitFor(() => expect(worker?.running()).toBe(0), 10_000)
+    expect(calls()).toBe(1)
+  },
+)
 
 it('looks at its leases at once when it hears that one of its runs was taken from it, and not for those of others', async () => {
   let renewed = 0

@@ -1,5 +1,7 @@
 // The name and the files of a finished deck: renamed at any time, exported again, and gone for good when their owner says so.
 
+import { createHash } from 'node:crypto'
+import { buffer } from 'node:stream/consumers'
 import { Client } from 'minio'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { holdIn, letGo, reach } from './life-states.ts'
@@ -242,4 +244,23 @@ test('deleted in the middle of its upload, no object stays for ever', async () =
   const { id: next } = await user.make()
   await remove(user, next)
   await vi.waitFor(async () => expect(await keysOf(id)).toEqual([]), { timeout: 5_000 })
+})
+
+test('what the store gives back otherwise than it was given is not called stored: it is put there once more', async () => {
+  const user = await world.user()
+  const isReadBack = ({ method, headers }: { method: string; headers: object }) => method === 'GET' && 'range' in headers
+  const reading = world.objects.fault({ kind: 'stall' }, { match: isReadBack })
+  const { id } = await user.accept({ ...brief, export_as: 'pdf' })
+  await vi.waitFor(() => expect(reading.hits).toHaveLength(1), 10_000)
+  const [key] = await keysOf(id)
+  const bytes = await buffer(await store.getObject('presentations', key!))
+  // One byte before its end, and it is still a PDF.
+  bytes[bytes.length - 100]! ^= 1
+  await store.putObject('presentations', key!, bytes)
+  reading.release()
+  expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  const { url, sha256 } = (await download(user, id)).body
+  const stored = Buffer.from(await (await fetch(url)).arrayBuffer())
+  expect(createHash('sha256').update(stored).digest('hex')).toBe(sha256)
+  expect(url).toContain(`${id}-2.pdf`)
 })

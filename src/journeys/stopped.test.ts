@@ -70,7 +70,7 @@ test('a worker that was stopped past its lease, in any stage, changes nothing wh
   for (const id of ids) readLog(await (await user.follow(id, { at: heir.url })).rest())
   await stopped.kill()
   await world.expectNothingLeft()
-})
+}, 90_000)
 
 test('five takeovers are survived, the sixth ends the run', async () => {
   const { presenton } = await openForStop({ LEASE_SECONDS: '60' })
@@ -92,6 +92,24 @@ test('five takeovers are survived, the sixth ends the run', async () => {
   expect(end?.data).toMatchObject({ type: 'error', code: 'INTERRUPTED', retryable: true, run: 1 })
   expect(await user.read(id)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } })
   presenton.gates.release('create')
+  await world.expectNothingLeft()
+})
+
+test('slides are asked for three times in a run at the most, however often its worker is lost', async () => {
+  const { presenton } = await openForStop({ LEASE_SECONDS: '60' })
+  await world.openReplica()
+  const user = await world.user()
+  presenton.gates.hold('slides:slide')
+  const { id } = await user.accept()
+  for (let stream = 1; stream <= 3; stream += 1) {
+    await presenton.gates.arrived('slides:slide', stream)
+    await world.query(
+      `update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
+      [id],
+    )
+  }
+  expect(await user.settled(id)).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_ERROR' } })
+  expect(presenton.spend).toEqual({ outlines: 1, prepares: 4, slideStreams: 3, exports: 0 })
   await world.expectNothingLeft()
 })
 
