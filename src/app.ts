@@ -164,7 +164,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
   async function migrateWhenPossible(): Promise<boolean> {
     while (config.database.migrateOnStart && !closing.signal.aborted) {
       try {
-        await migrate(config.database.url, closing.signal)
+        await migrate(config.database.url, { signal: closing.signal })
         return true
       } catch (error) {
         if (closing.signal.aborted) return false

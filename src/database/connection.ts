@@ -183,7 +183,7 @@ export function isDatabaseAway(error: unknown): boolean {
   if (/^(3D000|28...)$/.test(code)) return true
   if (/^(ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN)/.test(code)) return true
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway)
-  return /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered|Client was closed|Cannot use a pool)/.test(
+  return /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|Client has encountered|Client was closed|Cannot use a pool)/.test(
     error.message,
   )
 }

@@ -27,22 +27,32 @@ const silenceMs = 20_000
 const migrationMs = 600_000
 const lockPollMs = 200
 
+export interface MigrateOptions {
+  signal?: AbortSignal
+  /** How long the server has to take the connection. */
+  connectMs?: number
+}
+
 /** Brings schema gateway of the database at `url` up to date. Safe to call from many processes at once, and to abort at any moment. */
-export async function migrate(url: string, signal: AbortSignal = new AbortController().signal): Promise<void> {
+export async function migrate(
+  url: string,
+  { signal = new AbortController().signal, connectMs = 10_000 }: MigrateOptions = {},
+): Promise<void> {
   const migrations = readMigrationFiles({ migrationsFolder: migrationsFolder() })
   const client = new pg.Client({
     connectionString: url,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: connectMs,
     query_timeout: silenceMs,
     keepAlive: true,
     application_name: 'presenton-gateway migrate',
   })
   client.on('error', () => undefined)
-  const leave = () => void client.end().catch(() => undefined)
+  // biome-ignore lint/suspicious/noExplicitAny: pg offers no other way to let go of a server that has not answered yet.
+  const leave = () => void (client as any).connection?.stream?.destroy()
+  signal.throwIfAborted()
+  signal.addEventListener('abort', leave, { once: true })
   try {
     await client.connect()
-    signal.throwIfAborted()
-    signal.addEventListener('abort', leave, { once: true })
     await client.query('begin')
     await client.query(`set local statement_timeout = ${migrationMs}`)
     await takeLock(client, signal)
