@@ -15,12 +15,14 @@ export interface HealthOptions {
 }
 
 const freshMs = 2_000
+// A replica whose database has just come, as it does at every start, is not kept waiting by what was seen before.
+const freshWhileDownMs = 100
 const patienceMs = 3_000
 
 type Check = 'ok' | 'unavailable'
 
 export function createHealth(options: HealthOptions) {
-  let look: { atMs: number; result: Promise<Record<'database' | 'storage' | 'presenton', Check>> } | undefined
+  let look: { untilMs: number; result: Promise<Record<'database' | 'storage' | 'presenton', Check>> } | undefined
 
   async function lookAtAll() {
     const [database, storage, presenton] = await Promise.all([
@@ -31,10 +33,19 @@ export function createHealth(options: HealthOptions) {
     return { database, storage, presenton }
   }
 
+  /** Whoever asks while a look is under way waits for that one; each has a bound. */
+  function lookOrShare() {
+    if (look && performance.now() < look.untilMs) return look.result
+    const taken = { untilMs: Number.POSITIVE_INFINITY, result: lookAtAll() }
+    void taken.result.then(({ database }) => {
+      taken.untilMs = performance.now() + (database === 'ok' ? freshMs : freshWhileDownMs)
+    })
+    look = taken
+    return taken.result
+  }
+
   return async function health(): Promise<Health> {
-    const nowMs = performance.now()
-    if (!look || nowMs - look.atMs > freshMs) look = { atMs: nowMs, result: lookAtAll() }
-    const { database, storage, presenton } = await look.result
+    const { database, storage, presenton } = await lookOrShare()
     const { breaker, supported, detail } = options.presentonState()
     const isPresentonOk = presenton === 'ok' && breaker === 'closed' && supported !== false
     const isDown = database !== 'ok' || options.isClosing()
