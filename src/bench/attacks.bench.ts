@@ -1,6 +1,6 @@
 // What the honest notice of an attack: lists, gets and posts of one user at a modest rate, while another process holds or floods the
 // gateway. The rate limit is as wide as every limit here: with its default most floods would end at 429. Peer: the same requests to
-// the same gateway just before. Loose target: p99 ≤ 10 ×, and no honest request fails.
+// the same gateway before each. Loose target: p99 ≤ 10 ×, and no honest request fails.
 import { Agent, request } from 'undici'
 import { type Attack, attacks } from './attack-kinds.ts'
 import type { Ground } from './ground.ts'
@@ -26,11 +26,12 @@ export const attacksBench: Measure = {
         .catch(() => undefined)
     }, 200)
     const honest = await openHonest(gateway.url, await ground.token())
+    const calm: Honest = { times: [], failed: [] }
     const results: Result[] = []
     try {
       await honest.ask(perSecond)
       for (const attack of attacks)
-        results.push(...(await measure({ ground, gateway, honest, attack, isQuick, count: perSecond * (isQuick ? 2 : 6) })))
+        results.push(...(await measure({ ground, gateway, honest, calm, attack, isQuick, count: perSecond * (isQuick ? 1 : 6) })))
     } finally {
       clearInterval(draining)
       await honest.close()
@@ -41,27 +42,36 @@ export const attacksBench: Measure = {
   },
 }
 
+interface Honest {
+  times: number[]
+  failed: string[]
+}
+
 interface Attacked {
   ground: Ground
   gateway: Program
   honest: Awaited<ReturnType<typeof openHonest>>
+  /** What the honest noticed between the attacks so far. */
+  calm: Honest
   attack: Attack
   isQuick: boolean
   count: number
 }
 
-async function measure({ ground, gateway, honest, attack, isQuick, count }: Attacked): Promise<Result[]> {
-  const calm = await honest.ask(count)
+async function measure({ ground, gateway, honest, calm, attack, isQuick, count }: Attacked): Promise<Result[]> {
+  const before = await honest.ask(count / 3)
+  calm.times.push(...before.times)
+  calm.failed.push(...before.failed)
   const most = Math.min(attack.connections, openFilesLimit() - spareFiles)
   const connections = isQuick && most > 100 ? Math.ceil(most / 10) : most
-  const before = memoryBytes(gateway.pid)
+  const bytesBefore = memoryBytes(gateway.pid)
   const attacker = await startProgram({
     args: script('./attacker.ts'),
     env: { TARGET: gateway.url, KIND: attack.name, CONNECTIONS: String(connections), TOKEN: await ground.token('attacker') },
   })
   try {
     const under = await honest.ask(count)
-    const grown = memoryBytes(gateway.pid) - before
+    const grown = memoryBytes(gateway.pid) - bytesBefore
     const tally = (await (await fetch(attacker.url)).json()) as { open: number; sent: number; answers: object }
     console.error(`${attack.name}: ${JSON.stringify(tally)}`)
     if (!attack.isFlood && !attack.isRefused && tally.open < connections / 2)
@@ -102,7 +112,7 @@ async function openHonest(url: string, token: string) {
     { url: path, options: post, status: 202 },
   ]
 
-  async function ask(count: number): Promise<{ times: number[]; failed: string[] }> {
+  async function ask(count: number): Promise<Honest> {
     const times: number[] = []
     const failed: string[] = []
     const under: Promise<void>[] = []

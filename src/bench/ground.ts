@@ -80,7 +80,12 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
       /** Lets streams beat; resolves when all beats are written. */
       beat: (tempo: Tempo) => postUpstream<{ sentBeats: number }>('/bench/beat', tempo),
       set: (settings: Settings) => postUpstream('/bench/set', settings),
-      streams: () => postUpstream<{ open: Record<string, number>; fileRequestsMs: number[] }>('/bench/streams', {}),
+      /** Which streams are held, and when it was asked for what. */
+      streams: () =>
+        postUpstream<{ open: Record<string, number>; fileRequestsMs: number[]; createRequestsMs: number[] }>(
+          '/bench/streams',
+          {},
+        ),
     },
     openDatabase,
     startGateway,

@@ -38,6 +38,7 @@ export async function openMetronome({ upstream }: { upstream: string }) {
   const groups = new Map<string, Set<Stream>>()
   const settings: Settings = {}
   const fileRequestsMs: number[] = []
+  const createRequestsMs: number[] = []
 
   function hold(group: string, opening: string, answer: ServerResponse) {
     const stream = { answer, index: 0 }
@@ -73,7 +74,11 @@ export async function openMetronome({ upstream }: { upstream: string }) {
     if (path === '/bench/beat') return beat(body as Tempo)
     if (path === '/bench/set') return Object.assign(settings, { holds: undefined, largeFile: undefined }, body)
     if (path === '/bench/drop') for (const { answer } of groups.get((body as Tempo).group) ?? []) answer.destroy()
-    return { open: Object.fromEntries([...groups].map(([group, streams]) => [group, streams.size])), fileRequestsMs }
+    return {
+      open: Object.fromEntries([...groups].map(([group, streams]) => [group, streams.size])),
+      fileRequestsMs,
+      createRequestsMs,
+    }
   }
 
   const server = createServer((incoming, answer) => {
@@ -91,6 +96,7 @@ export async function openMetronome({ upstream }: { upstream: string }) {
       fileRequestsMs.push(nowMs())
       return sendLargeFile(answer, settings.largeFile)
     }
+    if (path.endsWith('/presentation/create')) createRequestsMs.push(nowMs())
     const passed = request(new URL(path, upstream), { method: incoming.method, headers: incoming.headers }, (response) => {
       answer.writeHead(response.statusCode ?? 502, response.headers)
       response.pipe(answer)

@@ -95,8 +95,8 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     }
   }
 
-  /** Runs `work` in one transaction; a thrown error rolls back. */
-  async function transaction<T>(work: (client: Queryable) => Promise<T>): Promise<T> {
+  /** Runs `work` in one transaction; a thrown error rolls back. `first` goes out with its begin, at no further round trip. */
+  async function transaction<T>(work: (client: Queryable) => Promise<T>, first = ''): Promise<T> {
     const used = pool
     let client: pg.PoolClient
     try {
@@ -110,7 +110,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     }
     client.on('error', onError)
     try {
-      await client.query('begin')
+      await client.query(first ? `begin; ${first}` : 'begin')
       const result = await work(preparing(client, statementName))
       const { command } = await client.query('commit')
       // Postgres answers so, and calls it no error, when a statement before had failed and nobody said so.

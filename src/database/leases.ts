@@ -58,6 +58,8 @@ export interface Slots {
 
 // Any constants: only our own claims take these locks.
 export const queueLock = 7_260_138
+// A statement of its own: what the next one counts must be as it is once the lock is held.
+const takeQueueLock = `set local synchronous_commit = off; select pg_advisory_xact_lock(${queueLock})`
 
 const runColumns = `
   p.id, p.user_id as "userId", p.run, p.run_kind as "runKind", p.run_format as "runFormat", p.title, p.template, p.language,
@@ -99,8 +101,6 @@ export function claim(
   { token = randomUUID(), takeOver = true, ...slots }: Slots & Partial<Claim>,
 ): Promise<Run | undefined> {
   return database.transaction(async (client) => {
-    // A statement of its own: what the next one counts must be as it is once the lock is held.
-    await client.query(`select set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock($1)`, [queueLock])
     const { rows } = await client.query<Run>(
       `with left_behind as (
          select p.id, l.token is not null and l.token <> $1::uuid as crashed from gateway.presentations p
@@ -134,7 +134,7 @@ export function claim(
       [token, slots.leaseMs, takeOver, slots.maxRunning, slots.maxRunningPerUser],
     )
     return rows[0]
-  })
+  }, takeQueueLock)
 }
 
 /**

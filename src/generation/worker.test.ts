@@ -70,7 +70,7 @@ function open({ database = {}, renewals = rows.database, waits = {} }: Around = 
 }
 
 const away = () => new Problem('DATABASE_UNAVAILABLE')
-const isClaim = (text: string) => text.includes('pg_advisory_xact_lock')
+const isClaim = (text: string) => text.includes('left_behind')
 const takeoversOf = async (id: string) =>
   (await rows.database.query<{ takeovers: number }>('select takeovers from gateway.presentations where id = $1', [id]))[0]
     ?.takeovers
@@ -79,8 +79,8 @@ it('has the run whose claim went through, though nobody told it: at its next cla
   let lost = false
   open({
     database: {
-      async transaction(work) {
-        const result = await rows.database.transaction(work)
+      async transaction(work, first) {
+        const result = await rows.database.transaction(work, first)
         if (lost || !result) return result
         lost = true
         throw away()
@@ -109,7 +109,7 @@ it('leaves runs whose lease ran out to their holders right after an outage, and 
         isOut = false
         throw away()
       },
-      transaction: (work) =>
+      transaction: (work, first) =>
         rows.database.transaction(async (client) => {
           let claims = false
           const result = await work({
@@ -121,7 +121,7 @@ it('leaves runs whose lease ran out to their holders right after an outage, and 
           })
           if (claims) takeovers.push(result === undefined ? 'none' : 'taken')
           return result
-        }),
+        }, first),
     },
   })
   await upstream.gates.arrived('create')
@@ -215,7 +215,7 @@ it('ends though the database has stopped answering: what it holds then runs out 
   const never = new Promise<never>(() => undefined)
   const query: Database['query'] = (text, values) => (isSilent ? never : rows.database.query(text, values))
   const wakes = open({
-    database: { query, transaction: (work) => (isSilent ? never : rows.database.transaction(work)) },
+    database: { query, transaction: (work, first) => (isSilent ? never : rows.database.transaction(work, first)) },
     renewals: { query },
   })
   const id = await rows.insert()

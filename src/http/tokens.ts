@@ -1,7 +1,7 @@
 // Who a bearer token speaks for. The algorithms follow from the kind of key that is configured and from nothing in the token,
 // so that `none`, or an HMAC made with a public key, cannot pass.
 
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, webcrypto } from 'node:crypto'
 import { type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { Config } from '../config.ts'
 import { Problem } from '../domain/problem.ts'
@@ -60,8 +60,10 @@ export function createTokenVerifier(auth: Config['auth'], { now = Date.now, ...o
 function keysOf(auth: Config['auth'], options: { now: () => number; fetch?: typeof fetch }) {
   if (auth.kind === 'jwks') return { algorithms: asymmetric, findKey: createRemoteKeySet({ url: auth.url, ...options }) }
   if (auth.kind === 'secret') {
+    // Once, since bytes would be imported anew for each token, which takes as long as to verify it.
     const secret = new TextEncoder().encode(auth.secret)
-    return { algorithms: ['HS256'], findKey: (async () => secret) satisfies JWTVerifyGetKey }
+    const imported = webcrypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify'])
+    return { algorithms: ['HS256'], findKey: (() => imported) satisfies JWTVerifyGetKey }
   }
   const key = createPublicKey(auth.pem)
   const curve = key.asymmetricKeyDetails?.namedCurve ?? ''
