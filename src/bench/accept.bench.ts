@@ -18,16 +18,16 @@ export const accept: Measure = {
       void client.query(`update gateway.presentations set status = 'completed', ended_at = now() where status = 'queued'`)
     }, 200)
     const headers = { authorization: `Bearer ${await ground.token()}` }
-    const perSecond = isQuick ? 20 : 500
+    const perSecond = isQuick ? 50 : 500
     const own: number[] = []
     const peer: number[] = []
     try {
       const post = (count: number) => offer({ url: `${gateway.url}/api/v1/presentations`, headers, body, perSecond, count })
       const postBare = (count: number) => offer({ url: `${peers.url}/bare`, body, perSecond, count })
-      await offer({ url: `${gateway.url}/api/v1/presentations`, headers, body, perSecond: 20, count: 20 })
+      await offer({ url: `${gateway.url}/api/v1/presentations`, headers, body, perSecond: 40, count: 20 })
       await postBare(50)
       for (let round = 0; round < (isQuick ? 1 : 3); round += 1) {
-        peer.push(...(await postBare(perSecond * 3)))
+        peer.push(...(await postBare(isQuick ? perSecond : perSecond * 3)))
         own.push(...(await post(isQuick ? perSecond : perSecond * 3)))
       }
     } finally {

@@ -30,7 +30,9 @@ export const attacksBench: Measure = {
     const results: Result[] = []
     try {
       await honest.ask(perSecond)
-      for (const attack of attacks)
+      // Which of them it is, is for the test of each to say; a short look is enough that the machinery of this one works.
+      const chosen = attacks.filter((_, index) => !isQuick || index % 3 === 0)
+      for (const attack of chosen)
         results.push(...(await measure({ ground, gateway, honest, calm, attack, isQuick, count: perSecond * (isQuick ? 1 : 6) })))
     } finally {
       clearInterval(draining)

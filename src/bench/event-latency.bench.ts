@@ -6,6 +6,8 @@ import { judge, type Measure, ms, percentile, type Result, perSecond as rate } f
 import { openSides, playRound, type Side } from './sides.ts'
 
 const bytes = 600
+/** Events a second for each reader. */
+const rates = [1, 2, 4, 6, 8, 12, 16, 24] as const
 
 export const eventLatency: Measure = {
   name: 'event-latency',
@@ -14,9 +16,8 @@ export const eventLatency: Measure = {
     const sides = await openSides(ground, watched)
     try {
       for (const side of sides) await playRound(ground, side, { kind: 'slide', beats: isQuick ? 4 : 20, perSecond: 5, bytes })
-      const rates = isQuick ? [8] : [1, 2, 4, 6, 8, 12, 16, 24]
       const sustained = new Map<string, number>()
-      for (const side of sides) sustained.set(side.name, await findSaturation(ground, side, rates))
+      for (const side of sides) sustained.set(side.name, isQuick ? 8 : await findSaturation(ground, side))
       const saturated = Math.min(sustained.get('gateway') ?? 1, sustained.get('http-proxy') ?? 1)
       const delays = new Map(sides.map(({ name }) => [name, [] as number[]]))
       const half = saturated / 2
@@ -34,9 +35,9 @@ export const eventLatency: Measure = {
   },
 }
 
-/** The highest of the rates (events a second for each reader) that comes through whole, in time, and within a quarter of a second. */
-async function findSaturation(ground: Ground, side: Side, rates: number[]): Promise<number> {
-  let last = rates[0] ?? 1
+/** The highest of the rates that comes through whole, in time, and within a quarter of a second. */
+async function findSaturation(ground: Ground, side: Side): Promise<number> {
+  let last: number = rates[0]
   for (const perSecond of rates) {
     const beats = Math.ceil(perSecond * 1.5)
     const { read, expected, seconds } = await playRound(ground, side, { kind: 'slide', beats, perSecond, bytes })

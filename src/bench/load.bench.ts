@@ -12,7 +12,7 @@ const content =
 export const load: Measure = {
   name: 'load',
   async run(ground, { isQuick, isLoad }) {
-    const minutes = isQuick ? 0.08 : isLoad ? 10 : 1
+    const minutes = isQuick ? 0.05 : isLoad ? 10 : 1
     const gateway = await ground.startGateway({ database: 'loaded', env: { MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '2' } })
     const tokens = await Promise.all(Array.from({ length: users }, (_, n) => ground.token(`user-${n}`)))
     const answers: number[] = []

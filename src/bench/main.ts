@@ -19,7 +19,6 @@ import { type Measure, printTable, type Result } from './measure.ts'
 import { parse } from './parse.bench.ts'
 import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
-
 import { trickle } from './trickle.bench.ts'
 
 const measures: Measure[] = [
@@ -28,20 +27,18 @@ const measures: Measure[] = [
   idleStreams,
   accept,
   runStart,
-  listing,
   claims,
   resume,
   copy,
   parse,
   trickle,
   idle,
+  // Its million rows keep the database busy for a while.
+  listing,
   growth,
   attacksBench,
   load,
 ]
-
-// A target missed is a fact to be told; ten times off is a collapse.
-const collapse = 10
 
 const { values } = parseArgs({
   options: {
@@ -83,6 +80,8 @@ try {
 }
 printTable(results)
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`)
+// A target missed is a fact to be told; ten times off is a collapse. A quick look takes few samples, on machines that do other things too.
+const collapse = values.quick ? 100 : 10
 const collapsed = results.filter(({ off }) => off > collapse || Number.isNaN(off))
 for (const { measure } of collapsed) console.error(`collapsed: ${measure}`)
 process.exitCode = failed.length > 0 || collapsed.length > 0 ? 1 : 0

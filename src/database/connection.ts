@@ -39,6 +39,8 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
       max: poolMax,
       // An exhausted pool is an answer (503), not a hang.
       connectionTimeoutMillis: connectMs,
+      // To sign in anew costs both ends more than some hundred statements.
+      idleTimeoutMillis: 60_000,
       // No statement of ours takes nearly as long.
       query_timeout: silenceMs,
       statement_timeout: Math.round(silenceMs * 0.75),

@@ -83,6 +83,31 @@ describe('leases', () => {
     expect(await claim(rows.database, slots)).toBeUndefined()
   })
 
+  it('waits for no row that is just being written: its lease stays ours, and is renewed the next time', async () => {
+    const ids = [await rows.insert({ userId: 'a' }), await rows.insert({ userId: 'b' })]
+    const held = new Map<string, string>()
+    for (const _ of ids) {
+      const run = await claim(rows.database, slots)
+      held.set(run?.id ?? '', run?.token ?? '')
+    }
+    const left = async () => {
+      const found = await rows.database.query<{ id: string; s: number }>(
+        'select presentation_id as id, extract(epoch from expires_at - clock_timestamp())::float8 as s from gateway.leases',
+      )
+      return new Map(found.map(({ id, s }) => [id, s]))
+    }
+    const [busy = '', free = ''] = ids
+    await rows.database.transaction(async (client) => {
+      await client.query('update gateway.leases set last_seq = last_seq where presentation_id = $1', [busy])
+      expect(await renew(rows.database, held, 600_000)).toEqual(new Set(ids))
+      const before = await left()
+      expect(before.get(busy)).toBeLessThan(61)
+      expect(before.get(free)).toBeGreaterThan(500)
+    })
+    expect(await renew(rows.database, held, 600_000)).toEqual(new Set(ids))
+    expect((await left()).get(busy)).toBeGreaterThan(500)
+  })
+
   it('counts a handed back run as no takeover, and gives it out again at once, even with all slots taken', async () => {
     const id = await rows.insert()
     const first = await claim(rows.database, slots)
