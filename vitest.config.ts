@@ -13,7 +13,7 @@ export default defineConfig({
   test: {
     globalSetup: 'src/sandbox/global-setup.ts',
     // Most of a test's time is waiting for sockets and disks, so one file a core leaves cores idle.
-    maxWorkers: availableParallelism() + 1,
+    maxWorkers: availableParallelism() + 2,
     watch: false,
     reporters: ['default'],
     projects: [

@@ -13,7 +13,7 @@ export const idleStreams: Measure = {
   name: 'idle-streams',
   async run(ground, { isQuick }) {
     const wanted = isQuick ? 500 : 10_000
-    const settleMs = isQuick ? 500 : 3_000
+    const settleMs = isQuick ? 250 : 3_000
     const own = await measureGateway(ground, settleMs, Math.min(wanted, openFilesLimit() - spare))
     const peers = await measurePeers(ground, settleMs, Math.min(wanted, Math.floor((openFilesLimit() - spare) / 2)))
     const measured = peers.map(({ name, each, count }) =>
