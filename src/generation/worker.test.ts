@@ -229,3 +229,24 @@ it('ends though the database has stopped answering: what it holds then runs out 
   const [lease] = await rows.database.query('select token from gateway.leases where presentation_id = $1', [id])
   expect(lease?.token).not.toBeNull()
 })
+
+it('hands back what it holds though the database is away just then: nobody has to wait for the lease to run out', async () => {
+  let refusals = 0
+  open({
+    renewals: {
+      query(text, values) {
+        if (!text.includes('token = null') || refusals === 2) return rows.database.query(text, values)
+        refusals += 1
+        return Promise.reject(away())
+      },
+    },
+  })
+  const id = await rows.insert()
+  await upstream.gates.arrived('create')
+  await worker?.close(0)
+  worker = undefined
+  expect(refusals).toBe(2)
+  expect(await rows.database.query('select token from gateway.leases where presentation_id = $1', [id])).toEqual([
+    { token: null },
+  ])
+})
