@@ -177,6 +177,11 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     return !closing.signal.aborted
   }
 
+  if (config.auth.kind === 'jwks' && (config.auth.issuer === undefined || config.auth.audience === undefined)) {
+    logger.warn(
+      'AUTH_ISSUER and AUTH_AUDIENCE are not both set: whatever the holder of these keys signs, for whomever, is let in',
+    )
+  }
   await server.listen({ host: config.host, port: config.port })
   await operations?.listen({ host: config.host, port: config.opsPort ?? 0 })
   const { port } = server.server.address() as AddressInfo

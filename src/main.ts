@@ -24,10 +24,7 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   })
 }
 
-const app = await openApp({ config, logger }).catch((error: unknown) => {
-  logger.fatal({ err: error }, 'start failed')
-  process.exit(1)
-})
+const opening = openApp({ config, logger })
 
 let closing = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -36,12 +33,19 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     if (closing) process.exit(1)
     closing = true
     logger.info({ signal }, 'shutting down')
-    app.close().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        logger.error({ err: error }, 'shutdown failed')
-        process.exit(1)
-      },
-    )
+    opening
+      .then((app) => app.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          logger.error({ err: error }, 'shutdown failed')
+          process.exit(1)
+        },
+      )
   })
 }
+
+await opening.catch((error: unknown) => {
+  logger.fatal({ err: error }, 'start failed')
+  process.exit(1)
+})

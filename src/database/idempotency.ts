@@ -50,9 +50,8 @@ async function takeKeys(client: Queryable, requests: IdempotentRequest[]): Promi
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === '55P03') throw underWay()
     throw error
-  } finally {
-    await client.query(`set local lock_timeout = 0`).catch(() => undefined)
   }
+  await client.query('set local lock_timeout = 0')
   if (taken.size === requests.length) return requests.map(() => undefined)
   const { rows } = await client.query<{ userId: string; key: string; fingerprint: string; answer: Answer | null }>(
     `select k.user_id as "userId", k.key, k.fingerprint, k.answer from gateway.idempotency_keys k

@@ -47,6 +47,28 @@ describe('the log of a run', () => {
     expect(await numbers(run.id)).toEqual(Array.from({ length: 50 }, (_, n) => [n + 2, n]))
   })
 
+  it('renews the lease with each write, and never shortens it', async () => {
+    await rows.insert()
+    const run = (await claim(rows.database, slots)) as Run
+    const signal = new AbortController().signal
+    const leftMs = async () => {
+      const [row] = await rows.database.query<{ ms: number }>(
+        'select extract(epoch from expires_at - clock_timestamp())::float8 * 1000 as ms from gateway.leases where presentation_id = $1',
+        [run.id],
+      )
+      return row?.ms
+    }
+    const open = (leaseMs: number) =>
+      createRunLog({ database: rows.database, wakes: createWakes(undefined), run, leaseMs, signal, onLost: () => undefined })
+    await open(600_000).commit({ changes: { progress: 1 } })
+    expect(await leftMs()).toBeGreaterThan(500_000)
+    const log = open(1_000)
+    await log.commit({ changes: { progress: 2 } })
+    expect(await leftMs()).toBeGreaterThan(500_000)
+    await log.commit({ release: true })
+    expect(await leftMs()).toBeNull()
+  })
+
   it('writes nothing at all with a token that is not valid any more', async () => {
     const { run, log, lost } = await openLog()
     await log.commit({ events: [line(0)] })

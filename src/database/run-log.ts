@@ -58,6 +58,8 @@ export interface RunLogOptions {
   database: Pick<Database, 'query' | 'transaction'>
   wakes: Pick<Wakes, 'events' | 'settled' | 'queue'>
   run: { id: string; token: string; run: number; lastSeq: number }
+  /** For how long each write renews the lease: a row that is written all the time is never found free by `renew`. */
+  leaseMs?: number
   /** Aborts when the lease is lost or the process gives up; ends the waiting for a database that is away. */
   signal: AbortSignal
   onLost: () => void
@@ -70,7 +72,7 @@ const jsonColumns = new Set(['outlines', 'starts', 'failures', 'error'])
 
 export type RunLog = ReturnType<typeof createRunLog>
 
-export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOptions) {
+export function createRunLog({ database, wakes, run, leaseMs, signal, onLost }: RunLogOptions) {
   let seq = run.lastSeq
   let pending: RunWrite | undefined
   let pendingBytes = 0
@@ -131,7 +133,7 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
 
   /** False when the fence did not let it through. */
   async function apply(write: RunWrite): Promise<boolean> {
-    const statement = encode({ id: run.id, token: run.token, run: run.run, seq }, write)
+    const statement = encode({ id: run.id, token: run.token, run: run.run, seq, leaseMs }, write)
     if (!write.companions?.length) return (await database.query(statement.text, statement.values)).length > 0
     return database.transaction(async (client) => {
       const { rows } = await client.query(statement.text, statement.values)
@@ -181,13 +183,17 @@ export function createRunLog({ database, wakes, run, signal, onLost }: RunLogOpt
 }
 
 function encode(
-  fence: { id: string; token: string; run: number; seq: number },
+  fence: { id: string; token: string; run: number; seq: number; leaseMs: number | undefined },
   { events = [], changes = {}, release }: RunWrite,
 ) {
   const values: unknown[] = [fence.id, fence.token, fence.seq, events.length]
   const use = (value: unknown) => `$${values.push(value)}`
+  let lease = ''
+  if (release) lease = ', token = null, expires_at = null'
+  else if (fence.leaseMs)
+    lease = `, expires_at = greatest(expires_at, clock_timestamp() + ${use(fence.leaseMs)} * interval '1 ms')`
   const parts = [
-    `fence as (update gateway.leases set last_seq = last_seq + $4${release ? ', token = null, expires_at = null' : ''}
+    `fence as (update gateway.leases set last_seq = last_seq + $4${lease}
      where presentation_id = $1 and token = $2 and last_seq = $3 returning 1)`,
   ]
   if (events.length > 0) {

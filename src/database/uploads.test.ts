@@ -13,7 +13,7 @@ afterAll(() => rows.close())
 
 const due = () => rows.database.query(`update gateway.uploads set remove_after = now() - interval '1 second'`)
 
-it('keys are removable when their time has come, save what a living lease may be writing and what a file names', async () => {
+it('keys are removable when their time has come, save what the holder of a lease may be writing and what a file names', async () => {
   await rows.insert()
   const run = (await claim(rows.database, { maxRunning: 1, maxRunningPerUser: 1, leaseMs: 60_000 })) as Run
   const signal = new AbortController().signal
@@ -27,6 +27,9 @@ it('keys are removable when their time has come, save what a living lease may be
   expect(await findRemovableUploads(rows.database)).toEqual([])
   await due()
   expect(await findRemovableUploads(rows.database)).toEqual(['of a dead attempt'])
-  await rows.database.query(`update gateway.leases set expires_at = now() - interval '1 second'`)
+  // Nobody took it over, so its holder may come back and name the file.
+  await rows.database.query(`update gateway.leases set expires_at = now() - interval '2 hours'`)
+  expect(await findRemovableUploads(rows.database)).toEqual(['of a dead attempt'])
+  await rows.database.query('update gateway.leases set token = gen_random_uuid()')
   expect((await findRemovableUploads(rows.database)).sort()).toEqual(['of a dead attempt', 'under way'])
 })

@@ -39,13 +39,15 @@ export function recordFile(file: FinishedFile): Companion {
   }
 }
 
-/** Keys whose time has come: no file names them, and no living lease holds them. At most `limit`. */
+/**
+ * Keys whose time has come: no file names them, and no lease holds them. At most `limit`. A lease that ran out still does, until another
+ * takes the run over: after a long outage its holder may be about to name the file.
+ */
 export async function findRemovableUploads(database: Pick<Database, 'query'>, limit = 100): Promise<string[]> {
   const rows = await database.query<{ objectKey: string }>(
     `select u.object_key as "objectKey" from gateway.uploads u
      where u.remove_after < now()
-       and not exists (select 1 from gateway.leases l
-         where l.presentation_id = u.presentation_id and l.token = u.lease_token and l.expires_at > now())
+       and not exists (select 1 from gateway.leases l where l.presentation_id = u.presentation_id and l.token = u.lease_token)
        and not exists (select 1 from gateway.files f where f.object_key = u.object_key)
      order by u.remove_after limit $1`,
     [limit],

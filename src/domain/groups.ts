@@ -17,7 +17,7 @@ interface Waiting<Piece, Outcome> {
 const maxSize = 100
 // Whoever waited longer is told to come back: behind a database that is silent, each group takes as long as its deadline.
 const maxWaitMs = 5_000
-const maxWaiting = 10_000
+const maxWaiting = 2_000
 
 export function createGroups<Piece, Outcome>({ work }: GroupsOptions<Piece, Outcome>) {
   let waiting: Waiting<Piece, Outcome>[] = []

@@ -147,7 +147,14 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
   async function work(entry: Held): Promise<void> {
     const { run, abandon } = entry
     const runLogger = logger.child({ presentation_id: run.id, run: run.run })
-    const log = createRunLog({ database, wakes, run, signal: abandon.signal, onLost: () => abandon.abort(leaseLost) })
+    const log = createRunLog({
+      database,
+      wakes,
+      run,
+      leaseMs: slots.leaseMs,
+      signal: abandon.signal,
+      onLost: () => abandon.abort(leaseLost),
+    })
     const timeUp = new Problem('RUN_TIMEOUT')
     const clock = new AbortController()
     const timer = setTimeout(() => clock.abort(timeUp), Math.max(0, outside.limits.runTimeoutMs - run.usedMs))

@@ -26,6 +26,8 @@ export interface ReadBody {
 export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRoom, ...given }: BodyReading): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     if ((announcedBytes ?? 0) > limitBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
+    // Its sender left while we asked who that is: nothing will come any more, not even an error.
+    if (payload.destroyed) return reject(new Problem('VALIDATION_FAILED'))
     const look = createShapeCheck()
     let pieces: Buffer[] = []
     let received = 0
@@ -39,7 +41,7 @@ export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRo
       leave()
     }
     function end() {
-      payload.off('data', take).off('end', finish).off('error', breakOff)
+      payload.off('data', take).off('end', finish).off('error', breakOff).off('close', breakOff)
     }
     function fail(problem: Problem) {
       end()
@@ -48,7 +50,7 @@ export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRo
       payload.on('error', () => undefined).resume()
       reject(problem)
     }
-    function breakOff(cause: Error) {
+    function breakOff(cause?: Error) {
       fail(new Problem('VALIDATION_FAILED', { cause }))
     }
     function finish() {
@@ -74,7 +76,7 @@ export function readBody(payload: Readable, { announcedBytes, limitBytes, takeRo
       if (!place && received > smallBytes) wait(limitBytes)
     }
 
-    payload.on('data', take).on('end', finish).on('error', breakOff)
+    payload.on('data', take).on('end', finish).on('error', breakOff).on('close', breakOff)
     if (!refusal && (announcedBytes ?? 0) > smallBytes) wait(announcedBytes ?? 0)
     else payload.resume()
   })

@@ -98,6 +98,18 @@ test('a right one serves, in JSON lines, and ends with 0 when asked to', async (
   expect(gateway.logs.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual([])
 })
 
+const jwks = { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'http://127.0.0.1:1/jwks.json' }
+
+test.each([
+  ['with both', { ...jwks, AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'slides' }, 0],
+  ['without one', { ...jwks, AUTH_ISSUER: 'https://issuer.example' }, 1],
+  ['without both', jwks, 1],
+])('who trusts an issuer is warned when its tokens need not say who they are from and for: %s', async (_, env, warnings) => {
+  const gateway = await world.spawnReplica(env)
+  expect(gateway.logs.filter((line) => /"level":"warn".*AUTH_ISSUER and AUTH_AUDIENCE/.test(line))).toHaveLength(warnings)
+  await gateway.kill('SIGINT')
+})
+
 test('two gateways that start at once on an empty database both serve', async () => {
   const { url: DATABASE_URL, close } = await openTestDatabase({ empty: true })
   const gateways = await Promise.all([world.spawnReplica({ DATABASE_URL }), world.spawnReplica({ DATABASE_URL, OPS_PORT: '0' })])

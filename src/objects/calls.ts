@@ -62,7 +62,9 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
   async function call<T>({ signal, totalMs }: Limits, work: (client: Client) => Promise<T>): Promise<T> {
     signal?.throwIfAborted()
     const left = new AbortController()
-    const ends = anySignal(signal, AbortSignal.timeout(totalMs), left.signal)
+    // A timeout signal that nobody but another signal refers to may be collected, and then never fires.
+    const timer = setTimeout(() => left.abort(new DOMException(`the store took over ${totalMs} ms`, 'TimeoutError')), totalMs)
+    const ends = anySignal(signal, left.signal)
     try {
       return await raceSignal(work(clientFor(ends)), ends)
     } catch (error) {
@@ -70,6 +72,8 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
       left.abort()
       signal?.throwIfAborted()
       throw error instanceof Problem ? error : new Problem('STORAGE_UNAVAILABLE', { cause: error })
+    } finally {
+      clearTimeout(timer)
     }
   }
 

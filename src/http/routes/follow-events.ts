@@ -88,6 +88,10 @@ function deliver(stream: Readable, reply: FastifyReply) {
   raw.on('drain', () => stream.resume())
   stream.once('end', () => raw.end())
   stream.once('error', () => raw.destroy())
+  // It was ended from our side in the middle, as for a reader who takes nothing: it must not look as if more came.
+  stream.once('close', () => {
+    if (!stream.readableEnded) raw.destroy()
+  })
   raw.once('close', () => stream.destroy())
 }
 
