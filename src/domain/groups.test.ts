@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { createGroups } from './groups.ts'
 import { Problem } from './problem.ts'
 
@@ -76,4 +76,24 @@ it('tells all of a group that the database is away, without asking it for each',
   letGo()
   expect(await outcomes(work)).toEqual(['DATABASE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'])
   expect(done).toHaveLength(1)
+})
+
+it('keeps nobody waiting behind a group that hangs for over five seconds, and does nothing for who was sent away', async () => {
+  vi.useFakeTimers()
+  try {
+    const { add, done, letGo } = openGroups()
+    const first = add('a')
+    await vi.advanceTimersByTimeAsync(0)
+    const late = add('b').catch((error: unknown) => error)
+    await vi.advanceTimersByTimeAsync(4_000)
+    const next = add('c')
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await late).toMatchObject({ code: 'DATABASE_UNAVAILABLE', retryAfterSeconds: 5 })
+    letGo()
+    expect(await Promise.all([first, next])).toEqual(['a!', 'c!'])
+    expect(done).toEqual([['a'], ['c']])
+    expect(vi.getTimerCount()).toBe(0)
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -9,7 +9,7 @@ export interface GroupsOptions<Piece, Outcome> {
 
 interface Waiting<Piece, Outcome> {
   piece: Piece
-  sinceMs: number
+  tooLate: NodeJS.Timeout
   resolve: (outcome: Outcome) => void
   reject: (error: unknown) => void
 }
@@ -27,7 +27,12 @@ export function createGroups<Piece, Outcome>({ work }: GroupsOptions<Piece, Outc
   function add(piece: Piece): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       if (waiting.length >= maxWaiting) return reject(tooLate())
-      waiting.push({ piece, sinceMs: performance.now(), resolve, reject })
+      const one = { piece, resolve, reject, tooLate: setTimeout(leave, maxWaitMs) }
+      function leave() {
+        waiting = waiting.filter((other) => other !== one)
+        reject(tooLate())
+      }
+      waiting.push(one)
       if (!isWorking) void workOff()
     })
   }
@@ -41,13 +46,10 @@ export function createGroups<Piece, Outcome>({ work }: GroupsOptions<Piece, Outc
   }
 
   function nextGroup() {
-    const lateMs = performance.now() - maxWaitMs
     const group = waiting.slice(0, maxSize)
     waiting = waiting.slice(maxSize)
-    return group.filter(({ sinceMs, reject }) => {
-      if (sinceMs < lateMs) reject(tooLate())
-      return sinceMs >= lateMs
-    })
+    for (const one of group) clearTimeout(one.tooLate)
+    return group
   }
 
   async function settle(group: typeof waiting): Promise<void> {

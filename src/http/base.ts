@@ -114,6 +114,7 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
   readJsonBodies(app)
   // The route of all preflights says nothing about any one path.
   app.addHook('onRoute', ({ url, method }) => void (url === '*' || methods.add(url, method)))
+  tellThoseWhoWait(app)
   logAnswers(app, onAnswered)
   app.addHook('onRequest', async (request, reply) => {
     answerHeaders(request, reply)
@@ -159,6 +160,22 @@ function readNumbers(request: FastifyRequest) {
 function readId({ params }: FastifyRequest) {
   const given = params as { id?: unknown }
   if (typeof given.id === 'string') given.id = given.id.toLowerCase()
+}
+
+/**
+ * Node tells of a closed connection only the answer whose turn it is. Those that were asked for behind it (pipelined) would never end, for
+ * whoever counts what is under way or feeds a stream.
+ */
+function tellThoseWhoWait(app: App) {
+  app.addHook('onRequest', async (request, { raw }) => {
+    if (raw.socket) return
+    const { socket } = request.raw
+    const tell = () => void process.nextTick(() => raw.closed || raw.emit('close'))
+    // As many as there are of them.
+    socket.setMaxListeners(0)
+    socket.once('close', tell)
+    raw.once('close', () => socket.off('close', tell))
+  })
 }
 
 /** One line for each request, at its end or when its caller leaves; never with the query, which may hold a ticket. */

@@ -18,8 +18,11 @@ function impatient({ server: node }: App) {
 function drip(bytes: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''
-    const socket = connect(server.port, '127.0.0.1', () => socket.write(bytes))
-    const timer = setInterval(() => socket.writable && socket.write('x'), 20)
+    let timer: NodeJS.Timeout | undefined
+    const socket = connect(server.port, '127.0.0.1', () => {
+      socket.write(bytes)
+      timer = setInterval(() => socket.writable && socket.write('x'), 20)
+    })
     socket.setEncoding('latin1').on('data', (data: string) => {
       answer += data
     })

@@ -1,0 +1,29 @@
+import { connect } from 'node:net'
+import { afterEach, expect, it, vi } from 'vitest'
+import { openTestServer, type TestServer } from './test-server.ts'
+
+let server: TestServer
+afterEach(() => server.close())
+
+it('notices of every request on a connection that it is gone, also of those that waited for their turn', async () => {
+  let asked = 0
+  server = await openTestServer({
+    env: { SHUTDOWN_GRACE_SECONDS: '600' },
+    services: {
+      listTemplates: () => {
+        asked += 1
+        return new Promise(() => undefined)
+      },
+    },
+  })
+  const socket = connect(server.port, '127.0.0.1')
+  socket.write(`GET /api/v1/templates HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n`.repeat(20))
+  await vi.waitFor(() => expect(asked).toBe(20))
+  socket.resetAndDestroy()
+  const finished = () => server.lines.filter((line) => line.includes('"msg":"request"'))
+  await vi.waitFor(() => expect(finished()).toHaveLength(20))
+  expect(finished().every((line) => line.includes('"aborted":true'))).toBe(true)
+  // Nothing is under way, so the end does not wait for the grace.
+  server.beginClosing()
+  await server.close()
+})
