@@ -18,14 +18,18 @@ export interface IdempotentRequest {
 }
 
 const keptFor = '24 hours'
-const waitSeconds = 5
+/** How long a repeated request waits for the first. */
+export const waitSeconds = 5
 
 /** What one request gets: an answer, kept or new, or a refusal that is not kept. */
 export type Given = (Answer & { replayed: boolean }) | Problem
 
 /** CONFLICT (with Retry-After): the first one is still under way. */
-const underWay = () =>
-  new Problem('CONFLICT', { detail: 'The first request with this Idempotency-Key is still under way.', retryAfterSeconds: 1 })
+export const underWay = () =>
+  new Problem('CONFLICT', {
+    cause: new Error('The first request with this Idempotency-Key is still under way.'),
+    retryAfterSeconds: 1,
+  })
 
 /**
  * Takes the keys for this transaction. For each: the kept answer when the request was answered before, IDEMPOTENCY_KEY_REUSED for
@@ -68,7 +72,7 @@ async function takeKeys(client: Queryable, requests: IdempotentRequest[]): Promi
 }
 
 /** What two requests with the same key have in common, and no others. */
-const idOf = ({ userId, key }: Pick<IdempotentRequest, 'userId' | 'key'>) => `${key} ${userId}`
+export const idOf = ({ userId, key }: Pick<IdempotentRequest, 'userId' | 'key'>) => `${key} ${userId}`
 
 /**
  * Does `work` for those requests whose key (or having none) says that they are not answered yet, and keeps its answers under the keys. One

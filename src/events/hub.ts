@@ -116,7 +116,11 @@ export function createHub(options: HubOptions) {
 
   function admit(userId: string) {
     if (closed)
-      throw new Problem('INTERNAL_ERROR', { status: 503, detail: 'This replica is shutting down.', retryAfterSeconds: 1 })
+      throw new Problem('INTERNAL_ERROR', {
+        status: 503,
+        cause: new Error('This replica is shutting down.'),
+        retryAfterSeconds: 1,
+      })
     const own = perUser.get(userId) ?? 0
     if (open >= options.maxStreams || own >= options.maxStreamsPerUser)
       throw new Problem('TOO_MANY_STREAMS', { retryAfterSeconds: 5 })

@@ -61,7 +61,7 @@ describe('what a failure means for its run', () => {
 
   it('waits as long as upstream asks, within bounds', () => {
     expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 7))).toMatchObject({ waitMs: 7_000 })
-    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 86_400))).toMatchObject({ waitMs: 120_000 })
+    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 86_400))).toMatchObject({ waitMs: 600_000 })
   })
 
   it('starts again at create when the deck is gone, at the price of an attempt', () => {

@@ -23,10 +23,11 @@ const attemptBackoff = { baseMs: 1_000, maxMs: 30_000 }
 // About ten seconds apart at the most: a run goes on within a moment of upstream's return.
 const outageBackoff = { baseMs: 1_000, maxMs: 10_000 }
 const outageBounds = { minMs: 1_000, maxMs: 30_000 }
-const longestRetryAfterMs = 120_000
+// The client reads no longer ones, and the run's own clock goes on meanwhile.
+const longestRetryAfterMs = 600_000
 
 export function decide({ stage, error, failures, waits, random }: Failure): Decision {
-  const problem = asProblem(stage, error)
+  const problem = asProblem(error)
   if (problem.failure === 'final') return { next: 'end', problem }
   if (problem.failure === 'outage') return { next: 'wait', waitMs: outageWaitMs(problem, waits, random), problem }
   // A file that isn't whole is the export's fault; fetching the same one again would only show it again.
@@ -61,7 +62,6 @@ function endOf(problem: Problem): Problem {
 }
 
 /** Whatever else was thrown is a fault of ours: repeated within its bounds like any other, since a repetition may do. */
-function asProblem(stage: Stage, error: unknown): Problem {
-  if (error instanceof Problem) return error
-  return new Problem('INTERNAL_ERROR', { cause: error, detail: `The stage ${stage} met an error on our side.` })
+function asProblem(error: unknown): Problem {
+  return error instanceof Problem ? error : new Problem('INTERNAL_ERROR', { cause: error })
 }

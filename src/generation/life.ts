@@ -163,7 +163,7 @@ async function checkExportRate(client: Queryable, { id, exportTimes }: Locked): 
   const { n = 0, seconds = 1 } = rows[0] ?? {}
   if (n < exportsPerHour) return
   throw new Problem('RATE_LIMIT_EXCEEDED', {
-    detail: `A presentation is exported at most ${exportsPerHour} times an hour.`,
+    cause: new Error(`A presentation is exported at most ${exportsPerHour} times an hour.`),
     retryAfterSeconds: Math.max(1, Math.ceil(seconds)),
   })
 }

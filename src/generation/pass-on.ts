@@ -12,6 +12,10 @@ export async function passOn(context: Context, { type, value }: Message, compani
     return
   }
   const { type: _, ...fields } = value
-  if (type === 'status') fields.status = redactUpstreamText(String(fields.status ?? ''))
+  // What else it may say is its own text as well.
+  if (type === 'status') {
+    for (const [name, text] of Object.entries(fields)) if (typeof text === 'string') fields[name] = redactUpstreamText(text)
+    fields.status = redactUpstreamText(String(value.status ?? ''))
+  }
   await context.log.append({ events: [context.event(type, fields)], companions })
 }

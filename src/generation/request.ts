@@ -2,12 +2,21 @@
 // asked anything: a brief is taken whatever state the generator is in.
 import { randomUUID } from 'node:crypto'
 import type { Database, Queryable } from '../database/connection.ts'
-import { type Answer, answerEach, type Given, type IdempotentRequest } from '../database/idempotency.ts'
+import {
+  type Answer,
+  answerEach,
+  type Given,
+  type IdempotentRequest,
+  idOf,
+  underWay,
+  waitSeconds,
+} from '../database/idempotency.ts'
 import { countQueued, insertPresentations, lockIntake, type NewPresentation, type Queued } from '../database/intake.ts'
 import { type Quotas, readRoom } from '../database/ledger.ts'
 import type { PresentationRow } from '../database/presentations.ts'
 import type { Wakes } from '../database/wakes.ts'
 import type { Brief } from '../domain/brief.ts'
+import { sleep } from '../domain/deadline.ts'
 import { encodeEvent } from '../domain/event.ts'
 import { createGroups } from '../domain/groups.ts'
 import { Problem } from '../domain/problem.ts'
@@ -61,6 +70,30 @@ export function createIntake({ database, wakes, queue, quotas, knownTemplates }:
     return given
   }
 
+  const firsts = new Map<string, Promise<unknown>>()
+
+  /** Who repeats a key waits here for the first: the group that holds it may hang, and those behind it are told something else. */
+  async function accept(request: Request): Promise<Answer & { replayed: boolean }> {
+    const { userId, idempotency } = request
+    if (!idempotency) return groups.add(request)
+    const name = idOf({ ...idempotency, userId })
+    const patience = new AbortController()
+    const tooLate = sleep(waitSeconds * 1000, patience.signal).then(() => Promise.reject(underWay()))
+    tooLate.catch(() => undefined)
+    try {
+      for (let first = firsts.get(name); first; first = firsts.get(name)) await Promise.race([first, tooLate])
+    } finally {
+      patience.abort()
+    }
+    const answer = groups.add(request)
+    const ended = answer.then(
+      () => firsts.delete(name),
+      () => firsts.delete(name),
+    )
+    firsts.set(name, ended)
+    return answer
+  }
+
   /** Each as if those before it had come before it. */
   async function takeIn(client: Queryable, requests: Request[]): Promise<{ ids: string[]; answers: (Answer | Problem)[] }> {
     await lockIntake(client)
@@ -110,7 +143,7 @@ export function createIntake({ database, wakes, queue, quotas, knownTemplates }:
      * Takes the brief in, or gives the first answer again.
      * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED, QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT
      */
-    accept: groups.add,
+    accept,
   }
 }
 

@@ -190,7 +190,7 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
       await throughOutages(patience, () => handBack(renewals, run))
       wakes.queue()
     } catch (error) {
-      logger.warn({ err: error }, 'handing back failed')
+      logger.warn({ err: error, presentation_id: run.id, run: run.run }, 'handing back failed')
     }
   }
 

@@ -238,3 +238,10 @@ test('each request is one line of the log', async () => {
     ...{ request_id: expect.any(String), ms: expect.any(Number) },
   })
 })
+
+test('what is wrong with a request as a whole is in its errors, too', async () => {
+  expect(await problemOf(await failing(new Problem('VALIDATION_FAILED')))).toMatchObject({
+    errors: [{ path: '', message: new Problem('VALIDATION_FAILED').detail }],
+  })
+  expect(await problemOf(await failing(new Problem('CONFLICT')))).not.toHaveProperty('errors')
+})

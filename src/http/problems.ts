@@ -22,6 +22,8 @@ export interface ProblemContext {
 
 export function problemDocument(problem: Problem, { instance, requestId }: ProblemContext) {
   const [usualStatus] = problems[problem.code]
+  // Also where the whole request is at fault and no part of it.
+  const errors = problem.errors ?? (problem.code === 'VALIDATION_FAILED' ? [{ path: '', message: problem.detail }] : undefined)
   return {
     type: 'about:blank' as const,
     title: problem.status === usualStatus ? problem.title : (STATUS_CODES[problem.status] ?? problem.title),
@@ -30,7 +32,7 @@ export function problemDocument(problem: Problem, { instance, requestId }: Probl
     instance,
     code: problem.code,
     request_id: requestId,
-    ...(problem.errors && { errors: problem.errors }),
+    ...(errors && { errors }),
   }
 }
 

@@ -27,6 +27,8 @@ export interface PutOptions {
   contentType: string
   maxBytes: number
   signal: AbortSignal
+  /** Where what is left behind by a failure is told of. */
+  logger?: Pick<Logger, 'warn'>
 }
 
 export interface LinkOptions {
@@ -89,7 +91,15 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
    * Stores the stream under a key that was never used before. An empty stream, and one over `maxBytes`, is UPSTREAM_ERROR with failure
    * `bad-file`; a source that falls silent is UPSTREAM_TIMEOUT; errors of the source pass as they are. The source is destroyed in the end.
    */
-  async function put({ key, body, sizeBytes, contentType, maxBytes, signal }: PutOptions): Promise<Uploaded> {
+  async function put({
+    key,
+    body,
+    sizeBytes,
+    contentType,
+    maxBytes,
+    signal,
+    logger: putLogger = logger,
+  }: PutOptions): Promise<Uploaded> {
     // From the first moment on: an error of the source that nobody listens to ends the process.
     body.on('error', () => undefined)
     try {
@@ -99,7 +109,7 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
         { calls, bucket, key, contentType, sizeBytes },
         {
           ...{ maxBytes, signal, sourceIdleMs: times.sourceIdleMs, partMs: times.partMs, totalMs: times.putMs },
-          onUnfinished: (uploadId) => takeBack(key, uploadId),
+          onUnfinished: (uploadId) => takeBack(key, uploadId, putLogger),
         },
       )
     } catch (error) {
@@ -110,10 +120,10 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
     }
   }
 
-  function takeBack(key: string, uploadId: string): void {
+  function takeBack(key: string, uploadId: string, putLogger: Pick<Logger, 'warn'>): void {
     const done = calls
       .call(limitsFor(undefined), (client) => client.abortMultipartUpload(bucket, key, encodeURIComponent(uploadId)))
-      .catch((error) => logger.warn({ err: error, object_key: key }, 'the parts of a failed upload could not be removed'))
+      .catch((error) => putLogger.warn({ err: error, object_key: key }, 'the parts of a failed upload could not be removed'))
       .finally(() => cleaning.delete(done))
     cleaning.add(done)
   }

@@ -108,7 +108,7 @@ export function createPresenton(options: PresentonOptions) {
     timeouts,
     maxMessageBytes,
     observe,
-    onTrouble: (operation, trouble) => logger.warn({ operation, ...trouble }, 'trouble in a stream of Presenton'),
+    logger,
   })
 
   return {

@@ -31,6 +31,11 @@ export interface Timeouts {
   streamMs: number
 }
 
+/** Where trouble in a stream is told of. */
+export interface StreamLogger {
+  warn(fields: object, message: string): void
+}
+
 interface DecksOptions {
   exchange: Exchange
   probe: Probe
@@ -38,10 +43,11 @@ interface DecksOptions {
   timeouts: Timeouts
   maxMessageBytes: number
   observe: Observe
-  onTrouble(operation: string, trouble: { dropped: string } | { reported: string }): void
+  /** For streams whose caller gives none. */
+  logger: StreamLogger
 }
 
-export function createDecks({ exchange, probe, templates, timeouts, maxMessageBytes, observe, onTrouble }: DecksOptions) {
+export function createDecks({ exchange, probe, templates, timeouts, maxMessageBytes, observe, logger }: DecksOptions) {
   const call = ({ auth }: Features, path: string, signal: AbortSignal, more: Partial<Call> = {}): Call => ({
     subject: 'deck',
     path,
@@ -56,10 +62,13 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
     deckId: string
     path: string
     signal: AbortSignal
+    logger: StreamLogger | undefined
     read(complete: Message): unknown
   }
 
-  async function* stream({ operation, deckId, path, signal, read }: Stream): AsyncGenerator<Message[]> {
+  async function* stream({ operation, deckId, path, signal, read, ...given }: Stream): AsyncGenerator<Message[]> {
+    const onTrouble = (trouble: { dropped: string } | { reported: string }) =>
+      (given.logger ?? logger).warn({ operation, ...trouble }, 'trouble in a stream of Presenton')
     function check(complete: Message): void {
       read(complete)
       if ((readDeckId(complete) ?? deckId) !== deckId) throw fault('complete of another deck')
@@ -70,7 +79,7 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
     try {
       const kind = opened.headers['content-type']
       if (typeof kind === 'string' && !kind.startsWith('text/event-stream')) throw fault('the answer is no event stream')
-      yield* readStream(opened.chunks(), { maxMessageBytes, check, onTrouble: (trouble) => onTrouble(operation, trouble) })
+      yield* readStream(opened.chunks(), { maxMessageBytes, check, onTrouble })
     } finally {
       opened.end()
     }
@@ -87,18 +96,18 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
         }),
       ),
 
-    /** Every start is paid for and writes the outlines anew. Ends after the first `complete`; see `readOutlines`. */
-    streamOutlines: (deckId: string, signal: AbortSignal): AsyncGenerator<Message[]> =>
+    /** Every start is paid for and writes the outlines anew. What is amiss in it is told to `logger`. Ends after the first `complete`; see `readOutlines`. */
+    streamOutlines: (deckId: string, signal: AbortSignal, logger?: StreamLogger): AsyncGenerator<Message[]> =>
       observe.stream(
         'outlines',
-        stream({ operation: 'outlines', deckId, path: paths.outlinesStream(deckId), signal, read: readOutlines }),
+        stream({ operation: 'outlines', deckId, path: paths.outlinesStream(deckId), signal, logger, read: readOutlines }),
       ),
 
     /** Every start is paid for. Ends after the first `complete`; see `readSlides`. */
-    streamSlides: (deckId: string, signal: AbortSignal): AsyncGenerator<Message[]> =>
+    streamSlides: (deckId: string, signal: AbortSignal, logger?: StreamLogger): AsyncGenerator<Message[]> =>
       observe.stream(
         'slides',
-        stream({ operation: 'slides', deckId, path: paths.slidesStream(deckId), signal, read: readSlides }),
+        stream({ operation: 'slides', deckId, path: paths.slidesStream(deckId), signal, logger, read: readSlides }),
       ),
 
     /** Outlines that an interrupted run may have left; undefined where there are none, or upstream cannot say. */

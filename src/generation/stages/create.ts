@@ -2,18 +2,13 @@
 
 import { abandonDeck, recordDeck } from '../../database/decks.ts'
 import type { RunEvent } from '../../database/run-log.ts'
-import { Problem } from '../../domain/problem.ts'
+import { rejected } from '../../presenton/failures.ts'
 import type { Context } from '../context.ts'
 
 export async function create(context: Context): Promise<void> {
   const { run, presenton, signal } = context
   // Asked here, before the first stage that costs money.
-  if (!(await presenton.hasTemplate(run.template, signal))) {
-    throw new Problem('UPSTREAM_REJECTED', {
-      failure: 'final',
-      detail: 'The presentation generator does not have this template.',
-    })
-  }
+  if (!(await presenton.hasTemplate(run.template, signal))) throw rejected('It does not have this template.')
   const { deckId } = await presenton.createDeck(
     {
       content: run.brief.content,

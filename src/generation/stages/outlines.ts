@@ -9,7 +9,7 @@ import { titleFrom } from '../title.ts'
 export async function outlines(context: Context): Promise<void> {
   const { run, presenton, signal } = context
   if (!run.deckId) throw new Error('Outlines need a deck.')
-  for await (const messages of presenton.streamOutlines(run.deckId, signal)) {
+  for await (const messages of presenton.streamOutlines(run.deckId, signal, context.logger)) {
     for (const message of messages) {
       if (message.type === 'complete') {
         await finish(context, readOutlines(message))

@@ -43,7 +43,7 @@ async function stream(context: Context, deckId: string): Promise<void> {
   const chunks = createSlideChunks()
   const pictures = createPictureNotes(context.run.userId)
   const startedMs = performance.now()
-  for await (const messages of presenton.streamSlides(deckId, signal)) {
+  for await (const messages of presenton.streamSlides(deckId, signal, context.logger)) {
     for (const message of messages) {
       if (message.type === 'complete') {
         const deck = readSlides(message)

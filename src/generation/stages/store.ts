@@ -32,13 +32,13 @@ export async function store(context: Context): Promise<void> {
 }
 
 /** Streams the file over and reads back what arrived: completed means that a whole deck lies in the store. */
-async function copy({ run, presenton, objects, limits, signal, assertHeld }: Context, key: string) {
+async function copy({ run, presenton, objects, limits, logger, signal, assertHeld }: Context, key: string) {
   if (!run.path) throw new Error('Nothing was exported.')
   const format = run.runFormat
   const { body, sizeBytes } = await presenton.openFile(run.path, signal)
   const held = confirmAtEnd(body, assertHeld)
   const file = { key, body: held, sizeBytes, contentType: contentTypes[format] }
-  const stored = await objects.put({ ...file, maxBytes: limits.maxFileBytes, signal })
+  const stored = await objects.put({ ...file, maxBytes: limits.maxFileBytes, signal, logger })
   const readRange = (offset: number, length: number) => objects.readRange(key, offset, length, signal)
   const end = await readRange(stored.sizeBytes - stored.tail.length, stored.tail.length)
   if (!end.equals(stored.tail)) throw new Problem('STORAGE_UNAVAILABLE', { cause: new Error('The store gave back other bytes.') })
