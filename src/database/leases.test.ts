@@ -83,6 +83,20 @@ describe('leases', () => {
     expect(await claim(rows.database, slots)).toBeUndefined()
   })
 
+  it('leaves a lease alone of which hardly anything is over', async () => {
+    const id = await rows.insert()
+    const run = await claim(rows.database, slots)
+    const held = new Map([[id, run?.token ?? '']])
+    const end = async () =>
+      (await rows.database.query<{ at: Date }>('select expires_at as at from gateway.leases'))[0]?.at.getTime()
+    const claimed = await end()
+    expect(await renew(rows.database, held, slots.leaseMs)).toEqual(new Set([id]))
+    expect(await end()).toBe(claimed)
+    await rows.database.query(`update gateway.leases set expires_at = clock_timestamp() + interval '47 seconds'`)
+    expect(await renew(rows.database, held, slots.leaseMs)).toEqual(new Set([id]))
+    expect(await end()).toBeGreaterThanOrEqual(claimed ?? Number.POSITIVE_INFINITY)
+  })
+
   it('waits for no row that is just being written: its lease stays ours, and is renewed the next time', async () => {
     const ids = [await rows.insert({ userId: 'a' }), await rows.insert({ userId: 'b' })]
     const held = new Map<string, string>()

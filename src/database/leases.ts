@@ -138,8 +138,8 @@ export function claim(
 }
 
 /**
- * Renews the leases held (id -> token) and returns the ids still held. One that has expired but was not taken over yet is
- * renewed as well: its worker lives, and its money is spent.
+ * Renews the leases held (id -> token) of which a fifth is over, and returns the ids still held. One that has expired but was not taken
+ * over yet is renewed as well: its worker lives, and its money is spent.
  *
  * A row that is just being written waits for the next time. Who waited for it would hold those before it back meanwhile, and with them all
  * that their runs write: once a beat every run would stand still for as long as some commits take.
@@ -151,7 +151,8 @@ export async function renew(database: Pick<Database, 'query'>, held: Map<string,
          on l.presentation_id = asked.id and l.token = asked.token
      ), free as materialized (
        select l.presentation_id as id from gateway.leases l join unnest($1::uuid[], $2::uuid[]) as asked(id, token)
-         on l.presentation_id = asked.id and l.token = asked.token for update of l skip locked
+         on l.presentation_id = asked.id and l.token = asked.token
+       where l.expires_at < clock_timestamp() + 0.8 * $3 * interval '1 ms' for update of l skip locked
      ), renewed as (
        update gateway.leases l set expires_at = clock_timestamp() + $3 * interval '1 ms' from free where l.presentation_id = free.id
      )

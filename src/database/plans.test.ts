@@ -13,6 +13,7 @@ import { pruneLedger, readRoom, readUsage } from './ledger.ts'
 import { endOverdueRuns } from './overdue.ts'
 import { findPresentation, listPresentations } from './presentations.ts'
 import { countAtRest, createRunCounts } from './run-counts.ts'
+import { createSharedWrites } from './shared-writes.ts'
 import { forgetTickets, redeemTicket } from './tickets.ts'
 import { findRemovableUploads } from './uploads.ts'
 
@@ -88,6 +89,14 @@ describe('the plan of', () => {
   const sweeps: [string, string[], Parameters<typeof plansOf>[0]][] = [
     ['the look before a claim', ['presentations_waiting'], hasClaimable],
     ['a claim', ['presentations_waiting', 'presentations_running', 'leases_pkey'], (database) => claim(database, slots)],
+    [
+      'what runs write together',
+      ['leases_pkey', 'presentations_pkey'],
+      (database) =>
+        createSharedWrites({ database }).write({
+          ...{ id, token: id, run: 1, seq: 3, events: ['{}', '{}'], slidesDone: 1, progress: 0.5, leaseMs: 15_000 },
+        }),
+    ],
     ['a renewal', ['leases_pkey'], (database) => renew(database, new Map([[id, id]]), 15_000)],
     [
       'the count of the queue',

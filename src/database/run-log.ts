@@ -3,6 +3,7 @@
 // repeated through a database outage without ever being applied twice.
 import type { Database } from './connection.ts'
 import { throughOutages } from './outages.ts'
+import type { SharedWrite, SharedWrites } from './shared-writes.ts'
 import type { Wakes } from './wakes.ts'
 
 /** The state a run may change, by column; values as the columns take them. */
@@ -60,6 +61,8 @@ export interface RunLogOptions {
   run: { id: string; token: string; run: number; lastSeq: number }
   /** For how long each write renews the lease: a row that is written all the time is never found free by `renew`. */
   leaseMs?: number
+  /** Where what other runs write at the same moment goes as well; without, each write is a statement of its own. */
+  shared?: SharedWrites | undefined
   /** Aborts when the lease is lost or the process gives up; ends the waiting for a database that is away. */
   signal: AbortSignal
   onLost: () => void
@@ -72,7 +75,7 @@ const jsonColumns = new Set(['outlines', 'starts', 'failures', 'error'])
 
 export type RunLog = ReturnType<typeof createRunLog>
 
-export function createRunLog({ database, wakes, run, leaseMs, signal, onLost }: RunLogOptions) {
+export function createRunLog({ database, wakes, run, leaseMs, shared, signal, onLost }: RunLogOptions) {
   let seq = run.lastSeq
   let pending: RunWrite | undefined
   let pendingBytes = 0
@@ -89,7 +92,7 @@ export function createRunLog({ database, wakes, run, leaseMs, signal, onLost }: 
       else pending.events.push(event)
       pendingBytes += event.data.length
     }
-    if (write.changes) pending.changes = { ...pending.changes, ...write.changes }
+    if (write.changes) pending.changes = pending.changes ? { ...pending.changes, ...write.changes } : write.changes
     if (write.companions) pending.companions = [...(pending.companions ?? []), ...write.companions]
     if (write.release) pending.release = true
   }
@@ -133,6 +136,11 @@ export function createRunLog({ database, wakes, run, leaseMs, signal, onLost }: 
 
   /** False when the fence did not let it through. */
   async function apply(write: RunWrite): Promise<boolean> {
+    const toShare = shared && asShared({ id: run.id, token: run.token, run: run.run, seq, leaseMs }, write)
+    return (toShare !== undefined && (await shared?.write(toShare))) || applyAlone(write)
+  }
+
+  async function applyAlone(write: RunWrite): Promise<boolean> {
     const statement = encode({ id: run.id, token: run.token, run: run.run, seq, leaseMs }, write)
     if (!write.companions?.length) return (await database.query(statement.text, statement.values)).length > 0
     return database.transaction(async (client) => {
@@ -180,6 +188,22 @@ export function createRunLog({ database, wakes, run, leaseMs, signal, onLost }: 
   }
 
   return { append, commit, seq: () => seq }
+}
+
+// A larger one would hold up those it goes with.
+const maxSharedChars = 64 * 1024
+
+/** The write as it goes with others: what streams bring, and nothing that ends, begins or belongs to more than events and slides. */
+function asShared(
+  { id, token, run, seq, leaseMs = 0 }: { id: string; token: string; run: number; seq: number; leaseMs: number | undefined },
+  { events = [], changes = {}, companions = [], release = false }: RunWrite,
+): SharedWrite | undefined {
+  const { slides_done: slidesDone, progress } = changes
+  const isStreamed = events.length > 0 && companions.length === 0 && !release
+  if (!isStreamed || Object.keys(changes).some((name) => name !== 'slides_done' && name !== 'progress')) return undefined
+  if (events.some(({ terminal }) => terminal)) return undefined
+  if (events.reduce((sum, { data }) => sum + data.length, 0) > maxSharedChars) return undefined
+  return { id, token, run, seq, leaseMs, slidesDone, progress, events: events.map(({ data }) => data) }
 }
 
 function encode(

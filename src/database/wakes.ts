@@ -28,7 +28,7 @@ const gatherMs = 10
 export function createWakes(database: Pick<Database, 'query'> | undefined, origin: string = crypto.randomUUID().slice(0, 8)) {
   const emitter = new EventEmitter<WakeMap>()
   emitter.setMaxListeners(0)
-  const pending = new Map<string, string>()
+  let pending = new Map<string, string>()
   let timer: NodeJS.Timeout | undefined
   let sending: Promise<unknown> | undefined
   let lastSent = 0
@@ -39,7 +39,8 @@ export function createWakes(database: Pick<Database, 'query'> | undefined, origi
     timer = undefined
     if (pending.size === 0 || !database) return
     const payloads = [...pending.values()]
-    pending.clear()
+    // A cleared map points to the table it goes on with: one that has grown old would keep alive what it held no more.
+    pending = new Map()
     sending = database
       .query('select pg_notify($1, payload) from unnest($2::text[]) payload', [wakeChannel, payloads])
       // A lost hint is no loss: whoever waits polls as well.

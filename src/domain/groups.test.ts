@@ -97,3 +97,43 @@ it('keeps nobody waiting behind a group that hangs for over five seconds, and do
     vi.useRealTimers()
   }
 })
+
+it('begins one more group, and no third, beside one that has used up the patience', async () => {
+  vi.useFakeTimers()
+  try {
+    const under = new Map<string, () => void>()
+    const { add } = createGroups<string, string>({
+      patienceMs: 500,
+      work: async (pieces) => {
+        await new Promise<void>((resolve) => under.set(pieces.join(), resolve))
+        return pieces
+      },
+    })
+    const first = add('a')
+    await vi.advanceTimersByTimeAsync(499)
+    const second = add('b')
+    await vi.advanceTimersByTimeAsync(0)
+    expect([...under.keys()]).toEqual(['a'])
+    await vi.advanceTimersByTimeAsync(1)
+    expect([...under.keys()]).toEqual(['a', 'b'])
+    await vi.advanceTimersByTimeAsync(600)
+    const others = [add('c'), add('d')]
+    await vi.advanceTimersByTimeAsync(100)
+    expect([...under.keys()]).toEqual(['a', 'b'])
+    under.get('a')?.()
+    expect(await first).toBe('a')
+    await vi.advanceTimersByTimeAsync(0)
+    // The one that goes on takes them; b is still waited for beside it.
+    expect([...under.keys()]).toEqual(['a', 'b', 'c,d'])
+    under.get('c,d')?.()
+    expect(await Promise.all(others)).toEqual(['c', 'd'])
+    under.get('b')?.()
+    expect(await second).toBe('b')
+    const last = add('e')
+    await vi.advanceTimersByTimeAsync(0)
+    under.get('e')?.()
+    expect(await last).toBe('e')
+  } finally {
+    vi.useRealTimers()
+  }
+})

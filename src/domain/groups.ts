@@ -5,6 +5,8 @@ import { Problem } from './problem.ts'
 export interface GroupsOptions<Piece, Outcome> {
   /** Does all of them; the outcomes in their order. A rejection is everybody's. */
   work: (pieces: Piece[]) => Promise<(Outcome | Problem)[]>
+  /** A group that is under way for longer than this holds up nobody: one more may begin beside it. Without, each waits for the one before. */
+  patienceMs?: number
 }
 
 interface Waiting<Piece, Outcome> {
@@ -18,10 +20,15 @@ const maxSize = 100
 // Whoever waited longer is told to come back: behind a database that is silent, each group takes as long as its deadline.
 const maxWaitMs = 5_000
 const maxWaiting = 2_000
+const maxAtOnce = 2
 
-export function createGroups<Piece, Outcome>({ work }: GroupsOptions<Piece, Outcome>) {
+export function createGroups<Piece, Outcome>({ work, patienceMs }: GroupsOptions<Piece, Outcome>) {
   let waiting: Waiting<Piece, Outcome>[] = []
-  let isWorking = false
+  let working = 0
+  /** Of those, how many have used up the patience. */
+  let slow = 0
+
+  const mayBegin = () => working - slow < 1 && working < maxAtOnce
 
   /** Resolves with the piece's outcome. @throws Problem its own, or DATABASE_UNAVAILABLE when it waited too long */
   function add(piece: Piece): Promise<Outcome> {
@@ -33,16 +40,29 @@ export function createGroups<Piece, Outcome>({ work }: GroupsOptions<Piece, Outc
         reject(tooLate())
       }
       waiting.push(one)
-      if (!isWorking) void workOff()
+      if (mayBegin()) void workOff()
     })
   }
 
   async function workOff(): Promise<void> {
-    isWorking = true
+    working += 1
     // In the next turn, so that what arrived in this one is together from the start.
     await Promise.resolve()
-    while (waiting.length > 0) await settle(nextGroup())
-    isWorking = false
+    while (waiting.length > 0 && working - slow <= 1) await withPatience(nextGroup())
+    working -= 1
+  }
+
+  async function withPatience(group: typeof waiting): Promise<void> {
+    let isSlow = false
+    const timer = patienceMs === undefined ? undefined : setTimeout(onSlow, patienceMs)
+    function onSlow() {
+      isSlow = true
+      slow += 1
+      if (waiting.length > 0 && mayBegin()) void workOff()
+    }
+    await settle(group)
+    clearTimeout(timer)
+    if (isSlow) slow -= 1
   }
 
   function nextGroup() {

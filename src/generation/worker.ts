@@ -6,6 +6,7 @@ import type { Database } from '../database/connection.ts'
 import { claim, handBack, hasClaimable, type Run, renew } from '../database/leases.ts'
 import { throughOutages } from '../database/outages.ts'
 import { createRunLog, leaseLost } from '../database/run-log.ts'
+import { createSharedWrites } from '../database/shared-writes.ts'
 import type { Wakes } from '../database/wakes.ts'
 import { jitterMs } from '../domain/backoff.ts'
 import { anySignal, sleep } from '../domain/deadline.ts'
@@ -50,6 +51,7 @@ export type Worker = ReturnType<typeof openWorker>
 /** Starts claiming at once. */
 export function openWorker({ outside, renewals = outside.database, wakes, slots }: WorkerOptions) {
   const { database, logger } = outside
+  const shared = createSharedWrites({ database })
   /** By token: a run may be claimed again before its earlier holder, here, has left it. */
   const held = new Map<string, Held>()
   const stopping = new AbortController()
@@ -152,6 +154,7 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
       wakes,
       run,
       leaseMs: slots.leaseMs,
+      shared,
       signal: abandon.signal,
       onLost: () => abandon.abort(leaseLost),
     })
