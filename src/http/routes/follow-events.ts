@@ -1,7 +1,7 @@
 // GET /presentations/{id}/events: the event stream. What flows in it is made in events/; here is what makes it reach a browser.
 
-import type { OutgoingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Readable, Writable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { jitterMs } from '../../domain/backoff.ts'
@@ -53,6 +53,7 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
     },
   }
 
+  const chunkOf = createFraming()
   // A HEAD must not open a stream.
   app.get(
     '/presentations/:id/events',
@@ -66,7 +67,7 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       })
       if (!followed) return reply.code(204).send()
       reply.headers(streamHeaders)
-      deliver(followed, reply)
+      deliver(followed, reply, chunkOf)
       return reply
     },
   )
@@ -76,16 +77,18 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
  * Sends the stream at the reader's pace until either of them ends. Fastify's own way, made for streams that soon end, holds on to a third
  * more memory for each.
  */
-function deliver(stream: Readable, reply: FastifyReply) {
+function deliver(stream: Readable, reply: FastifyReply, chunkOf: (bytes: Buffer) => Buffer) {
   const { raw } = reply.hijack()
   if (raw.destroyed) return void stream.destroy()
   raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
   // They go out as soon as they stand, not with the first event.
   raw.flushHeaders()
-  stream.on('data', (bytes) => {
-    if (!raw.write(bytes)) stream.pause()
+  stream.on('data', (bytes: Buffer) => {
+    const to = targetOf(raw)
+    if (to.write(to === raw ? bytes : chunkOf(bytes))) return
+    stream.pause()
+    to.once('drain', () => stream.resume())
   })
-  raw.on('drain', () => stream.resume())
   stream.once('end', () => raw.end())
   stream.once('error', () => raw.destroy())
   // It was ended from our side in the middle, as for a reader who takes nothing: it must not look as if more came.
@@ -93,6 +96,30 @@ function deliver(stream: Readable, reply: FastifyReply) {
     if (!stream.readableEnded) raw.destroy()
   })
   raw.once('close', () => stream.destroy())
+}
+
+/**
+ * Where bytes are written: to the connection itself, once nothing of the answer waits before them. Node would frame each write anew, and
+ * send it in three parts, for every reader of the same event.
+ */
+function targetOf(raw: ServerResponse): Writable {
+  const { socket } = raw
+  // A client of HTTP/1.0 gets no chunks; who sent another request before this one has no connection yet.
+  return socket && raw.chunkedEncoding && raw.writableLength === socket.writableLength ? socket : raw
+}
+
+const endOfChunk = Buffer.from('\r\n')
+
+/** Bytes as a chunk of HTTP/1.1 (RFC 9112, 7.1). All readers of a run get the same ones, one after the other: the first of them pays. */
+function createFraming() {
+  let framed: { bytes: Buffer; chunk: Buffer } | undefined
+
+  return function chunkOf(bytes: Buffer): Buffer {
+    if (framed?.bytes !== bytes) {
+      framed = { bytes, chunk: Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, endOfChunk]) }
+    }
+    return framed.chunk
+  }
 }
 
 function lastEventId(text: string | string[] | undefined): number {
