@@ -46,7 +46,7 @@ export const runStart: Measure = {
       return new Promise((resolve, reject) => {
         const socket = connect({ host: hostname, port: Number(port), noDelay: true })
         let read = ''
-        socket.setEncoding('utf8').once('error', reject)
+        socket.setEncoding('utf8').once('error', reject).once('close', reject)
         socket.write(`GET ${pathname} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${token}\r\n\r\n`)
         socket.on('data', (piece: string) => {
           read += piece

@@ -142,6 +142,27 @@ describe('runs that write at the same moment', () => {
     expect(kept).toHaveLength(2)
   })
 
+  it('are told apart by their leases, when a run has an heir in the same process', async () => {
+    const { runs, statements } = await openLogs(1)
+    const [run] = runs as [Run]
+    const heir = { ...run, token: randomUUID() }
+    await rows.database.query('update gateway.leases set token = $2 where presentation_id = $1', [run.id, heir.token])
+    const shared = createSharedWrites({
+      database: {
+        query: (text, values) => {
+          statements.push(text)
+          return rows.database.query(text, values)
+        },
+      },
+    })
+    const written = [run, heir].map(({ id, token, lastSeq }, n) =>
+      shared.write({ id, token, run: 1, seq: lastSeq, events: [JSON.stringify({ n })], leaseMs: 0 }),
+    )
+    expect(await Promise.all(written)).toEqual([false, true])
+    expect(statements).toHaveLength(1)
+    expect(await numbers(run)).toEqual([[2, 1]])
+  })
+
   it('fail only where what is written cannot be', async () => {
     const { runs, logs } = await openLogs(3)
     const work = logs.map((log, n) => log.commit(n === 1 ? { events: [{ data: 'a zero byte: \0' }] } : line(n)))

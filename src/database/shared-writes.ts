@@ -19,7 +19,7 @@ export interface SharedWrite {
   leaseMs: number
 }
 
-// One connection that fell silent is noticed only after a while; the runs go on over another meanwhile.
+// One connection that fell silent is noticed only after a while. Who wrote over it has to wait for that; the others go on over another.
 const patienceMs = 500
 
 export type SharedWrites = ReturnType<typeof createSharedWrites>
@@ -28,8 +28,8 @@ export function createSharedWrites({ database }: { database: Pick<Database, 'que
   const groups = createGroups<SharedWrite, boolean>({ work: writeAll, patienceMs })
 
   async function writeAll(writes: SharedWrite[]): Promise<boolean[]> {
-    const written = new Set((await database.query<{ id: string }>(statement, columnsOf(writes))).map(({ id }) => id))
-    return writes.map(({ id }) => written.has(id))
+    const written = new Set((await database.query<{ token: string }>(statement, columnsOf(writes))).map(({ token }) => token))
+    return writes.map(({ token }) => written.has(token))
   }
 
   return {
@@ -41,6 +41,7 @@ export function createSharedWrites({ database }: { database: Pick<Database, 'que
   }
 }
 
+// By their tokens: a run may have two holders here for a moment, of whom one does not know yet that it has lost it.
 const statement = `
   with given as (
     select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::int[], $6::float8[], $7::int[])
@@ -53,20 +54,22 @@ const statement = `
       expires_at = greatest(l.expires_at, clock_timestamp() + g.lease_ms * interval '1 ms')
     from free join given g using (id)
     where l.presentation_id = g.id and l.token = g.token and l.last_seq = g.seq
-    returning g.id, g.slides_done, g.progress
+    returning g.id, g.token, g.slides_done, g.progress
   ), logged as (
     insert into gateway.events (presentation_id, seq, run, data)
-    select e.id, e.seq, e.run, e.data from unnest($8::uuid[], $9::bigint[], $10::int[], $11::text[]) as e(id, seq, run, data)
-    join fence using (id)
+    select f.id, e.seq, e.run, e.data from unnest($8::uuid[], $9::bigint[], $10::int[], $11::text[]) as e(token, seq, run, data)
+    join fence f using (token)
   ), changed as (
     update gateway.presentations p set slides_done = coalesce(f.slides_done, p.slides_done),
       progress = coalesce(f.progress, p.progress), updated_at = now()
     from fence f where p.id = f.id and (f.slides_done is not null or f.progress is not null)
   )
-  select id from fence`
+  select token from fence`
 
 function columnsOf(writes: SharedWrite[]): unknown[][] {
-  const events = writes.flatMap(({ id, seq, run, events }) => events.map((data, n) => ({ id, seq: seq + 1 + n, run, data })))
+  const events = writes.flatMap(({ token, seq, run, events }) =>
+    events.map((data, n) => ({ token, seq: seq + 1 + n, run, data })),
+  )
   return [
     writes.map(({ id }) => id),
     writes.map(({ token }) => token),
@@ -75,7 +78,7 @@ function columnsOf(writes: SharedWrite[]): unknown[][] {
     writes.map(({ slidesDone }) => slidesDone ?? null),
     writes.map(({ progress }) => progress ?? null),
     writes.map(({ leaseMs }) => leaseMs),
-    events.map(({ id }) => id),
+    events.map(({ token }) => token),
     events.map(({ seq }) => seq),
     events.map(({ run }) => run),
     events.map(({ data }) => data),

@@ -1,4 +1,4 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterEach, expect, it, vi } from 'vitest'
 import { openTestServer, rowId, type TestServer } from '../test-server.ts'
@@ -58,10 +58,19 @@ it('sends bare bytes to a client of HTTP/1.0', async () => {
 
 it('sends what was asked for on one connection in its order, whichever stream had its bytes first', async () => {
   const first = new Readable({ read: () => undefined })
-  const streams = [first, Readable.from([Buffer.from('id: 2\ndata: {}\n\n')])]
-  server = await openTestServer({ services: { follow: async () => streams.shift() } })
-  const text = readAll(server.port, ask('1.1') + ask('1.1', 'Connection: close\r\n'))
-  await vi.waitFor(() => expect(streams).toEqual([]))
+  const streams = new Map([
+    [1, first],
+    [2, Readable.from([Buffer.from('id: 2\ndata: {}\n\n')])],
+  ])
+  const asked: number[] = []
+  const follow = async ({ lastEventId }: { lastEventId: number }) => {
+    asked.push(lastEventId)
+    return streams.get(lastEventId)
+  }
+  server = await openTestServer({ services: { follow } })
+  const requests = ask('1.1', 'Last-Event-ID: 1\r\n') + ask('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
+  const text = readAll(server.port, requests)
+  await vi.waitFor(() => expect(asked).toHaveLength(2))
   first.push('id: 1\ndata: {}\n\n')
   first.push(null)
   const [, ...bodies] = (await text).split(/HTTP\/1\.1 200 OK\r\n/).map((answer) => answer.split('\r\n\r\n').slice(1).join('|'))
@@ -94,4 +103,27 @@ it('waits for a reader who does not take what is sent, and goes on when it does'
   let bytes = 0
   for await (const piece of socket) bytes += (piece as Buffer).length
   expect(bytes).toBeGreaterThan(800 * 64 * 1024)
+})
+
+it('sends all that it had to a client who has said that it will send no more', async () => {
+  const bytes = 8 * 1024 * 1024
+  const stream = new Readable({ highWaterMark: 2 * bytes, read: () => undefined })
+  const served: Socket[] = []
+  server = await openTestServer({
+    services: { follow: async () => stream },
+    beforeListen: (app) => app.server.on('connection', (one) => served.push(one)),
+  })
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.pause()
+  socket.write(ask('1.1'))
+  await vi.waitFor(() => expect(stream.listenerCount('data')).toBe(1))
+  stream.push(Buffer.alloc(bytes, 'x'))
+  await vi.waitFor(() => expect(served[0]?.writableNeedDrain).toBe(true))
+  socket.end()
+  await vi.waitFor(() => expect(served[0]?.writable).toBe(false))
+  stream.push('late')
+  stream.resume()
+  let read = 0
+  for await (const piece of socket) read += (piece as Buffer).length
+  expect(read).toBeGreaterThan(bytes)
 })

@@ -104,8 +104,8 @@ function deliver(stream: Readable, reply: FastifyReply, chunkOf: (bytes: Buffer)
  */
 function targetOf(raw: ServerResponse): Writable {
   const { socket } = raw
-  // A client of HTTP/1.0 gets no chunks; who sent another request before this one has no connection yet.
-  return socket && raw.chunkedEncoding && raw.writableLength === socket.writableLength ? socket : raw
+  // A client of HTTP/1.0 gets no chunks; who sent another request before this one has no connection yet; who has said goodbye gets what was sent.
+  return socket?.writable && raw.chunkedEncoding && raw.writableLength === socket.writableLength ? socket : raw
 }
 
 const endOfChunk = Buffer.from('\r\n')
