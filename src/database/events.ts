@@ -93,13 +93,20 @@ export async function readLogPage(
   }
 }
 
-/** The last numbers of several logs at once: the poll that makes a lost notification cost no more than a moment. */
-export async function readLastSeqs(database: Pick<Database, 'query'>, ids: string[]): Promise<Map<string, number>> {
-  const rows = await database.query<{ id: string; lastSeq: number }>(
-    `select presentation_id as id, last_seq as "lastSeq" from gateway.leases where presentation_id = any($1::uuid[])`,
-    [ids],
+/**
+ * Of several logs at once, each with the last number known, those that have grown, with their last number, and those that are gone, with
+ * undefined: the poll that makes a lost notification cost no more than a moment. What stands still costs no answer.
+ */
+export async function readNews(
+  database: Pick<Database, 'query'>,
+  known: { ids: string[]; seqs: number[] },
+): Promise<Map<string, number | undefined>> {
+  const rows = await database.query<{ id: string; lastSeq: number | null }>(
+    `select asked.id, l.last_seq as "lastSeq" from unnest($1::uuid[], $2::bigint[]) as asked(id, known)
+     left join gateway.leases l on l.presentation_id = asked.id where l.last_seq > asked.known or l.presentation_id is null`,
+    [known.ids, known.seqs],
   )
-  return new Map(rows.map(({ id, lastSeq }) => [id, lastSeq]))
+  return new Map(rows.map(({ id, lastSeq }) => [id, lastSeq ?? undefined]))
 }
 
 /** Removes some whole logs whose latest run ended more than `hours` ago; their numbers stay used. Returns how many logs. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
 import type { Database } from './connection.ts'
 import { findFinishedDeck, findRemovableDecks } from './decks.ts'
-import { findLogHead, pruneLogs, readLastSeqs, readLogPage } from './events.ts'
+import { findLogHead, pruneLogs, readLogPage, readNews } from './events.ts'
 import { forgetKeys } from './idempotency.ts'
 import { countQueued } from './intake.ts'
 import { claim, hasClaimable, renew } from './leases.ts'
@@ -80,7 +80,7 @@ describe('the plan of', () => {
     ],
     ['the head of a log', ['events_presentation_id_seq_pk', 'leases_pkey'], (database) => findLogHead(database, mine)],
     ['a page of a log', ['events_presentation_id_seq_pk'], (database) => readLogPage(database, { id, after: 2 })],
-    ['the poll of many logs', ['leases_pkey'], (database) => readLastSeqs(database, [id])],
+    ['the poll of many logs', ['leases_pkey'], (database) => readNews(database, { ids: [id], seqs: [2] })],
     ['a finished deck', ['decks_pkey'], (database) => findFinishedDeck(database, 'deck-7')],
     ['the usage of a user', ['ledger_accepted', 'ledger_kept'], (database) => readUsage(database, 'user-7', quotas)],
     ['a ticket', ['tickets_pkey'], (database) => redeemTicket(database, { ticket: 'a', id })],

@@ -139,6 +139,10 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
       if (!reading && !end) void read()
     },
     latestRun: () => latestRun,
+    /** The last number that is known of, read or not. */
+    known: () => known,
+    /** The last number that is at hand, or was. */
+    tail: () => tail,
     /** Set when nothing more can be had here: the presentation was deleted, or what a follower still wanted was pruned. */
     end: () => end,
   }

@@ -158,6 +158,10 @@ export function createFollower(options: FollowerOptions) {
     /** It has taken all there was and waits for more. */
     isHungry: () => taking && !ending && !pumping,
     wake: () => void pump(),
+    /** Goes on where trouble had stopped it; costs nothing to one that has all there is. */
+    catchUp() {
+      if (cursor < feed.tail()) void pump()
+    },
     /** Once a second: heartbeat, the end of the token, the end of patience. */
     tick(heartbeatMs: number) {
       if (closed) return

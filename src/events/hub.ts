@@ -2,7 +2,7 @@
 // keeps the bounds on how many readers there may be.
 
 import type { Database } from '../database/connection.ts'
-import { findLogHead, type LoggedEvent, type LogHead, readLastSeqs, readLogPage } from '../database/events.ts'
+import { findLogHead, type LoggedEvent, type LogHead, readLogPage, readNews } from '../database/events.ts'
 import type { Wakes } from '../database/wakes.ts'
 import { Problem } from '../domain/problem.ts'
 import { createFeed, type Feed } from './feed.ts'
@@ -62,13 +62,18 @@ export function createHub(options: HubOptions) {
     if (polling || feeds.size === 0) return
     polling = true
     try {
-      const lastSeqs = await readLastSeqs(database, [...feeds.keys()])
+      const seqs: number[] = []
+      for (const { feed } of feeds.values()) seqs.push(feed.known())
+      const news = await readNews(database, { ids: [...feeds.keys()], seqs })
       for (const [id, { feed, followers }] of feeds) {
-        const lastSeq = lastSeqs.get(id)
-        if (lastSeq === undefined) feed.look()
-        else feed.heard(lastSeq)
-        // Followers that met trouble while reading for themselves try again.
-        for (const follower of followers) if (follower.isHungry()) follower.wake()
+        if (news.has(id)) {
+          const lastSeq = news.get(id)
+          if (lastSeq === undefined) feed.look()
+          else feed.heard(lastSeq)
+        }
+        // Whatever met trouble while reading tries again.
+        feed.readIfWanted()
+        for (const follower of followers) follower.catchUp()
       }
     } catch (error) {
       options.onTrouble(error)

@@ -81,7 +81,7 @@ const hintsOf = (wakes: ReturnType<typeof createWakes>) => ({
 })
 
 const isPage = (sql: string) => sql.includes('latestRun')
-const isPoll = (sql: string) => sql.includes('any($1')
+const isPoll = (sql: string) => sql.includes('asked.known')
 function withoutPolls(sql: string) {
   if (isPoll(sql)) throw new Problem('DATABASE_UNAVAILABLE')
 }
