@@ -84,10 +84,10 @@ export const streamFaults = {
   'broken-part': strike('part', 2, () => [{ write: frame({ type: 'chunk', chunk: '<<< not json' }) }]),
   'dropped-part': strike('part', 2, () => []),
   'repeated-part': strike('part', 2, ({ text }) => [{ write: text }, { write: text }]),
-  /** One event of 17 MiB. */
+  /** One event of 64 MiB: more than a reader may want, and all that lies between can hold, so that whoever leaves is seen to leave in it. */
   oversized: strike('part', 2, ({ text }) => [
     { write: 'event: response\ndata: {"type": "chunk", "chunk": "' },
-    ...Array<Step>(17).fill({ write: Buffer.alloc(2 ** 20, 0x78) }),
+    ...Array<Step>(64).fill({ write: Buffer.alloc(2 ** 20, 0x78) }),
     { write: `"}\n\n${text}` },
   ]),
   'unknown-kinds': strike('part', 2, ({ text }) => [
