@@ -136,12 +136,14 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
 
   /** False when the fence did not let it through. */
   async function apply(write: RunWrite): Promise<boolean> {
-    const toShare = shared && asShared({ id: run.id, token: run.token, run: run.run, seq, leaseMs }, write)
-    return (toShare !== undefined && (await shared?.write(toShare))) || applyAlone(write)
+    const fence = { id: run.id, token: run.token, run: run.run, seq, leaseMs }
+    const toShare = shared && asShared(fence, write)
+    if (toShare && (await shared.write(toShare))) return true
+    return applyAlone(fence, write)
   }
 
-  async function applyAlone(write: RunWrite): Promise<boolean> {
-    const statement = encode({ id: run.id, token: run.token, run: run.run, seq, leaseMs }, write)
+  async function applyAlone(fence: Fence, write: RunWrite): Promise<boolean> {
+    const statement = encode(fence, write)
     if (!write.companions?.length) return (await database.query(statement.text, statement.values)).length > 0
     return database.transaction(async (client) => {
       const { rows } = await client.query(statement.text, statement.values)
@@ -190,12 +192,21 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
   return { append, commit, seq: () => seq }
 }
 
+/** What must hold for a write to go through: the run is ours, and its log stands at `seq`. */
+interface Fence {
+  id: string
+  token: string
+  run: number
+  seq: number
+  leaseMs: number | undefined
+}
+
 // A larger one would hold up those it goes with.
 const maxSharedChars = 64 * 1024
 
 /** The write as it goes with others: what streams bring, and nothing that ends, begins or belongs to more than events and slides. */
 function asShared(
-  { id, token, run, seq, leaseMs = 0 }: { id: string; token: string; run: number; seq: number; leaseMs: number | undefined },
+  fence: Fence,
   { events = [], changes = {}, companions = [], release = false }: RunWrite,
 ): SharedWrite | undefined {
   const { slides_done: slidesDone, progress } = changes
@@ -203,13 +214,10 @@ function asShared(
   if (!isStreamed || Object.keys(changes).some((name) => name !== 'slides_done' && name !== 'progress')) return undefined
   if (events.some(({ terminal }) => terminal)) return undefined
   if (events.reduce((sum, { data }) => sum + data.length, 0) > maxSharedChars) return undefined
-  return { id, token, run, seq, leaseMs, slidesDone, progress, events: events.map(({ data }) => data) }
+  return { ...fence, leaseMs: fence.leaseMs ?? 0, slidesDone, progress, events: events.map(({ data }) => data) }
 }
 
-function encode(
-  fence: { id: string; token: string; run: number; seq: number; leaseMs: number | undefined },
-  { events = [], changes = {}, release }: RunWrite,
-) {
+function encode(fence: Fence, { events = [], changes = {}, release }: RunWrite) {
   const values: unknown[] = [fence.id, fence.token, fence.seq, events.length]
   const use = (value: unknown) => `$${values.push(value)}`
   let lease = ''
