@@ -166,6 +166,8 @@ describe('briefs that arrive together', () => {
       post('erin', { key: 'k', template: 'x' }),
     ])
     expect(codes(twice)).toEqual([false, true, 'IDEMPOTENCY_KEY_REUSED'])
+    // Whoever repeats a key comes after the one before it.
+    expect(groups).toHaveLength(5)
     expect(await count('presentations')).toBe(4)
   })
 })
