@@ -1,7 +1,7 @@
 // The process: environment in, signals in, exit code out.
-import { openApp } from './app.ts'
-import { type Config, readConfig } from './config.ts'
-import { createLogger } from './logging.ts'
+import { openApp } from './app/app.ts'
+import { type Config, readConfig } from './config/config.ts'
+import { createLogger } from './telemetry/logging.ts'
 
 function readConfigOrExit(): Config {
   try {

@@ -3,7 +3,7 @@
 // Peer: the same rows in a table written just now. Target: as large on the last day as on the third (≤ 1.1 ×), bloat ≤ 1.5 ×.
 import type pg from 'pg'
 import { openDatabase } from '../database/connection.ts'
-import { pruneLogs } from '../database/events.ts'
+import { pruneLogs } from '../database/event-log.ts'
 import { judge, type Measure, mib } from './measure.ts'
 
 const days = 10

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { type Database, isDatabaseAway, openDatabase } from './connection.ts'
-import { readLogPage } from './events.ts'
+import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog } from './run-log.ts'
-import { createWakes } from './wakes.ts'
+import { createChannels } from './channels.ts'
 
 const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
 
@@ -60,7 +60,7 @@ describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (
       const id = await rows.insert()
       const run = (await claim(rows.database, slots)) as Run
       const log = createRunLog({
-        ...{ database, wakes: createWakes(undefined), run },
+        ...{ database, wakes: createChannels(undefined), run },
         signal: new AbortController().signal,
         onLost: () => expect.fail('the lease was not lost'),
       })
@@ -69,12 +69,12 @@ describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (
         values: [n],
       })
       await log.commit({ events: [{ data: '{"n":1}' }], changes: { slides_done: 1 } })
-      await log.commit({ events: [{ data: '{"n":2}' }, { data: '{"n":3}' }], companions: [uploads(1), uploads(10)] })
+      await log.commit({ events: [{ data: '{"n":2}' }, { data: '{"n":3}' }], extraStatements: [uploads(1), uploads(10)] })
       await log.commit({ changes: { presenton_path: '/a' } })
       await log.commit({
         events: [{ data: '{"n":4}', terminal: true }],
         changes: { status: 'completed' },
-        companions: [uploads(100)],
+        extraStatements: [uploads(100)],
         release: true,
       })
       const page = await readLogPage(rows.database, { id, after: 1 })

@@ -1,9 +1,9 @@
 // The pool of Postgres connections. Every wait on it has a deadline, and trouble with the database itself becomes a Problem
 // that says so, so that callers can tell "away" from "wrong".
 import pg from 'pg'
-import { sleep } from '../domain/deadline.ts'
+import { sleep } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
-import { createStatementNames } from './prepared.ts'
+import { createStatementNames } from './statement-names.ts'
 
 // bigint columns of ours (sequence numbers, sizes) stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
@@ -60,8 +60,8 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
    * A connection that fell silent is rarely alone: what vanished without a word took all of them with it, and each would be found out
    * only by one more statement that waits for it. So all of them are left to end by themselves, and new ones are made.
    */
-  function leaveSilent(error: unknown, silent: pg.Pool): void {
-    if (!isSilence(error) || pool !== silent || silent.ending) return
+  function replaceSilentPool(error: unknown, silent: pg.Pool): void {
+    if (!isReadTimeout(error) || pool !== silent || silent.ending) return
     pool = openPool()
     void silent.end().catch(() => undefined)
   }
@@ -76,7 +76,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     try {
       return await work()
     } catch (error) {
-      if (!isWithoutConnection(error) || performance.now() - beganMs < 1.1 * connectMs) throw error
+      if (!isConnectTimeout(error) || performance.now() - beganMs < 1.1 * connectMs) throw error
       return work()
     }
   }
@@ -92,7 +92,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
       const statement = { name: statementName(text), text, values, query_timeout: timeoutMs } as pg.QueryConfig
       return (await withConnection(() => used.query<Row>(statement))).rows
     } catch (error) {
-      leaveSilent(error, used)
+      replaceSilentPool(error, used)
       throw asProblem(error)
     }
   }
@@ -113,16 +113,16 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     client.on('error', onError)
     try {
       await client.query(first ? `begin; ${first}` : 'begin')
-      const result = await work(preparing(client, statementName))
+      const result = await work(withPreparedStatements(client, statementName))
       const { command } = await client.query('commit')
       // Postgres answers so, and calls it no error, when a statement before had failed and nobody said so.
       if (command === 'ROLLBACK') throw new Error('The transaction had failed before it was committed.')
       return result
     } catch (error) {
-      if (isSilence(error)) {
+      if (isReadTimeout(error)) {
         // Nothing more is said into a silence: the end of the connection is the end of its transaction.
         broken = error as Error
-        leaveSilent(error, used)
+        replaceSilentPool(error, used)
       } else {
         await client.query('rollback').catch((rollbackError: Error) => {
           broken ??= rollbackError
@@ -152,7 +152,7 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
   }
 }
 
-function preparing(client: pg.PoolClient, statementName: (text: string) => string | undefined): Queryable {
+function withPreparedStatements(client: pg.PoolClient, statementName: (text: string) => string | undefined): Queryable {
   return {
     // Without values it is one of the few that set the transaction up, and some of those can't be prepared.
     query: (text, values) => client.query(values ? { name: statementName(text), text, values } : text),
@@ -160,13 +160,13 @@ function preparing(client: pg.PoolClient, statementName: (text: string) => strin
 }
 
 /** No answer came in time: nothing is known of the statement, and the connection is worth nothing any more. */
-function isSilence(error: unknown): boolean {
+function isReadTimeout(error: unknown): boolean {
   const cause = error instanceof Problem ? error.cause : error
   return cause instanceof Error && cause.message === 'Query read timeout'
 }
 
 /** The pool's own deadline is over: no connection came free, or none could be made. */
-function isWithoutConnection(error: unknown): boolean {
+function isConnectTimeout(error: unknown): boolean {
   return (
     error instanceof Error &&
     /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)$/.test(error.message)

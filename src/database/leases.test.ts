@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
-import { claim, handBack, hasClaimable, renew } from './leases.ts'
+import { claim, releaseLease, hasClaimable, renew } from './leases.ts'
 
 const slots = { maxRunning: 5, maxRunningPerUser: 2, leaseMs: 60_000 }
 
@@ -125,7 +125,7 @@ describe('leases', () => {
   it('counts a handed back run as no takeover, and gives it out again at once, even with all slots taken', async () => {
     const id = await rows.insert()
     const first = await claim(rows.database, slots)
-    await handBack(rows.database, { id, token: first?.token ?? '' })
+    await releaseLease(rows.database, { id, token: first?.token ?? '' })
     expect(await claim(rows.database, { ...slots, maxRunning: 1 })).toMatchObject({ id, takeovers: 0 })
   })
 
@@ -154,7 +154,7 @@ describe('leases', () => {
     const left = await rows.insert()
     const run = await claim(rows.database, slots)
     await expire(crashed)
-    await handBack(rows.database, { id: left, token: run?.token ?? '' })
+    await releaseLease(rows.database, { id: left, token: run?.token ?? '' })
     const cautious = { ...slots, takeOver: false }
     expect(await claim(rows.database, cautious)).toMatchObject({ id: left })
     expect(await claim(rows.database, cautious)).toBeUndefined()

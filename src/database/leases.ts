@@ -163,7 +163,7 @@ export async function renew(database: Pick<Database, 'query'>, held: Map<string,
 }
 
 /** Hands a run back: it keeps its slot and can be claimed at once, which counts as no takeover. */
-export async function handBack(database: Pick<Database, 'query'>, { id, token }: { id: string; token: string }): Promise<void> {
+export async function releaseLease(database: Pick<Database, 'query'>, { id, token }: { id: string; token: string }): Promise<void> {
   await database.query('update gateway.leases set token = null, expires_at = null where presentation_id = $1 and token = $2', [
     id,
     token,

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { type Database, openDatabase } from './connection.ts'
-import { lockIntake } from './intake.ts'
+import { lockAdmission } from '../presentations/statements/insert.ts'
 import * as ledger from './ledger.ts'
-import type { Companion } from './run-log.ts'
+import type { ExtraStatement } from './run-log.ts'
 
 const unlimited: ledger.Quotas = { perHour: 0, perDay: 0, total: 0, totalSlides: 0, systemPerDay: 0 }
 
@@ -28,14 +28,14 @@ describe('the ledger', () => {
     { userId = 'alice', slides = 1, id = randomUUID() as string, on = rows.database } = {},
   ) {
     await on.transaction(async (client) => {
-      await lockIntake(client)
+      await lockAdmission(client)
       await ledger.reserve(client, { userId, presentationId: id, slides }, quotas(some))
     })
     return id
   }
 
   /** What a worker, or an owner, writes at the end of a run. */
-  const apply = ({ text, values }: Companion, id: string) => rows.database.query(text, [id, ...values])
+  const apply = ({ text, values }: ExtraStatement, id: string) => rows.database.query(text, [id, ...values])
   const age = (seconds: number) =>
     rows.database.query(`update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 second'`, [seconds])
 
@@ -110,26 +110,26 @@ describe('the ledger', () => {
 
   it.each([
     ['failed before any paid stage', [ledger.settleFailed(0)], 'given back'],
-    ['failed in a paid stage, without a slide', [ledger.notePaid, ledger.settleFailed(0)], 'given back'],
+    ['failed in a paid stage, without a slide', [ledger.markPaid, ledger.settleFailed(0)], 'given back'],
     [
       'failed after two slides of five',
-      [ledger.notePaid, ledger.noteSlide, ledger.settleFailed(2)],
+      [ledger.markPaid, ledger.markFirstSlide, ledger.settleFailed(2)],
       { hour: 1, total: 1, slides: 2 },
     ],
     ['cancelled before any paid stage', [{ text: ledger.settleCancelled, values: [] }], 'given back'],
     [
       'cancelled in a paid stage',
-      [ledger.notePaid, { text: ledger.settleCancelled, values: [] }],
+      [ledger.markPaid, { text: ledger.settleCancelled, values: [] }],
       { hour: 1, total: 1, slides: 5 },
     ],
     ['deleted before any paid stage', [{ text: ledger.settleDeleted, values: [] }], 'given back'],
-    ['deleted in a paid stage', [ledger.notePaid, { text: ledger.settleDeleted, values: [] }], { hour: 1, total: 0, slides: 0 }],
+    ['deleted in a paid stage', [ledger.markPaid, { text: ledger.settleDeleted, values: [] }], { hour: 1, total: 0, slides: 0 }],
     [
       'completed with seven slides',
-      [ledger.notePaid, ledger.noteSlide, ledger.settleSlides(7)],
+      [ledger.markPaid, ledger.markFirstSlide, ledger.settleSlides(7)],
       { hour: 1, total: 1, slides: 7 },
     ],
-  ] as [string, Companion[], { hour: number; total: number; slides: number } | 'given back'][])(
+  ] as [string, ExtraStatement[], { hour: number; total: number; slides: number } | 'given back'][])(
     'counts rightly what %s',
     async (_, settlement, expected) => {
       const id = await reserve({}, { slides: 5 })
@@ -138,14 +138,14 @@ describe('the ledger', () => {
       const given = expected === 'given back' ? { hour: 0, total: 0, slides: 0 } : expected
       expect({ hour: perHour.used, total: total.used, slides: totalSlides.used }).toEqual(given)
       expect(perDay.used).toBe(perHour.used)
-      const isGivenBack = await rows.database.transaction((client) => ledger.isGivenBack(client, id))
+      const isGivenBack = await rows.database.transaction((client) => ledger.isReservationReleased(client, id))
       expect(isGivenBack).toBe(expected === 'given back' || expected.total === 0)
     },
   )
 
   it('reserves anew, as of now, what was given back', async () => {
     const id = await reserve({}, { slides: 5 })
-    await apply(ledger.notePaid, id)
+    await apply(ledger.markPaid, id)
     await apply(ledger.settleFailed(0), id)
     await age(3_000)
     await reserve({}, { id, slides: 4 })

@@ -2,7 +2,7 @@
 // means N accepted; what ends without having cost anything is given back in the transaction that ends it.
 import { Problem } from '../domain/problem.ts'
 import type { Database, Queryable } from './connection.ts'
-import type { Companion } from './run-log.ts'
+import type { ExtraStatement } from './run-log.ts'
 
 /** Per user but for `systemPerDay`; 0 means unlimited. */
 export interface Quotas {
@@ -77,13 +77,13 @@ export interface Reservation {
   slides: number
 }
 
-export type Room = Awaited<ReturnType<typeof readRoom>>
+export type QuotaBudget = Awaited<ReturnType<typeof readQuotaBudget>>
 
 /**
  * How much room there is for these users, who ask for at most so many each. The caller holds the intake lock, so what is taken here is
  * to be had until its transaction ends.
  */
-export async function readRoom(client: Queryable, users: Map<string, number>, quotas: Quotas) {
+export async function readQuotaBudget(client: Queryable, users: Map<string, number>, quotas: Quotas) {
   const isLimited = quotas.perHour > 0 || quotas.perDay > 0 || quotas.total > 0 || quotas.totalSlides > 0
   const used = isLimited ? await readUsed(client, { users, quotas }) : new Map<string, Used>()
   const asked = [...users.values()].reduce((sum, n) => sum + n, 0)
@@ -137,7 +137,7 @@ async function readSystem(client: Queryable, asked: number, limit: number): Prom
  */
 export async function reserve(client: Queryable, reservation: Reservation, quotas: Quotas): Promise<void> {
   const { userId, presentationId, slides } = reservation
-  const room = await readRoom(client, new Map([[userId, 1]]), quotas)
+  const room = await readQuotaBudget(client, new Map([[userId, 1]]), quotas)
   room.check(reservation)
   await client.query(
     `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides) values ($1, $2, now(), $3)
@@ -147,7 +147,7 @@ export async function reserve(client: Queryable, reservation: Reservation, quota
 }
 
 /** True when the presentation's reservation was given back, so that a retry has to reserve again. */
-export async function isGivenBack(client: Queryable, presentationId: string): Promise<boolean> {
+export async function isReservationReleased(client: Queryable, presentationId: string): Promise<boolean> {
   const { rows } = await client.query('select 1 from gateway.ledger where presentation_id = $1 and accepted and kept', [
     presentationId,
   ])
@@ -168,24 +168,24 @@ export async function reserveSlides(client: Queryable, { userId, presentationId,
 }
 
 /** A paid stage begins. */
-export const notePaid: Companion = {
+export const markPaid: ExtraStatement = {
   text: 'update gateway.ledger set paid = true where presentation_id = $1 and not paid',
   values: [],
 }
 
 /** The first slide was made. */
-export const noteSlide: Companion = {
+export const markFirstSlide: ExtraStatement = {
   text: 'update gateway.ledger set slid = true where presentation_id = $1 and not slid',
   values: [],
 }
 
 /** A run ended well: it made this many slides. */
-export function settleSlides(slides: number): Companion {
+export function settleSlides(slides: number): ExtraStatement {
   return { text: 'update gateway.ledger set slides = $2 where presentation_id = $1', values: [slides] }
 }
 
 /** A run failed: what made no slide is given back, what made some counts with those. */
-export function settleFailed(slides: number): Companion {
+export function settleFailed(slides: number): ExtraStatement {
   return {
     text: `update gateway.ledger set accepted = accepted and slid, kept = kept and slid, slides = case when slid then $2 else slides end
       where presentation_id = $1`,

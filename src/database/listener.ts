@@ -2,12 +2,12 @@
 // notified while it was away is lost; a connection whose other end vanished without a word is found by a heartbeat.
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import { backoffMs } from '../domain/backoff.ts'
-import { type Wakes, wakeChannel } from './wakes.ts'
+import { backoffMs } from '../async/backoff.ts'
+import { type Channels, postgresChannel } from './channels.ts'
 
 export interface ListenerOptions {
   url: string
-  wakes: Pick<Wakes, 'receive'>
+  wakes: Pick<Channels, 'receive'>
   onTrouble?: (error: unknown) => void
   /** How often the other end is asked whether it is there; it may take as long to answer. */
   heartbeatMs?: number
@@ -37,7 +37,7 @@ export function openListener({ url, wakes, onTrouble, heartbeatMs = 10_000 }: Li
     client.on('notification', ({ payload }) => wakes.receive(payload ?? ''))
     try {
       await client.connect()
-      await client.query(`listen ${wakeChannel}`)
+      await client.query(`listen ${postgresChannel}`)
       // Only now nothing is missed any more: everyone looks once.
       wakes.receive(undefined)
       attempt = 0

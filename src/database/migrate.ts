@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import pg from 'pg'
-import { sleep } from '../domain/deadline.ts'
+import { sleep } from '../async/signals.ts'
 
 // Any constant: only our migrator takes this lock.
 const migrationLock = 7_260_137

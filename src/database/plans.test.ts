@@ -4,18 +4,18 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
 import type { Database } from './connection.ts'
-import { findFinishedDeck, findRemovableDecks } from './decks.ts'
-import { findLogHead, pruneLogs, readLogPage, readNews } from './events.ts'
+import { findFinishedDeck, findRemovableDecks } from '../generation/statements/decks.ts'
+import { findLogHead, pruneLogs, readLogPage, readLogChanges } from './event-log.ts'
 import { forgetKeys } from './idempotency.ts'
-import { countQueued } from './intake.ts'
+import { countQueued } from '../presentations/statements/insert.ts'
 import { claim, hasClaimable, renew } from './leases.ts'
-import { pruneLedger, readRoom, readUsage } from './ledger.ts'
-import { endOverdueRuns } from './overdue.ts'
-import { findPresentation, listPresentations } from './presentations.ts'
-import { countAtRest, createRunCounts } from './run-counts.ts'
+import { pruneLedger, readQuotaBudget, readUsage } from './ledger.ts'
+import { endOverdueRuns } from '../generation/statements/overdue.ts'
+import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
+import { countAtRest, createRunCounts } from '../operations/statements/run-counts.ts'
 import { createSharedWrites } from './shared-writes.ts'
-import { forgetTickets, redeemTicket } from './tickets.ts'
-import { findRemovableUploads } from './uploads.ts'
+import { forgetTickets, redeemTicket } from '../tickets/statements.ts'
+import { findRemovableUploads } from '../generation/statements/uploads.ts'
 
 const count = 20_000
 const id = '00000000-0000-4000-8000-000000000001'
@@ -80,7 +80,7 @@ describe('the plan of', () => {
     ],
     ['the head of a log', ['events_presentation_id_seq_pk', 'leases_pkey'], (database) => findLogHead(database, mine)],
     ['a page of a log', ['events_presentation_id_seq_pk'], (database) => readLogPage(database, { id, after: 2 })],
-    ['the poll of many logs', ['leases_pkey'], (database) => readNews(database, { ids: [id], seqs: [2] })],
+    ['the poll of many logs', ['leases_pkey'], (database) => readLogChanges(database, { ids: [id], seqs: [2] })],
     ['a finished deck', ['decks_pkey'], (database) => findFinishedDeck(database, 'deck-7')],
     ['the usage of a user', ['ledger_accepted', 'ledger_kept'], (database) => readUsage(database, 'user-7', quotas)],
     ['a ticket', ['tickets_pkey'], (database) => redeemTicket(database, { ticket: 'a', id })],
@@ -107,7 +107,7 @@ describe('the plan of', () => {
       'the room that quotas leave',
       ['ledger_accepted', 'ledger_kept', 'ledger_accepted_by_all'],
       (database) =>
-        database.transaction((client) => readRoom(client, new Map([['user-7', 2]]), { ...quotas, systemPerDay: 1000 })),
+        database.transaction((client) => readQuotaBudget(client, new Map([['user-7', 2]]), { ...quotas, systemPerDay: 1000 })),
     ],
     ['the count of runs that move', ['presentations_in_review'], (database) => createRunCounts({ database })()],
     ['the count of runs at rest', ['presentations_at_rest'], (database) => countAtRest(database)],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
-import { findLogHead, pruneLogs } from './events.ts'
-import { lockPresentation, queueRetry } from './transitions.ts'
+import { findLogHead, pruneLogs } from './event-log.ts'
+import { lockPresentation, queueRetry } from '../presentations/statements/transitions.ts'
 
 let rows: TestRows
 beforeAll(async () => {

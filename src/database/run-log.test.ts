@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import type { Database } from './connection.ts'
-import { readLogPage } from './events.ts'
+import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog, leaseLost, type RunEvent } from './run-log.ts'
-import { createWakes } from './wakes.ts'
+import { createChannels } from './channels.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
 const line = (n: number): RunEvent => ({ data: JSON.stringify({ type: 'chunk', n }) })
@@ -26,7 +26,7 @@ describe('the log of a run', () => {
     let lost = 0
     const log = createRunLog({
       database,
-      wakes: createWakes(undefined),
+      wakes: createChannels(undefined),
       run,
       signal: new AbortController().signal,
       onLost: () => {
@@ -59,7 +59,7 @@ describe('the log of a run', () => {
       return row?.ms
     }
     const open = (leaseMs: number) =>
-      createRunLog({ database: rows.database, wakes: createWakes(undefined), run, leaseMs, signal, onLost: () => undefined })
+      createRunLog({ database: rows.database, wakes: createChannels(undefined), run, leaseMs, signal, onLost: () => undefined })
     await open(600_000).commit({ changes: { progress: 1 } })
     expect(await leftMs()).toBeGreaterThan(500_000)
     const log = open(1_000)
@@ -205,7 +205,7 @@ describe('the log of a run', () => {
     const write = log.commit({
       events: [line(0)],
       changes: { title: 't' },
-      companions: [{ text: 'select 1 / 0, $1::uuid', values: [] }],
+      extraStatements: [{ text: 'select 1 / 0, $1::uuid', values: [] }],
     })
     await expect(write).rejects.toThrow('division by zero')
     expect(await numbers(run.id)).toEqual([])

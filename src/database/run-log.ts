@@ -2,9 +2,9 @@
 // lease. Writes are gathered while the one before is under way (so a burst costs few commits), keep their order, and are
 // repeated through a database outage without ever being applied twice.
 import type { Database } from './connection.ts'
-import { throughOutages } from './outages.ts'
+import { retryDuringOutage } from './outages.ts'
 import type { SharedWrite, SharedWrites } from './shared-writes.ts'
-import type { Wakes } from './wakes.ts'
+import type { Channels } from './channels.ts'
 
 /** The state a run may change, by column; values as the columns take them. */
 export interface RunChanges {
@@ -39,7 +39,7 @@ export interface RunEvent {
 }
 
 /** A statement that belongs to a write: it runs in the same transaction, after the fence, with the presentation's id as $1. */
-export interface Companion {
+export interface ExtraStatement {
   text: string
   values: unknown[]
 }
@@ -47,7 +47,7 @@ export interface Companion {
 export interface RunWrite {
   events?: RunEvent[]
   changes?: RunChanges
-  companions?: Companion[]
+  extraStatements?: ExtraStatement[]
   /** The lease ends with this write. */
   release?: boolean
 }
@@ -57,7 +57,7 @@ export const leaseLost = Symbol('lease lost')
 
 export interface RunLogOptions {
   database: Pick<Database, 'query' | 'transaction'>
-  wakes: Pick<Wakes, 'events' | 'settled' | 'queue'>
+  wakes: Pick<Channels, 'events' | 'settled' | 'queue'>
   run: { id: string; token: string; run: number; lastSeq: number }
   /** For how long each write renews the lease: a row that is written all the time is never found free by `renew`. */
   leaseMs?: number
@@ -93,7 +93,7 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
       pendingBytes += event.data.length
     }
     if (write.changes) pending.changes = pending.changes ? { ...pending.changes, ...write.changes } : write.changes
-    if (write.companions) pending.companions = [...(pending.companions ?? []), ...write.companions]
+    if (write.extraStatements) pending.extraStatements = [...(pending.extraStatements ?? []), ...write.extraStatements]
     if (write.release) pending.release = true
   }
 
@@ -127,7 +127,7 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
   }
 
   function applyThroughOutages(write: RunWrite): Promise<void> {
-    return throughOutages(signal, async (attempt) => {
+    return retryDuringOutage(signal, async (attempt) => {
       if (await apply(write)) return
       if (attempt > 1 && (await wasApplied(write))) return
       throw leaseLost
@@ -144,11 +144,11 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
 
   async function applyAlone(fence: Fence, write: RunWrite): Promise<boolean> {
     const statement = encode(fence, write)
-    if (!write.companions?.length) return (await database.query(statement.text, statement.values)).length > 0
+    if (!write.extraStatements?.length) return (await database.query(statement.text, statement.values)).length > 0
     return database.transaction(async (client) => {
       const { rows } = await client.query(statement.text, statement.values)
       if (rows.length === 0) return false
-      for (const { text, values } of write.companions ?? []) await client.query(text, [run.id, ...values])
+      for (const { text, values } of write.extraStatements ?? []) await client.query(text, [run.id, ...values])
       return true
     })
   }
@@ -207,10 +207,10 @@ const maxSharedChars = 64 * 1024
 /** The write as it goes with others: what streams bring, and nothing that ends, begins or belongs to more than events and slides. */
 function asShared(
   fence: Fence,
-  { events = [], changes = {}, companions = [], release = false }: RunWrite,
+  { events = [], changes = {}, extraStatements = [], release = false }: RunWrite,
 ): SharedWrite | undefined {
   const { slides_done: slidesDone, progress } = changes
-  const isStreamed = events.length > 0 && companions.length === 0 && !release
+  const isStreamed = events.length > 0 && extraStatements.length === 0 && !release
   if (!isStreamed || Object.keys(changes).some((name) => name !== 'slides_done' && name !== 'progress')) return undefined
   if (events.some(({ terminal }) => terminal)) return undefined
   if (events.reduce((sum, { data }) => sum + data.length, 0) > maxSharedChars) return undefined

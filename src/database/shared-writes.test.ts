@@ -5,11 +5,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import type { Database } from './connection.ts'
-import { readLogPage } from './events.ts'
+import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog, leaseLost, type RunWrite } from './run-log.ts'
 import { createSharedWrites } from './shared-writes.ts'
-import { createWakes } from './wakes.ts'
+import { createChannels } from './channels.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
 const line = (n: number | string): RunWrite => ({ events: [{ data: JSON.stringify({ type: 'chunk', n }) }] })
@@ -42,7 +42,7 @@ describe('runs that write at the same moment', () => {
     const lost: string[] = []
     const logs = runs.map((run) =>
       createRunLog({
-        ...{ database, wakes: createWakes(undefined), run, leaseMs: 600_000, shared, signal },
+        ...{ database, wakes: createChannels(undefined), run, leaseMs: 600_000, shared, signal },
         onLost: () => lost.push(run.id),
       }),
     )

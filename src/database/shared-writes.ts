@@ -1,7 +1,7 @@
 // What many runs of this process have to write at the same moment goes into one statement and one commit: an event costs a round trip
 // and a wait for the disk, which a hundred runs would each pay for themselves. Nobody waits for another's row: one that is locked is left
 // out, and its run writes it by itself.
-import { createGroups } from '../domain/groups.ts'
+import { createBatcher } from '../async/batcher.ts'
 import type { Database } from './connection.ts'
 
 /** Events of one run, and how far its slides are. */
@@ -25,7 +25,7 @@ const patienceMs = 500
 export type SharedWrites = ReturnType<typeof createSharedWrites>
 
 export function createSharedWrites({ database }: { database: Pick<Database, 'query'> }) {
-  const groups = createGroups<SharedWrite, boolean>({ work: writeAll, patienceMs })
+  const groups = createBatcher<SharedWrite, boolean>({ process: writeAll, slowBatchMs })
 
   async function writeAll(writes: SharedWrite[]): Promise<boolean[]> {
     const written = new Set((await database.query<{ token: string }>(statement, columnsOf(writes))).map(({ token }) => token))

@@ -1,8 +1,8 @@
 // One feed per presentation and process: it encodes each frame once, and keeps the latest ones at hand for all followers. What a
 // run of this process has committed is handed to it as it is; everything else it reads from the log, once. A follower that is
 // further behind reads its own pages until it has caught up.
-import type { LoggedEvent, LogPage } from '../database/events.ts'
-import { eventFrame } from './frames.ts'
+import type { LoggedEvent, LogPage } from '../database/event-log.ts'
+import { eventFrame } from './sse-frames.ts'
 
 export interface Frame {
   seq: number

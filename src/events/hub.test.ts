@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog } from '../database/run-log.ts'
-import { createWakes, type Wakes } from '../database/wakes.ts'
+import { createChannels, type Channels } from '../database/channels.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createHub, type Hub } from './hub.ts'
 
@@ -13,12 +13,12 @@ const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
 describe('the hub', () => {
   let rows: TestRows
   let hub: Hub
-  let wakes: Wakes
+  let wakes: Channels
   beforeAll(async () => {
     rows = await openTestRows()
   })
   beforeEach(() => {
-    wakes = createWakes(undefined)
+    wakes = createChannels(undefined)
     hub = createHub({
       database: rows.database,
       wakes,

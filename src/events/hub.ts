@@ -2,16 +2,16 @@
 // keeps the bounds on how many readers there may be.
 
 import type { Database } from '../database/connection.ts'
-import { findLogHead, type LoggedEvent, type LogHead, readLogPage, readNews } from '../database/events.ts'
-import type { Wakes } from '../database/wakes.ts'
+import { findLogHead, type LoggedEvent, type LogHead, readLogPage, readLogChanges } from '../database/event-log.ts'
+import type { Channels } from '../database/channels.ts'
 import { Problem } from '../domain/problem.ts'
 import { createFeed, type Feed } from './feed.ts'
-import { createFollower, type Follower } from './follower.ts'
-import { eventFrame } from './frames.ts'
+import { createSubscriber, type Subscriber } from './subscriber.ts'
+import { eventFrame } from './sse-frames.ts'
 
 export interface HubOptions {
   database: Pick<Database, 'query'>
-  wakes: Pick<Wakes, 'on' | 'off'>
+  wakes: Pick<Channels, 'on' | 'off'>
   heartbeatMs: number
   maxStreams: number
   maxStreamsPerUser: number
@@ -27,7 +27,7 @@ export interface HubOptions {
   pollMs?: number
 }
 
-export interface Reader {
+export interface SubscribeRequest {
   userId: string
   id: string
   /** The last event it has; 0 for none. */
@@ -43,7 +43,7 @@ export type Hub = ReturnType<typeof createHub>
 
 export function createHub(options: HubOptions) {
   const { database, wakes, now = Date.now, pollMs = 1_000 } = options
-  const feeds = new Map<string, { feed: Feed; followers: Set<Follower> }>()
+  const feeds = new Map<string, { feed: Feed; subscribers: Set<Subscriber> }>()
   const perUser = new Map<string, number>()
   let open = 0
   let closed = false
@@ -64,8 +64,8 @@ export function createHub(options: HubOptions) {
     try {
       const seqs: number[] = []
       for (const { feed } of feeds.values()) seqs.push(feed.known())
-      const news = await readNews(database, { ids: [...feeds.keys()], seqs })
-      for (const [id, { feed, followers }] of feeds) {
+      const news = await readLogChanges(database, { ids: [...feeds.keys()], seqs })
+      for (const [id, { feed, subscribers }] of feeds) {
         if (news.has(id)) {
           const lastSeq = news.get(id)
           if (lastSeq === undefined) feed.look()
@@ -73,7 +73,7 @@ export function createHub(options: HubOptions) {
         }
         // Whatever met trouble while reading tries again.
         feed.readIfWanted()
-        for (const follower of followers) follower.catchUp()
+        for (const follower of subscribers) follower.catchUp()
       }
     } catch (error) {
       options.onTrouble(error)
@@ -92,14 +92,14 @@ export function createHub(options: HubOptions) {
   wakes.on('all', onAll)
   wakes.on('settled', onSettled)
   const timer = setInterval(() => {
-    for (const { followers } of feeds.values()) for (const follower of followers) follower.tick(options.heartbeatMs)
+    for (const { subscribers } of feeds.values()) for (const follower of subscribers) follower.tick(options.heartbeatMs)
     if (!polling) void poll()
   }, pollMs)
 
   function feedOf(id: string, start: { seq: number; lastSeq: number; run: number }) {
     const present = feeds.get(id)
     if (present) return present
-    const followers = new Set<Follower>()
+    const followers = new Set<Subscriber>()
     const feed = createFeed(start, {
       readPage: (after) => readLogPage(database, { id, after }),
       isWanted: () => [...followers].some((follower) => follower.isHungry()),
@@ -113,7 +113,7 @@ export function createHub(options: HubOptions) {
     return entry
   }
 
-  async function composeTerminal(reader: Reader, event: LoggedEvent): Promise<Buffer> {
+  async function composeTerminal(reader: SubscribeRequest, event: LoggedEvent): Promise<Buffer> {
     if (!event.data.startsWith('{"type":"complete"')) return eventFrame(event.seq, event.data)
     const download = await options.describeDownload(reader)
     return eventFrame(event.seq, `${event.data.slice(0, -1)},"download":${JSON.stringify(download)}}`)
@@ -133,7 +133,7 @@ export function createHub(options: HubOptions) {
     perUser.set(userId, own + 1)
   }
 
-  function dismiss(userId: string) {
+  function release(userId: string) {
     open -= 1
     const own = (perUser.get(userId) ?? 1) - 1
     if (own > 0) perUser.set(userId, own)
@@ -144,11 +144,11 @@ export function createHub(options: HubOptions) {
    * Opens the stream of a log from the reader's last event on; undefined when the run has ended and the reader has it all.
    * @throws Problem NOT_FOUND, TOO_MANY_STREAMS, DATABASE_UNAVAILABLE
    */
-  async function follow(reader: Reader) {
+  async function follow(reader: SubscribeRequest) {
     admit(reader.userId)
     let admitted = true
     const leave = () => {
-      if (admitted) dismiss(reader.userId)
+      if (admitted) release(reader.userId)
       admitted = false
     }
     try {
@@ -159,8 +159,8 @@ export function createHub(options: HubOptions) {
         return undefined
       }
       const { cursor, greeting } = await placeOf(reader, head)
-      const { feed, followers } = feedOf(reader.id, { seq: cursor, lastSeq: head.lastSeq, run: head.run })
-      const follower: Follower = createFollower({
+      const { feed, subscribers } = feedOf(reader.id, { seq: cursor, lastSeq: head.lastSeq, run: head.run })
+      const follower: Subscriber = createSubscriber({
         feed,
         userId: reader.userId,
         cursor,
@@ -172,12 +172,12 @@ export function createHub(options: HubOptions) {
         onTrouble: options.onTrouble,
         onDelivered: (events) => options.onDelivered?.(events),
         onClose: () => {
-          followers.delete(follower)
-          if (followers.size === 0) feeds.delete(reader.id)
+          subscribers.delete(follower)
+          if (subscribers.size === 0) feeds.delete(reader.id)
           leave()
         },
       })
-      followers.add(follower)
+      subscribers.add(follower)
       feed.heard(head.lastSeq, head.run)
       if (isFinished(head) && cursor === head.lastSeq) follower.close()
       if (closed) follower.close()
@@ -189,7 +189,7 @@ export function createHub(options: HubOptions) {
   }
 
   /** Where a reader goes on, and what it must be told first when that isn't where it was. */
-  async function placeOf(reader: Reader, head: LogHead): Promise<{ cursor: number; greeting: Buffer[] }> {
+  async function placeOf(reader: SubscribeRequest, head: LogHead): Promise<{ cursor: number; greeting: Buffer[] }> {
     const pruned = reader.lastEventId < head.firstSeq - 1
     if (!pruned && reader.lastEventId <= head.lastSeq) return { cursor: reader.lastEventId, greeting: [] }
     const cursor = pruned ? head.firstSeq - 1 : head.lastSeq
@@ -207,7 +207,7 @@ export function createHub(options: HubOptions) {
       wakes.off('events', onEvents)
       wakes.off('all', onAll)
       wakes.off('settled', onSettled)
-      for (const { followers } of feeds.values()) for (const follower of followers) follower.close()
+      for (const { subscribers } of feeds.values()) for (const follower of subscribers) follower.close()
     },
   }
 }

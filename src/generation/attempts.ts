@@ -1,5 +1,5 @@
 // What a failed stage means for its run: wait and try the same again, try the stage once more, go back to an earlier one, or end.
-import { backoffMs, jitterMs } from '../domain/backoff.ts'
+import { backoffMs, jitterMs } from '../async/backoff.ts'
 import { Problem, type ProblemCode } from '../domain/problem.ts'
 import { maxAttempts, type Stage } from '../domain/stage.ts'
 

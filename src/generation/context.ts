@@ -2,16 +2,16 @@
 
 import type { Database } from '../database/connection.ts'
 import type { Run } from '../database/leases.ts'
-import { createPatient } from '../database/outages.ts'
-import type { Companion, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
-import { sleep } from '../domain/deadline.ts'
-import { encodeEvent } from '../domain/event.ts'
+import { createOutageTolerantDatabase } from '../database/outages.ts'
+import type { ExtraStatement, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
+import { sleep } from '../async/signals.ts'
+import { encodeEvent } from '../contract/events.ts'
 import { progressOf, type Stage } from '../domain/stage.ts'
-import type { Logger } from '../logging.ts'
+import type { Logger } from '../telemetry/logging.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
 
-export interface Outside {
+export interface RunDependencies {
   database: Pick<Database, 'query' | 'transaction'>
   presenton: Presenton
   objects: ObjectStore
@@ -22,14 +22,14 @@ export interface Outside {
     downloadLinkSeconds: number
     outlinesReviewHours: number
   }
-  waits?: Waits
+  waits?: RetryTiming
   onStage?: (stage: Stage, outcome: string, seconds: number) => void
   onFirstSlide?: (seconds: number) => void
   onBytesCopied?: (bytes: number) => void
 }
 
 /** The waits between attempts are arguments, so that tests drive them; real ones without. */
-export interface Waits {
+export interface RetryTiming {
   random?: () => number
   sleep?: typeof sleep
 }
@@ -39,23 +39,23 @@ export type Context = ReturnType<typeof createContext>
 export interface ContextOptions {
   run: Run
   log: RunLog
-  outside: Outside
+  dependencies: RunDependencies
   signal: AbortSignal
   logger: Logger
   /** The run begins to wait before another try. */
-  onRest?: () => void
+  onBackoff?: () => void
 }
 
-export function createContext({ onRest, ...input }: ContextOptions) {
+export function createContext({ onBackoff, ...input }: ContextOptions) {
   const { run, log, signal } = input
-  const { waits = {}, ...outside } = input.outside
+  const { waits = {}, ...outside } = input.dependencies
   let resting = false
 
   /** The wait before another attempt; rejects when the run's signal aborts. */
   async function wait(ms: number): Promise<void> {
     resting = true
     try {
-      onRest?.()
+      onBackoff?.()
       await (waits.sleep ?? sleep)(ms, signal)
     } finally {
       resting = false
@@ -78,7 +78,7 @@ export function createContext({ onRest, ...input }: ContextOptions) {
     ...input,
     random: waits.random,
     /** Reads what is not in the log, however long the database is away. */
-    database: createPatient(outside.database, signal),
+    database: createOutageTolerantDatabase(outside.database, signal),
     wait,
     isResting: () => resting,
     event,
@@ -86,8 +86,8 @@ export function createContext({ onRest, ...input }: ContextOptions) {
     /** Queues events and changes; waits only when the database is far behind. */
     append: (events: RunEvent[], changes: RunChanges = {}) => log.append({ events, changes }),
     /** A checkpoint: resolves once events, changes and companions are committed together. */
-    commit: (events: RunEvent[], changes: RunChanges = {}, companions: Companion[] = []) =>
-      log.commit({ events, changes, companions }),
+    commit: (events: RunEvent[], changes: RunChanges = {}, companions: ExtraStatement[] = []) =>
+      log.commit({ events, changes, extraStatements }),
     /** Rejects when the lease is not ours any more. For before something is begun outside after a pause, however that came about. */
     assertHeld: () => log.commit({}),
     /** A `status` event: what the run is waiting for, for people. */

@@ -1,22 +1,22 @@
 // What has to be done now and then, by any worker: end what is overdue, remove what nobody needs outside, forget what is over.
 // Every task finds its work in Postgres and is safe to do twice, so replicas need not agree on who does it.
 import type { Database } from '../database/connection.ts'
-import { pruneLogs } from '../database/events.ts'
+import { pruneLogs } from '../database/event-log.ts'
 import { forgetKeys } from '../database/idempotency.ts'
 import { pruneLedger } from '../database/ledger.ts'
-import { endOverdueRuns } from '../database/overdue.ts'
-import { forgetTickets } from '../database/tickets.ts'
-import type { Wakes } from '../database/wakes.ts'
-import { jitterMs } from '../domain/backoff.ts'
-import { anySignal, sleep } from '../domain/deadline.ts'
-import type { Logger } from '../logging.ts'
+import { endOverdueRuns } from './statements/overdue.ts'
+import { forgetTickets } from '../tickets/statements.ts'
+import type { Channels } from '../database/channels.ts'
+import { jitterMs } from '../async/backoff.ts'
+import { anySignal, sleep } from '../async/signals.ts'
+import type { Logger } from '../telemetry/logging.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
 import { createRemovals } from './removals.ts'
 
 export interface HousekeepingOptions {
   database: Pick<Database, 'query'>
-  wakes: Pick<Wakes, 'on' | 'off' | 'events' | 'settled'>
+  wakes: Pick<Channels, 'on' | 'off' | 'events' | 'settled'>
   objects: Pick<ObjectStore, 'remove'>
   presenton: Pick<Presenton, 'deleteDeck'>
   eventsRetentionHours: number

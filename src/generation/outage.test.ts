@@ -1,7 +1,7 @@
 // An hour without upstream, on a driven clock: the real client with its circuit, and the real decisions, for several runs at once.
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { sleep } from '../domain/deadline.ts'
+import { sleep } from '../async/signals.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
 import { decide } from './attempts.ts'

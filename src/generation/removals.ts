@@ -1,10 +1,10 @@
 // Removing what nobody needs any more from where it lies outside: objects from the store, decks from upstream. What is to be removed
 // stands in Postgres until it is gone, so that neither a crash nor an outage forgets it.
 import type { Database } from '../database/connection.ts'
-import { findRemovableDecks, forgetDeck, postponeDeck } from '../database/decks.ts'
-import { findRemovableUploads, forgetUploads, postponeUpload } from '../database/uploads.ts'
+import { findRemovableDecks, forgetDeck, postponeDeck } from './statements/decks.ts'
+import { findRemovableUploads, forgetUploads, postponeUpload } from './statements/uploads.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Logger } from '../logging.ts'
+import type { Logger } from '../telemetry/logging.ts'
 import { storeCode } from '../objects/calls.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'

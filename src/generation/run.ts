@@ -1,20 +1,20 @@
 // Drives one claimed run from its last checkpoint to its end. Everything it writes is fenced by its lease: when that is lost,
 // the run stops here without a word, because somebody else goes on with it or has ended it.
 
-import { notePaid, settleFailed } from '../database/ledger.ts'
-import { errorOf } from '../domain/event.ts'
+import { markPaid, settleFailed } from '../database/ledger.ts'
+import { errorOf } from '../contract/events.ts'
 import { Problem } from '../domain/problem.ts'
 import { maxTakeovers, paidStages, type Stage } from '../domain/stage.ts'
 import { type Decision, decide } from './attempts.ts'
 import type { Context } from './context.ts'
-import { findKeptSlides } from './kept-slides.ts'
+import { recoverSlides } from './recover-slides.ts'
 import { create } from './stages/create.ts'
 import { exportDeck } from './stages/export.ts'
 import { outlines } from './stages/outlines.ts'
 import { prepare } from './stages/prepare.ts'
 import { finishSlides, slides } from './stages/slides.ts'
 import { store } from './stages/store.ts'
-import { waitAfter } from './waiting.ts'
+import { waitBeforeRetry } from './wait-before-retry.ts'
 
 type Perform = (context: Context) => Promise<unknown>
 
@@ -31,14 +31,14 @@ const perform: Record<Stage, Perform> = {
 export type Outcome = 'ended' | 'in-review' | 'stopped'
 
 /** `shouldStop` is asked at every checkpoint: a replica that shuts down hands its runs back there. */
-export async function drive(context: Context, shouldStop: () => boolean): Promise<Outcome> {
+export async function driveRun(context: Context, shouldStop: () => boolean): Promise<Outcome> {
   const { run } = context
   if (run.takeovers > maxTakeovers) return end(context, new Problem('INTERRUPTED'))
   for (;;) {
     if (shouldStop()) return 'stopped'
     const stage = nextStage(context)
     if (stage === 'review') return review(context)
-    const result = stage === 'slides' && run.deckStreamed ? await useKeptSlides(context) : await performStage(context, stage)
+    const result = stage === 'slides' && run.deckStreamed ? await useRecoveredSlides(context) : await performStage(context, stage)
     if (result instanceof Problem) return end(context, result)
     if (stage === 'store' && result === 'finished') return 'ended'
   }
@@ -53,7 +53,7 @@ export async function end(context: Context, problem: Problem): Promise<Outcome> 
     events: [{ ...context.event('error', error), terminal: true }],
     // A further export that fails leaves the deck and its files as they were.
     changes: run.runKind === 'export' ? { status: 'completed', error, stage: null, progress: 1 } : { status: 'failed', error },
-    ...(run.runKind === 'deck' ? { companions: [settleFailed(run.slidesDone)] } : {}),
+    ...(run.runKind === 'deck' ? { extraStatements: [settleFailed(run.slidesDone)] } : {}),
     release: true,
   })
   return 'ended'
@@ -95,7 +95,7 @@ async function performStage(context: Context, stage: Stage, act = perform[stage]
         await goBack(context, decision)
         return 'failed'
       }
-      await waitAfter(decision.problem, decision.waitMs, context)
+      await waitBeforeRetry(decision.problem, decision.waitMs, context)
       await context.assertHeld()
     }
   }
@@ -107,9 +107,9 @@ function canGoTo({ run }: Context, next: Decision['next']): boolean {
 }
 
 /** Before a second start of the slides: what the first one left is shown as they are, or the deck is given up for a fresh one. */
-async function useKeptSlides(context: Context): Promise<'finished' | 'failed' | Problem> {
+async function useRecoveredSlides(context: Context): Promise<'finished' | 'failed' | Problem> {
   try {
-    const kept = await findKeptSlides(context)
+    const kept = await recoverSlides(context)
     return kept ? performStage(context, 'slides', () => finishSlides(context, kept)) : 'failed'
   } catch (error) {
     if (error instanceof Problem && !context.signal.aborted) return error
@@ -128,7 +128,7 @@ async function start(context: Context, stage: Stage): Promise<void> {
   const changes = { stage, attempt, progress, starts: run.starts, slides_done: run.slidesDone }
   // What costs money is on record before it is asked for: a cancel comes before it, or finds it in the ledger.
   // And a worker that has lost its lease while it was stopped learns of it here, not from what it does outside.
-  await context.commit(events, changes, paidStages.has(stage) ? [notePaid] : [])
+  await context.commit(events, changes, paidStages.has(stage) ? [markPaid] : [])
 }
 
 /** Burns an attempt, clears the checkpoints that have to be made anew, and waits before the next one. */
@@ -150,7 +150,7 @@ async function goBack(context: Context, decision: Extract<Decision, { burns: Sta
     run.path = null
     await context.append([], { presenton_path: null })
   }
-  await waitAfter(decision.problem, decision.waitMs, context)
+  await waitBeforeRetry(decision.problem, decision.waitMs, context)
 }
 
 /** Waits for the outlines to be approved: without a slot, without a lease, and with the run's clock standing still. */
@@ -163,7 +163,7 @@ async function review(context: Context): Promise<Outcome> {
   await context.log.commit({
     events: [context.event('awaiting_outlines', { expires_at: until.toISOString() }, null)],
     changes: { status: 'awaiting_outlines', stage: null },
-    companions: [{ text: 'update gateway.presentations set review_expires_at = $2 where id = $1', values: [until] }],
+    extraStatements: [{ text: 'update gateway.presentations set review_expires_at = $2 where id = $1', values: [until] }],
     release: true,
   })
   return 'in-review'

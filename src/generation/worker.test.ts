@@ -2,14 +2,14 @@
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import type { Database } from '../database/connection.ts'
-import { createWakes } from '../database/wakes.ts'
+import { createChannels } from '../database/channels.ts'
 import { Problem } from '../domain/problem.ts'
-import { createLogger } from '../logging.ts'
+import { createLogger } from '../telemetry/logging.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
-import type { Waits } from './context.ts'
+import type { RetryTiming } from './context.ts'
 import { openWorker, type Worker } from './worker.ts'
 
 const logger = createLogger({ logLevel: 'silent' })
@@ -46,15 +46,15 @@ interface Around {
   /** Stands between the worker and its database. */
   database?: Partial<Pick<Database, 'query' | 'transaction'>>
   renewals?: Pick<Database, 'query'>
-  waits?: Waits
+  waits?: RetryTiming
 }
 
 /** It gets no hint but those that the test gives. */
 function open({ database = {}, renewals = rows.database, waits = {} }: Around = {}) {
   const access = { endpoint: 'http://127.0.0.1:1', region: 'us-east-1', accessKey: 'a', secretKey: 's' }
-  const wakes = createWakes(undefined)
+  const wakes = createChannels(undefined)
   worker = openWorker({
-    outside: {
+    dependencies: {
       database: { ...rows.database, ...database },
       presenton,
       objects: createObjectStore({ ...access, publicEndpoint: access.endpoint, bucket: 'b', logger }),

@@ -3,23 +3,23 @@
 
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../database/connection.ts'
-import { claim, handBack, hasClaimable, type Run, renew } from '../database/leases.ts'
-import { throughOutages } from '../database/outages.ts'
+import { claim, releaseLease, hasClaimable, type Run, renew } from '../database/leases.ts'
+import { retryDuringOutage } from '../database/outages.ts'
 import { createRunLog, leaseLost } from '../database/run-log.ts'
 import { createSharedWrites } from '../database/shared-writes.ts'
-import type { Wakes } from '../database/wakes.ts'
-import { jitterMs } from '../domain/backoff.ts'
-import { anySignal, sleep } from '../domain/deadline.ts'
+import type { Channels } from '../database/channels.ts'
+import { jitterMs } from '../async/backoff.ts'
+import { anySignal, sleep } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { paidStages, type Stage } from '../domain/stage.ts'
-import { createContext, type Outside } from './context.ts'
-import { drive, end } from './run.ts'
+import { createContext, type RunDependencies } from './context.ts'
+import { driveRun, end } from './run.ts'
 
 export interface WorkerOptions {
-  outside: Outside
+  dependencies: RunDependencies
   /** Where leases are renewed: a connection of their own, so that they don't wait behind everything else. `outside.database` without. */
   renewals?: Pick<Database, 'query'>
-  wakes: Wakes
+  wakes: Channels
   slots: { maxRunning: number; maxRunningPerUser: number; leaseMs: number }
 }
 
@@ -36,21 +36,21 @@ interface Held {
 const isPaid = (stage: Stage | null) => stage !== null && paidStages.has(stage)
 
 /** This replica gives the run up; another goes on. */
-const givenUp = Symbol('given up')
+const handedBack = Symbol('given up')
 
 const pollMs = 1_000
 // How a cancel is noticed whose notification was lost: its upstream connection is closed within a second.
 const renewMs = 800
 // After an outage all leases may have run out, and their holders are as alive as we are: they get the first word.
-const truceMs = 2_000
+const takeoverPauseMs = 2_000
 // A database that is away while we leave gets this long to come back; then the leases run out by themselves.
 const handBackMs = 5_000
 
 export type Worker = ReturnType<typeof openWorker>
 
 /** Starts claiming at once. */
-export function openWorker({ outside, renewals = outside.database, wakes, slots }: WorkerOptions) {
-  const { database, logger } = outside
+export function openWorker({ dependencies, renewals = dependencies.database, wakes, slots }: WorkerOptions) {
+  const { database, logger } = dependencies
   const shared = createSharedWrites({ database })
   /** By token: a run may be claimed again before its earlier holder, here, has left it. */
   const held = new Map<string, Held>()
@@ -83,7 +83,7 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
       if (!mayHave && !isUnanswered && !(await hasClaimable(database))) return
       mayHave = false
       isUnanswered = true
-      const takeOver = performance.now() - troubledAtMs > truceMs
+      const takeOver = performance.now() - troubledAtMs > takeoverPauseMs
       const run = await claim(database, { ...slots, token, takeOver })
       isUnanswered = false
       if (!run) return
@@ -160,22 +160,22 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
     })
     const timeUp = new Problem('RUN_TIMEOUT')
     const clock = new AbortController()
-    const timer = setTimeout(() => clock.abort(timeUp), Math.max(0, outside.limits.runTimeoutMs - run.usedMs))
+    const timer = setTimeout(() => clock.abort(timeUp), Math.max(0, dependencies.limits.runTimeoutMs - run.usedMs))
     const signal = anySignal(abandon.signal, clock.signal)
     const onRest = () => {
-      if (stopping.signal.aborted) abandon.abort(givenUp)
+      if (stopping.signal.aborted) abandon.abort(handedBack)
     }
-    const context = createContext({ run, log, outside, signal, logger: runLogger, onRest })
+    const context = createContext({ run, log, dependencies, signal, logger: runLogger, onBackoff })
     entry.isResting = context.isResting
     runLogger.info({ stage: run.stage, takeovers: run.takeovers }, 'run claimed')
     try {
-      const outcome = await drive(context, () => stopping.signal.aborted)
+      const outcome = await driveRun(context, () => stopping.signal.aborted)
       runLogger.info({ outcome }, 'run left')
       if (outcome === 'stopped') await release(run)
     } catch (error) {
       if (abandon.signal.aborted) {
-        runLogger.info({ reason: abandon.signal.reason === givenUp ? 'given up' : 'lease lost' }, 'run left')
-        if (abandon.signal.reason === givenUp) await release(run)
+        runLogger.info({ reason: abandon.signal.reason === handedBack ? 'given up' : 'lease lost' }, 'run left')
+        if (abandon.signal.reason === handedBack) await release(run)
       } else if (clock.signal.aborted) {
         await end(context, timeUp).catch((failure) => runLogger.error({ err: failure }, 'ending a run failed'))
       } else if (error !== leaseLost) {
@@ -190,7 +190,7 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
   async function release(run: Run): Promise<void> {
     const patience = AbortSignal.timeout(handBackMs)
     try {
-      await throughOutages(patience, () => handBack(renewals, run))
+      await retryDuringOutage(patience, () => releaseLease(renewals, run))
       wakes.queue()
     } catch (error) {
       logger.warn({ err: error, presentation_id: run.id, run: run.run }, 'handing back failed')
@@ -204,7 +204,7 @@ export function openWorker({ outside, renewals = outside.database, wakes, slots 
      * Resolves when none is held any more, or the database does not answer.
      */
     async close(drainMs: number): Promise<void> {
-      const giveUp = ({ abandon }: Held) => abandon.abort(givenUp)
+      const giveUp = ({ abandon }: Held) => abandon.abort(handedBack)
       stopping.abort()
       wakeUp()
       for (const run of held.values()) if (!isPaid(run.stage()) || run.isResting()) giveUp(run)

@@ -3,7 +3,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import type { App } from './base.ts'
-import type { CountRequest } from './limits.ts'
+import type { CheckRateLimit } from './rate-limit.ts'
 import type { Caller, TokenVerifier } from './tokens.ts'
 
 declare module 'fastify' {
@@ -25,11 +25,11 @@ export interface AuthOptions {
   redeemTicket: (used: { ticket: string; id: string }) => Promise<Caller | undefined>
   /** Whether a page of this origin may change things with the session cookie. */
   isTrustedOrigin: (origin: string) => boolean
-  countRequest: CountRequest
+  checkRateLimit: CheckRateLimit
 }
 
 /** Every request of this scope has a `caller` from here on, or was refused. */
-export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin, countRequest }: AuthOptions) {
+export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin, checkRateLimit }: AuthOptions) {
   scope.addHook('onRoute', (route) => {
     // Also on one that has no schema yet.
     route.schema = { ...route.schema, security: [{ bearer: [] }, { session: [] }] }
@@ -41,7 +41,7 @@ export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin
       request.caller = await callerOf(request)
     } finally {
       // Also when refused: then by address, and with one too many, 429 takes the place of 401.
-      await countRequest(request, reply)
+      await checkRateLimit(request, reply)
     }
   })
 
@@ -65,7 +65,7 @@ export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin
 }
 
 /** For what needs no caller: counts it for the user of a good token, else by address. Refuses nobody but who asks too often. */
-export function createStrangerCount({ verify, countRequest }: Pick<AuthOptions, 'verify' | 'countRequest'>): CountRequest {
+export function createAnonymousRateLimit({ verify, checkRateLimit }: Pick<AuthOptions, 'verify' | 'countRequest'>): CheckRateLimit {
   return async (request, reply) => {
     try {
       const token = bearerToken(request) ?? sessionToken(request)
@@ -73,7 +73,7 @@ export function createStrangerCount({ verify, countRequest }: Pick<AuthOptions, 
     } catch {
       // A token that is not good tells nothing about who asks.
     }
-    await countRequest(request, reply)
+    await checkRateLimit(request, reply)
   }
 }
 

@@ -16,8 +16,8 @@ import fastify, {
 import { Problem } from '../domain/problem.ts'
 import { createMethodTable } from './allowed-methods.ts'
 import { handleError, pathOf } from './problems.ts'
-import { answerBroken, refuseTunnel } from './raw-answers.ts'
-import { maxBodyBytes, readJsonBodies } from './request-body.ts'
+import { respondToClientError, rejectConnect } from './raw-responses.ts'
+import { maxBodyBytes, addJsonParser } from './body/json-parser.ts'
 import { type SecurityOptions, securityHeaders } from './security-headers.ts'
 
 export type App = FastifyInstance<
@@ -29,7 +29,7 @@ export type App = FastifyInstance<
 >
 
 /** What is known of a request once it is answered, or once its caller has left. */
-export interface Answered {
+export interface CompletedRequest {
   method: string
   /** The route's pattern, or 'unknown': paths themselves hold ids. */
   route: string
@@ -43,9 +43,9 @@ export interface BaseOptions {
   security: SecurityOptions
   /** A connection on which nothing moves for so long is closed. Must be above the heartbeat of the event streams. */
   idleTimeoutMs: number
-  onAnswered?: ((answered: Answered) => void) | undefined
+  onRequestCompleted?: ((answered: CompletedRequest) => void) | undefined
   /** Counts a request that no route answers; throws when there were too many. */
-  countUnknown?: ((request: FastifyRequest, reply: FastifyReply) => Promise<void>) | undefined
+  limitUnknown?: ((request: FastifyRequest, reply: FastifyReply) => Promise<void>) | undefined
 }
 
 /** Head and body of a request must have come within this time, however slowly somebody sends. */
@@ -56,7 +56,7 @@ const maxHeaderBytes = 32 * 1024
 /** Node counts names and values alone, so that many small headers slip through; beyond 2000 it drops them without a word. */
 const maxHeaders = 200
 
-export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnswered, countUnknown }: BaseOptions): App {
+export function createBase({ logger, trustProxy, security, idleTimeoutMs, onRequestCompleted, limitUnknown }: BaseOptions): App {
   const headers = securityHeaders(security)
   const methods = createMethodTable()
 
@@ -88,17 +88,17 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
     // One error at a time: collecting all of them lets 8 MiB of nonsense become gigabytes of messages.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
     frameworkErrors: (error, request, reply) => {
-      answerHeaders(request, reply)
-      const counted = countUnknown?.(request, reply) ?? Promise.resolve()
+      setCommonHeaders(request, reply)
+      const counted = limitUnknown?.(request, reply) ?? Promise.resolve()
       void counted.then(
         () => handleError(error, request, reply),
         (refusal: unknown) => handleError(refusal, request, reply),
       )
     },
-    clientErrorHandler: (error, socket) => answerBroken(error, socket, headers),
+    clientErrorHandler: (error, socket) => respondToClientError(error, socket, headers),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  function answerHeaders(request: FastifyRequest, reply: FastifyReply) {
+  function setCommonHeaders(request: FastifyRequest, reply: FastifyReply) {
     reply.headers({ ...headers, 'x-request-id': request.id })
   }
 
@@ -111,19 +111,19 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
 
   // The schemas of answers are for readers of the documentation; what is sent was checked by the compiler.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
-  readJsonBodies(app)
+  addJsonParser(app)
   // The route of all preflights says nothing about any one path.
   app.addHook('onRoute', ({ url, method }) => void (url === '*' || methods.add(url, method)))
-  tellThoseWhoWait(app)
-  logAnswers(app, onAnswered)
+  closePipelinedResponses(app)
+  logCompletedRequests(app, onRequestCompleted)
   app.addHook('onRequest', async (request, reply) => {
-    answerHeaders(request, reply)
-    checkHead(request)
+    setCommonHeaders(request, reply)
+    checkRequestHead(request)
   })
   // Before the body is read: nobody has to be heard out who asks for nothing we have.
   app.addHook('preParsing', async (request, reply) => {
     if (!request.is404) return
-    await countUnknown?.(request, reply)
+    await limitUnknown?.(request, reply)
     refuseUnknown(request)
   })
   app.addHook('preValidation', async (request) => {
@@ -134,12 +134,12 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onAnsw
   app.setNotFoundHandler(refuseUnknown)
   // Node would answer 417 to an expectation it doesn't know; it may as well be passed over (RFC 9110, section 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
-  app.server.on('connect', (_request, socket) => refuseTunnel(socket, headers))
+  app.server.on('connect', (_request, socket) => rejectConnect(socket, headers))
   return app
 }
 
 /** What Node's parser lets pass, and no honest client sends. */
-function checkHead({ raw: { rawHeaders, httpVersion } }: FastifyRequest) {
+function checkRequestHead({ raw: { rawHeaders, httpVersion } }: FastifyRequest) {
   if (rawHeaders.length > 2 * maxHeaders) throw new Problem('VALIDATION_FAILED', { status: 431 })
   const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
   // Of two, whatever stands between us and the caller may have read the other (RFC 9112, section 3.2).
@@ -166,7 +166,7 @@ function readId({ params }: FastifyRequest) {
  * Node tells of a closed connection only the answer whose turn it is. Those that were asked for behind it (pipelined) would never end, for
  * whoever counts what is under way or feeds a stream.
  */
-function tellThoseWhoWait(app: App) {
+function closePipelinedResponses(app: App) {
   app.addHook('onRequest', async (request, { raw }) => {
     if (raw.socket) return
     const { socket } = request.raw
@@ -179,7 +179,7 @@ function tellThoseWhoWait(app: App) {
 }
 
 /** One line for each request, at its end or when its caller leaves; never with the query, which may hold a ticket. */
-function logAnswers(app: App, onAnswered: BaseOptions['onAnswered']) {
+function logCompletedRequests(app: App, onAnswered: BaseOptions['onRequestCompleted']) {
   app.addHook('onRequest', async (request, reply) => {
     reply.raw.once('close', () => {
       const { method, routeOptions } = request

@@ -3,9 +3,9 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import type { Answer } from '../database/idempotency.ts'
-import type { PresentationRow } from '../database/presentations.ts'
-import type { Presentation } from '../domain/presentation.ts'
+import type { StoredResponse } from '../database/idempotency.ts'
+import type { PresentationRow } from '../presentations/statements/queries.ts'
+import type { Presentation } from '../contract/presentation.ts'
 import { Problem } from '../domain/problem.ts'
 import { pathOf } from './problems.ts'
 
@@ -47,12 +47,12 @@ export const idempotencyHeaders = Type.Object({
 })
 
 /** What such a route is given: how its answer is made of the row, once, and kept. */
-export interface Answering {
-  answer: (row: PresentationRow) => Answer
+export interface Responding {
+  respond: (row: PresentationRow) => StoredResponse
 }
 
 /** 202 with the presentation as it is now, and where to find it. */
-export function createAnswer(view: (row: PresentationRow) => Presentation): Answering['answer'] {
+export function createAcceptedResponse(view: (row: PresentationRow) => Presentation): Responding['respond'] {
   return (row) => {
     const presentation = view(row)
     return { status: 202, location: presentation.links.self, body: presentation }
@@ -60,7 +60,7 @@ export function createAnswer(view: (row: PresentationRow) => Presentation): Answ
 }
 
 /** Sends an answer, made now or kept from the first time. */
-export function sendAnswer(reply: FastifyReply, { status, location, body, replayed }: Answer & { replayed: boolean }) {
+export function sendStoredResponse(reply: FastifyReply, { status, location, body, replayed }: StoredResponse & { replayed: boolean }) {
   if (replayed) reply.header('idempotency-replayed', 'true')
   return reply.code(status).header('location', location).send(body)
 }

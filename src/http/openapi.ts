@@ -4,7 +4,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Type from 'typebox'
 import type { App } from './base.ts'
-import { publicProblemAnswers, sharedSchemas } from './schemas.ts'
+import { publicProblemResponses, sharedSchemas } from './schemas.ts'
 
 /** The pages load their own scripts and styles, and style elements inline; nothing from anywhere else. */
 const docsContentSecurityPolicy = {
@@ -64,7 +64,7 @@ export async function openapiRoutes(app: App, { publicUrl }: Pick<OpenapiOptions
     operationId: 'readOpenapi',
     tags: ['operations'],
     summary: 'This description',
-    response: { 200: Type.Unsafe<object>({ type: 'object' }), ...publicProblemAnswers() },
+    response: { 200: Type.Unsafe<object>({ type: 'object' }), ...publicProblemResponses() },
   }
   app.get('/openapi.json', { schema }, async () => ({ ...app.swagger(), servers: [{ url: publicUrl() }] }))
   await app.register(swaggerUi, {

@@ -1,7 +1,7 @@
 // Wire shapes that several routes share, and how a route says in its schema which problems it may answer with.
 
 import Type, { type Static, type TSchema } from 'typebox'
-import { type Presentation, presentationSchema, statuses } from '../domain/presentation.ts'
+import { type Presentation, presentationSchema, statuses } from '../contract/presentation.ts'
 import { type ProblemCode, problemCodes, problems } from '../domain/problem.ts'
 import { problemType } from './problems.ts'
 
@@ -54,7 +54,7 @@ export const downloadSchema = Type.Object(
   { title: 'Download' },
 )
 
-export const outlinesAnswer = Type.Object({
+export const outlinesResponse = Type.Object({
   outlines: Type.Array(Type.String(), { description: 'One a slide, in Markdown.' }),
   title: Type.Union([Type.String(), Type.Null()]),
 })
@@ -74,7 +74,7 @@ export const usageSchema = Type.Object(
 )
 
 /** For an answer without a body. */
-export function emptyAnswer(description: string) {
+export function emptyResponse(description: string) {
   return Type.Unsafe<void>({ type: 'null', description })
 }
 
@@ -91,17 +91,17 @@ const everywhere: ProblemCode[] = [
 const withBody: ProblemCode[] = ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'PERMISSION_DENIED']
 
 /** For the `response` of a route's schema: its own problem codes and those that every authenticated route has. */
-export function problemAnswers(...codes: ProblemCode[]): Record<never, never> {
+export function problemResponses(...codes: ProblemCode[]): Record<never, never> {
   return answersOf([...everywhere, ...codes])
 }
 
 /** The same for a route that changes something. */
-export function problemAnswersOfWrite(...codes: ProblemCode[]): Record<never, never> {
+export function problemResponsesOfWrite(...codes: ProblemCode[]): Record<never, never> {
   return answersOf([...everywhere, ...withBody, ...codes])
 }
 
 /** The same for a route that needs no authentication. */
-export function publicProblemAnswers(...codes: ProblemCode[]): Record<never, never> {
+export function publicProblemResponses(...codes: ProblemCode[]): Record<never, never> {
   return answersOf(['RATE_LIMIT_EXCEEDED', 'INTERNAL_ERROR', ...codes])
 }
 

@@ -1,9 +1,9 @@
 // What concerns the listener as a whole: its end, cross-origin access, and the listener for operators.
 
 import { afterEach, expect, test } from 'vitest'
-import { readConfig } from '../config.ts'
-import { createLogger } from '../logging.ts'
-import type { Health } from './routes/health.ts'
+import { readConfig } from '../config/config.ts'
+import { createLogger } from '../telemetry/logging.ts'
+import type { Health } from '../operations/routes/health.ts'
 import { openOperationsServer } from './server.ts'
 import { openTestServer, rowId, sampleRow, type TestServer } from './test-server.ts'
 

@@ -3,36 +3,36 @@
 
 import cors from '@fastify/cors'
 import type { FastifyBaseLogger } from 'fastify'
-import type { Config } from '../config.ts'
-import type { PresentationRow } from '../database/presentations.ts'
-import type { Life } from '../generation/life.ts'
-import { type AuthOptions, authenticate, createStrangerCount } from './auth.ts'
-import { type Answered, type App, createBase } from './base.ts'
-import { boundConnections } from './connection-bound.ts'
-import { endGently } from './gentle-end.ts'
-import { createAnswer } from './idempotency.ts'
-import { type CountRequest, createRequestCount } from './limits.ts'
+import type { Config } from '../config/config.ts'
+import type { PresentationRow } from '../presentations/statements/queries.ts'
+import type { PresentationCommands } from '../presentations/commands.ts'
+import { type AuthOptions, authenticate, createAnonymousRateLimit } from './auth.ts'
+import { type CompletedRequest, type App, createBase } from './base.ts'
+import { limitConnections } from './connection-limit.ts'
+import { drainOnClose } from './drain-on-close.ts'
+import { createAcceptedResponse } from './idempotency.ts'
+import { type CheckRateLimit, createRateLimit } from './rate-limit.ts'
 import { describeRoutes, openapiRoutes } from './openapi.ts'
-import { apiPrefix, presentationView } from './presentation-view.ts'
-import { approveOutlinesRoute } from './routes/approve-outlines.ts'
-import { cancelPresentationRoute } from './routes/cancel-presentation.ts'
-import { type CreatePresentation, createPresentationRoute } from './routes/create-presentation.ts'
-import { type DownloadPresentation, downloadPresentationRoute } from './routes/download-presentation.ts'
-import { exportPresentationRoute } from './routes/export-presentation.ts'
-import { type FollowEvents, followEventsRoute } from './routes/follow-events.ts'
-import { type HealthRoutes, healthRoutes } from './routes/health.ts'
-import { type IssueTicket, issueTicketRoute } from './routes/issue-ticket.ts'
-import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
-import { type ListTemplates, listTemplatesRoute } from './routes/list-templates.ts'
-import { type MetricsRoute, metricsRoute } from './routes/metrics.ts'
-import { type Pictures, pictureRoutes } from './routes/pictures.ts'
-import { readOutlinesRoute } from './routes/read-outlines.ts'
-import { type ReadPresentation, readPresentationRoute } from './routes/read-presentation.ts'
-import { type ReadUsage, readUsageRoute } from './routes/read-usage.ts'
-import { removePresentationRoute } from './routes/remove-presentation.ts'
-import { renamePresentationRoute } from './routes/rename-presentation.ts'
-import { retryPresentationRoute } from './routes/retry-presentation.ts'
-import { closeSessionRoute, openSessionRoute } from './routes/session.ts'
+import { apiPrefix, presentationView } from '../presentations/view.ts'
+import { approveOutlinesRoute } from '../presentations/routes/approve-outlines.ts'
+import { cancelPresentationRoute } from '../presentations/routes/cancel-presentation.ts'
+import { type CreatePresentation, createPresentationRoute } from '../presentations/routes/create-presentation.ts'
+import { type DownloadPresentation, downloadPresentationRoute } from '../presentations/routes/download-presentation.ts'
+import { exportPresentationRoute } from '../presentations/routes/export-presentation.ts'
+import { type FollowEvents, followEventsRoute } from '../events/routes/follow-events.ts'
+import { type HealthRoutes, healthRoutes } from '../operations/routes/health.ts'
+import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
+import { type ListPresentations, listPresentationsRoute } from '../presentations/routes/list-presentations.ts'
+import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
+import { type MetricsRoute, metricsRoute } from '../operations/routes/metrics.ts'
+import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
+import { readOutlinesRoute } from '../presentations/routes/read-outlines.ts'
+import { type ReadPresentation, readPresentationRoute } from '../presentations/routes/read-presentation.ts'
+import { type ReadUsage, readUsageRoute } from '../usage/routes/read-usage.ts'
+import { deletePresentationRoute } from '../presentations/routes/delete-presentation.ts'
+import { renamePresentationRoute } from '../presentations/routes/rename-presentation.ts'
+import { retryPresentationRoute } from '../presentations/routes/retry-presentation.ts'
+import { deleteSessionRoute, createSessionRoute } from '../session/routes/session.ts'
 import { sharedSchemas } from './schemas.ts'
 import type { TokenVerifier } from './tokens.ts'
 
@@ -42,8 +42,8 @@ export type Services = Pick<CreatePresentation, 'accept'> &
   Pick<ReadPresentation, 'findPresentation' | 'waitUntilSettled'> &
   FollowEvents &
   IssueTicket &
-  Life &
-  Pictures &
+  PresentationCommands &
+  ImageServices &
   ReadUsage &
   Pick<DownloadPresentation, 'presign'> &
   ListTemplates &
@@ -70,7 +70,7 @@ export interface ServerOptions {
   services: Services
   /** Aborts when a shutdown begins: those who wait are answered, and no connection is kept. */
   closing: AbortSignal
-  onAnswered?: (answered: Answered) => void
+  onRequestCompleted?: (answered: CompletedRequest) => void
 }
 
 export type OperationsOptions = Pick<ServerOptions, 'config' | 'logger'> & { services: HealthRoutes & MetricsRoute }
@@ -90,17 +90,17 @@ const corsHeaders = {
 }
 
 /** Everything but, with OPS_PORT set, health and metrics. Not listening yet; `close()` lets requests under way end first. */
-export async function openServer({ config, logger, version, services, closing, onAnswered }: ServerOptions): Promise<App> {
-  let countStranger: CountRequest = async () => {}
-  const app = createBase({ ...baseOptions(config, logger), onAnswered, countUnknown: (...asked) => countStranger(...asked) })
+export async function openServer({ config, logger, version, services, closing, onRequestCompleted }: ServerOptions): Promise<App> {
+  let limitAnonymous: CheckRateLimit = async () => {}
+  const app = createBase({ ...baseOptions(config, logger), onRequestCompleted, limitUnknown: (...asked) => limitAnonymous(...asked) })
   const { limits } = config
   const publicUrl = () => config.publicUrl ?? `http://localhost:${boundPort(app) ?? config.port}`
   const view = (row: PresentationRow) => presentationView(row, { publicUrl: publicUrl(), appLink: config.appLink })
-  const answer = createAnswer(view)
+  const answer = createAcceptedResponse(view)
   const isTrustedOrigin = (origin: string) => origin === new URL(publicUrl()).origin || config.corsOrigins.includes(origin)
 
-  boundConnections(app, config.limits)
-  endGently(app, { closing, graceMs: config.shutdownGraceMs })
+  limitConnections(app, config.limits)
+  drainOnClose(app, { closing, graceMs: config.shutdownGraceMs })
   if (config.corsOrigins.length > 0) {
     await app.register(cors, {
       ...corsHeaders,
@@ -111,38 +111,38 @@ export async function openServer({ config, logger, version, services, closing, o
     })
   }
   app.decorateRequest('caller')
-  const countRequest = await createRequestCount(app, { perMinute: limits.rateLimitPerMinute })
-  countStranger = createStrangerCount({ ...services, countRequest })
+  const countRequest = await createRateLimit(app, { perMinute: limits.rateLimitPerMinute })
+  limitAnonymous = createAnonymousRateLimit({ ...services, checkRateLimit })
   await describeRoutes(app, { version })
 
   if (config.opsPort === undefined) await app.register(async (scope: App) => operations(scope, services))
   await app.register(async (scope: App) => {
-    scope.addHook('onRequest', countStranger)
+    scope.addHook('onRequest', limitAnonymous)
     await openapiRoutes(scope, { publicUrl })
   })
 
   await app.register(
     async (scope: App) => {
       await scope.register(async (anybody: App) => {
-        anybody.addHook('onRequest', countStranger)
-        closeSessionRoute(anybody, { publicUrl, isTrustedOrigin })
+        anybody.addHook('onRequest', limitAnonymous)
+        deleteSessionRoute(anybody, { publicUrl, isTrustedOrigin })
       })
       await scope.register(async (own: App) => {
-        authenticate(own, { ...services, isTrustedOrigin, countRequest })
-        openSessionRoute(own, { publicUrl })
-        createPresentationRoute(own, { limits, defaultTemplate: config.presenton.defaultTemplate, answer, ...services })
+        authenticate(own, { ...services, isTrustedOrigin, checkRateLimit })
+        createSessionRoute(own, { publicUrl })
+        createPresentationRoute(own, { limits, defaultTemplate: config.presenton.defaultTemplate, respond, ...services })
         listPresentationsRoute(own, { view, ...services })
         readPresentationRoute(own, { view, closing, ...services })
         renamePresentationRoute(own, { view, ...services })
-        removePresentationRoute(own, services)
+        deletePresentationRoute(own, services)
         cancelPresentationRoute(own, { view, ...services })
-        retryPresentationRoute(own, { answer, ...services })
+        retryPresentationRoute(own, { respond, ...services })
         readOutlinesRoute(own, services)
         approveOutlinesRoute(own, { limits, view, ...services })
         followEventsRoute(own, services)
         issueTicketRoute(own, services)
         downloadPresentationRoute(own, services)
-        exportPresentationRoute(own, { answer, ...services })
+        exportPresentationRoute(own, { respond, ...services })
         readUsageRoute(own, services)
         listTemplatesRoute(own, services)
       })
@@ -150,8 +150,8 @@ export async function openServer({ config, logger, version, services, closing, o
     { prefix: apiPrefix },
   )
   await app.register(async (own: App) => {
-    authenticate(own, { ...services, isTrustedOrigin, countRequest })
-    await pictureRoutes(own, services)
+    authenticate(own, { ...services, isTrustedOrigin, checkRateLimit })
+    await imageRoutes(own, services)
   })
   return app
 }

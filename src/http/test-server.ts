@@ -2,9 +2,9 @@
 
 import { type AddressInfo, connect } from 'node:net'
 import { SignJWT } from 'jose'
-import { readConfig } from '../config.ts'
-import type { PresentationRow } from '../database/presentations.ts'
-import { createLogger } from '../logging.ts'
+import { readConfig } from '../config/config.ts'
+import type { PresentationRow } from '../presentations/statements/queries.ts'
+import { createLogger } from '../telemetry/logging.ts'
 import type { App } from './base.ts'
 import { openServer, type Services } from './server.ts'
 import { createTokenVerifier } from './tokens.ts'

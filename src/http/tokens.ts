@@ -3,7 +3,7 @@
 
 import { createPublicKey, webcrypto } from 'node:crypto'
 import { type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
-import type { Config } from '../config.ts'
+import type { Config } from '../config/config.ts'
 import { Problem } from '../domain/problem.ts'
 import { createRemoteKeySet } from './key-set.ts'
 

@@ -2,9 +2,9 @@
 // blocks, so that one is filled while the other is sent, and no source can make a reader wait for ever.
 
 import type { Readable } from 'node:stream'
-import { anySignal, raceSignal } from '../domain/deadline.ts'
+import { anySignal, raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
-import { refuseFile } from './zip-directory.ts'
+import { rejectFile } from './zip-directory.ts'
 
 export interface BlockOptions {
   blockBytes: number
@@ -44,7 +44,7 @@ export async function* blocksOf(
       if (done) break
       let chunk = toBuffer(value)
       total += chunk.length
-      if (total > maxBytes) refuseFile('is too large')
+      if (total > maxBytes) rejectFile('is too large')
       onBytes?.(chunk)
       while (chunk.length > 0) {
         // Handed out only when more is known to follow, so that the last one can be told.
@@ -58,7 +58,7 @@ export async function* blocksOf(
         chunk = chunk.subarray(taken)
       }
     }
-    if (total === 0) refuseFile('is empty')
+    if (total === 0) rejectFile('is empty')
     yield { bytes: block.subarray(0, filled), isLast: true }
   } finally {
     body.destroy()

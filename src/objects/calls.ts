@@ -4,7 +4,7 @@
 import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { Client, type ClientOptions } from 'minio'
-import { anySignal, raceSignal } from '../domain/deadline.ts'
+import { anySignal, raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { openPutRequest, type PutRequest } from './put-request.ts'
 

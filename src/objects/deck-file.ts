@@ -3,7 +3,7 @@
 
 import { promisify } from 'node:util'
 import { crc32, inflateRaw } from 'node:zlib'
-import { type ReadRange, readZipDirectory, refuseFile, type ZipEntry } from './zip-directory.ts'
+import { type ReadRange, readZipDirectory, rejectFile, type ZipEntry } from './zip-directory.ts'
 
 export interface DeckFile {
   format: 'pptx' | 'pdf'
@@ -19,25 +19,25 @@ const maxContentTypesBytes = 4 * 1024 * 1024
 export async function checkDeckFile({ format, sizeBytes, readRange }: DeckFile): Promise<void> {
   const readExactly: ReadRange = async (offset, length) => {
     if (!Number.isSafeInteger(offset) || offset < 0 || length < 0 || offset + length > sizeBytes)
-      refuseFile('points outside itself')
+      rejectFile('points outside itself')
     if (length === 0) return Buffer.alloc(0)
     const bytes = await readRange(offset, length)
-    return bytes.length === length ? bytes : refuseFile('is shorter than announced')
+    return bytes.length === length ? bytes : rejectFile('is shorter than announced')
   }
   return format === 'pdf' ? checkPdf(sizeBytes, readExactly) : checkPptx(sizeBytes, readExactly)
 }
 
 async function checkPdf(sizeBytes: number, read: ReadRange): Promise<void> {
   const start = await read(0, Math.min(5, sizeBytes))
-  if (start.toString('latin1') !== '%PDF-') refuseFile('does not begin like a PDF')
+  if (start.toString('latin1') !== '%PDF-') rejectFile('does not begin like a PDF')
   const length = Math.min(1024, sizeBytes)
   const end = await read(sizeBytes - length, length)
-  if (!end.includes('%%EOF')) refuseFile('does not end like a PDF')
+  if (!end.includes('%%EOF')) rejectFile('does not end like a PDF')
 }
 
 async function checkPptx(sizeBytes: number, read: ReadRange): Promise<void> {
   const entries = await readZipDirectory(sizeBytes, read)
-  const contentTypes = entries.get('[content_types].xml') ?? refuseFile('has no [Content_Types].xml')
+  const contentTypes = entries.get('[content_types].xml') ?? rejectFile('has no [Content_Types].xml')
   const xml = textOf(await readEntry(contentTypes, read))
   // Either an Override that names a part, which must be there, or (rarely) a Default for an extension.
   for (const [element] of xml.matchAll(/<(?:\w{1,20}:)?(?:Override|Default)\s[^<>]{1,4000}>/g)) {
@@ -45,7 +45,7 @@ async function checkPptx(sizeBytes: number, read: ReadRange): Promise<void> {
     const part = /\sPartName\s*=\s*["']\/?([^"']+)["']/.exec(element)?.[1]
     if (part === undefined || entries.has(part.toLowerCase())) return
   }
-  refuseFile('names no PowerPoint presentation')
+  rejectFile('names no PowerPoint presentation')
 }
 
 const mainPartType =
@@ -53,19 +53,19 @@ const mainPartType =
 
 async function readEntry(entry: ZipEntry, read: ReadRange): Promise<Buffer> {
   const { offset, compressedBytes, method, isEncrypted } = entry
-  if (isEncrypted || compressedBytes > maxContentTypesBytes) refuseFile('has an unreadable [Content_Types].xml')
+  if (isEncrypted || compressedBytes > maxContentTypesBytes) rejectFile('has an unreadable [Content_Types].xml')
   const header = await read(offset, 30)
-  if (header.readUInt32LE(0) !== 0x04034b50) refuseFile('has no entry where its directory says')
+  if (header.readUInt32LE(0) !== 0x04034b50) rejectFile('has no entry where its directory says')
   const packed = await read(offset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28), compressedBytes)
-  const content = method === 0 ? packed : method === 8 ? await inflated(packed) : refuseFile('uses an unknown compression')
-  return crc32(content) === entry.crc ? content : refuseFile('has a damaged [Content_Types].xml')
+  const content = method === 0 ? packed : method === 8 ? await inflated(packed) : rejectFile('uses an unknown compression')
+  return crc32(content) === entry.crc ? content : rejectFile('has a damaged [Content_Types].xml')
 }
 
 async function inflated(packed: Buffer): Promise<Buffer> {
   try {
     return await inflate(packed, { maxOutputLength: maxContentTypesBytes })
   } catch {
-    refuseFile('has a [Content_Types].xml that is damaged or too large')
+    rejectFile('has a [Content_Types].xml that is damaged or too large')
   }
 }
 

@@ -2,9 +2,9 @@
 // remove. The bucket is made at first need, so that the store need not be there when the gateway starts; it is never listed.
 
 import type { Readable } from 'node:stream'
-import { raceSignal } from '../domain/deadline.ts'
+import { raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Logger } from '../logging.ts'
+import type { Logger } from '../telemetry/logging.ts'
 import { createClient, createStoreCalls, type StoreAccess, storeCode } from './calls.ts'
 import { contentDisposition } from './file-name.ts'
 import { type Uploaded, upload } from './upload.ts'

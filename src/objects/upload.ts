@@ -4,12 +4,12 @@
 
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import { anySignal } from '../domain/deadline.ts'
+import { anySignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { type Block, blocksOf } from './blocks.ts'
 import type { PutTarget, StoreCalls } from './calls.ts'
 import type { PutRequest } from './put-request.ts'
-import { refuseFile } from './zip-directory.ts'
+import { rejectFile } from './zip-directory.ts'
 
 /** Stores want parts of at least 5 MiB, and take 10,000 of them. */
 export const partBytes = 8 * 1024 * 1024
@@ -85,7 +85,7 @@ export async function upload(body: Readable, target: UploadTarget, limits: Uploa
 /** Before the bytes go out: a store makes an object of as many as were announced. */
 function assertAnnounced(sizeBytes: number, isLast: boolean, announced: number | undefined): void {
   if (announced === undefined || (isLast ? sizeBytes === announced : sizeBytes < announced)) return
-  refuseFile('is not as long as announced')
+  rejectFile('is not as long as announced')
 }
 
 interface Sender {

@@ -25,25 +25,25 @@ const unknown16 = 0xffff
 /** The entries by their name in lower case: names in a package don't differ by case alone. */
 export async function readZipDirectory(sizeBytes: number, read: ReadRange): Promise<Map<string, ZipEntry>> {
   const { count, directoryBytes, directoryOffset } = await readEnd(sizeBytes, read)
-  if (directoryBytes > maxDirectoryBytes) refuseFile('has a table of contents beyond all measure')
+  if (directoryBytes > maxDirectoryBytes) rejectFile('has a table of contents beyond all measure')
   const directory = await read(directoryOffset, directoryBytes)
   const entries = new Map<string, ZipEntry>()
   let at = 0
   let found = 0
   while (at < directory.length) {
-    if (at + 46 > directory.length || directory.readUInt32LE(at) !== 0x02014b50) refuseFile('has a broken table of contents')
+    if (at + 46 > directory.length || directory.readUInt32LE(at) !== 0x02014b50) rejectFile('has a broken table of contents')
     const nameEnd = at + 46 + directory.readUInt16LE(at + 28)
     const extraEnd = nameEnd + directory.readUInt16LE(at + 30)
     const next = extraEnd + directory.readUInt16LE(at + 32)
-    if (next > directory.length) refuseFile('has a broken table of contents')
+    if (next > directory.length) rejectFile('has a broken table of contents')
     const entry = entryOf(directory.subarray(at, at + 46), directory.subarray(nameEnd, extraEnd))
     // 30 bytes: the smallest local header.
-    if (entry.offset + 30 + entry.compressedBytes > directoryOffset) refuseFile('has an entry that lies outside of it')
+    if (entry.offset + 30 + entry.compressedBytes > directoryOffset) rejectFile('has an entry that lies outside of it')
     entries.set(directory.toString('utf8', at + 46, nameEnd).toLowerCase(), entry)
     at = next
     found += 1
   }
-  if (found !== count) refuseFile('has more or fewer entries than it says')
+  if (found !== count) rejectFile('has more or fewer entries than it says')
   return entries
 }
 
@@ -54,7 +54,7 @@ function entryOf(header: Buffer, extra: Buffer): ZipEntry {
   let at = 0
   for (const name of ['plain', 'compressed', 'offset'] as const) {
     if (sizes[name] !== unknown32 || wide === undefined) continue
-    if (at + 8 > wide.length) refuseFile('has a broken table of contents')
+    if (at + 8 > wide.length) rejectFile('has a broken table of contents')
     sizes[name] = Number(wide.readBigUInt64LE(at))
     at += 8
   }
@@ -87,7 +87,7 @@ async function readEnd(sizeBytes: number, read: ReadRange): Promise<End> {
   const length = Math.min(sizeBytes, endRecordBytes + maxCommentBytes)
   const tail = await read(sizeBytes - length, length)
   const at = findEndRecord(tail)
-  if (at < 0) refuseFile('is not a ZIP that is whole to its end')
+  if (at < 0) rejectFile('is not a ZIP that is whole to its end')
   const endOffset = sizeBytes - length + at
   const end = {
     count: tail.readUInt16LE(at + 10),
@@ -96,7 +96,7 @@ async function readEnd(sizeBytes: number, read: ReadRange): Promise<End> {
   }
   const isWide = end.count === unknown16 || end.directoryBytes === unknown32 || end.directoryOffset === unknown32
   const { record, recordOffset } = (isWide && (await readWideEnd(endOffset, read))) || { record: end, recordOffset: endOffset }
-  if (record.directoryOffset + record.directoryBytes > recordOffset) refuseFile('has a table of contents that lies outside of it')
+  if (record.directoryOffset + record.directoryBytes > recordOffset) rejectFile('has a table of contents that lies outside of it')
   return record
 }
 
@@ -114,9 +114,9 @@ async function readWideEnd(endOffset: number, read: ReadRange): Promise<{ record
   const locator = await read(endOffset - 20, 20)
   if (locator.readUInt32LE(0) !== 0x07064b50) return undefined
   const recordOffset = Number(locator.readBigUInt64LE(8))
-  if (recordOffset + 56 > endOffset) refuseFile('has a broken end')
+  if (recordOffset + 56 > endOffset) rejectFile('has a broken end')
   const wide = await read(recordOffset, 56)
-  if (wide.readUInt32LE(0) !== 0x06064b50) refuseFile('has a broken end')
+  if (wide.readUInt32LE(0) !== 0x06064b50) rejectFile('has a broken end')
   const record = {
     count: Number(wide.readBigUInt64LE(32)),
     directoryBytes: Number(wide.readBigUInt64LE(40)),
@@ -125,6 +125,6 @@ async function readWideEnd(endOffset: number, read: ReadRange): Promise<{ record
   return { record, recordOffset }
 }
 
-export function refuseFile(reason: string): never {
+export function rejectFile(reason: string): never {
   throw new Problem('UPSTREAM_ERROR', { failure: 'bad-file', cause: new Error(`The file ${reason}`) })
 }

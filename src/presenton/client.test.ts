@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton, PresentonOptions } from './client.ts'
 import { connect, json, openapi, openUpstream, type Upstream } from './fixtures/upstream.ts'
-import type { ObservedCall } from './observe.ts'
+import type { ObservedCall } from './call-metrics.ts'
 
 const id = '17db6369-29fb-4099-9d3c-f350de99850d'
 const deck = {

@@ -9,8 +9,8 @@ import { createExchange } from './exchange.ts'
 import { unavailable } from './failures.ts'
 import { type OpenedFile, openMountedFile, openRemoteFile } from './file.ts'
 import { type Credentials, createLogin } from './login.ts'
-import { createObserve, type ObservedCall } from './observe.ts'
-import { type OpenedPicture, openPicture } from './picture.ts'
+import { createCallMetrics, type ObservedCall } from './call-metrics.ts'
+import { type OpenedImage, openImage } from './image.ts'
 import { createProbe } from './probe.ts'
 import type { Template } from './template-lists.ts'
 import { createTemplates } from './templates.ts'
@@ -19,10 +19,10 @@ export type { DeckOutlines, DeckSlides } from './deck-parts.ts'
 // biome-ignore lint/performance/noBarrelFile: this file is the one way in, and who streams a deck also reads what it completes with.
 export { isWhole, readOutlines, readSlides } from './deck-parts.ts'
 export type { Features } from './dialect.ts'
-export { mayHaveBegun } from './failures.ts'
+export { mayHaveStarted } from './failures.ts'
 export type { OpenedFile } from './file.ts'
 export type { Message } from './messages.ts'
-export type { OpenedPicture } from './picture.ts'
+export type { OpenedImage } from './image.ts'
 export type { Template } from './template-lists.ts'
 
 export interface PresentonOptions {
@@ -65,7 +65,7 @@ export function createPresenton(options: PresentonOptions) {
     maxMessageBytes = defaultMaxMessageBytes,
   } = options
   const closing = new AbortController()
-  const observe = createObserve(options.onCall, now)
+  const observe = createCallMetrics(options.onCall, now)
   const connections = createConnections(url)
   const onState = (state: BreakerState) => {
     logger.warn({ state }, 'the circuit in front of Presenton changed')
@@ -126,9 +126,9 @@ export function createPresenton(options: PresentonOptions) {
       }),
 
     /** Of a slide, by its unencoded path; NOT_FOUND for anything that is no picture. Who may see it is not asked here. */
-    openPicture: (path: string, signal: AbortSignal): Promise<OpenedPicture> =>
+    openPicture: (path: string, signal: AbortSignal): Promise<OpenedImage> =>
       observe.call('picture', () =>
-        probe.speak(signal, ({ auth }) => openPicture({ exchange, auth, timeoutMs: timeouts.createMs }, path, signal)),
+        probe.speak(signal, ({ auth }) => openImage({ exchange, auth, timeoutMs: timeouts.createMs }, path, signal)),
       ),
 
     listTemplates: (signal: AbortSignal): Promise<Template[]> =>

@@ -4,11 +4,11 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { buildConnector, Client } from 'undici'
-import { raceSignal } from '../domain/deadline.ts'
+import { raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { fault, unavailable } from './failures.ts'
 
-export interface Request {
+export interface UpstreamRequest {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** From the root of upstream, encoded, with its query. */
   path: string
@@ -17,7 +17,7 @@ export interface Request {
   signal: AbortSignal
 }
 
-export interface Response {
+export interface UpstreamResponse {
   status: number
   headers: Record<string, string | string[] | undefined>
   body: Readable
@@ -77,7 +77,7 @@ export function createConnections(url: string) {
     failureOf,
 
     /** Sends a request and resolves with the head of the answer, whatever its status. Redirects are not followed. */
-    async open({ method, path, headers, json, signal }: Request): Promise<Response> {
+    async open({ method, path, headers, json, signal }: UpstreamRequest): Promise<UpstreamResponse> {
       signal.throwIfAborted()
       if (closed) throw unavailable(new Error('closed'))
       const line = createLine()

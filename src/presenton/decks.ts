@@ -15,7 +15,7 @@ import { createBody, type Deck, exportCall, type Features, type FileFormat, name
 import { type Call, type Exchange, parseJson } from './exchange.ts'
 import { fault } from './failures.ts'
 import type { Message } from './messages.ts'
-import type { Observe } from './observe.ts'
+import type { CallMetrics } from './call-metrics.ts'
 import type { Probe } from './probe.ts'
 import { readStream } from './stream.ts'
 import type { Templates } from './templates.ts'
@@ -42,7 +42,7 @@ interface DecksOptions {
   templates: Templates
   timeouts: Timeouts
   maxMessageBytes: number
-  observe: Observe
+  observe: CallMetrics
   /** For streams whose caller gives none. */
   logger: StreamLogger
 }

@@ -2,9 +2,9 @@
 // a deadline, and bounded answers. Who calls it says what is asked; what an answer means is in `failures`.
 
 import type { Breaker } from './breaker.ts'
-import type { Connections, Response } from './connection.ts'
-import { type Answer, fault, problemOf, type Subject, saysUnauthorized, timedOut } from './failures.ts'
-import { createLimit, type Limit } from './limit.ts'
+import type { Connections, UpstreamResponse } from './connection.ts'
+import { type TextResponse, fault, problemOf, type Subject, isUnauthorized, timedOut } from './failures.ts'
+import { createCallDeadline, type CallDeadline } from './call-deadline.ts'
 import type { AuthKind, Login } from './login.ts'
 
 export interface Call {
@@ -25,7 +25,7 @@ export interface Call {
 
 /** A body that is being read: its connection lives until `end`, or the end of `chunks`. */
 export interface Opened {
-  headers: Response['headers']
+  headers: UpstreamResponse['headers']
   /** Each read of upstream as it comes; rejects with a Problem, or with the reason of the caller's signal. Nothing is read ahead of the consumer. */
   chunks(): AsyncGenerator<Uint8Array>
   end(): void
@@ -46,20 +46,20 @@ interface ExchangeOptions {
 }
 
 export function createExchange({ connections, breaker, login, maxBodyBytes, probeMs, now }: ExchangeOptions) {
-  const limits = new Set<Limit>()
+  const limits = new Set<CallDeadline>()
 
-  function limitOf({ signal, timeoutMs }: Call): Limit {
-    const limit = createLimit(signal, timeoutMs, () => timedOut(`not done in ${timeoutMs} ms`))
+  function limitOf({ signal, timeoutMs }: Call): CallDeadline {
+    const limit = createCallDeadline(signal, timeoutMs, () => timedOut(`not done in ${timeoutMs} ms`))
     limits.add(limit)
     return limit
   }
 
-  function endLimit(limit: Limit): void {
+  function endLimit(limit: CallDeadline): void {
     limit.end()
     limits.delete(limit)
   }
 
-  async function readText({ body }: Response): Promise<string> {
+  async function readText({ body }: UpstreamResponse): Promise<string> {
     const parts: Buffer[] = []
     let size = 0
     for await (const part of body as AsyncIterable<Buffer>) {
@@ -71,11 +71,11 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
   }
 
   /** Whole answers. A 5xx is thrown here, inside the circuit, so that it counts. */
-  function ask(call: Call, headers: Record<string, string>): Promise<Answer> {
+  function ask(call: Call, headers: Record<string, string>): Promise<TextResponse> {
     const { method = 'GET', path, json, signal } = call
     return breaker.run(async () => {
       const limit = limitOf(call)
-      let response: Response | undefined
+      let response: UpstreamResponse | undefined
       try {
         response = await connections.open({ method, path, json, headers: { ...call.headers, ...headers }, signal: limit.signal })
         return failing(call, { status: response.status, headers: response.headers, text: await readText(response) })
@@ -88,18 +88,18 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
     }, signal)
   }
 
-  function failing(call: Call, answer: Answer): Answer {
+  function failing(call: Call, answer: TextResponse): TextResponse {
     if (answer.status >= 500 && !call.expect?.includes(answer.status)) throw problemOf(answer, call.subject, now())
     return answer
   }
 
   /** Bodies that come bit by bit: good for the circuit at their head, and on their own from there. */
-  function begin(call: Call, stallMs: number, headers: Record<string, string>): Promise<Opened | Answer> {
+  function begin(call: Call, stallMs: number, headers: Record<string, string>): Promise<Opened | TextResponse> {
     const { method = 'GET', path, signal } = call
     return breaker.run(async () => {
       const limit = limitOf(call)
       const silence = setTimeout(() => limit.abort(timedOut(`no answer in ${stallMs} ms`)), stallMs)
-      let response: Response | undefined
+      let response: UpstreamResponse | undefined
       try {
         response = await connections.open({ method, path, headers: { ...call.headers, ...headers }, signal: limit.signal })
         if (response.status === 200) return opened(call, response, limit, stallMs)
@@ -117,7 +117,7 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
     }, signal)
   }
 
-  function opened(call: Call, response: Response, limit: Limit, stallMs: number): Opened {
+  function opened(call: Call, response: UpstreamResponse, limit: CallDeadline, stallMs: number): Opened {
     function end(): void {
       endLimit(limit)
       response.end()
@@ -149,30 +149,30 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
   /** With our credentials; once more, with new ones, when upstream says that it does not know us. */
   async function authorized<T extends object>(
     call: Call,
-    act: (headers: Record<string, string>) => Promise<T | Answer>,
-  ): Promise<T | Answer> {
+    act: (headers: Record<string, string>) => Promise<T | TextResponse>,
+  ): Promise<T | TextResponse> {
     if (call.slow && breaker.state() === 'half-open') {
       await ask({ subject: 'other', path: probePath, auth: 'none', timeoutMs: probeMs, signal: call.signal }, {})
     }
     const pass = await login().pass(call.auth, call.signal)
     const answer = await act(pass.headers)
-    if (!isAnswer(answer) || !saysUnauthorized(answer, call.subject) || !login().renew(pass)) return answer
+    if (!isAnswer(answer) || !isUnauthorized(answer, call.subject) || !login().renew(pass)) return answer
     return act((await login().pass(call.auth, call.signal)).headers)
   }
 
-  function accepted(call: Call, answer: Answer): Answer {
+  function accepted(call: Call, answer: TextResponse): TextResponse {
     if ((answer.status >= 200 && answer.status < 300) || call.expect?.includes(answer.status)) return answer
     throw problemOf(answer, call.subject, now())
   }
 
   return {
     /** The whole answer, when its status is 2xx or expected; else a Problem. */
-    async send(call: Call): Promise<Answer> {
-      return accepted(call, (await authorized<Answer>(call, (headers) => ask(call, headers))) as Answer)
+    async send(call: Call): Promise<TextResponse> {
+      return accepted(call, (await authorized<TextResponse>(call, (headers) => ask(call, headers))) as TextResponse)
     },
 
     /** As `send`, without credentials and whatever the status: for what must not need a login itself. */
-    sendPlain: (call: Call): Promise<Answer> => ask(call, {}),
+    sendPlain: (call: Call): Promise<TextResponse> => ask(call, {}),
 
     /** A 200 whose body is read as it comes. A stall is `stallMs` without a byte, also before the head. */
     async open(call: Call, stallMs: number): Promise<Opened> {
@@ -203,12 +203,12 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
   }
 }
 
-function isAnswer(answer: object): answer is Answer {
+function isAnswer(answer: object): answer is TextResponse {
   return 'text' in answer
 }
 
 /** The JSON of an answer; anything else is garbage, and a fault. */
-export function parseJson({ text }: Answer): unknown {
+export function parseJson({ text }: TextResponse): unknown {
   try {
     return JSON.parse(text)
   } catch {

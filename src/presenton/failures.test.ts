@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { fault, hintsAtChange, mayHaveBegun, problemOf, reasonOf, retryAfterOf, type Subject } from './failures.ts'
+import { fault, suggestsVersionChange, mayHaveStarted, problemOf, reasonOf, retryAfterOf, type Subject } from './failures.ts'
 
 const now = Date.parse('2026-11-21T08:00:00Z')
 
@@ -90,17 +90,17 @@ describe('What an answer of upstream means', () => {
   })
 
   it('knows that nothing was begun where nobody answered, and where upstream refused', () => {
-    for (const status of [400, 404, 408, 422, 429, 502]) expect(mayHaveBegun(judge(status, says('x')))).toBe(false)
-    expect(mayHaveBegun(judge(500, 'Internal Server Error'))).toBe(true)
-    expect(mayHaveBegun(fault('the connection broke'))).toBe(true)
+    for (const status of [400, 404, 408, 422, 429, 502]) expect(mayHaveStarted(judge(status, says('x')))).toBe(false)
+    expect(mayHaveStarted(judge(500, 'Internal Server Error'))).toBe(true)
+    expect(mayHaveStarted(fault('the connection broke'))).toBe(true)
   })
 
   it('sees a hint that upstream was replaced in a route that is not there and in a body that is not taken', () => {
-    expect(hintsAtChange(judge(404, says('Not Found')))).toBe(true)
-    expect(hintsAtChange(judge(405, says('Method Not Allowed')))).toBe(true)
-    expect(hintsAtChange(judge(422, '{"detail":[]}', 'prepare'))).toBe(true)
-    expect(hintsAtChange(judge(404, says('Not Found'), 'prepare'))).toBe(true)
-    expect(hintsAtChange(judge(404, says('Presentation not found')))).toBe(false)
-    expect(hintsAtChange(judge(400, says('no')))).toBe(false)
+    expect(suggestsVersionChange(judge(404, says('Not Found')))).toBe(true)
+    expect(suggestsVersionChange(judge(405, says('Method Not Allowed')))).toBe(true)
+    expect(suggestsVersionChange(judge(422, '{"detail":[]}', 'prepare'))).toBe(true)
+    expect(suggestsVersionChange(judge(404, says('Not Found'), 'prepare'))).toBe(true)
+    expect(suggestsVersionChange(judge(404, says('Presentation not found')))).toBe(false)
+    expect(suggestsVersionChange(judge(400, says('no')))).toBe(false)
   })
 })

@@ -5,7 +5,7 @@ import { Problem, problems } from '../domain/problem.ts'
 import { redactUpstreamText } from './redact.ts'
 
 /** An answer that is not what was asked for. `text` is its body, or the beginning of it. */
-export interface Answer {
+export interface TextResponse {
   status: number
   headers: Record<string, string | string[] | undefined>
   text: string
@@ -36,7 +36,7 @@ export function fault(reason: string, options: { cause?: unknown; retryAfterSeco
 }
 
 /** A good answer in another version's words, to a question that did nothing. */
-export function unexpectedForm(what: string): Problem {
+export function unexpectedShape(what: string): Problem {
   return fault(what, { cause: { status: 200, reason: what } satisfies Refusal })
 }
 
@@ -78,7 +78,7 @@ function flawOf(flaw: unknown): string {
 }
 
 /** Seconds of a Retry-After header (a number or a date), bounded; undefined when there is none that can be read. */
-export function retryAfterOf(headers: Answer['headers'], nowMs: number): number | undefined {
+export function retryAfterOf(headers: TextResponse['headers'], nowMs: number): number | undefined {
   const value = headers['retry-after']
   if (typeof value !== 'string' || value.trim() === '') return undefined
   const seconds = /^\s*\d+\s*$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000
@@ -87,12 +87,12 @@ export function retryAfterOf(headers: Answer['headers'], nowMs: number): number 
 }
 
 /** Upstream's way to say that it does not know who calls; any other 401 of its routes comes from its model. */
-export function saysUnauthorized({ status, text }: Answer, subject: Subject): boolean {
+export function isUnauthorized({ status, text }: TextResponse, subject: Subject): boolean {
   return status === 401 && (subject === 'file' || reasonOf(text) === 'Unauthorized')
 }
 
 /** The Problem for an answer with a status nobody asked for. */
-export function problemOf(answer: Answer, subject: Subject, nowMs: number): Problem {
+export function problemOf(answer: TextResponse, subject: Subject, nowMs: number): Problem {
   const { status, headers, text } = answer
   const reason = reasonOf(text)
   const refusal: Refusal = { status, reason: redactUpstreamText(reason) }
@@ -109,7 +109,7 @@ export function problemOf(answer: Answer, subject: Subject, nowMs: number): Prob
   const gone = subject === 'deck' ? !isMissingRoute(refusal) : subject === 'prepare' && reason === 'Presentation not found'
   if (status === 404 && gone) return new Problem('UPSTREAM_ERROR', { failure: 'gone', cause: refusal })
   // Here upstream passes on its model's status, whatever that is; of its own it says only these.
-  const isOwn = status === 422 || saysUnauthorized(answer, subject) || /^template\b.*\bnot found/i.test(reason)
+  const isOwn = status === 422 || isUnauthorized(answer, subject) || /^template\b.*\bnot found/i.test(reason)
   if (subject === 'prepare' && !isOwn) return fault(`status ${status}`, { cause: refusal, ...retry })
   return rejected(reason, refusal)
 }
@@ -119,14 +119,14 @@ function isMissingRoute({ status, reason }: Refusal): boolean {
 }
 
 /** Whether upstream may have begun with what it was asked for: not where nobody answered, nor where it refused. */
-export function mayHaveBegun(error: unknown): boolean {
+export function mayHaveStarted(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
   const { status = 500 } = (error.cause ?? {}) as Partial<Refusal>
   return error.failure !== 'outage' && error.failure !== 'gone' && !(status >= 400 && status < 500)
 }
 
 /** Whether a failure may mean that upstream has become another version: a route that is gone, or a body it no longer takes. */
-export function hintsAtChange(error: unknown): boolean {
+export function suggestsVersionChange(error: unknown): boolean {
   if (!(error instanceof Problem)) return false
   const { status, reason } = (error.cause ?? {}) as Partial<Refusal>
   if (status === 200) return true

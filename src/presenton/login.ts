@@ -2,9 +2,9 @@
 // Upstream counts logins (five failures lock it for 300 s; its nginx takes ten a minute), so there is one at a time, few a minute,
 // and none while it said to wait.
 
-import { raceSignal } from '../domain/deadline.ts'
+import { raceSignal } from '../async/signals.ts'
 import type { Problem } from '../domain/problem.ts'
-import { type Answer, problemOf, rejected, retryAfterOf, unavailable } from './failures.ts'
+import { type TextResponse, problemOf, rejected, retryAfterOf, unavailable } from './failures.ts'
 
 /** How a caller of this upstream proves itself; which of them applies, the dialect tells. */
 export type AuthKind = 'none' | 'basic' | 'cookie' | 'key'
@@ -14,8 +14,8 @@ export interface Credentials {
   password: string
 }
 
-export interface Pass {
-  means: AuthKind
+export interface AuthHeaders {
+  kind: AuthKind
   headers: Record<string, string>
 }
 
@@ -23,7 +23,7 @@ interface LoginOptions {
   credentials: Credentials | undefined
   apiKey: string | undefined
   /** POSTs the credentials to upstream's login and gives the answer, whatever its status. */
-  send(json: Credentials): Promise<Answer>
+  send(json: Credentials): Promise<TextResponse>
   now(): number
 }
 
@@ -79,19 +79,19 @@ export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
 
   return {
     /** The headers for a call; logs in where that needs a login and there is none yet. */
-    async pass(kind: AuthKind, signal: AbortSignal): Promise<Pass> {
-      if (kind === 'none') return { means: 'none', headers: {} }
+    async pass(kind: AuthKind, signal: AbortSignal): Promise<AuthHeaders> {
+      if (kind === 'none') return { kind: 'none', headers: {} }
       if (kind === 'key' && apiKey !== undefined && !spent.has('key'))
-        return { means: 'key', headers: { authorization: `Bearer ${apiKey}` } }
+        return { kind: 'key', headers: { authorization: `Bearer ${apiKey}` } }
       if (kind === 'basic' && basic !== undefined && !spent.has('basic'))
-        return { means: 'basic', headers: { authorization: basic } }
-      return { means: 'cookie', headers: { cookie: await session(signal) } }
+        return { kind: 'basic', headers: { authorization: basic } }
+      return { kind: 'cookie', headers: { cookie: await session(signal) } }
     },
 
     /** After a 401 to `used`: whether there is another pass to try, by a new login at the next `pass`. */
-    renew(used: Pass): boolean {
-      if (used.means === 'none' || !credentials) return false
-      if (used.means !== 'cookie') spent.add(used.means)
+    renew(used: AuthHeaders): boolean {
+      if (used.kind === 'none' || !credentials) return false
+      if (used.kind !== 'cookie') spent.add(used.kind)
       else if (used.headers.cookie === cookie) cookie = undefined
       return true
     },

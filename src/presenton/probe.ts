@@ -1,10 +1,10 @@
 // Which upstream this is: asked at the first call, every ten minutes, and when an answer hints that it was replaced under way.
 // One question for all who wait for its answer; the old answer stands while no new one can be had.
 
-import { raceSignal } from '../domain/deadline.ts'
+import { raceSignal } from '../async/signals.ts'
 import { authKindOf, type Features, featuresOf, guessedFeatures, paths } from './dialect.ts'
 import { type Exchange, parseJson } from './exchange.ts'
-import { fault, hintsAtChange, problemOf, rejected } from './failures.ts'
+import { fault, suggestsVersionChange, problemOf, rejected } from './failures.ts'
 import type { Credentials } from './login.ts'
 
 const freshMs = 600_000
@@ -88,7 +88,7 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
       try {
         return await act(before)
       } catch (error) {
-        if (!hintsAtChange(error)) throw error
+        if (!suggestsVersionChange(error)) throw error
         const after = await renewed(before, signal)
         if (JSON.stringify(after) === JSON.stringify(before)) throw error
         return act(after)

@@ -2,7 +2,7 @@
 
 import { type Static, type TSchema, Type } from 'typebox'
 import { Check } from 'typebox/value'
-import { unexpectedForm } from './failures.ts'
+import { unexpectedShape } from './failures.ts'
 
 export interface Template {
   id: string
@@ -39,7 +39,7 @@ const CustomGroups = Type.Object({
 })
 
 function checked<T extends TSchema>(schema: T, value: unknown): Static<T> {
-  if (!Check(schema, value)) throw unexpectedForm('the list of templates is not of its form')
+  if (!Check(schema, value)) throw unexpectedShape('the list of templates is not of its form')
   return value
 }
 

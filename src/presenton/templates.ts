@@ -1,10 +1,10 @@
 // The templates of upstream, whatever its version: one list, cached, and whether one exists. A list that cannot be renewed stays as it was.
 // Where layouts are objects, they are fetched here too: upstream starts a browser for each, so a layout is shared by all runs that need it.
 
-import { raceSignal } from '../domain/deadline.ts'
+import { raceSignal } from '../async/signals.ts'
 import { type Features, paths } from './dialect.ts'
 import { type Call, type Exchange, parseJson } from './exchange.ts'
-import { type Answer, problemOf, rejected, unexpectedForm } from './failures.ts'
+import { type TextResponse, problemOf, rejected, unexpectedShape } from './failures.ts'
 import { builtInGroups, mergeCustom, parseGroups, parseTemplateList, parseTemplatePage, type Template } from './template-lists.ts'
 
 export interface Layout {
@@ -34,7 +34,7 @@ export function createTemplates({ exchange, listMs, layoutMs, closing, onTrouble
   let listing: Promise<Template[]> | undefined
   const layouts = new Map<string, { layout: Promise<Layout | undefined>; untilMs: number }>()
 
-  const get = (path: string, features: Features, more: Partial<Call> = {}): Promise<Answer> =>
+  const get = (path: string, features: Features, more: Partial<Call> = {}): Promise<TextResponse> =>
     exchange.send({ subject: 'other', path, auth: features.auth, timeoutMs: listMs, signal: closing, ...more })
 
   async function fetchList(features: Features): Promise<Template[]> {
@@ -82,7 +82,7 @@ export function createTemplates({ exchange, listMs, layoutMs, closing, onTrouble
       return undefined
     }
     const layout = (parseJson(answer) ?? {}) as Partial<Layout>
-    if (!Array.isArray(layout.slides) || layout.slides.length === 0) throw unexpectedForm('the layout has no slides')
+    if (!Array.isArray(layout.slides) || layout.slides.length === 0) throw unexpectedShape('the layout has no slides')
     return { ...layout, slides: layout.slides }
   }
 

@@ -3,9 +3,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { type AppOptions, openApp } from '../app.ts'
-import { readConfig } from '../config.ts'
-import { createLogger } from '../logging.ts'
+import { type AppOptions, openApp } from '../app/app.ts'
+import { readConfig } from '../config/config.ts'
+import { createLogger } from '../telemetry/logging.ts'
 import { builtProgram } from './built-program.ts'
 
 export type Environment = Record<string, string | undefined>

@@ -1,7 +1,7 @@
 // Rows for adapter tests: a database of one's own with presentations in it.
 import { randomUUID } from 'node:crypto'
 import { openDatabase } from '../database/connection.ts'
-import { insertPresentations, type NewPresentation } from '../database/intake.ts'
+import { insertPresentations, type NewPresentation } from '../presentations/statements/insert.ts'
 import { openTestDatabase } from './test-database.ts'
 
 /** A cloned database and a pool on it; `close` ends both. */

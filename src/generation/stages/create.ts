@@ -1,6 +1,6 @@
 // Stage create: an empty deck upstream. Cheap, but not idempotent there, so an abandoned one may stay behind; all are recorded.
 
-import { abandonDeck, recordDeck } from '../../database/decks.ts'
+import { scheduleDeckRemoval, recordDeck } from '../statements/decks.ts'
 import type { RunEvent } from '../../database/run-log.ts'
 import { rejected } from '../../presenton/failures.ts'
 import type { Context } from '../context.ts'
@@ -42,7 +42,7 @@ export async function create(context: Context): Promise<void> {
     )
   } catch (error) {
     // Cancelled, deleted or taken over just now: this deck is nobody's.
-    await abandonDeck(context.database, { deckId, presentationId: run.id }).catch(() => undefined)
+    await scheduleDeckRemoval(context.database, { deckId, presentationId: run.id }).catch(() => undefined)
     throw error
   }
 }

@@ -3,7 +3,7 @@ import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
 import { readOutlines } from '../../presenton/client.ts'
 import type { Context } from '../context.ts'
-import { passOn } from '../pass-on.ts'
+import { forwardMessage } from '../forward-message.ts'
 import { titleFrom } from '../title.ts'
 
 export async function outlines(context: Context): Promise<void> {
@@ -16,7 +16,7 @@ export async function outlines(context: Context): Promise<void> {
         return
       }
       if (message.type === 'chunk') await context.append([outlineChunk(context, String(message.value.chunk ?? ''))])
-      else await passOn(context, message)
+      else await forwardMessage(context, message)
     }
   }
   throw new Problem('UPSTREAM_ERROR', { failure: 'fault' })

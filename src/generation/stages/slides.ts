@@ -1,15 +1,15 @@
 // Stage slides: the expensive one. Upstream keeps nothing of a stream that was cut, and two streams of one deck double its
 // slides; so a deck is streamed once. What is looked at before anything is paid again is in `kept-slides`.
 
-import { recordFinishedDeck } from '../../database/decks.ts'
-import { noteSlide, settleSlides } from '../../database/ledger.ts'
+import { recordFinishedDeck } from '../statements/decks.ts'
+import { markFirstSlide, settleSlides } from '../../database/ledger.ts'
 import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
 import { maxSlideStreams } from '../../domain/stage.ts'
-import { type DeckSlides, isWhole, mayHaveBegun, readSlides } from '../../presenton/client.ts'
+import { type DeckSlides, isWhole, mayHaveStarted, readSlides } from '../../presenton/client.ts'
 import type { Context } from '../context.ts'
-import { passOn } from '../pass-on.ts'
-import { createPictureNotes, type PictureNotes } from '../pictures.ts'
+import { forwardMessage } from '../forward-message.ts'
+import { createImageRecorder, type ImageRecorder } from '../slide-images.ts'
 import { createSlideChunks, type Piece, type SlideChunks } from '../slide-chunks.ts'
 
 export async function slides(context: Context): Promise<void> {
@@ -22,14 +22,14 @@ export async function slides(context: Context): Promise<void> {
     await stream(context, deckId)
   } catch (error) {
     // What was not begun is not paid for, and the deck is as it was.
-    if (!mayHaveBegun(error)) await countStream(context, -1)
+    if (!mayHaveStarted(error)) await countStream(context, -1)
     throw error
   }
 }
 
 /** What an earlier start left is shown as the same sequence as a stream's. */
 export const finishSlides = (context: Context, deck: DeckSlides): Promise<void> =>
-  finish(context, createSlideChunks(), createPictureNotes(context.run.userId), deck)
+  finish(context, createSlideChunks(), createImageRecorder(context.run.userId), deck)
 
 async function countStream(context: Context, by: 1 | -1): Promise<void> {
   const { run } = context
@@ -41,19 +41,19 @@ async function countStream(context: Context, by: 1 | -1): Promise<void> {
 async function stream(context: Context, deckId: string): Promise<void> {
   const { presenton, signal } = context
   const chunks = createSlideChunks()
-  const pictures = createPictureNotes(context.run.userId)
+  const pictures = createImageRecorder(context.run.userId)
   const startedMs = performance.now()
   for await (const messages of presenton.streamSlides(deckId, signal, context.logger)) {
     for (const message of messages) {
       if (message.type === 'complete') {
         const deck = readSlides(message)
         // Another look may find what was not said: upstream stores all slides before it completes.
-        if (!isWhole(deck, context.run.outlines?.length ?? 0)) throw lacking('slides are missing')
+        if (!isWhole(deck, context.run.outlines?.length ?? 0)) throw incomplete('slides are missing')
         await finish(context, chunks, pictures, deck)
         return
       }
       if (message.type !== 'chunk') {
-        await passOn(context, message, pictures.of(message.value))
+        await forwardMessage(context, message, pictures.of(message.value))
         continue
       }
       const pieces = chunks.take(String(message.value.chunk ?? ''))
@@ -61,12 +61,12 @@ async function stream(context: Context, deckId: string): Promise<void> {
       await show(context, pieces, pictures)
     }
   }
-  throw lacking('complete is missing')
+  throw incomplete('complete is missing')
 }
 
-const lacking = (what: string) => new Problem('UPSTREAM_ERROR', { failure: 'fault', cause: new Error(what) })
+const incomplete = (what: string) => new Problem('UPSTREAM_ERROR', { failure: 'fault', cause: new Error(what) })
 
-async function show(context: Context, pieces: Piece[], pictures: PictureNotes): Promise<void> {
+async function show(context: Context, pieces: Piece[], pictures: ImageRecorder): Promise<void> {
   if (pieces.length === 0) return
   const { run } = context
   const last = pieces.findLast(({ slideIndex }) => slideIndex !== undefined)?.slideIndex
@@ -79,8 +79,8 @@ async function show(context: Context, pieces: Piece[], pictures: PictureNotes): 
   await context.log.append({
     events: pieces.map((piece) => chunkEvent(context, piece)),
     changes: { slides_done: run.slidesDone, progress },
-    companions: [
-      ...(pieces.some(({ slideIndex }) => slideIndex === 0) ? [noteSlide] : []),
+    extraStatements: [
+      ...(pieces.some(({ slideIndex }) => slideIndex === 0) ? [markFirstSlide] : []),
       // Most slides name none, and need no walk through all that is in them.
       ...pictures.of(pieces.filter(({ chunk }) => chunk.includes('app_data')).map(({ slide }) => slide)),
     ],
@@ -94,7 +94,7 @@ function chunkEvent({ event }: Context, { chunk, slideIndex }: Piece): RunEvent 
 async function finish(
   context: Context,
   chunks: SlideChunks,
-  pictures: PictureNotes,
+  pictures: ImageRecorder,
   { presentation, slides: found }: DeckSlides,
 ): Promise<void> {
   const { run } = context

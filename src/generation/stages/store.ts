@@ -1,6 +1,6 @@
 // Stage store: the file goes from upstream into the object store, is looked at there, and only then is the run complete.
-import { findFinishedDeck } from '../../database/decks.ts'
-import { recordFile, recordUpload } from '../../database/uploads.ts'
+import { findFinishedDeck } from '../statements/decks.ts'
+import { recordFile, recordUpload } from '../statements/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import { checkDeckFile } from '../../objects/deck-file.ts'
 import { objectKey } from '../../objects/keys.ts'
@@ -25,7 +25,7 @@ export async function store(context: Context): Promise<void> {
       { ...context.event('complete', { presentation }, null), terminal: true },
     ],
     changes: { status: 'completed', stage: null, progress: 1, error: null, minio_object_key: key },
-    companions: [recordFile({ ...file, replacedAfterSeconds: context.limits.downloadLinkSeconds })],
+    extraStatements: [recordFile({ ...file, replacedAfterSeconds: context.limits.downloadLinkSeconds })],
     release: true,
   })
   context.onBytesCopied?.(sizeBytes)

@@ -1,0 +1,207 @@
+// The whole configuration: environment variables in, one frozen object out. Read once, in main.ts, so that nothing else depends
+// on the process's environment. Every problem is reported at once, by the variable's name and never with its value, because
+// the message ends up in logs and half of these variables are secrets.
+
+import {
+  absolutePath,
+  anyText,
+  appLink,
+  baseUrl,
+  boolean,
+  bucketName,
+  databaseUrl,
+  integer,
+  listOf,
+  oneOf,
+  optional,
+  or,
+  origin,
+  publicKey,
+  type Read,
+  required,
+  seconds,
+  secret,
+  trustProxy,
+  url,
+  word,
+} from './values.ts'
+
+export type Config = ReturnType<typeof readConfig>
+
+const variables = {
+  HOST: or('0.0.0.0', word),
+  PORT: or(3000, integer(0, 65535)),
+  OPS_PORT: optional(integer(0, 65535)),
+  PUBLIC_URL: optional(baseUrl),
+  APP_LINK: optional(appLink),
+  LOG_LEVEL: or('info', oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])),
+  TRUST_PROXY: or(false, trustProxy),
+  CORS_ORIGINS: or([], listOf(origin)),
+  DATABASE_URL: required(databaseUrl),
+  DATABASE_POOL_MAX: or(10, integer(1, 1000)),
+  MIGRATE_ON_START: or(true, boolean),
+  // Upstream names its pictures and files by absolute paths, so it can only live at the root of its origin.
+  PRESENTON_URL: required(origin),
+  PRESENTON_USERNAME: optional(anyText),
+  PRESENTON_PASSWORD: optional(anyText),
+  PRESENTON_API_KEY: optional(word),
+  PRESENTON_APP_DATA_DIR: optional(absolutePath),
+  PRESENTON_DEFAULT_TEMPLATE: or('general', anyText),
+  CREATE_TIMEOUT_SECONDS: or(30, seconds()),
+  PREPARE_TIMEOUT_SECONDS: or(180, seconds()),
+  EXPORT_TIMEOUT_SECONDS: or(330, seconds()),
+  STREAM_STALL_SECONDS: or(600, seconds()),
+  STREAM_TIMEOUT_SECONDS: or(1800, seconds()),
+  RUN_TIMEOUT_SECONDS: or(7200, seconds()),
+  BREAKER_ERROR_PERCENT: or(50, integer(1, 100)),
+  BREAKER_MIN_CALLS: or(5, integer(1)),
+  BREAKER_WINDOW_SECONDS: or(300, seconds()),
+  BREAKER_RESET_SECONDS: or(10, seconds()),
+  MINIO_ENDPOINT: required(origin),
+  MINIO_PUBLIC_ENDPOINT: optional(origin),
+  MINIO_ACCESS_KEY: required(anyText),
+  MINIO_SECRET_KEY: required(anyText),
+  MINIO_BUCKET: or('presentations', bucketName),
+  MINIO_REGION: or('us-east-1', word),
+  // Seven days is the longest life that a signature of version 4 can have.
+  DOWNLOAD_LINK_SECONDS: or(900, integer(1, 604_800)),
+  AUTH_JWKS_URL: optional(url),
+  AUTH_JWT_SECRET: optional(secret),
+  AUTH_JWT_PUBLIC_KEY: optional(publicKey),
+  AUTH_ISSUER: optional(anyText),
+  AUTH_AUDIENCE: optional(anyText),
+  MAX_SLIDES: or(20, integer(1, 50)),
+  MAX_CONTENT_CHARS: or(100_000, integer(1)),
+  // A store takes 10,000 parts of 8 MiB for one object.
+  MAX_FILE_MIB: or(512, integer(1, 80_000)),
+  QUOTA_PER_HOUR: or(10, integer(0)),
+  QUOTA_PER_DAY: or(50, integer(0)),
+  QUOTA_TOTAL: or(0, integer(0)),
+  QUOTA_TOTAL_SLIDES: or(0, integer(0)),
+  QUOTA_SYSTEM_PER_DAY: or(0, integer(0)),
+  MAX_RUNNING: or(4, integer(1)),
+  MAX_RUNNING_PER_USER: or(2, integer(1)),
+  MAX_QUEUED: or(200, integer(1)),
+  MAX_QUEUED_PER_USER: or(20, integer(1)),
+  RATE_LIMIT_PER_MINUTE: or(300, integer(1)),
+  MAX_STREAMS: or(10_000, integer(1)),
+  MAX_STREAMS_PER_USER: or(20, integer(1)),
+  SSE_HEARTBEAT_SECONDS: or(15, seconds()),
+  EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
+  OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),
+  LEASE_SECONDS: or(15, seconds()),
+  SHUTDOWN_GRACE_SECONDS: or(25, seconds(0)),
+  DRAIN_SECONDS: optional(seconds(0)),
+  WORKER: or(true, boolean),
+} satisfies Record<string, Read<unknown>>
+
+type Values = { [Name in keyof typeof variables]: ReturnType<(typeof variables)[Name]> }
+
+/** Throws one Error that names every variable with a problem. An empty string counts as not set. */
+export function readConfig(env: Record<string, string | undefined>) {
+  const problems: string[] = []
+  const read: Record<string, unknown> = {}
+  for (const [name, readValue] of Object.entries<Read<unknown>>(variables)) {
+    try {
+      read[name] = readValue(env[name] || undefined)
+    } catch (error) {
+      problems.push(`${name} ${(error as Error).message}`)
+    }
+  }
+  const isSet = (name: keyof Values) => Boolean(env[name])
+  if ([isSet('AUTH_JWKS_URL'), isSet('AUTH_JWT_SECRET'), isSet('AUTH_JWT_PUBLIC_KEY')].filter(Boolean).length !== 1) {
+    problems.push('AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY: exactly one of them is required')
+  }
+  if (isSet('PRESENTON_USERNAME') !== isSet('PRESENTON_PASSWORD')) {
+    problems.push('PRESENTON_USERNAME, PRESENTON_PASSWORD: must be set together')
+  }
+  if (problems.length > 0) throw new Error(`Configuration:\n${problems.map((problem) => `- ${problem}`).join('\n')}`)
+  return deepFreeze(configOf(read as Values))
+}
+
+function configOf(v: Values) {
+  return {
+    host: v.HOST,
+    port: v.PORT,
+    opsPort: v.OPS_PORT,
+    publicUrl: v.PUBLIC_URL,
+    appLink: v.APP_LINK,
+    logLevel: v.LOG_LEVEL,
+    trustProxy: v.TRUST_PROXY,
+    corsOrigins: v.CORS_ORIGINS,
+    database: { url: v.DATABASE_URL, poolMax: v.DATABASE_POOL_MAX, migrateOnStart: v.MIGRATE_ON_START },
+    presenton: {
+      url: v.PRESENTON_URL,
+      /** With an API key given, too, the key is used: it needs no login. */
+      username: v.PRESENTON_USERNAME,
+      password: v.PRESENTON_PASSWORD,
+      apiKey: v.PRESENTON_API_KEY,
+      appDataDir: v.PRESENTON_APP_DATA_DIR,
+      defaultTemplate: v.PRESENTON_DEFAULT_TEMPLATE,
+      createTimeoutMs: v.CREATE_TIMEOUT_SECONDS * 1000,
+      prepareTimeoutMs: v.PREPARE_TIMEOUT_SECONDS * 1000,
+      exportTimeoutMs: v.EXPORT_TIMEOUT_SECONDS * 1000,
+      streamStallMs: v.STREAM_STALL_SECONDS * 1000,
+      streamTimeoutMs: v.STREAM_TIMEOUT_SECONDS * 1000,
+      breaker: {
+        errorPercent: v.BREAKER_ERROR_PERCENT,
+        minCalls: v.BREAKER_MIN_CALLS,
+        windowMs: v.BREAKER_WINDOW_SECONDS * 1000,
+        resetMs: v.BREAKER_RESET_SECONDS * 1000,
+      },
+    },
+    runTimeoutMs: v.RUN_TIMEOUT_SECONDS * 1000,
+    objects: {
+      endpoint: v.MINIO_ENDPOINT,
+      publicEndpoint: v.MINIO_PUBLIC_ENDPOINT ?? v.MINIO_ENDPOINT,
+      accessKey: v.MINIO_ACCESS_KEY,
+      secretKey: v.MINIO_SECRET_KEY,
+      bucket: v.MINIO_BUCKET,
+      region: v.MINIO_REGION,
+      downloadLinkSeconds: v.DOWNLOAD_LINK_SECONDS,
+    },
+    auth: { ...authKey(v), issuer: v.AUTH_ISSUER, audience: v.AUTH_AUDIENCE },
+    limits: {
+      maxSlides: v.MAX_SLIDES,
+      maxContentChars: v.MAX_CONTENT_CHARS,
+      maxFileBytes: v.MAX_FILE_MIB * 1024 * 1024,
+      rateLimitPerMinute: v.RATE_LIMIT_PER_MINUTE,
+      maxStreams: v.MAX_STREAMS,
+      maxStreamsPerUser: v.MAX_STREAMS_PER_USER,
+    },
+    /** 0 = unlimited, for each of them. */
+    quotas: {
+      perHour: v.QUOTA_PER_HOUR,
+      perDay: v.QUOTA_PER_DAY,
+      total: v.QUOTA_TOTAL,
+      totalSlides: v.QUOTA_TOTAL_SLIDES,
+      systemPerDay: v.QUOTA_SYSTEM_PER_DAY,
+    },
+    queue: {
+      maxRunning: v.MAX_RUNNING,
+      maxRunningPerUser: v.MAX_RUNNING_PER_USER,
+      maxQueued: v.MAX_QUEUED,
+      maxQueuedPerUser: v.MAX_QUEUED_PER_USER,
+    },
+    events: { heartbeatMs: v.SSE_HEARTBEAT_SECONDS * 1000, retentionHours: v.EVENTS_RETENTION_HOURS },
+    outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
+    leaseMs: v.LEASE_SECONDS * 1000,
+    shutdownGraceMs: v.SHUTDOWN_GRACE_SECONDS * 1000,
+    drainMs: (v.DRAIN_SECONDS ?? v.SHUTDOWN_GRACE_SECONDS) * 1000,
+    worker: v.WORKER,
+  }
+}
+
+type AuthKey = { kind: 'jwks'; url: string } | { kind: 'secret'; secret: string } | { kind: 'public-key'; pem: string }
+
+function authKey(v: Values): AuthKey {
+  if (v.AUTH_JWKS_URL !== undefined) return { kind: 'jwks', url: v.AUTH_JWKS_URL }
+  if (v.AUTH_JWT_SECRET !== undefined) return { kind: 'secret', secret: v.AUTH_JWT_SECRET }
+  return { kind: 'public-key', pem: v.AUTH_JWT_PUBLIC_KEY as string }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value
+  for (const inner of Object.values(value)) deepFreeze(inner)
+  return Object.freeze(value)
+}

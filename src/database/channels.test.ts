@@ -1,0 +1,128 @@
+// Wakes between replicas: what is sent, what arrives, and what becomes of those that a broken connection swallowed.
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
+import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
+import { type Database, openDatabase } from './connection.ts'
+import { openListener } from './listener.ts'
+import { createChannels, type Channels, postgresChannel } from './channels.ts'
+
+const id = 'a2b1c3d4-0000-4000-8000-000000000001'
+
+describe('wakes', () => {
+  let test: TestDatabase
+  let proxy: TcpProxy
+  let database: Database
+  let sender: Channels
+  const closing: (() => Promise<unknown>)[] = []
+  beforeEach(async () => {
+    test = await openTestDatabase()
+    proxy = await openTcpProxy({ port: Number(new URL(test.url).port) })
+    database = openDatabase({ url: test.url, poolMax: 2 })
+    sender = createChannels(database)
+  })
+  afterEach(async () => {
+    proxy.restore()
+    for (const close of closing.splice(0)) await close()
+    await sender.close()
+    await database.close()
+    await proxy.close()
+    await test.close()
+  })
+
+  /** Another replica, which listens through the proxy. */
+  async function openReplica(heartbeatMs = 10_000) {
+    const wakes = createChannels(undefined)
+    const heard: unknown[][] = []
+    for (const kind of ['events', 'settled', 'queue', 'revoked', 'all'] as const) {
+      wakes.on(kind, (...values: unknown[]) => heard.push([kind, ...values]))
+    }
+    const trouble: unknown[] = []
+    const listener = openListener({
+      ...{ url: proxy.through(test.url), wakes, heartbeatMs },
+      onTrouble: (error) => trouble.push(error),
+    })
+    closing.push(() => listener.close())
+    const all = () => heard.filter(([kind]) => kind === 'all').length
+    await vi.waitFor(() => expect(all()).toBe(1))
+    return { heard, all, trouble }
+  }
+
+  it('of every kind reach other replicas, and never come back to the one that sent them', async () => {
+    const { heard } = await openReplica()
+    const own = createChannels(undefined, 'own')
+    const back: unknown[] = []
+    own.on('queue', () => back.push('queue'))
+    own.receive('own:q')
+    own.receive('other:q')
+    expect(back).toEqual(['queue'])
+    sender.events(id, 7)
+    sender.settled(id)
+    sender.queue()
+    sender.revoked(id)
+    await vi.waitFor(() => expect(heard).toHaveLength(5))
+    expect(heard.slice(1)).toEqual([['events', id, 7], ['settled', id], ['queue'], ['revoked', id]])
+  })
+
+  it('that come in a burst are sent together, the latest of a log alone', async () => {
+    const { heard } = await openReplica()
+    for (let seq = 1; seq <= 500; seq += 1) sender.events(id, seq)
+    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['events', id, 500]))
+    expect(heard.length).toBeLessThan(5)
+  })
+
+  it('never fill the pool: while one statement is under way, the others wait together', async () => {
+    const under = { way: 0, most: 0, statements: 0 }
+    let letGo = () => {}
+    const held = new Promise<void>((resolve) => (letGo = resolve))
+    const slow = createChannels({
+      async query() {
+        under.statements += 1
+        under.most = Math.max(under.most, ++under.way)
+        await held
+        under.way -= 1
+        return []
+      },
+    })
+    slow.queue()
+    await vi.waitFor(() => expect(under.way).toBe(1))
+    // Over several times as long as they are gathered.
+    const startedMs = performance.now()
+    for (let seq = 1; performance.now() - startedMs < 60; seq += 1) {
+      slow.events(id, seq)
+      await new Promise(setImmediate)
+    }
+    letGo()
+    await slow.close()
+    expect(under).toEqual({ way: 0, most: 1, statements: 2 })
+  })
+
+  it('that were not sent yet are sent at the end', async () => {
+    const { heard } = await openReplica()
+    sender.events(id, 1)
+    sender.queue()
+    await sender.close()
+    await vi.waitFor(() => expect(heard).toContainEqual(['queue']))
+  })
+
+  it('that were missed are made good for: whoever was cut off looks at everything once it is back', async () => {
+    const { heard, all } = await openReplica()
+    for (let round = 2; round <= 3; round += 1) {
+      await proxy.down()
+      await database.query('select pg_notify($1, $2)', [postgresChannel, `another:e:${id}:${round}`])
+      await proxy.up()
+      await vi.waitFor(() => expect(all()).toBe(round), { timeout: 5_000 })
+    }
+    expect(heard.filter(([kind]) => kind === 'events')).toEqual([])
+    sender.events(id, 9)
+    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['events', id, 9]))
+  })
+
+  it('are heard again soon after the connection vanished without a word', async () => {
+    const { heard, all, trouble } = await openReplica(200)
+    proxy.silence()
+    await vi.waitFor(() => expect(all()).toBe(2), { timeout: 5_000 })
+    expect(trouble.length).toBeGreaterThan(0)
+    sender.queue()
+    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['queue']))
+  })
+})

@@ -1,0 +1,268 @@
+// The event stream's way to a reader: headers, the last id, what is final and what passes, and leaving.
+
+import { connect, type Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { afterEach, expect, test, vi } from 'vitest'
+import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import { openTestServer, problemOf, rowId, type TestServer } from '../../http/test-server.ts'
+import type { FollowEvents } from './follow-events.ts'
+
+type Wanted = Parameters<FollowEvents['follow']>[0]
+
+let server: TestServer
+afterEach(() => server.close())
+
+const path = `/api/v1/presentations/${rowId}/events`
+const eventStream = { accept: 'text/event-stream' }
+
+async function open(follow: (wanted: Wanted) => Readable | undefined) {
+  const seen: Wanted[] = []
+  server = await openTestServer({
+    env: { RATE_LIMIT_PER_MINUTE: '1000' },
+    services: {
+      async follow(wanted) {
+        seen.push(wanted)
+        return follow(wanted)
+      },
+    },
+  })
+  return seen
+}
+
+const silent = () => new Readable({ read() {} })
+
+test('a stream comes with the headers that let it pass, before its first byte', async () => {
+  const stream = silent()
+  const seen = await open(() => stream)
+  const response = await server.call(path, { headers: { ...eventStream, 'accept-encoding': 'gzip, br' } })
+  expect(response.status).toBe(200)
+  expect(Object.fromEntries(response.headers)).toMatchObject({
+    ...{ 'content-type': expect.stringMatching(/^text\/event-stream/), 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
+    'x-content-type-options': 'nosniff',
+  })
+  expect(response.headers.get('content-encoding')).toBeNull()
+  stream.push('id: 1\ndata: x\n\n')
+  stream.push(null)
+  expect(await response.text()).toBe('id: 1\ndata: x\n\n')
+  expect(seen[0]).toMatchObject({ userId: 'alice', id: rowId, lastEventId: 0 })
+  expect(seen[0]?.expiresAtMs).toBeGreaterThan(Date.now())
+})
+
+test('the last id comes from the header, else from the query; none and nothing mean the start', async () => {
+  const seen = await open(() => undefined)
+  const lastId = async (query: string, header?: string) => {
+    await server.call(`${path}${query}`, { headers: header === undefined ? {} : { 'last-event-id': header } })
+    return seen.at(-1)?.lastEventId
+  }
+  expect(await lastId('')).toBe(0)
+  expect(await lastId('?last_event_id=17')).toBe(17)
+  expect(await lastId('?last_event_id=17', '18')).toBe(18)
+  expect(await lastId('', '0')).toBe(0)
+  expect(await lastId('?last_event_id=4', '')).toBe(4)
+  expect(await lastId('', '0017')).toBe(17)
+  expect(await lastId('', '9'.repeat(4096))).toBe(Number.MAX_SAFE_INTEGER)
+})
+
+test('what is no id is refused, for good', async () => {
+  const seen = await open(silent)
+  for (const id of ['-1', '1.5', 'x', '1e3', '0x1', '1,2', '+1', '1 2']) {
+    for (const headers of [{ 'last-event-id': id }, { 'last-event-id': id, ...eventStream }]) {
+      expect(await problemOf(await server.call(path, { headers })), id).toMatchObject({ status: 400, code: 'VALIDATION_FAILED' })
+    }
+  }
+  expect((await server.call(`${path}?last_event_id=x`)).status).toBe(400)
+  expect((await server.call(`${path}?last_event_id=1&last_event_id=2`)).status).toBe(400)
+  expect(seen).toEqual([])
+})
+
+test('nothing more to come is 204', async () => {
+  await open(() => undefined)
+  const response = await server.call(path, { headers: eventStream })
+  expect([response.status, await response.text()]).toEqual([204, ''])
+})
+
+test('trouble that passes only tells an EventSource when to come back; others get the problem', async () => {
+  const codes: ProblemCode[] = ['DATABASE_UNAVAILABLE', 'TOO_MANY_STREAMS', 'AUTHENTICATION_UNAVAILABLE', 'INTERNAL_ERROR']
+  let code: ProblemCode = 'INTERNAL_ERROR'
+  await open(() => {
+    throw new Problem(code)
+  })
+  for (const one of codes) {
+    code = one
+    const response = await server.call(path, { headers: eventStream })
+    expect([response.status, response.headers.get('content-type')], code).toEqual([200, 'text/event-stream; charset=utf-8'])
+    const [, ms] = /^retry: (\d+)\n\n$/.exec(await response.text()) ?? []
+    expect(Number(ms)).toBeGreaterThanOrEqual(3_750)
+    expect(Number(ms)).toBeLessThanOrEqual(6_250)
+    expect((await problemOf(await server.call(path))).code).toBe(code)
+  }
+})
+
+test('what will not pass is final also for an EventSource', async () => {
+  await open(() => {
+    throw new Problem('NOT_FOUND')
+  })
+  expect((await server.call(path, { headers: eventStream })).status).toBe(404)
+  expect((await server.call(path, { headers: { ...eventStream, authorization: 'Bearer x' } })).status).toBe(401)
+  expect((await server.call(path.replace(rowId, 'x'), { headers: eventStream })).status).toBe(404)
+})
+
+test('keys that cannot be reached pass, too, though nobody is known yet', async () => {
+  server = await openTestServer({
+    services: {
+      verify: async () => {
+        throw new Problem('AUTHENTICATION_UNAVAILABLE', { retryAfterSeconds: 30 })
+      },
+    },
+  })
+  expect((await server.call(path, { headers: eventStream })).status).toBe(200)
+  const other = await server.call(path)
+  expect([other.status, other.headers.get('retry-after')]).toEqual([503, '30'])
+})
+
+test('a rate limit that is hit is a pause for an EventSource', async () => {
+  server = await openTestServer({ env: { RATE_LIMIT_PER_MINUTE: '1' }, services: { follow: async () => undefined } })
+  expect((await server.call(path, { headers: eventStream })).status).toBe(204)
+  expect((await server.call(path)).status).toBe(429)
+  expect(await (await server.call(path, { headers: eventStream })).text()).toMatch(/^retry: \d+\n\n$/)
+})
+
+test('a reader who leaves ends the stream', async () => {
+  const stream = silent()
+  await open(() => stream)
+  const leaver = new AbortController()
+  const response = await server.call(path, { headers: eventStream, signal: leaver.signal })
+  stream.push('retry: 2000\n\n')
+  const reader = response.body?.getReader()
+  await reader?.read()
+  leaver.abort()
+  await expect.poll(() => stream.destroyed).toBe(true)
+})
+
+test('a stream that breaks breaks the connection: what was cut off does not look whole', async () => {
+  const stream = silent()
+  await open(() => stream)
+  const response = await server.call(path, { headers: eventStream })
+  stream.push('id: 1\ndata: x\n\n')
+  const rest = response.text()
+  stream.destroy(new Error('broken'))
+  await expect(rest).rejects.toThrow()
+})
+
+test('a reader who takes nothing is given nothing more, and then all', async () => {
+  const piece = Buffer.alloc(64 * 1024, 'x')
+  const pieces = 2_000
+  let given = 0
+  const stream = new Readable({
+    read() {
+      this.push(given < pieces ? piece : null)
+      given += 1
+    },
+  })
+  await open(() => stream)
+  const response = await server.call(path, { headers: eventStream })
+  // Full are the buffers of the sockets and ours; far from 125 MiB.
+  await expect.poll(() => stream.isPaused()).toBe(true)
+  expect(given).toBeLessThan(pieces / 2)
+  expect((await response.arrayBuffer()).byteLength).toBe(pieces * piece.length)
+})
+
+test('a HEAD opens no stream', async () => {
+  const seen = await open(silent)
+  expect((await server.call(path, { method: 'HEAD' })).status).toBe(405)
+  expect(seen).toEqual([])
+})
+
+test('cuts the connection when the stream is ended in the middle, so that its reader comes back instead of waiting', async () => {
+  const stream = new Readable({ read: () => undefined })
+  server = await openTestServer({ services: { follow: async () => stream } })
+  const socket = connect(server.port, '127.0.0.1')
+  let text = ''
+  socket.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+  socket.on('error', () => undefined)
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  socket.write(`GET /api/v1/presentations/${rowId}/events HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n`)
+  stream.push('id: 1\ndata: {}\n\n')
+  await vi.waitFor(() => expect(text).toContain('id: 1'))
+  stream.destroy()
+  await closed
+  // Not as if that had been all.
+  expect(text).not.toMatch(/\r\n0\r\n\r\n$/)
+})
+
+/** What a client reads that asks with these bytes, until the server closes. */
+async function readAll(port: number, requests: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  let text = ''
+  socket.setEncoding('utf8').on('data', (piece: string) => (text += piece))
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
+  socket.write(requests)
+  await closed
+  return text
+}
+
+const ask = (version: string, more = '') =>
+  `GET /api/v1/presentations/${rowId}/events HTTP/${version}\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n${more}\r\n`
+
+test('frames what it sends as chunks, the same bytes for all readers', async () => {
+  const frames = ['id: 1\ndata: é\n\n', 'id: 2\ndata: {}\n\n'].map((text) => Buffer.from(text))
+  server = await openTestServer({ services: { follow: async () => Readable.from(frames, { objectMode: false }) } })
+  const read = () => readAll(server.port, ask('1.1', 'Connection: close\r\n'))
+  for (const text of await Promise.all([read(), read()])) {
+    expect(text).toMatch(/transfer-encoding: chunked/i)
+    expect(text.split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe(
+      '10\r\nid: 1\ndata: é\n\n\r\n10\r\nid: 2\ndata: {}\n\n\r\n0\r\n\r\n',
+    )
+  }
+})
+
+test('sends bare bytes to a client of HTTP/1.0', async () => {
+  server = await openTestServer({ services: { follow: async () => Readable.from([Buffer.from('id: 1\ndata: {}\n\n')]) } })
+  const text = await readAll(server.port, ask('1.0'))
+  expect(text).not.toMatch(/transfer-encoding/i)
+  expect(text.split('\r\n\r\n')[1]).toBe('id: 1\ndata: {}\n\n')
+})
+
+test('sends what was asked for on one connection in its order, whichever stream had its bytes first', async () => {
+  const first = new Readable({ read: () => undefined })
+  const streams = new Map([
+    [1, first],
+    [2, Readable.from([Buffer.from('id: 2\ndata: {}\n\n')])],
+  ])
+  const asked: number[] = []
+  const follow = async ({ lastEventId }: { lastEventId: number }) => {
+    asked.push(lastEventId)
+    return streams.get(lastEventId)
+  }
+  server = await openTestServer({ services: { follow } })
+  const requests = ask('1.1', 'Last-Event-ID: 1\r\n') + ask('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
+  const text = readAll(server.port, requests)
+  await vi.waitFor(() => expect(asked).toHaveLength(2))
+  first.push('id: 1\ndata: {}\n\n')
+  first.push(null)
+  const [, ...bodies] = (await text).split(/HTTP\/1\.1 200 OK\r\n/).map((answer) => answer.split('\r\n\r\n').slice(1).join('|'))
+  expect(bodies).toEqual(['10\r\nid: 1\ndata: {}\n\n\r\n0|', '10\r\nid: 2\ndata: {}\n\n\r\n0|'])
+})
+
+test('sends all that it had to a client who has said that it will send no more', async () => {
+  const bytes = 8 * 1024 * 1024
+  const stream = new Readable({ highWaterMark: 2 * bytes, read: () => undefined })
+  const served: Socket[] = []
+  server = await openTestServer({
+    services: { follow: async () => stream },
+    beforeListen: (app) => app.server.on('connection', (one) => served.push(one)),
+  })
+  const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
+  socket.pause()
+  socket.write(ask('1.1'))
+  await vi.waitFor(() => expect(stream.listenerCount('data')).toBe(1))
+  stream.push(Buffer.alloc(bytes, 'x'))
+  await vi.waitFor(() => expect(served[0]?.writableNeedDrain).toBe(true))
+  socket.end()
+  await vi.waitFor(() => expect(served[0]?.writable).toBe(false))
+  stream.push('late')
+  stream.resume()
+  let read = 0
+  for await (const piece of socket) read += (piece as Buffer).length
+  expect(read).toBeGreaterThan(bytes)
+})

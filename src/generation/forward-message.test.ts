@@ -1,0 +1,21 @@
+import { expect, it } from 'vitest'
+import type { Context } from './context.ts'
+import { forwardMessage } from './forward-message.ts'
+
+it('lets nothing of what upstream says of its state pass as it is, whatever field it stands in', async () => {
+  const passed: Record<string, unknown>[] = []
+  const context = {
+    event: (type: string, fields: object) => ({ data: JSON.stringify({ type, ...fields }) }),
+    log: {
+      append: async ({ events }: { events: { data: string }[] }) => passed.push(...events.map(({ data }) => JSON.parse(data))),
+    },
+  } as unknown as Context
+  const value = {
+    type: 'status',
+    status: 'Asking http://llm.internal:8000/v1',
+    detail: 'key sk-abcdef123456 for /app_data/x',
+    step: 2,
+  }
+  await forwardMessage(context, { type: 'status', value })
+  expect(passed).toEqual([{ type: 'status', status: 'Asking [url]', detail: 'key [secret] for [path]', step: 2 }])
+})

@@ -1,0 +1,60 @@
+// Whether the process lives and whether it can serve, for those who run it. Not behind authentication, so it tells no secrets.
+
+import Type from 'typebox'
+import type { App } from '../../http/base.ts'
+import { publicProblemResponses } from '../../http/schemas.ts'
+
+const healthSchema = Type.Object(
+  {
+    status: Type.Unsafe<'ok' | 'degraded' | 'down'>({ type: 'string', enum: ['ok', 'degraded', 'down'] }),
+    version: Type.String(),
+    commit: Type.Union([Type.String(), Type.Null()]),
+    checks: Type.Record(Type.String(), Type.Unknown(), {
+      description: 'What this service leans on: database, storage, presenton.',
+    }),
+  },
+  { title: 'Health' },
+)
+
+export interface Health {
+  status: 'ok' | 'degraded' | 'down'
+  version: string
+  commit: string | null
+  checks: Record<string, unknown>
+}
+
+export interface HealthRoutes {
+  health: () => Promise<Health>
+}
+
+export function healthRoutes(app: App, { health }: HealthRoutes) {
+  const live = {
+    operationId: 'readLiveness',
+    tags: ['operations'],
+    summary: 'Whether the process turns',
+    response: { 200: Type.Object({ status: Type.Literal('ok') }), ...publicProblemResponses() },
+  }
+  app.get('/health/live', { schema: live }, async (_request, reply) => {
+    reply.header('cache-control', 'no-store')
+    return { status: 'ok' as const }
+  })
+
+  for (const [url, operationId] of [
+    ['/health', 'readHealth'],
+    ['/health/ready', 'readReadiness'],
+  ] as const) {
+    const ready = {
+      operationId,
+      tags: ['operations'],
+      summary: 'Whether requests can be served, and how what it leans on is doing',
+      // 503 carries the same body and not a problem: whoever asks wants to know what is down.
+      response: { 200: healthSchema, 503: healthSchema, ...publicProblemResponses() },
+    }
+    app.get(url, { schema: ready }, async (_request, reply) => {
+      const state = await health()
+      reply.header('cache-control', 'no-store')
+      if (state.status === 'down') return reply.code(503).header('retry-after', '5').send(state)
+      return reply.code(200).send(state)
+    })
+  }
+}

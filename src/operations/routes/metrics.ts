@@ -1,0 +1,25 @@
+// GET /metrics: for Prometheus. What is measured, and how, is not decided here.
+
+import Type from 'typebox'
+import type { App } from '../../http/base.ts'
+import { publicProblemResponses } from '../../http/schemas.ts'
+
+export interface MetricsRoute {
+  metrics: () => Promise<{ contentType: string; body: string }>
+}
+
+export function metricsRoute(app: App, { metrics }: MetricsRoute) {
+  const schema = {
+    operationId: 'readMetrics',
+    tags: ['operations'],
+    summary: 'Metrics in the format of Prometheus',
+    response: {
+      200: { description: 'Metrics', content: { 'text/plain': { schema: Type.String() } } },
+      ...publicProblemResponses(),
+    },
+  }
+  app.get('/metrics', { schema }, async (_request, reply) => {
+    const { contentType, body } = await metrics()
+    return reply.header('cache-control', 'no-store').type(contentType).send(body)
+  })
+}

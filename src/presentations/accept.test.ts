@@ -1,0 +1,173 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { findPresentation, type PresentationRow } from './statements/queries.ts'
+import { createChannels } from '../database/channels.ts'
+import { readBrief } from '../contract/brief.ts'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { createAdmission } from './accept.ts'
+
+const limits = { maxSlides: 20, maxContentChars: 1000 }
+const unlimited = { perHour: 0, perDay: 0, total: 0, totalSlides: 0, systemPerDay: 0 }
+
+describe('briefs that arrive together', () => {
+  let rows: TestRows
+  beforeAll(async () => {
+    rows = await openTestRows()
+  })
+  afterEach(() =>
+    rows.database.query('truncate gateway.presentations, gateway.events, gateway.ledger, gateway.idempotency_keys cascade'),
+  )
+  afterAll(() => rows.close())
+
+  /** Posts in one turn, which makes them one group. */
+  function open({ quotas = {}, queue = {} }: { quotas?: object; queue?: object } = {}) {
+    const groups: number[] = []
+    const intake = createAdmission({
+      database: {
+        transaction: (work) => {
+          groups.push(1)
+          return rows.database.transaction(work)
+        },
+      },
+      wakes: createChannels(undefined),
+      queue: { maxQueued: 100, maxQueuedPerUser: 100, ...queue },
+      quotas: { ...unlimited, ...quotas },
+      knownTemplates: () => new Set(['general']),
+    })
+    const post = (userId: string, { key = '', template = 'general' } = {}) =>
+      intake.accept({
+        userId,
+        brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, { template }),
+        ...(key && { idempotency: { key, fingerprint: template } }),
+        respond: (row) => ({ status: 202, location: '', body: row }),
+      })
+    return { post, groups }
+  }
+
+  async function outcomes(work: Promise<{ body: unknown }>[]) {
+    const settled = await Promise.allSettled(work)
+    return settled.map((one) =>
+      one.status === 'fulfilled' ? (one.value.body as PresentationRow).queuePosition : one.reason.code,
+    )
+  }
+  const count = async (table: string) => (await rows.database.query(`select 1 from gateway.${table}`)).length
+
+  it('are taken in one transaction, and each is answered with its row as it is read', async () => {
+    const { post, groups } = open()
+    const answers = await Promise.all(['alice', 'alice', 'bob', 'alice', 'bob', 'carol'].map((user) => post(user)))
+    expect(groups).toHaveLength(1)
+    for (const { body } of answers) {
+      const row = body as PresentationRow
+      expect(await findPresentation(rows.database, row)).toEqual(row)
+      const [event] = await rows.database.query('select data from gateway.events where presentation_id = $1', [row.id])
+      expect(JSON.parse(event?.['data'])).toEqual({ type: 'queued', position: row.queuePosition, run: 1 })
+    }
+    const positions = answers.map(({ body }) => (body as PresentationRow).queuePosition ?? 0)
+    expect([...positions].sort()).toEqual([1, 2, 3, 4, 5, 6])
+    const [first = 0, second = 0, bobs = 0, third = 0, bobsSecond = 0, carols = 0] = positions
+    expect(Math.max(first, bobs, carols)).toBeLessThan(Math.min(second, bobsSecond))
+    expect(third).toBe(6)
+  })
+
+  it.each([
+    ['perHour', 'QUOTA_EXCEEDED'],
+    ['perDay', 'QUOTA_EXCEEDED'],
+    ['systemPerDay', 'QUOTA_EXCEEDED'],
+    ['total', 'QUOTA_EXHAUSTED'],
+  ])('are as many as %s leaves, the first ones', async (quota, code) => {
+    const { post } = open({ quotas: { [quota]: 3 } })
+    await post('alice')
+    const work = [post('alice'), post('alice'), post('alice'), post('alice')]
+    expect(await outcomes(work)).toEqual([2, 3, code, code])
+    expect(await count('ledger')).toBe(3)
+  })
+
+  it('count the slides of those before them', async () => {
+    const { post } = open({ quotas: { totalSlides: 5 } })
+    const work = [post('alice'), post('bob'), post('alice'), post('alice')]
+    expect(await outcomes(work)).toEqual([expect.any(Number), expect.any(Number), 3, 'QUOTA_EXHAUSTED'])
+  })
+
+  it('are told truly when there is room again', async () => {
+    const { post } = open({ quotas: { perHour: 3 } })
+    for (const seconds of [600, 1200]) {
+      await post('alice')
+      await rows.database.query(`update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 second'`, [seconds])
+    }
+    // Accepted 1,800 and 1,200 s ago: one more has room, the next one when the first of them has left the window.
+    const [, second] = await Promise.allSettled([post('alice'), post('alice')])
+    const { retryAfterSeconds } = (second as PromiseRejectedResult).reason
+    expect(retryAfterSeconds).toBeGreaterThan(1780)
+    expect(retryAfterSeconds).toBeLessThanOrEqual(1800)
+  })
+
+  it('fill the queue to its bounds and not beyond', async () => {
+    const { post } = open({ queue: { maxQueued: 4, maxQueuedPerUser: 2 } })
+    const work = ['alice', 'alice', 'alice', 'bob', 'carol', 'dave'].map((user) => post(user))
+    const settled = await Promise.allSettled(work)
+    const statuses = settled.map((one) => (one.status === 'fulfilled' ? 202 : (one.reason as { status: number }).status))
+    expect(statuses).toEqual([202, 202, 429, 202, 202, 503])
+    expect(await count('presentations')).toBe(4)
+  })
+
+  it('that repeat a key wait five seconds for a first one that hangs, and are then told so, not that the database is away', async () => {
+    vi.useFakeTimers()
+    try {
+      const intake = createAdmission({
+        database: { transaction: () => new Promise(() => undefined) },
+        wakes: createChannels(undefined),
+        queue: { maxQueued: 100, maxQueuedPerUser: 100 },
+        quotas: unlimited,
+        knownTemplates: () => undefined,
+      })
+      const post = (key: string) =>
+        intake
+          .accept({
+            userId: 'alice',
+            brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, { template: 'general' }),
+            idempotency: { key, fingerprint: 'one' },
+            respond: (row) => ({ status: 202, location: '', body: row }),
+          })
+          .catch((error: unknown) => error)
+      void post('key')
+      await vi.advanceTimersByTimeAsync(0)
+      const [repeat, other] = [post('key'), post('another')]
+      await vi.advanceTimersByTimeAsync(5_000)
+      expect(await repeat).toMatchObject({ code: 'CONFLICT', status: 409, retryAfterSeconds: 1 })
+      expect(await other).toMatchObject({ code: 'DATABASE_UNAVAILABLE', status: 503 })
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('keep each its own key: answered once, refused ones not at all', async () => {
+    const { post, groups } = open({ quotas: { total: 1 } })
+    const work = () => [
+      post('alice', { key: 'one' }),
+      post('bob', { key: 'one' }),
+      post('alice', { key: 'two' }),
+      post('carol', { key: 'one', template: 'unknown' }),
+      post('dave'),
+    ]
+    const codes = (all: PromiseSettledResult<{ replayed: boolean }>[]) =>
+      all.map((one) => (one.status === 'fulfilled' ? one.value.replayed : one.reason.code))
+    expect(codes(await Promise.allSettled(work()))).toEqual([false, false, 'QUOTA_EXHAUSTED', 'VALIDATION_FAILED', false])
+    expect(await count('idempotency_keys')).toBe(2)
+    expect(codes(await Promise.allSettled(work()))).toEqual([
+      true,
+      true,
+      'QUOTA_EXHAUSTED',
+      'VALIDATION_FAILED',
+      'QUOTA_EXHAUSTED',
+    ])
+    expect(groups).toHaveLength(2)
+    const twice = await Promise.allSettled([
+      post('erin', { key: 'k' }),
+      post('erin', { key: 'k' }),
+      post('erin', { key: 'k', template: 'x' }),
+    ])
+    expect(codes(twice)).toEqual([false, true, 'IDEMPOTENCY_KEY_REUSED'])
+    // Whoever repeats a key comes after the one before it.
+    expect(groups).toHaveLength(5)
+    expect(await count('presentations')).toBe(4)
+  })
+})

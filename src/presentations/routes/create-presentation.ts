@@ -1,0 +1,48 @@
+// POST /presentations: takes a brief in. Whatever happens to its run is told by the presentation from then on.
+
+import type { StoredResponse } from '../../database/idempotency.ts'
+import type { PresentationRow } from '../statements/queries.ts'
+import { type Brief, type BriefLimits, createBriefSchema, readBrief } from '../../contract/brief.ts'
+import type { App } from '../../http/base.ts'
+import { type Responding, type Idempotency, idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
+import { presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+
+export interface CreatePresentation extends Responding {
+  limits: BriefLimits
+  defaultTemplate: string
+  /** Makes the row, or finds what the same key made before; `answer` is what is kept for the key. */
+  accept: (request: {
+    userId: string
+    brief: Brief
+    idempotency?: Idempotency
+    answer: (row: PresentationRow) => StoredResponse
+  }) => Promise<StoredResponse & { replayed: boolean }>
+}
+
+export function createPresentationRoute(app: App, { limits, defaultTemplate, respond, accept }: CreatePresentation) {
+  const schema = {
+    operationId: 'createPresentation',
+    tags: ['presentations'],
+    summary: 'Make a presentation from a conversation summary',
+    headers: idempotencyHeaders,
+    body: createBriefSchema(limits),
+    response: {
+      202: presentationRef,
+      ...problemResponsesOfWrite(
+        'CONFLICT',
+        'IDEMPOTENCY_KEY_REUSED',
+        'QUEUE_FULL',
+        'QUOTA_EXCEEDED',
+        'QUOTA_EXHAUSTED',
+        'UPSTREAM_UNAVAILABLE',
+      ),
+    },
+  }
+
+  app.post('/presentations', { schema }, async (request, reply) => {
+    const brief = readBrief(request.body, limits, { template: defaultTemplate })
+    const idempotency = readIdempotency(request)
+    const { userId } = request.caller
+    return sendStoredResponse(reply, await accept({ userId, brief, ...(idempotency && { idempotency }), answer }))
+  })
+}

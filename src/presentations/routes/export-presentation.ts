@@ -1,0 +1,33 @@
+// POST /presentations/{id}/exports: a further file of a finished deck, in the other format or the same again.
+
+import Type from 'typebox'
+import { exportFormatSchema } from '../../contract/presentation.ts'
+import type { PresentationCommands } from '../commands.ts'
+import type { App } from '../../http/base.ts'
+import { type Responding, idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
+import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+
+export interface ExportPresentation extends Responding, Pick<PresentationCommands, 'furtherExport'> {}
+
+export function exportPresentationRoute(app: App, { respond, furtherExport }: ExportPresentation) {
+  const schema = {
+    operationId: 'exportPresentation',
+    tags: ['presentations'],
+    summary: 'Export a completed deck once more',
+    description:
+      'A run of its own, of the stages export and store alone. The deck and its files stay as they are meanwhile, and if it fails.',
+    headers: idempotencyHeaders,
+    params: idParams,
+    body: Type.Object({ format: exportFormatSchema }, { additionalProperties: false }),
+    response: {
+      202: presentationRef,
+      ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT', 'IDEMPOTENCY_KEY_REUSED', 'QUEUE_FULL'),
+    },
+  }
+
+  app.post('/presentations/:id/exports', { schema }, async (request, reply) => {
+    const own = { userId: request.caller.userId, id: request.params.id }
+    const idempotency = readIdempotency(request)
+    return sendStoredResponse(reply, await furtherExport(own, request.body.format, { idempotency, respond }))
+  })
+}

@@ -1,0 +1,21 @@
+// GET /presentations/{id}/outlines: what the slides are, or will be, made from.
+
+import type { PresentationCommands } from '../commands.ts'
+import type { App } from '../../http/base.ts'
+import { idParams, outlinesResponse, problemResponses } from '../../http/schemas.ts'
+
+export type ReadOutlines = Pick<PresentationCommands, 'outlines'>
+
+export function readOutlinesRoute(app: App, { outlines }: ReadOutlines) {
+  const schema = {
+    operationId: 'readOutlines',
+    tags: ['presentations'],
+    summary: 'Read the outlines',
+    params: idParams,
+    response: { 200: outlinesResponse, ...problemResponses('NOT_FOUND', 'NOT_READY') },
+  }
+
+  app.get('/presentations/:id/outlines', { schema }, async (request) =>
+    outlines({ userId: request.caller.userId, id: request.params.id }),
+  )
+}

@@ -1,0 +1,39 @@
+// POST /presentations/{id}/retry: a failed or cancelled one goes on from its last finished stage.
+
+import Type from 'typebox'
+import type { PresentationCommands } from '../commands.ts'
+import type { App } from '../../http/base.ts'
+import { type Responding, idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
+import { defaultToEmptyBody } from '../../http/body/json-parser.ts'
+import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+
+export interface RetryPresentation extends Responding, Pick<PresentationCommands, 'retry'> {}
+
+export function retryPresentationRoute(app: App, { respond, retry }: RetryPresentation) {
+  const schema = {
+    operationId: 'retryPresentation',
+    tags: ['presentations'],
+    summary: 'Go on with a failed or cancelled one',
+    description:
+      'It goes on from its last finished stage, as a new run in the same log. Quota that was given back is reserved again.',
+    headers: idempotencyHeaders,
+    params: idParams,
+    body: Type.Object({}, { additionalProperties: false }),
+    response: {
+      202: presentationRef,
+      ...problemResponsesOfWrite(
+        'NOT_FOUND',
+        'CONFLICT',
+        'IDEMPOTENCY_KEY_REUSED',
+        'QUEUE_FULL',
+        'QUOTA_EXCEEDED',
+        'QUOTA_EXHAUSTED',
+      ),
+    },
+  }
+
+  app.post('/presentations/:id/retry', { schema, preValidation: defaultToEmptyBody }, async (request, reply) => {
+    const idempotency = readIdempotency(request)
+    return sendStoredResponse(reply, await retry({ userId: request.caller.userId, id: request.params.id }, { idempotency, respond }))
+  })
+}

@@ -1,0 +1,237 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { Problem } from '../../domain/problem.ts'
+import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
+import type { Queryable } from '../../database/connection.ts'
+import { recordDeck } from '../../generation/statements/decks.ts'
+import { claim, type Run } from '../../database/leases.ts'
+import { readPresentation } from './queries.ts'
+import { createRunLog, leaseLost, type RunWrite } from '../../database/run-log.ts'
+import {
+  approveOutlines,
+  cancelRun,
+  type LockedPresentation,
+  lockPresentation,
+  queueExport,
+  queueRetry,
+  deletePresentation,
+  renamePresentation,
+} from './transitions.ts'
+import { findRemovableUploads, recordFile, recordUpload } from '../../generation/statements/uploads.ts'
+
+const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
+const deaf = { events: () => undefined, settled: () => undefined, queue: () => undefined }
+
+describe('transitions', () => {
+  let rows: TestRows
+  beforeAll(async () => {
+    rows = await openTestRows()
+  })
+  afterEach(() =>
+    rows.database.query(
+      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files, gateway.uploads, gateway.decks',
+    ),
+  )
+  afterAll(() => rows.close())
+
+  const change = (id: string, transition: (client: Queryable, locked: LockedPresentation) => Promise<void>, userId = 'alice') =>
+    rows.database.transaction(async (client) => transition(client, await lockPresentation(client, { userId, id })))
+  const read = (id: string) => rows.database.transaction((client) => readPresentation(client, id))
+  const log = async (id: string) =>
+    (
+      await rows.database.query<{ seq: number; run: number; terminal: boolean; data: string }>(
+        'select seq, run, terminal, data from gateway.events where presentation_id = $1 order by seq',
+        [id],
+      )
+    ).map(({ data, ...event }) => ({ ...event, type: (JSON.parse(data) as { type: string }).type }))
+
+  async function start(id: string) {
+    const run = (await claim(rows.database, slots))!
+    expect(run.id).toBe(id)
+    return { run, write: writer(run) }
+  }
+
+  function writer(run: Run) {
+    const runLog = createRunLog({
+      database: rows.database,
+      wakes: deaf,
+      run,
+      signal: new AbortController().signal,
+      onLost: () => undefined,
+    })
+    return (write: RunWrite) => runLog.commit(write)
+  }
+
+  const ended = (status: 'completed' | 'failed'): RunWrite => ({
+    events: [{ data: `{"type":"${status === 'completed' ? 'complete' : 'error'}","run":1}`, terminal: true }],
+    changes: { status },
+    release: true,
+  })
+
+  async function complete(): Promise<string> {
+    const id = await rows.insert()
+    const { write } = await start(id)
+    await write({ ...ended('completed'), changes: { status: 'completed', stage: null, progress: 1 } })
+    return id
+  }
+
+  it('know only one’s own', async () => {
+    const id = await rows.insert()
+    await expect(change(id, cancelRun, 'bob')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  })
+
+  it('cancel: takes the lease and ends the log, so that the worker can write nothing more', async () => {
+    const id = await rows.insert()
+    const { write } = await start(id)
+    await write({ events: [{ data: '{"type":"stage","run":1}' }] })
+    await change(id, cancelRun)
+    await expect(write({ events: [{ data: '{"type":"status","run":1}' }] })).rejects.toBe(leaseLost)
+    expect(await log(id)).toEqual([
+      { seq: 1, run: 1, terminal: false, type: 'queued' },
+      { seq: 2, run: 1, terminal: false, type: 'stage' },
+      { seq: 3, run: 1, terminal: true, type: 'error' },
+    ])
+    expect(await read(id)).toMatchObject({ status: 'cancelled', error: { code: 'CANCELLED', retryable: true } })
+    expect(await claim(rows.database, slots)).toBeUndefined()
+  })
+
+  it('cancel against complete: exactly one of them ends the run, every time', async () => {
+    const won = { cancelled: 0, completed: 0 }
+    for (let round = 0; round < 30; round += 1) {
+      const id = await rows.insert()
+      const { write } = await start(id)
+      const cancel = () =>
+        change(id, async (client, locked) => {
+          if (locked.status !== 'running') throw new Problem('CONFLICT')
+          await cancelRun(client, locked)
+        })
+      const both = round % 2 ? [cancel(), write(ended('completed'))] : [write(ended('completed')), cancel()]
+      const outcomes = await Promise.allSettled(both)
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+      const events = await log(id)
+      expect(events.filter(({ terminal }) => terminal)).toHaveLength(1)
+      expect(events.map(({ seq }) => seq)).toEqual([1, 2])
+      won[(await read(id)).status as keyof typeof won] += 1
+    }
+    expect(won.cancelled + won.completed).toBe(30)
+  })
+
+  it('delete against claim: the row is gone and nobody works on it, every time', async () => {
+    for (let round = 0; round < 30; round += 1) {
+      const id = await rows.insert()
+      // Whoever is asked first is not always first.
+      const early = round % 2 ? claim(rows.database, slots) : undefined
+      const removed = change(id, deletePresentation)
+      const run = await (early ?? claim(rows.database, slots))
+      await removed
+      expect(await rows.database.query('select 1 from gateway.presentations where id = $1', [id])).toEqual([])
+      if (run) await expect(writer(run)({ events: [{ data: '{"type":"stage","run":1}' }] })).rejects.toBe(leaseLost)
+      expect(await log(id)).toEqual([])
+    }
+  })
+
+  it('cancel of a further export: leaves the deck as it was', async () => {
+    const id = await complete()
+    const { completedAt } = await read(id)
+    await change(id, (client, locked) => queueExport(client, locked, 'pdf'))
+    expect(await read(id)).toMatchObject({ status: 'running', stage: 'export', run: 2, progress: 0, runFormat: 'pdf' })
+    await start(id)
+    await change(id, cancelRun)
+    expect(await read(id)).toMatchObject({ status: 'completed', stage: null, progress: 1, error: null, completedAt })
+    expect((await log(id)).map(({ type, run }) => `${type} ${run}`)).toEqual(['queued 1', 'complete 1', 'queued 2', 'error 2'])
+  })
+
+  it('a further export that fails leaves the deck as it was, with what went wrong', async () => {
+    const id = await complete()
+    const { completedAt } = await read(id)
+    await change(id, (client, locked) => queueExport(client, locked, 'pdf'))
+    const { write } = await start(id)
+    const error = { code: 'UPSTREAM_ERROR', detail: 'No.', retryable: true }
+    await write({ ...ended('failed'), changes: { status: 'completed', error, stage: null, progress: 1 } })
+    expect(await read(id)).toMatchObject({ status: 'completed', error, completedAt })
+  })
+
+  it('retry: begins a new run that knows all checkpoints, with nothing counted yet', async () => {
+    const id = await rows.insert()
+    const { write } = await start(id)
+    await write({
+      ...ended('failed'),
+      changes: {
+        ...{ status: 'failed', stage: 'slides', attempt: 2, progress: 0.5, slide_streams: 2, presenton_presentation_id: 'deck' },
+        ...{ outlines: ['one'], deck_prepared: true, deck_streamed: true, starts: { slides: 2 }, failures: { slides: 2 } },
+        error: { code: 'UPSTREAM_ERROR' },
+      },
+    })
+    await change(id, queueRetry)
+    expect(await read(id)).toMatchObject({
+      status: 'queued',
+      stage: null,
+      run: 2,
+      attempt: 0,
+      progress: 0,
+      error: null,
+      queuePosition: 1,
+    })
+    const { run } = await start(id)
+    expect(run).toMatchObject({ deckId: 'deck', outlines: ['one'], deckPrepared: true, deckStreamed: true })
+    expect(run).toMatchObject({
+      run: 2,
+      starts: {},
+      failures: {},
+      slideStreams: 0,
+      takeovers: 0,
+      runKind: 'deck',
+      runFormat: 'pptx',
+    })
+    expect(run.usedMs).toBeLessThan(5_000)
+  })
+
+  it('two approvals: the second one sees what the first one did', async () => {
+    const id = await rows.insert({ reviewOutlines: true })
+    const { write } = await start(id)
+    await write({ changes: { status: 'awaiting_outlines', stage: null, outlines: ['one'] }, release: true })
+    const approve = (outlines: string[]) =>
+      change(id, async (client, locked) => {
+        if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
+        await approveOutlines(client, locked, { outlines, title: null, nSlides: outlines.length })
+      })
+    const outcomes = await Promise.allSettled([approve(['a']), approve(['b', 'c'])])
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    const { run } = await start(id)
+    expect([['a'], ['b', 'c']]).toContainEqual(run.outlines)
+    expect(run).toMatchObject({ nSlides: run.outlines!.length, outlinesApproved: true, stage: 'prepare' })
+    expect((await log(id)).map(({ type }) => type)).toEqual(['queued', 'outlines'])
+  })
+
+  it('a title that its owner gave stays, whatever the run finds afterwards', async () => {
+    const id = await rows.insert()
+    const { write } = await start(id)
+    await change(id, (client, locked) => renamePresentation(client, locked, 'Mine'))
+    await write({ changes: { title: 'Generated' } })
+    expect((await read(id)).title).toBe('Mine')
+  })
+
+  it('delete: leaves keys and decks to be removed, at once where nobody can be writing them', async () => {
+    const id = await rows.insert()
+    const { run, write } = await start(id)
+    const file = { format: 'pptx', sizeBytes: 1, sha256: '', contentType: '', replacedAfterSeconds: 900 }
+    await write({
+      extraStatements: [
+        ...[recordDeck('deck'), recordUpload({ objectKey: 'named', token: run.token })],
+        ...[recordFile({ ...file, objectKey: 'named' }), recordUpload({ objectKey: 'under way', token: run.token })],
+      ],
+    })
+    await change(id, deletePresentation)
+    const due = await rows.database.query<{ key: string; minutes: number }>(
+      `select object_key as key, round(extract(epoch from remove_after - now()) / 60)::int as minutes from gateway.uploads order by 1`,
+    )
+    expect(due).toEqual([
+      { key: 'named', minutes: 0 },
+      { key: 'under way', minutes: 60 },
+    ])
+    expect(await findRemovableUploads(rows.database)).toEqual(['named'])
+    expect(await rows.database.query('select 1 from gateway.decks where remove_after <= now()')).toHaveLength(1)
+    for (const table of ['events', 'leases', 'files', 'tickets', 'assets']) {
+      expect(await rows.database.query(`select 1 from gateway.${table}`), table).toEqual([])
+    }
+  })
+})

@@ -1,0 +1,76 @@
+// A row as its owner sees it on the wire: snake_case, absolute links, every key present.
+
+import type { PresentationRow, StoredFile } from './statements/queries.ts'
+import type { Presentation } from '../contract/presentation.ts'
+import type { ProblemCode } from '../domain/problem.ts'
+import type { Stage } from '../domain/stage.ts'
+import { downloadFileName } from '../objects/file-name.ts'
+
+export interface ViewOptions {
+  /** Base of all links, without a slash at its end. */
+  publicUrl: string
+  /** The product's own page, `{id}` in it standing for the presentation's id. */
+  appLink: string | undefined
+}
+
+export const apiPrefix = '/api/v1'
+
+export function presentationView(row: PresentationRow, { publicUrl, appLink }: ViewOptions): Presentation {
+  const self = `${publicUrl}${apiPrefix}/presentations/${row.id}`
+  return {
+    id: row.id,
+    presenton_presentation_id: row.presentonPresentationId,
+    title: row.title,
+    status: row.status,
+    stage: row.stage as Stage | null,
+    run: row.run,
+    attempt: row.attempt,
+    progress: row.progress,
+    template: row.template,
+    language: row.language,
+    n_slides: row.nSlides,
+    slides_done: row.slidesDone,
+    export_as: row.exportAs,
+    review_outlines: row.reviewOutlines,
+    metadata: row.metadata,
+    files: row.files.map((file) => ({
+      format: file.format,
+      size_bytes: file.sizeBytes,
+      sha256: file.sha256,
+      content_type: file.contentType,
+      stored_at: time(file.storedAt),
+    })),
+    error: row.error && { code: row.error.code as ProblemCode, detail: row.error.detail, retryable: row.error.retryable },
+    queue_position: row.queuePosition,
+    created_at: time(row.createdAt),
+    updated_at: time(row.updatedAt),
+    started_at: row.startedAt && time(row.startedAt),
+    completed_at: row.completedAt && time(row.completedAt),
+    links: {
+      self,
+      events: `${self}/events`,
+      download: row.files.length > 0 ? `${self}/download` : null,
+      app: appLink === undefined ? null : appLink.replaceAll('{id}', row.id),
+    },
+  }
+}
+
+export type Presign = (file: { key: string; fileName: string; contentType: string }) => Promise<{ url: string; expiresAt: Date }>
+
+/** The way to a finished file, made afresh: the answer of the download route and a part of the `complete` event. */
+export async function downloadView({ title, file }: { title: string | null; file: StoredFile }, presign: Presign) {
+  const fileName = downloadFileName(title, file.format)
+  const { url, expiresAt } = await presign({ key: file.objectKey, fileName, contentType: file.contentType })
+  return {
+    url,
+    expires_at: expiresAt.toISOString(),
+    file_name: fileName,
+    content_type: file.contentType,
+    size_bytes: file.sizeBytes,
+    sha256: file.sha256,
+  }
+}
+
+function time(value: Date | string): string {
+  return new Date(value).toISOString()
+}

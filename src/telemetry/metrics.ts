@@ -1,0 +1,97 @@
+// What is measured, for Prometheus (spec of the names: README). Label sets are bounded: routes, stages and outcomes, never ids or URLs.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { statuses } from '../contract/presentation.ts'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** Numbers that are read when somebody scrapes. */
+export interface MetricSources {
+  countRuns: () => Promise<Record<string, number>>
+  openStreams: () => number
+  breakerState: () => 'closed' | 'open' | 'half-open'
+}
+
+const breakerStates = ['closed', 'open', 'half-open'] as const
+
+export function createMetrics(sources: MetricSources) {
+  const registry = new Registry()
+  const registers = [registry]
+  // Includes nodejs_eventloop_lag_seconds.
+  collectDefaultMetrics({ register: registry })
+
+  const request = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time to the end of an answer, by route.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: [0.005, 0.02, 0.05, 0.1, 0.3, 0.8, 2, 10, 60],
+    registers,
+  })
+  const upstream = new Histogram({
+    name: 'presenton_request_duration_seconds',
+    help: 'Time of a call to Presenton, by what it was for and how it ended.',
+    labelNames: ['operation', 'outcome'],
+    buckets: [0.05, 0.3, 1, 5, 15, 60, 180, 600, 1800],
+    registers,
+  })
+  const stage = new Histogram({
+    name: 'gateway_stage_duration_seconds',
+    help: 'Time of one attempt of a stage.',
+    labelNames: ['stage', 'outcome'],
+    buckets: [0.1, 0.5, 2, 10, 30, 60, 180, 600, 1800],
+    registers,
+  })
+  const firstSlide = new Histogram({
+    name: 'gateway_time_to_first_slide_seconds',
+    help: 'From the start of the slides stage to its first slide.',
+    buckets: [0.5, 1, 2, 5, 10, 20, 60, 180, 600],
+    registers,
+  })
+  const delivered = new Counter({ name: 'gateway_events_delivered_total', help: 'Events written to readers.', registers })
+  const copied = new Counter({ name: 'gateway_bytes_copied_total', help: 'Bytes of finished files stored.', registers })
+  const runs = new Gauge({
+    name: 'gateway_runs',
+    help: 'Presentations by status, all replicas; those at rest as they were counted lately.',
+    labelNames: ['status'],
+    registers,
+  })
+  const queue = new Gauge({ name: 'gateway_queue_depth', help: 'Presentations waiting for a slot, all replicas.', registers })
+  new Gauge({
+    name: 'gateway_open_streams',
+    help: 'Open event streams of this replica.',
+    registers,
+    collect() {
+      this.set(sources.openStreams())
+    },
+  })
+  new Gauge({
+    name: 'gateway_breaker_state',
+    help: 'The circuit in front of Presenton: 1 for the state it is in.',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      for (const state of breakerStates) this.set({ state }, state === sources.breakerState() ? 1 : 0)
+    },
+  })
+
+  return {
+    onAnswered: ({ method, route, status, seconds }: { method: string; route: string; status: number; seconds: number }) =>
+      request.observe({ method, route, status: String(status) }, seconds),
+    onUpstream: ({ operation, outcome, ms }: { operation: string; outcome: string; ms: number }) =>
+      upstream.observe({ operation, outcome }, ms / 1000),
+    onStage: (name: string, outcome: string, seconds: number) => stage.observe({ stage: name, outcome }, seconds),
+    onFirstSlide: (seconds: number) => firstSlide.observe(seconds),
+    onDelivered: (events: number) => delivered.inc(events),
+    onBytesCopied: (bytes: number) => copied.inc(bytes),
+    /** The text for a scrape. Without a database the counts of runs are left out, the rest is there. */
+    async scrape(): Promise<{ contentType: string; body: string }> {
+      const counts = await sources.countRuns().catch(() => undefined)
+      runs.reset()
+      queue.reset()
+      if (counts) {
+        for (const status of statuses) runs.set({ status }, counts[status] ?? 0)
+        queue.set(counts.queued ?? 0)
+      }
+      return { contentType: registry.contentType, body: await registry.metrics() }
+    },
+  }
+}

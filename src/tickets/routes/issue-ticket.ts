@@ -1,0 +1,38 @@
+// POST /presentations/{id}/ticket: a word that opens the event stream once, for pages whose EventSource can send neither header nor
+// cookie. It is the caller's own right to read, lent for a minute; the stream it opens ends with the caller's token.
+
+import Type from 'typebox'
+import { type TicketRequest, ticketSeconds } from '../statements.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { App } from '../../http/base.ts'
+import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+
+export interface IssueTicket {
+  /** Undefined when the presentation isn't theirs. */
+  issueTicket: (request: TicketRequest) => Promise<string | undefined>
+}
+
+export function issueTicketRoute(app: App, { issueTicket }: IssueTicket) {
+  const schema = {
+    operationId: 'issueTicket',
+    tags: ['presentations'],
+    summary: 'Get a ticket that opens the event stream once',
+    description:
+      'Send it as `?ticket=`, with `&last_event_id=` where you have seen events already. A used one is refused: take another.',
+    params: idParams,
+    response: {
+      200: Type.Object({
+        ticket: Type.String(),
+        expires_in: Type.Integer({ minimum: 1, description: 'How long it can be used, in seconds.' }),
+      }),
+      ...problemResponsesOfWrite('NOT_FOUND'),
+    },
+  }
+
+  app.post('/presentations/:id/ticket', { schema }, async (request) => {
+    const { userId, expiresAt } = request.caller
+    const ticket = await issueTicket({ userId, id: request.params.id, tokenExpiresAt: expiresAt })
+    if (ticket === undefined) throw new Problem('NOT_FOUND')
+    return { ticket, expires_in: ticketSeconds }
+  })
+}

@@ -1,0 +1,32 @@
+// GET /usage: how much of each quota the caller has used.
+
+import type { Allowance, Usage } from '../../database/ledger.ts'
+import type { App } from '../../http/base.ts'
+import { problemResponses, usageSchema } from '../../http/schemas.ts'
+
+export interface ReadUsage {
+  readUsage: (userId: string) => Promise<Usage>
+}
+
+export function readUsageRoute(app: App, { readUsage }: ReadUsage) {
+  const schema = {
+    operationId: 'readUsage',
+    tags: ['usage'],
+    summary: 'Read how much of your quotas is used',
+    response: { 200: usageSchema, ...problemResponses() },
+  }
+
+  app.get('/usage', { schema }, async (request) => {
+    const { perHour, perDay, total, totalSlides } = await readUsage(request.caller.userId)
+    return {
+      per_hour: allowance(perHour),
+      per_day: allowance(perDay),
+      total: allowance(total),
+      total_slides: allowance(totalSlides),
+    }
+  })
+}
+
+function allowance({ limit, used, remaining, resetsAt }: Allowance) {
+  return { limit, used, remaining, resets_at: resetsAt?.toISOString() ?? null }
+}
