@@ -1,6 +1,7 @@
-// Tests run against a real Postgres and real sockets, in as many processes as there are workers. Files share those, one after the other,
-// since to load the program anew for each file takes more than most of the files do: it keeps nothing at the level of modules, and a test
-// that looks at the whole process stands under `alone`.
+// Tests run against a real Postgres and real sockets, in as many processes as there are workers.
+// Files share those, one after the other, since to load the program anew for each file takes more
+// than most of the files do: it keeps nothing at the level of modules, and a test that looks at the
+// whole process stands under `alone`.
 
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
@@ -17,7 +18,15 @@ export default defineConfig({
     watch: false,
     reporters: ['default'],
     projects: [
-      { test: { ...each, name: 'shared', include: ['src/**/*.test.ts'], exclude: alone, isolate: false } },
+      {
+        test: {
+          ...each,
+          name: 'shared',
+          include: ['src/**/*.test.ts'],
+          exclude: alone,
+          isolate: false,
+        },
+      },
       { test: { ...each, name: 'alone', include: alone, isolate: true } },
     ],
   },

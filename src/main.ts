@@ -15,7 +15,8 @@ function readConfigOrExit(): Config {
 const config = readConfigOrExit()
 const logger = createLogger(config)
 
-// What nobody caught leaves the process in a state nobody knows: it ends, and its runs are taken over when their leases end.
+// What nobody caught leaves the process in a state nobody knows: it ends, and its runs are taken
+// over when their leases end.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     logger.fatal({ err: error }, event)

@@ -1,21 +1,25 @@
-// No pattern takes long, whatever it is given. Every regular expression that may meet a stranger's text is read out of the source,
-// so that new ones are tried too, and run against texts that make a careless one try again and again.
+// No pattern takes long, whatever it is given. Every regular expression that may meet a stranger's
+// text is read out of the source, so that new ones are tried too, and run against texts that make a
+// careless one try again and again.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 import { hasText } from './contract/brief.ts'
-import { createLogger, scrub } from './telemetry/logging.ts'
 import { contentDisposition, downloadFileName } from './objects/file-name.ts'
 import { redactUpstreamText } from './presenton/redact.ts'
+import { createLogger, scrub } from './telemetry/logging.ts'
 
 /** As much as all the headers of a request may hold. */
 const longest = 32 * 1024
 /** A linear pattern takes about 0.2 ms for it; a quadratic one 100 ms and more. */
 const patienceMs = 40
 
-/** Files that cut a text to so many characters before they look at it; their own tests below hold them to it. */
+/**
+ * Files that cut a text to so many characters before they look at it; their own tests below hold
+ * them to it.
+ */
 const bounds: [file: string, chars: number][] = [
   ['presenton/redact.ts', 2_000],
   ['objects/file-name.ts', 600],
@@ -23,7 +27,31 @@ const bounds: [file: string, chars: number][] = [
 
 /** What is repeated: what these patterns look for, and what keeps them looking. */
 const pumps = [
-  ...[' ', '\t', 'a', '0', '-', '.', '/', '\\', '"', '=', ',', ';', ':', '%', '&', '?', '#', '@', '~', '\0', '\n', 'é', '\ud83d'],
+  ...[
+    ' ',
+    '\t',
+    'a',
+    '0',
+    '-',
+    '.',
+    '/',
+    '\\',
+    '"',
+    '=',
+    ',',
+    ';',
+    ':',
+    '%',
+    '&',
+    '?',
+    '#',
+    '@',
+    '~',
+    '\0',
+    '\n',
+    'é',
+    '\ud83d',
+  ],
   ...[
     'a.',
     'a-',
@@ -62,23 +90,40 @@ const pumps = [
     'key=',
     '.eyJa',
   ],
-  ...['application/json', ',application/json;', 'text/event-stream', '\\nparams: ', '"token":', '\u200c', 'con', 'a\u0301'],
+  ...[
+    'application/json',
+    ',application/json;',
+    'text/event-stream',
+    '\\nparams: ',
+    '"token":',
+    '\u200c',
+    'con',
+    'a\u0301',
+  ],
 ]
 
 function sourcesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts') && !name.includes('test') && !name.includes('fixtures'))
+    .filter(
+      (name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && !name.includes('fixtures'),
+    )
     .map((name) => `${folder}/${name}`)
 }
 
-/** The literals of a file, as its own compiler reads them. Those that are put together from strings have tests of their own. */
+/**
+ * The literals of a file, as its own compiler reads them. Those that are put together from strings
+ * have tests of their own.
+ */
 function patternsIn(file: string): { where: string; pattern: RegExp }[] {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)
   const found: { where: string; pattern: RegExp }[] = []
   function visit(node: ts.Node) {
     if (ts.isRegularExpressionLiteral(node)) {
       const [, body = '', flags = ''] = /^\/(.*)\/(\w*)$/s.exec(node.text) ?? []
-      found.push({ where: `${file.replace(/^.*\/src\//, '')} ${node.text}`, pattern: new RegExp(body, flags) })
+      found.push({
+        where: `${file.replace(/^.*\/src\//, '')} ${node.text}`,
+        pattern: new RegExp(body, flags),
+      })
     }
     ts.forEachChild(node, visit)
   }
@@ -88,13 +133,20 @@ function patternsIn(file: string): { where: string; pattern: RegExp }[] {
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 const patterns = [
-  ...[here('./logging.ts'), here('./presenton/redact.ts'), here('./presenton/failures.ts'), here('./presenton/login.ts')],
-  ...['./http', './domain', './objects', './events', './generation'].flatMap((folder) => sourcesBelow(here(folder))),
+  ...['./presenton/redact.ts', './presenton/failures.ts', './presenton/login.ts'].map(here),
+  ...[
+    ...['./contract', './domain', './config', './telemetry', './objects', './http', './events'],
+    ...['./generation', './presentations', './images', './session'],
+  ].flatMap((folder) => sourcesBelow(here(folder))),
 ].flatMap(patternsIn)
 
 /** The words of a pattern itself: what it must have seen before it gets to its dangerous part. */
 function wordsOf({ source }: RegExp): string[] {
-  return [...new Set(source.replace(/\\(?:u[\da-f]{4}|x[\da-f]{2}|.)/gi, ' ').match(/[a-z_]{2,}/gi) ?? [])].slice(0, 6)
+  return [
+    ...new Set(
+      source.replace(/\\(?:u[\da-f]{4}|x[\da-f]{2}|.)/gi, ' ').match(/[a-z_]{2,}/gi) ?? [],
+    ),
+  ].slice(0, 6)
 }
 
 /** The best of three: a machine that is busy elsewhere is not the pattern's doing. */
@@ -118,7 +170,9 @@ test('the patterns are found where they stand', () => {
   expect(patterns.map(({ where }) => where).join('\n')).toContain('http/auth.ts /^bearer ')
 })
 
-test('no pattern takes more than a moment for all that a request can hold', { timeout: 60_000 }, () => {
+test('no pattern takes more than a moment for all that a request can hold', {
+  timeout: 60_000,
+}, () => {
   const slow = []
   for (const { where, pattern } of patterns) {
     const chars = bounds.find(([file]) => where.startsWith(file))?.[1] ?? longest
@@ -136,7 +190,8 @@ test.each<[what: string, act: (text: string) => unknown]>([
   ['a log line', scrub],
   [
     'a whole line of the logger',
-    (text) => createLogger({ logLevel: 'info' }, { write: () => undefined }).info({ path: text }, text),
+    (text) =>
+      createLogger({ logLevel: 'info' }, { write: () => undefined }).info({ path: text }, text),
   ],
   ['what upstream says', redactUpstreamText],
   ['the name of a file', (text) => downloadFileName(text, 'pptx')],

@@ -1,34 +1,35 @@
-// The composition root: opens what the gateway stands on, gives each part what it needs, and closes everything in stages.
-// Nothing here is needed to be up at the start: without Postgres the process lives and waits, without the rest it is degraded.
-import { readFileSync } from 'node:fs'
+// The composition root: opens what the gateway stands on, gives each part what it needs, and closes
+// everything in stages. Nothing here is needed to be up at the start: without Postgres the process
+// lives and waits, without the rest it is degraded.
 import type { AddressInfo } from 'node:net'
+import { jitterMs } from '../async/backoff.ts'
+import { sleep } from '../async/signals.ts'
 import type { Config } from '../config/config.ts'
-import { ownsImage } from '../database/images.ts'
+import { createChannels } from '../database/channels.ts'
 import { isDatabaseAway, openDatabase } from '../database/connection.ts'
+import { ownsImage } from '../database/images.ts'
 import { readUsage } from '../database/ledger.ts'
 import { openListener } from '../database/listener.ts'
 import { migrate } from '../database/migrate.ts'
-import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
-import { createRunCounts } from '../operations/statements/run-counts.ts'
-import { issueTicket, redeemTicket, type TicketRequest } from '../tickets/statements.ts'
-import { createChannels } from '../database/channels.ts'
-import { jitterMs } from '../async/backoff.ts'
-import { sleep } from '../async/signals.ts'
 import { createHub } from '../events/hub.ts'
-import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import type { RetryTiming } from '../generation/context.ts'
-import { openHousekeeping } from '../generation/housekeeping.ts'
-import { createPresentationCommands } from '../presentations/commands.ts'
-import { createAdmission } from '../presentations/accept.ts'
 import { openWorker } from '../generation/worker.ts'
-import { createHealth } from '../operations/health.ts'
-import { downloadView, presentationView } from '../presentations/view.ts'
-import { openOperationsServer, openServer } from '../http/server.ts'
 import { createTokenVerifier } from '../http/tokens.ts'
+import { createObjectStore } from '../objects/store.ts'
+import { createHealth } from '../operations/health.ts'
+import { createRunCounts } from '../operations/statements/run-counts.ts'
+import { createAdmission } from '../presentations/accept.ts'
+import { createPresentationCommands } from '../presentations/commands.ts'
+import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
+import { downloadView, presentationView } from '../presentations/view.ts'
+import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
+import { createPresenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics } from '../telemetry/metrics.ts'
-import { createObjectStore } from '../objects/store.ts'
-import { createPresenton } from '../presenton/client.ts'
+import { issueTicket, redeemTicket, type TicketRequest } from '../tickets/statements.ts'
+import { readBuildInfo } from './build-info.ts'
+import { openHousekeeping } from './housekeeping.ts'
+import { openOperationsServer, openServer } from './server.ts'
 
 export interface AppOptions {
   config: Config
@@ -41,14 +42,19 @@ export type OpenedApp = Awaited<ReturnType<typeof openApp>>
 
 export async function openApp({ config, logger, waits = {} }: AppOptions) {
   const closing = new AbortController()
-  const { version, commit } = buildOf()
+  const { version, commit } = readBuildInfo()
   const database = openDatabase({
     ...config.database,
     onIdleError: (error) => logger.warn({ err: error }, 'a database connection broke'),
   })
-  // A connection of its own for the leases: they are renewed however busy the pool is, and an answer that is late for them is no answer.
-  const renewals = openDatabase({ url: config.database.url, poolMax: 1, silenceMs: Math.max(500, config.leaseMs / 3) })
-  const wakes = createChannels(database)
+  // A connection of its own for the leases: they are renewed however busy the pool is, and an
+  // answer that is late for them is no answer.
+  const renewals = openDatabase({
+    url: config.database.url,
+    poolMax: 1,
+    silenceMs: Math.max(500, config.leaseMs / 3),
+  })
+  const channels = createChannels(database)
   const metrics = createMetrics({
     countRuns: createRunCounts({ database }),
     openStreams: () => hub.openStreams(),
@@ -65,7 +71,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
 
   const hub = createHub({
     database,
-    wakes,
+    channels,
     heartbeatMs: config.events.heartbeatMs,
     ...config.limits,
     async describe(reader) {
@@ -82,7 +88,7 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
   })
   const intake = createAdmission({
     database,
-    wakes,
+    channels,
     queue: config.queue,
     quotas: config.quotas,
     knownTemplates: presenton.knownTemplates,
@@ -103,10 +109,17 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
   const services = {
     verify: createTokenVerifier(config.auth),
     accept: intake.accept,
-    findPresentation: (wanted: { userId: string; id: string }) => findPresentation(database, wanted),
-    listPresentations: (query: Parameters<typeof listPresentations>[1]) => listPresentations(database, query),
-    waitUntilSettled: createWaitUntilSettled({ database, wakes }),
-    ...createPresentationCommands({ database, wakes, queue: config.queue, quotas: config.quotas }),
+    findPresentation: (wanted: { userId: string; id: string }) =>
+      findPresentation(database, wanted),
+    listPresentations: (query: Parameters<typeof listPresentations>[1]) =>
+      listPresentations(database, query),
+    waitUntilSettled: createWaitUntilSettled({ database, channels }),
+    ...createPresentationCommands({
+      database,
+      channels,
+      queue: config.queue,
+      quotas: config.quotas,
+    }),
     issueTicket: (request: TicketRequest) => issueTicket(database, request),
     redeemTicket: (used: { ticket: string; id: string }) => redeemTicket(database, used),
     readUsage: (userId: string) => readUsage(database, userId, config.quotas),
@@ -118,8 +131,18 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     health,
     metrics: metrics.scrape,
   }
-  const server = await openServer({ config, logger, version, services, closing: closing.signal, onRequestCompleted: metrics.onAnswered })
-  const operations = config.opsPort === undefined ? undefined : await openOperationsServer({ config, logger, services })
+  const server = await openServer({
+    config,
+    logger,
+    version,
+    services,
+    closing: closing.signal,
+    onRequestCompleted: metrics.onAnswered,
+  })
+  const operations =
+    config.opsPort === undefined
+      ? undefined
+      : await openOperationsServer({ config, logger, services })
 
   /** What needs the tables: begins once they are there, which may be long after the start. */
   async function work() {
@@ -127,11 +150,11 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     isMigrated = true
     const listener = openListener({
       url: config.database.url,
-      wakes,
+      channels,
       onTrouble: (error) => logger.warn({ err: error }, 'the listening connection broke'),
     })
     if (!config.worker) return { listener }
-    const outside = {
+    const dependencies = {
       database,
       presenton,
       objects,
@@ -149,10 +172,15 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     }
     return {
       listener,
-      worker: openWorker({ dependencies, renewals, wakes, slots: { ...config.queue, leaseMs: config.leaseMs } }),
+      worker: openWorker({
+        dependencies,
+        renewals,
+        channels,
+        slots: { ...config.queue, leaseMs: config.leaseMs },
+      }),
       housekeeping: openHousekeeping({
         database,
-        wakes,
+        channels,
         objects,
         presenton,
         eventsRetentionHours: config.events.retentionHours,
@@ -177,7 +205,10 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     return !closing.signal.aborted
   }
 
-  if (config.auth.kind === 'jwks' && (config.auth.issuer === undefined || config.auth.audience === undefined)) {
+  if (
+    config.auth.kind === 'jwks' &&
+    (config.auth.issuer === undefined || config.auth.audience === undefined)
+  ) {
     logger.warn(
       'AUTH_ISSUER and AUTH_AUDIENCE are not both set: whatever the holder of these keys signs, for whomever, is let in',
     )
@@ -197,19 +228,29 @@ export async function openApp({ config, logger, waits = {} }: AppOptions) {
     /** Rejects when the tables cannot be brought up to date; resolves once the worker claims. */
     started: working.then(() => undefined),
     /**
-     * Ends in stages: not ready any more; streams end; runs end, or are handed back; requests end; connections close.
-     * Requests and streams have the grace, paid stages the drain. Until the last run is gone whoever asks is answered, so that
-     * those who watch see a replica that is not ready, and not one that has died.
+     * Ends in stages: not ready any more; streams end; runs end, or are handed back; requests end;
+     * connections close. Requests and streams have the grace, paid stages the drain. Until the last
+     * run is gone whoever asks is answered, so that those who watch see a replica that is not
+     * ready, and not one that has died.
      */
     async close(): Promise<void> {
       closing.abort()
       hub.close()
       const { listener, worker, housekeeping } = (await working.catch(() => undefined)) ?? {}
-      await Promise.all([within(config.shutdownGraceMs, housekeeping?.close()), worker?.close(config.drainMs)])
+      await Promise.all([
+        within(config.shutdownGraceMs, housekeeping?.close()),
+        worker?.close(config.drainMs),
+      ])
       await server.close()
       // From here on nothing of worth is left, so nothing that hangs is waited for.
-      await within(lastWordsMs, Promise.all([operations?.close(), presenton.close(), objects.close(), wakes.close()]))
-      await within(lastWordsMs, Promise.all([listener?.close(), renewals.close(), database.close()]))
+      await within(
+        lastWordsMs,
+        Promise.all([operations?.close(), presenton.close(), objects.close(), channels.close()]),
+      )
+      await within(
+        lastWordsMs,
+        Promise.all([listener?.close(), renewals.close(), database.close()]),
+      )
     },
   }
 }
@@ -219,14 +260,17 @@ const lastWordsMs = 5_000
 /** Settles with the promise, or after `ms` without it. */
 async function within(ms: number, promise: Promise<unknown> | undefined): Promise<void> {
   const left = new AbortController()
-  await Promise.race([promise, sleep(ms, left.signal).catch(() => undefined)]).finally(() => left.abort())
+  await Promise.race([promise, sleep(ms, left.signal).catch(() => undefined)]).finally(() =>
+    left.abort(),
+  )
 }
 
 function openPresenton(config: Config, logger: Logger, metrics: ReturnType<typeof createMetrics>) {
   const { url, username, password, apiKey, appDataDir, breaker } = config.presenton
   return createPresenton({
     url,
-    credentials: username !== undefined && password !== undefined ? { username, password } : undefined,
+    credentials:
+      username !== undefined && password !== undefined ? { username, password } : undefined,
     apiKey,
     appDataDir,
     timeouts: {
@@ -240,10 +284,4 @@ function openPresenton(config: Config, logger: Logger, metrics: ReturnType<typeo
     logger,
     onCall: metrics.onUpstream,
   })
-}
-
-/** Version and commit: beside dist/ lies the package.json that it was built from; the commit is set by whoever builds. */
-function buildOf(): { version: string; commit: string | null } {
-  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-  return { version, commit: process.env.GATEWAY_COMMIT || null }
 }

@@ -1,10 +1,11 @@
 import { expect, it, vi } from 'vitest'
-import { createBatcher } from './batcher.ts'
 import { Problem } from '../domain/problem.ts'
+import { createBatcher } from './batcher.ts'
 
 /** Groups whose work is let go by hand. */
 function openGroups(
-  work: (pieces: string[]) => Promise<(string | Problem)[]> = async (pieces) => pieces.map((piece) => `${piece}!`),
+  work: (pieces: string[]) => Promise<(string | Problem)[]> = async (pieces) =>
+    pieces.map((piece) => `${piece}!`),
 ) {
   const done: string[][] = []
   let letGo: (() => void) | undefined
@@ -47,7 +48,9 @@ it('puts no more than a hundred into one group', async () => {
 })
 
 it('gives each the problem that is its own', async () => {
-  const { add, letGo } = openGroups(async (pieces) => pieces.map((piece) => (piece === 'b' ? new Problem('QUEUE_FULL') : piece)))
+  const { add, letGo } = openGroups(async (pieces) =>
+    pieces.map((piece) => (piece === 'b' ? new Problem('QUEUE_FULL') : piece)),
+  )
   const work = [add('a'), add('b'), add('c')]
   await turn()
   letGo()

@@ -1,11 +1,15 @@
-// Work that arrives piece by piece and is done in groups: while one group is under way, what arrives gathers for the next. Nothing
-// waits for company, so a lone piece is done at once, and under load many share one transaction.
+// Work that arrives piece by piece and is done in groups: while one group is under way, what
+// arrives gathers for the next. Nothing waits for company, so a lone piece is done at once, and
+// under load many share one transaction.
 import { Problem } from '../domain/problem.ts'
 
 export interface BatcherOptions<Piece, Outcome> {
   /** Does all of them; the outcomes in their order. A rejection is everybody's. */
   process: (pieces: Piece[]) => Promise<(Outcome | Problem)[]>
-  /** A group that is under way for longer than this holds up nobody: one more may begin beside it. Without, each waits for the one before. */
+  /**
+   * A group that is under way for longer than this holds up nobody: one more may begin beside it.
+   * Without, each waits for the one before.
+   */
   slowBatchMs?: number
 }
 
@@ -17,12 +21,16 @@ interface PendingItem<Piece, Outcome> {
 }
 
 const maxSize = 100
-// Whoever waited longer is told to come back: behind a database that is silent, each group takes as long as its deadline.
+// Whoever waited longer is told to come back: behind a database that is silent, each group takes as
+// long as its deadline.
 const maxWaitMs = 5_000
 const maxWaiting = 2_000
 const maxAtOnce = 2
 
-export function createBatcher<Piece, Outcome>({ process, slowBatchMs }: BatcherOptions<Piece, Outcome>) {
+export function createBatcher<Piece, Outcome>({
+  process,
+  slowBatchMs,
+}: BatcherOptions<Piece, Outcome>) {
   let waiting: PendingItem<Piece, Outcome>[] = []
   let working = 0
   /** Of those, how many have used up the patience. */
@@ -30,7 +38,10 @@ export function createBatcher<Piece, Outcome>({ process, slowBatchMs }: BatcherO
 
   const mayBegin = () => working - slow < 1 && working < maxAtOnce
 
-  /** Resolves with the piece's outcome. @throws Problem its own, or DATABASE_UNAVAILABLE when it waited too long */
+  /**
+   * Resolves with the piece's outcome. @throws Problem its own, or DATABASE_UNAVAILABLE when it
+   * waited too long
+   */
   function add(piece: Piece): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       if (waiting.length >= maxWaiting) return reject(tooLate())
@@ -86,7 +97,8 @@ export function createBatcher<Piece, Outcome>({ process, slowBatchMs }: BatcherO
       const [only] = group
       if (group.length === 1 && only) return only.reject(error)
       // One of them may be the cause: alone, each gets what is its own.
-      if (error instanceof Problem && error.code === 'DATABASE_UNAVAILABLE') for (const { reject } of group) reject(error)
+      if (error instanceof Problem && error.code === 'DATABASE_UNAVAILABLE')
+        for (const { reject } of group) reject(error)
       else await Promise.all(group.map((one) => settle([one])))
     }
   }

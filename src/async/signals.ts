@@ -21,7 +21,10 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   })
 }
 
-/** Settles as `promise` does, unless the signal aborts first: then rejects with its reason. The promise itself runs on. */
+/**
+ * Settles as `promise` does, unless the signal aborts first: then rejects with its reason. The
+ * promise itself runs on.
+ */
 export function raceSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) {
     promise.catch(() => undefined)

@@ -1,10 +1,14 @@
-// From the request of `POST /presentations` to its 202, 500 a second offered: row, lease, first event and quota in one transaction. The
-// queue is kept short meanwhile, as its default bound of 200 would. Peer: a bare Fastify route with one INSERT, at the same rate.
-// Target: p95 ≤ 2 × the bare route, and < 20 ms.
+// From the request of `POST /presentations` to its 202, 500 a second offered: row, lease, first
+// event and quota in one transaction. The queue is kept short meanwhile, as its default bound of
+// 200 would. Peer: a bare Fastify route with one INSERT, at the same rate. Target: p95 ≤ 2 × the
+// bare route, and < 20 ms.
 import { judge, type Measure, ms, percentile } from './measure.ts'
 import { offer } from './offered.ts'
 
-const body = JSON.stringify({ content: 'The bridge is repaired in May. The ferry runs until then.', n_slides: 2 })
+const body = JSON.stringify({
+  content: 'The bridge is repaired in May. The ferry runs until then.',
+  n_slides: 2,
+})
 
 export const accept: Measure = {
   name: 'accept',
@@ -15,15 +19,19 @@ export const accept: Measure = {
     const peers = await ground.peers()
     const client = await ground.connect(database)
     const draining = setInterval(() => {
-      void client.query(`update gateway.presentations set status = 'completed', ended_at = now() where status = 'queued'`)
+      void client.query(
+        `update gateway.presentations set status = 'completed', ended_at = now() where status = 'queued'`,
+      )
     }, 200)
     const headers = { authorization: `Bearer ${await ground.token()}` }
     const perSecond = isQuick ? 50 : 500
     const own: number[] = []
     const peer: number[] = []
     try {
-      const post = (count: number) => offer({ url: `${gateway.url}/api/v1/presentations`, headers, body, perSecond, count })
-      const postBare = (count: number) => offer({ url: `${peers.url}/bare`, body, perSecond, count })
+      const post = (count: number) =>
+        offer({ url: `${gateway.url}/api/v1/presentations`, headers, body, perSecond, count })
+      const postBare = (count: number) =>
+        offer({ url: `${peers.url}/bare`, body, perSecond, count })
       // Both warm up: what a process compiles in its first seconds is not what a request costs.
       for (const warmUp of [post, postBare]) await warmUp(isQuick ? 20 : perSecond * 2)
       for (let round = 0; round < (isQuick ? 1 : 3); round += 1) {
@@ -40,8 +48,20 @@ export const accept: Measure = {
     const p95 = { own: percentile(own, 0.95), peer: percentile(peer, 0.95) }
     const limit = Math.min(20, 2 * p95.peer)
     return [
-      judge({ ...shared, measure: `${name}, p50`, own: percentile(own, 0.5), peer: percentile(peer, 0.5), target: '–' }),
-      judge({ ...shared, ...p95, measure: `${name}, p95`, target: '≤ 2 ×, < 20 ms', atMost: limit }),
+      judge({
+        ...shared,
+        measure: `${name}, p50`,
+        own: percentile(own, 0.5),
+        peer: percentile(peer, 0.5),
+        target: '–',
+      }),
+      judge({
+        ...shared,
+        ...p95,
+        measure: `${name}, p95`,
+        target: '≤ 2 ×, < 20 ms',
+        atMost: limit,
+      }),
     ]
   },
 }

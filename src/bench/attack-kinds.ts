@@ -1,5 +1,6 @@
-// What an attacker writes, attack by attack, and on how many connections: what `attacks` measures, and the attacker does. The journeys
-// see that each is refused as it should be; here it only has to hurt.
+// What an attacker writes, attack by attack, and on how many connections: what `attacks` measures,
+// and the attacker does. The journeys see that each is refused as it should be; here it only has to
+// hurt.
 
 export interface Attack {
   name: string
@@ -38,14 +39,18 @@ export const attacks: Attack[] = [
   {
     name: 'slow bodies',
     connections: 1_000,
-    requests: [`POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 60000\r\n\r\n{`],
+    requests: [
+      `POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 60000\r\n\r\n{`,
+    ],
     drip: ' ',
   },
   {
     name: 'slow bodies of 8 MB',
     connections: 1_000,
     isRefused: true,
-    requests: [`POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 8000000\r\n\r\n{`],
+    requests: [
+      `POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 8000000\r\n\r\n{`,
+    ],
     drip: ' ',
   },
   {
@@ -98,7 +103,10 @@ export const attacks: Attack[] = [
     isFlood: true,
     requests: [
       get('/api/v1/presentations'),
-      get('/api/v1/presentations', `Authorization: Bearer ${'eyJhbGciOiJIUzI1NiJ9.e30.'.padEnd(68, 'x')}\r\n`),
+      get(
+        '/api/v1/presentations',
+        `Authorization: Bearer ${'eyJhbGciOiJIUzI1NiJ9.e30.'.padEnd(68, 'x')}\r\n`,
+      ),
       get('/api/v1/presentations', 'Authorization: Bearer {token}x\r\n'),
       post('{"content":"x"}', ''),
     ],
@@ -116,7 +124,8 @@ export const attacks: Attack[] = [
       '15\r\nContent-Length: 0',
       '6\r\nTransfer-Encoding: chunked',
     ].map(
-      (length) => `POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: ${length}\r\n\r\n{"content":"x"}`,
+      (length) =>
+        `POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: ${length}\r\n\r\n{"content":"x"}`,
     ),
   },
 ]

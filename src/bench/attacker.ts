@@ -1,6 +1,7 @@
-// An attacker as a process of its own, so that what measures is not slowed by it. It holds connections that begin something and feed it
-// byte by byte, or asks without end on each; only of 127.0.0.1, so many times at the most, and it ends itself after a minute.
-// `GET` on its own address tells what came of it. Without a target of its own: a part of `attacks`.
+// An attacker as a process of its own, so that what measures is not slowed by it. It holds
+// connections that begin something and feed it byte by byte, or asks without end on each; only of
+// 127.0.0.1, so many times at the most, and it ends itself after a minute. `GET` on its own address
+// tells what came of it. Without a target of its own: a part of `attacks`.
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type Attack, attacks } from './attack-kinds.ts'
@@ -16,7 +17,9 @@ const lifeMs = 60_000
 const tally = { open: 0, closed: 0, sent: 0, answers: {} as Record<string, number> }
 setTimeout(() => process.exit(0), lifeMs).unref()
 
-const requests = attack.requests.map((bytes) => Buffer.from(bytes.replaceAll('{token}', TOKEN), 'latin1'))
+const requests = attack.requests.map((bytes) =>
+  Buffer.from(bytes.replaceAll('{token}', TOKEN), 'latin1'),
+)
 
 function open(onOpen: (socket: Socket) => void): Promise<void> {
   return new Promise((resolve) => {
@@ -52,7 +55,10 @@ function hold(socket: Socket, { drip, everyMs = 1_000 }: Attack): void {
   socket.once('close', () => clearInterval(timer))
 }
 
-/** The next request as soon as the one before is answered, on a new connection when the old one is ended. */
+/**
+ * The next request as soon as the one before is answered, on a new connection when the old one is
+ * ended.
+ */
 function ask(socket: Socket): void {
   let isEnded = false
   function send(): void {
@@ -75,7 +81,11 @@ for (let begun = 0; begun < wanted; begun += 100)
     ),
   )
 
-const server = createServer((_, answer) => answer.end(JSON.stringify(tally))).listen(0, '127.0.0.1', () => {
-  const { port } = server.address() as AddressInfo
-  console.log(JSON.stringify({ msg: 'listening', address: `http://127.0.0.1:${port}` }))
-})
+const server = createServer((_, answer) => answer.end(JSON.stringify(tally))).listen(
+  0,
+  '127.0.0.1',
+  () => {
+    const { port } = server.address() as AddressInfo
+    console.log(JSON.stringify({ msg: 'listening', address: `http://127.0.0.1:${port}` }))
+  },
+)

@@ -1,6 +1,7 @@
-// What the honest notice of an attack: lists, gets and posts of one user at a modest rate, while another process holds or floods the
-// gateway. The rate limit is as wide as every limit here: with its default most floods would end at 429. Peer: the same requests to
-// the same gateway before each. Loose target: p99 ≤ 10 ×, and no honest request fails.
+// What the honest notice of an attack: lists, gets and posts of one user at a modest rate, while
+// another process holds or floods the gateway. The rate limit is as wide as every limit here: with
+// its default most floods would end at 429. Peer: the same requests to the same gateway before
+// each. Loose target: p99 ≤ 10 ×, and no honest request fails.
 import { Agent, request } from 'undici'
 import { type Attack, attacks } from './attack-kinds.ts'
 import type { Ground } from './ground.ts'
@@ -22,7 +23,9 @@ export const attacksBench: Measure = {
     const client = await ground.connect(database)
     const draining = setInterval(() => {
       void client
-        .query(`update gateway.presentations set status = 'completed', ended_at = now() where status = 'queued'`)
+        .query(
+          `update gateway.presentations set status = 'completed', ended_at = now() where status = 'queued'`,
+        )
         .catch(() => undefined)
     }, 200)
     const honest = await openHonest(gateway.url, await ground.token())
@@ -30,10 +33,21 @@ export const attacksBench: Measure = {
     const results: Result[] = []
     try {
       await honest.ask(perSecond)
-      // Which of them it is, is for the test of each to say; a short look is enough that the machinery of this one works.
+      // Which of them it is, is for the test of each to say; a short look is enough that the
+      // machinery of this one works.
       const chosen = attacks.filter((_, index) => !isQuick || index % 5 === 0)
       for (const attack of chosen)
-        results.push(...(await measure({ ground, gateway, honest, calm, attack, isQuick, count: perSecond * (isQuick ? 1 : 6) })))
+        results.push(
+          ...(await measure({
+            ground,
+            gateway,
+            honest,
+            calm,
+            attack,
+            isQuick,
+            count: perSecond * (isQuick ? 1 : 6),
+          })),
+        )
     } finally {
       clearInterval(draining)
       await honest.close()
@@ -60,7 +74,15 @@ interface Attacked {
   count: number
 }
 
-async function measure({ ground, gateway, honest, calm, attack, isQuick, count }: Attacked): Promise<Result[]> {
+async function measure({
+  ground,
+  gateway,
+  honest,
+  calm,
+  attack,
+  isQuick,
+  count,
+}: Attacked): Promise<Result[]> {
   const before = await honest.ask(count / 3)
   calm.times.push(...before.times)
   calm.failed.push(...before.failed)
@@ -69,12 +91,21 @@ async function measure({ ground, gateway, honest, calm, attack, isQuick, count }
   const bytesBefore = memoryBytes(gateway.pid)
   const attacker = await startProgram({
     args: script('./attacker.ts'),
-    env: { TARGET: gateway.url, KIND: attack.name, CONNECTIONS: String(connections), TOKEN: await ground.token('attacker') },
+    env: {
+      TARGET: gateway.url,
+      KIND: attack.name,
+      CONNECTIONS: String(connections),
+      TOKEN: await ground.token('attacker'),
+    },
   })
   try {
     const under = await honest.ask(count)
     const grown = memoryBytes(gateway.pid) - bytesBefore
-    const tally = (await (await fetch(attacker.url)).json()) as { open: number; sent: number; answers: object }
+    const tally = (await (await fetch(attacker.url)).json()) as {
+      open: number
+      sent: number
+      answers: object
+    }
     console.error(`${attack.name}: ${JSON.stringify(tally)}`)
     if (!attack.isFlood && !attack.isRefused && tally.open < connections / 2)
       throw new Error(`only ${tally.open} of ${connections} stayed open`)
@@ -82,18 +113,40 @@ async function measure({ ground, gateway, honest, calm, attack, isQuick, count }
     const p99 = { own: percentile(under.times, 0.99), peer: percentile(calm.times, 0.99) }
     const p50 = { own: percentile(under.times, 0.5), peer: percentile(calm.times, 0.5) }
     const failed = { own: under.failed.length, peer: calm.failed.length }
-    if (failed.own > 0) console.error(`${attack.name}: ${failed.own} honest requests failed, first with ${under.failed[0]}`)
+    if (failed.own > 0)
+      console.error(
+        `${attack.name}: ${failed.own} honest requests failed, first with ${under.failed[0]}`,
+      )
     const shared = { peerName: 'without', unit: ms }
-    const weight = judge({ measure: `memory of a connection, ${name}`, own: grown / tally.open, unit: kib, target: '–' })
+    const weight = judge({
+      measure: `memory of a connection, ${name}`,
+      own: grown / tally.open,
+      unit: kib,
+      target: '–',
+    })
     const results = [
       judge({ ...shared, ...p50, measure: `${name}, p50`, target: '–' }),
-      judge({ ...shared, ...p99, measure: `${name}, p99`, target: `≤ ${loose} ×`, atMost: loose * p99.peer }),
+      judge({
+        ...shared,
+        ...p99,
+        measure: `${name}, p99`,
+        target: `≤ ${loose} ×`,
+        atMost: loose * p99.peer,
+      }),
       // One that failed is one in which the target is missed; all of them are a collapse.
       judge({
-        ...{ ...failed, measure: `${name}, failed of ${count}`, peerName: 'without', unit: plain, target: 'none' },
+        ...{
+          ...failed,
+          measure: `${name}, failed of ${count}`,
+          peerName: 'without',
+          unit: plain,
+          target: 'none',
+        },
         atMost: Math.max(count / 20, 1),
       }),
-    ].map((result) => (result.target === 'none' ? { ...result, ratio: null, isMet: failed.own === 0 } : result))
+    ].map((result) =>
+      result.target === 'none' ? { ...result, ratio: null, isMet: failed.own === 0 } : result,
+    )
     return attack.isIdle ? [...results, weight] : results
   } finally {
     await attacker.end()
@@ -127,7 +180,8 @@ async function openHonest(url: string, token: string) {
         const signal = AbortSignal.timeout(patienceMs)
         const answer = await request(kind.url, { ...kind.options, headers, dispatcher, signal })
         const text = await answer.body.text()
-        if (answer.statusCode !== kind.status) failed.push(`${answer.statusCode} ${text.slice(0, 300)}`)
+        if (answer.statusCode !== kind.status)
+          failed.push(`${answer.statusCode} ${text.slice(0, 300)}`)
       } catch (error) {
         failed.push(String(error))
       }

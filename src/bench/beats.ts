@@ -1,5 +1,6 @@
-// Beats: events that carry the moment at which they were written, by the one clock that all processes of a machine share, so that
-// whoever reads one knows how long it was under way. The mark stands in plain ASCII that no JSON escapes.
+// Beats: events that carry the moment at which they were written, by the one clock that all
+// processes of a machine share, so that whoever reads one knows how long it was under way. The mark
+// stands in plain ASCII that no JSON escapes.
 
 const mark = '@@'
 // Monotonic and, on Linux, the same in every process.
@@ -18,7 +19,10 @@ export interface BeatCount {
   lastAtMs: number
 }
 
-/** Finds marks in the pieces of a stream, also where one was cut in two, and tells how long each was under way. */
+/**
+ * Finds marks in the pieces of a stream, also where one was cut in two, and tells how long each was
+ * under way.
+ */
 export function createBeatReader(onBeat?: (delayMs: number) => void) {
   const count: BeatCount = { beats: 0, bytes: 0, lastAtMs: 0 }
   let rest: Buffer | undefined

@@ -1,5 +1,6 @@
-// Claims by 3 workers with 10,000 queued runs of 1,000 users, each user's ten queued at once. Peer: the same with 10 queued. Target: ≤ 2 × per
-// claim, and fair: nobody gets a second run before everybody has had one. What is claimed is ended at once, outside of the time.
+// Claims by 3 workers with 10,000 queued runs of 1,000 users, each user's ten queued at once. Peer:
+// the same with 10 queued. Target: ≤ 2 × per claim, and fair: nobody gets a second run before
+// everybody has had one. What is claimed is ended at once, outside of the time.
 import type pg from 'pg'
 import { openDatabase } from '../database/connection.ts'
 import { claim } from '../database/leases.ts'
@@ -61,7 +62,8 @@ async function openQueue(ground: Ground, name: string) {
             const run = await claim(database, slots)
             if (!run) throw new Error('nothing was claimed from a queue that is not empty')
             claimed.push({ took: performance.now() - since, userId: run.userId })
-            // In one statement: a lease without a token, of a run that still runs, is there to be taken over.
+            // In one statement: a lease without a token, of a run that still runs, is there to be
+            // taken over.
             await database.query(
               `with ended as (update gateway.presentations set status = 'completed', ended_at = now() where id = $1)
                update gateway.leases set token = null where presentation_id = $1`,
@@ -76,12 +78,29 @@ async function openQueue(ground: Ground, name: string) {
   }
 }
 
-function results({ own, peer, order, users }: { own: number[]; peer: number[]; order: string[]; users: number }): Result[] {
+function results({
+  own,
+  peer,
+  order,
+  users,
+}: {
+  own: number[]
+  peer: number[]
+  order: string[]
+  users: number
+}): Result[] {
   const row = (label: string, share: number) => {
     const few = percentile(peer, share)
     return judge({
       measure: `claim, ${(users * 10).toLocaleString('en')} queued, 3 workers, ${label}`,
-      ...{ own: percentile(own, share), peer: few, peerName: '10 queued', unit: ms, target: '≤ 2 ×', atMost: 2 * few },
+      ...{
+        own: percentile(own, share),
+        peer: few,
+        peerName: '10 queued',
+        unit: ms,
+        target: '≤ 2 ×',
+        atMost: 2 * few,
+      },
     })
   }
   const counts = new Map<string, number>()

@@ -1,5 +1,6 @@
-// Copying a deck of 500 MB from upstream to the store, checksummed and looked at. Peer: piping the same bytes with undici alone to the same
-// store, in one PUT. Target: ≥ 0.7 ×, ≤ 64 MiB more memory. The store is the sandbox's, or MinIO's with MINIO_BINARY.
+// Copying a deck of 500 MB from upstream to the store, checksummed and looked at. Peer: piping the
+// same bytes with undici alone to the same store, in one PUT. Target: ≥ 0.7 ×, ≤ 64 MiB more
+// memory. The store is the sandbox's, or MinIO's with MINIO_BINARY.
 import { Client } from 'minio'
 import { nowMs } from './beats.ts'
 import type { Ground } from './ground.ts'
@@ -15,7 +16,10 @@ export const copy: Measure = {
   async run(ground, { isQuick }) {
     const bytes = (isQuick ? 40 : 500) * 1_000_000
     await ground.upstream.set({ largeFile: { bytes } })
-    const gateway = await ground.startGateway({ database: 'copying', env: { MAX_FILE_MIB: '1000' } })
+    const gateway = await ground.startGateway({
+      database: 'copying',
+      env: { MAX_FILE_MIB: '1000' },
+    })
     const peers = await ground.startPeers()
     const rates = { own: [] as number[], peer: [] as number[] }
     const memory = { own: [] as number[], peer: [] as number[] }
@@ -36,7 +40,15 @@ export const copy: Measure = {
     const [own, peer] = [percentile(rates.own, 0.5), percentile(rates.peer, 0.5)]
     const [ownMemory, peerMemory] = [Math.max(...memory.own), Math.max(...memory.peer)]
     return [
-      judge({ measure: name, own, peer, peerName: 'undici alone', unit: bytesPerSecond, target: '≥ 0.7 ×', atLeast: 0.7 * peer }),
+      judge({
+        measure: name,
+        own,
+        peer,
+        peerName: 'undici alone',
+        unit: bytesPerSecond,
+        target: '≥ 0.7 ×',
+        atLeast: 0.7 * peer,
+      }),
       judge({
         measure: `${name}: more memory`,
         ...{
@@ -63,7 +75,9 @@ async function watched(pid: number, work: () => Promise<number>) {
 async function copyByRun({ upstream, token }: Ground, { url }: Program): Promise<number> {
   const bearer = await token()
   const id = await accept(url, bearer, { outlines: ['The bridge'] })
-  const answer = await fetch(`${url}/api/v1/presentations/${id}/events`, { headers: { authorization: `Bearer ${bearer}` } })
+  const answer = await fetch(`${url}/api/v1/presentations/${id}/events`, {
+    headers: { authorization: `Bearer ${bearer}` },
+  })
   const decoder = new TextDecoder()
   let text = ''
   for await (const part of answer.body ?? []) {
@@ -71,15 +85,27 @@ async function copyByRun({ upstream, token }: Ground, { url }: Program): Promise
     if (text.includes('"type":"stored"')) break
   }
   const endMs = nowMs()
-  if (!text.includes('"type":"stored"')) throw new Error(`the deck was not stored: ${text.slice(-2000)}`)
+  if (!text.includes('"type":"stored"'))
+    throw new Error(`the deck was not stored: ${text.slice(-2000)}`)
   const { fileRequestsMs } = await upstream.streams()
   return endMs - (fileRequestsMs.at(-1) ?? Number.NaN)
 }
 
-async function copyBare({ upstream, objects }: Ground, peers: Program, round: number): Promise<number> {
+async function copyBare(
+  { upstream, objects }: Ground,
+  peers: Program,
+  round: number,
+): Promise<number> {
   const { hostname, port } = new URL(objects.endpoint)
   const { accessKey, secretKey, region } = objects
-  const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey, region })
+  const client = new Client({
+    endPoint: hostname,
+    port: Number(port),
+    useSSL: false,
+    accessKey,
+    secretKey,
+    region,
+  })
   const to = await client.presignedPutObject('presentations', `bench/${round}.pptx`, 3600)
   const since = nowMs()
   const answer = await fetch(`${peers.url}/copy`, {

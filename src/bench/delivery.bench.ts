@@ -1,6 +1,6 @@
-// Events delivered a second, as fast as they are taken: one run with 1,000 readers, and 100 runs with 10 each. The gateway stores and
-// encodes each event once; behind a proxy upstream writes it anew for every reader.
-// Peer: @fastify/http-proxy, nginx. Target: ≥ 1 × http-proxy, ≥ 0.5 × nginx.
+// Events delivered a second, as fast as they are taken: one run with 1,000 readers, and 100 runs
+// with 10 each. The gateway stores and encodes each event once; behind a proxy upstream writes it
+// anew for every reader. Peer: @fastify/http-proxy, nginx. Target: ≥ 1 × http-proxy, ≥ 0.5 × nginx.
 import type { Ground } from './ground.ts'
 import { judge, type Measure, percentile, perSecond, type Result } from './measure.ts'
 import { openSides, playRound } from './sides.ts'
@@ -19,7 +19,11 @@ export const delivery: Measure = {
   },
 }
 
-async function measure(ground: Ground, watched: { runs: number; readersEach: number }, isQuick: boolean): Promise<Result[]> {
+async function measure(
+  ground: Ground,
+  watched: { runs: number; readersEach: number },
+  isQuick: boolean,
+): Promise<Result[]> {
   const sides = await openSides(ground, watched)
   const rates = new Map(sides.map(({ name }) => [name, [] as number[]]))
   try {

@@ -1,6 +1,7 @@
-// From upstream's write of an event to a reader's read of it, durable in Postgres in between: 100 runs at once, 10 readers each, each
-// event a whole slide. At half the load where gateway or http-proxy saturates the machine, whichever is sooner.
-// Peer: bare @fastify/http-proxy, and nginx where it is installed, which store nothing. Target: p50 ≤ 2 ms and p99 ≤ 10 ms above http-proxy.
+// From upstream's write of an event to a reader's read of it, durable in Postgres in between: 100
+// runs at once, 10 readers each, each event a whole slide. At half the load where gateway or
+// http-proxy saturates the machine, whichever is sooner. Peer: bare @fastify/http-proxy, and nginx
+// where it is installed, which store nothing. Target: p50 ≤ 2 ms and p99 ≤ 10 ms above http-proxy.
 import type { Ground } from './ground.ts'
 import { judge, type Measure, ms, percentile, type Result, perSecond as rate } from './measure.ts'
 import { openSides, playRound, type Side } from './sides.ts'
@@ -15,16 +16,28 @@ export const eventLatency: Measure = {
     const watched = isQuick ? { runs: 8, readersEach: 5 } : { runs: 100, readersEach: 10 }
     const sides = await openSides(ground, watched)
     try {
-      for (const side of sides) await playRound(ground, side, { kind: 'slide', beats: isQuick ? 4 : 20, perSecond: 5, bytes })
+      for (const side of sides)
+        await playRound(ground, side, {
+          kind: 'slide',
+          beats: isQuick ? 4 : 20,
+          perSecond: 5,
+          bytes,
+        })
       const sustained = new Map<string, number>()
-      for (const side of sides) sustained.set(side.name, isQuick ? 8 : await findSaturation(ground, side))
+      for (const side of sides)
+        sustained.set(side.name, isQuick ? 8 : await findSaturation(ground, side))
       const saturated = Math.min(sustained.get('gateway') ?? 1, sustained.get('http-proxy') ?? 1)
       const delays = new Map(sides.map(({ name }) => [name, [] as number[]]))
       const half = saturated / 2
       // In turn, so that all meet the machine in the same moods.
       for (let round = 0; round < (isQuick ? 1 : 3); round += 1) {
         for (const side of sides) {
-          await playRound(ground, side, { kind: 'slide', beats: Math.ceil((isQuick ? 1.5 : 3) * half), perSecond: half, bytes })
+          await playRound(ground, side, {
+            kind: 'slide',
+            beats: Math.ceil((isQuick ? 1.5 : 3) * half),
+            perSecond: half,
+            bytes,
+          })
           delays.get(side.name)?.push(...side.delays)
         }
       }
@@ -40,8 +53,16 @@ async function findSaturation(ground: Ground, side: Side): Promise<number> {
   let last: number = rates[0]
   for (const perSecond of rates) {
     const beats = Math.ceil(perSecond * 1.5)
-    const { read, expected, seconds } = await playRound(ground, side, { kind: 'slide', beats, perSecond, bytes })
-    const isKept = read >= expected * 0.999 && seconds < (beats / perSecond) * 1.15 + 0.1 && percentile(side.delays, 0.99) < 250
+    const { read, expected, seconds } = await playRound(ground, side, {
+      kind: 'slide',
+      beats,
+      perSecond,
+      bytes,
+    })
+    const isKept =
+      read >= expected * 0.999 &&
+      seconds < (beats / perSecond) * 1.15 + 0.1 &&
+      percentile(side.delays, 0.99) < 250
     if (!isKept) break
     last = perSecond
   }

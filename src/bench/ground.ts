@@ -1,5 +1,6 @@
-// The ground that measures stand on: database, store, upstream, the gateway as it is built, and its peers, each in a process of its
-// own. What a measure needs is opened at its first need; what it opened for itself ends with it.
+// The ground that measures stand on: database, store, upstream, the gateway as it is built, and its
+// peers, each in a process of its own. What a measure needs is opened at its first need; what it
+// opened for itself ends with it.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -56,12 +57,16 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
         ...env,
       },
     })
-    while (!(await fetch(`${program.url}/health/ready`)).ok) await new Promise((resolve) => setTimeout(resolve, 10))
+    while (!(await fetch(`${program.url}/health/ready`)).ok)
+      await new Promise((resolve) => setTimeout(resolve, 10))
     return program
   }
 
   async function postUpstream<T>(path: string, body: object): Promise<T> {
-    const answer = await fetch(`${upstream.url}${path}`, { method: 'POST', body: JSON.stringify(body) })
+    const answer = await fetch(`${upstream.url}${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+    })
     return (await answer.json()) as T
   }
 
@@ -69,7 +74,10 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
   async function startPeers(): Promise<Program> {
     const url = databases.get('bare') ?? (await postgres.createDatabase('bare'))
     databases.set('bare', url)
-    return startProgram({ args: script('./peers.ts'), env: { UPSTREAM: upstream.url, DATABASE_URL: url } })
+    return startProgram({
+      args: script('./peers.ts'),
+      env: { UPSTREAM: upstream.url, DATABASE_URL: url },
+    })
   }
 
   return {
@@ -82,10 +90,11 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
       set: (settings: Settings) => postUpstream('/bench/set', settings),
       /** Which streams are held, and when it was asked for what. */
       streams: () =>
-        postUpstream<{ open: Record<string, number>; fileRequestsMs: number[]; createRequestsMs: number[] }>(
-          '/bench/streams',
-          {},
-        ),
+        postUpstream<{
+          open: Record<string, number>
+          fileRequestsMs: number[]
+          createRequestsMs: number[]
+        }>('/bench/streams', {}),
     },
     openDatabase,
     startGateway,

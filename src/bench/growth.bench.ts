@@ -1,6 +1,8 @@
-// Growth of the events table over 10 days of 1,000 decks each, logs pruned a day after their end. A day's decks are written by SQL, with as
-// many events as a deck of 8 slides leaves; then a day goes by, the gateway's own pruning runs, and VACUUM as autovacuum would have.
-// Peer: the same rows in a table written just now. Target: as large on the last day as on the third (≤ 1.1 ×), bloat ≤ 1.5 ×.
+// Growth of the events table over 10 days of 1,000 decks each, logs pruned a day after their end. A
+// day's decks are written by SQL, with as many events as a deck of 8 slides leaves; then a day goes
+// by, the gateway's own pruning runs, and VACUUM as autovacuum would have. Peer: the same rows in a
+// table written just now. Target: as large on the last day as on the third (≤ 1.1 ×), bloat ≤ 1.5
+// ×.
 import type pg from 'pg'
 import { openDatabase } from '../database/connection.ts'
 import { pruneLogs } from '../database/event-log.ts'
@@ -27,21 +29,38 @@ export const growth: Measure = {
         while ((await pruneLogs(database, retentionHours)) > 0);
         await client.query('vacuum (analyze) gateway.events')
       }
-      // One more day of decks, which is what the table holds at its fullest, beside its rows written anew.
+      // One more day of decks, which is what the table holds at its fullest, beside its rows
+      // written anew.
       await writeDay(client, decks)
       const last = await sizeOf(client, 'gateway.events')
       await client.query('create table fresh (like gateway.events including all)')
-      await client.query('insert into fresh select * from gateway.events order by presentation_id, seq')
+      await client.query(
+        'insert into fresh select * from gateway.events order by presentation_id, seq',
+      )
       const fresh = await sizeOf(client, 'fresh')
       const third = sizes[2] ?? Number.NaN
       return [
         judge({
           measure: `events table after ${days} days of ${decks.toLocaleString('en')} decks`,
-          ...{ own: last, peer: third, peerName: 'on day 3', unit: mib, target: '≤ 1.1 ×', atMost: 1.1 * third },
+          ...{
+            own: last,
+            peer: third,
+            peerName: 'on day 3',
+            unit: mib,
+            target: '≤ 1.1 ×',
+            atMost: 1.1 * third,
+          },
         }),
         judge({
           measure: 'events table, bloat',
-          ...{ own: last, peer: fresh, peerName: 'written anew', unit: mib, target: '≤ 1.5 ×', atMost: 1.5 * fresh },
+          ...{
+            own: last,
+            peer: fresh,
+            peerName: 'written anew',
+            unit: mib,
+            target: '≤ 1.5 ×',
+            atMost: 1.5 * fresh,
+          },
         }),
       ]
     } finally {
@@ -66,6 +85,9 @@ async function writeDay(client: pg.Client, decks: number): Promise<void> {
 }
 
 async function sizeOf(client: pg.Client, table: string): Promise<number> {
-  const { rows } = await client.query<{ bytes: number }>('select pg_total_relation_size($1::regclass)::float8 as bytes', [table])
+  const { rows } = await client.query<{ bytes: number }>(
+    'select pg_total_relation_size($1::regclass)::float8 as bytes',
+    [table],
+  )
   return rows[0]?.bytes ?? Number.NaN
 }

@@ -1,5 +1,6 @@
-// Memory of an idle stream with 10,000 open, each of another presentation: what the process has grown by, shared among them. As many as the
-// limit of open files allows: a proxy needs two for each stream. Peer: @fastify/http-proxy, nginx. Target: ≤ 20 KB each, < 400 MB in all.
+// Memory of an idle stream with 10,000 open, each of another presentation: what the process has
+// grown by, shared among them. As many as the limit of open files allows: a proxy needs two for
+// each stream. Peer: @fastify/http-proxy, nginx. Target: ≤ 20 KB each, < 400 MB in all.
 import type { Ground } from './ground.ts'
 import { judge, kib, type Measure, mib } from './measure.ts'
 import { openReaders, type Target } from './readers.ts'
@@ -15,7 +16,11 @@ export const idleStreams: Measure = {
     const wanted = isQuick ? 500 : 10_000
     const settleMs = isQuick ? 250 : 3_000
     const own = await measureGateway(ground, settleMs, Math.min(wanted, openFilesLimit() - spare))
-    const peers = await measurePeers(ground, settleMs, Math.min(wanted, Math.floor((openFilesLimit() - spare) / 2)))
+    const peers = await measurePeers(
+      ground,
+      settleMs,
+      Math.min(wanted, Math.floor((openFilesLimit() - spare) / 2)),
+    )
     const measured = peers.map(({ name, each, count }) =>
       judge({
         measure: `memory of an idle stream, ${own.count.toLocaleString('en')} open`,
@@ -51,7 +56,10 @@ async function measureGateway(ground: Ground, settleMs: number, count: number) {
   const ids = await insertQueued(client, count)
   await client.end()
   const headers = { authorization: `Bearer ${await ground.token()}` }
-  const targets = ids.map((id) => ({ url: `${gateway.url}/api/v1/presentations/${id}/events`, headers }))
+  const targets = ids.map((id) => ({
+    url: `${gateway.url}/api/v1/presentations/${id}/events`,
+    headers,
+  }))
   try {
     return await measure({ name: 'gateway', pid: gateway.pid, targets, settleMs })
   } finally {
@@ -63,10 +71,22 @@ async function measurePeers(ground: Ground, settleMs: number, count: number) {
   const proxy = await ground.startPeers()
   const nginx = await ground.startNginx()
   const targetsOf = (url: string) =>
-    Array.from({ length: count }, (_, n) => ({ url: `${url}/api/v1/ppt/presentation/stream/idle-peer-${n}` }))
+    Array.from({ length: count }, (_, n) => ({
+      url: `${url}/api/v1/ppt/presentation/stream/idle-peer-${n}`,
+    }))
   try {
-    const measured = [await measure({ name: 'http-proxy', pid: proxy.pid, targets: targetsOf(proxy.url), settleMs })]
-    if (nginx) measured.push(await measure({ name: 'nginx', pid: nginx.pid, targets: targetsOf(nginx.url), settleMs }))
+    const measured = [
+      await measure({
+        name: 'http-proxy',
+        pid: proxy.pid,
+        targets: targetsOf(proxy.url),
+        settleMs,
+      }),
+    ]
+    if (nginx)
+      measured.push(
+        await measure({ name: 'nginx', pid: nginx.pid, targets: targetsOf(nginx.url), settleMs }),
+      )
     return measured
   } finally {
     await Promise.all([proxy.end(), nginx?.end()])

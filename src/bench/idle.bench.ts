@@ -1,5 +1,5 @@
-// From the start of the process to ready, and what it costs to stand idle with no stream and with 1,000. Peer: a bare Fastify's start.
-// Target: ready in < 1 s; < 1 % and < 3 % of a core.
+// From the start of the process to ready, and what it costs to stand idle with no stream and with
+// 1,000. Peer: a bare Fastify's start. Target: ready in < 1 s; < 1 % and < 3 % of a core.
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Ground } from './ground.ts'
 import { judge, type Measure, ms, percent, percentile } from './measure.ts'
@@ -21,18 +21,37 @@ export const idle: Measure = {
     await client.end()
     const starts = { own: [] as number[], peer: [] as number[] }
     for (let n = 0; n < (isQuick ? 1 : 5); n += 1) {
-      starts.peer.push(await time(() => startProgram({ args: ['--input-type=module', '-e', bare] })))
+      starts.peer.push(
+        await time(() => startProgram({ args: ['--input-type=module', '-e', bare] })),
+      )
       starts.own.push(await time(() => ground.startGateway({ database })))
     }
     const { none, many } = await measureIdle(ground, ids, isQuick ? 1_000 : 10_000)
     return [
       judge({
         measure: 'start to ready, p50',
-        ...{ own: percentile(starts.own, 0.5), peer: percentile(starts.peer, 0.5), peerName: 'bare Fastify', unit: ms },
+        ...{
+          own: percentile(starts.own, 0.5),
+          peer: percentile(starts.peer, 0.5),
+          peerName: 'bare Fastify',
+          unit: ms,
+        },
         ...{ target: '< 1 s', atMost: 1_000 },
       }),
-      judge({ measure: 'idle CPU of a core, no stream', own: none, unit: percent, target: '< 1 %', atMost: 0.01 }),
-      judge({ measure: 'idle CPU of a core, 1,000 streams', own: many, unit: percent, target: '< 3 %', atMost: 0.03 }),
+      judge({
+        measure: 'idle CPU of a core, no stream',
+        own: none,
+        unit: percent,
+        target: '< 1 %',
+        atMost: 0.01,
+      }),
+      judge({
+        measure: 'idle CPU of a core, 1,000 streams',
+        own: many,
+        unit: percent,
+        target: '< 3 %',
+        atMost: 0.03,
+      }),
     ]
   },
 }
@@ -57,7 +76,9 @@ async function measureIdle(ground: Ground, ids: string[], forMs: number) {
   try {
     const none = await share()
     const headers = { authorization: `Bearer ${await ground.token()}` }
-    const readers = await openReaders(ids.map((id) => ({ url: `${gateway.url}/api/v1/presentations/${id}/events`, headers })))
+    const readers = await openReaders(
+      ids.map((id) => ({ url: `${gateway.url}/api/v1/presentations/${id}/events`, headers })),
+    )
     const many = await share()
     readers.close()
     return { none, many }

@@ -1,5 +1,6 @@
-// A PPTX as large as one likes, made on the fly: a ZIP whose one large entry is stored, beside a true [Content_Types].xml and the part
-// that it names. Nothing of it lies anywhere; one block of bytes is sent again and again.
+// A PPTX as large as one likes, made on the fly: a ZIP whose one large entry is stored, beside a
+// true [Content_Types].xml and the part that it names. Nothing of it lies anywhere; one block of
+// bytes is sent again and again.
 import type { ServerResponse } from 'node:http'
 import { crc32 } from 'node:zlib'
 
@@ -37,7 +38,8 @@ export function endsOf({ bytes }: LargeFile): { head: Buffer; tail: Buffer } {
     parts.push(...(content ? [local, content] : [local]))
     offset += local.length + entry.size
   }
-  for (const { name, content } of small) add({ name, size: content.length, crc: crc32(content) }, content)
+  for (const { name, content } of small)
+    add({ name, size: content.length, crc: crc32(content) }, content)
   // Its sum is never looked at; the copy's own checksum says whether every byte came over.
   add({ name: 'ppt/media/film.bin', size: bytes, crc: 0 })
   const list = Buffer.concat(directory)

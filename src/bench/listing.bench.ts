@@ -1,5 +1,6 @@
-// List and get with 1,000,000 presentations in the table, 10,000 of them one user's. Peer: the same gateway on a table of 1,000, 100 of
-// them the user's. Target: flat, ≤ 1.3 ×, for the median of each kind of request.
+// List and get with 1,000,000 presentations in the table, 10,000 of them one user's. Peer: the same
+// gateway on a table of 1,000, 100 of them the user's. Target: flat, ≤ 1.3 ×, for the median of
+// each kind of request.
 import type { Ground } from './ground.ts'
 import { judge, type Measure, ms, percentile, type Result } from './measure.ts'
 import { insertPresentations, type RowsOptions } from './rows.ts'
@@ -12,7 +13,10 @@ export const listing: Measure = {
     const many = await openTable(ground, 'many', large)
     const results: Result[] = []
     try {
-      for (const kind of kinds) results.push(await compare({ kind, few, many, large: large.count, rounds: isQuick ? 30 : 400 }))
+      for (const kind of kinds)
+        results.push(
+          await compare({ kind, few, many, large: large.count, rounds: isQuick ? 30 : 400 }),
+        )
     } finally {
       await Promise.all([few.end(), many.end()])
     }
@@ -35,7 +39,9 @@ async function openTable(ground: Ground, database: string, rows: RowsOptions) {
   const gateway = await ground.startGateway({ database, env: { WORKER: 'false' } })
   const headers = { authorization: `Bearer ${await ground.token()}` }
   const base = `${gateway.url}/api/v1/presentations`
-  const first = (await (await fetch(`${base}?limit=40`, { headers })).json()) as { next_cursor: string }
+  const first = (await (await fetch(`${base}?limit=40`, { headers })).json()) as {
+    next_cursor: string
+  }
   const paths: Record<(typeof kinds)[number], string> = {
     'first page': '',
     'page in the middle': `?cursor=${first.next_cursor}`,
@@ -74,6 +80,13 @@ async function compare({ kind, few, many, large, rounds }: Compared): Promise<Re
   const [figure, small] = [percentile(own, 0.5), percentile(peer, 0.5)]
   return judge({
     measure: `${kind}, of ${large.toLocaleString('en')} rows, p50`,
-    ...{ own: figure, peer: small, peerName: 'of 1,000', unit: ms, target: '≤ 1.3 ×', atMost: 1.3 * small },
+    ...{
+      own: figure,
+      peer: small,
+      peerName: 'of 1,000',
+      unit: ms,
+      target: '≤ 1.3 ×',
+      atMost: 1.3 * small,
+    },
   })
 }

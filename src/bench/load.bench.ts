@@ -1,5 +1,6 @@
-// The load scenario: 100 briefs a minute of 5 slides, each followed by a reader to its end, while their owners look at them and at their
-// lists. No peer. Target: errors < 1 %, P95 of answers < 800 ms, a deck < 30 s. A minute of it; ten with `--load`.
+// The load scenario: 100 briefs a minute of 5 slides, each followed by a reader to its end, while
+// their owners look at them and at their lists. No peer. Target: errors < 1 %, P95 of answers < 800
+// ms, a deck < 30 s. A minute of it; ten with `--load`.
 import { setTimeout as delay } from 'node:timers/promises'
 import { judge, type Measure, ms, percent, percentile, plain } from './measure.ts'
 import { accept } from './runs.ts'
@@ -13,8 +14,13 @@ export const load: Measure = {
   name: 'load',
   async run(ground, { isQuick, isLoad }) {
     const minutes = isQuick ? 0.05 : isLoad ? 10 : 1
-    const gateway = await ground.startGateway({ database: 'loaded', env: { MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '2' } })
-    const tokens = await Promise.all(Array.from({ length: users }, (_, n) => ground.token(`user-${n}`)))
+    const gateway = await ground.startGateway({
+      database: 'loaded',
+      env: { MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '2' },
+    })
+    const tokens = await Promise.all(
+      Array.from({ length: users }, (_, n) => ground.token(`user-${n}`)),
+    )
     const answers: number[] = []
     const decks: number[] = []
     let asked = 0
@@ -34,7 +40,9 @@ export const load: Measure = {
     }
 
     async function get(path: string, token: string): Promise<void> {
-      const answer = await fetch(`${gateway.url}/api/v1${path}`, { headers: { authorization: `Bearer ${token}` } })
+      const answer = await fetch(`${gateway.url}/api/v1${path}`, {
+        headers: { authorization: `Bearer ${token}` },
+      })
       await answer.arrayBuffer()
       if (!answer.ok) throw new Error(`${path} was answered ${answer.status}`)
     }
@@ -44,7 +52,8 @@ export const load: Measure = {
         headers: { authorization: `Bearer ${token}` },
       })
       const text = await answer.text()
-      if (!text.includes('"type":"complete"')) throw new Error(`a deck was not finished: ${text.slice(-500)}`)
+      if (!text.includes('"type":"complete"'))
+        throw new Error(`a deck was not finished: ${text.slice(-500)}`)
     }
 
     async function onePerson(n: number): Promise<void> {
@@ -52,7 +61,10 @@ export const load: Measure = {
       const since = performance.now()
       const id = await timed(() => accept(gateway.url, token, { content, n_slides: 5 }))
       if (id === undefined) return
-      const looking = Promise.all([timed(() => get(`/presentations/${id}`, token)), timed(() => get('/presentations', token))])
+      const looking = Promise.all([
+        timed(() => get(`/presentations/${id}`, token)),
+        timed(() => get('/presentations', token)),
+      ])
       asked += 1
       await follow(id, token).then(
         () => decks.push(performance.now() - since),
@@ -74,9 +86,26 @@ export const load: Measure = {
     }
     const name = `100 briefs a minute for ${minutes} min`
     return [
-      judge({ measure: `${name}: decks finished`, own: decks.length, unit: plain, target: 'stated' }),
-      judge({ measure: `${name}: errors`, own: errors / asked, unit: percent, target: '< 1 %', atMost: 0.01 }),
-      judge({ measure: `${name}: answers, p95`, own: percentile(answers, 0.95), unit: ms, target: '< 800 ms', atMost: 800 }),
+      judge({
+        measure: `${name}: decks finished`,
+        own: decks.length,
+        unit: plain,
+        target: 'stated',
+      }),
+      judge({
+        measure: `${name}: errors`,
+        own: errors / asked,
+        unit: percent,
+        target: '< 1 %',
+        atMost: 0.01,
+      }),
+      judge({
+        measure: `${name}: answers, p95`,
+        own: percentile(answers, 0.95),
+        unit: ms,
+        target: '< 800 ms',
+        atMost: 800,
+      }),
       judge({
         measure: `${name}: a deck of 5 slides, p95`,
         own: percentile(decks, 0.95),

@@ -1,6 +1,7 @@
-// `npm run bench`: starts all it needs, runs each measure against its peer, prints one table, and the same as JSON (`--json FILE`).
-// `--only NAME` runs one (may be given again), `--quick` less of each, failing only where something has collapsed, `--load` the load
-// scenario at its full length, `--profile DIR` leaves CPU profiles of the gateways there.
+// `npm run bench`: starts all it needs, runs each measure against its peer, prints one table, and
+// the same as JSON (`--json FILE`). `--only NAME` runs one (may be given again), `--quick` less of
+// each, failing only where something has collapsed, `--load` the load scenario at its full length,
+// `--profile DIR` leaves CPU profiles of the gateways there.
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { accept } from './accept.bench.ts'
@@ -49,8 +50,11 @@ const { values } = parseArgs({
     profile: { type: 'string' },
   },
 })
-const chosen = measures.filter(({ name }) => (values.only ?? (values.load ? ['load'] : [name])).includes(name))
-if (chosen.length === 0) throw new Error(`The measures are ${measures.map(({ name }) => name).join(', ')}.`)
+const chosen = measures.filter(({ name }) =>
+  (values.only ?? (values.load ? ['load'] : [name])).includes(name),
+)
+if (chosen.length === 0)
+  throw new Error(`The measures are ${measures.map(({ name }) => name).join(', ')}.`)
 
 /** A measure that hangs has failed. */
 async function inTime<T>(work: Promise<T>, seconds: number): Promise<T> {
@@ -68,7 +72,12 @@ try {
   for (const { name, run } of chosen) {
     const since = performance.now()
     try {
-      results.push(...(await inTime(run(ground, { isQuick: values.quick, isLoad: values.load }), values.load ? 900 : 240)))
+      results.push(
+        ...(await inTime(
+          run(ground, { isQuick: values.quick, isLoad: values.load }),
+          values.load ? 900 : 240,
+        )),
+      )
     } catch (error) {
       failed.push(name)
       console.error(`${name} failed:`, error)
@@ -80,7 +89,8 @@ try {
 }
 printTable(results)
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`)
-// A target missed is a fact to be told; ten times off is a collapse. A quick look takes few samples, on machines that do other things too.
+// A target missed is a fact to be told; ten times off is a collapse. A quick look takes few
+// samples, on machines that do other things too.
 const collapse = values.quick ? 100 : 10
 const collapsed = results.filter(({ off }) => off > collapse || Number.isNaN(off))
 for (const { measure } of collapsed) console.error(`collapsed: ${measure}`)

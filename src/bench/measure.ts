@@ -1,5 +1,6 @@
-// What a measure is, and the table it ends in. A figure is judged against a target; beside it stands the same work done by a peer in
-// the same run on the same machine, because absolute times mean little on a machine that others use as well.
+// What a measure is, and the table it ends in. A figure is judged against a target; beside it
+// stands the same work done by a peer in the same run on the same machine, because absolute times
+// mean little on a machine that others use as well.
 import type { Ground } from './ground.ts'
 
 export interface Measure {
@@ -7,7 +8,10 @@ export interface Measure {
   run: (ground: Ground, size: Size) => Promise<Result[]>
 }
 
-/** `quick`: seconds, to see that nothing has collapsed. `load`: the load scenario at its full length. */
+/**
+ * `quick`: seconds, to see that nothing has collapsed. `load`: the load scenario at its full
+ * length.
+ */
 export interface Size {
   isQuick: boolean
   isLoad: boolean
@@ -40,7 +44,16 @@ interface Judged {
 }
 
 /** A figure beside its peer's, and judged. */
-export function judge({ measure, own, peer, peerName = '', unit, target, atMost, atLeast }: Judged): Result {
+export function judge({
+  measure,
+  own,
+  peer,
+  peerName = '',
+  unit,
+  target,
+  atMost,
+  atLeast,
+}: Judged): Result {
   const off = atMost !== undefined ? own / atMost : atLeast !== undefined ? atLeast / own : 0
   return {
     measure,
@@ -79,7 +92,8 @@ export function printTable(results: Result[]): void {
       isMet ? 'met' : 'not met',
     ]),
   ]
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
+  const widths =
+    rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
   for (const row of rows)
     console.log(
       row

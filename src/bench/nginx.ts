@@ -1,4 +1,5 @@
-// nginx as a bare proxy in front of upstream, where it is installed: one worker, no buffering, nothing written to disk.
+// nginx as a bare proxy in front of upstream, where it is installed: one worker, no buffering,
+// nothing written to disk.
 import { spawn, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -9,14 +10,24 @@ import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
 export type Nginx = NonNullable<Awaited<ReturnType<typeof openNginx>>>
 
 /** Undefined where there is no such program. */
-export async function openNginx({ upstream, connections }: { upstream: string; connections: number }) {
+export async function openNginx({
+  upstream,
+  connections,
+}: {
+  upstream: string
+  connections: number
+}) {
   const { status } = spawnSync('nginx', ['-v'], { stdio: 'ignore' })
   if (status !== 0) return undefined
   const folder = openTemporaryFolder('nginx')
   const port = await findFreePort()
   const file = join(folder.path, 'nginx.conf')
   writeFileSync(file, configuration({ upstream, port, folder: folder.path, connections }))
-  const child = spawn('nginx', ['-c', file, '-p', folder.path, '-e', join(folder.path, 'error.log')], { stdio: 'ignore' })
+  const child = spawn(
+    'nginx',
+    ['-c', file, '-p', folder.path, '-e', join(folder.path, 'error.log')],
+    { stdio: 'ignore' },
+  )
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   process.once('exit', () => child.kill('SIGKILL'))
   const url = `http://127.0.0.1:${port}`
@@ -37,7 +48,12 @@ export async function openNginx({ upstream, connections }: { upstream: string; c
   }
 }
 
-function configuration(given: { upstream: string; port: number; folder: string; connections: number }): string {
+function configuration(given: {
+  upstream: string
+  port: number
+  folder: string
+  connections: number
+}): string {
   return `daemon off;
 master_process off;
 pid ${given.folder}/nginx.pid;

@@ -1,5 +1,6 @@
-// Requests offered at a fixed rate, whether or not the ones before were answered, as people send them. Each is timed from the moment at
-// which it was due, so that a server that falls behind cannot hide it.
+// Requests offered at a fixed rate, whether or not the ones before were answered, as people send
+// them. Each is timed from the moment at which it was due, so that a server that falls behind
+// cannot hide it.
 import { Agent, request } from 'undici'
 
 export interface Offer {
@@ -11,7 +12,13 @@ export interface Offer {
 }
 
 /** The times of all answers, in ms. Rejects when one is not 202. */
-export async function offer({ url, headers = {}, body, perSecond, count }: Offer): Promise<number[]> {
+export async function offer({
+  url,
+  headers = {},
+  body,
+  perSecond,
+  count,
+}: Offer): Promise<number[]> {
   const dispatcher = new Agent({ connections: 200 })
   const times: number[] = []
   const wrong: string[] = []
@@ -33,6 +40,7 @@ export async function offer({ url, headers = {}, body, perSecond, count }: Offer
   }
   await Promise.all(under)
   await dispatcher.close()
-  if (wrong.length > 0) throw new Error(`${wrong.length} of ${count} were refused, the first with ${wrong[0]}`)
+  if (wrong.length > 0)
+    throw new Error(`${wrong.length} of ${count} were refused, the first with ${wrong[0]}`)
   return times
 }

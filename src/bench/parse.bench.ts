@@ -1,5 +1,6 @@
-// CPU of reading a stream of 5,000 chunks from upstream, parsing it into messages and passing each on. Target: below 1.5 × that of the
-// peer, which pipes the same stream to the same place raw. Upstream and the place are another process, so only the work here counts.
+// CPU of reading a stream of 5,000 chunks from upstream, parsing it into messages and passing each
+// on. Target: below 1.5 × that of the peer, which pipes the same stream to the same place raw.
+// Upstream and the place are another process, so only the work here counts.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -56,7 +57,12 @@ export const parse: Measure = {
     return [
       judge({
         measure: 'CPU to parse a stream of 5,000 chunks',
-        ...{ own: percentile(own, 0.5) / 1000, peer: percentile(peer, 0.5) / 1000, peerName: 'piped raw', unit: milliseconds },
+        ...{
+          own: percentile(own, 0.5) / 1000,
+          peer: percentile(peer, 0.5) / 1000,
+          peerName: 'piped raw',
+          unit: milliseconds,
+        },
         ...{ target: '≤ 1.5 ×', atMost: (1.5 * percentile(peer, 0.5)) / 1000 },
       }),
     ]
@@ -65,7 +71,11 @@ export const parse: Measure = {
 
 /** What one read brought goes on as one piece, as it does into the log. */
 async function* encode(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  for await (const messages of readStream(reads(body), { maxMessageBytes: 2 ** 24, check: () => {}, onTrouble: () => {} })) {
+  for await (const messages of readStream(reads(body), {
+    maxMessageBytes: 2 ** 24,
+    check: () => {},
+    onTrouble: () => {},
+  })) {
     yield messages.map(({ value }) => JSON.stringify(value)).join('\n')
   }
 }

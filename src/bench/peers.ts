@@ -1,5 +1,5 @@
-// The peers, as a process of their own like the gateway: a bare proxy in front of the same upstream, a bare route with one INSERT, and
-// a bare copy of a file from one address to another.
+// The peers, as a process of their own like the gateway: a bare proxy in front of the same
+// upstream, a bare route with one INSERT, and a bare copy of a file from one address to another.
 import httpProxy from '@fastify/http-proxy'
 import fastify from 'fastify'
 import pg from 'pg'
@@ -19,12 +19,19 @@ app.post('/bare', async (sent, reply) => {
 app.post<{ Body: { from: string; to: string } }>('/copy', async ({ body: { from, to } }, reply) => {
   const source = await request(from)
   const length = String(source.headers['content-length'])
-  const stored = await request(to, { method: 'PUT', body: source.body, headers: { 'content-length': length } })
+  const stored = await request(to, {
+    method: 'PUT',
+    body: source.body,
+    headers: { 'content-length': length },
+  })
   await stored.body.dump()
   return reply.code(stored.statusCode).send({})
 })
 
 // Each stream is a connection to upstream: its own default of 128 would let no more readers in.
-await app.register(httpProxy, { upstream: UPSTREAM, undici: { connections: 30_000, bodyTimeout: 0 } })
+await app.register(httpProxy, {
+  upstream: UPSTREAM,
+  undici: { connections: 30_000, bodyTimeout: 0 },
+})
 const address = await app.listen({ host: '127.0.0.1', port: 0, backlog: 4096 })
 console.log(JSON.stringify({ msg: 'listening', address }))

@@ -1,5 +1,6 @@
-// Programs of the bench, each a process of its own, so that what is measured is not slowed by what measures: started, waited for,
-// ended; none outlives the bench. A program says where it listens in the gateway's own log line.
+// Programs of the bench, each a process of its own, so that what is measured is not slowed by what
+// measures: started, waited for, ended; none outlives the bench. A program says where it listens in
+// the gateway's own log line.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -15,10 +16,15 @@ export interface ProgramOptions {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const leash = 'data:text/javascript,process.stdin.resume().on("end",()=>process.kill(process.pid,"SIGKILL")).unref()'
+const leash =
+  'data:text/javascript,process.stdin.resume().on("end",()=>process.kill(process.pid,"SIGKILL")).unref()'
 
 /** The arguments for a TypeScript file of this folder. */
-export const script = (name: string): string[] => ['--import', 'tsx', fileURLToPath(new URL(name, import.meta.url))]
+export const script = (name: string): string[] => [
+  '--import',
+  'tsx',
+  fileURLToPath(new URL(name, import.meta.url)),
+]
 
 /** Resolves once the program listens. */
 export async function startProgram({ args, env = {}, profileDir }: ProgramOptions) {
@@ -36,9 +42,12 @@ export async function startProgram({ args, env = {}, profileDir }: ProgramOption
   const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on('line', (line) => {
       keep(line)
-      if (line.includes('"msg":"listening"')) resolve((JSON.parse(line) as { address: string }).address)
+      if (line.includes('"msg":"listening"'))
+        resolve((JSON.parse(line) as { address: string }).address)
     })
-    void exited.then(() => reject(new Error(`${args.at(-1)} ended at its start:\n${said.join('\n')}`)))
+    void exited.then(() =>
+      reject(new Error(`${args.at(-1)} ended at its start:\n${said.join('\n')}`)),
+    )
   })
   return {
     url,

@@ -1,5 +1,6 @@
-// Readers of event streams by the hundred, as light as they can be: a bare socket each, whose bytes are searched for beats and
-// not otherwise understood, so that reading costs little beside what is measured.
+// Readers of event streams by the hundred, as light as they can be: a bare socket each, whose bytes
+// are searched for beats and not otherwise understood, so that reading costs little beside what is
+// measured.
 import { connect, type Socket } from 'node:net'
 import { type BeatCount, createBeatReader } from './beats.ts'
 
@@ -10,7 +11,10 @@ export interface Target {
 
 export type Readers = Awaited<ReturnType<typeof openReaders>>
 
-/** Opens a reader for each target, a few at a time; resolves once each has got an answer's head. Rejects when one is not 200. */
+/**
+ * Opens a reader for each target, a few at a time; resolves once each has got an answer's head.
+ * Rejects when one is not 200.
+ */
 export async function openReaders(targets: Target[], onBeat?: (delayMs: number) => void) {
   const sockets: Socket[] = []
   const counts: BeatCount[] = []
@@ -51,7 +55,11 @@ export async function openReaders(targets: Target[], onBeat?: (delayMs: number) 
   }
 }
 
-function open({ url, headers = {} }: Target, read: (bytes: Buffer) => void, onBroken: () => void): Promise<Socket> {
+function open(
+  { url, headers = {} }: Target,
+  read: (bytes: Buffer) => void,
+  onBroken: () => void,
+): Promise<Socket> {
   const { hostname, port, pathname, host } = new URL(url)
   return new Promise((resolve, reject) => {
     const socket = connect({ host: hostname, port: Number(port) })
@@ -63,7 +71,8 @@ function open({ url, headers = {} }: Target, read: (bytes: Buffer) => void, onBr
     socket.once('connect', () => socket.write(`GET ${pathname} HTTP/1.1\r\n${lines.join('')}\r\n`))
     socket.once('data', (head: Buffer) => {
       const status = head.toString('latin1', 9, 12)
-      if (status !== '200') return reject(new Error(`${url} answered ${head.toString('latin1').slice(0, 600)}`))
+      if (status !== '200')
+        return reject(new Error(`${url} answered ${head.toString('latin1').slice(0, 600)}`))
       socket.off('error', reject)
       socket.on('error', () => undefined)
       socket.once('close', onBroken)

@@ -1,7 +1,8 @@
-// Resuming a log of 50,000 events of about half a KiB at its end, its middle and its start, and one of 5,000: the first byte, the events a
-// second of the whole, and the memory that it takes. No peer: a proxy keeps nothing that could be resumed. The memory's peer is that of
-// as many events read from the log of 5,000: what is bounded does not grow with the log.
-// Target: first byte ≤ 20 ms, ≥ 50,000 events/s, memory ≤ 1.25 ×.
+// Resuming a log of 50,000 events of about half a KiB at its end, its middle and its start, and one
+// of 5,000: the first byte, the events a second of the whole, and the memory that it takes. No
+// peer: a proxy keeps nothing that could be resumed. The memory's peer is that of as many events
+// read from the log of 5,000: what is bounded does not grow with the log. Target: first byte ≤ 20
+// ms, ≥ 50,000 events/s, memory ≤ 1.25 ×.
 import { randomUUID } from 'node:crypto'
 import type { Ground } from './ground.ts'
 import { judge, type Measure, mib, ms, percentile, perSecond, type Result } from './measure.ts'
@@ -35,7 +36,8 @@ export const resume: Measure = {
         short: [] as number[],
       }
       const shortMemory = await grownBy(async () => {
-        for (const _ of rounds) for (let n = 0; n < 10; n += 1) found.short.push((await read(logs.short, 0)).perSecond)
+        for (const _ of rounds)
+          for (let n = 0; n < 10; n += 1) found.short.push((await read(logs.short, 0)).perSecond)
       })
       const memory = await grownBy(async () => {
         for (const _ of rounds) {
@@ -64,7 +66,10 @@ async function writeLog(ground: Ground, count: number): Promise<string> {
        run_started_at, ended_at) values ($1, 'bench', 'completed', 'pptx', 'general', 'English', 8, 'pptx', '{}', 1, now(), now(), now())`,
     [id],
   )
-  await client.query('insert into gateway.leases (presentation_id, last_seq) values ($1, $2)', [id, count])
+  await client.query('insert into gateway.leases (presentation_id, last_seq) values ($1, $2)', [
+    id,
+    count,
+  ])
   await client.query(
     `insert into gateway.events (presentation_id, seq, run, terminal, data)
      select $1, n, 1, n = $2, case when n = $2 then '{"type":"complete","presentation":{},"run":1}'
@@ -138,7 +143,13 @@ function results({ end, middle, start, whole, short, memory, shortMemory, long }
     {
       ...judge({
         measure: `memory to read ${name}`,
-        ...{ own: memory, peer: shortMemory, peerName: 'ten of a tenth', unit: mib, target: '≤ 1.25 ×' },
+        ...{
+          own: memory,
+          peer: shortMemory,
+          peerName: 'ten of a tenth',
+          unit: mib,
+          target: '≤ 1.25 ×',
+        },
       }),
       isMet: memory <= 1.25 * shortMemory,
       off: memory / (1.25 * shortMemory),

@@ -1,6 +1,7 @@
-// From a brief's 202 to its run's first `stage` event in its reader's hands, on an idle system: the claim, the stage's own commit, and
-// the opening of the stream. Peer: one INSERT and a NOTIFY, to its arrival on another connection. Target: p50 ≤ 5 ms, p95 ≤ 10 ms.
-// Beside it, from the 202 to the arrival of the run's first call upstream.
+// From a brief's 202 to its run's first `stage` event in its reader's hands, on an idle system: the
+// claim, the stage's own commit, and the opening of the stream. Peer: one INSERT and a NOTIFY, to
+// its arrival on another connection. Target: p50 ≤ 5 ms, p95 ≤ 10 ms. Beside it, from the 202 to
+// the arrival of the run's first call upstream.
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { nowMs } from './beats.ts'
@@ -41,13 +42,18 @@ export const runStart: Measure = {
       return performance.now() - since
     }
 
-    /** As light as a reader can be: what it costs itself is not to be measured. Resolves once the text has come. */
+    /**
+     * As light as a reader can be: what it costs itself is not to be measured. Resolves once the
+     * text has come.
+     */
     function openUntil({ hostname, port, pathname, host }: URL, text: string): Promise<Socket> {
       return new Promise((resolve, reject) => {
         const socket = connect({ host: hostname, port: Number(port), noDelay: true })
         let read = ''
         socket.setEncoding('utf8').once('error', reject).once('close', reject)
-        socket.write(`GET ${pathname} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${token}\r\n\r\n`)
+        socket.write(
+          `GET ${pathname} HTTP/1.1\r\nhost: ${host}\r\nauthorization: Bearer ${token}\r\n\r\n`,
+        )
         socket.on('data', (piece: string) => {
           read += piece
           if (read.includes(text)) resolve(socket)
@@ -59,10 +65,14 @@ export const runStart: Measure = {
       const { createRequestsMs: before } = await ground.upstream.streams()
       const id = await accept(gateway.url, token, { outlines: ['The bridge'] })
       const since = nowMs()
-      const reader = await openUntil(new URL(`${gateway.url}/api/v1/presentations/${id}/events`), '"type":"stage"')
+      const reader = await openUntil(
+        new URL(`${gateway.url}/api/v1/presentations/${id}/events`),
+        '"type":"stage"',
+      )
       const shownMs = nowMs() - since
       let asked: number | undefined
-      while (asked === undefined) asked = (await ground.upstream.streams()).createRequestsMs[before.length]
+      while (asked === undefined)
+        asked = (await ground.upstream.streams()).createRequestsMs[before.length]
       reader.destroy()
       await fetch(`${gateway.url}/api/v1/presentations/${id}/cancel`, {
         method: 'POST',
@@ -77,7 +87,13 @@ export const runStart: Measure = {
     const row = (label: string, share: number, atMost: number) =>
       judge({
         measure: `202 to first stage event, idle, ${label}`,
-        ...{ ...shared, own: at(shown, share), peer: at(peer, share), target: `≤ ${atMost} ms`, atMost },
+        ...{
+          ...shared,
+          own: at(shown, share),
+          peer: at(peer, share),
+          target: `≤ ${atMost} ms`,
+          atMost,
+        },
       })
     const call = (label: string, share: number) =>
       judge({

@@ -1,5 +1,6 @@
-// The gateway and its peers with the same readers on each: so many runs, so many readers of each run. Behind a bare proxy every reader
-// has a stream of its own from upstream; behind the gateway all readers of a run share one, which is stored on its way.
+// The gateway and its peers with the same readers on each: so many runs, so many readers of each
+// run. Behind a bare proxy every reader has a stream of its own from upstream; behind the gateway
+// all readers of a run share one, which is stored on its way.
 import type { Ground } from './ground.ts'
 import type { BeatKind } from './metronome.ts'
 import { openReaders, type Readers, type Target } from './readers.ts'
@@ -32,15 +33,28 @@ async function openGatewaySide(ground: Ground, { runs, readersEach }: Watched): 
   const token = await ground.token()
   const { eventUrls } = await openRuns(ground, { url: gateway.url, token, count: runs })
   const headers = { authorization: `Bearer ${token}` }
-  const targets = eventUrls.flatMap((url) => Array.from({ length: readersEach }, () => ({ url, headers })))
-  return openSide({ name: 'gateway', pid: gateway.pid, group: 'slides', streams: runs, targets, end: () => gateway.end() })
+  const targets = eventUrls.flatMap((url) =>
+    Array.from({ length: readersEach }, () => ({ url, headers })),
+  )
+  return openSide({
+    name: 'gateway',
+    pid: gateway.pid,
+    group: 'slides',
+    streams: runs,
+    targets,
+    end: () => gateway.end(),
+  })
 }
 
 async function openPeerSides(ground: Ground, { runs, readersEach }: Watched): Promise<Side[]> {
   const proxy = await ground.startPeers()
   const nginx = await ground.startNginx()
   const count = runs * readersEach
-  const side = (name: string, group: string, peer: { url: string; pid: number; end: () => Promise<void> }) =>
+  const side = (
+    name: string,
+    group: string,
+    peer: { url: string; pid: number; end: () => Promise<void> },
+  ) =>
     openSide({
       ...{ name, group, pid: peer.pid, streams: count, end: () => peer.end() },
       targets: Array.from({ length: count }, (_, n) => ({
@@ -52,7 +66,9 @@ async function openPeerSides(ground: Ground, { runs, readersEach }: Watched): Pr
   return sides
 }
 
-async function openSide(given: Omit<Side, 'readers' | 'delays'> & { targets: Target[] }): Promise<Side> {
+async function openSide(
+  given: Omit<Side, 'readers' | 'delays'> & { targets: Target[] },
+): Promise<Side> {
   const { targets, ...side } = given
   const delays: number[] = []
   const readers = await openReaders(targets, (delay) => delays.push(delay))
@@ -72,8 +88,15 @@ export interface Round {
   perSecond?: number
 }
 
-/** Lets the side's streams beat; resolves when every reader has read all. Tells how much was read, and in what time. */
-export async function playRound({ upstream }: Ground, side: Side, { kind, beats, bytes, perSecond }: Round) {
+/**
+ * Lets the side's streams beat; resolves when every reader has read all. Tells how much was read,
+ * and in what time.
+ */
+export async function playRound(
+  { upstream }: Ground,
+  side: Side,
+  { kind, beats, bytes, perSecond }: Round,
+) {
   const { readers, group, streams } = side
   const before = { beats: readers.beats(), bytes: readers.bytes() }
   const readerCount = streams === 0 ? 0 : Math.max(streams, side.readers.count)
@@ -85,5 +108,11 @@ export async function playRound({ upstream }: Ground, side: Side, { kind, beats,
   await readers.until(expected)
   const seconds = (readers.lastAtMs() - since) / 1000
   const read = readers.beats() - before.beats
-  return { read, expected: expected - before.beats, seconds, perSecond: read / seconds, bytes: readers.bytes() - before.bytes }
+  return {
+    read,
+    expected: expected - before.beats,
+    seconds,
+    perSecond: read / seconds,
+    bytes: readers.bytes() - before.bytes,
+  }
 }

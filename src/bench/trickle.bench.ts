@@ -1,6 +1,7 @@
-// A trickle of chunks of one token each in 50 runs with a reader each: 200 tokens a second in all, and 200 in each run, as fast as a model
-// writes. What it costs the database and the gateway, and how long a token is under way. Peer: the tokens as they come.
-// Target: no token is held longer than 20 ms (judged by the 99th percentile; the longest is stated).
+// A trickle of chunks of one token each in 50 runs with a reader each: 200 tokens a second in all,
+// and 200 in each run, as fast as a model writes. What it costs the database and the gateway, and
+// how long a token is under way. Peer: the tokens as they come. Target: no token is held longer
+// than 20 ms (judged by the 99th percentile; the longest is stated).
 import type { Ground } from './ground.ts'
 import { judge, type Measure, ms, percent, percentile, perSecond, type Result } from './measure.ts'
 import { openReaders } from './readers.ts'
@@ -16,7 +17,12 @@ export const trickle: Measure = {
     const runs = isQuick ? 8 : 50
     const gateway = await ground.startGateway({ database })
     const token = await ground.token()
-    const { eventUrls } = await openRuns(ground, { url: gateway.url, token, count: runs, stage: 'outlines' })
+    const { eventUrls } = await openRuns(ground, {
+      url: gateway.url,
+      token,
+      count: runs,
+      stage: 'outlines',
+    })
     const delays: number[] = []
     const readers = await openReaders(
       eventUrls.map((url) => ({ url, headers: { authorization: `Bearer ${token}` } })),
@@ -69,7 +75,12 @@ async function measure({ ground, side, each, seconds }: Trickle): Promise<Result
     }
   }
   const before = await look()
-  const played = await playRound(ground, side, { kind: 'token', beats: Math.ceil(each * seconds), perSecond: each, bytes: 0 })
+  const played = await playRound(ground, side, {
+    kind: 'token',
+    beats: Math.ceil(each * seconds),
+    perSecond: each,
+    bytes: 0,
+  })
   const after = await look()
   await client.end()
   // The looks around it are idle, so that all that was used was used by the round.
@@ -100,6 +111,11 @@ async function measure({ ground, side, each, seconds }: Trickle): Promise<Result
       target: '≤ 20 ms',
       atMost: 20,
     }),
-    judge({ ...told, measure: `${name}: write to read, longest`, own: percentile(side.delays, 1), unit: ms }),
+    judge({
+      ...told,
+      measure: `${name}: write to read, longest`,
+      own: percentile(side.delays, 1),
+      unit: ms,
+    }),
   ]
 }

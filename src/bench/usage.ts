@@ -1,7 +1,11 @@
-// What a process uses, as Linux tells it in /proc: CPU time and memory. Elsewhere nothing is known, and NaN stands for it.
+// What a process uses, as Linux tells it in /proc: CPU time and memory. Elsewhere nothing is known,
+// and NaN stands for it.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 
-/** CPU time of all its threads so far, in seconds: to the nanosecond where the kernel keeps it, else to its ticks of 10 ms. */
+/**
+ * CPU time of all its threads so far, in seconds: to the nanosecond where the kernel keeps it, else
+ * to its ticks of 10 ms.
+ */
 export function cpuSeconds(pid: number): number {
   try {
     const threads = readdirSync(`/proc/${pid}/task`)
@@ -19,7 +23,10 @@ function ticks(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-/** CPU time of a Postgres server: its processes that live, and those that ended. `backend` is one of them. */
+/**
+ * CPU time of a Postgres server: its processes that live, and those that ended. `backend` is one of
+ * them.
+ */
 export function serverCpuSeconds(backend: number): number {
   const server = Number(statOf(backend)[1])
   const ended = statOf(server)
@@ -56,7 +63,9 @@ export function openFilesLimit(): number {
 
 function field(pid: number, name: string): number {
   try {
-    const kib = new RegExp(`${name}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+    const kib = new RegExp(`${name}:\\s+(\\d+) kB`).exec(
+      readFileSync(`/proc/${pid}/status`, 'utf8'),
+    )?.[1]
     return Number(kib) * 1024
   } catch {
     return Number.NaN

@@ -84,13 +84,24 @@ describe('readConfig', () => {
 
   it('is frozen to the bottom', () => {
     const config = readConfig(least)
-    expect(Object.isFrozen(config) && Object.isFrozen(config.presenton.breaker) && Object.isFrozen(config.corsOrigins)).toBe(true)
+    expect(
+      Object.isFrozen(config) &&
+        Object.isFrozen(config.presenton.breaker) &&
+        Object.isFrozen(config.corsOrigins),
+    ).toBe(true)
   })
 
   it('takes an empty variable for one that is not set', () => {
-    expect(readConfig({ ...least, PORT: '', OPS_PORT: '', CORS_ORIGINS: '', WORKER: '', AUTH_JWKS_URL: '' })).toEqual(
-      readConfig(least),
-    )
+    expect(
+      readConfig({
+        ...least,
+        PORT: '',
+        OPS_PORT: '',
+        CORS_ORIGINS: '',
+        WORKER: '',
+        AUTH_JWKS_URL: '',
+      }),
+    ).toEqual(readConfig(least))
   })
 
   it('names every bad variable in one message, and quotes the value of none', () => {
@@ -154,14 +165,27 @@ describe('readConfig', () => {
   })
 
   it('accepts 0 where it means no limit or at once', () => {
-    const config = readConfig({ ...least, QUOTA_PER_HOUR: '0', SHUTDOWN_GRACE_SECONDS: '0', PORT: '0' })
-    expect([config.quotas.perHour, config.shutdownGraceMs, config.drainMs, config.port]).toEqual([0, 0, 0, 0])
+    const config = readConfig({
+      ...least,
+      QUOTA_PER_HOUR: '0',
+      SHUTDOWN_GRACE_SECONDS: '0',
+      PORT: '0',
+    })
+    expect([config.quotas.perHour, config.shutdownGraceMs, config.drainMs, config.port]).toEqual([
+      0, 0, 0, 0,
+    ])
   })
 
   it('reads the networks, hops and origins it trusts', () => {
-    expect(readConfig({ ...least, TRUST_PROXY: '10.0.0.0/8, ::1' }).trustProxy).toEqual(['10.0.0.0/8', '::1'])
+    expect(readConfig({ ...least, TRUST_PROXY: '10.0.0.0/8, ::1' }).trustProxy).toEqual([
+      '10.0.0.0/8',
+      '::1',
+    ])
     expect(readConfig({ ...least, TRUST_PROXY: '2' }).trustProxy).toBe(2)
-    const { corsOrigins } = readConfig({ ...least, CORS_ORIGINS: 'https://a.example, http://localhost:5173/,https://a.example' })
+    const { corsOrigins } = readConfig({
+      ...least,
+      CORS_ORIGINS: 'https://a.example, http://localhost:5173/,https://a.example',
+    })
     expect(corsOrigins).toEqual(['https://a.example', 'http://localhost:5173'])
   })
 
@@ -172,11 +196,23 @@ describe('readConfig', () => {
   })
 
   it('takes a public key, also with its line ends escaped, and neither a private nor a weak one', () => {
-    const escaped = readConfig({ ...withoutKey, AUTH_JWT_PUBLIC_KEY: publicPem.replaceAll('\n', '\\n') })
+    const escaped = readConfig({
+      ...withoutKey,
+      AUTH_JWT_PUBLIC_KEY: publicPem.replaceAll('\n', '\\n'),
+    })
     expect(escaped.auth).toMatchObject({ kind: 'public-key', pem: publicPem.trim() })
-    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey.export({ type: 'spki', format: 'pem' }).toString()
-    for (const pem of [privatePem, `${publicPem}${privatePem}`, weak, publicPem.replace(/[A-Z]{4}/, '!!!!')]) {
-      expect(() => readConfig({ ...withoutKey, AUTH_JWT_PUBLIC_KEY: pem })).toThrow('AUTH_JWT_PUBLIC_KEY')
+    const weak = generateKeyPairSync('rsa', { modulusLength: 1024 })
+      .publicKey.export({ type: 'spki', format: 'pem' })
+      .toString()
+    for (const pem of [
+      privatePem,
+      `${publicPem}${privatePem}`,
+      weak,
+      publicPem.replace(/[A-Z]{4}/, '!!!!'),
+    ]) {
+      expect(() => readConfig({ ...withoutKey, AUTH_JWT_PUBLIC_KEY: pem })).toThrow(
+        'AUTH_JWT_PUBLIC_KEY',
+      )
     }
   })
 })

@@ -1,6 +1,7 @@
-// The whole configuration: environment variables in, one frozen object out. Read once, in main.ts, so that nothing else depends
-// on the process's environment. Every problem is reported at once, by the variable's name and never with its value, because
-// the message ends up in logs and half of these variables are secrets.
+// The whole configuration: environment variables in, one frozen object out. Read once, in main.ts,
+// so that nothing else depends on the process's environment. Every problem is reported at once, by
+// the variable's name and never with its value, because the message ends up in logs and half of
+// these variables are secrets.
 
 import {
   absolutePath,
@@ -40,7 +41,8 @@ const variables = {
   DATABASE_URL: required(databaseUrl),
   DATABASE_POOL_MAX: or(10, integer(1, 1000)),
   MIGRATE_ON_START: or(true, boolean),
-  // Upstream names its pictures and files by absolute paths, so it can only live at the root of its origin.
+  // Upstream names its pictures and files by absolute paths, so it can only live at the root of its
+  // origin.
   PRESENTON_URL: required(origin),
   PRESENTON_USERNAME: optional(anyText),
   PRESENTON_PASSWORD: optional(anyText),
@@ -109,13 +111,19 @@ export function readConfig(env: Record<string, string | undefined>) {
     }
   }
   const isSet = (name: keyof Values) => Boolean(env[name])
-  if ([isSet('AUTH_JWKS_URL'), isSet('AUTH_JWT_SECRET'), isSet('AUTH_JWT_PUBLIC_KEY')].filter(Boolean).length !== 1) {
-    problems.push('AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY: exactly one of them is required')
+  if (
+    [isSet('AUTH_JWKS_URL'), isSet('AUTH_JWT_SECRET'), isSet('AUTH_JWT_PUBLIC_KEY')].filter(Boolean)
+      .length !== 1
+  ) {
+    problems.push(
+      'AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY: exactly one of them is required',
+    )
   }
   if (isSet('PRESENTON_USERNAME') !== isSet('PRESENTON_PASSWORD')) {
     problems.push('PRESENTON_USERNAME, PRESENTON_PASSWORD: must be set together')
   }
-  if (problems.length > 0) throw new Error(`Configuration:\n${problems.map((problem) => `- ${problem}`).join('\n')}`)
+  if (problems.length > 0)
+    throw new Error(`Configuration:\n${problems.map((problem) => `- ${problem}`).join('\n')}`)
   return deepFreeze(configOf(read as Values))
 }
 
@@ -129,7 +137,11 @@ function configOf(v: Values) {
     logLevel: v.LOG_LEVEL,
     trustProxy: v.TRUST_PROXY,
     corsOrigins: v.CORS_ORIGINS,
-    database: { url: v.DATABASE_URL, poolMax: v.DATABASE_POOL_MAX, migrateOnStart: v.MIGRATE_ON_START },
+    database: {
+      url: v.DATABASE_URL,
+      poolMax: v.DATABASE_POOL_MAX,
+      migrateOnStart: v.MIGRATE_ON_START,
+    },
     presenton: {
       url: v.PRESENTON_URL,
       /** With an API key given, too, the key is used: it needs no login. */
@@ -183,7 +195,10 @@ function configOf(v: Values) {
       maxQueued: v.MAX_QUEUED,
       maxQueuedPerUser: v.MAX_QUEUED_PER_USER,
     },
-    events: { heartbeatMs: v.SSE_HEARTBEAT_SECONDS * 1000, retentionHours: v.EVENTS_RETENTION_HOURS },
+    events: {
+      heartbeatMs: v.SSE_HEARTBEAT_SECONDS * 1000,
+      retentionHours: v.EVENTS_RETENTION_HOURS,
+    },
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
     leaseMs: v.LEASE_SECONDS * 1000,
     shutdownGraceMs: v.SHUTDOWN_GRACE_SECONDS * 1000,
@@ -192,7 +207,10 @@ function configOf(v: Values) {
   }
 }
 
-type AuthKey = { kind: 'jwks'; url: string } | { kind: 'secret'; secret: string } | { kind: 'public-key'; pem: string }
+type AuthKey =
+  | { kind: 'jwks'; url: string }
+  | { kind: 'secret'; secret: string }
+  | { kind: 'public-key'; pem: string }
 
 function authKey(v: Values): AuthKey {
   if (v.AUTH_JWKS_URL !== undefined) return { kind: 'jwks', url: v.AUTH_JWKS_URL }

@@ -1,5 +1,5 @@
-// How the text of an environment variable becomes a value. Apart from config.ts, so that the table there reads as a table.
-// What is wrong is said without quoting the text: it may be a secret.
+// How the text of an environment variable becomes a value. Apart from config.ts, so that the table
+// there reads as a table. What is wrong is said without quoting the text: it may be a secret.
 
 import { createPublicKey } from 'node:crypto'
 import { isIP } from 'node:net'
@@ -37,7 +37,9 @@ export function word(text: string): string {
 export function integer(min: number, max = 1_000_000_000): Parse<number> {
   return (text) => {
     const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-    return value >= min && value <= max ? value : wrong(`must be a whole number from ${min} to ${max}`)
+    return value >= min && value <= max
+      ? value
+      : wrong(`must be a whole number from ${min} to ${max}`)
   }
 }
 
@@ -51,7 +53,8 @@ export function boolean(text: string): boolean {
 }
 
 export function oneOf<const T extends string>(choices: readonly T[]): Parse<T> {
-  return (text) => choices.find((choice) => choice === text) ?? wrong(`must be one of ${choices.join(', ')}`)
+  return (text) =>
+    choices.find((choice) => choice === text) ?? wrong(`must be one of ${choices.join(', ')}`)
 }
 
 export function listOf<T>(parse: Parse<T>): Parse<T[]> {
@@ -72,7 +75,8 @@ function urlOf(text: string): URL | undefined {
 
 function parsedUrl(text: string): URL {
   const parsed = urlOf(text)
-  if (parsed === undefined || !/^https?:$/.test(parsed.protocol)) wrong('must be an http or https URL')
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
+    wrong('must be an http or https URL')
   if (parsed.username || parsed.password) wrong('must not contain credentials')
   return parsed
 }
@@ -89,7 +93,8 @@ export function baseUrl(text: string): string {
 
 export function origin(text: string): string {
   const parsed = parsedUrl(text)
-  if (parsed.pathname !== '/' || parsed.search || parsed.hash) wrong('must be an origin: scheme, host and port, without a path')
+  if (parsed.pathname !== '/' || parsed.search || parsed.hash)
+    wrong('must be an origin: scheme, host and port, without a path')
   return parsed.origin
 }
 
@@ -102,7 +107,9 @@ export function appLink(text: string): string {
 
 export function databaseUrl(text: string): string {
   const protocol = urlOf(text)?.protocol ?? ''
-  return /^postgres(ql)?:$/.test(protocol) ? text : wrong('must be a postgres:// or postgresql:// URL')
+  return /^postgres(ql)?:$/.test(protocol)
+    ? text
+    : wrong('must be a postgres:// or postgresql:// URL')
 }
 
 export function absolutePath(text: string): string {
@@ -110,8 +117,11 @@ export function absolutePath(text: string): string {
 }
 
 export function bucketName(text: string): string {
-  const valid = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(text) && !text.includes('..') && isIP(text) === 0
-  return valid ? text : wrong('must be 3 to 63 lower-case letters, digits, dots and hyphens, as S3 names its buckets')
+  const valid =
+    /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(text) && !text.includes('..') && isIP(text) === 0
+  return valid
+    ? text
+    : wrong('must be 3 to 63 lower-case letters, digits, dots and hyphens, as S3 names its buckets')
 }
 
 /** HMAC with SHA-256 wants a key at least as long as its output (RFC 7518, section 3.2). */
@@ -119,18 +129,26 @@ export function secret(text: string): string {
   return Buffer.byteLength(text) >= 32 ? text : wrong('must have at least 32 bytes')
 }
 
-/** A PEM of type SPKI and of a kind that JWTs are signed with. `\n` may stand for line ends: env files have one line a value. */
+/**
+ * A PEM of type SPKI and of a kind that JWTs are signed with. `\n` may stand for line ends: env
+ * files have one line a value.
+ */
 export function publicKey(text: string): string {
   const pem = text.replaceAll('\\n', '\n').trim()
-  // createPublicKey would also take a private key and derive the public one: nobody should hand us that.
-  if (!/^-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----$/.test(pem)) wrong('must be a public key as PEM (SPKI)')
+  // createPublicKey would also take a private key and derive the public one: nobody should hand us
+  // that.
+  if (!/^-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----$/.test(pem))
+    wrong('must be a public key as PEM (SPKI)')
   const key = keyOf(pem) ?? wrong('is not a readable public key')
   const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {}
   const usable =
     key.asymmetricKeyType === 'ed25519' ||
     (key.asymmetricKeyType === 'rsa' && modulusLength >= 2048) ||
-    (key.asymmetricKeyType === 'ec' && ['prime256v1', 'secp384r1', 'secp521r1'].includes(namedCurve))
-  return usable ? pem : wrong('must be RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519')
+    (key.asymmetricKeyType === 'ec' &&
+      ['prime256v1', 'secp384r1', 'secp521r1'].includes(namedCurve))
+  return usable
+    ? pem
+    : wrong('must be RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519')
 }
 
 function keyOf(pem: string) {
@@ -141,16 +159,24 @@ function keyOf(pem: string) {
   }
 }
 
-/** What Fastify calls trustProxy: true, false, how many hops, or the networks whose word is taken. */
+/**
+ * What Fastify calls trustProxy: true, false, how many hops, or the networks whose word is taken.
+ */
 export function trustProxy(text: string): boolean | number | string[] {
   if (text === 'true' || text === 'false') return text === 'true'
   if (/^\d{1,2}$/.test(text)) return Number(text)
   const networks = text.split(',').map((part) => part.trim())
-  return networks.every(isNetwork) ? networks : wrong('must be true, false, a number of hops, or a list of addresses and CIDRs')
+  return networks.every(isNetwork)
+    ? networks
+    : wrong('must be true, false, a number of hops, or a list of addresses and CIDRs')
 }
 
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/')
   const longest = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1
-  return longest > 0 && rest.length === 0 && (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
+  return (
+    longest > 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= longest))
+  )
 }

@@ -1,16 +1,25 @@
 // The rules of a brief that need more than one field, its defaults, and what counts as text.
 
 import { expect, test } from 'vitest'
-import { type BriefBody, createBriefSchema, hasText, outlinesSchema, readBrief, textSchema } from './brief.ts'
 import { Problem } from '../domain/problem.ts'
+import {
+  type BriefBody,
+  createBriefSchema,
+  hasText,
+  outlinesSchema,
+  readBrief,
+  textSchema,
+} from './brief.ts'
 
-const read = (body: BriefBody, maxSlides = 20) => readBrief(body, { maxSlides }, { template: 'general' })
+const read = (body: BriefBody, maxSlides = 20) =>
+  readBrief(body, { maxSlides }, { template: 'general' })
 
 function pathsOf(work: () => unknown): string[] {
   try {
     work()
   } catch (error) {
-    if (error instanceof Problem && error.code === 'VALIDATION_FAILED') return (error.errors ?? []).map(({ path }) => path)
+    if (error instanceof Problem && error.code === 'VALIDATION_FAILED')
+      return (error.errors ?? []).map(({ path }) => path)
     throw error
   }
   return []
@@ -53,14 +62,25 @@ test('what is given replaces the defaults', () => {
     review_outlines: true,
     metadata: { ticket: '1' },
   })
-  expect(brief).toMatchObject({ nSlides: 3, language: 'Deutsch', template: 'modern', tone: 'funny', verbosity: 'concise' })
+  expect(brief).toMatchObject({
+    nSlides: 3,
+    language: 'Deutsch',
+    template: 'modern',
+    tone: 'funny',
+    verbosity: 'concise',
+  })
   expect(brief).toMatchObject({
     instructions: 'Be brief.',
     title: 'A title',
     includeTitleSlide: false,
     includeTableOfContents: true,
   })
-  expect(brief).toMatchObject({ webSearch: true, exportAs: 'pdf', reviewOutlines: true, metadata: { ticket: '1' } })
+  expect(brief).toMatchObject({
+    webSearch: true,
+    exportAs: 'pdf',
+    reviewOutlines: true,
+    metadata: { ticket: '1' },
+  })
 })
 
 test('where fewer than eight slides are allowed, the default is as many as are', () => {
@@ -81,12 +101,18 @@ test('a brief needs content or outlines', () => {
 })
 
 test('a table of contents needs three slides, also when their number comes from the outlines or the default', () => {
-  expect(pathsOf(() => read({ content: 'x', n_slides: 2, include_table_of_contents: true }))).toEqual([
+  expect(
+    pathsOf(() => read({ content: 'x', n_slides: 2, include_table_of_contents: true })),
+  ).toEqual(['/include_table_of_contents'])
+  expect(pathsOf(() => read({ outlines: ['a', 'b'], include_table_of_contents: true }))).toEqual([
     '/include_table_of_contents',
   ])
-  expect(pathsOf(() => read({ outlines: ['a', 'b'], include_table_of_contents: true }))).toEqual(['/include_table_of_contents'])
-  expect(pathsOf(() => read({ content: 'x', include_table_of_contents: true }, 2))).toEqual(['/include_table_of_contents'])
-  expect(read({ content: 'x', n_slides: 3, include_table_of_contents: true }).includeTableOfContents).toBe(true)
+  expect(pathsOf(() => read({ content: 'x', include_table_of_contents: true }, 2))).toEqual([
+    '/include_table_of_contents',
+  ])
+  expect(
+    read({ content: 'x', n_slides: 3, include_table_of_contents: true }).includeTableOfContents,
+  ).toBe(true)
 })
 
 test('text that says nothing is refused where upstream needs text, each place by its pointer', () => {
@@ -96,7 +122,10 @@ test('text that says nothing is refused where upstream needs text, each place by
 })
 
 test('a blank title and blank instructions count as not given', () => {
-  expect(read({ content: 'x', title: ' ', instructions: '' })).toMatchObject({ title: null, instructions: null })
+  expect(read({ content: 'x', title: ' ', instructions: '' })).toMatchObject({
+    title: null,
+    instructions: null,
+  })
 })
 
 test('text is what a reader can see', () => {
@@ -106,12 +135,14 @@ test('text is what a reader can see', () => {
 
 test('the pattern of a text lets through everything but controls and lone surrogates', () => {
   const pattern = new RegExp(String(Reflect.get(textSchema(10), 'pattern')), 'u')
-  for (const fine of ['', 'a\tb\r\nc', 'naïve', '😀', '\u2028', '\ufeff', '\ue000']) expect(pattern.test(fine), fine).toBe(true)
-  const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).filter((char) =>
-    /[^\t\n\r\P{Cc}]/u.test(char),
+  for (const fine of ['', 'a\tb\r\nc', 'naïve', '😀', '\u2028', '\ufeff', '\ue000'])
+    expect(pattern.test(fine), fine).toBe(true)
+  const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).filter(
+    (char) => /[^\t\n\r\P{Cc}]/u.test(char),
   )
   expect(controls).toHaveLength(65 - 3)
-  for (const bad of [...controls, '\ud800', '\udfff', 'a\udc00\ud800b']) expect(pattern.test(`x${bad}`), escape(bad)).toBe(false)
+  for (const bad of [...controls, '\ud800', '\udfff', 'a\udc00\ud800b'])
+    expect(pattern.test(`x${bad}`), escape(bad)).toBe(false)
 })
 
 test('the schema names every field and no other, and carries the limits it was made with', () => {

@@ -1,5 +1,6 @@
-// What the caller asks for: the wire schema of a brief, and the form it has inside once defaults and the rules that need more
-// than one field are applied. Whatever passes here is safe to hand to upstream and to store as text.
+// What the caller asks for: the wire schema of a brief, and the form it has inside once defaults
+// and the rules that need more than one field are applied. Whatever passes here is safe to hand to
+// upstream and to store as text.
 
 import Type, { type Static } from 'typebox'
 import { type InvalidPlace, Problem } from '../domain/problem.ts'
@@ -18,17 +19,24 @@ export const maxTitleChars = 200
 
 const maxMetadataPairs = 16
 const defaultSlides = 8
-/** A table of contents is a slide of its own; with a title slide, fewer than three leave nothing to list. */
+/**
+ * A table of contents is a slide of its own; with a title slide, fewer than three leave nothing to
+ * list.
+ */
 export const minSlidesWithContents = 3
 
 /**
- * Every character but the controls (Unicode Cc, tab and line ends excepted) and lone surrogates, which neither Postgres nor a
- * UTF-8 body can hold. One class and no alternation, so that matching is linear and needs no stack.
+ * Every character but the controls (Unicode Cc, tab and line ends excepted) and lone surrogates,
+ * which neither Postgres nor a UTF-8 body can hold. One class and no alternation, so that matching
+ * is linear and needs no stack.
  */
 const cleanText = '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$'
 
 /** A string of at most `maxLength` code points without control characters. */
-export function textSchema(maxLength: number, options: { description?: string; minLength?: number; default?: string } = {}) {
+export function textSchema(
+  maxLength: number,
+  options: { description?: string; minLength?: number; default?: string } = {},
+) {
   return Type.String({ ...options, maxLength, pattern: cleanText })
 }
 
@@ -39,11 +47,21 @@ export function titleSchema(options: { description?: string; minLength?: number 
 
 /** A list of outlines, one a slide. */
 export function outlinesSchema(maxSlides: number, description: string) {
-  return Type.Array(textSchema(maxOutlineChars, { minLength: 1 }), { minItems: 1, maxItems: maxSlides, description })
+  return Type.Array(textSchema(maxOutlineChars, { minLength: 1 }), {
+    minItems: 1,
+    maxItems: maxSlides,
+    description,
+  })
 }
 
-function choice<const T extends readonly string[]>(values: T, fallback: T[number], description: string) {
-  return Type.Optional(Type.Unsafe<T[number]>({ type: 'string', enum: values, default: fallback, description }))
+function choice<const T extends readonly string[]>(
+  values: T,
+  fallback: T[number],
+  description: string,
+) {
+  return Type.Optional(
+    Type.Unsafe<T[number]>({ type: 'string', enum: values, default: fallback, description }),
+  )
 }
 
 function flag(fallback: boolean, description: string) {
@@ -60,7 +78,12 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
           description: 'The conversation summary. Required unless `outlines` is given.',
         }),
       ),
-      outlines: Type.Optional(outlinesSchema(maxSlides, 'Your own outlines, one a slide, in Markdown: none are then generated.')),
+      outlines: Type.Optional(
+        outlinesSchema(
+          maxSlides,
+          'Your own outlines, one a slide, in Markdown: none are then generated.',
+        ),
+      ),
       n_slides: Type.Optional(
         Type.Integer({
           minimum: 1,
@@ -69,14 +92,22 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
         }),
       ),
       language: Type.Optional(textSchema(100, { minLength: 1, default: 'English' })),
-      template: Type.Optional(textSchema(200, { minLength: 1, description: 'The id of a template of `GET /templates`.' })),
+      template: Type.Optional(
+        textSchema(200, { minLength: 1, description: 'The id of a template of `GET /templates`.' }),
+      ),
       tone: choice(
         ['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'],
         'default',
         'How the slides speak.',
       ),
-      verbosity: choice(['concise', 'standard', 'text-heavy'], 'standard', 'How much text stands on a slide.'),
-      instructions: Type.Optional(textSchema(4000, { description: 'What the generator should mind besides.' })),
+      verbosity: choice(
+        ['concise', 'standard', 'text-heavy'],
+        'standard',
+        'How much text stands on a slide.',
+      ),
+      instructions: Type.Optional(
+        textSchema(4000, { description: 'What the generator should mind besides.' }),
+      ),
       title: Type.Optional(titleSchema({ description: 'Without one, the generator finds it.' })),
       include_title_slide: flag(true, 'Begin with a title slide.'),
       include_table_of_contents: flag(false, `Needs at least ${minSlidesWithContents} slides.`),
@@ -100,7 +131,10 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
 export type BriefBody = Static<ReturnType<typeof createBriefSchema>>
 export type Brief = ReturnType<typeof readBrief>
 
-/** True when there is something to read in it: more than white space and invisible format characters. */
+/**
+ * True when there is something to read in it: more than white space and invisible format
+ * characters.
+ */
 export function hasText(value: string): boolean {
   return /[^\s\p{Z}\p{Cf}]/u.test(value)
 }
@@ -108,12 +142,17 @@ export function hasText(value: string): boolean {
 function blankPlaces(body: BriefBody): InvalidPlace[] {
   const named = { content: body.content, language: body.language, template: body.template }
   const blank = Object.entries(named).filter(([, value]) => value !== undefined && !hasText(value))
-  return [...blank.map(([name]) => ({ path: `/${name}`, message: 'must not be blank' })), ...blankOutlines(body.outlines ?? [])]
+  return [
+    ...blank.map(([name]) => ({ path: `/${name}`, message: 'must not be blank' })),
+    ...blankOutlines(body.outlines ?? []),
+  ]
 }
 
 /** The outlines that say nothing, as places of the body that holds them in `/outlines`. */
 export function blankOutlines(outlines: readonly string[]): InvalidPlace[] {
-  return outlines.flatMap((outline, i) => (hasText(outline) ? [] : [{ path: `/outlines/${i}`, message: 'must not be blank' }]))
+  return outlines.flatMap((outline, i) =>
+    hasText(outline) ? [] : [{ path: `/outlines/${i}`, message: 'must not be blank' }],
+  )
 }
 
 /** The value, or null where it was left out or says nothing. */
@@ -122,10 +161,15 @@ function textOrNull(value: string | undefined): string | null {
 }
 
 /**
- * Turns a body that matches the schema into the form used inside: every field present, null for what was not given. Throws
- * VALIDATION_FAILED where fields contradict each other or a required text is blank.
+ * Turns a body that matches the schema into the form used inside: every field present, null for
+ * what was not given. Throws VALIDATION_FAILED where fields contradict each other or a required
+ * text is blank.
  */
-export function readBrief(body: BriefBody, limits: Pick<BriefLimits, 'maxSlides'>, defaults: { template: string }) {
+export function readBrief(
+  body: BriefBody,
+  limits: Pick<BriefLimits, 'maxSlides'>,
+  defaults: { template: string },
+) {
   const { outlines } = body
   const nSlides = body.n_slides ?? outlines?.length ?? Math.min(defaultSlides, limits.maxSlides)
   const errors = blankPlaces(body)
@@ -133,10 +177,16 @@ export function readBrief(body: BriefBody, limits: Pick<BriefLimits, 'maxSlides'
     errors.push({ path: '/content', message: 'is required unless outlines are given' })
   }
   if (outlines !== undefined && nSlides !== outlines.length) {
-    errors.push({ path: '/n_slides', message: `must be ${outlines.length}, the number of outlines, or be left out` })
+    errors.push({
+      path: '/n_slides',
+      message: `must be ${outlines.length}, the number of outlines, or be left out`,
+    })
   }
   if (body.include_table_of_contents && nSlides < minSlidesWithContents) {
-    errors.push({ path: '/include_table_of_contents', message: `needs n_slides of at least ${minSlidesWithContents}` })
+    errors.push({
+      path: '/include_table_of_contents',
+      message: `needs n_slides of at least ${minSlidesWithContents}`,
+    })
   }
   if (errors.length > 0) throw new Problem('VALIDATION_FAILED', { errors })
   return {

@@ -1,11 +1,19 @@
-// The presentation as callers see it: its statuses and its wire form. Every key is always there, null where there is nothing.
+// The presentation as callers see it: its statuses and its wire form. Every key is always there,
+// null where there is nothing.
 
 import Type, { type Static, type TSchema } from 'typebox'
-import { exportFormats } from './brief.ts'
 import { problemCodes } from '../domain/problem.ts'
 import { stages } from '../domain/stage.ts'
+import { exportFormats } from './brief.ts'
 
-export const statuses = ['queued', 'running', 'awaiting_outlines', 'completed', 'failed', 'cancelled'] as const
+export const statuses = [
+  'queued',
+  'running',
+  'awaiting_outlines',
+  'completed',
+  'failed',
+  'cancelled',
+] as const
 export type Status = (typeof statuses)[number]
 
 function nullable<T extends TSchema>(schema: T) {
@@ -16,9 +24,11 @@ function oneOf<const T extends readonly string[]>(values: T) {
   return Type.Unsafe<T[number]>({ type: 'string', enum: values })
 }
 
-const time = (description?: string) => Type.String({ format: 'date-time', ...(description && { description }) })
+const time = (description?: string) =>
+  Type.String({ format: 'date-time', ...(description && { description }) })
 const text = (description?: string) => Type.String(description ? { description } : {})
-const count = (description?: string) => Type.Integer({ minimum: 0, ...(description && { description }) })
+const count = (description?: string) =>
+  Type.Integer({ minimum: 0, ...(description && { description }) })
 
 export const statusSchema = oneOf(statuses)
 export const exportFormatSchema = oneOf(exportFormats)
@@ -60,7 +70,10 @@ export const presentationSchema = Type.Object(
     slides_done: count(),
     export_as: exportFormatSchema,
     review_outlines: Type.Boolean(),
-    metadata: Type.Unsafe<Record<string, string>>({ type: 'object', additionalProperties: { type: 'string' } }),
+    metadata: Type.Unsafe<Record<string, string>>({
+      type: 'object',
+      additionalProperties: { type: 'string' },
+    }),
     files: Type.Array(fileSchema),
     error: nullable(runErrorSchema),
     queue_position: nullable(Type.Integer({ minimum: 1, description: 'While queued.' })),

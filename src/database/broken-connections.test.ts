@@ -1,13 +1,13 @@
-// Connections that break at every single point of a claim and of a run's writes, before the server hears of it or after it has done it:
-// whatever was written is there once, and nothing is lost.
+// Connections that break at every single point of a claim and of a run's writes, before the server
+// hears of it or after it has done it: whatever was written is there once, and nothing is lost.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
+import { createChannels } from './channels.ts'
 import { type Database, isDatabaseAway, openDatabase } from './connection.ts'
 import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog } from './run-log.ts'
-import { createChannels } from './channels.ts'
 
 const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
 
@@ -26,7 +26,10 @@ describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (
     await rows.close()
   })
 
-  /** Does the work again and again, each time with the break one message later, until it goes through without any. */
+  /**
+   * Does the work again and again, each time with the break one message later, until it goes
+   * through without any.
+   */
   async function sweep(work: () => Promise<void>): Promise<number> {
     for (let at = 1; ; at += 1) {
       let message = 0
@@ -49,7 +52,10 @@ describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (
         })
       }
       expect(run).toMatchObject({ id, token, takeovers: 0 })
-      await rows.database.query(`update gateway.presentations set status = 'completed' where id = $1`, [id])
+      await rows.database.query(
+        `update gateway.presentations set status = 'completed' where id = $1`,
+        [id],
+      )
     })
     // Sign-in, begin with the lock, claim, commit.
     expect(broken).toBeGreaterThan(3)
@@ -60,7 +66,7 @@ describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (
       const id = await rows.insert()
       const run = (await claim(rows.database, slots)) as Run
       const log = createRunLog({
-        ...{ database, wakes: createChannels(undefined), run },
+        ...{ database, channels: createChannels(undefined), run },
         signal: new AbortController().signal,
         onLost: () => expect.fail('the lease was not lost'),
       })
@@ -69,7 +75,10 @@ describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (
         values: [n],
       })
       await log.commit({ events: [{ data: '{"n":1}' }], changes: { slides_done: 1 } })
-      await log.commit({ events: [{ data: '{"n":2}' }, { data: '{"n":3}' }], extraStatements: [uploads(1), uploads(10)] })
+      await log.commit({
+        events: [{ data: '{"n":2}' }, { data: '{"n":3}' }],
+        extraStatements: [uploads(1), uploads(10)],
+      })
       await log.commit({ changes: { presenton_path: '/a' } })
       await log.commit({
         events: [{ data: '{"n":4}', terminal: true }],
@@ -89,7 +98,13 @@ describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (
          join gateway.leases l on l.presentation_id = p.id where p.id = $1`,
         [id],
       )
-      expect(row).toEqual({ status: 'completed', slides_done: 1, presenton_path: '/a', uploads: 111, token: null })
+      expect(row).toEqual({
+        status: 'completed',
+        slides_done: 1,
+        presenton_path: '/a',
+        uploads: 111,
+        token: null,
+      })
     })
     expect(broken).toBeGreaterThan(10)
   }, 60_000)

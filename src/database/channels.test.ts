@@ -1,14 +1,15 @@
-// Wakes between replicas: what is sent, what arrives, and what becomes of those that a broken connection swallowed.
+// Wakes between replicas: what is sent, what arrives, and what becomes of those that a broken
+// connection swallowed.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
+import { type Channels, createChannels, postgresChannel } from './channels.ts'
 import { type Database, openDatabase } from './connection.ts'
 import { openListener } from './listener.ts'
-import { createChannels, type Channels, postgresChannel } from './channels.ts'
 
 const id = 'a2b1c3d4-0000-4000-8000-000000000001'
 
-describe('wakes', () => {
+describe('channels', () => {
   let test: TestDatabase
   let proxy: TcpProxy
   let database: Database
@@ -31,14 +32,14 @@ describe('wakes', () => {
 
   /** Another replica, which listens through the proxy. */
   async function openReplica(heartbeatMs = 10_000) {
-    const wakes = createChannels(undefined)
+    const channels = createChannels(undefined)
     const heard: unknown[][] = []
     for (const kind of ['events', 'settled', 'queue', 'revoked', 'all'] as const) {
-      wakes.on(kind, (...values: unknown[]) => heard.push([kind, ...values]))
+      channels.on(kind, (...values: unknown[]) => heard.push([kind, ...values]))
     }
     const trouble: unknown[] = []
     const listener = openListener({
-      ...{ url: proxy.through(test.url), wakes, heartbeatMs },
+      ...{ url: proxy.through(test.url), channels, heartbeatMs },
       onTrouble: (error) => trouble.push(error),
     })
     closing.push(() => listener.close())
@@ -108,7 +109,10 @@ describe('wakes', () => {
     const { heard, all } = await openReplica()
     for (let round = 2; round <= 3; round += 1) {
       await proxy.down()
-      await database.query('select pg_notify($1, $2)', [postgresChannel, `another:e:${id}:${round}`])
+      await database.query('select pg_notify($1, $2)', [
+        postgresChannel,
+        `another:e:${id}:${round}`,
+      ])
       await proxy.up()
       await vi.waitFor(() => expect(all()).toBe(round), { timeout: 5_000 })
     }

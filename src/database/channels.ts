@@ -1,12 +1,15 @@
-// Wakes: hints that there may be news. Inside this process they arrive at once; other replicas get them by NOTIFY, and a
-// lost one costs only a poll, because the tables are the truth. `listener.ts` receives what others send.
+// Wakes: hints that there may be news. Inside this process they arrive at once; other replicas get
+// them by NOTIFY, and a lost one costs only a poll, because the tables are the truth. `listener.ts`
+// receives what others send.
 import { EventEmitter } from 'node:events'
 import type { Database } from './connection.ts'
 import type { LoggedEvent } from './event-log.ts'
 
 /**
- * `events`: the log `id` has grown to `seq`; by `committed`, when that was in this process. `settled`: `id` left the states in which it is worked on (or came to them).
- * `queue`: something may be claimable. `revoked`: the lease of `id` was taken away. `all`: notifications may have been missed.
+ * `events`: the log `id` has grown to `seq`; by `committed`, when that was in this process.
+ * `settled`: `id` left the states in which it is worked on (or came to them). `queue`: something
+ * may be claimable. `revoked`: the lease of `id` was taken away. `all`: notifications may have been
+ * missed.
  */
 interface WakeMap {
   events: [id: string, seq: number, committed?: LoggedEvent[]]
@@ -20,12 +23,16 @@ export type Channels = ReturnType<typeof createChannels>
 
 export const postgresChannel = 'gateway'
 
-// A NOTIFY inside the writing transaction takes an instance-wide lock at commit; sent after it and gathered over this
-// time, a busy replica sends at most a hundred statements a second however many events it writes.
+// A NOTIFY inside the writing transaction takes an instance-wide lock at commit; sent after it and
+// gathered over this time, a busy replica sends at most a hundred statements a second however many
+// events it writes.
 const gatherMs = 10
 
 /** `database` sends; without one (tests) wakes stay inside the process. */
-export function createChannels(database: Pick<Database, 'query'> | undefined, origin: string = crypto.randomUUID().slice(0, 8)) {
+export function createChannels(
+  database: Pick<Database, 'query'> | undefined,
+  origin: string = crypto.randomUUID().slice(0, 8),
+) {
   const emitter = new EventEmitter<WakeMap>()
   emitter.setMaxListeners(0)
   let pending = new Map<string, string>()
@@ -39,10 +46,14 @@ export function createChannels(database: Pick<Database, 'query'> | undefined, or
     timer = undefined
     if (pending.size === 0 || !database) return
     const payloads = [...pending.values()]
-    // A cleared map points to the table it goes on with: one that has grown old would keep alive what it held no more.
+    // A cleared map points to the table it goes on with: one that has grown old would keep alive
+    // what it held no more.
     pending = new Map()
     sending = database
-      .query('select pg_notify($1, payload) from unnest($2::text[]) payload', [postgresChannel, payloads])
+      .query('select pg_notify($1, payload) from unnest($2::text[]) payload', [
+        postgresChannel,
+        payloads,
+      ])
       // A lost hint is no loss: whoever waits polls as well.
       .catch(() => undefined)
       .finally(() => {
@@ -81,7 +92,10 @@ export function createChannels(database: Pick<Database, 'query'> | undefined, or
       emitter.emit('revoked', id)
       notify(`r${id}`, `r:${id}`)
     },
-    /** What the listener calls for each notification, and (`undefined`) after it was deaf for a while. */
+    /**
+     * What the listener calls for each notification, and (`undefined`) after it was deaf for a
+     * while.
+     */
     receive(payload: string | undefined) {
       if (payload === undefined) return emitter.emit('all')
       const [from, kind, id = '', seq = ''] = payload.split(':')

@@ -27,7 +27,8 @@ describe('the pool', () => {
   }
 
   /** All of its connections made, and idle. */
-  const warm = (database: Database) => Promise.all([1, 2, 3].map(() => database.query('select pg_sleep(0.05)')))
+  const warm = (database: Database) =>
+    Promise.all([1, 2, 3].map(() => database.query('select pg_sleep(0.05)')))
 
   async function timed<T>(work: Promise<T>) {
     const startedMs = performance.now()
@@ -65,7 +66,8 @@ describe('the pool', () => {
     const database = open({ url: test.url, poolMax: 1, connectMs: 600 })
     const stop = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900)
     const sent = () => new Promise((resolve) => setImmediate(resolve))
-    // While a connection is made, and while one is waited for: all is there when the process goes on, and not yet read.
+    // While a connection is made, and while one is waited for: all is there when the process goes
+    // on, and not yet read.
     const first = database.transaction((client) => client.query('select 1 as n'))
     await sent()
     stop()
@@ -86,7 +88,8 @@ describe('the pool', () => {
     const first = await timed(database.query('select 1'))
     expect(first.result).toMatchObject({ status: 'rejected', reason: away })
     expect(first.ms).toBeLessThan(4_000)
-    // The others are not tried one by one: every statement from here on has a connection that works.
+    // The others are not tried one by one: every statement from here on has a connection that
+    // works.
     const next = await timed(warm(database))
     expect(next.result.status).toBe('fulfilled')
     expect(proxy.accepted).toBe(6)
@@ -111,7 +114,10 @@ describe('the pool', () => {
   })
 
   it('notices a silence within half a minute, and gives up locks of whoever pauses in a transaction sooner', async () => {
-    const [{ statement, idle } = { statement: '', idle: '' }] = await open().query<{ statement: string; idle: string }>(
+    const [{ statement, idle } = { statement: '', idle: '' }] = await open().query<{
+      statement: string
+      idle: string
+    }>(
       `select current_setting('statement_timeout') as statement, current_setting('idle_in_transaction_session_timeout') as idle`,
     )
     expect([statement, idle]).toEqual(['15s', '5s'])
@@ -126,7 +132,9 @@ describe('the pool', () => {
     await expect(database.query('select 1')).rejects.toMatchObject(away)
     await expect(database.transaction(async () => 1)).rejects.toMatchObject(away)
     await proxy.up()
-    expect(await database.transaction(async (client) => (await client.query('select 1 as n')).rows)).toEqual([{ n: 1 }])
+    expect(
+      await database.transaction(async (client) => (await client.query('select 1 as n')).rows),
+    ).toEqual([{ n: 1 }])
   })
 
   it('calls a reset in the middle of a transaction what it is, and undoes it', async () => {
@@ -143,10 +151,14 @@ describe('the pool', () => {
 
   it('survives a server that says goodbye just as a connection changes hands', async () => {
     const database = open({ poolMax: 1 })
-    const [{ pid } = { pid: 0 }] = await database.query<{ pid: number }>('select pg_backend_pid() as pid')
+    const [{ pid } = { pid: 0 }] = await database.query<{ pid: number }>(
+      'select pg_backend_pid() as pid',
+    )
     proxy.hold()
     const first = database.query('select 1 as n')
-    const second = database.transaction(async (client) => (await client.query('select 2 as n')).rows)
+    const second = database.transaction(
+      async (client) => (await client.query('select 2 as n')).rows,
+    )
     const outcomes = Promise.allSettled([first, second])
     await expect.poll(() => proxy.heldBytes).toBeGreaterThan(0)
     const answered = proxy.heldBytes
@@ -185,7 +197,18 @@ describe('what the driver and the server say', () => {
   const withCode = (code: string) => Object.assign(new Error('x'), { code })
 
   it('is told apart: away, or wrong', () => {
-    for (const code of ['08006', '57P01', '57P03', '53300', '25006', '40P01', 'ECONNREFUSED', 'EAI_AGAIN', 'EPIPE', '3D000']) {
+    for (const code of [
+      '08006',
+      '57P01',
+      '57P03',
+      '53300',
+      '25006',
+      '40P01',
+      'ECONNREFUSED',
+      'EAI_AGAIN',
+      'EPIPE',
+      '3D000',
+    ]) {
       expect(isDatabaseAway(withCode(code)), code).toBe(true)
     }
     for (const code of ['23505', '42P01', '22P02', '55P03', 'ERR_ASSERTION']) {

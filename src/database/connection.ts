@@ -1,5 +1,5 @@
-// The pool of Postgres connections. Every wait on it has a deadline, and trouble with the database itself becomes a Problem
-// that says so, so that callers can tell "away" from "wrong".
+// The pool of Postgres connections. Every wait on it has a deadline, and trouble with the database
+// itself becomes a Problem that says so, so that callers can tell "away" from "wrong".
 import pg from 'pg'
 import { sleep } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
@@ -22,14 +22,23 @@ export type Database = ReturnType<typeof openDatabase>
 
 /** What can run a statement: the one connection of a transaction. */
 export interface Queryable {
-  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(text: string, values?: unknown[]): Promise<pg.QueryResult<Row>>
+  query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
+    text: string,
+    values?: unknown[],
+  ): Promise<pg.QueryResult<Row>>
 }
 
 const retryAfterSeconds = 5
 const closeMs = 2_000
 
 /** Opens the pool. Connects at first need, so that the process starts without a database. */
-export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, connectMs = 5_000 }: DatabaseOptions) {
+export function openDatabase({
+  url,
+  poolMax,
+  onIdleError,
+  silenceMs = 20_000,
+  connectMs = 5_000,
+}: DatabaseOptions) {
   const statementName = createStatementNames()
   let pool = openPool()
 
@@ -44,21 +53,24 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
       // No statement of ours takes nearly as long.
       query_timeout: silenceMs,
       statement_timeout: Math.round(silenceMs * 0.75),
-      // Whoever is stopped or cut off in the middle of a transaction holds locks that others wait for; ours never pause there.
+      // Whoever is stopped or cut off in the middle of a transaction holds locks that others wait
+      // for; ours never pause there.
       idle_in_transaction_session_timeout: 5_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
       application_name: 'presenton-gateway',
     })
     opened.on('error', (error) => onIdleError?.(error))
-    // A server that shuts down may say so in the moment between two holders of a connection, and an error nobody listens to ends the process.
+    // A server that shuts down may say so in the moment between two holders of a connection, and an
+    // error nobody listens to ends the process.
     opened.on('connect', (client) => client.on('error', () => undefined))
     return opened
   }
 
   /**
-   * A connection that fell silent is rarely alone: what vanished without a word took all of them with it, and each would be found out
-   * only by one more statement that waits for it. So all of them are left to end by themselves, and new ones are made.
+   * A connection that fell silent is rarely alone: what vanished without a word took all of them
+   * with it, and each would be found out only by one more statement that waits for it. So all of
+   * them are left to end by themselves, and new ones are made.
    */
   function replaceSilentPool(error: unknown, silent: pg.Pool): void {
     if (!isReadTimeout(error) || pool !== silent || silent.ending) return
@@ -67,9 +79,9 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
   }
 
   /**
-   * Timers run before sockets are read. A process that was held up, by its host or by itself, finds the deadline over before it sees that
-   * the connection is there; so a deadline that comes late by a tenth says nothing of the database, and there is one more try. Nothing was
-   * sent in the first.
+   * Timers run before sockets are read. A process that was held up, by its host or by itself, finds
+   * the deadline over before it sees that the connection is there; so a deadline that comes late by
+   * a tenth says nothing of the database, and there is one more try. Nothing was sent in the first.
    */
   async function withConnection<T>(work: () => Promise<T>): Promise<T> {
     const beganMs = performance.now()
@@ -89,7 +101,12 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     const used = pool
     try {
       // The driver knows this option, its types do not.
-      const statement = { name: statementName(text), text, values, query_timeout: timeoutMs } as pg.QueryConfig
+      const statement = {
+        name: statementName(text),
+        text,
+        values,
+        query_timeout: timeoutMs,
+      } as pg.QueryConfig
       return (await withConnection(() => used.query<Row>(statement))).rows
     } catch (error) {
       replaceSilentPool(error, used)
@@ -97,7 +114,10 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
     }
   }
 
-  /** Runs `work` in one transaction; a thrown error rolls back. `first` goes out with its begin, at no further round trip. */
+  /**
+   * Runs `work` in one transaction; a thrown error rolls back. `first` goes out with its begin, at
+   * no further round trip.
+   */
   async function transaction<T>(work: (client: Queryable) => Promise<T>, first = ''): Promise<T> {
     const used = pool
     let client: pg.PoolClient
@@ -115,12 +135,15 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
       await client.query(first ? `begin; ${first}` : 'begin')
       const result = await work(withPreparedStatements(client, statementName))
       const { command } = await client.query('commit')
-      // Postgres answers so, and calls it no error, when a statement before had failed and nobody said so.
-      if (command === 'ROLLBACK') throw new Error('The transaction had failed before it was committed.')
+      // Postgres answers so, and calls it no error, when a statement before had failed and nobody
+      // said so.
+      if (command === 'ROLLBACK')
+        throw new Error('The transaction had failed before it was committed.')
       return result
     } catch (error) {
       if (isReadTimeout(error)) {
-        // Nothing more is said into a silence: the end of the connection is the end of its transaction.
+        // Nothing more is said into a silence: the end of the connection is the end of its
+        // transaction.
         broken = error as Error
         replaceSilentPool(error, used)
       } else {
@@ -152,14 +175,22 @@ export function openDatabase({ url, poolMax, onIdleError, silenceMs = 20_000, co
   }
 }
 
-function withPreparedStatements(client: pg.PoolClient, statementName: (text: string) => string | undefined): Queryable {
+function withPreparedStatements(
+  client: pg.PoolClient,
+  statementName: (text: string) => string | undefined,
+): Queryable {
   return {
-    // Without values it is one of the few that set the transaction up, and some of those can't be prepared.
-    query: (text, values) => client.query(values ? { name: statementName(text), text, values } : text),
+    // Without values it is one of the few that set the transaction up, and some of those can't be
+    // prepared.
+    query: (text, values) =>
+      client.query(values ? { name: statementName(text), text, values } : text),
   }
 }
 
-/** No answer came in time: nothing is known of the statement, and the connection is worth nothing any more. */
+/**
+ * No answer came in time: nothing is known of the statement, and the connection is worth nothing
+ * any more.
+ */
 function isReadTimeout(error: unknown): boolean {
   const cause = error instanceof Problem ? error.cause : error
   return cause instanceof Error && cause.message === 'Query read timeout'
@@ -169,21 +200,28 @@ function isReadTimeout(error: unknown): boolean {
 function isConnectTimeout(error: unknown): boolean {
   return (
     error instanceof Error &&
-    /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)$/.test(error.message)
+    /^(timeout exceeded when trying to connect|Connection terminated due to connection timeout)$/.test(
+      error.message,
+    )
   )
 }
 
-/** True for errors that mean the database is away (or its connection broke), false for those of a statement itself. */
+/**
+ * True for errors that mean the database is away (or its connection broke), false for those of a
+ * statement itself.
+ */
 export function isDatabaseAway(error: unknown): boolean {
   if (error instanceof Problem) return error.code === 'DATABASE_UNAVAILABLE'
   if (!(error instanceof Error)) return false
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
-  // 08: connection, 57P: shutting down, 53: resources, 57014: statement timeout, 25P03: idle in transaction, 25006: a standby that
-  // is not promoted yet, 40: undone for the sake of another transaction.
+  // 08: connection, 57P: shutting down, 53: resources, 57014: statement timeout, 25P03: idle in
+  // transaction, 25006: a standby that is not promoted yet, 40: undone for the sake of another
+  // transaction.
   if (/^(08|57P|53|57014$|25P03$|25006$|40001$|40P01$)/.test(code)) return true
   // 3D000/28xxx: the database or the role is not there (yet).
   if (/^(3D000|28...)$/.test(code)) return true
-  if (/^(ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN)/.test(code)) return true
+  if (/^(ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN)/.test(code))
+    return true
   if (error instanceof AggregateError) return error.errors.some(isDatabaseAway)
   return /^(Connection terminated|timeout expired|timeout exceeded when trying to connect|Query read timeout|Client has encountered|Client was closed|Cannot use a pool)/.test(
     error.message,
@@ -195,7 +233,12 @@ function asProblem(error: unknown): unknown {
   return new Problem('DATABASE_UNAVAILABLE', { cause: error, retryAfterSeconds })
 }
 
-/** Schema or table missing: to whoever asks before the first migration is through, the database is not there yet. */
+/**
+ * Schema or table missing: to whoever asks before the first migration is through, the database is
+ * not there yet.
+ */
 function isBeforeMigration(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === '3F000' || error.code === '42P01')
+  return (
+    error instanceof Error && 'code' in error && (error.code === '3F000' || error.code === '42P01')
+  )
 }

@@ -1,4 +1,5 @@
-// The log of a presentation: reading it in pages. Writing goes through run-log.ts, which holds the lease that numbers it.
+// The log of a presentation: reading it in pages. Writing goes through run-log.ts, which holds the
+// lease that numbers it.
 
 import type { Status } from '../contract/presentation.ts'
 import type { Database } from './connection.ts'
@@ -23,7 +24,10 @@ export interface LoggedEvent {
 }
 
 export interface LogPage {
-  /** The latest run at the moment of reading: terminal events of earlier runs are not for readers any more. */
+  /**
+   * The latest run at the moment of reading: terminal events of earlier runs are not for readers
+   * any more.
+   */
   latestRun: number
   events: LoggedEvent[]
   /** More events are known to follow. */
@@ -32,7 +36,8 @@ export interface LogPage {
   isPruned: boolean
 }
 
-// A log may hold tens of thousands of events: together they must not take longer than a statement may.
+// A log may hold tens of thousands of events: together they must not take longer than a statement
+// may.
 const prunedTogether = 5
 const pageEvents = 500
 const pageBytes = 1024 * 1024
@@ -52,12 +57,16 @@ export async function findLogHead(
   return rows[0]
 }
 
-/** The events after `after`, in order, about `maxBytes` of them at the most; undefined when the presentation is gone. */
+/**
+ * The events after `after`, in order, about `maxBytes` of them at the most; undefined when the
+ * presentation is gone.
+ */
 export async function readLogPage(
   database: Pick<Database, 'query'>,
   { id, after, maxBytes = pageBytes }: { id: string; after: number; maxBytes?: number },
 ): Promise<LogPage | undefined> {
-  // One statement, one snapshot: what is latest and what is there belong together. Always at least one event, however large.
+  // One statement, one snapshot: what is latest and what is there belong together. Always at least
+  // one event, however large.
   const rows = await database.query<{
     latestRun: number
     lastSeq: number
@@ -81,7 +90,9 @@ export async function readLogPage(
   )
   const first = rows[0]
   if (!first) return undefined
-  const events = rows.flatMap(({ seq, run, terminal, data }) => (seq === null ? [] : [{ seq, run, terminal, data }]))
+  const events = rows.flatMap(({ seq, run, terminal, data }) =>
+    seq === null ? [] : [{ seq, run, terminal, data }],
+  )
   const last = events.at(-1)
   const { latestRun, lastSeq } = first
   return {
@@ -94,8 +105,9 @@ export async function readLogPage(
 }
 
 /**
- * Of several logs at once, each with the last number known, those that have grown, with their last number, and those that are gone, with
- * undefined: the poll that makes a lost notification cost no more than a moment. What stands still costs no answer.
+ * Of several logs at once, each with the last number known, those that have grown, with their last
+ * number, and those that are gone, with undefined: the poll that makes a lost notification cost no
+ * more than a moment. What stands still costs no answer.
  */
 export async function readLogChanges(
   database: Pick<Database, 'query'>,
@@ -109,7 +121,10 @@ export async function readLogChanges(
   return new Map(rows.map(({ id, lastSeq }) => [id, lastSeq ?? undefined]))
 }
 
-/** Removes some whole logs whose latest run ended more than `hours` ago; their numbers stay used. Returns how many logs. */
+/**
+ * Removes some whole logs whose latest run ended more than `hours` ago; their numbers stay used.
+ * Returns how many logs.
+ */
 export async function pruneLogs(database: Pick<Database, 'query'>, hours: number): Promise<number> {
   const rows = await database.query(
     `with old as (

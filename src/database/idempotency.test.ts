@@ -2,7 +2,7 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openDatabase, type Queryable } from './connection.ts'
-import { type StoredResponse, respondOnce, forgetKeys } from './idempotency.ts'
+import { forgetKeys, respondOnce, type StoredResponse } from './idempotency.ts'
 
 const request = { userId: 'alice', key: 'key', fingerprint: 'one' }
 
@@ -28,12 +28,15 @@ describe('an idempotency key', () => {
 
   it('lets fifty requests at once, over three replicas, do the work once and get one answer', async () => {
     const replicas = [1, 2, 3].map(() => openDatabase({ url: rows.url, poolMax: 10 }))
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => respondOnce(replicas[n % 3]!, request, work)))
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => respondOnce(replicas[n % 3]!, request, work)),
+    )
     expect(works).toBe(1)
     expect(await done()).toBe(1)
     expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1)
     const [first] = answers
-    for (const answer of answers) expect({ ...answer, replayed: true }).toEqual({ ...first, replayed: true })
+    for (const answer of answers)
+      expect({ ...answer, replayed: true }).toEqual({ ...first, replayed: true })
     await Promise.all(replicas.map((replica) => replica.close()))
   })
 
@@ -41,7 +44,9 @@ describe('an idempotency key', () => {
     await respondOnce(rows.database, request, work)
     const other = respondOnce(rows.database, { ...request, fingerprint: 'two' }, work)
     await expect(other).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED', status: 422 })
-    expect(await respondOnce(rows.database, { ...request, userId: 'bob', fingerprint: 'two' }, work)).toMatchObject({
+    expect(
+      await respondOnce(rows.database, { ...request, userId: 'bob', fingerprint: 'two' }, work),
+    ).toMatchObject({
       replayed: false,
     })
     expect(await done()).toBe(2)
@@ -54,7 +59,9 @@ describe('an idempotency key', () => {
     })
     await expect(failing).rejects.toThrow('no')
     expect(await done()).toBe(0)
-    expect(await respondOnce(rows.database, { ...request, fingerprint: 'two' }, work)).toMatchObject({ replayed: false })
+    expect(
+      await respondOnce(rows.database, { ...request, fingerprint: 'two' }, work),
+    ).toMatchObject({ replayed: false })
   })
 
   it('keeps nothing when the connection dies in the middle, or just before the commit', async () => {
@@ -79,13 +86,20 @@ describe('an idempotency key', () => {
     const first = new pg.Client(rows.url)
     await first.connect()
     await first.query('begin')
-    await first.query(`insert into gateway.idempotency_keys (user_id, key, fingerprint) values ('alice', 'key', 'one')`)
+    await first.query(
+      `insert into gateway.idempotency_keys (user_id, key, fingerprint) values ('alice', 'key', 'one')`,
+    )
     const startedMs = performance.now()
-    await expect(respondOnce(rows.database, request, work)).rejects.toMatchObject({ code: 'CONFLICT', retryAfterSeconds: 1 })
+    await expect(respondOnce(rows.database, request, work)).rejects.toMatchObject({
+      code: 'CONFLICT',
+      retryAfterSeconds: 1,
+    })
     expect(performance.now() - startedMs).toBeGreaterThan(4_900)
 
     const second = respondOnce(rows.database, request, work)
-    await first.query(`update gateway.idempotency_keys set answer = '{"status":202,"location":"/first","body":{}}'`)
+    await first.query(
+      `update gateway.idempotency_keys set answer = '{"status":202,"location":"/first","body":{}}'`,
+    )
     await first.query('commit')
     expect(await second).toEqual({ status: 202, location: '/first', body: {}, replayed: true })
     expect(works).toBe(0)
@@ -94,13 +108,18 @@ describe('an idempotency key', () => {
 
   it('is free again after a day, and forgotten', async () => {
     const age = (hours: number) =>
-      rows.database.query(`update gateway.idempotency_keys set created_at = created_at - $1 * interval '1 hour'`, [hours])
+      rows.database.query(
+        `update gateway.idempotency_keys set created_at = created_at - $1 * interval '1 hour'`,
+        [hours],
+      )
     await respondOnce(rows.database, request, work)
     await age(23)
     await forgetKeys(rows.database)
     expect(await respondOnce(rows.database, request, work)).toMatchObject({ replayed: true })
     await age(2)
-    expect(await respondOnce(rows.database, { ...request, fingerprint: 'two' }, work)).toMatchObject({ replayed: false })
+    expect(
+      await respondOnce(rows.database, { ...request, fingerprint: 'two' }, work),
+    ).toMatchObject({ replayed: false })
     await age(25)
     await forgetKeys(rows.database)
     expect(await rows.database.query('select 1 from gateway.idempotency_keys')).toEqual([])

@@ -1,4 +1,5 @@
-// The pictures that occur in a user's slides: only those may be fetched through the gateway, and only by that user.
+// The pictures that occur in a user's slides: only those may be fetched through the gateway, and
+// only by that user.
 
 import type { Database } from './connection.ts'
 import type { ExtraStatement } from './run-log.ts'
@@ -16,6 +17,9 @@ export async function ownsImage(
   database: Pick<Database, 'query'>,
   { userId, path }: { userId: string; path: string },
 ): Promise<boolean> {
-  const rows = await database.query('select 1 from gateway.assets where user_id = $1 and path = $2 limit 1', [userId, path])
+  const rows = await database.query(
+    'select 1 from gateway.assets where user_id = $1 and path = $2 limit 1',
+    [userId, path],
+  )
   return rows.length > 0
 }

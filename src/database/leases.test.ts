@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
-import { claim, releaseLease, hasClaimable, renew } from './leases.ts'
+import { claim, hasClaimable, releaseLease, renew } from './leases.ts'
 
 const slots = { maxRunning: 5, maxRunningPerUser: 2, leaseMs: 60_000 }
 
@@ -9,11 +9,18 @@ describe('leases', () => {
   beforeAll(async () => {
     rows = await openTestRows()
   })
-  afterEach(() => rows.database.query('truncate gateway.presentations, gateway.leases, gateway.events, gateway.files'))
+  afterEach(() =>
+    rows.database.query(
+      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files',
+    ),
+  )
   afterAll(() => rows.close())
 
   const expire = (id: string) =>
-    rows.database.query(`update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`, [id])
+    rows.database.query(
+      `update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`,
+      [id],
+    )
 
   it('gives a queued run to exactly one of many workers that ask at once', async () => {
     const id = await rows.insert()
@@ -23,13 +30,16 @@ describe('leases', () => {
   })
 
   it('never runs more than the caps allow, in all and per user, however many ask', async () => {
-    for (let n = 0; n < 4; n += 1) for (const userId of ['a', 'b', 'c', 'd']) await rows.insert({ userId })
-    const claimed = (await Promise.all(Array.from({ length: 12 }, () => claim(rows.database, slots)))).filter(
-      (run) => run !== undefined,
-    )
+    for (let n = 0; n < 4; n += 1)
+      for (const userId of ['a', 'b', 'c', 'd']) await rows.insert({ userId })
+    const claimed = (
+      await Promise.all(Array.from({ length: 12 }, () => claim(rows.database, slots)))
+    ).filter((run) => run !== undefined)
     expect(claimed).toHaveLength(slots.maxRunning)
     for (const userId of ['a', 'b', 'c', 'd']) {
-      expect(claimed.filter((run) => run.userId === userId).length).toBeLessThanOrEqual(slots.maxRunningPerUser)
+      expect(claimed.filter((run) => run.userId === userId).length).toBeLessThanOrEqual(
+        slots.maxRunningPerUser,
+      )
     }
   })
 
@@ -47,7 +57,10 @@ describe('leases', () => {
     for (let n = 0; n < 4; n += 1) {
       const run = await claim(rows.database, one)
       order.push(run?.userId ?? 'none')
-      await rows.database.query(`update gateway.presentations set status = 'completed' where id = $1`, [run?.id])
+      await rows.database.query(
+        `update gateway.presentations set status = 'completed' where id = $1`,
+        [run?.id],
+      )
     }
     expect(order).toEqual(['many', 'one', 'many', 'many'])
   })
@@ -57,11 +70,16 @@ describe('leases', () => {
     for (let n = 0; n < 6; n += 1) await rows.insert({ userId: 'many' })
     for (let n = 0; n < 3; n += 1) {
       const run = await claim(rows.database, one)
-      await rows.database.query(`update gateway.presentations set status = 'completed' where id = $1`, [run?.id])
+      await rows.database.query(
+        `update gateway.presentations set status = 'completed' where id = $1`,
+        [run?.id],
+      )
     }
     await rows.insert({ userId: 'late' })
     expect((await claim(rows.database, one))?.userId).toBe('many')
-    await rows.database.query(`update gateway.presentations set status = 'completed' where status = 'running'`)
+    await rows.database.query(
+      `update gateway.presentations set status = 'completed' where status = 'running'`,
+    )
     expect((await claim(rows.database, one))?.userId).toBe('late')
   })
 
@@ -71,15 +89,21 @@ describe('leases', () => {
     await expire(id)
     const second = await claim(rows.database, slots)
     expect(second).toMatchObject({ id, takeovers: 1 })
-    expect(await renew(rows.database, new Map([[id, first?.token ?? '']]), 60_000)).toEqual(new Set())
-    expect(await renew(rows.database, new Map([[id, second?.token ?? '']]), 60_000)).toEqual(new Set([id]))
+    expect(await renew(rows.database, new Map([[id, first?.token ?? '']]), 60_000)).toEqual(
+      new Set(),
+    )
+    expect(await renew(rows.database, new Map([[id, second?.token ?? '']]), 60_000)).toEqual(
+      new Set([id]),
+    )
   })
 
   it('renews an expired lease that nobody took', async () => {
     const id = await rows.insert()
     const run = await claim(rows.database, slots)
     await expire(id)
-    expect(await renew(rows.database, new Map([[id, run?.token ?? '']]), 60_000)).toEqual(new Set([id]))
+    expect(await renew(rows.database, new Map([[id, run?.token ?? '']]), 60_000)).toEqual(
+      new Set([id]),
+    )
     expect(await claim(rows.database, slots)).toBeUndefined()
   })
 
@@ -88,11 +112,15 @@ describe('leases', () => {
     const run = await claim(rows.database, slots)
     const held = new Map([[id, run?.token ?? '']])
     const end = async () =>
-      (await rows.database.query<{ at: Date }>('select expires_at as at from gateway.leases'))[0]?.at.getTime()
+      (
+        await rows.database.query<{ at: Date }>('select expires_at as at from gateway.leases')
+      )[0]?.at.getTime()
     const claimed = await end()
     expect(await renew(rows.database, held, slots.leaseMs)).toEqual(new Set([id]))
     expect(await end()).toBe(claimed)
-    await rows.database.query(`update gateway.leases set expires_at = clock_timestamp() + interval '47 seconds'`)
+    await rows.database.query(
+      `update gateway.leases set expires_at = clock_timestamp() + interval '47 seconds'`,
+    )
     expect(await renew(rows.database, held, slots.leaseMs)).toEqual(new Set([id]))
     expect(await end()).toBeGreaterThanOrEqual(claimed ?? Number.POSITIVE_INFINITY)
   })
@@ -112,7 +140,10 @@ describe('leases', () => {
     }
     const [busy = '', free = ''] = ids
     await rows.database.transaction(async (client) => {
-      await client.query('update gateway.leases set last_seq = last_seq where presentation_id = $1', [busy])
+      await client.query(
+        'update gateway.leases set last_seq = last_seq where presentation_id = $1',
+        [busy],
+      )
       expect(await renew(rows.database, held, 600_000)).toEqual(new Set(ids))
       const before = await left()
       expect(before.get(busy)).toBeLessThan(61)
@@ -126,15 +157,19 @@ describe('leases', () => {
     const id = await rows.insert()
     const first = await claim(rows.database, slots)
     await releaseLease(rows.database, { id, token: first?.token ?? '' })
-    expect(await claim(rows.database, { ...slots, maxRunning: 1 })).toMatchObject({ id, takeovers: 0 })
+    expect(await claim(rows.database, { ...slots, maxRunning: 1 })).toMatchObject({
+      id,
+      takeovers: 0,
+    })
   })
 
   it('counts the time of a run from its first claim', async () => {
     const id = await rows.insert()
     await claim(rows.database, slots)
-    await rows.database.query(`update gateway.presentations set run_started_at = now() - interval '90 seconds' where id = $1`, [
-      id,
-    ])
+    await rows.database.query(
+      `update gateway.presentations set run_started_at = now() - interval '90 seconds' where id = $1`,
+      [id],
+    )
     await expire(id)
     expect((await claim(rows.database, slots))?.usedMs).toBeGreaterThanOrEqual(90_000)
   })
@@ -144,7 +179,12 @@ describe('leases', () => {
     const token = crypto.randomUUID()
     const lost = await claim(rows.database, { ...slots, token })
     expect(await claim(rows.database, slots)).toBeUndefined()
-    expect(await claim(rows.database, { ...slots, token })).toMatchObject({ id, token, takeovers: 0, lastSeq: 1 })
+    expect(await claim(rows.database, { ...slots, token })).toMatchObject({
+      id,
+      token,
+      takeovers: 0,
+      lastSeq: 1,
+    })
     expect(lost).toMatchObject({ id, takeovers: 0 })
   })
 

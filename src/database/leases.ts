@@ -1,5 +1,6 @@
-// Claiming runs and keeping them. A lease is a token with an end in time, by the database's clock; whoever holds the token
-// may write, and a write with any other token changes nothing. The lease row is always locked before its presentation.
+// Claiming runs and keeping them. A lease is a token with an end in time, by the database's clock;
+// whoever holds the token may write, and a write with any other token changes nothing. The lease
+// row is always locked before its presentation.
 import { randomUUID } from 'node:crypto'
 import type { Stage } from '../domain/stage.ts'
 import type { Database } from './connection.ts'
@@ -81,20 +82,25 @@ export async function hasClaimable(database: Pick<Database, 'query'>): Promise<b
 
 export interface Claim extends Slots {
   /**
-   * What the new holder is to be known by. A claim whose answer was lost may have gone through: asked again with the same token it finds
-   * its run, without a takeover.
+   * What the new holder is to be known by. A claim whose answer was lost may have gone through:
+   * asked again with the same token it finds its run, without a takeover.
    */
   token: string
-  /** Whether runs with an expired lease are taken. Not right after an outage of ours: their holders had no chance to renew either. */
+  /**
+   * Whether runs with an expired lease are taken. Not right after an outage of ours: their holders
+   * had no chance to renew either.
+   */
   takeOver: boolean
 }
 
 /**
- * Claims one run, or none. First what lost its worker (such a run still holds its slot, so no cap is asked), then the queue
- * in its fair order. Claims are serialised by one lock, so that the caps hold exactly over all replicas.
+ * Claims one run, or none. First what lost its worker (such a run still holds its slot, so no cap
+ * is asked), then the queue in its fair order. Claims are serialised by one lock, so that the caps
+ * hold exactly over all replicas.
  *
- * The commit waits for no disk: a claim that a crash of the database takes back was followed by nothing that lasted, since whatever its
- * holder writes (before it does anything outside) comes later in the same log, and a token that is forgotten is given to nobody else.
+ * The commit waits for no disk: a claim that a crash of the database takes back was followed by
+ * nothing that lasted, since whatever its holder writes (before it does anything outside) comes
+ * later in the same log, and a token that is forgotten is given to nobody else.
  */
 export function claim(
   database: Pick<Database, 'query' | 'transaction'>,
@@ -138,13 +144,19 @@ export function claim(
 }
 
 /**
- * Renews the leases held (id -> token) of which a fifth is over, and returns the ids still held. One that has expired but was not taken
- * over yet is renewed as well: its worker lives, and its money is spent.
+ * Renews the leases held (id -> token) of which a fifth is over, and returns the ids still held.
+ * One that has expired but was not taken over yet is renewed as well: its worker lives, and its
+ * money is spent.
  *
- * A row that is just being written waits for the next time. Who waited for it would hold those before it back meanwhile, and with them all
- * that their runs write: once a beat every run would stand still for as long as some commits take.
+ * A row that is just being written waits for the next time. Who waited for it would hold those
+ * before it back meanwhile, and with them all that their runs write: once a beat every run would
+ * stand still for as long as some commits take.
  */
-export async function renew(database: Pick<Database, 'query'>, held: Map<string, string>, leaseMs: number): Promise<Set<string>> {
+export async function renew(
+  database: Pick<Database, 'query'>,
+  held: Map<string, string>,
+  leaseMs: number,
+): Promise<Set<string>> {
   const rows = await database.query<{ id: string }>(
     `with held as (
        select l.presentation_id as id from gateway.leases l join unnest($1::uuid[], $2::uuid[]) as asked(id, token)
@@ -163,9 +175,12 @@ export async function renew(database: Pick<Database, 'query'>, held: Map<string,
 }
 
 /** Hands a run back: it keeps its slot and can be claimed at once, which counts as no takeover. */
-export async function releaseLease(database: Pick<Database, 'query'>, { id, token }: { id: string; token: string }): Promise<void> {
-  await database.query('update gateway.leases set token = null, expires_at = null where presentation_id = $1 and token = $2', [
-    id,
-    token,
-  ])
+export async function releaseLease(
+  database: Pick<Database, 'query'>,
+  { id, token }: { id: string; token: string },
+): Promise<void> {
+  await database.query(
+    'update gateway.leases set token = null, expires_at = null where presentation_id = $1 and token = $2',
+    [id, token],
+  )
 }

@@ -1,5 +1,6 @@
-// The ledger of quotas. What is accepted is reserved in the transaction that makes its row, under the intake lock, so N allowed
-// means N accepted; what ends without having cost anything is given back in the transaction that ends it.
+// The ledger of quotas. What is accepted is reserved in the transaction that makes its row, under
+// the intake lock, so N allowed means N accepted; what ends without having cost anything is given
+// back in the transaction that ends it.
 import { Problem } from '../domain/problem.ts'
 import type { Database, Queryable } from './connection.ts'
 import type { ExtraStatement } from './run-log.ts'
@@ -13,7 +14,10 @@ export interface Quotas {
   systemPerDay: number
 }
 
-/** What leaves a sliding window: seconds until the nth newest of those in it has left, for the n that were asked for. */
+/**
+ * What leaves a sliding window: seconds until the nth newest of those in it has left, for the n
+ * that were asked for.
+ */
 type Leaving = Record<string, number> | null
 
 interface Used {
@@ -27,8 +31,8 @@ interface Used {
   dayResetsAt: Date | null
 }
 
-// With n of the limit used up, there is room once the oldest n - limit + 1 have left the window: once the one that is `limit`th from the
-// newest has. Who asks for several needs as many of those.
+// With n of the limit used up, there is room once the oldest n - limit + 1 have left the window:
+// once the one that is `limit`th from the newest has. Who asks for several needs as many of those.
 const leaving = (window: string, limit: string) =>
   `json_object_agg(newest, extract(epoch from accepted_at + interval '${window}' - now()))
      filter (where newest <= ${limit} and newest > ${limit} - u.asked and accepted_at > now() - interval '${window}')`
@@ -56,7 +60,10 @@ interface Asked {
 }
 
 /** What the users have used up; what has no limit is not counted, since it may be much. */
-async function readUsed(client: Queryable, { users, quotas, isAll = false }: Asked): Promise<Map<string, Used>> {
+async function readUsed(
+  client: Queryable,
+  { users, quotas, isAll = false }: Asked,
+): Promise<Map<string, Used>> {
   const { perHour, perDay, total, totalSlides } = quotas
   const hours = isAll || perDay > 0 ? 24 : perHour > 0 ? 1 : 0
   const countsKept = isAll || total > 0 || totalSlides > 0
@@ -80,34 +87,61 @@ export interface Reservation {
 export type QuotaBudget = Awaited<ReturnType<typeof readQuotaBudget>>
 
 /**
- * How much room there is for these users, who ask for at most so many each. The caller holds the intake lock, so what is taken here is
- * to be had until its transaction ends.
+ * How much room there is for these users, who ask for at most so many each. The caller holds the
+ * intake lock, so what is taken here is to be had until its transaction ends.
  */
-export async function readQuotaBudget(client: Queryable, users: Map<string, number>, quotas: Quotas) {
-  const isLimited = quotas.perHour > 0 || quotas.perDay > 0 || quotas.total > 0 || quotas.totalSlides > 0
+export async function readQuotaBudget(
+  client: Queryable,
+  users: Map<string, number>,
+  quotas: Quotas,
+) {
+  const isLimited =
+    quotas.perHour > 0 || quotas.perDay > 0 || quotas.total > 0 || quotas.totalSlides > 0
   const used = isLimited ? await readUsed(client, { users, quotas }) : new Map<string, Used>()
   const asked = [...users.values()].reduce((sum, n) => sum + n, 0)
-  const system = quotas.systemPerDay > 0 ? await readSystem(client, asked, quotas.systemPerDay) : undefined
+  const system =
+    quotas.systemPerDay > 0 ? await readSystem(client, asked, quotas.systemPerDay) : undefined
   const taken = new Map<string, { count: number; slides: number }>()
   let takenByAll = 0
 
-  /** Throws QUOTA_EXHAUSTED (waiting doesn't help) or QUOTA_EXCEEDED (with a Retry-After after which there is room). */
+  /**
+   * Throws QUOTA_EXHAUSTED (waiting doesn't help) or QUOTA_EXCEEDED (with a Retry-After after which
+   * there is room).
+   */
   function check({ userId, slides }: Pick<Reservation, 'userId' | 'slides'>): void {
     const own = used.get(userId)
     const mine = taken.get(userId) ?? { count: 0, slides: 0 }
     const waits: number[] = []
-    const full = (limit: number, before: { count: number; taken: number; leaving: Leaving; windowSeconds: number }) => {
+    const full = (
+      limit: number,
+      before: { count: number; taken: number; leaving: Leaving; windowSeconds: number },
+    ) => {
       if (limit === 0 || before.count + before.taken < limit) return
       waits.push(before.leaving?.[limit - before.taken] ?? before.windowSeconds)
     }
     if (own) {
-      if (quotas.total > 0 && own.total + mine.count + 1 > quotas.total) throw new Problem('QUOTA_EXHAUSTED')
-      if (quotas.totalSlides > 0 && own.slides + mine.slides + slides > quotas.totalSlides) throw new Problem('QUOTA_EXHAUSTED')
-      full(quotas.perHour, { count: own.hour, taken: mine.count, leaving: own.hourLeaving, windowSeconds: 3600 })
-      full(quotas.perDay, { count: own.day, taken: mine.count, leaving: own.dayLeaving, windowSeconds: 86_400 })
+      if (quotas.total > 0 && own.total + mine.count + 1 > quotas.total)
+        throw new Problem('QUOTA_EXHAUSTED')
+      if (quotas.totalSlides > 0 && own.slides + mine.slides + slides > quotas.totalSlides)
+        throw new Problem('QUOTA_EXHAUSTED')
+      full(quotas.perHour, {
+        count: own.hour,
+        taken: mine.count,
+        leaving: own.hourLeaving,
+        windowSeconds: 3600,
+      })
+      full(quotas.perDay, {
+        count: own.day,
+        taken: mine.count,
+        leaving: own.dayLeaving,
+        windowSeconds: 86_400,
+      })
     }
     if (system) full(quotas.systemPerDay, { ...system, taken: takenByAll, windowSeconds: 86_400 })
-    if (waits.length > 0) throw new Problem('QUOTA_EXCEEDED', { retryAfterSeconds: Math.max(1, Math.ceil(Math.max(...waits))) })
+    if (waits.length > 0)
+      throw new Problem('QUOTA_EXCEEDED', {
+        retryAfterSeconds: Math.max(1, Math.ceil(Math.max(...waits))),
+      })
   }
 
   /** Leaves so much less for those who are checked after it. */
@@ -120,7 +154,11 @@ export async function readQuotaBudget(client: Queryable, users: Map<string, numb
   return { check, take }
 }
 
-async function readSystem(client: Queryable, asked: number, limit: number): Promise<{ count: number; leaving: Leaving }> {
+async function readSystem(
+  client: Queryable,
+  asked: number,
+  limit: number,
+): Promise<{ count: number; leaving: Leaving }> {
   const { rows } = await client.query<{ count: number; leaving: Leaving }>(
     `select count(*) as count, json_object_agg(newest, extract(epoch from accepted_at + interval '1 day' - now()))
        filter (where newest <= $1 and newest > $1 - $2::int) as leaving
@@ -132,10 +170,15 @@ async function readSystem(client: Queryable, asked: number, limit: number): Prom
 }
 
 /**
- * Reserves one acceptance and its slides, or throws as `check` does. The caller holds the intake lock. A reservation that was given back is
- * made anew, as of now. (New presentations are checked by the group, and reserve as they are inserted.)
+ * Reserves one acceptance and its slides, or throws as `check` does. The caller holds the intake
+ * lock. A reservation that was given back is made anew, as of now. (New presentations are checked
+ * by the group, and reserve as they are inserted.)
  */
-export async function reserve(client: Queryable, reservation: Reservation, quotas: Quotas): Promise<void> {
+export async function reserve(
+  client: Queryable,
+  reservation: Reservation,
+  quotas: Quotas,
+): Promise<void> {
   const { userId, presentationId, slides } = reservation
   const room = await readQuotaBudget(client, new Map([[userId, 1]]), quotas)
   room.check(reservation)
@@ -146,25 +189,45 @@ export async function reserve(client: Queryable, reservation: Reservation, quota
   )
 }
 
-/** True when the presentation's reservation was given back, so that a retry has to reserve again. */
-export async function isReservationReleased(client: Queryable, presentationId: string): Promise<boolean> {
-  const { rows } = await client.query('select 1 from gateway.ledger where presentation_id = $1 and accepted and kept', [
-    presentationId,
-  ])
+/**
+ * True when the presentation's reservation was given back, so that a retry has to reserve again.
+ */
+export async function isReservationReleased(
+  client: Queryable,
+  presentationId: string,
+): Promise<boolean> {
+  const { rows } = await client.query(
+    'select 1 from gateway.ledger where presentation_id = $1 and accepted and kept',
+    [presentationId],
+  )
   return rows.length === 0
 }
 
-/** Other outlines, another number of slides: throws QUOTA_EXHAUSTED where that is too many. The caller holds the intake lock. */
-export async function reserveSlides(client: Queryable, { userId, presentationId, slides }: Reservation, quotas: Quotas) {
+/**
+ * Other outlines, another number of slides: throws QUOTA_EXHAUSTED where that is too many. The
+ * caller holds the intake lock.
+ */
+export async function reserveSlides(
+  client: Queryable,
+  { userId, presentationId, slides }: Reservation,
+  quotas: Quotas,
+) {
   const used = (await readUsed(client, { users: new Map([[userId, 0]]), quotas })).get(userId)
   const { rows } = await client.query<{ slides: number }>(
     'select slides from gateway.ledger where presentation_id = $1 and kept',
     [presentationId],
   )
   const own = rows[0]?.slides ?? 0
-  if (quotas.totalSlides > 0 && slides > own && (used?.slides ?? 0) - own + slides > quotas.totalSlides)
+  if (
+    quotas.totalSlides > 0 &&
+    slides > own &&
+    (used?.slides ?? 0) - own + slides > quotas.totalSlides
+  )
     throw new Problem('QUOTA_EXHAUSTED')
-  await client.query('update gateway.ledger set slides = $2 where presentation_id = $1', [presentationId, slides])
+  await client.query('update gateway.ledger set slides = $2 where presentation_id = $1', [
+    presentationId,
+    slides,
+  ])
 }
 
 /** A paid stage begins. */
@@ -181,7 +244,10 @@ export const markFirstSlide: ExtraStatement = {
 
 /** A run ended well: it made this many slides. */
 export function settleSlides(slides: number): ExtraStatement {
-  return { text: 'update gateway.ledger set slides = $2 where presentation_id = $1', values: [slides] }
+  return {
+    text: 'update gateway.ledger set slides = $2 where presentation_id = $1',
+    values: [slides],
+  }
 }
 
 /** A run failed: what made no slide is given back, what made some counts with those. */
@@ -197,8 +263,11 @@ export function settleFailed(slides: number): ExtraStatement {
 export const settleCancelled =
   'update gateway.ledger set accepted = accepted and paid, kept = kept and paid where presentation_id = $1'
 
-/** A presentation was deleted: frees the totals; its acceptance counts on, unless nothing was paid. */
-export const settleDeleted = 'update gateway.ledger set accepted = accepted and paid, kept = false where presentation_id = $1'
+/**
+ * A presentation was deleted: frees the totals; its acceptance counts on, unless nothing was paid.
+ */
+export const settleDeleted =
+  'update gateway.ledger set accepted = accepted and paid, kept = false where presentation_id = $1'
 
 /** One limit as its user sees it: null where it is unlimited. */
 export interface Allowance {
@@ -211,9 +280,15 @@ export interface Allowance {
 
 export type Usage = Awaited<ReturnType<typeof readUsage>>
 
-export async function readUsage(database: Pick<Database, 'transaction'>, userId: string, quotas: Quotas) {
+export async function readUsage(
+  database: Pick<Database, 'transaction'>,
+  userId: string,
+  quotas: Quotas,
+) {
   const users = new Map([[userId, 0]])
-  const used = (await database.transaction((client) => readUsed(client, { users, quotas, isAll: true }))).get(userId)
+  const used = (
+    await database.transaction((client) => readUsed(client, { users, quotas, isAll: true }))
+  ).get(userId)
   if (!used) throw new Error('Counting gave no row.')
   const allowance = (limit: number, count: number, resetsAt: Date | null): Allowance => ({
     limit: limit === 0 ? null : limit,
@@ -231,5 +306,7 @@ export async function readUsage(database: Pick<Database, 'transaction'>, userId:
 
 /** Forgets what no window and no total can count any more. */
 export async function pruneLedger(database: Pick<Database, 'query'>): Promise<void> {
-  await database.query(`delete from gateway.ledger where not kept and accepted_at < now() - interval '2 days'`)
+  await database.query(
+    `delete from gateway.ledger where not kept and accepted_at < now() - interval '2 days'`,
+  )
 }

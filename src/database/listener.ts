@@ -1,5 +1,6 @@
-// The one LISTEN connection of a process. It comes back by itself, with jittered back-off, and says so, since what was
-// notified while it was away is lost; a connection whose other end vanished without a word is found by a heartbeat.
+// The one LISTEN connection of a process. It comes back by itself, with jittered back-off, and says
+// so, since what was notified while it was away is lost; a connection whose other end vanished
+// without a word is found by a heartbeat.
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { backoffMs } from '../async/backoff.ts'
@@ -7,14 +8,14 @@ import { type Channels, postgresChannel } from './channels.ts'
 
 export interface ListenerOptions {
   url: string
-  wakes: Pick<Channels, 'receive'>
+  channels: Pick<Channels, 'receive'>
   onTrouble?: (error: unknown) => void
   /** How often the other end is asked whether it is there; it may take as long to answer. */
   heartbeatMs?: number
 }
 
 /** Starts listening (and goes on trying) until closed. */
-export function openListener({ url, wakes, onTrouble, heartbeatMs = 10_000 }: ListenerOptions) {
+export function openListener({ url, channels, onTrouble, heartbeatMs = 10_000 }: ListenerOptions) {
   const closing = new AbortController()
   let current: pg.Client | undefined
 
@@ -34,18 +35,20 @@ export function openListener({ url, wakes, onTrouble, heartbeatMs = 10_000 }: Li
       })
       client.on('end', () => resolve())
     })
-    client.on('notification', ({ payload }) => wakes.receive(payload ?? ''))
+    client.on('notification', ({ payload }) => channels.receive(payload ?? ''))
     try {
       await client.connect()
       await client.query(`listen ${postgresChannel}`)
       // Only now nothing is missed any more: everyone looks once.
-      wakes.receive(undefined)
+      channels.receive(undefined)
       attempt = 0
       while (!closing.signal.aborted) {
         const beat = new AbortController()
         await Promise.race([
           ended,
-          delay(heartbeatMs, undefined, { signal: AbortSignal.any([beat.signal, closing.signal]) }).catch(() => undefined),
+          delay(heartbeatMs, undefined, {
+            signal: AbortSignal.any([beat.signal, closing.signal]),
+          }).catch(() => undefined),
         ])
         beat.abort()
         if (closing.signal.aborted) return
@@ -53,7 +56,10 @@ export function openListener({ url, wakes, onTrouble, heartbeatMs = 10_000 }: Li
       }
     } finally {
       // `end` says goodbye and waits for an answer, which a half-open connection never gives.
-      await Promise.race([client.end().catch(() => undefined), delay(500, undefined, { ref: false })])
+      await Promise.race([
+        client.end().catch(() => undefined),
+        delay(500, undefined, { ref: false }),
+      ])
       // biome-ignore lint/suspicious/noExplicitAny: pg offers no other way to let go of a dead socket.
       ;(client as any).connection?.stream?.destroy()
     }

@@ -19,7 +19,9 @@ afterEach(async () => {
 
 it('takes a server that accepts and then says nothing for one that is away, so that whoever starts waits for it', async () => {
   proxy.silence({ newToo: true })
-  const failure = await migrate(proxy.through(test.url), { connectMs: 100 }).catch((error: unknown) => error)
+  const failure = await migrate(proxy.through(test.url), { connectMs: 100 }).catch(
+    (error: unknown) => error,
+  )
   expect(failure).toMatchObject({ message: 'timeout expired' })
   expect(isDatabaseAway(failure)).toBe(true)
 })
@@ -42,7 +44,9 @@ it('leaves at once when it is told to, while another is at it', async () => {
   const migrating = migrate(proxy.through(test.url), { signal: leaving.signal })
   const failed = expect(migrating).rejects.toThrow()
   await vi.waitFor(async () => {
-    const { rows } = await other.query(`select 1 from pg_stat_activity where query like 'select pg_try_advisory_xact_lock%'`)
+    const { rows } = await other.query(
+      `select 1 from pg_stat_activity where query like 'select pg_try_advisory_xact_lock%'`,
+    )
     expect(rows).toHaveLength(1)
   })
   leaving.abort()

@@ -1,21 +1,22 @@
-// Every listing and every sweep finds its rows by the index that was made for it, and never by reading a table from its beginning to its
-// end. Asked of the functions themselves, over tables with enough rows for the planner to care.
+// Every listing and every sweep finds its rows by the index that was made for it, and never by
+// reading a table from its beginning to its end. Asked of the functions themselves, over tables
+// with enough rows for the planner to care.
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
-import type { Database } from './connection.ts'
 import { findFinishedDeck, findRemovableDecks } from '../generation/statements/decks.ts'
-import { findLogHead, pruneLogs, readLogPage, readLogChanges } from './event-log.ts'
-import { forgetKeys } from './idempotency.ts'
+import { endOverdueRuns } from '../generation/statements/overdue.ts'
+import { findRemovableUploads } from '../generation/statements/uploads.ts'
+import { countAtRest, createRunCounts } from '../operations/statements/run-counts.ts'
 import { countQueued } from '../presentations/statements/insert.ts'
+import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
+import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
+import { forgetTickets, redeemTicket } from '../tickets/statements.ts'
+import type { Database } from './connection.ts'
+import { findLogHead, pruneLogs, readLogChanges, readLogPage } from './event-log.ts'
+import { forgetKeys } from './idempotency.ts'
 import { claim, hasClaimable, renew } from './leases.ts'
 import { pruneLedger, readQuotaBudget, readUsage } from './ledger.ts'
-import { endOverdueRuns } from '../generation/statements/overdue.ts'
-import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
-import { countAtRest, createRunCounts } from '../operations/statements/run-counts.ts'
 import { createSharedWrites } from './shared-writes.ts'
-import { forgetTickets, redeemTicket } from '../tickets/statements.ts'
-import { findRemovableUploads } from '../generation/statements/uploads.ts'
 
 const count = 20_000
 const id = '00000000-0000-4000-8000-000000000001'
@@ -44,29 +45,53 @@ describe('the plan of', () => {
     await own.close()
   })
 
-  /** How the statements that `ask` makes would be carried out: the indexes used, and the tables read whole. */
-  async function plansOf(ask: (database: Pick<Database, 'query' | 'transaction'>) => Promise<unknown>) {
+  /**
+   * How the statements that `ask` makes would be carried out: the indexes used, and the tables read
+   * whole.
+   */
+  async function plansOf(
+    ask: (database: Pick<Database, 'query' | 'transaction'>) => Promise<unknown>,
+  ) {
     const nodes: Plan[] = []
     const explain = async (text: string, values: unknown[] = []) => {
-      const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(`explain (format json) ${text}`, values)
+      const { rows } = await client.query<{ 'QUERY PLAN': [{ Plan: Plan }] }>(
+        `explain (format json) ${text}`,
+        values,
+      )
       for (const row of rows) collect(row['QUERY PLAN'][0].Plan, nodes)
       return [] as never[]
     }
-    const query = async (text: string, values?: unknown[]) => ({ rows: await explain(text, values) })
-    // What makes no row is asked for its plan only; the functions then find nothing, and some of them say so.
-    await ask({ query: explain, transaction: (work) => work({ query } as never) }).catch(() => undefined)
+    const query = async (text: string, values?: unknown[]) => ({
+      rows: await explain(text, values),
+    })
+    // What makes no row is asked for its plan only; the functions then find nothing, and some of
+    // them say so.
+    await ask({ query: explain, transaction: (work) => work({ query } as never) }).catch(
+      () => undefined,
+    )
     return {
       indexes: new Set(nodes.flatMap((node) => node['Index Name'] ?? [])),
-      readWhole: nodes.flatMap((node) => (node['Node Type'] === 'Seq Scan' ? (node['Relation Name'] ?? []) : [])),
+      readWhole: nodes.flatMap((node) =>
+        node['Node Type'] === 'Seq Scan' ? (node['Relation Name'] ?? []) : [],
+      ),
     }
   }
 
   const listings: [string, string[], Parameters<typeof plansOf>[0]][] = [
-    ['a list', ['presentations_of_user'], (database) => listPresentations(database, { userId: 'user-7', limit: 21 })],
+    [
+      'a list',
+      ['presentations_of_user'],
+      (database) => listPresentations(database, { userId: 'user-7', limit: 21 }),
+    ],
     [
       'a later page of a list',
       ['presentations_of_user'],
-      (database) => listPresentations(database, { userId: 'user-7', limit: 21, after: { createdAt: new Date(), id } }),
+      (database) =>
+        listPresentations(database, {
+          userId: 'user-7',
+          limit: 21,
+          after: { createdAt: new Date(), id },
+        }),
     ],
     [
       'a list by status',
@@ -78,23 +103,52 @@ describe('the plan of', () => {
       ['presentations_pkey', 'files_presentation_id_format_pk'],
       (database) => findPresentation(database, mine),
     ],
-    ['the head of a log', ['events_presentation_id_seq_pk', 'leases_pkey'], (database) => findLogHead(database, mine)],
-    ['a page of a log', ['events_presentation_id_seq_pk'], (database) => readLogPage(database, { id, after: 2 })],
-    ['the poll of many logs', ['leases_pkey'], (database) => readLogChanges(database, { ids: [id], seqs: [2] })],
+    [
+      'the head of a log',
+      ['events_presentation_id_seq_pk', 'leases_pkey'],
+      (database) => findLogHead(database, mine),
+    ],
+    [
+      'a page of a log',
+      ['events_presentation_id_seq_pk'],
+      (database) => readLogPage(database, { id, after: 2 }),
+    ],
+    [
+      'the poll of many logs',
+      ['leases_pkey'],
+      (database) => readLogChanges(database, { ids: [id], seqs: [2] }),
+    ],
     ['a finished deck', ['decks_pkey'], (database) => findFinishedDeck(database, 'deck-7')],
-    ['the usage of a user', ['ledger_accepted', 'ledger_kept'], (database) => readUsage(database, 'user-7', quotas)],
+    [
+      'the usage of a user',
+      ['ledger_accepted', 'ledger_kept'],
+      (database) => readUsage(database, 'user-7', quotas),
+    ],
     ['a ticket', ['tickets_pkey'], (database) => redeemTicket(database, { ticket: 'a', id })],
   ]
 
   const sweeps: [string, string[], Parameters<typeof plansOf>[0]][] = [
     ['the look before a claim', ['presentations_waiting'], hasClaimable],
-    ['a claim', ['presentations_waiting', 'presentations_running', 'leases_pkey'], (database) => claim(database, slots)],
+    [
+      'a claim',
+      ['presentations_waiting', 'presentations_running', 'leases_pkey'],
+      (database) => claim(database, slots),
+    ],
     [
       'what runs write together',
       ['leases_pkey', 'presentations_pkey'],
       (database) =>
         createSharedWrites({ database }).write({
-          ...{ id, token: id, run: 1, seq: 3, events: ['{}', '{}'], slidesDone: 1, progress: 0.5, leaseMs: 15_000 },
+          ...{
+            id,
+            token: id,
+            run: 1,
+            seq: 3,
+            events: ['{}', '{}'],
+            slidesDone: 1,
+            progress: 0.5,
+            leaseMs: 15_000,
+          },
         }),
     ],
     ['a renewal', ['leases_pkey'], (database) => renew(database, new Map([[id, id]]), 15_000)],
@@ -107,14 +161,32 @@ describe('the plan of', () => {
       'the room that quotas leave',
       ['ledger_accepted', 'ledger_kept', 'ledger_accepted_by_all'],
       (database) =>
-        database.transaction((client) => readQuotaBudget(client, new Map([['user-7', 2]]), { ...quotas, systemPerDay: 1000 })),
+        database.transaction((client) =>
+          readQuotaBudget(client, new Map([['user-7', 2]]), { ...quotas, systemPerDay: 1000 }),
+        ),
     ],
-    ['the count of runs that move', ['presentations_in_review'], (database) => createRunCounts({ database })()],
+    [
+      'the count of runs that move',
+      ['presentations_in_review'],
+      (database) => createRunCounts({ database })(),
+    ],
     ['the count of runs at rest', ['presentations_at_rest'], (database) => countAtRest(database)],
     ['the pruning of the ledger', ['ledger_let_go'], pruneLedger],
-    ['the end of overdue runs', ['presentations_in_review', 'presentations_waiting'], endOverdueRuns],
-    ['the pruning of logs', ['presentations_ended', 'events_presentation_id_seq_pk'], (database) => pruneLogs(database, 24)],
-    ['the look for removable decks', ['decks_to_remove'], (database) => findRemovableDecks(database)],
+    [
+      'the end of overdue runs',
+      ['presentations_in_review', 'presentations_waiting'],
+      endOverdueRuns,
+    ],
+    [
+      'the pruning of logs',
+      ['presentations_ended', 'events_presentation_id_seq_pk'],
+      (database) => pruneLogs(database, 24),
+    ],
+    [
+      'the look for removable decks',
+      ['decks_to_remove'],
+      (database) => findRemovableDecks(database),
+    ],
     ['the forgetting of tickets', ['tickets_expired'], forgetTickets],
     ['the forgetting of keys', ['idempotency_keys_created'], forgetKeys],
   ]
@@ -125,7 +197,9 @@ describe('the plan of', () => {
     expect([...plan.indexes]).toEqual(expect.arrayContaining(indexes))
   }
 
-  it.each([...listings, ...sweeps])('%s uses %j and reads no table whole', (_, indexes, ask) => check(indexes, ask))
+  it.each([...listings, ...sweeps])('%s uses %j and reads no table whole', (_, indexes, ask) =>
+    check(indexes, ask),
+  )
 
   it('the look for removable objects uses its indexes', () =>
     check(['uploads_to_remove'], (database) => findRemovableUploads(database)))
@@ -136,7 +210,8 @@ function collect(plan: Plan, into: Plan[]): void {
   for (const inner of plan.Plans ?? []) collect(inner, into)
 }
 
-// Mostly finished presentations of 200 users, as after some months; a few that wait, run, or stand in review.
+// Mostly finished presentations of 200 users, as after some months; a few that wait, run, or stand
+// in review.
 const tables = [
   `insert into gateway.presentations (id, user_id, title, status, run_format, template, language, n_slides, export_as, brief, turn, queued_at,
      run_started_at, ended_at, created_at, presenton_presentation_id, review_expires_at)

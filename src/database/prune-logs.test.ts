@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { lockPresentation, queueRetry } from '../presentations/statements/transitions.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { findLogHead, pruneLogs } from './event-log.ts'
-import { lockPresentation, queueRetry } from '../presentations/statements/transitions.ts'
 
 let rows: TestRows
 beforeAll(async () => {
@@ -17,14 +17,17 @@ const end = (id: string, hoursAgo: number) =>
 
 it('prunes each log once after its retention, whole, and again after a later run', async () => {
   const [id, young, running] = [await rows.insert(), await rows.insert(), await rows.insert()]
-  const firstSeq = async (id: string) => (await findLogHead(rows.database, { userId: 'alice', id }))?.firstSeq
+  const firstSeq = async (id: string) =>
+    (await findLogHead(rows.database, { userId: 'alice', id }))?.firstSeq
   await end(id, 25)
   await end(young, 23)
   expect(await pruneLogs(rows.database, 24)).toBe(1)
   expect([await firstSeq(id), await firstSeq(young), await firstSeq(running)]).toEqual([2, 1, 1])
   expect(await pruneLogs(rows.database, 24)).toBe(0)
 
-  await rows.database.transaction(async (client) => queueRetry(client, await lockPresentation(client, { userId: 'alice', id })))
+  await rows.database.transaction(async (client) =>
+    queueRetry(client, await lockPresentation(client, { userId: 'alice', id })),
+  )
   expect(await pruneLogs(rows.database, 24)).toBe(0)
   await end(id, 25)
   expect(await pruneLogs(rows.database, 24)).toBe(1)

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { createChannels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog, leaseLost, type RunEvent } from './run-log.ts'
-import { createChannels } from './channels.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
 const line = (n: number): RunEvent => ({ data: JSON.stringify({ type: 'chunk', n }) })
@@ -26,7 +26,7 @@ describe('the log of a run', () => {
     let lost = 0
     const log = createRunLog({
       database,
-      wakes: createChannels(undefined),
+      channels: createChannels(undefined),
       run,
       signal: new AbortController().signal,
       onLost: () => {
@@ -59,7 +59,14 @@ describe('the log of a run', () => {
       return row?.ms
     }
     const open = (leaseMs: number) =>
-      createRunLog({ database: rows.database, wakes: createChannels(undefined), run, leaseMs, signal, onLost: () => undefined })
+      createRunLog({
+        database: rows.database,
+        channels: createChannels(undefined),
+        run,
+        leaseMs,
+        signal,
+        onLost: () => undefined,
+      })
     await open(600_000).commit({ changes: { progress: 1 } })
     expect(await leftMs()).toBeGreaterThan(500_000)
     const log = open(1_000)
@@ -72,11 +79,19 @@ describe('the log of a run', () => {
   it('writes nothing at all with a token that is not valid any more', async () => {
     const { run, log, lost } = await openLog()
     await log.commit({ events: [line(0)] })
-    await rows.database.query(`update gateway.leases set token = gen_random_uuid() where presentation_id = $1`, [run.id])
-    await expect(log.commit({ events: [line(1)], changes: { title: 'zombie' } })).rejects.toBe(leaseLost)
+    await rows.database.query(
+      `update gateway.leases set token = gen_random_uuid() where presentation_id = $1`,
+      [run.id],
+    )
+    await expect(log.commit({ events: [line(1)], changes: { title: 'zombie' } })).rejects.toBe(
+      leaseLost,
+    )
     expect(lost()).toBe(1)
     expect(await numbers(run.id)).toEqual([[2, 0]])
-    const [row] = await rows.database.query('select title from gateway.presentations where id = $1', [run.id])
+    const [row] = await rows.database.query(
+      'select title from gateway.presentations where id = $1',
+      [run.id],
+    )
     expect(row?.title).toBeNull()
     await expect(log.append({ events: [line(2)] })).rejects.toBe(leaseLost)
   })
@@ -152,7 +167,8 @@ describe('the log of a run', () => {
     })
     const database = {
       ...rows.database,
-      query: (text: string, values?: unknown[]) => held.then(() => rows.database.query(text, values)),
+      query: (text: string, values?: unknown[]) =>
+        held.then(() => rows.database.query(text, values)),
     } as Pick<Database, 'query' | 'transaction'>
     const { run, log } = await openLog(database)
     const large = 'x'.repeat(100_000)
@@ -194,10 +210,20 @@ describe('the log of a run', () => {
       changes: { status: 'failed', error: { code: 'X', detail: 'd', retryable: true } },
       release: true,
     })
-    const [lease] = await rows.database.query('select token, last_seq from gateway.leases where presentation_id = $1', [run.id])
+    const [lease] = await rows.database.query(
+      'select token, last_seq from gateway.leases where presentation_id = $1',
+      [run.id],
+    )
     expect(lease).toEqual({ token: null, last_seq: 2 })
-    const [row] = await rows.database.query('select status, error, ended_at from gateway.presentations where id = $1', [run.id])
-    expect(row).toMatchObject({ status: 'failed', error: { code: 'X' }, ended_at: expect.any(Date) })
+    const [row] = await rows.database.query(
+      'select status, error, ended_at from gateway.presentations where id = $1',
+      [run.id],
+    )
+    expect(row).toMatchObject({
+      status: 'failed',
+      error: { code: 'X' },
+      ended_at: expect.any(Date),
+    })
   })
 
   it('rolls the state back together with the events when a companion fails', async () => {

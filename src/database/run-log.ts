@@ -1,10 +1,12 @@
-// The one way in which a run writes: numbered events and the state that belongs to them, in one statement, fenced by the
-// lease. Writes are gathered while the one before is under way (so a burst costs few commits), keep their order, and are
-// repeated through a database outage without ever being applied twice.
+// The one way in which a run writes: numbered events and the state that belongs to them, in one
+// statement, fenced by the lease. Writes are gathered while the one before is under way (so a burst
+// costs few commits), keep their order, and are repeated through a database outage without ever
+// being applied twice.
+
+import type { Channels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { retryDuringOutage } from './outages.ts'
 import type { SharedWrite, SharedWrites } from './shared-writes.ts'
-import type { Channels } from './channels.ts'
 
 /** The state a run may change, by column; values as the columns take them. */
 export interface RunChanges {
@@ -38,7 +40,10 @@ export interface RunEvent {
   join?: (next: RunEvent) => RunEvent | undefined
 }
 
-/** A statement that belongs to a write: it runs in the same transaction, after the fence, with the presentation's id as $1. */
+/**
+ * A statement that belongs to a write: it runs in the same transaction, after the fence, with the
+ * presentation's id as $1.
+ */
 export interface ExtraStatement {
   text: string
   values: unknown[]
@@ -52,18 +57,30 @@ export interface RunWrite {
   release?: boolean
 }
 
-/** Thrown when the lease is not ours any more: taken over, cancelled or deleted. The run must stop, silently. */
+/**
+ * Thrown when the lease is not ours any more: taken over, cancelled or deleted. The run must stop,
+ * silently.
+ */
 export const leaseLost = Symbol('lease lost')
 
 export interface RunLogOptions {
   database: Pick<Database, 'query' | 'transaction'>
-  wakes: Pick<Channels, 'events' | 'settled' | 'queue'>
+  channels: Pick<Channels, 'events' | 'settled' | 'queue'>
   run: { id: string; token: string; run: number; lastSeq: number }
-  /** For how long each write renews the lease: a row that is written all the time is never found free by `renew`. */
+  /**
+   * For how long each write renews the lease: a row that is written all the time is never found
+   * free by `renew`.
+   */
   leaseMs?: number
-  /** Where what other runs write at the same moment goes as well; without, each write is a statement of its own. */
+  /**
+   * Where what other runs write at the same moment goes as well; without, each write is a statement
+   * of its own.
+   */
   shared?: SharedWrites | undefined
-  /** Aborts when the lease is lost or the process gives up; ends the waiting for a database that is away. */
+  /**
+   * Aborts when the lease is lost or the process gives up; ends the waiting for a database that is
+   * away.
+   */
   signal: AbortSignal
   onLost: () => void
 }
@@ -75,7 +92,15 @@ const jsonColumns = new Set(['outlines', 'starts', 'failures', 'error'])
 
 export type RunLog = ReturnType<typeof createRunLog>
 
-export function createRunLog({ database, wakes, run, leaseMs, shared, signal, onLost }: RunLogOptions) {
+export function createRunLog({
+  database,
+  channels,
+  run,
+  leaseMs,
+  shared,
+  signal,
+  onLost,
+}: RunLogOptions) {
   let seq = run.lastSeq
   let pending: RunWrite | undefined
   let pendingBytes = 0
@@ -92,8 +117,10 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
       else pending.events.push(event)
       pendingBytes += event.data.length
     }
-    if (write.changes) pending.changes = pending.changes ? { ...pending.changes, ...write.changes } : write.changes
-    if (write.extraStatements) pending.extraStatements = [...(pending.extraStatements ?? []), ...write.extraStatements]
+    if (write.changes)
+      pending.changes = pending.changes ? { ...pending.changes, ...write.changes } : write.changes
+    if (write.extraStatements)
+      pending.extraStatements = [...(pending.extraStatements ?? []), ...write.extraStatements]
     if (write.release) pending.release = true
   }
 
@@ -101,7 +128,8 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
     try {
       await flushAll()
     } finally {
-      // In the same turn in which the last look found nothing pending: whatever comes later starts anew.
+      // In the same turn in which the last look found nothing pending: whatever comes later starts
+      // anew.
       flushing = undefined
     }
   }
@@ -118,11 +146,16 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
         if (error === leaseLost) onLost()
         throw error
       }
-      const committed = (write.events ?? []).map(({ data, terminal = false }) => ({ seq: ++seq, run: run.run, terminal, data }))
+      const committed = (write.events ?? []).map(({ data, terminal = false }) => ({
+        seq: ++seq,
+        run: run.run,
+        terminal,
+        data,
+      }))
       // The readers here need not ask the database for what it was just given.
-      if (committed.length > 0) wakes.events(run.id, seq, committed)
-      if (write.changes?.status || write.release) wakes.settled(run.id)
-      if (write.release) wakes.queue()
+      if (committed.length > 0) channels.events(run.id, seq, committed)
+      if (write.changes?.status || write.release) channels.settled(run.id)
+      if (write.release) channels.queue()
     }
   }
 
@@ -144,22 +177,29 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
 
   async function applyAlone(fence: Fence, write: RunWrite): Promise<boolean> {
     const statement = encode(fence, write)
-    if (!write.extraStatements?.length) return (await database.query(statement.text, statement.values)).length > 0
+    if (!write.extraStatements?.length)
+      return (await database.query(statement.text, statement.values)).length > 0
     return database.transaction(async (client) => {
       const { rows } = await client.query(statement.text, statement.values)
       if (rows.length === 0) return false
-      for (const { text, values } of write.extraStatements ?? []) await client.query(text, [run.id, ...values])
+      for (const { text, values } of write.extraStatements ?? [])
+        await client.query(text, [run.id, ...values])
       return true
     })
   }
 
   /**
-   * After a connection broke in the middle of a commit: did it go through? Our event at our number tells, as long as the lease is ours:
-   * an heir goes on at the same number, often with the very same words (the start of the same stage). A write that gave the lease back
-   * has nothing after it, so that whose words end the run there makes no difference.
+   * After a connection broke in the middle of a commit: did it go through? Our event at our number
+   * tells, as long as the lease is ours: an heir goes on at the same number, often with the very
+   * same words (the start of the same stage). A write that gave the lease back has nothing after
+   * it, so that whose words end the run there makes no difference.
    */
   async function wasApplied({ events = [], release }: RunWrite): Promise<boolean> {
-    const rows = await database.query<{ token: string | null; lastSeq: number; data: string | null }>(
+    const rows = await database.query<{
+      token: string | null
+      lastSeq: number
+      data: string | null
+    }>(
       `select l.token, l.last_seq as "lastSeq", e.data from gateway.leases l
        left join gateway.events e on e.presentation_id = l.presentation_id and e.seq = $2 where l.presentation_id = $1`,
       [run.id, seq + events.length],
@@ -171,7 +211,9 @@ export function createRunLog({ database, wakes, run, leaseMs, shared, signal, on
     return (release === true || row.token === run.token) && row.data === events.at(-1)?.data
   }
 
-  /** Queues a write; resolves when there is room for more. Throws what an earlier write failed with. */
+  /**
+   * Queues a write; resolves when there is room for more. Throws what an earlier write failed with.
+   */
   async function append(write: RunWrite): Promise<void> {
     if (failure !== undefined) throw failure
     signal.throwIfAborted()
@@ -204,17 +246,30 @@ interface Fence {
 // A larger one would hold up those it goes with.
 const maxSharedChars = 64 * 1024
 
-/** The write as it goes with others: what streams bring, and nothing that ends, begins or belongs to more than events and slides. */
+/**
+ * The write as it goes with others: what streams bring, and nothing that ends, begins or belongs to
+ * more than events and slides.
+ */
 function asShared(
   fence: Fence,
   { events = [], changes = {}, extraStatements = [], release = false }: RunWrite,
 ): SharedWrite | undefined {
   const { slides_done: slidesDone, progress } = changes
   const isStreamed = events.length > 0 && extraStatements.length === 0 && !release
-  if (!isStreamed || Object.keys(changes).some((name) => name !== 'slides_done' && name !== 'progress')) return undefined
+  if (
+    !isStreamed ||
+    Object.keys(changes).some((name) => name !== 'slides_done' && name !== 'progress')
+  )
+    return undefined
   if (events.some(({ terminal }) => terminal)) return undefined
   if (events.reduce((sum, { data }) => sum + data.length, 0) > maxSharedChars) return undefined
-  return { ...fence, leaseMs: fence.leaseMs ?? 0, slidesDone, progress, events: events.map(({ data }) => data) }
+  return {
+    ...fence,
+    leaseMs: fence.leaseMs ?? 0,
+    slidesDone,
+    progress,
+    events: events.map(({ data }) => data),
+  }
 }
 
 function encode(fence: Fence, { events = [], changes = {}, release }: RunWrite) {
@@ -252,7 +307,9 @@ function encode(fence: Fence, { events = [], changes = {}, release }: RunWrite) 
   if (changes.status === 'completed' && !changes.error) sets.push('completed_at = now()')
   if (changes.status === 'completed' || changes.status === 'failed') sets.push('ended_at = now()')
   if (sets.length > 0) {
-    parts.push(`changed as (update gateway.presentations set ${sets.join(', ')}, updated_at = now() from fence where id = $1)`)
+    parts.push(
+      `changed as (update gateway.presentations set ${sets.join(', ')}, updated_at = now() from fence where id = $1)`,
+    )
   }
   return { text: `with ${parts.join(',\n')} select 1 from fence`, values }
 }

@@ -1,5 +1,6 @@
-// The tables of schema `gateway`. The presentation row is the job; its lease row is its lock and its event counter.
-// drizzle-kit writes the migrations in drizzle/ from this file (`npm run db:generate`).
+// The tables of schema `gateway`. The presentation row is the job; its lease row is its lock and
+// its event counter. drizzle-kit writes the migrations in drizzle/ from this file (`npm run
+// db:generate`).
 import { sql } from 'drizzle-orm'
 import {
   bigint,
@@ -19,7 +20,8 @@ import {
 
 export const gateway = pgSchema('gateway')
 
-// Milliseconds, so that a time read into JavaScript and sent back is the same time (the list's cursor depends on it).
+// Milliseconds, so that a time read into JavaScript and sent back is the same time (the list's
+// cursor depends on it).
 const time = (name: string) => timestamp(name, { withTimezone: true, precision: 3, mode: 'date' })
 
 export const presentations = gateway.table(
@@ -47,7 +49,10 @@ export const presentations = gateway.table(
     exportAs: text('export_as').notNull(),
     reviewOutlines: boolean('review_outlines').notNull().default(false),
     metadata: jsonb('metadata').notNull().default({}),
-    /** What only the worker reads of the brief. `json`, not `jsonb`: model text may hold escaped NULs, which jsonb refuses. */
+    /**
+     * What only the worker reads of the brief. `json`, not `jsonb`: model text may hold escaped
+     * NULs, which jsonb refuses.
+     */
     brief: json('brief').notNull(),
     outlines: json('outlines'),
     /** The outlines as they stand were approved, or need no approval. */
@@ -65,14 +70,20 @@ export const presentations = gateway.table(
     failures: jsonb('failures').notNull().default({}),
     slideStreams: integer('slide_streams').notNull().default(0),
     takeovers: integer('takeovers').notNull().default(0),
-    /** A stream of slides was begun on the present deck, so a second start must look before it pays again. */
+    /**
+     * A stream of slides was begun on the present deck, so a second start must look before it pays
+     * again.
+     */
     deckStreamed: boolean('deck_streamed').notNull().default(false),
     deckPrepared: boolean('deck_prepared').notNull().default(false),
     slidesFinished: boolean('slides_finished').notNull().default(false),
     reviewExpiresAt: time('review_expires_at'),
     uploads: integer('uploads').notNull().default(0),
     /** When further exports were asked for in the last hour. */
-    exportTimes: timestamp('export_times', { withTimezone: true, precision: 3 }).array().notNull().default([]),
+    exportTimes: timestamp('export_times', { withTimezone: true, precision: 3 })
+      .array()
+      .notNull()
+      .default([]),
     createdAt: time('created_at').notNull().defaultNow(),
     updatedAt: time('updated_at').notNull().defaultNow(),
     startedAt: time('started_at'),
@@ -86,21 +97,36 @@ export const presentations = gateway.table(
       sql`${table.status} in ('queued', 'running', 'awaiting_outlines', 'completed', 'failed', 'cancelled')`,
     ),
     index('presentations_of_user').on(table.userId, table.createdAt, table.id),
-    index('presentations_of_user_by_status').on(table.userId, table.status, table.createdAt, table.id),
-    // What can be claimed: the queue, and further exports, which are shown as running before anybody works on them.
+    index('presentations_of_user_by_status').on(
+      table.userId,
+      table.status,
+      table.createdAt,
+      table.id,
+    ),
+    // What can be claimed: the queue, and further exports, which are shown as running before
+    // anybody works on them.
     index('presentations_waiting')
       .on(table.turn, table.queuedAt, table.id)
       .where(sql`${table.status} in ('queued', 'running') and ${table.runStartedAt} is null`),
     index('presentations_running').on(table.userId).where(sql`${table.status} = 'running'`),
-    index('presentations_turns').on(table.userId, table.turn).where(sql`${table.status} in ('queued', 'running')`),
-    index('presentations_in_review').on(table.reviewExpiresAt).where(sql`${table.status} = 'awaiting_outlines'`),
+    index('presentations_turns')
+      .on(table.userId, table.turn)
+      .where(sql`${table.status} in ('queued', 'running')`),
+    index('presentations_in_review')
+      .on(table.reviewExpiresAt)
+      .where(sql`${table.status} = 'awaiting_outlines'`),
     index('presentations_ended').on(table.endedAt).where(sql`${table.endedAt} is not null`),
     // Small enough to be read whole when they are counted: the table is not.
-    index('presentations_at_rest').on(table.status).where(sql`${table.status} in ('completed', 'failed', 'cancelled')`),
+    index('presentations_at_rest')
+      .on(table.status)
+      .where(sql`${table.status} in ('completed', 'failed', 'cancelled')`),
   ],
 )
 
-/** Narrow and hot: renewed every second, counted up with every event. Half-filled pages keep its updates in place. */
+/**
+ * Narrow and hot: renewed every second, counted up with every event. Half-filled pages keep its
+ * updates in place.
+ */
 export const leases = gateway.table('leases', {
   presentationId: uuid('presentation_id')
     .primaryKey()
@@ -111,8 +137,9 @@ export const leases = gateway.table('leases', {
 })
 
 /**
- * The log: dense numbers per presentation, each event as its encoded line. No foreign key: every append goes through the
- * lease row, which has one, and a check per event would cost as much as the insert.
+ * The log: dense numbers per presentation, each event as its encoded line. No foreign key: every
+ * append goes through the lease row, which has one, and a check per event would cost as much as the
+ * insert.
  */
 export const events = gateway.table(
   'events',
@@ -140,10 +167,16 @@ export const files = gateway.table(
     contentType: text('content_type').notNull(),
     storedAt: time('stored_at').notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.presentationId, table.format] }), index('files_object_key').on(table.objectKey)],
+  (table) => [
+    primaryKey({ columns: [table.presentationId, table.format] }),
+    index('files_object_key').on(table.objectKey),
+  ],
 )
 
-/** Every object key, recorded before its upload; outlives its presentation, so that nothing in the store is forgotten. */
+/**
+ * Every object key, recorded before its upload; outlives its presentation, so that nothing in the
+ * store is forgotten.
+ */
 export const uploads = gateway.table(
   'uploads',
   {
@@ -151,7 +184,10 @@ export const uploads = gateway.table(
     presentationId: uuid('presentation_id').notNull(),
     leaseToken: uuid('lease_token').notNull(),
     recordedAt: time('recorded_at').notNull().defaultNow(),
-    /** To be removed from then on; null while a file names it. Set again when a newer file replaces that, or with its presentation. */
+    /**
+     * To be removed from then on; null while a file names it. Set again when a newer file replaces
+     * that, or with its presentation.
+     */
     removeAfter: time('remove_after'),
   },
   (table) => [
@@ -171,7 +207,10 @@ export const decks = gateway.table(
     finished: json('finished'),
     removeAfter: time('remove_after'),
   },
-  (table) => [index('decks_of_presentation').on(table.presentationId), index('decks_to_remove').on(table.removeAfter)],
+  (table) => [
+    index('decks_of_presentation').on(table.presentationId),
+    index('decks_to_remove').on(table.removeAfter),
+  ],
 )
 
 export const idempotencyKeys = gateway.table(
@@ -183,12 +222,15 @@ export const idempotencyKeys = gateway.table(
     answer: json('answer'),
     createdAt: time('created_at').notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.userId, table.key] }), index('idempotency_keys_created').on(table.createdAt)],
+  (table) => [
+    primaryKey({ columns: [table.userId, table.key] }),
+    index('idempotency_keys_created').on(table.createdAt),
+  ],
 )
 
 /**
- * The ledger of quotas, one row per presentation: what was accepted, and whether it still counts. Outlives the presentation for as
- * long as a window may look back.
+ * The ledger of quotas, one row per presentation: what was accepted, and whether it still counts.
+ * Outlives the presentation for as long as a window may look back.
  */
 export const ledger = gateway.table(
   'ledger',
@@ -214,7 +256,10 @@ export const ledger = gateway.table(
   ],
 )
 
-/** Tickets open one event stream each, where a browser can send neither header nor cookie. Only their hashes are kept. */
+/**
+ * Tickets open one event stream each, where a browser can send neither header nor cookie. Only
+ * their hashes are kept.
+ */
 export const tickets = gateway.table(
   'tickets',
   {
@@ -242,7 +287,10 @@ export const assets = gateway.table(
   ],
 )
 
-/** One row: the turn that was claimed last. A newcomer starts there, so that nobody waits behind another's long queue. */
+/**
+ * One row: the turn that was claimed last. A newcomer starts there, so that nobody waits behind
+ * another's long queue.
+ */
 export const queueClock = gateway.table('queue_clock', {
   id: integer('id').primaryKey(),
   turn: bigint('turn', { mode: 'number' }).notNull().default(0),

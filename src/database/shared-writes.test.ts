@@ -4,22 +4,28 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { createChannels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog, leaseLost, type RunWrite } from './run-log.ts'
 import { createSharedWrites } from './shared-writes.ts'
-import { createChannels } from './channels.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
-const line = (n: number | string): RunWrite => ({ events: [{ data: JSON.stringify({ type: 'chunk', n }) }] })
+const line = (n: number | string): RunWrite => ({
+  events: [{ data: JSON.stringify({ type: 'chunk', n }) }],
+})
 
 describe('runs that write at the same moment', () => {
   let rows: TestRows
   beforeAll(async () => {
     rows = await openTestRows()
   })
-  afterEach(() => rows.database.query('truncate gateway.presentations, gateway.leases, gateway.events, gateway.files'))
+  afterEach(() =>
+    rows.database.query(
+      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files',
+    ),
+  )
   afterAll(() => rows.close())
 
   /** So many runs over one database, and each statement that writes. */
@@ -42,7 +48,7 @@ describe('runs that write at the same moment', () => {
     const lost: string[] = []
     const logs = runs.map((run) =>
       createRunLog({
-        ...{ database, wakes: createChannels(undefined), run, leaseMs: 600_000, shared, signal },
+        ...{ database, channels: createChannels(undefined), run, leaseMs: 600_000, shared, signal },
         onLost: () => lost.push(run.id),
       }),
     )
@@ -50,10 +56,15 @@ describe('runs that write at the same moment', () => {
   }
 
   const numbers = async ({ id }: { id: string }) =>
-    (await readLogPage(rows.database, { id, after: 1 }))?.events.map(({ seq, data }) => [seq, JSON.parse(data).n])
+    (await readLogPage(rows.database, { id, after: 1 }))?.events.map(({ seq, data }) => [
+      seq,
+      JSON.parse(data).n,
+    ])
 
   const outcomes = async (work: Promise<unknown>[]) =>
-    (await Promise.allSettled(work)).map((one) => (one.status === 'fulfilled' ? 'written' : one.reason))
+    (await Promise.allSettled(work)).map((one) =>
+      one.status === 'fulfilled' ? 'written' : one.reason,
+    )
 
   async function lock(id: string) {
     const client = new pg.Client({ connectionString: rows.url })
@@ -85,16 +96,19 @@ describe('runs that write at the same moment', () => {
       `select slides_done, progress, last_seq, expires_at > now() + interval '5 minutes' as renewed
        from gateway.presentations p join gateway.leases l on l.presentation_id = p.id order by slides_done`,
     )
-    expect(kept).toEqual(runs.map((_, n) => ({ slides_done: n, progress: n / 10, last_seq: 3, renewed: true })))
+    expect(kept).toEqual(
+      runs.map((_, n) => ({ slides_done: n, progress: n / 10, last_seq: 3, renewed: true })),
+    )
   })
 
   it('leave the state as it is that a write says nothing of', async () => {
     const { runs, logs } = await openLogs(1)
     await logs[0]?.commit({ ...line(1), changes: { slides_done: 2, progress: 0.5 } })
     await logs[0]?.commit(line(2))
-    const [row] = await rows.database.query('select slides_done, progress from gateway.presentations where id = $1', [
-      runs[0]?.id,
-    ])
+    const [row] = await rows.database.query(
+      'select slides_done, progress from gateway.presentations where id = $1',
+      [runs[0]?.id],
+    )
     expect(row).toEqual({ slides_done: 2, progress: 0.5 })
   })
 
@@ -102,7 +116,10 @@ describe('runs that write at the same moment', () => {
     const { runs, logs, statements } = await openLogs(2)
     await Promise.all([
       logs[0]?.commit({ ...line(1), changes: { stage: 'slides' } }),
-      logs[1]?.commit({ events: [{ data: '{"type":"error","n":1}', terminal: true }], release: true }),
+      logs[1]?.commit({
+        events: [{ data: '{"type":"error","n":1}', terminal: true }],
+        release: true,
+      }),
     ])
     expect(statements).toHaveLength(2)
     for (const run of runs) expect(await numbers(run)).toEqual([[2, 1]])
@@ -133,12 +150,19 @@ describe('runs that write at the same moment', () => {
 
   it('stop only where the lease was lost', async () => {
     const { runs, logs, lost } = await openLogs(3)
-    await rows.database.query('update gateway.leases set token = $2 where presentation_id = $1', [runs[1]?.id, randomUUID()])
-    const ended = await outcomes(logs.map((log, n) => log.commit({ ...line(n), changes: { slides_done: 7 } })))
+    await rows.database.query('update gateway.leases set token = $2 where presentation_id = $1', [
+      runs[1]?.id,
+      randomUUID(),
+    ])
+    const ended = await outcomes(
+      logs.map((log, n) => log.commit({ ...line(n), changes: { slides_done: 7 } })),
+    )
     expect(ended).toEqual(['written', leaseLost, 'written'])
     expect(lost).toEqual([runs[1]?.id])
     expect(await numbers(runs[1] as Run)).toEqual([])
-    const kept = await rows.database.query('select slides_done from gateway.presentations where slides_done = 7')
+    const kept = await rows.database.query(
+      'select slides_done from gateway.presentations where slides_done = 7',
+    )
     expect(kept).toHaveLength(2)
   })
 
@@ -146,7 +170,10 @@ describe('runs that write at the same moment', () => {
     const { runs, statements } = await openLogs(1)
     const [run] = runs as [Run]
     const heir = { ...run, token: randomUUID() }
-    await rows.database.query('update gateway.leases set token = $2 where presentation_id = $1', [run.id, heir.token])
+    await rows.database.query('update gateway.leases set token = $2 where presentation_id = $1', [
+      run.id,
+      heir.token,
+    ])
     const shared = createSharedWrites({
       database: {
         query: (text, values) => {
@@ -156,7 +183,14 @@ describe('runs that write at the same moment', () => {
       },
     })
     const written = [run, heir].map(({ id, token, lastSeq }, n) =>
-      shared.write({ id, token, run: 1, seq: lastSeq, events: [JSON.stringify({ n })], leaseMs: 0 }),
+      shared.write({
+        id,
+        token,
+        run: 1,
+        seq: lastSeq,
+        events: [JSON.stringify({ n })],
+        leaseMs: 0,
+      }),
     )
     expect(await Promise.all(written)).toEqual([false, true])
     expect(statements).toHaveLength(1)
@@ -165,7 +199,9 @@ describe('runs that write at the same moment', () => {
 
   it('fail only where what is written cannot be', async () => {
     const { runs, logs } = await openLogs(3)
-    const work = logs.map((log, n) => log.commit(n === 1 ? { events: [{ data: 'a zero byte: \0' }] } : line(n)))
+    const work = logs.map((log, n) =>
+      log.commit(n === 1 ? { events: [{ data: 'a zero byte: \0' }] } : line(n)),
+    )
     const [first, second, third] = await outcomes(work)
     expect([first, third]).toEqual(['written', 'written'])
     expect(String(second)).toContain('invalid byte sequence')

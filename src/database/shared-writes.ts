@@ -1,6 +1,7 @@
-// What many runs of this process have to write at the same moment goes into one statement and one commit: an event costs a round trip
-// and a wait for the disk, which a hundred runs would each pay for themselves. Nobody waits for another's row: one that is locked is left
-// out, and its run writes it by itself.
+// What many runs of this process have to write at the same moment goes into one statement and one
+// commit: an event costs a round trip and a wait for the disk, which a hundred runs would each pay
+// for themselves. Nobody waits for another's row: one that is locked is left out, and its run
+// writes it by itself.
 import { createBatcher } from '../async/batcher.ts'
 import type { Database } from './connection.ts'
 
@@ -19,8 +20,9 @@ export interface SharedWrite {
   leaseMs: number
 }
 
-// One connection that fell silent is noticed only after a while. Who wrote over it has to wait for that; the others go on over another.
-const patienceMs = 500
+// One connection that fell silent is noticed only after a while. Who wrote over it has to wait for
+// that; the others go on over another.
+const slowBatchMs = 500
 
 export type SharedWrites = ReturnType<typeof createSharedWrites>
 
@@ -28,20 +30,26 @@ export function createSharedWrites({ database }: { database: Pick<Database, 'que
   const groups = createBatcher<SharedWrite, boolean>({ process: writeAll, slowBatchMs })
 
   async function writeAll(writes: SharedWrite[]): Promise<boolean[]> {
-    const written = new Set((await database.query<{ token: string }>(statement, columnsOf(writes))).map(({ token }) => token))
+    const written = new Set(
+      (await database.query<{ token: string }>(statement, columnsOf(writes))).map(
+        ({ token }) => token,
+      ),
+    )
     return writes.map(({ token }) => written.has(token))
   }
 
   return {
     /**
-     * True when the write is committed. False when it was left out: its row was locked, or the lease is not what it was; by itself, it
-     * learns which. Rejects as the database does, with DATABASE_UNAVAILABLE also when it waited too long; then it may have gone through.
+     * True when the write is committed. False when it was left out: its row was locked, or the
+     * lease is not what it was; by itself, it learns which. Rejects as the database does, with
+     * DATABASE_UNAVAILABLE also when it waited too long; then it may have gone through.
      */
     write: groups.add,
   }
 }
 
-// By their tokens: a run may have two holders here for a moment, of whom one does not know yet that it has lost it.
+// By their tokens: a run may have two holders here for a moment, of whom one does not know yet that
+// it has lost it.
 const statement = `
   with given as (
     select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::int[], $5::int[], $6::float8[], $7::int[])

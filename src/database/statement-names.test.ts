@@ -11,7 +11,9 @@ describe('the name of a prepared statement', () => {
 
   it('is not given to more statements than connections should keep', () => {
     const statementName = createStatementNames()
-    const given = Array.from({ length: 1_000 }, (_, n) => statementName(`select ${n}`)).filter(Boolean)
+    const given = Array.from({ length: 1_000 }, (_, n) => statementName(`select ${n}`)).filter(
+      Boolean,
+    )
     expect(given).toHaveLength(300)
     expect(new Set(given).size).toBe(300)
     expect(statementName('select 1')).toBe(given[1])

@@ -1,19 +1,26 @@
-// One feed per presentation and process: it encodes each frame once, and keeps the latest ones at hand for all followers. What a
-// run of this process has committed is handed to it as it is; everything else it reads from the log, once. A follower that is
-// further behind reads its own pages until it has caught up.
+// One feed per presentation and process: it encodes each frame once, and keeps the latest ones at
+// hand for all subscribers. What a run of this process has committed is handed to it as it is;
+// everything else it reads from the log, once. A subscriber that is further behind reads its own
+// pages until it has caught up.
 import type { LoggedEvent, LogPage } from '../database/event-log.ts'
 import { eventFrame } from './sse-frames.ts'
 
 export interface Frame {
   seq: number
   bytes: Buffer
-  /** Set on the last event of a run: it is composed for each reader, and is nothing for readers once a newer run began. */
+  /**
+   * Set on the last event of a run: it is composed for each reader, and is nothing for readers once
+   * a newer run began.
+   */
   terminal: LoggedEvent | undefined
 }
 
 export interface FeedOptions {
   readPage: (after: number) => Promise<LogPage | undefined>
-  /** A follower has taken all there was and waits. Only then is more read: never faster than the fastest reader takes it. */
+  /**
+   * A subscriber has taken all there was and waits. Only then is more read: never faster than the
+   * fastest reader takes it.
+   */
   isWanted: () => boolean
   /** There are new frames, or the presentation is gone. */
   onNews: () => void
@@ -25,11 +32,18 @@ const keptBytes = 1024 * 1024
 export type Feed = ReturnType<typeof createFeed>
 
 export function toFrame(event: LoggedEvent): Frame {
-  return { seq: event.seq, bytes: eventFrame(event.seq, event.data), terminal: event.terminal ? event : undefined }
+  return {
+    seq: event.seq,
+    bytes: eventFrame(event.seq, event.data),
+    terminal: event.terminal ? event : undefined,
+  }
 }
 
 /** A feed that begins after `start.seq` of a log whose last number is `start.lastSeq`. */
-export function createFeed(start: { seq: number; lastSeq: number; run: number }, options: FeedOptions) {
+export function createFeed(
+  start: { seq: number; lastSeq: number; run: number },
+  options: FeedOptions,
+) {
   const frames: Frame[] = []
   let bytes = 0
   let tail = start.seq
@@ -69,7 +83,8 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
     if (next >= 0) append(offered.slice(next))
     offered = []
     offeredBytes = 0
-    // What was announced before this look and is not in it was pruned: not waited for. What was announced since may have come after it.
+    // What was announced before this look and is not in it was pruned: not waited for. What was
+    // announced since may have come after it.
     known = Math.max(heardLast, tail, page.more ? readUpTo + 1 : 0)
   }
 
@@ -83,7 +98,10 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
     while (bytes > keptBytes && frames.length > 1) bytes -= frames.shift()?.bytes.length ?? 0
   }
 
-  /** For when the page that is being read has come. What would be too much is read from the log then. */
+  /**
+   * For when the page that is being read has come. What would be too much is read from the log
+   * then.
+   */
   function holdBack(events: LoggedEvent[]) {
     if (offered.length > 0 && offered.at(-1)?.seq !== (events[0]?.seq ?? 0) - 1) {
       offered = []
@@ -99,7 +117,10 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
 
   return {
     readIfWanted,
-    /** Frames after `cursor` that are at hand; undefined when they are not any more and must be read from the log. */
+    /**
+     * Frames after `cursor` that are at hand; undefined when they are not any more and must be read
+     * from the log.
+     */
     after(cursor: number): Frame[] | undefined {
       if (cursor >= tail) return []
       const first = frames[0]
@@ -119,7 +140,10 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
       latestRun = Math.max(latestRun, run)
       readIfWanted()
     },
-    /** Takes what was committed just now, without a look at the database where it follows on what is here. */
+    /**
+     * Takes what was committed just now, without a look at the database where it follows on what is
+     * here.
+     */
     offer(events: LoggedEvent[]) {
       const [first] = events
       const last = events.at(-1)
@@ -143,7 +167,10 @@ export function createFeed(start: { seq: number; lastSeq: number; run: number },
     known: () => known,
     /** The last number that is at hand, or was. */
     tail: () => tail,
-    /** Set when nothing more can be had here: the presentation was deleted, or what a follower still wanted was pruned. */
+    /**
+     * Set when nothing more can be had here: the presentation was deleted, or what a subscriber
+     * still wanted was pruned.
+     */
     end: () => end,
   }
 }

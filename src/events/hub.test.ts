@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Channels, createChannels } from '../database/channels.ts'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog } from '../database/run-log.ts'
-import { createChannels, type Channels } from '../database/channels.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createHub, type Hub } from './hub.ts'
 
@@ -13,15 +13,15 @@ const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
 describe('the hub', () => {
   let rows: TestRows
   let hub: Hub
-  let wakes: Channels
+  let channels: Channels
   beforeAll(async () => {
     rows = await openTestRows()
   })
   beforeEach(() => {
-    wakes = createChannels(undefined)
+    channels = createChannels(undefined)
     hub = createHub({
       database: rows.database,
-      wakes,
+      channels,
       heartbeatMs: 1_000,
       maxStreams: 20,
       maxStreamsPerUser: 10,
@@ -43,7 +43,7 @@ describe('the hub', () => {
     const run = (await claim(rows.database, slots)) as Run
     const log = createRunLog({
       database: rows.database,
-      wakes,
+      channels,
       run,
       signal: new AbortController().signal,
       onLost: () => undefined,
@@ -70,7 +70,9 @@ describe('the hub', () => {
     const late = text(await open(id, 1))
     await log.commit(finish)
     const all = Array.from({ length: 32 }, (_, n) => n + 1)
-    expect((await Promise.all(texts)).map(ids)).toEqual([0, 0, 1, 2, 3].map((from) => all.slice(from)))
+    expect((await Promise.all(texts)).map(ids)).toEqual(
+      [0, 0, 1, 2, 3].map((from) => all.slice(from)),
+    )
     expect(ids(await late)).toEqual(all.slice(1))
     expect(await texts[0]).toMatch(/^retry: \d+\n\n/)
     expect(await texts[0]).toMatch(/"run":1,"download":\{"url":"http:\/\/store\/x"\}\}\n\n$/)
@@ -90,7 +92,9 @@ describe('the hub', () => {
     await log.commit(finish)
     const seen = await all
     expect(ids(seen)).toEqual([1, 2])
-    expect(seen).toContain(`id: 1\nevent: response\ndata: {"type":"resync","presentation":{"id":"${id}"}}`)
+    expect(seen).toContain(
+      `id: 1\nevent: response\ndata: {"type":"resync","presentation":{"id":"${id}"}}`,
+    )
   })
 
   it('sends one resync for a pruned log, then what follows it', async () => {
@@ -122,14 +126,17 @@ describe('the hub', () => {
     const run = (await claim(rows.database, slots)) as Run
     const second = createRunLog({
       database: rows.database,
-      wakes,
+      channels,
       run,
       signal: new AbortController().signal,
       onLost: () => undefined,
     })
     const all = text(await open(id))
     await second.commit({ events: [chunk(7)] })
-    await second.commit({ ...finish, events: [{ ...complete, data: complete.data.replace('"run":1', '"run":2') }] })
+    await second.commit({
+      ...finish,
+      events: [{ ...complete, data: complete.data.replace('"run":1', '"run":2') }],
+    })
     expect(ids(await all)).toEqual([1, 3, 4])
   })
 
@@ -143,7 +150,7 @@ describe('the hub', () => {
   it('is at most one poll late when every wake is lost', async () => {
     const { id, log } = await openRun()
     const all = text(await open(id))
-    wakes.close()
+    channels.close()
     await log.commit({ events: [chunk(0)] })
     await log.commit(finish)
     expect(ids(await all)).toEqual([1, 2, 3])
@@ -157,13 +164,21 @@ describe('the hub', () => {
     const next = await open(id)
     for (const stream of [...streams, next]) stream.resume()
     await log.commit(finish)
-    await Promise.all([...streams.slice(1), next].map((stream) => new Promise((resolve) => stream.once('close', resolve))))
+    await Promise.all(
+      [...streams.slice(1), next].map(
+        (stream) => new Promise((resolve) => stream.once('close', resolve)),
+      ),
+    )
   })
 
   it('does not know what belongs to somebody else', async () => {
     const { id, log } = await openRun()
-    await expect(hub.follow({ userId: 'mallory', id, lastEventId: 0 })).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    await expect(hub.follow({ userId: 'alice', id: randomUUID(), lastEventId: 0 })).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(hub.follow({ userId: 'mallory', id, lastEventId: 0 })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+    await expect(
+      hub.follow({ userId: 'alice', id: randomUUID(), lastEventId: 0 }),
+    ).rejects.toMatchObject({ code: 'NOT_FOUND' })
     await log.commit(finish)
   })
 
@@ -184,7 +199,7 @@ describe('the hub', () => {
       seen += bytes
       if (!seen.includes('id: 1\n')) continue
       await rows.database.query('delete from gateway.presentations where id = $1', [id])
-      wakes.settled(id)
+      channels.settled(id)
     }
     expect(ids(seen)).toEqual([1])
   })

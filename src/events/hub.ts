@@ -1,17 +1,23 @@
-// All open readers of this process: finds or makes the feed of a presentation, wakes it, polls in case a wake was lost, and
-// keeps the bounds on how many readers there may be.
+// All open readers of this process: finds or makes the feed of a presentation, wakes it, polls in
+// case a wake was lost, and keeps the bounds on how many readers there may be.
 
-import type { Database } from '../database/connection.ts'
-import { findLogHead, type LoggedEvent, type LogHead, readLogPage, readLogChanges } from '../database/event-log.ts'
 import type { Channels } from '../database/channels.ts'
+import type { Database } from '../database/connection.ts'
+import {
+  findLogHead,
+  type LoggedEvent,
+  type LogHead,
+  readLogChanges,
+  readLogPage,
+} from '../database/event-log.ts'
 import { Problem } from '../domain/problem.ts'
 import { createFeed, type Feed } from './feed.ts'
-import { createSubscriber, type Subscriber } from './subscriber.ts'
 import { eventFrame } from './sse-frames.ts'
+import { createSubscriber, type Subscriber } from './subscriber.ts'
 
 export interface HubOptions {
   database: Pick<Database, 'query'>
-  wakes: Pick<Channels, 'on' | 'off'>
+  channels: Pick<Channels, 'on' | 'off'>
   heartbeatMs: number
   maxStreams: number
   maxStreamsPerUser: number
@@ -36,13 +42,13 @@ export interface SubscribeRequest {
   expiresAtMs?: number | undefined
 }
 
-/** What one follower reads for itself at a time: as much is held for it, and nobody else. */
+/** What one subscriber reads for itself at a time: as much is held for it, and nobody else. */
 const ownPageBytes = 256 * 1024
 
 export type Hub = ReturnType<typeof createHub>
 
 export function createHub(options: HubOptions) {
-  const { database, wakes, now = Date.now, pollMs = 1_000 } = options
+  const { database, channels, now = Date.now, pollMs = 1_000 } = options
   const feeds = new Map<string, { feed: Feed; subscribers: Set<Subscriber> }>()
   const perUser = new Map<string, number>()
   let open = 0
@@ -73,7 +79,7 @@ export function createHub(options: HubOptions) {
         }
         // Whatever met trouble while reading tries again.
         feed.readIfWanted()
-        for (const follower of subscribers) follower.catchUp()
+        for (const subscriber of subscribers) subscriber.catchUp()
       }
     } catch (error) {
       options.onTrouble(error)
@@ -88,27 +94,28 @@ export function createHub(options: HubOptions) {
   const onSettled = (id: string) => {
     if (feeds.has(id)) void poll()
   }
-  wakes.on('events', onEvents)
-  wakes.on('all', onAll)
-  wakes.on('settled', onSettled)
+  channels.on('events', onEvents)
+  channels.on('all', onAll)
+  channels.on('settled', onSettled)
   const timer = setInterval(() => {
-    for (const { subscribers } of feeds.values()) for (const follower of subscribers) follower.tick(options.heartbeatMs)
+    for (const { subscribers } of feeds.values())
+      for (const subscriber of subscribers) subscriber.tick(options.heartbeatMs)
     if (!polling) void poll()
   }, pollMs)
 
   function feedOf(id: string, start: { seq: number; lastSeq: number; run: number }) {
     const present = feeds.get(id)
     if (present) return present
-    const followers = new Set<Subscriber>()
+    const subscribers = new Set<Subscriber>()
     const feed = createFeed(start, {
       readPage: (after) => readLogPage(database, { id, after }),
-      isWanted: () => [...followers].some((follower) => follower.isHungry()),
+      isWanted: () => [...subscribers].some((subscriber) => subscriber.isHungry()),
       onNews: () => {
-        for (const follower of followers) follower.wake()
+        for (const subscriber of subscribers) subscriber.wake()
       },
       onTrouble: options.onTrouble,
     })
-    const entry = { feed, followers }
+    const entry = { feed, subscribers }
     feeds.set(id, entry)
     return entry
   }
@@ -116,7 +123,10 @@ export function createHub(options: HubOptions) {
   async function composeTerminal(reader: SubscribeRequest, event: LoggedEvent): Promise<Buffer> {
     if (!event.data.startsWith('{"type":"complete"')) return eventFrame(event.seq, event.data)
     const download = await options.describeDownload(reader)
-    return eventFrame(event.seq, `${event.data.slice(0, -1)},"download":${JSON.stringify(download)}}`)
+    return eventFrame(
+      event.seq,
+      `${event.data.slice(0, -1)},"download":${JSON.stringify(download)}}`,
+    )
   }
 
   function admit(userId: string) {
@@ -141,7 +151,8 @@ export function createHub(options: HubOptions) {
   }
 
   /**
-   * Opens the stream of a log from the reader's last event on; undefined when the run has ended and the reader has it all.
+   * Opens the stream of a log from the reader's last event on; undefined when the run has ended and
+   * the reader has it all.
    * @throws Problem NOT_FOUND, TOO_MANY_STREAMS, DATABASE_UNAVAILABLE
    */
   async function follow(reader: SubscribeRequest) {
@@ -159,29 +170,34 @@ export function createHub(options: HubOptions) {
         return undefined
       }
       const { cursor, greeting } = await placeOf(reader, head)
-      const { feed, subscribers } = feedOf(reader.id, { seq: cursor, lastSeq: head.lastSeq, run: head.run })
-      const follower: Subscriber = createSubscriber({
+      const { feed, subscribers } = feedOf(reader.id, {
+        seq: cursor,
+        lastSeq: head.lastSeq,
+        run: head.run,
+      })
+      const subscriber: Subscriber = createSubscriber({
         feed,
         userId: reader.userId,
         cursor,
         greeting,
         expiresAtMs: reader.expiresAtMs,
-        readPage: (after) => readLogPage(database, { id: reader.id, after, maxBytes: ownPageBytes }),
+        readPage: (after) =>
+          readLogPage(database, { id: reader.id, after, maxBytes: ownPageBytes }),
         now,
         composeTerminal: (event) => composeTerminal(reader, event),
         onTrouble: options.onTrouble,
         onDelivered: (events) => options.onDelivered?.(events),
         onClose: () => {
-          subscribers.delete(follower)
+          subscribers.delete(subscriber)
           if (subscribers.size === 0) feeds.delete(reader.id)
           leave()
         },
       })
-      subscribers.add(follower)
+      subscribers.add(subscriber)
       feed.heard(head.lastSeq, head.run)
-      if (isFinished(head) && cursor === head.lastSeq) follower.close()
-      if (closed) follower.close()
-      return follower.stream
+      if (isFinished(head) && cursor === head.lastSeq) subscriber.close()
+      if (closed) subscriber.close()
+      return subscriber.stream
     } catch (error) {
       leave()
       throw error
@@ -189,12 +205,19 @@ export function createHub(options: HubOptions) {
   }
 
   /** Where a reader goes on, and what it must be told first when that isn't where it was. */
-  async function placeOf(reader: SubscribeRequest, head: LogHead): Promise<{ cursor: number; greeting: Buffer[] }> {
+  async function placeOf(
+    reader: SubscribeRequest,
+    head: LogHead,
+  ): Promise<{ cursor: number; greeting: Buffer[] }> {
     const pruned = reader.lastEventId < head.firstSeq - 1
-    if (!pruned && reader.lastEventId <= head.lastSeq) return { cursor: reader.lastEventId, greeting: [] }
+    if (!pruned && reader.lastEventId <= head.lastSeq)
+      return { cursor: reader.lastEventId, greeting: [] }
     const cursor = pruned ? head.firstSeq - 1 : head.lastSeq
     const presentation = await options.describe(reader)
-    return { cursor, greeting: [eventFrame(cursor, JSON.stringify({ type: 'resync', presentation }))] }
+    return {
+      cursor,
+      greeting: [eventFrame(cursor, JSON.stringify({ type: 'resync', presentation }))],
+    }
   }
 
   return {
@@ -204,10 +227,11 @@ export function createHub(options: HubOptions) {
     close() {
       closed = true
       clearInterval(timer)
-      wakes.off('events', onEvents)
-      wakes.off('all', onAll)
-      wakes.off('settled', onSettled)
-      for (const { subscribers } of feeds.values()) for (const follower of subscribers) follower.close()
+      channels.off('events', onEvents)
+      channels.off('all', onAll)
+      channels.off('settled', onSettled)
+      for (const { subscribers } of feeds.values())
+        for (const subscriber of subscribers) subscriber.close()
     },
   }
 }

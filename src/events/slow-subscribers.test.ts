@@ -1,11 +1,12 @@
-// Readers that take little, late, or nothing, and a database that is away: what each of them costs, and what becomes of it.
+// Readers that take little, late, or nothing, and a database that is away: what each of them costs,
+// and what becomes of it.
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { createChannels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog } from '../database/run-log.ts'
-import { createChannels } from '../database/channels.ts'
 import { Problem } from '../domain/problem.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createHub } from './hub.ts'
@@ -39,7 +40,7 @@ function openHub({
   pollMs?: number
 } = {}) {
   const clock = { ms: Date.now() }
-  const wakes = createChannels(undefined)
+  const channels = createChannels(undefined)
   const pages: { rows: number; bytes: number }[] = []
   let polls = 0
   const database: Pick<Database, 'query'> = {
@@ -47,13 +48,25 @@ function openHub({
       if (isPoll(sql)) polls += 1
       await before(sql)
       const found = await rows.database.query<Row & { data?: string }>(sql, values)
-      if (isPage(sql)) pages.push({ rows: found.length, bytes: found.reduce((sum, { data }) => sum + (data?.length ?? 0), 0) })
+      if (isPage(sql))
+        pages.push({
+          rows: found.length,
+          bytes: found.reduce((sum, { data }) => sum + (data?.length ?? 0), 0),
+        })
       await after(sql)
       return found
     },
   }
   const hub = createHub({
-    ...{ database, wakes, heartbeatMs: 15_000, maxStreams: 100, maxStreamsPerUser: 100, now: () => clock.ms, pollMs },
+    ...{
+      database,
+      channels,
+      heartbeatMs: 15_000,
+      maxStreams: 100,
+      maxStreamsPerUser: 100,
+      now: () => clock.ms,
+      pollMs,
+    },
     describe: async ({ id }) => ({ id }),
     describeDownload: async () => null,
     onTrouble: () => undefined,
@@ -71,13 +84,13 @@ function openHub({
     const seen = polls
     await vi.waitFor(() => expect(polls).toBeGreaterThan(seen + 1), { interval: 5 })
   }
-  return { hub, wakes, pages, pass, follow }
+  return { hub, channels, pages, pass, follow }
 }
 
 /** As from another replica: that there is news, but not the news itself. */
-const hintsOf = (wakes: ReturnType<typeof createChannels>) => ({
-  ...wakes,
-  events: (id: string, seq: number) => wakes.events(id, seq),
+const hintsOf = (channels: ReturnType<typeof createChannels>) => ({
+  ...channels,
+  events: (id: string, seq: number) => channels.events(id, seq),
 })
 
 const isPage = (sql: string) => sql.includes('latestRun')
@@ -104,9 +117,15 @@ async function insertLog(count: number, bytes: number): Promise<string> {
 async function openRun() {
   const id = await rows.insert()
   const run = (await claim(rows.database, slots)) as Run
-  return (wakes: ReturnType<typeof createChannels>) => ({
+  return (channels: ReturnType<typeof createChannels>) => ({
     id,
-    log: createRunLog({ database: rows.database, wakes, run, signal: new AbortController().signal, onLost: () => undefined }),
+    log: createRunLog({
+      database: rows.database,
+      channels,
+      run,
+      signal: new AbortController().signal,
+      onLost: () => undefined,
+    }),
   })
 }
 
@@ -130,7 +149,10 @@ describe('a long log', () => {
     const stream = await follow(id)
     let seen = await take(stream)
     // It has its fill: nothing is on its way to it any more.
-    await vi.waitFor(() => expect(stream.readableLength).toBeGreaterThanOrEqual(stream.readableHighWaterMark), { interval: 5 })
+    await vi.waitFor(
+      () => expect(stream.readableLength).toBeGreaterThanOrEqual(stream.readableHighWaterMark),
+      { interval: 5 },
+    )
     const readSoFar = pages.length
     expect(readSoFar).toBeLessThan(5)
     await pass(10)
@@ -154,12 +176,16 @@ describe('a long log', () => {
   })
 
   it('is read once for many readers that keep up', async () => {
-    const { wakes, pages, follow } = openHub()
-    const { id, log } = (await openRun())(wakes)
+    const { channels, pages, follow } = openHub()
+    const { id, log } = (await openRun())(channels)
     const streams = await Promise.all(Array.from({ length: 30 }, () => follow(id)))
     const texts = streams.map((stream) => text(stream))
     for (let n = 0; n < 20; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
-    await log.commit({ events: [{ data: terminal, terminal: true }], changes: { status: 'completed' }, release: true })
+    await log.commit({
+      events: [{ data: terminal, terminal: true }],
+      changes: { status: 'completed' },
+      release: true,
+    })
     for (const seen of await Promise.all(texts)) expect(ids(seen)).toEqual(upTo(22))
     // One each in the beginning, for those that came while nobody had read yet; then one for all.
     expect(pages.length).toBeLessThan(30 + 2 * 22)
@@ -236,7 +262,13 @@ describe('a reader far behind', () => {
     )
     const run = (await claim(rows.database, slots)) as Run
     const signal = new AbortController().signal
-    const log = createRunLog({ database: rows.database, wakes: createChannels(undefined), run, signal, onLost: () => undefined })
+    const log = createRunLog({
+      database: rows.database,
+      channels: createChannels(undefined),
+      run,
+      signal,
+      onLost: () => undefined,
+    })
     await log.commit({ events: [{ data: '{"type":"chunk","run":2}' }] })
     const seen = text(behind)
     await log.commit({
@@ -268,12 +300,12 @@ describe('a reader far behind', () => {
 describe('while the database is away', () => {
   it('streams live on with heartbeats, and go on where they were', async () => {
     let isAway = false
-    const { wakes, pass, follow } = openHub({
+    const { channels, pass, follow } = openHub({
       before() {
         if (isAway) throw new Problem('DATABASE_UNAVAILABLE')
       },
     })
-    const { id, log } = (await openRun())(hintsOf(wakes))
+    const { id, log } = (await openRun())(hintsOf(channels))
     const stream = await follow(id)
     let seen = ''
     stream.on('data', (bytes) => (seen += bytes))
@@ -288,7 +320,11 @@ describe('while the database is away', () => {
     isAway = false
     // No wake comes for what was written meanwhile: the poll finds it.
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]), { timeout: 3_000 })
-    await log.commit({ events: [{ data: terminal, terminal: true }], changes: { status: 'completed' }, release: true })
+    await log.commit({
+      events: [{ data: terminal, terminal: true }],
+      changes: { status: 'completed' },
+      release: true,
+    })
     await vi.waitFor(() => expect(stream.readableEnded).toBe(true))
     expect(ids(seen)).toEqual([1, 2, 3])
   })
@@ -296,14 +332,18 @@ describe('while the database is away', () => {
 
 describe('news', () => {
   it('of a run in this process is delivered as it was committed, and nothing is read for it', async () => {
-    const { wakes, pages, follow } = openHub({ before: withoutPolls })
-    const { id, log } = (await openRun())(wakes)
+    const { channels, pages, follow } = openHub({ before: withoutPolls })
+    const { id, log } = (await openRun())(channels)
     const texts = (await Promise.all([follow(id), follow(id)])).map((stream) => text(stream))
     await vi.waitFor(() => expect(pages.length).toBeGreaterThan(0))
     await log.commit({ events: [{ data: '{"n":0}' }] })
     const readSoFar = pages.length
     for (let n = 1; n < 50; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
-    await log.commit({ events: [{ data: terminal, terminal: true }], changes: { status: 'completed' }, release: true })
+    await log.commit({
+      events: [{ data: terminal, terminal: true }],
+      changes: { status: 'completed' },
+      release: true,
+    })
     for (const seen of await Promise.all(texts)) {
       expect(ids(seen)).toEqual(upTo(52))
       expect(seen).toContain('data: {"n":49}\n')
@@ -313,26 +353,33 @@ describe('news', () => {
 
   it('that is handed over while the log is being read follows what was read, once and without a gap', async () => {
     let answered = Promise.resolve()
-    const { wakes, pages, follow } = openHub({ before: withoutPolls, after: (sql) => (isPage(sql) ? answered : undefined) })
-    const { id, log } = (await openRun())(wakes)
+    const { channels, pages, follow } = openHub({
+      before: withoutPolls,
+      after: (sql) => (isPage(sql) ? answered : undefined),
+    })
+    const { id, log } = (await openRun())(channels)
     let answer = () => {}
     answered = new Promise((resolve) => (answer = resolve))
     const seen = text(await follow(id))
     await vi.waitFor(() => expect(pages).toHaveLength(1))
     for (let n = 0; n < 5; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
     answer()
-    await log.commit({ events: [{ data: terminal, terminal: true }], changes: { status: 'completed' }, release: true })
+    await log.commit({
+      events: [{ data: terminal, terminal: true }],
+      changes: { status: 'completed' },
+      release: true,
+    })
     expect(ids(await seen)).toEqual(upTo(7))
     expect(pages).toHaveLength(1)
   })
 
   it('that comes while the log is being read is not forgotten, though no poll tells it again', async () => {
     let answered = Promise.resolve()
-    const { wakes, follow } = openHub({
+    const { channels, follow } = openHub({
       before: withoutPolls,
       after: (sql) => (isPage(sql) ? answered : undefined),
     })
-    const { id, log } = (await openRun())(hintsOf(wakes))
+    const { id, log } = (await openRun())(hintsOf(channels))
     let seen = ''
     const stream = await follow(id)
     stream.on('data', (bytes) => (seen += bytes))
@@ -348,7 +395,7 @@ describe('news', () => {
   })
 
   it('that was told while nobody listened is looked for as soon as somebody listens again', async () => {
-    const { wakes, follow } = openHub({ pollMs: 3_600_000 })
+    const { channels, follow } = openHub({ pollMs: 3_600_000 })
     // Written by another replica, which this one could not hear.
     const { id, log } = (await openRun())(createChannels(undefined))
     let seen = ''
@@ -356,7 +403,7 @@ describe('news', () => {
     stream.on('data', (bytes) => (seen += bytes))
     await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
     await log.commit({ events: [{ data: '{"n":0}' }] })
-    wakes.receive(undefined)
+    channels.receive(undefined)
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]))
   })
 
@@ -367,7 +414,7 @@ describe('news', () => {
       if (isPoll(sql)) looks += 1
       return isPoll(sql) ? answered : undefined
     }
-    const { wakes, follow } = openHub({ pollMs: 3_600_000, after })
+    const { channels, follow } = openHub({ pollMs: 3_600_000, after })
     const { id, log } = (await openRun())(createChannels(undefined))
     let seen = ''
     const stream = await follow(id)
@@ -375,11 +422,11 @@ describe('news', () => {
     await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
     let answer = () => {}
     answered = new Promise((resolve) => (answer = resolve))
-    wakes.receive(undefined)
+    channels.receive(undefined)
     // That look has its answer, which is on its way, and does not know of what follows.
     await vi.waitFor(() => expect(looks).toBe(1))
     await log.commit({ events: [{ data: '{"n":0}' }] })
-    wakes.receive(undefined)
+    channels.receive(undefined)
     answer()
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]))
   })

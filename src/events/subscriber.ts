@@ -1,5 +1,6 @@
-// One open reader of a log, as a byte stream. It goes at its reader's pace: when that doesn't take, nothing is read for it, and
-// it goes on from the log later. Others, and the run, never wait for it.
+// One open reader of a log, as a byte stream. It goes at its reader's pace: when that doesn't take,
+// nothing is read for it, and it goes on from the log later. Others, and the run, never wait for
+// it.
 import { Readable } from 'node:stream'
 import type { LoggedEvent, LogPage } from '../database/event-log.ts'
 import { type Feed, type Frame, toFrame } from './feed.ts'
@@ -27,7 +28,8 @@ export type Subscriber = ReturnType<typeof createSubscriber>
 
 // A reader that takes no byte for this long is gone, whatever its socket says.
 const stalledMs = 60_000
-// Large events go out in pieces: a slow reader is seen to take them, and one event that is larger than its buffers does not end it.
+// Large events go out in pieces: a slow reader is seen to take them, and one event that is larger
+// than its buffers does not end it.
 const pieceBytes = 16 * 1024
 const bufferedBytes = 64 * 1024
 const reconnectMs = 2_000
@@ -35,7 +37,7 @@ const reconnectMs = 2_000
 export function createSubscriber(options: SubscriberOptions) {
   const { feed, now } = options
   let cursor = options.cursor
-  /** What goes out next. The bytes are shared with other followers. */
+  /** What goes out next. The bytes are shared with other subscribers. */
   const queue: Buffer[] = [retryFrame(reconnectMs), ...options.greeting]
   let queuedBytes = 0
   /** The reader takes bytes now. */
@@ -78,7 +80,12 @@ export function createSubscriber(options: SubscriberOptions) {
       return first.subarray(0, pieceBytes)
     }
     let count = 0
-    for (let bytes = first.length; bytes <= pieceBytes && count < queue.length; bytes += queue[count]?.length ?? 0) count += 1
+    for (
+      let bytes = first.length;
+      bytes <= pieceBytes && count < queue.length;
+      bytes += queue[count]?.length ?? 0
+    )
+      count += 1
     const together = queue.splice(0, count)
     return together.length === 1 ? first : Buffer.concat(together)
   }
@@ -141,7 +148,9 @@ export function createSubscriber(options: SubscriberOptions) {
     flush()
   }
 
-  /** Only the latest run's ends the stream; those of earlier ones are nothing for readers any more. */
+  /**
+   * Only the latest run's ends the stream; those of earlier ones are nothing for readers any more.
+   */
   async function deliverTerminal(terminal: LoggedEvent): Promise<void> {
     if (terminal.run >= feed.latestRun()) {
       const bytes = await options.composeTerminal(terminal)
@@ -169,7 +178,13 @@ export function createSubscriber(options: SubscriberOptions) {
       const idleMs = nowMs - lastMoveMs
       if (!taking && idleMs >= stalledMs) stream.destroy()
       else if (options.expiresAtMs !== undefined && nowMs >= options.expiresAtMs) {
-        end(noticeFrame({ type: 'status', status: 'The token has expired; come back with a new one.', code: 'TOKEN_EXPIRED' }))
+        end(
+          noticeFrame({
+            type: 'status',
+            status: 'The token has expired; come back with a new one.',
+            code: 'TOKEN_EXPIRED',
+          }),
+        )
       } else if (taking && idleMs >= heartbeatMs - 500) {
         queue.push(heartbeatFrame)
         flush()

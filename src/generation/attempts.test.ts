@@ -4,14 +4,22 @@ import { maxAttempts, type Stage, stages } from '../domain/stage.ts'
 import { decide } from './attempts.ts'
 
 const failed = (code: ProblemCode, failure?: FailureKind, retryAfterSeconds?: number) =>
-  new Problem(code, { ...(failure && { failure }), ...(retryAfterSeconds && { retryAfterSeconds }) })
+  new Problem(code, {
+    ...(failure && { failure }),
+    ...(retryAfterSeconds && { retryAfterSeconds }),
+  })
 const decision = (stage: Stage, error: unknown, before = 0) =>
   decide({ stage, error, failures: { [stage]: before }, waits: 0, random: () => 0.5 })
 
 describe('what a failure means for its run', () => {
   it('waits out an outage however often, and burns nothing', () => {
     for (const waits of [0, 1, 5, 1000]) {
-      const made = decide({ stage: 'slides', error: failed('UPSTREAM_UNAVAILABLE', 'outage'), failures: { slides: 1 }, waits })
+      const made = decide({
+        stage: 'slides',
+        error: failed('UPSTREAM_UNAVAILABLE', 'outage'),
+        failures: { slides: 1 },
+        waits,
+      })
       expect(made.next).toBe('wait')
       if (made.next !== 'wait') return
       expect(made.waitMs).toBeGreaterThanOrEqual(1_000)
@@ -34,9 +42,14 @@ describe('what a failure means for its run', () => {
 
   it.each(stages)('gives %s its attempts, and ends after the last', (stage) => {
     for (let before = 0; before < maxAttempts[stage] - 1; before += 1) {
-      expect(decision(stage, failed('UPSTREAM_ERROR', 'fault'), before)).toMatchObject({ next: 'repeat', burns: stage })
+      expect(decision(stage, failed('UPSTREAM_ERROR', 'fault'), before)).toMatchObject({
+        next: 'repeat',
+        burns: stage,
+      })
     }
-    expect(decision(stage, failed('UPSTREAM_ERROR', 'fault'), maxAttempts[stage] - 1)).toMatchObject({
+    expect(
+      decision(stage, failed('UPSTREAM_ERROR', 'fault'), maxAttempts[stage] - 1),
+    ).toMatchObject({
       next: 'end',
       problem: { code: 'UPSTREAM_ERROR' },
     })
@@ -50,7 +63,9 @@ describe('what a failure means for its run', () => {
   })
 
   it('says that it took too long when the last attempt did', () => {
-    expect(decision('outlines', failed('UPSTREAM_TIMEOUT', 'fault'), 1)).toMatchObject({ problem: { code: 'UPSTREAM_TIMEOUT' } })
+    expect(decision('outlines', failed('UPSTREAM_TIMEOUT', 'fault'), 1)).toMatchObject({
+      problem: { code: 'UPSTREAM_TIMEOUT' },
+    })
   })
 
   it('says that upstream failed when a fault had another name', () => {
@@ -60,12 +75,19 @@ describe('what a failure means for its run', () => {
   })
 
   it('waits as long as upstream asks, within bounds', () => {
-    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 7))).toMatchObject({ waitMs: 7_000 })
-    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 86_400))).toMatchObject({ waitMs: 600_000 })
+    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 7))).toMatchObject({
+      waitMs: 7_000,
+    })
+    expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 86_400))).toMatchObject({
+      waitMs: 600_000,
+    })
   })
 
   it('starts again at create when the deck is gone, at the price of an attempt', () => {
-    expect(decision('slides', failed('UPSTREAM_ERROR', 'gone'))).toMatchObject({ next: 'restart', burns: 'slides' })
+    expect(decision('slides', failed('UPSTREAM_ERROR', 'gone'))).toMatchObject({
+      next: 'restart',
+      burns: 'slides',
+    })
     expect(decision('slides', failed('UPSTREAM_ERROR', 'gone'), 1)).toMatchObject({ next: 'end' })
   })
 

@@ -1,9 +1,13 @@
-// What a failed stage means for its run: wait and try the same again, try the stage once more, go back to an earlier one, or end.
+// What a failed stage means for its run: wait and try the same again, try the stage once more, go
+// back to an earlier one, or end.
 import { backoffMs, jitterMs } from '../async/backoff.ts'
 import { Problem, type ProblemCode } from '../domain/problem.ts'
 import { maxAttempts, type Stage } from '../domain/stage.ts'
 
-/** `wait`: upstream is away, nothing was begun. `repeat`: a new attempt of the stage. `restart`: at create. `re-export`. `end`. */
+/**
+ * `wait`: upstream is away, nothing was begun. `repeat`: a new attempt of the stage. `restart`: at
+ * create. `re-export`. `end`.
+ */
 export type Decision =
   | { next: 'wait'; waitMs: number; problem: Problem }
   | { next: 'repeat' | 'restart' | 're-export'; waitMs: number; problem: Problem; burns: Stage }
@@ -29,8 +33,10 @@ const longestRetryAfterMs = 600_000
 export function decide({ stage, error, failures, waits, random }: Failure): Decision {
   const problem = asProblem(error)
   if (problem.failure === 'final') return { next: 'end', problem }
-  if (problem.failure === 'outage') return { next: 'wait', waitMs: outageWaitMs(problem, waits, random), problem }
-  // A file that isn't whole is the export's fault; fetching the same one again would only show it again.
+  if (problem.failure === 'outage')
+    return { next: 'wait', waitMs: outageWaitMs(problem, waits, random), problem }
+  // A file that isn't whole is the export's fault; fetching the same one again would only show it
+  // again.
   const burns = problem.failure === 'bad-file' ? 'export' : stage
   const failed = (failures[burns] ?? 0) + 1
   if (failed >= maxAttempts[burns]) return { next: 'end', problem: endOf(problem) }
@@ -41,11 +47,19 @@ export function decide({ stage, error, failures, waits, random }: Failure): Deci
   return { next: 'repeat', waitMs, problem, burns }
 }
 
-/** An open circuit says when it will let a call through: to ask earlier is in vain, and each wait in vain makes the next one later. */
-function outageWaitMs({ retryAfterSeconds }: Problem, waits: number, random: (() => number) | undefined): number {
+/**
+ * An open circuit says when it will let a call through: to ask earlier is in vain, and each wait in
+ * vain makes the next one later.
+ */
+function outageWaitMs(
+  { retryAfterSeconds }: Problem,
+  waits: number,
+  random: (() => number) | undefined,
+): number {
   const growing = Math.min(outageBackoff.maxMs, outageBackoff.baseMs * 2 ** Math.min(waits, 10))
   const spread = jitterMs(growing, random)
-  const asked = retryAfterSeconds === undefined ? spread : retryAfterSeconds * 1000 + Math.round(spread / 10)
+  const asked =
+    retryAfterSeconds === undefined ? spread : retryAfterSeconds * 1000 + Math.round(spread / 10)
   return Math.min(outageBounds.maxMs, Math.max(outageBounds.minMs, asked))
 }
 
@@ -56,12 +70,18 @@ const endingCodes: ReadonlySet<ProblemCode> = new Set([
   'INTERNAL_ERROR',
 ])
 
-/** With its attempts used up a run says that it took too long, or that something failed; "cannot be reached" would be waited for. */
+/**
+ * With its attempts used up a run says that it took too long, or that something failed; "cannot be
+ * reached" would be waited for.
+ */
 function endOf(problem: Problem): Problem {
   return endingCodes.has(problem.code) ? problem : new Problem('UPSTREAM_ERROR', { cause: problem })
 }
 
-/** Whatever else was thrown is a fault of ours: repeated within its bounds like any other, since a repetition may do. */
+/**
+ * Whatever else was thrown is a fault of ours: repeated within its bounds like any other, since a
+ * repetition may do.
+ */
 function asProblem(error: unknown): Problem {
   return error instanceof Problem ? error : new Problem('INTERNAL_ERROR', { cause: error })
 }

@@ -1,15 +1,16 @@
-// What a stage works with: the run's present state, the log it writes to, the outside world, and the signal it must obey.
+// What a stage works with: the run's present state, the log it writes to, the dependencies world,
+// and the signal it must obey.
 
+import { sleep } from '../async/signals.ts'
+import { encodeEvent } from '../contract/events.ts'
 import type { Database } from '../database/connection.ts'
 import type { Run } from '../database/leases.ts'
 import { createOutageTolerantDatabase } from '../database/outages.ts'
 import type { ExtraStatement, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
-import { sleep } from '../async/signals.ts'
-import { encodeEvent } from '../contract/events.ts'
 import { progressOf, type Stage } from '../domain/stage.ts'
-import type { Logger } from '../telemetry/logging.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
+import type { Logger } from '../telemetry/logging.ts'
 
 export interface RunDependencies {
   database: Pick<Database, 'query' | 'transaction'>
@@ -48,7 +49,7 @@ export interface ContextOptions {
 
 export function createContext({ onBackoff, ...input }: ContextOptions) {
   const { run, log, signal } = input
-  const { waits = {}, ...outside } = input.dependencies
+  const { waits = {}, ...dependencies } = input.dependencies
   let resting = false
 
   /** The wait before another attempt; rejects when the run's signal aborts. */
@@ -63,7 +64,11 @@ export function createContext({ onBackoff, ...input }: ContextOptions) {
   }
 
   /** The event of `type` in the present stage, or (`stage: null`) of the run as a whole. */
-  function event(type: string, fields: Record<string, unknown>, stage: Stage | null = run.stage): RunEvent {
+  function event(
+    type: string,
+    fields: Record<string, unknown>,
+    stage: Stage | null = run.stage,
+  ): RunEvent {
     return { data: encodeEvent(type, fields, { run: run.run, stage: stage ?? undefined }) }
   }
 
@@ -74,21 +79,27 @@ export function createContext({ onBackoff, ...input }: ContextOptions) {
   }
 
   return {
-    ...outside,
+    ...dependencies,
     ...input,
     random: waits.random,
     /** Reads what is not in the log, however long the database is away. */
-    database: createOutageTolerantDatabase(outside.database, signal),
+    database: createOutageTolerantDatabase(dependencies.database, signal),
     wait,
     isResting: () => resting,
     event,
     progressAt,
     /** Queues events and changes; waits only when the database is far behind. */
     append: (events: RunEvent[], changes: RunChanges = {}) => log.append({ events, changes }),
-    /** A checkpoint: resolves once events, changes and companions are committed together. */
-    commit: (events: RunEvent[], changes: RunChanges = {}, companions: ExtraStatement[] = []) =>
-      log.commit({ events, changes, extraStatements }),
-    /** Rejects when the lease is not ours any more. For before something is begun outside after a pause, however that came about. */
+    /** A checkpoint: resolves once events, changes and extraStatements are committed together. */
+    commit: (
+      events: RunEvent[],
+      changes: RunChanges = {},
+      extraStatements: ExtraStatement[] = [],
+    ) => log.commit({ events, changes, extraStatements }),
+    /**
+     * Rejects when the lease is not ours any more. For before something is begun dependencies after
+     * a pause, however that came about.
+     */
     assertHeld: () => log.commit({}),
     /** A `status` event: what the run is waiting for, for people. */
     status: (status: string, more: { code?: string; retry_in_seconds?: number } = {}) =>

@@ -7,7 +7,8 @@ it('lets nothing of what upstream says of its state pass as it is, whatever fiel
   const context = {
     event: (type: string, fields: object) => ({ data: JSON.stringify({ type, ...fields }) }),
     log: {
-      append: async ({ events }: { events: { data: string }[] }) => passed.push(...events.map(({ data }) => JSON.parse(data))),
+      append: async ({ events }: { events: { data: string }[] }) =>
+        passed.push(...events.map(({ data }) => JSON.parse(data))),
     },
   } as unknown as Context
   const value = {
@@ -17,5 +18,7 @@ it('lets nothing of what upstream says of its state pass as it is, whatever fiel
     step: 2,
   }
   await forwardMessage(context, { type: 'status', value })
-  expect(passed).toEqual([{ type: 'status', status: 'Asking [url]', detail: 'key [secret] for [path]', step: 2 }])
+  expect(passed).toEqual([
+    { type: 'status', status: 'Asking [url]', detail: 'key [secret] for [path]', step: 2 },
+  ])
 })

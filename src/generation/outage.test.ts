@@ -1,4 +1,5 @@
-// An hour without upstream, on a driven clock: the real client with its circuit, and the real decisions, for several runs at once.
+// An hour without upstream, on a driven clock: the real client with its circuit, and the real
+// decisions, for several runs at once.
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { sleep } from '../async/signals.ts'
@@ -9,7 +10,13 @@ import { decide } from './attempts.ts'
 const forever = new AbortController().signal
 const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
 const deck = {
-  ...{ content: 'One. Two.', nSlides: 2, language: 'English', tone: 'default', verbosity: 'standard' },
+  ...{
+    content: 'One. Two.',
+    nSlides: 2,
+    language: 'English',
+    tone: 'default',
+    verbosity: 'standard',
+  },
   ...{ includeTitleSlide: true, includeTableOfContents: false, webSearch: false },
 }
 
@@ -20,7 +27,13 @@ beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
   presenton = createPresenton({
     url: upstream.url,
-    timeouts: { createMs: 30_000, prepareMs: 180_000, exportMs: 330_000, stallMs: 600_000, streamMs: 1_800_000 },
+    timeouts: {
+      createMs: 30_000,
+      prepareMs: 180_000,
+      exportMs: 330_000,
+      stallMs: 600_000,
+      streamMs: 1_800_000,
+    },
     breaker: { errorPercent: 50, minCalls: 5, windowMs: 300_000, resetMs: 10_000 },
     logger: quiet,
   })

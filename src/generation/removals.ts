@@ -1,13 +1,14 @@
-// Removing what nobody needs any more from where it lies outside: objects from the store, decks from upstream. What is to be removed
-// stands in Postgres until it is gone, so that neither a crash nor an outage forgets it.
+// Removing what nobody needs any more from where it lies outside: objects from the store, decks
+// from upstream. What is to be removed stands in Postgres until it is gone, so that neither a crash
+// nor an outage forgets it.
 import type { Database } from '../database/connection.ts'
-import { findRemovableDecks, forgetDeck, postponeDeck } from './statements/decks.ts'
-import { findRemovableUploads, forgetUploads, postponeUpload } from './statements/uploads.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Logger } from '../telemetry/logging.ts'
 import { storeCode } from '../objects/calls.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
+import type { Logger } from '../telemetry/logging.ts'
+import { findRemovableDecks, forgetDeck, postponeDeck } from './statements/decks.ts'
+import { findRemovableUploads, forgetUploads, postponeUpload } from './statements/uploads.ts'
 
 export interface RemovalOptions {
   database: Pick<Database, 'query'>
@@ -27,7 +28,8 @@ interface Target {
 
 export type Removals = ReturnType<typeof createRemovals>
 
-// What was refused once is likely refused again; a target that fails this often in a row is left alone until the next round.
+// What was refused once is likely refused again; a target that fails this often in a row is left
+// alone until the next round.
 const postponedMinutes = 10
 const maxFailures = 5
 
@@ -72,7 +74,10 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
   }
 }
 
-/** Nobody answers, so that nothing else can be removed there now either. A database that is away is no better. */
+/**
+ * Nobody answers, so that nothing else can be removed there now either. A database that is away is
+ * no better.
+ */
 function isAway(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
   if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(storeCode(error))

@@ -1,8 +1,9 @@
-// Drives one claimed run from its last checkpoint to its end. Everything it writes is fenced by its lease: when that is lost,
-// the run stops here without a word, because somebody else goes on with it or has ended it.
+// Drives one claimed run from its last checkpoint to its end. Everything it writes is fenced by its
+// lease: when that is lost, the run stops here without a word, because somebody else goes on with
+// it or has ended it.
 
-import { markPaid, settleFailed } from '../database/ledger.ts'
 import { errorOf } from '../contract/events.ts'
+import { markPaid, settleFailed } from '../database/ledger.ts'
 import { Problem } from '../domain/problem.ts'
 import { maxTakeovers, paidStages, type Stage } from '../domain/stage.ts'
 import { type Decision, decide } from './attempts.ts'
@@ -27,10 +28,15 @@ const perform: Record<Stage, Perform> = {
   store,
 }
 
-/** How a drive ended: the run is over (or waits for its reader), or it stopped at a checkpoint because it was asked to. */
+/**
+ * How a drive ended: the run is over (or waits for its reader), or it stopped at a checkpoint
+ * because it was asked to.
+ */
 export type Outcome = 'ended' | 'in-review' | 'stopped'
 
-/** `shouldStop` is asked at every checkpoint: a replica that shuts down hands its runs back there. */
+/**
+ * `shouldStop` is asked at every checkpoint: a replica that shuts down hands its runs back there.
+ */
 export async function driveRun(context: Context, shouldStop: () => boolean): Promise<Outcome> {
   const { run } = context
   if (run.takeovers > maxTakeovers) return end(context, new Problem('INTERRUPTED'))
@@ -38,13 +44,19 @@ export async function driveRun(context: Context, shouldStop: () => boolean): Pro
     if (shouldStop()) return 'stopped'
     const stage = nextStage(context)
     if (stage === 'review') return review(context)
-    const result = stage === 'slides' && run.deckStreamed ? await useRecoveredSlides(context) : await performStage(context, stage)
+    const result =
+      stage === 'slides' && run.deckStreamed
+        ? await useRecoveredSlides(context)
+        : await performStage(context, stage)
     if (result instanceof Problem) return end(context, result)
     if (stage === 'store' && result === 'finished') return 'ended'
   }
 }
 
-/** Ends the run badly: one terminal event, with the state that belongs to it, and the lease given back. */
+/**
+ * Ends the run badly: one terminal event, with the state that belongs to it, and the lease given
+ * back.
+ */
 export async function end(context: Context, problem: Problem): Promise<Outcome> {
   const { run } = context
   const error = errorOf(problem)
@@ -52,7 +64,10 @@ export async function end(context: Context, problem: Problem): Promise<Outcome> 
   await context.log.commit({
     events: [{ ...context.event('error', error), terminal: true }],
     // A further export that fails leaves the deck and its files as they were.
-    changes: run.runKind === 'export' ? { status: 'completed', error, stage: null, progress: 1 } : { status: 'failed', error },
+    changes:
+      run.runKind === 'export'
+        ? { status: 'completed', error, stage: null, progress: 1 }
+        : { status: 'failed', error },
     ...(run.runKind === 'deck' ? { extraStatements: [settleFailed(run.slidesDone)] } : {}),
     release: true,
   })
@@ -70,24 +85,47 @@ function nextStage({ run }: Context): Stage | 'review' {
   return run.path === null ? 'export' : 'store'
 }
 
-/** One attempt of a stage, with all its waiting for upstream. A Problem ends the run; after 'failed' the checkpoints tell what is next. */
-async function performStage(context: Context, stage: Stage, act = perform[stage]): Promise<'finished' | 'failed' | Problem> {
+/**
+ * One attempt of a stage, with all its waiting for upstream. A Problem ends the run; after 'failed'
+ * the checkpoints tell what is next.
+ */
+async function performStage(
+  context: Context,
+  stage: Stage,
+  act = perform[stage],
+): Promise<'finished' | 'failed' | Problem> {
   await start(context, stage)
   for (let waits = 0; ; waits += 1) {
     const startedMs = performance.now()
-    const settle = (outcome: string) => context.onStage?.(stage, outcome, (performance.now() - startedMs) / 1000)
+    const settle = (outcome: string) =>
+      context.onStage?.(stage, outcome, (performance.now() - startedMs) / 1000)
     try {
       await act(context)
       settle('ok')
-      context.logger.info({ stage, ms: Math.round(performance.now() - startedMs) }, 'stage finished')
+      context.logger.info(
+        { stage, ms: Math.round(performance.now() - startedMs) },
+        'stage finished',
+      )
       return 'finished'
     } catch (error) {
-      // The lease is gone, the run's time is up, or this replica gives it up: not the stage's failure.
+      // The lease is gone, the run's time is up, or this replica gives it up: not the stage's
+      // failure.
       context.signal.throwIfAborted()
-      const decision = decide({ stage, error, failures: context.run.failures, waits, random: context.random })
+      const decision = decide({
+        stage,
+        error,
+        failures: context.run.failures,
+        waits,
+        random: context.random,
+      })
       settle(decision.problem.code)
       context.logger.warn(
-        { stage, code: decision.problem.code, next: decision.next, err: decision.problem.cause ?? decision.problem },
+        {
+          stage,
+          code: decision.problem.code,
+          next: decision.next,
+          err: decision.problem.cause ?? decision.problem,
+        },
         'stage failed',
       )
       if (decision.next === 'end' || !canGoTo(context, decision.next)) return decision.problem
@@ -101,12 +139,17 @@ async function performStage(context: Context, stage: Stage, act = perform[stage]
   }
 }
 
-/** A further export makes no deck: when upstream has lost it, there is nothing to begin again with. */
+/**
+ * A further export makes no deck: when upstream has lost it, there is nothing to begin again with.
+ */
 function canGoTo({ run }: Context, next: Decision['next']): boolean {
   return !(next === 'restart' && run.runKind === 'export')
 }
 
-/** Before a second start of the slides: what the first one left is shown as they are, or the deck is given up for a fresh one. */
+/**
+ * Before a second start of the slides: what the first one left is shown as they are, or the deck is
+ * given up for a fresh one.
+ */
 async function useRecoveredSlides(context: Context): Promise<'finished' | 'failed' | Problem> {
   try {
     const kept = await recoverSlides(context)
@@ -126,18 +169,31 @@ async function start(context: Context, stage: Stage): Promise<void> {
   if (stage === 'slides' && !run.deckStreamed) run.slidesDone = 0
   const events = [context.event('stage', { attempt, progress }, stage)]
   const changes = { stage, attempt, progress, starts: run.starts, slides_done: run.slidesDone }
-  // What costs money is on record before it is asked for: a cancel comes before it, or finds it in the ledger.
-  // And a worker that has lost its lease while it was stopped learns of it here, not from what it does outside.
+  // What costs money is on record before it is asked for: a cancel comes before it, or finds it in
+  // the ledger. And a worker that has lost its lease while it was stopped learns of it here, not
+  // from what it does outside.
   await context.commit(events, changes, paidStages.has(stage) ? [markPaid] : [])
 }
 
-/** Burns an attempt, clears the checkpoints that have to be made anew, and waits before the next one. */
-async function goBack(context: Context, decision: Extract<Decision, { burns: Stage }>): Promise<void> {
+/**
+ * Burns an attempt, clears the checkpoints that have to be made anew, and waits before the next
+ * one.
+ */
+async function goBack(
+  context: Context,
+  decision: Extract<Decision, { burns: Stage }>,
+): Promise<void> {
   const { run } = context
   run.failures = { ...run.failures, [decision.burns]: (run.failures[decision.burns] ?? 0) + 1 }
   await context.append([], { failures: run.failures })
   if (decision.next === 'restart') {
-    Object.assign(run, { deckId: null, deckPrepared: false, deckStreamed: false, slidesFinished: false, path: null })
+    Object.assign(run, {
+      deckId: null,
+      deckPrepared: false,
+      deckStreamed: false,
+      slidesFinished: false,
+      path: null,
+    })
     await context.append([], {
       presenton_presentation_id: null,
       deck_prepared: false,
@@ -153,7 +209,10 @@ async function goBack(context: Context, decision: Extract<Decision, { burns: Sta
   await waitBeforeRetry(decision.problem, decision.waitMs, context)
 }
 
-/** Waits for the outlines to be approved: without a slot, without a lease, and with the run's clock standing still. */
+/**
+ * Waits for the outlines to be approved: without a slot, without a lease, and with the run's clock
+ * standing still.
+ */
 async function review(context: Context): Promise<Outcome> {
   const rows = await context.database.query<{ until: Date }>(
     `select (now() + make_interval(hours => $1))::timestamptz(3) as until`,
@@ -163,7 +222,12 @@ async function review(context: Context): Promise<Outcome> {
   await context.log.commit({
     events: [context.event('awaiting_outlines', { expires_at: until.toISOString() }, null)],
     changes: { status: 'awaiting_outlines', stage: null },
-    extraStatements: [{ text: 'update gateway.presentations set review_expires_at = $2 where id = $1', values: [until] }],
+    extraStatements: [
+      {
+        text: 'update gateway.presentations set review_expires_at = $2 where id = $1',
+        values: [until],
+      },
+    ],
     release: true,
   })
   return 'in-review'

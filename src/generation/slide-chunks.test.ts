@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createSlideChunks, type Piece } from './slide-chunks.ts'
 
-const slide = (index: number) => JSON.stringify({ index, content: { title: `Slide, ${index} ] }` } })
-const document = (pieces: Piece[]) => JSON.parse(pieces.map(({ chunk }) => chunk).join('')) as { slides: { index: number }[] }
+const slide = (index: number) =>
+  JSON.stringify({ index, content: { title: `Slide, ${index} ] }` } })
+const document = (pieces: Piece[]) =>
+  JSON.parse(pieces.map(({ chunk }) => chunk).join('')) as { slides: { index: number }[] }
 const parsed = (index: number) => JSON.parse(slide(index)) as Record<string, unknown>
 const takeAll = (chunks: string[]) => {
   const made = createSlideChunks()
@@ -40,11 +42,20 @@ describe('the slides as pieces of one document', () => {
 
   it('adds what is missing at a good end: the bracket, the slides, or all of it', () => {
     const finished = [0, 1].map(parsed)
-    for (const seen of [[], ['{ "slides": [ '], ['{ "slides": [ ', slide(0)], ['{ "slides": [ ', slide(0), slide(1)]]) {
+    for (const seen of [
+      [],
+      ['{ "slides": [ '],
+      ['{ "slides": [ ', slide(0)],
+      ['{ "slides": [ ', slide(0), slide(1)],
+    ]) {
       const { made, pieces } = takeAll(seen)
       const all = [...pieces, ...made.finish(finished)]
       expect(document(all).slides).toEqual(finished)
-      expect(all.filter(({ slideIndex }) => slideIndex !== undefined).map(({ slideIndex }) => slideIndex)).toEqual([0, 1])
+      expect(
+        all
+          .filter(({ slideIndex }) => slideIndex !== undefined)
+          .map(({ slideIndex }) => slideIndex),
+      ).toEqual([0, 1])
     }
   })
 
@@ -77,7 +88,12 @@ describe('the slides as pieces of one document', () => {
   it('is a valid document after a good end, whatever came', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.oneof(fc.string(), fc.constantFrom('{ "slides": [ ', ',', slide(0), slide(1), ' ] }', '{}'))),
+        fc.array(
+          fc.oneof(
+            fc.string(),
+            fc.constantFrom('{ "slides": [ ', ',', slide(0), slide(1), ' ] }', '{}'),
+          ),
+        ),
         (chunks) => {
           const { made, pieces } = takeAll(chunks)
           expect(Array.isArray(document([...pieces, ...made.finish([])]).slides)).toBe(true)

@@ -1,5 +1,6 @@
-// The slides of a stage as one valid JSON document in pieces. Upstream writes `{ "slides": [ `, then each slide as a chunk of its
-// own without commas between them, then ` ] }`; this puts the commas in, each as a piece of its own, and numbers the slides.
+// The slides of a stage as one valid JSON document in pieces. Upstream writes `{ "slides": [ `,
+// then each slide as a chunk of its own without commas between them, then ` ] }`; this puts the
+// commas in, each as a piece of its own, and numbers the slides.
 
 export interface Piece {
   chunk: string
@@ -10,14 +11,18 @@ export interface Piece {
 
 const opening = /^\s*\{\s*"slides"\s*:\s*\[\s*$/
 const closing = /^\s*\]\s*\}\s*$/
-// A slide that never becomes whole must not grow for ever; upstream's messages are bounded by the same size.
+// A slide that never becomes whole must not grow for ever; upstream's messages are bounded by the
+// same size.
 const maxPartialChars = 16 * 1024 * 1024
 
 export type SlideChunks = ReturnType<typeof createSlideChunks>
 
 export function createSlideChunks() {
   let opened = false
-  /** Upstream has said its last; the bracket itself waits for `finish`, since a slide may have been lost before it. */
+  /**
+   * Upstream has said its last; the bracket itself waits for `finish`, since a slide may have been
+   * lost before it.
+   */
   let ended = false
   let ending = ' ] }'
   let slides = 0
@@ -30,13 +35,19 @@ export function createSlideChunks() {
   }
 
   function add(chunk: string, slide: Record<string, unknown>): Piece[] {
-    const pieces: Piece[] = [...open(), ...(slides > 0 ? [{ chunk: ',' }] : []), { chunk, slideIndex: slides, slide }]
+    const pieces: Piece[] = [
+      ...open(),
+      ...(slides > 0 ? [{ chunk: ',' }] : []),
+      { chunk, slideIndex: slides, slide },
+    ]
     slides += 1
     return pieces
   }
 
   return {
-    /** The pieces that an upstream chunk adds to the document; none while a slide is still in parts. */
+    /**
+     * The pieces that an upstream chunk adds to the document; none while a slide is still in parts.
+     */
     take(chunk: string): Piece[] {
       if (ended) return []
       if (!opened && opening.test(chunk)) return open(chunk)
@@ -52,7 +63,8 @@ export function createSlideChunks() {
       const slide = parseObject(bare)
       if (slide) {
         partial = ''
-        // One that was sent twice is dropped; those behind one that was lost wait for `finish`, which has them all in order.
+        // One that was sent twice is dropped; those behind one that was lost wait for `finish`,
+        // which has them all in order.
         const isOutOfOrder = typeof slide.index === 'number' && slide.index !== slides
         return isOutOfOrder ? [] : add(bare, slide)
       }
@@ -82,7 +94,9 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   if (!text.startsWith('{') || !text.endsWith('}')) return undefined
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined
   } catch {
     return undefined
   }

@@ -6,14 +6,23 @@ const of = (shown: unknown) => [...findImagePaths(shown)]
 describe('the pictures that slides name', () => {
   it('are found wherever they stand in a slide', () => {
     expect(
-      of({ content: { image: { __image_url__: '/app_data/images/a.png' }, list: [{ x: ['/app_data/images/users/7/b.jpg'] }] } }),
+      of({
+        content: {
+          image: { __image_url__: '/app_data/images/a.png' },
+          list: [{ x: ['/app_data/images/users/7/b.jpg'] }],
+        },
+      }),
     ).toEqual(['/app_data/images/a.png', '/app_data/images/users/7/b.jpg'])
   })
 
   it('are found in HTML, CSS and addresses', () => {
     const html =
       '<img src="/app_data/images/a.png"><div style="background:url(/app_data/images/b.png)"><img src=http://presenton/app_data/images/c.png?v=1>'
-    expect(of(html)).toEqual(['/app_data/images/a.png', '/app_data/images/b.png', '/app_data/images/c.png'])
+    expect(of(html)).toEqual([
+      '/app_data/images/a.png',
+      '/app_data/images/b.png',
+      '/app_data/images/c.png',
+    ])
     expect(of('http://presenton/app_data/images/d.png?v=1')).toEqual(['/app_data/images/d.png'])
   })
 
@@ -40,7 +49,9 @@ describe('the pictures that slides name', () => {
       expect(of(other)).toEqual([])
     }
     expect(of(`/app_data/images/${'x'.repeat(2000)}`)).toEqual([])
-    expect(of('/app_data/images/a\u0000b.png')).not.toContainEqual(expect.stringContaining('\u0000'))
+    expect(of('/app_data/images/a\u0000b.png')).not.toContainEqual(
+      expect.stringContaining('\u0000'),
+    )
   })
 
   it('are recorded once, for the user whose slides they are in', () => {

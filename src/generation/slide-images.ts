@@ -1,5 +1,6 @@
-// Which pictures of upstream a deck's slides name, wherever in a slide: as a value, or within HTML or CSS. Each is recorded once, with the
-// events that name it first, so that whoever reads the slides may fetch them.
+// Which pictures of upstream a deck's slides name, wherever in a slide: as a value, or within HTML
+// or CSS. Each is recorded once, with the events that name it first, so that whoever reads the
+// slides may fetch them.
 
 import { recordImages } from '../database/images.ts'
 import type { ExtraStatement } from '../database/run-log.ts'
@@ -15,7 +16,10 @@ export type ImageRecorder = ReturnType<typeof createImageRecorder>
 export function createImageRecorder(userId: string) {
   const known = new Set<string>()
   return {
-    /** What to commit together with an event that shows this; nothing when all its pictures were recorded before. */
+    /**
+     * What to commit together with an event that shows this; nothing when all its pictures were
+     * recorded before.
+     */
     of(shown: unknown): ExtraStatement[] {
       const fresh = [...findImagePaths(shown)].filter((path) => !known.has(path))
       for (const path of fresh) known.add(path)
@@ -38,9 +42,12 @@ export function findImagePaths(shown: unknown, found = new Set<string>()): Set<s
 
 function pathsIn(text: string): string[] {
   // A whole value may hold blanks and brackets: upstream does not encode the names of its files.
-  const [, whole] = /^(?:https?:\/\/[^\s"'<>()/]+)?(\/app_data\/images\/[^"'<>\\?#]+)(?:[?#].*)?$/s.exec(text) ?? []
+  const [, whole] =
+    /^(?:https?:\/\/[^\s"'<>()/]+)?(\/app_data\/images\/[^"'<>\\?#]+)(?:[?#].*)?$/s.exec(text) ?? []
   const inside = [...text.matchAll(within)].map(([, path]) => path)
-  return [whole, ...inside].flatMap((path) => (path === undefined ? [] : [path, decoded(path)])).filter(isPath)
+  return [whole, ...inside]
+    .flatMap((path) => (path === undefined ? [] : [path, decoded(path)]))
+    .filter(isPath)
 }
 
 function decoded(path: string): string {
@@ -51,4 +58,5 @@ function decoded(path: string): string {
   }
 }
 
-const isPath = (path: string) => Buffer.byteLength(path) <= maxBytes && path.isWellFormed() && !/\p{Cc}/u.test(path)
+const isPath = (path: string) =>
+  Buffer.byteLength(path) <= maxBytes && path.isWellFormed() && !/\p{Cc}/u.test(path)

@@ -3,7 +3,9 @@ import { titleFrom } from './title.ts'
 
 describe('the title of a presentation whose brief has none', () => {
   it('is what upstream made of the first outline, on one line and without signs of Markdown', () => {
-    expect(titleFrom(' Quarterly review  - Quarterly\nbacklog ', [])).toBe('Quarterly review - Quarterly backlog')
+    expect(titleFrom(' Quarterly review  - Quarterly\nbacklog ', [])).toBe(
+      'Quarterly review - Quarterly backlog',
+    )
     expect(titleFrom('## Heading', [])).toBe('Heading')
   })
 

@@ -1,4 +1,5 @@
-// The title of a presentation whose brief has none: upstream's, which is the beginning of its first outline.
+// The title of a presentation whose brief has none: upstream's, which is the beginning of its first
+// outline.
 
 const longest = 200
 

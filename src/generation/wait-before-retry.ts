@@ -10,7 +10,11 @@ const sentences: Partial<Record<ProblemCode, string>> = {
 }
 
 /** Rejects when the run is to end or to be left meanwhile. */
-export async function waitBeforeRetry({ code }: Problem, waitMs: number, { status, wait }: Context): Promise<void> {
+export async function waitBeforeRetry(
+  { code }: Problem,
+  waitMs: number,
+  { status, wait }: Context,
+): Promise<void> {
   await status(sentences[code] ?? 'The presentation generator failed; trying again.', {
     code,
     retry_in_seconds: Math.ceil(waitMs / 1000),

@@ -1,14 +1,15 @@
-// A worker on real Postgres whose answers are lost, whose hints never come, and which is not alone: what it takes, keeps and leaves.
+// A worker on real Postgres whose answers are lost, whose hints never come, and which is not alone:
+// what it takes, keeps and leaves.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
-import type { Database } from '../database/connection.ts'
 import { createChannels } from '../database/channels.ts'
+import type { Database } from '../database/connection.ts'
 import { Problem } from '../domain/problem.ts'
-import { createLogger } from '../telemetry/logging.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { createLogger } from '../telemetry/logging.ts'
 import type { RetryTiming } from './context.ts'
 import { openWorker, type Worker } from './worker.ts'
 
@@ -30,7 +31,13 @@ beforeEach(async () => {
   upstream.gates.hold('create')
   presenton = createPresenton({
     url: upstream.url,
-    timeouts: { createMs: 60_000, prepareMs: 60_000, exportMs: 60_000, stallMs: 60_000, streamMs: 60_000 },
+    timeouts: {
+      createMs: 60_000,
+      prepareMs: 60_000,
+      exportMs: 60_000,
+      stallMs: 60_000,
+      streamMs: 60_000,
+    },
     breaker: { errorPercent: 50, minCalls: 5, windowMs: 300_000, resetMs: 10_000 },
     logger,
   })
@@ -51,29 +58,48 @@ interface Around {
 
 /** It gets no hint but those that the test gives. */
 function open({ database = {}, renewals = rows.database, waits = {} }: Around = {}) {
-  const access = { endpoint: 'http://127.0.0.1:1', region: 'us-east-1', accessKey: 'a', secretKey: 's' }
-  const wakes = createChannels(undefined)
+  const access = {
+    endpoint: 'http://127.0.0.1:1',
+    region: 'us-east-1',
+    accessKey: 'a',
+    secretKey: 's',
+  }
+  const channels = createChannels(undefined)
   worker = openWorker({
     dependencies: {
       database: { ...rows.database, ...database },
       presenton,
-      objects: createObjectStore({ ...access, publicEndpoint: access.endpoint, bucket: 'b', logger }),
+      objects: createObjectStore({
+        ...access,
+        publicEndpoint: access.endpoint,
+        bucket: 'b',
+        logger,
+      }),
       logger,
       waits,
-      limits: { runTimeoutMs: 600_000, maxFileBytes: 1, downloadLinkSeconds: 900, outlinesReviewHours: 24 },
+      limits: {
+        runTimeoutMs: 600_000,
+        maxFileBytes: 1,
+        downloadLinkSeconds: 900,
+        outlinesReviewHours: 24,
+      },
     },
     renewals,
-    wakes,
+    channels,
     slots,
   })
-  return wakes
+  return channels
 }
 
 const away = () => new Problem('DATABASE_UNAVAILABLE')
 const isClaim = (text: string) => text.includes('left_behind')
 const takeoversOf = async (id: string) =>
-  (await rows.database.query<{ takeovers: number }>('select takeovers from gateway.presentations where id = $1', [id]))[0]
-    ?.takeovers
+  (
+    await rows.database.query<{ takeovers: number }>(
+      'select takeovers from gateway.presentations where id = $1',
+      [id],
+    )
+  )[0]?.takeovers
 
 it('has the run whose claim went through, though nobody told it: at its next claim, and not as one that crashed', async () => {
   let lost = false
@@ -134,20 +160,33 @@ it('leaves upstream when its run was taken from it, though the hint of that was 
   open()
   const id = await rows.insert()
   await upstream.gates.arrived('create')
-  await rows.database.query('update gateway.leases set token = null, expires_at = null where presentation_id = $1', [id])
-  await rows.database.query(`update gateway.presentations set status = 'cancelled' where id = $1`, [id])
+  await rows.database.query(
+    'update gateway.leases set token = null, expires_at = null where presentation_id = $1',
+    [id],
+  )
+  await rows.database.query(`update gateway.presentations set status = 'cancelled' where id = $1`, [
+    id,
+  ])
   // Long before a third of the lease.
   await vi.waitFor(() => expect(upstream.openRequests).toBe(0), 8_000)
 })
 
 it('has a deck removed that was made for a run it had lost by then', async () => {
   let isDeaf = false
-  open({ renewals: { query: (text, values) => (isDeaf ? new Promise(() => undefined) : rows.database.query(text, values)) } })
+  open({
+    renewals: {
+      query: (text, values) =>
+        isDeaf ? new Promise(() => undefined) : rows.database.query(text, values),
+    },
+  })
   const id = await rows.insert()
   await upstream.gates.arrived('create')
   // It hears of its loss from its own write, after the deck was made.
   isDeaf = true
-  await rows.database.query('update gateway.leases set token = gen_random_uuid() where presentation_id = $1', [id])
+  await rows.database.query(
+    'update gateway.leases set token = gen_random_uuid() where presentation_id = $1',
+    [id],
+  )
   upstream.gates.release('create')
   await vi.waitFor(async () => {
     const due = await rows.database.query(
@@ -166,11 +205,15 @@ it.each(['create:500', 'create:503'] as const)(
     const calls = () => upstream.journal.filter(({ operation }) => operation === 'create').length
     open({
       waits: { sleep: () => new Promise((resolve) => (wake = resolve)) },
-      renewals: { query: (text, values) => (isDeaf ? new Promise(() => undefined) : rows.database.query(text, values)) },
+      renewals: {
+        query: (text, values) =>
+          isDeaf ? new Promise(() => undefined) : rows.database.query(text, values),
+      },
       database: {
         async query(text, values) {
           // Slow, so that whoever does not wait for the answer is seen.
-          if (isDeaf && text.includes('fence')) await vi.waitFor(() => expect(calls()).toBe(2), 500).catch(() => undefined)
+          if (isDeaf && text.includes('fence'))
+            await vi.waitFor(() => expect(calls()).toBe(2), 500).catch(() => undefined)
           return rows.database.query(text, values)
         },
       },
@@ -180,7 +223,10 @@ it.each(['create:500', 'create:503'] as const)(
     const id = await rows.insert()
     await vi.waitFor(() => expect(wake).toBeDefined(), 10_000)
     isDeaf = true
-    await rows.database.query('update gateway.leases set token = gen_random_uuid() where presentation_id = $1', [id])
+    await rows.database.query(
+      'update gateway.leases set token = gen_random_uuid() where presentation_id = $1',
+      [id],
+    )
     wake?.()
     await vi.waitFor(() => expect(worker?.running()).toBe(0), 10_000)
     expect(calls()).toBe(1)
@@ -190,7 +236,7 @@ it.each(['create:500', 'create:503'] as const)(
 it('looks at its leases at once when it hears that one of its runs was taken from it, and not for those of others', async () => {
   let renewed = 0
   let answered = 0
-  const wakes = open({
+  const channels = open({
     renewals: {
       query: (text, values) => {
         renewed += 1
@@ -204,29 +250,36 @@ it('looks at its leases at once when it hears that one of its runs was taken fro
   do await new Promise(setImmediate)
   while (renewed === 0 || renewed !== answered)
   const before = renewed
-  wakes.revoked(crypto.randomUUID())
+  channels.revoked(crypto.randomUUID())
   expect(renewed).toBe(before)
-  wakes.revoked(id)
+  channels.revoked(id)
   expect(renewed).toBe(before + 1)
 })
 
 it('ends though the database has stopped answering: what it holds then runs out by itself', async () => {
   let isSilent = false
   const never = new Promise<never>(() => undefined)
-  const query: Database['query'] = (text, values) => (isSilent ? never : rows.database.query(text, values))
-  const wakes = open({
-    database: { query, transaction: (work, first) => (isSilent ? never : rows.database.transaction(work, first)) },
+  const query: Database['query'] = (text, values) =>
+    isSilent ? never : rows.database.query(text, values)
+  const channels = open({
+    database: {
+      query,
+      transaction: (work, first) => (isSilent ? never : rows.database.transaction(work, first)),
+    },
     renewals: { query },
   })
   const id = await rows.insert()
   await upstream.gates.arrived('create')
   isSilent = true
   // It is asked for work now, and waits for the answer.
-  wakes.queue()
+  channels.queue()
   await worker?.close(0)
   worker = undefined
   upstream.gates.release('create')
-  const [lease] = await rows.database.query('select token from gateway.leases where presentation_id = $1', [id])
+  const [lease] = await rows.database.query(
+    'select token from gateway.leases where presentation_id = $1',
+    [id],
+  )
   expect(lease?.token).not.toBeNull()
 })
 
@@ -235,7 +288,8 @@ it('hands back what it holds though the database is away just then: nobody has t
   open({
     renewals: {
       query(text, values) {
-        if (!text.includes('token = null') || refusals === 2) return rows.database.query(text, values)
+        if (!text.includes('token = null') || refusals === 2)
+          return rows.database.query(text, values)
         refusals += 1
         return Promise.reject(away())
       },
@@ -246,7 +300,7 @@ it('hands back what it holds though the database is away just then: nobody has t
   await worker?.close(0)
   worker = undefined
   expect(refusals).toBe(2)
-  expect(await rows.database.query('select token from gateway.leases where presentation_id = $1', [id])).toEqual([
-    { token: null },
-  ])
+  expect(
+    await rows.database.query('select token from gateway.leases where presentation_id = $1', [id]),
+  ).toEqual([{ token: null }])
 })

@@ -1,15 +1,15 @@
-// The worker of a process: claims runs while it has slots, keeps their leases, drives them, and at shutdown finishes what is
-// paid for and hands back the rest.
+// The worker of a process: claims runs while it has slots, keeps their leases, drives them, and at
+// shutdown finishes what is paid for and hands back the rest.
 
 import { randomUUID } from 'node:crypto'
+import { jitterMs } from '../async/backoff.ts'
+import { anySignal, sleep } from '../async/signals.ts'
+import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
-import { claim, releaseLease, hasClaimable, type Run, renew } from '../database/leases.ts'
+import { claim, hasClaimable, type Run, releaseLease, renew } from '../database/leases.ts'
 import { retryDuringOutage } from '../database/outages.ts'
 import { createRunLog, leaseLost } from '../database/run-log.ts'
 import { createSharedWrites } from '../database/shared-writes.ts'
-import type { Channels } from '../database/channels.ts'
-import { jitterMs } from '../async/backoff.ts'
-import { anySignal, sleep } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { paidStages, type Stage } from '../domain/stage.ts'
 import { createContext, type RunDependencies } from './context.ts'
@@ -17,9 +17,12 @@ import { driveRun, end } from './run.ts'
 
 export interface WorkerOptions {
   dependencies: RunDependencies
-  /** Where leases are renewed: a connection of their own, so that they don't wait behind everything else. `outside.database` without. */
+  /**
+   * Where leases are renewed: a connection of their own, so that they don't wait behind everything
+   * else. `dependencies.database` without.
+   */
   renewals?: Pick<Database, 'query'>
-  wakes: Channels
+  channels: Channels
   slots: { maxRunning: number; maxRunningPerUser: number; leaseMs: number }
 }
 
@@ -39,17 +42,25 @@ const isPaid = (stage: Stage | null) => stage !== null && paidStages.has(stage)
 const handedBack = Symbol('given up')
 
 const pollMs = 1_000
-// How a cancel is noticed whose notification was lost: its upstream connection is closed within a second.
+// How a cancel is noticed whose notification was lost: its upstream connection is closed within a
+// second.
 const renewMs = 800
-// After an outage all leases may have run out, and their holders are as alive as we are: they get the first word.
+// After an outage all leases may have run out, and their holders are as alive as we are: they get
+// the first word.
 const takeoverPauseMs = 2_000
-// A database that is away while we leave gets this long to come back; then the leases run out by themselves.
+// A database that is away while we leave gets this long to come back; then the leases run out by
+// themselves.
 const handBackMs = 5_000
 
 export type Worker = ReturnType<typeof openWorker>
 
 /** Starts claiming at once. */
-export function openWorker({ dependencies, renewals = dependencies.database, wakes, slots }: WorkerOptions) {
+export function openWorker({
+  dependencies,
+  renewals = dependencies.database,
+  channels,
+  slots,
+}: WorkerOptions) {
   const { database, logger } = dependencies
   const shared = createSharedWrites({ database })
   /** By token: a run may be claimed again before its earlier holder, here, has left it. */
@@ -69,9 +80,9 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
     onQueue()
     void renewAll()
   }
-  wakes.on('queue', onQueue)
-  wakes.on('revoked', onRevoked)
-  wakes.on('all', onAll)
+  channels.on('queue', onQueue)
+  channels.on('revoked', onRevoked)
+  channels.on('all', onAll)
 
   let token = randomUUID()
   let isUnanswered = false
@@ -79,7 +90,8 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
   /** `mayHave`: there is news, so the first look would only cost time. */
   async function claimAll(mayHave: boolean): Promise<void> {
     while (held.size < slots.maxRunning && !stopping.signal.aborted) {
-      // A claim whose answer was lost may have gone through: its run waits for nobody but us, and looks like anybody's.
+      // A claim whose answer was lost may have gone through: its run waits for nobody but us, and
+      // looks like anybody's.
       if (!mayHave && !isUnanswered && !(await hasClaimable(database))) return
       mayHave = false
       isUnanswered = true
@@ -121,10 +133,15 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
     renewing = true
     try {
       const asked = [...held.values()].filter(({ abandon }) => !abandon.signal.aborted)
-      const kept = await renew(renewals, new Map(asked.map(({ run }) => [run.id, run.token])), slots.leaseMs)
+      const kept = await renew(
+        renewals,
+        new Map(asked.map(({ run }) => [run.id, run.token])),
+        slots.leaseMs,
+      )
       for (const { run, abandon } of asked) if (!kept.has(run.id)) abandon.abort(leaseLost)
     } catch (error) {
-      // A holder whose token still stands goes on; whether it does is known when the database is back.
+      // A holder whose token still stands goes on; whether it does is known when the database is
+      // back.
       onTrouble(error, 'renewing leases failed')
     } finally {
       renewing = false
@@ -132,13 +149,23 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
     // What was revoked meanwhile may have come too late for this one.
     if (renewAgain) await renewAll()
   }
-  const renewTimer = setInterval(() => void (renewing || renewAll()), Math.min(renewMs, slots.leaseMs / 3))
+  const renewTimer = setInterval(
+    () => void (renewing || renewAll()),
+    Math.min(renewMs, slots.leaseMs / 3),
+  )
 
   function hold(run: Run) {
     // Claimed again, so whoever holds it still has lost it.
-    for (const earlier of held.values()) if (earlier.run.id === run.id) earlier.abandon.abort(leaseLost)
+    for (const earlier of held.values())
+      if (earlier.run.id === run.id) earlier.abandon.abort(leaseLost)
     const abandon = new AbortController()
-    const entry: Held = { run, abandon, done: Promise.resolve(), stage: () => run.stage, isResting: () => false }
+    const entry: Held = {
+      run,
+      abandon,
+      done: Promise.resolve(),
+      stage: () => run.stage,
+      isResting: () => false,
+    }
     held.set(run.token, entry)
     entry.done = work(entry).finally(() => {
       held.delete(run.token)
@@ -151,7 +178,7 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
     const runLogger = logger.child({ presentation_id: run.id, run: run.run })
     const log = createRunLog({
       database,
-      wakes,
+      channels,
       run,
       leaseMs: slots.leaseMs,
       shared,
@@ -160,9 +187,12 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
     })
     const timeUp = new Problem('RUN_TIMEOUT')
     const clock = new AbortController()
-    const timer = setTimeout(() => clock.abort(timeUp), Math.max(0, dependencies.limits.runTimeoutMs - run.usedMs))
+    const timer = setTimeout(
+      () => clock.abort(timeUp),
+      Math.max(0, dependencies.limits.runTimeoutMs - run.usedMs),
+    )
     const signal = anySignal(abandon.signal, clock.signal)
-    const onRest = () => {
+    const onBackoff = () => {
       if (stopping.signal.aborted) abandon.abort(handedBack)
     }
     const context = createContext({ run, log, dependencies, signal, logger: runLogger, onBackoff })
@@ -174,12 +204,18 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
       if (outcome === 'stopped') await release(run)
     } catch (error) {
       if (abandon.signal.aborted) {
-        runLogger.info({ reason: abandon.signal.reason === handedBack ? 'given up' : 'lease lost' }, 'run left')
+        runLogger.info(
+          { reason: abandon.signal.reason === handedBack ? 'given up' : 'lease lost' },
+          'run left',
+        )
         if (abandon.signal.reason === handedBack) await release(run)
       } else if (clock.signal.aborted) {
-        await end(context, timeUp).catch((failure) => runLogger.error({ err: failure }, 'ending a run failed'))
+        await end(context, timeUp).catch((failure) =>
+          runLogger.error({ err: failure }, 'ending a run failed'),
+        )
       } else if (error !== leaseLost) {
-        // A bug of ours, or a database that refuses us: the lease runs out and the run is taken over, within its bounds.
+        // A bug of ours, or a database that refuses us: the lease runs out and the run is taken
+        // over, within its bounds.
         runLogger.error({ err: error }, 'run broke off')
       }
     } finally {
@@ -191,7 +227,7 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
     const patience = AbortSignal.timeout(handBackMs)
     try {
       await retryDuringOutage(patience, () => releaseLease(renewals, run))
-      wakes.queue()
+      channels.queue()
     } catch (error) {
       logger.warn({ err: error, presentation_id: run.id, run: run.run }, 'handing back failed')
     }
@@ -200,8 +236,8 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
   return {
     running: () => held.size,
     /**
-     * Stops claiming. Runs in a paid stage may finish it for `drainMs`; all others, and then the rest, are handed back.
-     * Resolves when none is held any more, or the database does not answer.
+     * Stops claiming. Runs in a paid stage may finish it for `drainMs`; all others, and then the
+     * rest, are handed back. Resolves when none is held any more, or the database does not answer.
      */
     async close(drainMs: number): Promise<void> {
       const giveUp = ({ abandon }: Held) => abandon.abort(handedBack)
@@ -211,15 +247,16 @@ export function openWorker({ dependencies, renewals = dependencies.database, wak
       const timer = setTimeout(() => [...held.values()].forEach(giveUp), drainMs)
       // One that is being claimed just now stops at its first checkpoint.
       const ended = claiming.then(() => Promise.all([...held.values()].map(({ done }) => done)))
-      // A statement into a silent connection would hold the process for as long as silence is borne.
+      // A statement into a silent connection would hold the process for as long as silence is
+      // borne.
       const left = new AbortController()
       await Promise.race([ended, sleep(drainMs + handBackMs, left.signal).catch(() => undefined)])
       left.abort()
       clearTimeout(timer)
       clearInterval(renewTimer)
-      wakes.off('queue', onQueue)
-      wakes.off('revoked', onRevoked)
-      wakes.off('all', onAll)
+      channels.off('queue', onQueue)
+      channels.off('revoked', onRevoked)
+      channels.off('all', onAll)
     },
   }
 }

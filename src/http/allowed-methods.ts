@@ -1,4 +1,5 @@
-// Which methods a path knows. Fastify answers 404 for a known path with a wrong method; this tells the two apart.
+// Which methods a path knows. Fastify answers 404 for a known path with a wrong method; this tells
+// the two apart.
 
 interface Pattern {
   segments: string[]
@@ -13,10 +14,15 @@ export function createMethodTable() {
       patterns.push({ segments: url.split('/'), methods: [method].flat() })
     },
 
-    /** The methods of the routes that match this path (without query), sorted; none for an unknown path. */
+    /**
+     * The methods of the routes that match this path (without query), sorted; none for an unknown
+     * path.
+     */
     of(path: string): string[] {
       const segments = path.split('/')
-      const methods = patterns.filter((pattern) => matches(pattern.segments, segments)).flatMap((pattern) => pattern.methods)
+      const methods = patterns
+        .filter((pattern) => matches(pattern.segments, segments))
+        .flatMap((pattern) => pattern.methods)
       return [...new Set(methods)].sort()
     },
   }
@@ -27,5 +33,8 @@ function matches(pattern: string[], path: string[]): boolean {
     const fixed = pattern.slice(0, -1)
     return path.length > fixed.length && matches(fixed, path.slice(0, fixed.length))
   }
-  return pattern.length === path.length && pattern.every((part, i) => (part.startsWith(':') ? path[i] !== '' : part === path[i]))
+  return (
+    pattern.length === path.length &&
+    pattern.every((part, i) => (part.startsWith(':') ? path[i] !== '' : part === path[i]))
+  )
 }

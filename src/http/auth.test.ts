@@ -1,13 +1,18 @@
-// Who gets in: bearer tokens, the session cookie and where it may be used from, and what never counts as a credential.
+// Who gets in: bearer tokens, the session cookie and where it may be used from, and what never
+// counts as a credential.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openTestServer, problemOf, type TestServer } from './test-server.ts'
+import { openTestServer, problemOf, type TestServer } from '../app/test-server.ts'
 
 let server: TestServer
 let cookie: string
 
 beforeAll(async () => {
-  const env = { PUBLIC_URL: 'https://decks.example/base', CORS_ORIGINS: 'https://app.example', RATE_LIMIT_PER_MINUTE: '1000' }
+  const env = {
+    PUBLIC_URL: 'https://decks.example/base',
+    CORS_ORIGINS: 'https://app.example',
+    RATE_LIMIT_PER_MINUTE: '1000',
+  }
   server = await openTestServer({ env, services: { listPresentations: async () => [] } })
   cookie = `gateway_session=${await server.token()}`
 })
@@ -25,7 +30,12 @@ async function expectRefused(response: Response) {
 
 test('every route of the interface refuses a caller without credentials', async () => {
   const routes = [
-    ...['GET /presentations', 'POST /presentations', 'GET /presentations/x', 'GET /presentations/x/events'],
+    ...[
+      'GET /presentations',
+      'POST /presentations',
+      'GET /presentations/x',
+      'GET /presentations/x/events',
+    ],
     ...['GET /presentations/x/download', 'GET /templates', 'POST /session', 'DELETE /session'],
   ]
   for (const route of routes) {
@@ -54,7 +64,8 @@ test('what is no single bearer token is refused', async () => {
     `Bearer ${token},Bearer ${token}`,
     `Bearer "${token}"`,
   ]
-  for (const authorization of values) await expectRefused(await call('/presentations', { authorization }))
+  for (const authorization of values)
+    await expectRefused(await call('/presentations', { authorization }))
 })
 
 test('two Authorization headers are refused, also when both are good or the good one comes first', async () => {
@@ -94,9 +105,17 @@ test('the session cookie is the token, for this host alone, and ends with it', a
   expect(response.status).toBe(204)
   const attributes = (response.headers.get('set-cookie') ?? '').split('; ')
   expect(attributes[0]).toBe(`gateway_session=${token}`)
-  const expected = ['Path=/', `Expires=${new Date(expires * 1000).toUTCString()}`, 'HttpOnly', 'SameSite=Lax', 'Secure']
+  const expected = [
+    'Path=/',
+    `Expires=${new Date(expires * 1000).toUTCString()}`,
+    'HttpOnly',
+    'SameSite=Lax',
+    'Secure',
+  ]
   expect(attributes.slice(1).sort()).toEqual(expected.sort())
-  expect((await call('/presentations', { cookie: `other=1; gateway_session=${token}; x=y` })).status).toBe(200)
+  expect(
+    (await call('/presentations', { cookie: `other=1; gateway_session=${token}; x=y` })).status,
+  ).toBe(200)
 })
 
 test('a token that does not fit into a cookie makes no session', async () => {
@@ -134,7 +153,8 @@ test('what changes something by cookie must come from our own or an allowed orig
       headers: { cookie, 'content-type': 'application/json', ...headers },
       body: '{"content":"x"}',
     })
-  for (const origin of ['https://decks.example', 'https://app.example']) expect((await post({ origin })).status).toBe(202)
+  for (const origin of ['https://decks.example', 'https://app.example'])
+    expect((await post({ origin })).status).toBe(202)
   expect((await post({ 'sec-fetch-site': 'same-origin' })).status).toBe(202)
   for (const origin of [
     'https://evil.example',
@@ -143,25 +163,41 @@ test('what changes something by cookie must come from our own or an allowed orig
     'https://decks.example:444',
     'https://app.example.evil.example',
   ]) {
-    expect(await problemOf(await post({ origin })), origin).toMatchObject({ status: 403, code: 'PERMISSION_DENIED' })
+    expect(await problemOf(await post({ origin })), origin).toMatchObject({
+      status: 403,
+      code: 'PERMISSION_DENIED',
+    })
     expect((await post({ origin, 'sec-fetch-site': 'same-origin' })).status).toBe(403)
   }
-  for (const site of ['cross-site', 'same-site', 'none']) expect((await post({ 'sec-fetch-site': site })).status).toBe(403)
+  for (const site of ['cross-site', 'same-site', 'none'])
+    expect((await post({ 'sec-fetch-site': site })).status).toBe(403)
   expect((await post({})).status).toBe(403)
-  expect((await post({ origin: 'https://evil.example', authorization: server.bearer })).status).toBe(202)
+  expect(
+    (await post({ origin: 'https://evil.example', authorization: server.bearer })).status,
+  ).toBe(202)
 })
 
 test('a session can be closed also when its token has expired, but not from a foreign page', async () => {
   for (const value of [cookie, 'gateway_session=expired']) {
-    const response = await call('/session', { cookie: value, origin: 'https://decks.example' }, 'DELETE')
+    const response = await call(
+      '/session',
+      { cookie: value, origin: 'https://decks.example' },
+      'DELETE',
+    )
     expect(response.status).toBe(204)
-    expect(response.headers.get('set-cookie')).toMatch(/^gateway_session=; Path=\/; Expires=Thu, 01 Jan 1970/)
+    expect(response.headers.get('set-cookie')).toMatch(
+      /^gateway_session=; Path=\/; Expires=Thu, 01 Jan 1970/,
+    )
   }
-  expect((await call('/session', { cookie, origin: 'https://evil.example' }, 'DELETE')).status).toBe(403)
+  expect(
+    (await call('/session', { cookie, origin: 'https://evil.example' }, 'DELETE')).status,
+  ).toBe(403)
   expect((await call('/session', { cookie }, 'DELETE')).status).toBe(403)
   expect((await call('/session', { authorization: server.bearer }, 'DELETE')).status).toBe(204)
 })
 
 test('answers that belong to one user are kept by nobody', async () => {
-  expect((await call('/presentations', { authorization: server.bearer })).headers.get('cache-control')).toBe('no-store')
+  expect(
+    (await call('/presentations', { authorization: server.bearer })).headers.get('cache-control'),
+  ).toBe('no-store')
 })

@@ -1,4 +1,5 @@
-// Who calls. Registered once in the scope of all routes that need a caller, so that none of them can forget it.
+// Who calls. Registered once in the scope of all routes that need a caller, so that none of them
+// can forget it.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
@@ -29,7 +30,10 @@ export interface AuthOptions {
 }
 
 /** Every request of this scope has a `caller` from here on, or was refused. */
-export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin, checkRateLimit }: AuthOptions) {
+export function authenticate(
+  scope: App,
+  { verify, redeemTicket, isTrustedOrigin, checkRateLimit }: AuthOptions,
+) {
   scope.addHook('onRoute', (route) => {
     // Also on one that has no schema yet.
     route.schema = { ...route.schema, security: [{ bearer: [] }, { session: [] }] }
@@ -64,8 +68,14 @@ export function authenticate(scope: App, { verify, redeemTicket, isTrustedOrigin
   }
 }
 
-/** For what needs no caller: counts it for the user of a good token, else by address. Refuses nobody but who asks too often. */
-export function createAnonymousRateLimit({ verify, checkRateLimit }: Pick<AuthOptions, 'verify' | 'countRequest'>): CheckRateLimit {
+/**
+ * For what needs no caller: counts it for the user of a good token, else by address. Refuses nobody
+ * but who asks too often.
+ */
+export function createAnonymousRateLimit({
+  verify,
+  checkRateLimit,
+}: Pick<AuthOptions, 'verify' | 'checkRateLimit'>): CheckRateLimit {
   return async (request, reply) => {
     try {
       const token = bearerToken(request) ?? sessionToken(request)
@@ -77,19 +87,27 @@ export function createAnonymousRateLimit({ verify, checkRateLimit }: Pick<AuthOp
   }
 }
 
-/** The ticket in the query, on routes that take one; undefined when there is none. A bad one is never rescued by a cookie. */
+/**
+ * The ticket in the query, on routes that take one; undefined when there is none. A bad one is
+ * never rescued by a cookie.
+ */
 function ticketOf(request: FastifyRequest): { ticket: string; id: string } | undefined {
   if (!request.routeOptions.config.takesTicket) return undefined
   const { ticket } = request.query as { ticket?: unknown }
   if (ticket === undefined) return undefined
   const { id } = request.params as { id?: unknown }
-  if (typeof ticket !== 'string' || typeof id !== 'string') throw new Problem('AUTHENTICATION_FAILED')
+  if (typeof ticket !== 'string' || typeof id !== 'string')
+    throw new Problem('AUTHENTICATION_FAILED')
   return { ticket, id }
 }
 
-/** The token of the Authorization header; undefined when there is no such header. Anything but one Bearer token is refused. */
+/**
+ * The token of the Authorization header; undefined when there is no such header. Anything but one
+ * Bearer token is refused.
+ */
 export function bearerToken(request: FastifyRequest): string | undefined {
-  // `headers` keeps the first of several and drops the rest; a proxy before us may have believed another one.
+  // `headers` keeps the first of several and drops the rest; a proxy before us may have believed
+  // another one.
   const given = request.raw.headersDistinct.authorization
   if (given === undefined) return undefined
   const [, token] = (given.length === 1 && /^bearer +([\w~+/.-]+=*)$/i.exec(given[0] ?? '')) || []
@@ -100,7 +118,8 @@ export function bearerToken(request: FastifyRequest): string | undefined {
 /** The token of the session cookie; undefined when there is none. */
 function sessionToken(request: FastifyRequest): string | undefined {
   const values = sessionCookies(request)
-  // Two of them: one was planted, from a sibling domain or over plain http, and nothing tells which.
+  // Two of them: one was planted, from a sibling domain or over plain http, and nothing tells
+  // which.
   if (new Set(values).size > 1) throw new Problem('AUTHENTICATION_FAILED')
   return values[0] || undefined
 }
@@ -115,15 +134,24 @@ function sessionCookies(request: FastifyRequest): string[] {
   return pairs.filter(([name]) => name === sessionCookie).map(([, ...value]) => value.join('='))
 }
 
-/** Browsers send the cookie whoever made the page; so what changes something must come from a page we trust. */
-export function checkOrigin(request: FastifyRequest, isTrustedOrigin: AuthOptions['isTrustedOrigin']) {
+/**
+ * Browsers send the cookie whoever made the page; so what changes something must come from a page
+ * we trust.
+ */
+export function checkOrigin(
+  request: FastifyRequest,
+  isTrustedOrigin: AuthOptions['isTrustedOrigin'],
+) {
   if (['GET', 'HEAD', 'OPTIONS'].includes(request.method)) return
   const { origin, 'sec-fetch-site': site } = request.headers
   const isTrusted = origin === undefined ? site === 'same-origin' : isTrustedOrigin(origin)
   if (!isTrusted) throw new Problem('PERMISSION_DENIED')
 }
 
-/** URLs end up in logs, histories and Referer headers; a token that arrives in one is not to be used, also not by mistake. */
+/**
+ * URLs end up in logs, histories and Referer headers; a token that arrives in one is not to be
+ * used, also not by mistake.
+ */
 function refuseTokensInQuery(request: FastifyRequest) {
   const query = new URLSearchParams(/\?([^#]*)/.exec(request.url)?.[1] ?? '')
   for (const [name, value] of query) {

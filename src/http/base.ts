@@ -1,5 +1,6 @@
-// A Fastify server as every listener of this service needs it: strict about what comes in, patient with nobody, and with a
-// problem document for whatever goes wrong. What it serves is put together in server.ts.
+// A Fastify server as every listener of this service needs it: strict about what comes in, patient
+// with nobody, and with a problem document for whatever goes wrong. What it serves is put together
+// in server.ts.
 
 import { randomUUID } from 'node:crypto'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -15,9 +16,9 @@ import fastify, {
 } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { createMethodTable } from './allowed-methods.ts'
+import { addJsonParser, maxBodyBytes } from './body/json-parser.ts'
 import { handleError, pathOf } from './problems.ts'
-import { respondToClientError, rejectConnect } from './raw-responses.ts'
-import { maxBodyBytes, addJsonParser } from './body/json-parser.ts'
+import { rejectConnect, respondToClientError } from './raw-responses.ts'
 import { type SecurityOptions, securityHeaders } from './security-headers.ts'
 
 export type App = FastifyInstance<
@@ -41,7 +42,10 @@ export interface BaseOptions {
   logger: FastifyBaseLogger
   trustProxy: boolean | number | string[]
   security: SecurityOptions
-  /** A connection on which nothing moves for so long is closed. Must be above the heartbeat of the event streams. */
+  /**
+   * A connection on which nothing moves for so long is closed. Must be above the heartbeat of the
+   * event streams.
+   */
   idleTimeoutMs: number
   onRequestCompleted?: ((answered: CompletedRequest) => void) | undefined
   /** Counts a request that no route answers; throws when there were too many. */
@@ -53,25 +57,41 @@ const requestTimeoutMs = 60_000
 const headersTimeoutMs = 20_000
 /** Room for a token of 16 KiB beside the other headers. */
 const maxHeaderBytes = 32 * 1024
-/** Node counts names and values alone, so that many small headers slip through; beyond 2000 it drops them without a word. */
+/**
+ * Node counts names and values alone, so that many small headers slip through; beyond 2000 it drops
+ * them without a word.
+ */
 const maxHeaders = 200
 
-export function createBase({ logger, trustProxy, security, idleTimeoutMs, onRequestCompleted, limitUnknown }: BaseOptions): App {
+export function createBase({
+  logger,
+  trustProxy,
+  security,
+  idleTimeoutMs,
+  onRequestCompleted,
+  limitUnknown,
+}: BaseOptions): App {
   const headers = securityHeaders(security)
   const methods = createMethodTable()
 
   const app: App = fastify<RawServerDefault>({
     loggerInstance: logger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'request_id',
+    }),
     requestIdHeader: false,
     genReqId: ({ headers: { 'x-request-id': given } }) =>
       typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID(),
-    // Given a number, Fastify trusts nobody (it can't know the nearest peer). Whoever sets one vouches for the network.
+    // Given a number, Fastify trusts nobody (it can't know the nearest peer). Whoever sets one
+    // vouches for the network.
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
     bodyLimit: maxBodyBytes,
-    // A proxy may ask for the whole address (RFC 9112, section 3.2.2). Whose name stands in it does not matter here.
+    // A proxy may ask for the whole address (RFC 9112, section 3.2.2). Whose name stands in it does
+    // not matter here.
     rewriteUrl: ({ url = '/' }) => url.replace(/^https?:\/\/[^/?#]*\/?/i, '/'),
-    // No parameter is matched by a pattern, so their length is no danger; a bound would answer long ids unlike other ones.
+    // No parameter is matched by a pattern, so their length is no danger; a bound would answer long
+    // ids unlike other ones.
     routerOptions: { maxParamLength: maxHeaderBytes },
     connectionTimeout: idleTimeoutMs,
     requestTimeout: requestTimeoutMs,
@@ -83,10 +103,19 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onRequ
       maxHeaderSize: maxHeaderBytes,
     },
     forceCloseConnections: true,
-    // While closing we still answer: our own stages of shutdown decide what is served, in our own format.
+    // While closing we still answer: our own stages of shutdown decide what is served, in our own
+    // format.
     return503OnClosing: false,
-    // One error at a time: collecting all of them lets 8 MiB of nonsense become gigabytes of messages.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false, allErrors: false } },
+    // One error at a time: collecting all of them lets 8 MiB of nonsense become gigabytes of
+    // messages.
+    ajv: {
+      customOptions: {
+        coerceTypes: false,
+        removeAdditional: false,
+        useDefaults: false,
+        allErrors: false,
+      },
+    },
     frameworkErrors: (error, request, reply) => {
       setCommonHeaders(request, reply)
       const counted = limitUnknown?.(request, reply) ?? Promise.resolve()
@@ -109,7 +138,8 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onRequ
     throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
   }
 
-  // The schemas of answers are for readers of the documentation; what is sent was checked by the compiler.
+  // The schemas of answers are for readers of the documentation; what is sent was checked by the
+  // compiler.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   addJsonParser(app)
   // The route of all preflights says nothing about any one path.
@@ -132,7 +162,8 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onRequ
   })
   app.setErrorHandler(handleError)
   app.setNotFoundHandler(refuseUnknown)
-  // Node would answer 417 to an expectation it doesn't know; it may as well be passed over (RFC 9110, section 10.1.1).
+  // Node would answer 417 to an expectation it doesn't know; it may as well be passed over (RFC
+  // 9110, section 10.1.1).
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
   app.server.on('connect', (_request, socket) => rejectConnect(socket, headers))
   return app
@@ -142,17 +173,24 @@ export function createBase({ logger, trustProxy, security, idleTimeoutMs, onRequ
 function checkRequestHead({ raw: { rawHeaders, httpVersion } }: FastifyRequest) {
   if (rawHeaders.length > 2 * maxHeaders) throw new Problem('VALIDATION_FAILED', { status: 431 })
   const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
-  // Of two, whatever stands between us and the caller may have read the other (RFC 9112, section 3.2).
+  // Of two, whatever stands between us and the caller may have read the other (RFC 9112, section
+  // 3.2).
   if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) throw new Problem('VALIDATION_FAILED')
 }
 
-/** Parameters of a query come as text. Where the schema says integer, plain digits are read as one; all else is left to be refused. */
+/**
+ * Parameters of a query come as text. Where the schema says integer, plain digits are read as one;
+ * all else is left to be refused.
+ */
 function readNumbers(request: FastifyRequest) {
-  const schema = request.routeOptions.schema?.querystring as { properties?: Record<string, { type?: string }> } | undefined
+  const schema = request.routeOptions.schema?.querystring as
+    | { properties?: Record<string, { type?: string }> }
+    | undefined
   const query = request.query as Record<string, unknown>
   for (const [name, property] of Object.entries(schema?.properties ?? {})) {
     const value = query[name]
-    if (property.type === 'integer' && typeof value === 'string' && /^-?\d{1,15}$/.test(value)) query[name] = Number(value)
+    if (property.type === 'integer' && typeof value === 'string' && /^-?\d{1,15}$/.test(value))
+      query[name] = Number(value)
   }
 }
 
@@ -163,8 +201,8 @@ function readId({ params }: FastifyRequest) {
 }
 
 /**
- * Node tells of a closed connection only the answer whose turn it is. Those that were asked for behind it (pipelined) would never end, for
- * whoever counts what is under way or feeds a stream.
+ * Node tells of a closed connection only the answer whose turn it is. Those that were asked for
+ * behind it (pipelined) would never end, for whoever counts what is under way or feeds a stream.
  */
 function closePipelinedResponses(app: App) {
   app.addHook('onRequest', async (request, { raw }) => {
@@ -178,14 +216,18 @@ function closePipelinedResponses(app: App) {
   })
 }
 
-/** One line for each request, at its end or when its caller leaves; never with the query, which may hold a ticket. */
+/**
+ * One line for each request, at its end or when its caller leaves; never with the query, which may
+ * hold a ticket.
+ */
 function logCompletedRequests(app: App, onAnswered: BaseOptions['onRequestCompleted']) {
   app.addHook('onRequest', async (request, reply) => {
     reply.raw.once('close', () => {
       const { method, routeOptions } = request
       const route = routeOptions.url ?? 'unknown'
       const aborted = !reply.raw.writableFinished
-      // Until headers are sent the status says 200, whatever would have come; 499 is what nginx calls a caller who left.
+      // Until headers are sent the status says 200, whatever would have come; 499 is what nginx
+      // calls a caller who left.
       const status = aborted && !reply.raw.headersSent ? 499 : reply.raw.statusCode
       const answered = { method, route, status, seconds: reply.elapsedTime / 1000 }
       onAnswered?.(answered)

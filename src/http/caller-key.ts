@@ -8,7 +8,10 @@ export function callerKey(request: FastifyRequest): string {
   return caller ? `user ${caller.userId}` : `address ${networkOf(request.ip)}`
 }
 
-/** The address of an IPv4 host; of IPv6 the first 64 bits, since every host there has the rest for itself. */
+/**
+ * The address of an IPv4 host; of IPv6 the first 64 bits, since every host there has the rest for
+ * itself.
+ */
 function networkOf(ip: string): string {
   const address = ip.replace(/%.*$/s, '')
   if (!isIPv6(address)) return address
@@ -16,7 +19,8 @@ function networkOf(ip: string): string {
   if (tail.includes('.')) return tail
   const [head = '', rest] = address.split('::')
   const groups = head === '' ? [] : head.split(':')
-  const missing = rest === undefined ? 0 : 8 - groups.length - (rest === '' ? 0 : rest.split(':').length)
+  const missing =
+    rest === undefined ? 0 : 8 - groups.length - (rest === '' ? 0 : rest.split(':').length)
   const all = [...groups, ...Array<string>(missing).fill('0'), ...(rest ? rest.split(':') : [])]
   return `${all
     .slice(0, 4)

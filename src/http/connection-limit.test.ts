@@ -2,8 +2,8 @@
 
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
+import { openTestServer, type TestServer } from '../app/test-server.ts'
 import { limitConnections } from './connection-limit.ts'
-import { openTestServer, type TestServer } from './test-server.ts'
 
 let server: TestServer
 let sockets: Socket[] = []
@@ -25,7 +25,8 @@ function open(bytes: string): Promise<string> {
 }
 
 const get = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
-const connections = () => new Promise<number>((resolve) => server.app.server.getConnections((_, count) => resolve(count)))
+const connections = () =>
+  new Promise<number>((resolve) => server.app.server.getConnections((_, count) => resolve(count)))
 
 test('there is room for every stream and for as many besides, and files are left for the rest', async () => {
   server = await openTestServer({ env: { MAX_STREAMS: '50' } })

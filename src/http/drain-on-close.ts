@@ -1,5 +1,6 @@
-// The end of a listener without cutting anybody off: from the moment a shutdown begins no connection is kept for another
-// request, and what is under way is answered before the connections are closed.
+// The end of a listener without cutting anybody off: from the moment a shutdown begins no
+// connection is kept for another request, and what is under way is answered before the connections
+// are closed.
 
 import type { App } from './base.ts'
 
@@ -17,7 +18,9 @@ export function drainOnClose(app: App, { closing, graceMs }: DrainOptions) {
   let underWay = 0
   let onIdle: (() => void) | undefined
   let deadlineMs = 0
-  closing.addEventListener('abort', () => (deadlineMs = performance.now() + graceMs), { once: true })
+  closing.addEventListener('abort', () => (deadlineMs = performance.now() + graceMs), {
+    once: true,
+  })
 
   app.addHook('onRequest', async (_request, reply) => {
     underWay += 1

@@ -1,21 +1,24 @@
-// The Idempotency-Key of a request, and the fingerprint that tells whether the same key comes with the same request.
+// The Idempotency-Key of a request, and the fingerprint that tells whether the same key comes with
+// the same request.
 
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { StoredResponse } from '../database/idempotency.ts'
-import type { PresentationRow } from '../presentations/statements/queries.ts'
-import type { Presentation } from '../contract/presentation.ts'
 import { Problem } from '../domain/problem.ts'
 import { pathOf } from './problems.ts'
 
 export interface Idempotency {
   key: string
-  /** sha256 of method, path and body, in hexadecimal; the order of the body's keys does not matter. */
+  /**
+   * sha256 of method, path and body, in hexadecimal; the order of the body's keys does not matter.
+   */
   fingerprint: string
 }
 
-/** Call it after validation. Undefined without the header; VALIDATION_FAILED for one that is no key. */
+/**
+ * Call it after validation. Undefined without the header; VALIDATION_FAILED for one that is no key.
+ */
 export function readIdempotency(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
@@ -28,7 +31,10 @@ export function readIdempotency(request: FastifyRequest): Idempotency | undefine
   return { key, fingerprint: createHash('sha256').update(parts.join('\n')).digest('hex') }
 }
 
-/** JSON with the keys of every object in one order. Bodies are validated by now, so they are shallow. */
+/**
+ * JSON with the keys of every object in one order. Bodies are validated by now, so they are
+ * shallow.
+ */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
@@ -41,26 +47,17 @@ function canonical(value: unknown): string {
 export const idempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      description: '1 to 255 visible ASCII characters. The same key with the same request gives the first answer again.',
+      description:
+        '1 to 255 visible ASCII characters. The same key with the same request gives the first answer again.',
     }),
   ),
 })
 
-/** What such a route is given: how its answer is made of the row, once, and kept. */
-export interface Responding {
-  respond: (row: PresentationRow) => StoredResponse
-}
-
-/** 202 with the presentation as it is now, and where to find it. */
-export function createAcceptedResponse(view: (row: PresentationRow) => Presentation): Responding['respond'] {
-  return (row) => {
-    const presentation = view(row)
-    return { status: 202, location: presentation.links.self, body: presentation }
-  }
-}
-
 /** Sends an answer, made now or kept from the first time. */
-export function sendStoredResponse(reply: FastifyReply, { status, location, body, replayed }: StoredResponse & { replayed: boolean }) {
+export function sendStoredResponse(
+  reply: FastifyReply,
+  { status, location, body, replayed }: StoredResponse & { replayed: boolean },
+) {
   if (replayed) reply.header('idempotency-replayed', 'true')
   return reply.code(status).header('location', location).send(body)
 }

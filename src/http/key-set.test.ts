@@ -1,4 +1,5 @@
-// Keys of a remote issuer over real sockets: rotation, outages, unknown key ids. The clock is the test's own.
+// Keys of a remote issuer over real sockets: rotation, outages, unknown key ids. The clock is the
+// test's own.
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Problem } from '../domain/problem.ts'
@@ -35,7 +36,11 @@ const long = { sub: 'alice', expiresInSeconds: 86_400 }
 
 test('keys are fetched at the first token, once for all who wait, and kept', async () => {
   expect(fetches()).toBe(0)
-  const tokens = await Promise.all([issuer.sign(long), issuer.sign(long, { alg: 'ES256' }), issuer.sign(long)])
+  const tokens = await Promise.all([
+    issuer.sign(long),
+    issuer.sign(long, { alg: 'ES256' }),
+    issuer.sign(long),
+  ])
   expect(await Promise.all(tokens.map(codeOf))).toEqual(['alice', 'alice', 'alice'])
   expect(await codeOf(await issuer.sign(long))).toBe('alice')
   expect(fetches()).toBe(1)
@@ -95,13 +100,19 @@ test('an issuer that has grown slow holds up nobody whose key is known, and is a
 test('an issuer that is away and a key that is not known: unavailable and not refused, with a time to come back', async () => {
   const token = await issuer.sign(long)
   await issuer.down()
-  await expect(verify(token)).rejects.toMatchObject({ code: 'AUTHENTICATION_UNAVAILABLE', retryAfterSeconds: expect.any(Number) })
+  await expect(verify(token)).rejects.toMatchObject({
+    code: 'AUTHENTICATION_UNAVAILABLE',
+    retryAfterSeconds: expect.any(Number),
+  })
   await issuer.up()
   laterMs += 1_001
   expect(await codeOf(token)).toBe('alice')
   await issuer.down()
   const foreign = await issuer.sign(long, { kid: 'new' })
-  await expect(verify(foreign)).rejects.toMatchObject({ code: 'AUTHENTICATION_UNAVAILABLE', retryAfterSeconds: 30 })
+  await expect(verify(foreign)).rejects.toMatchObject({
+    code: 'AUTHENTICATION_UNAVAILABLE',
+    retryAfterSeconds: 30,
+  })
   await expect(verify(foreign)).rejects.toMatchObject({ code: 'AUTHENTICATION_UNAVAILABLE' })
 })
 
@@ -109,7 +120,8 @@ test('while it is away, the issuer is not asked more often than the limit allows
   expect(await codeOf(await issuer.sign(long))).toBe('alice')
   const fault = issuer.fault({ kind: 'status', status: 500 }, { times: 100 })
   const unknown = () => issuer.sign(long, { kid: crypto.randomUUID() })
-  for (let i = 0; i < 10; i++) expect(await codeOf(await unknown())).toBe('AUTHENTICATION_UNAVAILABLE')
+  for (let i = 0; i < 10; i++)
+    expect(await codeOf(await unknown())).toBe('AUTHENTICATION_UNAVAILABLE')
   expect(fault.hits).toHaveLength(1)
   laterMs += 31_000
   fault.release()
@@ -117,9 +129,19 @@ test('while it is away, the issuer is not asked more often than the limit allows
 })
 
 test('an answer that is no key set counts as unavailable', async () => {
-  for (const body of ['', 'nonsense', '{}', '{"keys":{}}', '[]', 'null', `{"keys":[],"x":"${'x'.repeat(1_100_000)}"}`]) {
+  for (const body of [
+    '',
+    'nonsense',
+    '{}',
+    '{"keys":{}}',
+    '[]',
+    'null',
+    `{"keys":[],"x":"${'x'.repeat(1_100_000)}"}`,
+  ]) {
     issuer.fault({ kind: 'status', status: 200, body })
-    expect(await codeOf(await issuer.sign(long)), body.slice(0, 20)).toBe('AUTHENTICATION_UNAVAILABLE')
+    expect(await codeOf(await issuer.sign(long)), body.slice(0, 20)).toBe(
+      'AUTHENTICATION_UNAVAILABLE',
+    )
     laterMs += 1_001
   }
   expect(await codeOf(await issuer.sign(long))).toBe('alice')
@@ -127,7 +149,8 @@ test('an answer that is no key set counts as unavailable', async () => {
 
 test('a redirect is not followed', async () => {
   const front = await openFront({
-    handle: (_request, response) => void response.writeHead(302, { location: issuer.jwksUrl }).end(),
+    handle: (_request, response) =>
+      void response.writeHead(302, { location: issuer.jwksUrl }).end(),
   })
   verify = verifierOf(front.url)
   expect(await codeOf(await issuer.sign(long))).toBe('AUTHENTICATION_UNAVAILABLE')
@@ -146,5 +169,7 @@ test('without a key id the token passes only if exactly one key fits', async () 
 test('an HMAC is never taken with keys of an issuer', async () => {
   const { sign } = createSecretSigner('x'.repeat(32))
   expect(await codeOf(await issuer.sign(long))).toBe('alice')
-  expect(await codeOf(await sign({ ...long, iss: issuer.issuer, aud: issuer.audience }))).toBe('AUTHENTICATION_FAILED')
+  expect(await codeOf(await sign({ ...long, iss: issuer.issuer, aud: issuer.audience }))).toBe(
+    'AUTHENTICATION_FAILED',
+  )
 })

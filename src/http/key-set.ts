@@ -1,14 +1,20 @@
-// The keys of a remote issuer (JWKS), fetched when needed and kept. Written here and not taken from jose, because jose forgets
-// good keys when they grow old during an outage, and limits refetches only after successful ones.
+// The keys of a remote issuer (JWKS), fetched when needed and kept. Written here and not taken from
+// jose, because jose forgets good keys when they grow old during an outage, and limits refetches
+// only after successful ones.
 
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
 import { Problem } from '../domain/problem.ts'
 
 const fetchTimeoutMs = 5_000
 const maxBytes = 1024 * 1024
-/** After this the set is fetched again, so that keys that were withdrawn stop working. Until that succeeds the old ones stay. */
+/**
+ * After this the set is fetched again, so that keys that were withdrawn stop working. Until that
+ * succeeds the old ones stay.
+ */
 const freshMs = 10 * 60_000
-/** Unknown key ids cause at most one fetch in this time: else anyone could make us flood the issuer. */
+/**
+ * Unknown key ids cause at most one fetch in this time: else anyone could make us flood the issuer.
+ */
 const refetchMs = 30_000
 /** While there are no keys at all, the issuer is asked this often at most. */
 const firstFetchMs = 1_000
@@ -22,8 +28,15 @@ export interface KeySetOptions {
   fetch?: typeof fetch
 }
 
-/** A key finder for jose. Throws AUTHENTICATION_UNAVAILABLE when the key is not known and the issuer cannot be asked. */
-export function createRemoteKeySet({ url, now, fetch: fetchKeys = fetch }: KeySetOptions): JWTVerifyGetKey {
+/**
+ * A key finder for jose. Throws AUTHENTICATION_UNAVAILABLE when the key is not known and the issuer
+ * cannot be asked.
+ */
+export function createRemoteKeySet({
+  url,
+  now,
+  fetch: fetchKeys = fetch,
+}: KeySetOptions): JWTVerifyGetKey {
   let keys: ReturnType<typeof createLocalJWKSet> | undefined
   let fetchedAt = Number.NEGATIVE_INFINITY
   let failedAt = Number.NEGATIVE_INFINITY
@@ -33,7 +46,10 @@ export function createRemoteKeySet({ url, now, fetch: fetchKeys = fetch }: KeySe
   /** Ends with `pending`, or earlier when that takes its time. */
   let renewal: Promise<void> = Promise.resolve()
 
-  /** One fetch at a time, shared by all who wait for it. Never rejects: what came of it stands in `failure`. */
+  /**
+   * One fetch at a time, shared by all who wait for it. Never rejects: what came of it stands in
+   * `failure`.
+   */
   function load(): Promise<void> {
     pending ??= readKeys()
       .then((set) => {
@@ -52,7 +68,11 @@ export function createRemoteKeySet({ url, now, fetch: fetchKeys = fetch }: KeySe
   }
 
   function renew(): Promise<void> {
-    if (!pending) renewal = Promise.race([load(), new Promise<void>((resolve) => void setTimeout(resolve, renewalMs).unref())])
+    if (!pending)
+      renewal = Promise.race([
+        load(),
+        new Promise<void>((resolve) => void setTimeout(resolve, renewalMs).unref()),
+      ])
     return renewal
   }
 
@@ -75,7 +95,9 @@ export function createRemoteKeySet({ url, now, fetch: fetchKeys = fetch }: KeySe
   }
 
   async function currentKeys() {
-    const isDue = keys ? now() - fetchedAt >= freshMs && now() - failedAt >= refetchMs : now() - failedAt >= firstFetchMs
+    const isDue = keys
+      ? now() - fetchedAt >= freshMs && now() - failedAt >= refetchMs
+      : now() - failedAt >= firstFetchMs
     if (isDue && keys) await renew()
     else if (isDue || (!keys && pending)) await load()
     if (!keys) throw unavailable(5_000)

@@ -1,8 +1,9 @@
-// The description of the interface: valid in its structure, complete in its routes and problems, and readable in a browser.
+// The description of the interface: valid in its structure, complete in its routes and problems,
+// and readable in a browser.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openTestServer, type TestServer } from '../app/test-server.ts'
 import { problemCodes, problems } from '../domain/problem.ts'
-import { openTestServer, type TestServer } from './test-server.ts'
 
 interface Answer {
   description: string
@@ -14,7 +15,10 @@ interface Operation {
   tags: string[]
   security?: unknown[]
   parameters?: { name: string; in: string; required?: boolean; schema: unknown }[]
-  requestBody?: { required?: boolean; content: Record<string, { schema: { properties: Record<string, unknown> } }> }
+  requestBody?: {
+    required?: boolean
+    content: Record<string, { schema: { properties: Record<string, unknown> } }>
+  }
   responses: Record<string, Answer>
 }
 interface Description {
@@ -49,7 +53,9 @@ test('it is OpenAPI 3.1 and says where the service is', () => {
 })
 
 test('every reference leads somewhere', () => {
-  const references = [...JSON.stringify(description).matchAll(/"\$ref":"([^"]*)"/g)].map(([, reference]) => reference)
+  const references = [...JSON.stringify(description).matchAll(/"\$ref":"([^"]*)"/g)].map(
+    ([, reference]) => reference,
+  )
   expect(references.length).toBeGreaterThan(20)
   for (const reference of new Set(references)) {
     const [, name = ''] = /^#\/components\/schemas\/(\w+)$/.exec(reference ?? '') ?? []
@@ -57,14 +63,17 @@ test('every reference leads somewhere', () => {
   }
 })
 
-/** What the server answers, read from the tree that its router prints: `│   └── /:id (GET, HEAD)`. */
+/**
+ * What the server answers, read from the tree that its router prints: `│   └── /:id (GET, HEAD)`.
+ */
 function registeredRoutes(): string[] {
   const parents: string[] = []
   return server.app
     .printRoutes({ commonPrefix: false })
     .split('\n')
     .flatMap((line) => {
-      const [, indent = '', segment = '', methods = ''] = /^([│ ]*)[├└]── (\S+) \(([^)]*)\)$/.exec(line) ?? []
+      const [, indent = '', segment = '', methods = ''] =
+        /^([│ ]*)[├└]── (\S+) \(([^)]*)\)$/.exec(line) ?? []
       const depth = indent.length / 4
       const path = `${parents[depth - 1] ?? ''}${segment}`
       parents[depth] = path
@@ -74,11 +83,16 @@ function registeredRoutes(): string[] {
 
 test('every route is in it, and no other', () => {
   const described = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
-  // A HEAD is its GET without the body, and the pages of /docs are for reading this very description.
-  const registered = registeredRoutes().filter((route) => /^(GET|POST|PUT|PATCH|DELETE) (?!\/docs)/.test(route))
+  // A HEAD is its GET without the body, and the pages of /docs are for reading this very
+  // description.
+  const registered = registeredRoutes().filter((route) =>
+    /^(GET|POST|PUT|PATCH|DELETE) (?!\/docs)/.test(route),
+  )
   // Of routes that take the rest of a path, the router prints only that there are some.
   const wild = ['GET /app_data/images/{path}', 'GET /static/{path}']
-  expect(described.sort()).toEqual([...registered.filter((route) => route !== 'GET *'), ...wild].sort())
+  expect(described.sort()).toEqual(
+    [...registered.filter((route) => route !== 'GET *'), ...wild].sort(),
+  )
   expect(described).toContain('GET /api/v1/presentations/{id}/events')
 })
 
@@ -108,8 +122,11 @@ test('every operation tells its good answers and its problems, each problem as a
       const isProblem = answer.content?.['application/problem+json']
       if (/^[23]/.test(status)) expect(isProblem, `${method} ${path} ${status}`).toBeUndefined()
       else if (!path.startsWith('/health') || status !== '503') {
-        expect(isProblem?.schema, `${method} ${path} ${status}`).toEqual({ $ref: '#/components/schemas/Problem' })
-        for (const [, code] of answer.description.matchAll(/`([A-Z_]+)`:/g)) expect(problemCodes).toContain(code)
+        expect(isProblem?.schema, `${method} ${path} ${status}`).toEqual({
+          $ref: '#/components/schemas/Problem',
+        })
+        for (const [, code] of answer.description.matchAll(/`([A-Z_]+)`:/g))
+          expect(problemCodes).toContain(code)
       }
     }
   }
@@ -117,18 +134,25 @@ test('every operation tells its good answers and its problems, each problem as a
 
 test('what needs a caller says how to be one, and tells of 400, 401 and 503', () => {
   for (const { path, operation } of operations.filter((one) => one.path.startsWith('/api/v1'))) {
-    expect(Object.keys(operation.responses), path).toEqual(expect.arrayContaining(['400', '401', '503']))
-    if (operation.operationId !== 'closeSession') expect(operation.security, path).toEqual([{ bearer: [] }, { session: [] }])
+    expect(Object.keys(operation.responses), path).toEqual(
+      expect.arrayContaining(['400', '401', '503']),
+    )
+    if (operation.operationId !== 'closeSession')
+      expect(operation.security, path).toEqual([{ bearer: [] }, { session: [] }])
   }
   expect(Object.keys(description.components.securitySchemes)).toEqual(['bearer', 'session'])
 })
 
 test('a brief is described with the limits of this installation, and a presentation with every key', () => {
   const brief =
-    description.paths['/api/v1/presentations']?.post?.requestBody?.content['application/json']?.schema.properties ?? {}
+    description.paths['/api/v1/presentations']?.post?.requestBody?.content['application/json']
+      ?.schema.properties ?? {}
   expect(Object.keys(brief)).toHaveLength(15)
   expect(brief.n_slides).toMatchObject({ maximum: 20 })
-  const { required, properties } = description.components.schemas.Presentation ?? { required: [], properties: {} }
+  const { required, properties } = description.components.schemas.Presentation ?? {
+    required: [],
+    properties: {},
+  }
   expect([...required].sort()).toEqual(Object.keys(properties).sort())
 })
 
@@ -154,5 +178,7 @@ test('the pages of /docs come under a policy of their own that lets their script
     expect(asset.status, source).toBe(200)
     await asset.arrayBuffer()
   }
-  expect((await fetch(`${server.url}/health/live`)).headers.get('content-security-policy')).toContain("default-src 'none'")
+  expect(
+    (await fetch(`${server.url}/health/live`)).headers.get('content-security-policy'),
+  ).toContain("default-src 'none'")
 })

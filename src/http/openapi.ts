@@ -1,4 +1,5 @@
-// The description of the whole interface (OpenAPI 3.1), made from the routes themselves, and pages to read it with.
+// The description of the whole interface (OpenAPI 3.1), made from the routes themselves, and pages
+// to read it with.
 
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
@@ -6,7 +7,10 @@ import Type from 'typebox'
 import type { App } from './base.ts'
 import { publicProblemResponses, sharedSchemas } from './schemas.ts'
 
-/** The pages load their own scripts and styles, and style elements inline; nothing from anywhere else. */
+/**
+ * The pages load their own scripts and styles, and style elements inline; nothing from anywhere
+ * else.
+ */
 const docsContentSecurityPolicy = {
   'default-src': ["'none'"],
   'script-src': ["'self'"],
@@ -33,14 +37,18 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
       info: {
         title: 'presenton-gateway',
         version,
-        description: 'Turns conversation summaries into decks, for many users, in front of Presenton.',
+        description:
+          'Turns conversation summaries into decks, for many users, in front of Presenton.',
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       tags: [
         { name: 'presentations', description: 'Make decks, follow them, and fetch them.' },
         { name: 'templates', description: 'What decks can look like.' },
         { name: 'usage', description: 'What your quotas are.' },
-        { name: 'session', description: "A cookie for the browser's own EventSource and for plain links." },
+        {
+          name: 'session',
+          description: "A cookie for the browser's own EventSource and for plain links.",
+        },
         { name: 'operations', description: 'For those who run the service.' },
       ],
       components: {
@@ -53,7 +61,8 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
     // OpenAPI has no word for the rest of a path.
     transform: ({ schema, url }) => ({ schema, url: url.replace(/\*$/, ':path') }),
     refResolver: {
-      buildLocalReference: (json, _base, _fragment, i) => (typeof json.$id === 'string' ? json.$id : `schema-${i}`),
+      buildLocalReference: (json, _base, _fragment, i) =>
+        typeof json.$id === 'string' ? json.$id : `schema-${i}`,
     },
   })
 }
@@ -66,7 +75,10 @@ export async function openapiRoutes(app: App, { publicUrl }: Pick<OpenapiOptions
     summary: 'This description',
     response: { 200: Type.Unsafe<object>({ type: 'object' }), ...publicProblemResponses() },
   }
-  app.get('/openapi.json', { schema }, async () => ({ ...app.swagger(), servers: [{ url: publicUrl() }] }))
+  app.get('/openapi.json', { schema }, async () => ({
+    ...app.swagger(),
+    servers: [{ url: publicUrl() }],
+  }))
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     uiConfig: { deepLinking: true },

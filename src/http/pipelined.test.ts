@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { afterEach, expect, it, vi } from 'vitest'
-import { openTestServer, type TestServer } from './test-server.ts'
+import { openTestServer, type TestServer } from '../app/test-server.ts'
 
 let server: TestServer
 afterEach(() => server.close())
@@ -17,7 +17,11 @@ it('notices of every request on a connection that it is gone, also of those that
     },
   })
   const socket = connect(server.port, '127.0.0.1')
-  socket.write(`GET /api/v1/templates HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n`.repeat(20))
+  socket.write(
+    `GET /api/v1/templates HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n`.repeat(
+      20,
+    ),
+  )
   await vi.waitFor(() => expect(asked).toBe(20))
   socket.resetAndDestroy()
   const finished = () => server.lines.filter((line) => line.includes('"msg":"request"'))

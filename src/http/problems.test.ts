@@ -1,9 +1,10 @@
-// Everything that goes wrong is a problem document, over real sockets; nothing of the inside leaks into one.
+// Everything that goes wrong is a problem document, over real sockets; nothing of the inside leaks
+// into one.
 
 import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import { openTestServer, problemOf, rowId, type TestServer } from '../app/test-server.ts'
 import { Problem } from '../domain/problem.ts'
-import { openTestServer, problemOf, rowId, type TestServer } from './test-server.ts'
 
 let server: TestServer
 let failure: unknown
@@ -12,7 +13,9 @@ beforeAll(async () => {
   const listTemplates = async () => {
     throw failure
   }
-  server = await openTestServer({ services: { listTemplates, findPresentation: async () => undefined } })
+  server = await openTestServer({
+    services: { listTemplates, findPresentation: async () => undefined },
+  })
 })
 afterAll(() => server.close())
 beforeEach(() => {
@@ -33,7 +36,11 @@ function parsed(answer: string) {
       .slice(1)
       .map((line) => line.toLowerCase().split(': ') as [string, string]),
   )
-  return { status: Number(head.split(' ')[1]), headers, problem: JSON.parse(body) as Record<string, unknown> }
+  return {
+    status: Number(head.split(' ')[1]),
+    headers,
+    problem: JSON.parse(body) as Record<string, unknown>,
+  }
 }
 
 test('a problem has all its members and the headers that every answer has', async () => {
@@ -55,11 +62,23 @@ test('a problem has all its members and the headers that every answer has', asyn
 })
 
 test('every 429 and 503 says when to come back, also when nobody thought of it', async () => {
-  for (const code of ['QUEUE_FULL', 'TOO_MANY_STREAMS', 'STORAGE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'] as const) {
-    expect(Number((await failing(new Problem(code))).headers.get('retry-after')), code).toBeGreaterThan(0)
+  for (const code of [
+    'QUEUE_FULL',
+    'TOO_MANY_STREAMS',
+    'STORAGE_UNAVAILABLE',
+    'DATABASE_UNAVAILABLE',
+  ] as const) {
+    expect(
+      Number((await failing(new Problem(code))).headers.get('retry-after')),
+      code,
+    ).toBeGreaterThan(0)
   }
   const full = await failing(new Problem('QUEUE_FULL', { status: 503 }))
-  expect(await problemOf(full)).toMatchObject({ status: 503, title: 'Service Unavailable', code: 'QUEUE_FULL' })
+  expect(await problemOf(full)).toMatchObject({
+    status: 503,
+    title: 'Service Unavailable',
+    code: 'QUEUE_FULL',
+  })
   expect(full.headers.get('retry-after')).toBe('5')
 })
 
@@ -87,7 +106,9 @@ test('what nobody foresaw is an internal error that tells nothing, and is logged
 test("a library's own 4xx is not the caller's doing", async () => {
   for (const statusCode of [400, 401, 403, 422]) {
     expect(
-      await problemOf(await failing(Object.assign(new Error('S3 says no'), { statusCode, code: 'AccessDenied' }))),
+      await problemOf(
+        await failing(Object.assign(new Error('S3 says no'), { statusCode, code: 'AccessDenied' })),
+      ),
     ).toMatchObject({
       status: 500,
     })
@@ -120,7 +141,11 @@ test('an unknown path is 404, and its query is told to nobody', async () => {
     '/api/v2/presentations',
   ]) {
     const response = await fetch(`${server.url}${path}?ticket=not-to-be-told`)
-    expect(await problemOf(response)).toMatchObject({ status: 404, code: 'NOT_FOUND', instance: path })
+    expect(await problemOf(response)).toMatchObject({
+      status: 404,
+      code: 'NOT_FOUND',
+      instance: path,
+    })
   }
   expect(server.lines.join('')).not.toContain('not-to-be-told')
 })
@@ -136,8 +161,12 @@ test('a known path with a wrong method is 405 and names the right ones', async (
   ] as const
   for (const [method, path, allow] of cases) {
     const response = await fetch(`${server.url}${path}`, { method })
-    expect([response.status, response.headers.get('allow')], `${method} ${path}`).toEqual([405, allow])
-    if (method !== 'HEAD') expect(await problemOf(response)).toMatchObject({ code: 'METHOD_NOT_ALLOWED' })
+    expect([response.status, response.headers.get('allow')], `${method} ${path}`).toEqual([
+      405,
+      allow,
+    ])
+    if (method !== 'HEAD')
+      expect(await problemOf(response)).toMatchObject({ code: 'METHOD_NOT_ALLOWED' })
   }
 })
 
@@ -164,7 +193,11 @@ test('an id that is no UUID is as unknown as any other', async () => {
 test('a path that cannot be read is a problem, too', async () => {
   const response = await fetch(`${server.url}/%zz`)
   expect(response.headers.get('x-content-type-options')).toBe('nosniff')
-  expect(await problemOf(response)).toMatchObject({ status: 400, code: 'VALIDATION_FAILED', instance: '/%zz' })
+  expect(await problemOf(response)).toMatchObject({
+    status: 400,
+    code: 'VALIDATION_FAILED',
+    instance: '/%zz',
+  })
 })
 
 test('what is no HTTP is answered with a problem, and the connection ends', async () => {
@@ -195,13 +228,23 @@ test('methods and expectations that nobody knows are answered like any other req
   const request = async (line: string, path: string) =>
     parsed(await server.raw(`${line.replace('*', path)}\r\nHost: x\r\nConnection: close\r\n\r\n`))
   for (const method of ['PROPFIND', 'TRACE', 'SEARCH', 'LINK', 'PURGE']) {
-    expect((await request(`${method} * HTTP/1.1`, '/api/v1/templates')).problem, method).toMatchObject({
+    expect(
+      (await request(`${method} * HTTP/1.1`, '/api/v1/templates')).problem,
+      method,
+    ).toMatchObject({
       code: 'METHOD_NOT_ALLOWED',
     })
-    expect((await request(`${method} * HTTP/1.1`, '/nothing')).problem, method).toMatchObject({ code: 'NOT_FOUND' })
+    expect((await request(`${method} * HTTP/1.1`, '/nothing')).problem, method).toMatchObject({
+      code: 'NOT_FOUND',
+    })
   }
-  expect((await request('GET * HTTP/1.1\r\nExpect: wonders', '/nothing')).problem).toMatchObject({ code: 'NOT_FOUND' })
-  expect((await request('GET * HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade', '/nothing')).problem).toMatchObject({
+  expect((await request('GET * HTTP/1.1\r\nExpect: wonders', '/nothing')).problem).toMatchObject({
+    code: 'NOT_FOUND',
+  })
+  expect(
+    (await request('GET * HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade', '/nothing'))
+      .problem,
+  ).toMatchObject({
     status: 404,
   })
 })
@@ -215,7 +258,9 @@ test('a body that is announced too large is refused before it is sent', async ()
 test('a caller who leaves in the middle of a body harms nobody', async () => {
   const head = `POST /api/v1/presentations HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\nContent-Type: application/json\r\n`
   await new Promise<void>((resolve) => {
-    const socket = connect(server.port, '127.0.0.1', () => socket.end(`${head}Content-Length: 100\r\n\r\n{"content":`))
+    const socket = connect(server.port, '127.0.0.1', () =>
+      socket.end(`${head}Content-Length: 100\r\n\r\n{"content":`),
+    )
     socket.resume().once('close', () => resolve())
   })
   expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
@@ -224,10 +269,13 @@ test('a caller who leaves in the middle of a body harms nobody', async () => {
 
 test('a request keeps the id that its caller gave, if that is harmless', async () => {
   const idFor = async (given: string) =>
-    (await fetch(`${server.url}/health/live`, { headers: { 'x-request-id': given } })).headers.get('x-request-id')
+    (await fetch(`${server.url}/health/live`, { headers: { 'x-request-id': given } })).headers.get(
+      'x-request-id',
+    )
   expect(await idFor('abc-1.2:3')).toBe('abc-1.2:3')
   const uuid = /^[\da-f]{8}-[\da-f-]{27}$/
-  for (const given of ['', 'a b', 'x'.repeat(65), '{"a":1}', 'ä']) expect(await idFor(given)).toMatch(uuid)
+  for (const given of ['', 'a b', 'x'.repeat(65), '{"a":1}', 'ä'])
+    expect(await idFor(given)).toMatch(uuid)
 })
 
 test('each request is one line of the log', async () => {

@@ -1,5 +1,6 @@
-// How everything that goes wrong becomes an application/problem+json answer (RFC 9457): our own Problems, what Fastify and its
-// plugins throw, and whatever nobody thought of. Nothing but the Problem's own words ever leaves.
+// How everything that goes wrong becomes an application/problem+json answer (RFC 9457): our own
+// Problems, what Fastify and its plugins throw, and whatever nobody thought of. Nothing but the
+// Problem's own words ever leaves.
 
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
@@ -23,10 +24,15 @@ export interface ProblemContext {
 export function problemDocument(problem: Problem, { instance, requestId }: ProblemContext) {
   const [usualStatus] = problems[problem.code]
   // Also where the whole request is at fault and no part of it.
-  const errors = problem.errors ?? (problem.code === 'VALIDATION_FAILED' ? [{ path: '', message: problem.detail }] : undefined)
+  const errors =
+    problem.errors ??
+    (problem.code === 'VALIDATION_FAILED' ? [{ path: '', message: problem.detail }] : undefined)
   return {
     type: 'about:blank' as const,
-    title: problem.status === usualStatus ? problem.title : (STATUS_CODES[problem.status] ?? problem.title),
+    title:
+      problem.status === usualStatus
+        ? problem.title
+        : (STATUS_CODES[problem.status] ?? problem.title),
     status: problem.status,
     detail: problem.detail,
     instance,
@@ -53,7 +59,11 @@ export function pathOf(request: Pick<FastifyRequest, 'url'>): string {
 
 export function sendProblem(request: FastifyRequest, reply: FastifyReply, problem: Problem) {
   const document = problemDocument(problem, { instance: pathOf(request), requestId: request.id })
-  return reply.code(problem.status).headers(problemHeaders(problem)).type(problemType).send(document)
+  return reply
+    .code(problem.status)
+    .headers(problemHeaders(problem))
+    .type(problemType)
+    .send(document)
 }
 
 /** For Fastify's setErrorHandler. */
@@ -67,7 +77,8 @@ export function logProblem(request: FastifyRequest, problem: Problem, error: unk
   // Else whoever hangs up often enough could fill the log with errors.
   if (isDisconnect(error)) request.log.debug('the caller has left')
   else if (problem.status === 500) request.log.error({ err: error }, 'request failed unexpectedly')
-  else if (problem.status >= 500) request.log.warn({ err: error, code: problem.code }, 'request failed')
+  else if (problem.status >= 500)
+    request.log.warn({ err: error, code: problem.code }, 'request failed')
   else request.log.debug({ err: error, code: problem.code }, 'request refused')
 }
 
@@ -79,7 +90,10 @@ export function asProblem(error: unknown): Problem {
   if (validation) {
     // A path is what it is: an id that can't be one names nothing.
     if (validationContext === 'params') return new Problem('NOT_FOUND', { cause: error })
-    return new Problem('VALIDATION_FAILED', { cause: error, errors: placesOf(validation, validationContext) })
+    return new Problem('VALIDATION_FAILED', {
+      cause: error,
+      errors: placesOf(validation, validationContext),
+    })
   }
   return ofFramework(statusCode, code, error)
 }
@@ -87,7 +101,12 @@ export function asProblem(error: unknown): Problem {
 /** Drizzle and others wrap what the driver threw. */
 function isAway(error: unknown, depth = 0): boolean {
   if (isDatabaseAway(error)) return true
-  return depth < 5 && error instanceof Error && error.cause !== undefined && isAway(error.cause, depth + 1)
+  return (
+    depth < 5 &&
+    error instanceof Error &&
+    error.cause !== undefined &&
+    isAway(error.cause, depth + 1)
+  )
 }
 
 function ofFramework(status: number, code: string, cause: Error): Problem {
@@ -98,8 +117,10 @@ function ofFramework(status: number, code: string, cause: Error): Problem {
   // What the pages of the documentation do not show does not exist.
   if (status === 403 && code?.startsWith('FST_')) return new Problem('NOT_FOUND', { cause })
   if (status >= 400 && status < 500) {
-    // Only Fastify's own errors: what a library says of a 4xx it got elsewhere is not our caller's doing.
-    if (code?.startsWith('FST_') || cause instanceof SyntaxError) return new Problem('VALIDATION_FAILED', { status, cause })
+    // Only Fastify's own errors: what a library says of a 4xx it got elsewhere is not our caller's
+    // doing.
+    if (code?.startsWith('FST_') || cause instanceof SyntaxError)
+      return new Problem('VALIDATION_FAILED', { status, cause })
   }
   return new Problem('INTERNAL_ERROR', { cause })
 }
@@ -120,7 +141,10 @@ function placesOf(validation: AjvErrors, part: string | undefined): InvalidPlace
 function pointerOf({ instancePath, params, ...rest }: AjvErrors[number]): string {
   const inner = 'propertyName' in rest ? rest.propertyName : undefined
   const own = params.missingProperty ?? params.additionalProperty ?? params.propertyName ?? inner
-  const pointer = typeof own === 'string' ? `${instancePath}/${own.replaceAll('~', '~0').replaceAll('/', '~1')}` : instancePath
+  const pointer =
+    typeof own === 'string'
+      ? `${instancePath}/${own.replaceAll('~', '~0').replaceAll('/', '~1')}`
+      : instancePath
   return pointer.length > maxPathChars ? `${pointer.slice(0, maxPathChars)}…` : pointer
 }
 
@@ -128,6 +152,7 @@ function messageOf({ keyword, params, message }: AjvErrors[number]): string {
   if (keyword === 'required') return 'is required'
   if (keyword === 'additionalProperties') return 'is not known'
   if (keyword === 'pattern') return 'must not contain control characters or lone surrogates'
-  if (keyword === 'enum' && Array.isArray(params.allowedValues)) return `must be one of ${params.allowedValues.join(', ')}`
+  if (keyword === 'enum' && Array.isArray(params.allowedValues))
+    return `must be one of ${params.allowedValues.join(', ')}`
   return message ?? 'is not valid'
 }

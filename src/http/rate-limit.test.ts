@@ -1,7 +1,7 @@
 // The request rate: per user, per address for those who show no good token, and said in headers.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { openTestServer, problemOf, type TestServer } from './test-server.ts'
+import { openTestServer, problemOf, type TestServer } from '../app/test-server.ts'
 
 let server: TestServer
 
@@ -10,8 +10,10 @@ beforeEach(async () => {
 })
 afterEach(() => server.close())
 
-const templates = (authorization: string) => server.call('/api/v1/templates', { headers: { authorization } })
-const numbers = ({ headers }: Response) => ['limit', 'remaining', 'reset'].map((name) => Number(headers.get(`ratelimit-${name}`)))
+const templates = (authorization: string) =>
+  server.call('/api/v1/templates', { headers: { authorization } })
+const numbers = ({ headers }: Response) =>
+  ['limit', 'remaining', 'reset'].map((name) => Number(headers.get(`ratelimit-${name}`)))
 
 test('a user may make so many requests a minute, and is told how many are left and when to come back', async () => {
   for (const left of [2, 1, 0]) {
@@ -36,14 +38,26 @@ test('who shows no good token is counted by address, apart from the users there'
 test('what does not exist counts, too: for the user of a good token, else by address', async () => {
   const ask = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
     fetch(`${server.url}${path}`, { method, headers })
-  const asked = [await ask('/nothing'), await ask('/api/v1/templates', {}, 'PUT'), await ask('/%zz'), await ask('/nothing')]
+  const asked = [
+    await ask('/nothing'),
+    await ask('/api/v1/templates', {}, 'PUT'),
+    await ask('/%zz'),
+    await ask('/nothing'),
+  ]
   expect(asked.map(({ status }) => status)).toEqual([404, 405, 400, 429])
-  expect(asked.map(numbers).map(([limit, remaining]) => [limit, remaining])).toEqual([2, 1, 0, 0].map((left) => [3, left]))
-  expect(await problemOf(await ask('/%zz'))).toMatchObject({ status: 429, code: 'RATE_LIMIT_EXCEEDED' })
+  expect(asked.map(numbers).map(([limit, remaining]) => [limit, remaining])).toEqual(
+    [2, 1, 0, 0].map((left) => [3, left]),
+  )
+  expect(await problemOf(await ask('/%zz'))).toMatchObject({
+    status: 429,
+    code: 'RATE_LIMIT_EXCEEDED',
+  })
   expect((await templates(server.bearer)).headers.get('ratelimit-remaining')).toBe('2')
   const cookie = server.bearer.replace('Bearer ', 'gateway_session=')
   expect((await ask('/nothing', { cookie })).headers.get('ratelimit-remaining')).toBe('1')
-  expect((await ask('/nothing', { authorization: server.bearer })).headers.get('ratelimit-remaining')).toBe('0')
+  expect(
+    (await ask('/nothing', { authorization: server.bearer })).headers.get('ratelimit-remaining'),
+  ).toBe('0')
 })
 
 test('the description, its pages and the end of a session are counted like all else', async () => {
@@ -58,7 +72,11 @@ test('the description, its pages and the end of a session are counted like all e
 test('a new address written into a header is no new address, as long as no proxy is trusted', async () => {
   const statuses = []
   for (let i = 0; i < 4; i++) {
-    const headers = { authorization: 'Bearer x', 'x-forwarded-for': `203.0.113.${i}`, forwarded: `for=203.0.113.${i}` }
+    const headers = {
+      authorization: 'Bearer x',
+      'x-forwarded-for': `203.0.113.${i}`,
+      forwarded: `for=203.0.113.${i}`,
+    }
     statuses.push((await server.call('/api/v1/templates', { headers })).status)
   }
   expect(statuses).toEqual([401, 401, 401, 429])
@@ -68,7 +86,9 @@ test('all addresses of one IPv6 network count as one, and an IPv4 address writte
   await server.close()
   server = await openTestServer({ env: { RATE_LIMIT_PER_MINUTE: '3', TRUST_PROXY: 'true' } })
   const left = async (address: string) => {
-    const { headers } = await server.call('/nothing', { headers: { authorization: '', 'x-forwarded-for': address } })
+    const { headers } = await server.call('/nothing', {
+      headers: { authorization: '', 'x-forwarded-for': address },
+    })
     return Number(headers.get('ratelimit-remaining'))
   }
   expect(await left('2001:db8:0:7::1')).toBe(2)

@@ -1,4 +1,5 @@
-// Wire shapes that several routes share, and how a route says in its schema which problems it may answer with.
+// Wire shapes that several routes share, and how a route says in its schema which problems it may
+// answer with.
 
 import Type, { type Static, type TSchema } from 'typebox'
 import { type Presentation, presentationSchema, statuses } from '../contract/presentation.ts'
@@ -17,7 +18,9 @@ const problemSchema = Type.Object(
     errors: Type.Optional(
       Type.Array(
         Type.Object({
-          path: Type.String({ description: "A JSON pointer into the body, or a parameter's name." }),
+          path: Type.String({
+            description: "A JSON pointer into the body, or a parameter's name.",
+          }),
           message: Type.String(),
         }),
       ),
@@ -29,18 +32,26 @@ const problemSchema = Type.Object(
 /** The schemas that others refer to by name. */
 export const sharedSchemas: TSchema[] = [presentationSchema, problemSchema]
 
-export const presentationRef = Type.Unsafe<Presentation>({ $ref: 'Presentation#', description: 'The presentation as it is now.' })
+export const presentationRef = Type.Unsafe<Presentation>({
+  $ref: 'Presentation#',
+  description: 'The presentation as it is now.',
+})
 
 export const presentationPageSchema = Type.Object({
   items: Type.Array(presentationRef),
-  next_cursor: Type.Union([Type.String(), Type.Null()], { description: 'For the next page; null on the last one.' }),
+  next_cursor: Type.Union([Type.String(), Type.Null()], {
+    description: 'For the next page; null on the last one.',
+  }),
 })
 export type PresentationPage = Static<typeof presentationPageSchema>
 
 /** An id that is no UUID is answered like one that names nothing. */
 export const idParams = Type.Object({ id: Type.String({ format: 'uuid' }) })
 
-export const statusFilter = Type.Unsafe<(typeof statuses)[number]>({ type: 'string', enum: statuses })
+export const statusFilter = Type.Unsafe<(typeof statuses)[number]>({
+  type: 'string',
+  enum: statuses,
+})
 
 export const downloadSchema = Type.Object(
   {
@@ -62,14 +73,22 @@ export const outlinesResponse = Type.Object({
 const allowanceSchema = Type.Object({
   limit: Type.Union([Type.Integer(), Type.Null()], { description: 'Null: unlimited.' }),
   used: Type.Integer({ minimum: 0 }),
-  remaining: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], { description: 'Null: unlimited.' }),
+  remaining: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+    description: 'Null: unlimited.',
+  }),
   resets_at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()], {
-    description: 'When the window begins to free itself; null where nothing is used, or waiting frees nothing.',
+    description:
+      'When the window begins to free itself; null where nothing is used, or waiting frees nothing.',
   }),
 })
 
 export const usageSchema = Type.Object(
-  { per_hour: allowanceSchema, per_day: allowanceSchema, total: allowanceSchema, total_slides: allowanceSchema },
+  {
+    per_hour: allowanceSchema,
+    per_day: allowanceSchema,
+    total: allowanceSchema,
+    total_slides: allowanceSchema,
+  },
   { title: 'Usage' },
 )
 
@@ -87,10 +106,16 @@ const everywhere: ProblemCode[] = [
   'DATABASE_UNAVAILABLE',
   'INTERNAL_ERROR',
 ]
-/** What any route with a JSON body may answer besides; by cookie, it may also be refused for where it comes from. */
+/**
+ * What any route with a JSON body may answer besides; by cookie, it may also be refused for where
+ * it comes from.
+ */
 const withBody: ProblemCode[] = ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'PERMISSION_DENIED']
 
-/** For the `response` of a route's schema: its own problem codes and those that every authenticated route has. */
+/**
+ * For the `response` of a route's schema: its own problem codes and those that every authenticated
+ * route has.
+ */
 export function problemResponses(...codes: ProblemCode[]): Record<never, never> {
   return answersOf([...everywhere, ...codes])
 }

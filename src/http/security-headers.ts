@@ -1,8 +1,10 @@
-// The headers that stand on every answer, also on those that no route and no hook of Fastify sees (a URL that can't be read, a
-// request that isn't HTTP). One list for all three ways out, which is why it is not left to a plugin.
+// The headers that stand on every answer, also on those that no route and no hook of Fastify sees
+// (a URL that can't be read, a request that isn't HTTP). One list for all three ways out, which is
+// why it is not left to a plugin.
 
 /** For answers that are data: nothing in them may run, load, or be framed. */
-const contentSecurityPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+const contentSecurityPolicy =
+  "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 export interface SecurityOptions {
   /** Browsers are told to stay with https; only where the service is reached that way. */

@@ -1,20 +1,29 @@
-// Who sends slowly, or nothing at all, is waited for as long as honest callers may need, and then the connection ends.
+// Who sends slowly, or nothing at all, is waited for as long as honest callers may need, and then
+// the connection ends.
 
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { openTestServer, type TestServer } from '../app/test-server.ts'
 import type { App } from './base.ts'
-import { openTestServer, type TestServer } from './test-server.ts'
 
 let server: TestServer
 afterEach(() => server.close())
 
 /** Node's own bounds, made short. The last of them it does not declare. */
 function impatient({ server: node }: App) {
-  Object.assign(node, { headersTimeout: 150, requestTimeout: 300, keepAliveTimeout: 300, connectionsCheckingInterval: 25 })
+  Object.assign(node, {
+    headersTimeout: 150,
+    requestTimeout: 300,
+    keepAliveTimeout: 300,
+    connectionsCheckingInterval: 25,
+  })
   node.setTimeout(600)
 }
 
-/** Writes the bytes, then one more every few milliseconds for as long as the other side listens; resolves with what came back. */
+/**
+ * Writes the bytes, then one more every few milliseconds for as long as the other side listens;
+ * resolves with what came back.
+ */
 function drip(bytes: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = ''
@@ -37,7 +46,11 @@ function drip(bytes: string): Promise<string> {
 test('no honest caller is too slow: the bounds of a head, a whole request and a silence', async () => {
   server = await openTestServer()
   const { headersTimeout, requestTimeout, timeout } = server.app.server
-  expect({ headersTimeout, requestTimeout, timeout }).toEqual({ headersTimeout: 20_000, requestTimeout: 60_000, timeout: 90_000 })
+  expect({ headersTimeout, requestTimeout, timeout }).toEqual({
+    headersTimeout: 20_000,
+    requestTimeout: 60_000,
+    timeout: 90_000,
+  })
 })
 
 test('a head that comes byte by byte is given up, with a problem document', async () => {
@@ -46,7 +59,10 @@ test('a head that comes byte by byte is given up, with a problem document', asyn
   expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/)
   expect(answer).toMatch(/content-type: application\/problem\+json/)
   expect(answer).toMatch(/x-content-type-options: nosniff/)
-  expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status: 408, code: 'VALIDATION_FAILED' })
+  expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({
+    status: 408,
+    code: 'VALIDATION_FAILED',
+  })
 })
 
 test('a body that comes byte by byte is given up, too, also one that is sent to nothing', async () => {
@@ -71,7 +87,10 @@ test('a connection on which nothing comes, and one that is not used again, end',
       socket.on('error', () => undefined)
       socket.once('close', () => resolve(answer))
     })
-  const [nothing, once] = await Promise.all([silence(''), silence('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n')])
+  const [nothing, once] = await Promise.all([
+    silence(''),
+    silence('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'),
+  ])
   expect(nothing).toMatch(/^(HTTP\/1\.1 408 .*)?$/s)
   expect(once).toMatch(/^HTTP\/1\.1 200 /)
 })
@@ -79,10 +98,14 @@ test('a connection on which nothing comes, and one that is not used again, end',
 test('who takes no byte of an answer is let go', async () => {
   server = await openTestServer({
     beforeListen: impatient,
-    services: { metrics: async () => ({ contentType: 'text/plain', body: 'x'.repeat(50_000_000) }) },
+    services: {
+      metrics: async () => ({ contentType: 'text/plain', body: 'x'.repeat(50_000_000) }),
+    },
   })
   const ended = new Promise<void>((resolve) => {
-    const socket = connect(server.port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'))
+    const socket = connect(server.port, '127.0.0.1', () =>
+      socket.write('GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n'),
+    )
     socket.pause()
     socket.on('error', () => undefined)
     socket.once('close', () => resolve())

@@ -1,4 +1,5 @@
-// How many attacks are tried: the length of the tables. The tests beside this file try each; here they are counted and named once.
+// How many attacks are tried: the length of the tables. The tests beside this file try each; here
+// they are counted and named once.
 
 import { expect, test } from 'vitest'
 import { awkwardTitles } from './awkward-titles.ts'
@@ -16,9 +17,12 @@ const tables = {
 }
 
 test('the tables of attacks are as long as the README says, and hold nothing twice', () => {
-  const lines = Object.entries(tables).map(([what, names]) => `${String(names.length).padStart(5)} ${what}`)
+  const lines = Object.entries(tables).map(
+    ([what, names]) => `${String(names.length).padStart(5)} ${what}`,
+  )
   const total = Object.values(tables).reduce((sum, names) => sum + names.length, 0)
   process.stdout.write(`attack cases:\n${lines.join('\n')}\n${String(total).padStart(5)} in all\n`)
-  for (const [what, names] of Object.entries(tables)) expect(new Set(names).size, what).toBe(names.length)
+  for (const [what, names] of Object.entries(tables))
+    expect(new Set(names).size, what).toBe(names.length)
   expect(total).toBeGreaterThanOrEqual(350)
 })

@@ -1,4 +1,5 @@
-// What every refusal has in common, whatever was attacked: a problem document that tells nothing, under the headers of all answers.
+// What every refusal has in common, whatever was attacked: a problem document that tells nothing,
+// under the headers of all answers.
 
 import { expect } from 'vitest'
 
@@ -18,7 +19,10 @@ export const hardened = {
 
 export type HeaderValues = Record<string, string | undefined>
 
-/** With a policy of their own, as the pages of the documentation have one, that one is left to their own test. */
+/**
+ * With a policy of their own, as the pages of the documentation have one, that one is left to their
+ * own test.
+ */
 export function expectHardened(headers: HeaderValues, what: string, { ownPolicy = false } = {}) {
   for (const [name, value] of Object.entries(hardened)) {
     if (ownPolicy && name === 'content-security-policy') continue
@@ -29,7 +33,8 @@ export function expectHardened(headers: HeaderValues, what: string, { ownPolicy 
 }
 
 /** Nothing that tells how the gateway is made, or where. */
-export const telling = /node_modules|\bat [\w.]+ \(|\.ts:\d|postgres|fastify|ECONN|127\.0\.0\.1|select |insert /i
+export const telling =
+  /node_modules|\bat [\w.]+ \(|\.ts:\d|postgres|fastify|ECONN|127\.0\.0\.1|select |insert /i
 
 export function expectProblem(
   answer: { status: number; headers: HeaderValues; text: string },
@@ -41,15 +46,29 @@ export function expectProblem(
   expect(answer.headers['content-type'], what).toMatch(/^application\/problem\+json/)
   const problem = JSON.parse(answer.text) as Record<string, unknown>
   expect(problem, what).toMatchObject({
-    ...{ type: 'about:blank', title: expect.any(String), status: answer.status, detail: expect.any(String) },
-    ...{ instance: expect.any(String), code: expect.stringMatching(/^[A-Z_]+$/), request_id: answer.headers['x-request-id'] },
+    ...{
+      type: 'about:blank',
+      title: expect.any(String),
+      status: answer.status,
+      detail: expect.any(String),
+    },
+    ...{
+      instance: expect.any(String),
+      code: expect.stringMatching(/^[A-Z_]+$/),
+      request_id: answer.headers['x-request-id'],
+    },
   })
   expect(`${problem.detail} ${JSON.stringify(problem.errors ?? '')}`, what).not.toMatch(telling)
   if (answer.status === 401) expect(answer.headers['www-authenticate'], what).toMatch(/^Bearer/)
-  if (answer.status === 429 || answer.status === 503) expect(Number(answer.headers['retry-after']), what).toBeGreaterThan(0)
+  if (answer.status === 429 || answer.status === 503)
+    expect(Number(answer.headers['retry-after']), what).toBeGreaterThan(0)
   return problem
 }
 
 export async function toAnswer(response: Response) {
-  return { status: response.status, headers: Object.fromEntries(response.headers) as HeaderValues, text: await response.text() }
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers) as HeaderValues,
+    text: await response.text(),
+  }
 }

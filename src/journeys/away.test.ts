@@ -1,4 +1,5 @@
-// What the gateway leans on is away: at its start, and while it works. It starts all the same, says so, waits, and goes on.
+// What the gateway leans on is away: at its start, and while it works. It starts all the same, says
+// so, waits, and goes on.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openPostgres } from '../sandbox/postgres.ts'
@@ -29,7 +30,10 @@ test('without Presenton the gateway starts, is degraded, accepts briefs, and its
   await world.openReplica()
   expect(await health('/health/live')).toEqual({ status: 200, body: { status: 'ok' } })
   const degraded = await health()
-  expect(degraded).toMatchObject({ status: 200, body: { status: 'degraded', checks: { database: { status: 'ok' } } } })
+  expect(degraded).toMatchObject({
+    status: 200,
+    body: { status: 'degraded', checks: { database: { status: 'ok' } } },
+  })
   expect(JSON.stringify(degraded)).not.toContain(String(presenton.port))
 
   const user = await world.user()
@@ -40,7 +44,11 @@ test('without Presenton the gateway starts, is degraded, accepts briefs, and its
   const { id } = await user.accept()
   const reader = await user.follow(id)
   const waiting = await reader.until('status')
-  expect(waiting.at(-1)?.data).toMatchObject({ status: expect.any(String), code: 'UPSTREAM_UNAVAILABLE', run: 1 })
+  expect(waiting.at(-1)?.data).toMatchObject({
+    status: expect.any(String),
+    code: 'UPSTREAM_UNAVAILABLE',
+    run: 1,
+  })
   expect(waiting.at(-1)?.data.retry_in_seconds).toBeGreaterThanOrEqual(1)
   expect(waiting.at(-1)?.data.retry_in_seconds).toBeLessThanOrEqual(30)
   expect(await user.read(id)).toMatchObject({ status: 'running', error: null })
@@ -49,7 +57,10 @@ test('without Presenton the gateway starts, is degraded, accepts briefs, and its
   const log = readLog([...waiting, ...(await reader.rest())])
   expect(log.terminal.type).toBe('complete')
   expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
-  await vi.waitFor(async () => expect(await health()).toMatchObject({ status: 200, body: { status: 'ok' } }), { timeout: 15_000 })
+  await vi.waitFor(
+    async () => expect(await health()).toMatchObject({ status: 200, body: { status: 'ok' } }),
+    { timeout: 15_000 },
+  )
   await world.expectNothingLeft()
 })
 
@@ -69,8 +80,16 @@ test('without the object store the gateway starts, makes the deck, and waits wit
     code: 'STORAGE_UNAVAILABLE',
     retry_in_seconds: expect.any(Number),
   })
-  expect(await user.read(id)).toMatchObject({ status: 'running', stage: 'store', files: [], links: { download: null } })
-  expect(await user.api(`/presentations/${id}/download`)).toMatchObject({ status: 409, body: { code: 'NOT_READY' } })
+  expect(await user.read(id)).toMatchObject({
+    status: 'running',
+    stage: 'store',
+    files: [],
+    links: { download: null },
+  })
+  expect(await user.api(`/presentations/${id}/download`)).toMatchObject({
+    status: 409,
+    body: { code: 'NOT_READY' },
+  })
 
   await objects.up()
   const log = readLog([...waiting, ...(await reader.rest())])
@@ -87,7 +106,10 @@ test('without Postgres the gateway lives but is not ready; it becomes so by itse
   try {
     const url = await postgres.createDatabase('journey')
     await postgres.stop()
-    await openWithoutGateway({ database: { url, close: () => postgres.close() }, env: { SSE_HEARTBEAT_SECONDS: '1' } })
+    await openWithoutGateway({
+      database: { url, close: () => postgres.close() },
+      env: { SSE_HEARTBEAT_SECONDS: '1' },
+    })
     const gateway = await world.openReplica({}, { isReady: false })
     expect(await health('/health/live')).toEqual({ status: 200, body: { status: 'ok' } })
     expect(await health()).toMatchObject({
@@ -106,8 +128,14 @@ test('without Postgres the gateway lives but is not ready; it becomes so by itse
     expect(early.retry).toBeGreaterThanOrEqual(2_500)
 
     await postgres.start()
-    await vi.waitFor(async () => expect(await health()).toMatchObject({ status: 200 }), { timeout: 15_000, interval: 50 })
-    await vi.waitFor(async () => expect(await user.post()).toMatchObject({ status: 202 }), { timeout: 15_000, interval: 50 })
+    await vi.waitFor(async () => expect(await health()).toMatchObject({ status: 200 }), {
+      timeout: 15_000,
+      interval: 50,
+    })
+    await vi.waitFor(async () => expect(await user.post()).toMatchObject({ status: 202 }), {
+      timeout: 15_000,
+      interval: 50,
+    })
     const { body } = await user.api('/presentations')
     await user.settled(body.items[0].id)
 
@@ -120,7 +148,9 @@ test('without Postgres the gateway lives but is not ready; it becomes so by itse
     await postgres.stop()
     gates.release('slides:slide', 1)
     const { comments } = reader
-    await expect.poll(() => reader.comments, { timeout: 5_000, interval: 50 }).toBeGreaterThan(comments + 1)
+    await expect
+      .poll(() => reader.comments, { timeout: 5_000, interval: 50 })
+      .toBeGreaterThan(comments + 1)
     await postgres.start()
     gates.release('slides:slide')
     const log = readLog([...read, ...(await reader.rest())])
@@ -148,8 +178,12 @@ test('a brief is accepted while the circuit is open, and runs when it closes', a
   await reader.until('status')
   const second = await user.post(brief)
   expect(second).toMatchObject({ status: 202, body: { status: 'queued' } })
-  expect(await health()).toMatchObject({ status: 200, body: { status: 'degraded', checks: { presenton: { circuit: 'open' } } } })
+  expect(await health()).toMatchObject({
+    status: 200,
+    body: { status: 'degraded', checks: { presenton: { circuit: 'open' } } },
+  })
   presenton.faults.clear()
-  for (const id of [first.id, second.body.id]) expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  for (const id of [first.id, second.body.id])
+    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
   await world.expectNothingLeft()
 })

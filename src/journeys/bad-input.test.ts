@@ -1,5 +1,6 @@
-// Bad briefs over the wire: each is answered with a problem document that names its place, and leaves no row behind. Field by
-// field they are tested where the route is; here they meet the whole gateway.
+// Bad briefs over the wire: each is answered with a problem document that names its place, and
+// leaves no row behind. Field by field they are tested where the route is; here they meet the whole
+// gateway.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Answer, brief, type User } from './user.ts'
@@ -18,11 +19,19 @@ afterEach(async () => {
 })
 afterAll(() => world.close())
 
-function expectProblem({ status, headers, body }: Answer, expected: { status: number; code: string }) {
+function expectProblem(
+  { status, headers, body }: Answer,
+  expected: { status: number; code: string },
+) {
   expect({ status, body }).toMatchObject({ status: expected.status })
   expect(headers.get('content-type')).toMatch(/^application\/problem\+json/)
   expect(body).toMatchObject({
-    ...{ type: 'about:blank', title: expect.any(String), status: expected.status, detail: expect.any(String) },
+    ...{
+      type: 'about:blank',
+      title: expect.any(String),
+      status: expected.status,
+      detail: expect.any(String),
+    },
     ...{ instance: '/api/v1/presentations', code: expected.code, request_id: expect.any(String) },
   })
   expect(JSON.stringify(body)).not.toMatch(/postgres|node_modules|\bat .*\.ts/i)
@@ -76,13 +85,20 @@ test.each<[what: string, path: string, brief: unknown]>([
   ['instructions too long', '/instructions', { ...brief, instructions: 'x'.repeat(4001) }],
   ['text for a flag', '/web_search', { ...brief, web_search: 'true' }],
   ['a number for a flag', '/include_title_slide', { ...brief, include_title_slide: 1 }],
-  ['contents on two slides', '/include_table_of_contents', { ...brief, n_slides: 2, include_table_of_contents: true }],
+  [
+    'contents on two slides',
+    '/include_table_of_contents',
+    { ...brief, n_slides: 2, include_table_of_contents: true },
+  ],
   ['metadata that are a list', '/metadata', { ...brief, metadata: ['x'] }],
   ['a number in metadata', '/metadata/n', { ...brief, metadata: { n: 1 } }],
   [
     'too many metadata',
     '/metadata',
-    { ...brief, metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`k${n}`, 'x'])) },
+    {
+      ...brief,
+      metadata: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [`k${n}`, 'x'])),
+    },
   ],
   ['metadata too long', '/metadata/k', { ...brief, metadata: { k: 'x'.repeat(501) } }],
   ['an empty language', '/language', { ...brief, language: '' }],
@@ -95,7 +111,10 @@ test.each<[what: string, path: string, brief: unknown]>([
 
 test('the key of a metadata pair has its bounds, too', async () => {
   for (const key of ['x'.repeat(65), 'a\0b']) {
-    const answer = await user.api('/presentations', { method: 'POST', body: { ...brief, metadata: { [key]: 'x' } } })
+    const answer = await user.api('/presentations', {
+      method: 'POST',
+      body: { ...brief, metadata: { [key]: 'x' } },
+    })
     expectProblem(answer, { status: 400, code: 'VALIDATION_FAILED' })
     expect(answer.body.errors[0].path).toMatch(/^\/metadata/)
   }
@@ -111,13 +130,19 @@ test.each([
   '',
   '{"content":NaN}',
 ])('broken JSON is refused: %j', async (body) => {
-  const answer = await user.api('/presentations', { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+  const answer = await user.api('/presentations', {
+    method: 'POST',
+    body,
+    headers: { 'content-type': 'application/json' },
+  })
   expectProblem(answer, { status: 400, code: 'VALIDATION_FAILED' })
 })
 
 test('JSON that is deep, or has very many members, is refused and not choked on', async () => {
   const deep = `{"content":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
-  const wide = JSON.stringify(Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`k${n}`, n])))
+  const wide = JSON.stringify(
+    Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`k${n}`, n])),
+  )
   for (const body of [deep, wide]) {
     const asked = performance.now()
     const answer = await user.api('/presentations', { method: 'POST', body })
@@ -139,17 +164,20 @@ test('a body of one byte too many is too large, and one of just as many is read'
   expect(read.body.errors).toMatchObject([{ path: '/content' }])
 })
 
-test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'application/xml', 'text/json'])(
-  'a body that is %s is not JSON',
-  async (type) => {
-    const answer = await user.api('/presentations', {
-      method: 'POST',
-      body: JSON.stringify(brief),
-      headers: { 'content-type': type },
-    })
-    expectProblem(answer, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' })
-  },
-)
+test.each([
+  'text/plain',
+  'application/x-www-form-urlencoded',
+  'multipart/form-data; boundary=x',
+  'application/xml',
+  'text/json',
+])('a body that is %s is not JSON', async (type) => {
+  const answer = await user.api('/presentations', {
+    method: 'POST',
+    body: JSON.stringify(brief),
+    headers: { 'content-type': type },
+  })
+  expectProblem(answer, { status: 415, code: 'UNSUPPORTED_MEDIA_TYPE' })
+})
 
 test('a post without any body names what is missing', async () => {
   const answer = await fetch(`${world.url}/api/v1/presentations`, {
@@ -161,10 +189,16 @@ test('a post without any body names what is missing', async () => {
 })
 
 test('unknown routes and methods are problems, too', async () => {
-  expect(await user.api('/nothing')).toMatchObject({ status: 404, body: { code: 'NOT_FOUND', instance: '/api/v1/nothing' } })
+  expect(await user.api('/nothing')).toMatchObject({
+    status: 404,
+    body: { code: 'NOT_FOUND', instance: '/api/v1/nothing' },
+  })
   const wrong = await user.api('/presentations', { method: 'PUT', body: brief })
   expect(wrong).toMatchObject({ status: 405, body: { code: 'METHOD_NOT_ALLOWED' } })
   expect(wrong.headers.get('allow')).toContain('POST')
   const outside = await fetch(`${world.url}/../../etc/passwd?token=secret`)
-  expect(await outside.json()).toMatchObject({ status: 404, instance: expect.not.stringContaining('secret') })
+  expect(await outside.json()).toMatchObject({
+    status: 404,
+    instance: expect.not.stringContaining('secret'),
+  })
 })

@@ -1,12 +1,16 @@
-// Attacks with credentials that are good, but not the attacker's: a browser that is lured into using its cookie, a token in the wrong
-// place, a request that says one thing twice. None of them may do or tell anything.
+// Attacks with credentials that are good, but not the attacker's: a browser that is lured into
+// using its cookie, a token in the wrong place, a request that says one thing twice. None of them
+// may do or tell anything.
 
 export interface Borrowed {
   name: string
   method?: string
   /** Below /api/v1; `{id}` is the victim's presentation. */
   path: string
-  headers?: (victim: { token: string; cookie: string }) => Record<string, string> | [string, string][]
+  headers?: (victim: {
+    token: string
+    cookie: string
+  }) => Record<string, string> | [string, string][]
   body?: string
   status: number
 }
@@ -14,7 +18,10 @@ export interface Borrowed {
 const form = 'application/x-www-form-urlencoded'
 const brief = '{"content":"Written by another page."}'
 
-/** What pages elsewhere can make a browser send, cookie included. Each once as a page of another site, and by other means. */
+/**
+ * What pages elsewhere can make a browser send, cookie included. Each once as a page of another
+ * site, and by other means.
+ */
 const lured: [name: string, method: string, path: string, type?: string, body?: string][] = [
   ['a form', 'POST', '/presentations', form, 'content=x'],
   ['a form that spells JSON', 'POST', '/presentations', 'text/plain', brief],
@@ -32,7 +39,10 @@ const lured: [name: string, method: string, path: string, type?: string, body?: 
 
 const origins: [name: string, headers: Record<string, string>][] = [
   ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
-  ['another site that claims to be the same', { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' }],
+  [
+    'another site that claims to be the same',
+    { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
+  ],
   ['a sandboxed frame', { origin: 'null', 'sec-fetch-site': 'cross-site' }],
   ['a sibling domain', { origin: 'https://other.decks.example', 'sec-fetch-site': 'same-site' }],
   ['our host without encryption', { origin: 'http://decks.example' }],
@@ -40,13 +50,18 @@ const origins: [name: string, headers: Record<string, string>][] = [
   ['a name that begins like ours', { origin: 'https://decks.example.evil.example' }],
   ['a name that ends like an allowed one', { origin: 'https://evilapp.example' }],
   ['two origins at once', { origin: 'https://decks.example https://evil.example' }],
-  ['a rebound name', { host: 'evil.example', origin: 'http://evil.example', 'sec-fetch-site': 'same-origin' }],
+  [
+    'a rebound name',
+    { host: 'evil.example', origin: 'http://evil.example', 'sec-fetch-site': 'same-origin' },
+  ],
   ['a page of which nothing is said', {}],
   ['a page elsewhere of an old browser', { referer: 'https://decks.example/' }],
   ['a link', { 'sec-fetch-site': 'none' }],
 ]
 
-/** All places against all deeds would be many; each place tries two, each deed is tried from one. */
+/**
+ * All places against all deeds would be many; each place tries two, each deed is tried from one.
+ */
 const luredCases: Borrowed[] = [
   ...lured.map((deed, i) => ({ deed, from: origins[i % origins.length] })),
   ...origins.map((from, i) => ({ deed: lured[(i * 5 + 3) % lured.length], from })),
@@ -62,7 +77,15 @@ const luredCases: Borrowed[] = [
 
 export const borrowedCredentials: Borrowed[] = [
   ...luredCases,
-  ...['', 'Bearer', 'Bearer ', 'Bearer x.y.z', 'Basic dmljdGltOng=', 'Digest username="victim"', 'bearer\tx'].map(
+  ...[
+    '',
+    'Bearer',
+    'Bearer ',
+    'Bearer x.y.z',
+    'Basic dmljdGltOng=',
+    'Digest username="victim"',
+    'bearer\tx',
+  ].map(
     (authorization): Borrowed => ({
       name: `a good cookie beside the header "${authorization}"`,
       path: '/presentations',
@@ -71,7 +94,11 @@ export const borrowedCredentials: Borrowed[] = [
     }),
   ),
   ...['access_token', 'token', 'jwt', 'id_token', 'Authorization', 'x'].map(
-    (name): Borrowed => ({ name: `the token in the query as ${name}`, path: `/presentations?${name}={token}`, status: 401 }),
+    (name): Borrowed => ({
+      name: `the token in the query as ${name}`,
+      path: `/presentations?${name}={token}`,
+      status: 401,
+    }),
   ),
   { name: 'the token as a ticket', path: '/presentations/{id}/events?ticket={token}', status: 401 },
   { name: 'the token in the path', path: '/presentations/{token}', status: 401 },

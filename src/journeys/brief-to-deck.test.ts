@@ -1,4 +1,5 @@
-// The way that all the rest hangs on: a brief becomes a deck, in every shape of Presenton, seen event by event.
+// The way that all the rest hangs on: a brief becomes a deck, in every shape of Presenton, seen
+// event by event.
 
 import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -14,11 +15,15 @@ const pptx = 'application/vnd.openxmlformats-officedocument.presentationml.prese
 describe.each([...shapes])('in shape %s', (shape: Shape) => {
   let world: World
   beforeAll(async () => {
-    const credentials = shape === 'A1' ? undefined : { username: 'gateway', password: 'a password of the gateway' }
+    const credentials =
+      shape === 'A1' ? undefined : { username: 'gateway', password: 'a password of the gateway' }
     world = await openWorld({
       ...{ shape, credentials },
       env: {
-        ...(credentials && { PRESENTON_USERNAME: credentials.username, PRESENTON_PASSWORD: credentials.password }),
+        ...(credentials && {
+          PRESENTON_USERNAME: credentials.username,
+          PRESENTON_PASSWORD: credentials.password,
+        }),
         APP_LINK: 'https://app.example/slides/{id}',
       },
     })
@@ -35,10 +40,14 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
     expect(await reader.ended).toBe('clean')
 
     expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
-    expect(log.kinds).toEqual(expect.arrayContaining(['outline_chunk', 'outlines', 'chunk', 'stored']))
+    expect(log.kinds).toEqual(
+      expect.arrayContaining(['outline_chunk', 'outlines', 'chunk', 'stored']),
+    )
     expect(log.kinds.at(-2)).toBe('stored')
     expect(log.outlines).toMatchObject({ stage: 'outlines', title: 'Support, first quarter' })
-    const outlineText = log.data.filter(({ type }) => type === 'outline_chunk').map(({ chunk }) => chunk)
+    const outlineText = log.data
+      .filter(({ type }) => type === 'outline_chunk')
+      .map(({ chunk }) => chunk)
     const written = JSON.parse(outlineText.join('')) as { slides: { content: string }[] }
     expect(log.outlines?.outlines).toEqual(written.slides.map(({ content }) => content))
 
@@ -46,7 +55,9 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
     expect(others).toEqual([])
     expect(log.slides).toHaveLength(4)
     expect(log.slides).toEqual(
-      deck!.slides.map(({ id, index, content, layout }) => expect.objectContaining({ id, index, content, layout })),
+      deck!.slides.map(({ id, index, content, layout }) =>
+        expect.objectContaining({ id, index, content, layout }),
+      ),
     )
     expect(world.presenton.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
 
@@ -55,7 +66,11 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
     expect(presentation).toMatchObject({ id: deck!.id, title: 'Support, first quarter' })
     expect(presentation.slides).toEqual(log.slides)
     expect(download).toEqual({
-      ...{ url: expect.stringContaining(world.objects.endpoint), expires_at: time, file_name: 'Support, first quarter.pptx' },
+      ...{
+        url: expect.stringContaining(world.objects.endpoint),
+        expires_at: time,
+        file_name: 'Support, first quarter.pptx',
+      },
       ...{ content_type: pptx, size_bytes: log.stored[0].size_bytes, sha256: log.stored[0].sha256 },
     })
 
@@ -67,10 +82,21 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
 
   test('the presentation says all that it should, before and after', async () => {
     const user = await world.user('alice')
-    const given = { ...brief, language: 'German', metadata: { conversation: '17' }, template: 'general', title: 'Quartal' }
+    const given = {
+      ...brief,
+      language: 'German',
+      metadata: { conversation: '17' },
+      template: 'general',
+      title: 'Quartal',
+    }
     const answer = await user.post(given)
     const self = `http://localhost:${new URL(world.url).port}/api/v1/presentations/${answer.body.id}`
-    const links = { self, events: `${self}/events`, download: null, app: `https://app.example/slides/${answer.body.id}` }
+    const links = {
+      self,
+      events: `${self}/events`,
+      download: null,
+      app: `https://app.example/slides/${answer.body.id}`,
+    }
     expect(answer).toMatchObject({ status: 202 })
     expect(answer.headers.get('location')).toBe(self)
     expect(answer.body).toEqual({
@@ -84,8 +110,22 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
         attempt: 0,
         progress: 0,
       },
-      ...{ template: 'general', language: 'German', n_slides: 3, slides_done: 0, export_as: 'pptx', review_outlines: false },
-      ...{ metadata: { conversation: '17' }, files: [], error: null, queue_position: 1, created_at: time, updated_at: time },
+      ...{
+        template: 'general',
+        language: 'German',
+        n_slides: 3,
+        slides_done: 0,
+        export_as: 'pptx',
+        review_outlines: false,
+      },
+      ...{
+        metadata: { conversation: '17' },
+        files: [],
+        error: null,
+        queue_position: 1,
+        created_at: time,
+        updated_at: time,
+      },
       ...{ started_at: null, completed_at: null, links },
     })
 
@@ -93,9 +133,23 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
     const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/)
     expect(done).toEqual({
       ...answer.body,
-      ...{ presenton_presentation_id: uuid, status: 'completed', progress: 1, slides_done: 3, attempt: expect.any(Number) },
+      ...{
+        presenton_presentation_id: uuid,
+        status: 'completed',
+        progress: 1,
+        slides_done: 3,
+        attempt: expect.any(Number),
+      },
       ...{ queue_position: null, updated_at: time, started_at: time, completed_at: time },
-      files: [{ format: 'pptx', size_bytes: expect.any(Number), sha256, content_type: pptx, stored_at: time }],
+      files: [
+        {
+          format: 'pptx',
+          size_bytes: expect.any(Number),
+          sha256,
+          content_type: pptx,
+          stored_at: time,
+        },
+      ],
       links: { ...links, download: `${self}/download` },
     })
     expect([...world.presenton.decks.keys()]).toContain(done.presenton_presentation_id)

@@ -1,4 +1,5 @@
-// A client whose types are generated from /openapi.json compiles, and its types know what the API takes and answers.
+// A client whose types are generated from /openapi.json compiles, and its types know what the API
+// takes and answers.
 
 import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -22,17 +23,31 @@ afterAll(async () => {
   await world.close()
 })
 
-/** What the compiler says of a program that stands beside the generated types: nothing when all is well. */
+/**
+ * What the compiler says of a program that stands beside the generated types: nothing when all is
+ * well.
+ */
 function compile(name: string, program: string): Promise<string> {
   const place = join(folder.path, name)
   mkdirSync(place)
   writeFileSync(join(place, 'api.ts'), types)
   writeFileSync(join(place, 'program.ts'), program)
-  const options = ['--strict', '--noEmit', '--ignoreConfig', '--target', 'es2023', '--module', 'esnext']
+  const options = [
+    '--strict',
+    '--noEmit',
+    '--ignoreConfig',
+    '--target',
+    'es2023',
+    '--module',
+    'esnext',
+  ]
   const resolution = ['--moduleResolution', 'bundler']
   return new Promise((resolve) => {
-    execFile(process.execPath, [compiler, ...options, ...resolution, 'program.ts'], { cwd: place }, (_error, said, complaint) =>
-      resolve(said + complaint),
+    execFile(
+      process.execPath,
+      [compiler, ...options, ...resolution, 'program.ts'],
+      { cwd: place },
+      (_error, said, complaint) => resolve(said + complaint),
     )
   })
 }
@@ -50,7 +65,10 @@ test('a program with generated types compiles, and one that asks for what is not
   timeout: 90_000,
 }, async () => {
   const [good, bad] = await Promise.all([
-    compile('good', program("{ content: 'We agreed.', n_slides: 4, export_as: 'pdf' }", 'links.app')),
+    compile(
+      'good',
+      program("{ content: 'We agreed.', n_slides: 4, export_as: 'pdf' }", 'links.app'),
+    ),
     compile('bad', program("{ content: 'We agreed.', export_as: 'odp' }", 'links.nowhere')),
   ])
   expect(good).toBe('')

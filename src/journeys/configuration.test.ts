@@ -1,4 +1,5 @@
-// The gateway as a process: a wrong configuration ends it with one message that helps and tells no secret; a right one lets it serve.
+// The gateway as a process: a wrong configuration ends it with one message that helps and tells no
+// secret; a right one lets it serve.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { spawnGateway } from '../sandbox/gateway.ts'
@@ -15,7 +16,9 @@ beforeAll(async () => {
 afterAll(() => world.close())
 
 /** The exit code and all that was written, of a gateway that must not start. */
-async function refusal(env: Record<string, string>): Promise<{ code: string | undefined; text: string }> {
+async function refusal(
+  env: Record<string, string>,
+): Promise<{ code: string | undefined; text: string }> {
   const error = await spawnGateway(env).then(
     async (gateway) => {
       await gateway.kill()
@@ -61,7 +64,8 @@ test('everything wrong at once is one message with every name and no value', asy
   const { code, text } = await refusal(wrong)
   expect(code).toBe('1')
   const missing = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY']
-  for (const name of [...Object.keys(wrong), ...missing]) expect(text).toMatch(new RegExp(`\\b${name}\\b`))
+  for (const name of [...Object.keys(wrong), ...missing])
+    expect(text).toMatch(new RegExp(`\\b${name}\\b`))
   expect(text).not.toContain('HUSH')
   expect(text).not.toContain('987')
   // One message for people, no stack.
@@ -104,21 +108,34 @@ test.each([
   ['with both', { ...jwks, AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'slides' }, 0],
   ['without one', { ...jwks, AUTH_ISSUER: 'https://issuer.example' }, 1],
   ['without both', jwks, 1],
-])('who trusts an issuer is warned when its tokens need not say who they are from and for: %s', async (_, env, warnings) => {
-  const gateway = await world.spawnReplica(env)
-  expect(gateway.logs.filter((line) => /"level":"warn".*AUTH_ISSUER and AUTH_AUDIENCE/.test(line))).toHaveLength(warnings)
-  await gateway.kill('SIGINT')
-})
+])(
+  'who trusts an issuer is warned when its tokens need not say who they are from and for: %s',
+  async (_, env, warnings) => {
+    const gateway = await world.spawnReplica(env)
+    expect(
+      gateway.logs.filter((line) => /"level":"warn".*AUTH_ISSUER and AUTH_AUDIENCE/.test(line)),
+    ).toHaveLength(warnings)
+    await gateway.kill('SIGINT')
+  },
+)
 
 test('two gateways that start at once on an empty database both serve', async () => {
   const { url: DATABASE_URL, close } = await openTestDatabase({ empty: true })
-  const gateways = await Promise.all([world.spawnReplica({ DATABASE_URL }), world.spawnReplica({ DATABASE_URL, OPS_PORT: '0' })])
+  const gateways = await Promise.all([
+    world.spawnReplica({ DATABASE_URL }),
+    world.spawnReplica({ DATABASE_URL, OPS_PORT: '0' }),
+  ])
   const user = await world.user()
   const [at] = gateways.map(({ url }) => url)
-  await vi.waitFor(async () => expect(await user.post(undefined, {}, at)).toMatchObject({ status: 202 }), { timeout: 10_000 })
+  await vi.waitFor(
+    async () => expect(await user.post(undefined, {}, at)).toMatchObject({ status: 202 }),
+    { timeout: 10_000 },
+  )
   const { body } = await user.api('/presentations?limit=1', { at: at! })
   expect(await user.settled(body.items[0].id, at)).toMatchObject({ status: 'completed' })
-  const ready = await Promise.all(gateways.map(async ({ url }) => (await fetch(`${url}/health/live`)).status))
+  const ready = await Promise.all(
+    gateways.map(async ({ url }) => (await fetch(`${url}/health/live`)).status),
+  )
   // With OPS_PORT the health routes are not on the public port.
   expect(ready).toEqual([200, 404])
   await Promise.all(gateways.map((gateway) => gateway.kill('SIGTERM')))

@@ -1,5 +1,5 @@
-// Replicas that die, and replicas that are asked to end: others go on with their runs, readers come back with their id, and nothing that
-// was finished is paid for again.
+// Replicas that die, and replicas that are asked to end: others go on with their runs, readers come
+// back with their id, and nothing that was finished is paid for again.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import type { StreamEvent } from '../sandbox/reader.ts'
@@ -64,7 +64,15 @@ test('a replica that dies with runs in every stage loses none, and only what was
   const user = await world.user()
   const ids: string[] = []
   // The furthest first: each stops at a point that those before it have passed.
-  const points = ['file', 'export:work', 'slides:saved', 'slides:slide', 'prepare', 'outlines:chunk', 'create'] as const
+  const points = [
+    'file',
+    'export:work',
+    'slides:saved',
+    'slides:slide',
+    'prepare',
+    'outlines:chunk',
+    'create',
+  ] as const
   for (const point of points) {
     gates.hold(point)
     ids.push((await user.post(undefined, {}, doomed.url)).body.id)
@@ -75,9 +83,15 @@ test('a replica that dies with runs in every stage loses none, and only what was
   await doomed.kill()
   const heir = await world.openReplica()
   gates.releaseAll()
-  for (const id of ids) expect(await user.settled(id, heir.url)).toMatchObject({ status: 'completed', run: 1, slides_done: 3 })
+  for (const id of ids)
+    expect(await user.settled(id, heir.url)).toMatchObject({
+      status: 'completed',
+      run: 1,
+      slides_done: 3,
+    })
   for (const id of ids) readLog(await (await user.follow(id)).rest())
-  // Again: the outlines, the slides and the export that were cut, and a prepare for the fresh deck of those slides.
+  // Again: the outlines, the slides and the export that were cut, and a prepare for the fresh deck
+  // of those slides.
   expect(spend).toEqual({ outlines: 7 + 1, prepares: 7 + 1, slideStreams: 7 + 1, exports: 7 + 1 })
   await world.expectNothingLeft()
 })
@@ -89,7 +103,10 @@ test('a run that loses its worker again and again is ended by the sixth takeover
   presenton.gates.hold('create')
   const { id } = await user.accept()
   const takeovers = async () => {
-    const [row] = await world.query<{ takeovers: number }>('select takeovers from gateway.presentations where id = $1', [id])
+    const [row] = await world.query<{ takeovers: number }>(
+      'select takeovers from gateway.presentations where id = $1',
+      [id],
+    )
     return row?.takeovers
   }
   for (let n = 1; n <= 6; n++) {
@@ -149,7 +166,10 @@ test('a replica that may drain finishes what is being paid for, is not ready mea
   expect(await reader.ended).toBe('clean')
 
   const ready = await fetch(`${leaving.url}/health/ready`)
-  expect({ status: ready.status, body: await ready.json() }).toMatchObject({ status: 503, body: { status: 'down' } })
+  expect({ status: ready.status, body: await ready.json() }).toMatchObject({
+    status: 503,
+    body: { status: 'down' },
+  })
   const turnedAway = await user.follow(id, { at: leaving.url, lastEventId: read.at(-1)!.id! })
   expect(turnedAway.status).toBe(200)
   expect(await turnedAway.rest()).toEqual([])

@@ -1,5 +1,6 @@
-// The roles and schemas that docker-compose.yml makes, on a Postgres server of their own: its script is run as it stands there, then
-// the gateway and Presenton work in it as they would, and try what they must not.
+// The roles and schemas that docker-compose.yml makes, on a Postgres server of their own: its
+// script is run as it stands there, then the gateway and Presenton work in it as they would, and
+// try what they must not.
 
 import { spawnSync } from 'node:child_process'
 import pg from 'pg'
@@ -20,7 +21,10 @@ beforeAll(async () => {
 })
 afterAll(() => postgres.close())
 
-/** As the image's entrypoint does: by psql, as the superuser, in the database. Without psql, what the script uses of it is done here. */
+/**
+ * As the image's entrypoint does: by psql, as the superuser, in the database. Without psql, what
+ * the script uses of it is done here.
+ */
 async function runAsEntrypoint(sql: string) {
   const env = services['postgres']!.environment
   const url = postgres.urlOf(database)
@@ -34,10 +38,13 @@ async function runAsEntrypoint(sql: string) {
     return
   }
   const variables: Record<string, string> = { DBNAME: database }
-  const plain = sql.replace(/^\\(\w+) (\w+) (\w+)$/gm, (_, command: string, name: string, value: string) => {
-    variables[name] = command === 'getenv' ? (env[value] ?? '') : value
-    return ''
-  })
+  const plain = sql.replace(
+    /^\\(\w+) (\w+) (\w+)$/gm,
+    (_, command: string, name: string, value: string) => {
+      variables[name] = command === 'getenv' ? (env[value] ?? '') : value
+      return ''
+    },
+  )
   const filled = plain
     .replace(/:'(\w+)'/g, (_, name: string) => pg.escapeLiteral(variables[name] ?? ''))
     .replace(/:"(\w+)"/g, (_, name: string) => pg.escapeIdentifier(variables[name] ?? ''))
@@ -54,7 +61,9 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
   }
 }
 
-/** The URL that Compose gives the service, with this server in the place of the container's name. */
+/**
+ * The URL that Compose gives the service, with this server in the place of the container's name.
+ */
 function urlOf(service: 'gateway' | 'presenton', path = `/${database}`): string {
   const url = new URL(services[service]!.environment['DATABASE_URL']!)
   expect(`${url.hostname}:${url.port}`).toBe('postgres:5432')
@@ -68,9 +77,28 @@ const refused = expect.objectContaining({ code: '42501' })
 
 // All of 0.9.3's.
 const tablesOfPresenton = [
-  ...['presentations', 'slides', 'keyvaluesqlmodel', 'imageasset', 'presentation_layout_codes', 'templates'],
-  ...['webhook_subscriptions', 'async_presentation_generation_tasks', 'template_v2', 'template_create_infos'],
-  ...['chat_history_messages', 'font_uploads', 'async_tasks', 'ollamapullstatus', 'user', 'access_tokens'],
+  ...[
+    'presentations',
+    'slides',
+    'keyvaluesqlmodel',
+    'imageasset',
+    'presentation_layout_codes',
+    'templates',
+  ],
+  ...[
+    'webhook_subscriptions',
+    'async_presentation_generation_tasks',
+    'template_v2',
+    'template_create_infos',
+  ],
+  ...[
+    'chat_history_messages',
+    'font_uploads',
+    'async_tasks',
+    'ollamapullstatus',
+    'user',
+    'access_tokens',
+  ],
   ...['provider_settings', 'alembic_version'],
 ]
 
@@ -80,7 +108,13 @@ test('neither role has power over the server', async () => {
     `select rolname, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_roles
      where rolname in ('gateway', 'presenton') order by 1`,
   )
-  const powerless = { rolsuper: false, rolcreatedb: false, rolcreaterole: false, rolreplication: false, rolbypassrls: false }
+  const powerless = {
+    rolsuper: false,
+    rolcreatedb: false,
+    rolcreaterole: false,
+    rolreplication: false,
+    rolbypassrls: false,
+  }
   expect(rows).toEqual([
     { rolname: 'gateway', ...powerless },
     { rolname: 'presenton', ...powerless },
@@ -105,7 +139,10 @@ test('migrations run as a role that owns its schema and nothing more, also from 
   } finally {
     await Promise.all(replicas.map((one) => one.close()))
   }
-  const applied = await as('gateway', 'select hash, count(*)::int as times from gateway.migrations group by 1')
+  const applied = await as(
+    'gateway',
+    'select hash, count(*)::int as times from gateway.migrations group by 1',
+  )
   expect(applied.length).toBeGreaterThan(0)
   expect(applied.filter(({ times }) => times !== 1)).toEqual([])
   const elsewhere = await query(
@@ -118,15 +155,23 @@ test('migrations run as a role that owns its schema and nothing more, also from 
 
 test("Presenton's tables, however general their names, land in its own schema without being told", async () => {
   for (const table of tablesOfPresenton)
-    await as('presenton', `create table ${pg.escapeIdentifier(table)} (id text primary key, body text)`)
-  await as('presenton', `insert into "user" values ('1', 'admin'); insert into presentations values ('1', 'of presenton')`)
+    await as(
+      'presenton',
+      `create table ${pg.escapeIdentifier(table)} (id text primary key, body text)`,
+    )
+  await as(
+    'presenton',
+    `insert into "user" values ('1', 'admin'); insert into presentations values ('1', 'of presenton')`,
+  )
   const rows = await query(
     postgres.urlOf(database),
     `select tablename from pg_tables where schemaname = 'presenton' and tableowner = 'presenton'`,
   )
   expect(rows.map(({ tablename }) => tablename).sort()).toEqual([...tablesOfPresenton].sort())
   // One name, two tables.
-  expect(await as('presenton', 'select body from presentations')).toEqual([{ body: 'of presenton' }])
+  expect(await as('presenton', 'select body from presentations')).toEqual([
+    { body: 'of presenton' },
+  ])
   expect(await as('gateway', 'select id from presentations')).toEqual([])
 })
 
@@ -143,29 +188,38 @@ test.each([
   await expect(as(role, sql)).rejects.toEqual(refused)
 })
 
-test.each(['gateway', 'presenton'] as const)('%s makes nothing outside of its schema', async (role) => {
-  const attempts = [
-    'create schema another',
-    'create table public.mine (id int)',
-    'create temporary table mine (id int)',
-    'create role another',
-    'create extension pg_trgm',
-    `alter role ${role === 'gateway' ? 'presenton' : 'gateway'} password 'mine'`,
-    `set role ${role === 'gateway' ? 'presenton' : 'gateway'}`,
-    'set role postgres',
-  ]
-  for (const sql of attempts) await expect(as(role, sql), sql).rejects.toThrow(/permission denied|must (be|have)/)
-  for (const other of ['/postgres', '/template1']) {
-    await expect(query(urlOf(role, other), 'select 1')).rejects.toEqual(refused)
-  }
-})
+test.each(['gateway', 'presenton'] as const)(
+  '%s makes nothing outside of its schema',
+  async (role) => {
+    const attempts = [
+      'create schema another',
+      'create table public.mine (id int)',
+      'create temporary table mine (id int)',
+      'create role another',
+      'create extension pg_trgm',
+      `alter role ${role === 'gateway' ? 'presenton' : 'gateway'} password 'mine'`,
+      `set role ${role === 'gateway' ? 'presenton' : 'gateway'}`,
+      'set role postgres',
+    ]
+    for (const sql of attempts)
+      await expect(as(role, sql), sql).rejects.toThrow(/permission denied|must (be|have)/)
+    for (const other of ['/postgres', '/template1']) {
+      await expect(query(urlOf(role, other), 'select 1')).rejects.toEqual(refused)
+    }
+  },
+)
 
 test('each role is known by its password alone', async () => {
   const url = new URL(urlOf('gateway'))
   expect(decodeURIComponent(url.password)).toBe(firstEnv.GATEWAY_DB_PASSWORD)
   url.password = firstEnv.PRESENTON_DB_PASSWORD
-  await expect(query(url.href, 'select 1')).rejects.toEqual(expect.objectContaining({ code: '28P01' }))
+  await expect(query(url.href, 'select 1')).rejects.toEqual(
+    expect.objectContaining({ code: '28P01' }),
+  )
 })
 
-// There is one release yet. Once there is a second: a dump of the first is restored here, migrated, and read by a replica of both.
-test.todo('an earlier release’s database is brought forward, also under a replica that still runs that release')
+// There is one release yet. Once there is a second: a dump of the first is restored here, migrated,
+// and read by a replica of both.
+test.todo(
+  'an earlier release’s database is brought forward, also under a replica that still runs that release',
+)

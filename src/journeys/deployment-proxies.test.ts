@@ -1,5 +1,6 @@
-// The two nginx configurations of docker-compose.yml, run by a real nginx with nothing changed but addresses and folders: the one that
-// Presenton gets, in front of its stand-in, and the bundled one, in front of two gateways and the store.
+// The two nginx configurations of docker-compose.yml, run by a real nginx with nothing changed but
+// addresses and folders: the one that Presenton gets, in front of its stand-in, and the bundled
+// one, in front of two gateways and the store.
 
 import { Buffer } from 'node:buffer'
 import { createServer } from 'node:http'
@@ -23,7 +24,15 @@ function adapt(config: string, changes: Record<string, string>): string {
   }, config)
 }
 
-function forPresenton({ listen, backend, appData }: { listen: number; backend: string; appData: string }) {
+function forPresenton({
+  listen,
+  backend,
+  appData,
+}: {
+  listen: number
+  backend: string
+  appData: string
+}) {
   return adapt(configs['presenton-nginx']!.content, {
     'user www-data;': process.getuid?.() === 0 ? 'user root;' : '',
     '/run/nginx.pid': '{folder}/pid',
@@ -32,7 +41,8 @@ function forPresenton({ listen, backend, appData }: { listen: number; backend: s
     'server 127.0.0.1:8000;': `server ${backend};`,
     'server 127.0.0.1:3000;': `server ${backend};`,
     'alias /app_data/': `alias ${appData}/`,
-    client_max_body_size: 'client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; client_max_body_size',
+    client_max_body_size:
+      'client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; client_max_body_size',
   })
 }
 
@@ -106,7 +116,10 @@ describe.skipIf(!hasNginx)('in front of Presenton', () => {
       }
       gates.releaseAll()
       events.push(...(await reader.rest()))
-      expect(readLog(events)).toMatchObject({ slides: { length: 3 }, terminal: { type: 'complete' } })
+      expect(readLog(events)).toMatchObject({
+        slides: { length: 3 },
+        terminal: { type: 'complete' },
+      })
       // The file itself came from nginx's own folder, and only after it had asked who wants it.
       expect(world.presenton.journal.map(({ operation }) => operation)).toContain('verify')
     })
@@ -130,12 +143,19 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
   let front: { pages: string; files: string }
   const closing: (() => Promise<void>)[] = []
   beforeAll(async () => {
-    const [pages, files, inside, operations] = await Promise.all([1, 2, 3, 4].map(() => findFreePort()))
+    const [pages, files, inside, operations] = await Promise.all(
+      [1, 2, 3, 4].map(() => findFreePort()),
+    )
     front = { pages: `http://127.0.0.1:${pages}`, files: `http://127.0.0.1:${files}` }
     world = await openWorld({
       replicas: 0,
       env: {
-        ...{ PORT: String(inside), OPS_PORT: String(operations), PUBLIC_URL: front.pages, MINIO_PUBLIC_ENDPOINT: front.files },
+        ...{
+          PORT: String(inside),
+          OPS_PORT: String(operations),
+          PUBLIC_URL: front.pages,
+          MINIO_PUBLIC_ENDPOINT: front.files,
+        },
         TRUST_PROXY: services['gateway']!.environment['TRUST_PROXY'],
         SSE_HEARTBEAT_SECONDS: '1',
       },
@@ -175,19 +195,25 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
     await vi.waitFor(() => expect(reader.comments).toBeGreaterThan(1), { timeout: 5_000 })
     gates.releaseAll()
     const last = (await reader.rest()).at(-1)
-    expect(last?.data).toMatchObject({ type: 'complete', download: { url: expect.stringContaining(`${front.files}/`) } })
+    expect(last?.data).toMatchObject({
+      type: 'complete',
+      download: { url: expect.stringContaining(`${front.files}/`) },
+    })
     expect(await reader.ended).toBe('clean')
     const file = await fetch(last?.data.download.url)
     expect((await file.arrayBuffer()).byteLength).toBe(last?.data.download.size_bytes)
   })
 
   test('requests go to every replica, and on to the others when one has gone', async () => {
-    const seen = () => world.gateways.map(({ logs }) => logs.filter((line) => line.includes('/usage')).length)
-    for (let turn = 0; turn < 20; turn++) expect((await user.api('/usage', { at: at() })).status).toBe(200)
+    const seen = () =>
+      world.gateways.map(({ logs }) => logs.filter((line) => line.includes('/usage')).length)
+    for (let turn = 0; turn < 20; turn++)
+      expect((await user.api('/usage', { at: at() })).status).toBe(200)
     expect(seen().every((times) => times > 0)).toBe(true)
     const [, second] = world.gateways
     await world.closeReplica(second!)
-    for (let turn = 0; turn < 10; turn++) expect((await user.api('/usage', { at: at() })).status).toBe(200)
+    for (let turn = 0; turn < 10; turn++)
+      expect((await user.api('/usage', { at: at() })).status).toBe(200)
   })
 
   test("a body over the limit gets the gateway's own answer", async () => {
@@ -197,13 +223,16 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
   })
 
   test('health is to be seen from outside, metrics are not', async () => {
-    for (const path of ['/health', '/health/live', '/health/ready']) expect((await fetch(`${at()}${path}`)).status).toBe(200)
+    for (const path of ['/health', '/health/live', '/health/ready'])
+      expect((await fetch(`${at()}${path}`)).status).toBe(200)
     expect((await fetch(`${at()}/metrics`)).status).toBe(404)
   })
 
   test('the store takes nothing and lists nothing, and knows a forged link', async () => {
     const { id } = await user.make()
-    const { body } = await user.api(`/presentations/${id}/download`, { headers: { accept: 'application/json' } })
+    const { body } = await user.api(`/presentations/${id}/download`, {
+      headers: { accept: 'application/json' },
+    })
     const url = body.url as string
     const status = async (to: string, init?: RequestInit) => (await fetch(to, init)).status
     expect(await status(url, { headers: { range: 'bytes=0-9' } })).toBe(206)

@@ -1,5 +1,6 @@
-// The store's setup in docker-compose.yml, run as it stands there against a real MinIO: the user that it makes for the gateway can do
-// all that the gateway does, and nothing else. Needs the programs: MINIO_BINARY and MC_BINARY name them.
+// The store's setup in docker-compose.yml, run as it stands there against a real MinIO: the user
+// that it makes for the gateway can do all that the gateway does, and nothing else. Needs the
+// programs: MINIO_BINARY and MC_BINARY name them.
 
 import { execFile } from 'node:child_process'
 import { symlinkSync, writeFileSync } from 'node:fs'
@@ -36,8 +37,15 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
     await promisify(execFile)('sh', [join(folder.path, 'setup.sh')], {
       env: {
         ...given,
-        ...{ MINIO_ENDPOINT: minio.endpoint, MINIO_ROOT_USER: minio.accessKey, MINIO_ROOT_PASSWORD: minio.secretKey },
-        ...{ MC_CONFIG_DIR: join(folder.path, 'config'), MINIO_POLICY_FILE: join(folder.path, 'policy.json') },
+        ...{
+          MINIO_ENDPOINT: minio.endpoint,
+          MINIO_ROOT_USER: minio.accessKey,
+          MINIO_ROOT_PASSWORD: minio.secretKey,
+        },
+        ...{
+          MC_CONFIG_DIR: join(folder.path, 'config'),
+          MINIO_POLICY_FILE: join(folder.path, 'policy.json'),
+        },
         ...more,
         PATH: `${folder.path}:${process.env['PATH']}`,
       },
@@ -46,7 +54,14 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
 
   function clientOf(accessKey: string, secretKey: string) {
     const { hostname, port } = new URL(minio.endpoint)
-    return new Client({ endPoint: hostname, port: Number(port), useSSL: false, region: minio.region, accessKey, secretKey })
+    return new Client({
+      endPoint: hostname,
+      port: Number(port),
+      useSSL: false,
+      region: minio.region,
+      accessKey,
+      secretKey,
+    })
   }
   const root = () => clientOf(minio.accessKey, minio.secretKey)
   const ours = () => clientOf(given['MINIO_ACCESS_KEY']!, given['MINIO_SECRET_KEY']!)
@@ -60,7 +75,9 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
     try {
       const user = await world.user()
       const made = await user.make()
-      const { body } = await user.api(`/presentations/${made.id}/download`, { headers: { accept: 'application/json' } })
+      const { body } = await user.api(`/presentations/${made.id}/download`, {
+        headers: { accept: 'application/json' },
+      })
       const file = await (await fetch(body.url)).arrayBuffer()
       expect(file.byteLength).toBe(body.size_bytes)
       expect((await (await fetch(`${world.url}/health`)).json()) as object).toMatchObject({
@@ -92,7 +109,9 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
     await setUp()
     await ours().putObject(given['MINIO_BUCKET']!, 'b', 'b')
     await setUp({ MINIO_SECRET_KEY: 'another-secret' })
-    await expect(ours().putObject(given['MINIO_BUCKET']!, 'c', 'c')).rejects.toMatchObject({ code: 'SignatureDoesNotMatch' })
+    await expect(ours().putObject(given['MINIO_BUCKET']!, 'c', 'c')).rejects.toMatchObject({
+      code: 'SignatureDoesNotMatch',
+    })
     const renewed = clientOf(given['MINIO_ACCESS_KEY']!, 'another-secret')
     await renewed.putObject(given['MINIO_BUCKET']!, 'c', 'c')
     await renewed.removeObject(given['MINIO_BUCKET']!, 'c')

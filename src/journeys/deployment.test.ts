@@ -1,36 +1,56 @@
-// docker-compose.yml, presenton.env and the Dockerfile: what they promise to whoever starts them. What is written inside them (SQL,
-// policies, proxies, alerts) is run for real in the files beside this one.
+// docker-compose.yml, presenton.env and the Dockerfile: what they promise to whoever starts them.
+// What is written inside them (SQL, policies, proxies, alerts) is run for real in the files beside
+// this one.
 
 import { expect, test } from 'vitest'
 import { openGateway } from '../sandbox/gateway.ts'
 import { findFreePort } from '../sandbox/ports.ts'
-import { firstEnv, interpolate, readComposeFile, readPresentonEnv, readTopLevel, secondsOf } from './deployment.ts'
+import {
+  firstEnv,
+  interpolate,
+  readComposeFile,
+  readPresentonEnv,
+  readTopLevel,
+  secondsOf,
+} from './deployment.ts'
 
 const { services, networks, configs } = readComposeFile()
 const ours = ['gateway', 'worker'] as const
 
-const required = Object.keys(firstEnv).filter((name) => !['OPENAI_API_KEY', 'AUTH_JWT_SECRET'].includes(name))
+const required = Object.keys(firstEnv).filter(
+  (name) => !['OPENAI_API_KEY', 'AUTH_JWT_SECRET'].includes(name),
+)
 
 test.each(required)('without %s nothing starts, and it is named', (name) => {
   const { [name as keyof typeof firstEnv]: _, ...rest } = firstEnv
   expect(() => [readComposeFile(rest), readPresentonEnv(rest)]).toThrow(name)
 })
 
-test.each(['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'])('with %s the files are complete', (name) => {
-  const { AUTH_JWT_SECRET: _, ...rest } = firstEnv
-  expect(readComposeFile({ ...rest, [name]: 'given' }).services['gateway']?.environment).toMatchObject({ [name]: 'given' })
-})
+test.each(['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'])(
+  'with %s the files are complete',
+  (name) => {
+    const { AUTH_JWT_SECRET: _, ...rest } = firstEnv
+    expect(
+      readComposeFile({ ...rest, [name]: 'given' }).services['gateway']?.environment,
+    ).toMatchObject({ [name]: 'given' })
+  },
+)
 
 test('without any way to check tokens the gateway names all three', async () => {
   const { environment } = readComposeFile({ ...firstEnv, AUTH_JWT_SECRET: '' }).services['gateway']!
-  await expect(openGateway(environment)).rejects.toThrow('AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY')
+  await expect(openGateway(environment)).rejects.toThrow(
+    'AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY',
+  )
 })
 
 test('no secret has a value in a file that is committed', () => {
-  const values = Object.values(readPresentonEnv(Object.fromEntries(Object.keys(firstEnv).map((name) => [name, 'given']))))
+  const values = Object.values(
+    readPresentonEnv(Object.fromEntries(Object.keys(firstEnv).map((name) => [name, 'given']))),
+  )
   expect(values.filter((value) => /^(sk-|AIza)/.test(value))).toEqual([])
   for (const name of ['docker-compose.yml', 'presenton.env']) {
-    const given = readTopLevel(name).match(/^ *\w*(PASSWORD|SECRET|API_KEY|SECRET_KEY)\w*[:=] ?.*$/gm) ?? []
+    const given =
+      readTopLevel(name).match(/^ *\w*(PASSWORD|SECRET|API_KEY|SECRET_KEY)\w*[:=] ?.*$/gm) ?? []
     expect(given.filter((line) => !/[:=] ?\$\{/.test(line))).toEqual([])
   }
 })
@@ -44,12 +64,14 @@ test('only the proxy and the dashboards are published, on this machine alone unl
 })
 
 test('nobody reaches Presenton but the gateway, and Presenton reaches nothing of ours but its database', () => {
-  const members = (network: string) => Object.keys(services).filter((name) => services[name]?.networks.includes(network))
+  const members = (network: string) =>
+    Object.keys(services).filter((name) => services[name]?.networks.includes(network))
   expect(members('upstream').sort()).toEqual(['gateway', 'presenton', 'worker'])
   expect(members('internet')).toEqual(['presenton'])
   expect(members('database').sort()).toEqual(['gateway', 'postgres', 'presenton', 'worker'])
   expect(members('objects')).not.toContain('presenton')
-  for (const name of ['upstream', 'database', 'objects']) expect(networks[name]).toEqual({ internal: true })
+  for (const name of ['upstream', 'database', 'objects'])
+    expect(networks[name]).toEqual({ internal: true })
 })
 
 test('the gateway runs as nobody in particular, can write nothing, and has no capability', () => {
@@ -62,26 +84,46 @@ test('the gateway runs as nobody in particular, can write nothing, and has no ca
 })
 
 test('what Compose cannot do is not asked of it: inline configs in a container whose root is read-only', () => {
-  const impossible = Object.entries(services).filter(([, { read_only, configs: used }]) => read_only && used)
+  const impossible = Object.entries(services).filter(
+    ([, { read_only, configs: used }]) => read_only && used,
+  )
   expect(impossible.map(([name]) => name)).toEqual([])
 })
 
 test('a container that is told to stop has more time than the gateway takes', () => {
   for (const name of ours) {
     const { environment, stop_grace_period } = services[name]!
-    const longest = Math.max(Number(environment['SHUTDOWN_GRACE_SECONDS']), Number(environment['DRAIN_SECONDS']))
+    const longest = Math.max(
+      Number(environment['SHUTDOWN_GRACE_SECONDS']),
+      Number(environment['DRAIN_SECONDS']),
+    )
     expect(secondsOf(stop_grace_period)).toBeGreaterThan(longest + 5)
   }
-  expect(services['worker']).toMatchObject({ profiles: ['worker'], environment: { WORKER: 'true' } })
-  expect(readComposeFile({ ...firstEnv, GATEWAY_WORKER: 'false' }).services['gateway']?.environment['WORKER']).toBe('false')
+  expect(services['worker']).toMatchObject({
+    profiles: ['worker'],
+    environment: { WORKER: 'true' },
+  })
+  expect(
+    readComposeFile({ ...firstEnv, GATEWAY_WORKER: 'false' }).services['gateway']?.environment[
+      'WORKER'
+    ],
+  ).toBe('false')
 })
 
 test('Presenton is pinned, bounded, signed in from the first moment, and silent about its users', () => {
   expect(services['presenton']?.image).toMatch(/^ghcr\.io\/presenton\/presenton:v\d+\.\d+\.\d+/)
   expect(services['presenton']?.deploy.resources.limits).toMatchObject({ cpus: '2', memory: '4G' })
   expect(readPresentonEnv()).toMatchObject({
-    ...{ AUTH_USERNAME: 'gateway', AUTH_PASSWORD: firstEnv.PRESENTON_PASSWORD, CAN_CHANGE_KEYS: 'false' },
-    ...{ DISABLE_ANONYMOUS_TELEMETRY: 'true', DISABLE_ANONYMOUS_TRACKING: 'true', MIGRATE_DATABASE_ON_STARTUP: 'true' },
+    ...{
+      AUTH_USERNAME: 'gateway',
+      AUTH_PASSWORD: firstEnv.PRESENTON_PASSWORD,
+      CAN_CHANGE_KEYS: 'false',
+    },
+    ...{
+      DISABLE_ANONYMOUS_TELEMETRY: 'true',
+      DISABLE_ANONYMOUS_TRACKING: 'true',
+      MIGRATE_DATABASE_ON_STARTUP: 'true',
+    },
     OPENAI_API_KEY: firstEnv.OPENAI_API_KEY,
   })
   expect(services['gateway']?.environment).toMatchObject({
@@ -93,13 +135,19 @@ test('Presenton is pinned, bounded, signed in from the first moment, and silent 
 test('every image is pinned to a release, and every config that is written is used', () => {
   for (const [name, { image }] of Object.entries(services))
     expect(image, name).toMatch(/:(v?\d+\.\d+(\.\d+)?[-\w.]*|local|[0-9a-f]{12})$/)
-  expect(services['minio']?.build?.dockerfile_inline).toMatch(/github\.com\/minio\/minio@v0\.0\.0-\d{14}-[0-9a-f]{12}\n/)
-  const used = Object.values(services).flatMap((service) => service.configs?.map(({ source }) => source) ?? [])
+  expect(services['minio']?.build?.dockerfile_inline).toMatch(
+    /github\.com\/minio\/minio@v0\.0\.0-\d{14}-[0-9a-f]{12}\n/,
+  )
+  const used = Object.values(services).flatMap(
+    (service) => service.configs?.map(({ source }) => source) ?? [],
+  )
   expect(used.sort()).toEqual(Object.keys(configs).sort())
 })
 
 test('the gateway knows every variable that it is given', async () => {
-  const { environment } = { environment: { ...services['gateway']?.environment, ...services['worker']?.environment } }
+  const { environment } = {
+    environment: { ...services['gateway']?.environment, ...services['worker']?.environment },
+  }
   const names = Object.keys(environment)
   const broken = Object.fromEntries(names.map((name) => [name, '\u0001']))
   const complaint = await openGateway(broken).then(
@@ -111,7 +159,12 @@ test('the gateway knows every variable that it is given', async () => {
 
 test.each(ours)('what Compose gives the service %s is enough to start it', async (name) => {
   const operations = await findFreePort()
-  const environment = { ...services[name]?.environment, OPS_PORT: String(operations), LOG_LEVEL: 'silent', DRAIN_SECONDS: '0' }
+  const environment = {
+    ...services[name]?.environment,
+    OPS_PORT: String(operations),
+    LOG_LEVEL: 'silent',
+    DRAIN_SECONDS: '0',
+  }
   // The names of its neighbours mean nothing here: it lives, and waits for them.
   const gateway = await openGateway(environment, { isReady: false })
   try {
@@ -139,7 +192,9 @@ test('the image holds what it needs and no more', () => {
 
 test('variables are filled in as Compose does it', () => {
   const env = { A: 'a', EMPTY: '' }
-  expect(interpolate(`\${A} \${EMPTY:-\${B:-b}} $$c \${A:?no}\${B}\${EMPTY?no}`, env)).toBe('a b $c a')
+  expect(interpolate(`\${A} \${EMPTY:-\${B:-b}} $$c \${A:?no}\${B}\${EMPTY?no}`, env)).toBe(
+    'a b $c a',
+  )
   expect(() => interpolate(`\${EMPTY:?why}`, env)).toThrow('EMPTY: why')
   expect(() => interpolate(`\${B?why}`, env)).toThrow('B: why')
   expect(() => interpolate(`\${A:-\${B:?why}}`, env)).toThrow('B: why')

@@ -1,5 +1,5 @@
-// What lies beside src/ for whoever runs the gateway, read as Compose reads it: variables filled in, merges followed, so that tests
-// can run for real what is written there.
+// What lies beside src/ for whoever runs the gateway, read as Compose reads it: variables filled
+// in, merges followed, so that tests can run for real what is written there.
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -73,8 +73,9 @@ function fill(value: unknown, env: Record<string, string>): unknown {
 }
 
 /**
- * `$$`, `${NAME}`, `${NAME:-else}`, `${NAME:?why}` (set and not empty) and `${NAME?why}` (set): all that the files use of Compose's rules.
- * As there, what is nested is filled in whether or not it is needed.
+ * `$$`, `${NAME}`, `${NAME:-else}`, `${NAME:?why}` (set and not empty) and `${NAME?why}` (set): all
+ * that the files use of Compose's rules. As there, what is nested is filled in whether or not it is
+ * needed.
  */
 export function interpolate(text: string, env: Record<string, string>): string {
   let result = ''
@@ -88,7 +89,8 @@ export function interpolate(text: string, env: Record<string, string>): string {
       const end = endOf(text, start)
       const rest = interpolate(text.slice(start, end), env)
       const given = env[name]
-      if (mark === '?' ? given === undefined : mark === ':?' && !given) throw new Error(`${name}: ${rest}`)
+      if (mark === '?' ? given === undefined : mark === ':?' && !given)
+        throw new Error(`${name}: ${rest}`)
       result += given || (mark === ':-' ? rest : '')
       at = end
     }

@@ -1,5 +1,5 @@
-// The routes of a gateway as it describes them itself, with a request for each that would be good: what a test asks that wants to try
-// every route, also those that come later.
+// The routes of a gateway as it describes them itself, with a request for each that would be good:
+// what a test asks that wants to try every route, also those that come later.
 
 import { randomUUID } from 'node:crypto'
 
@@ -33,11 +33,13 @@ export async function readDescription(url: string): Promise<Description> {
 
 export function routesOf({ paths }: Description): Described[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(([method, { operationId, parameters = [], requestBody, responses, security = [] }]) => ({
-      ...{ method: method.toUpperCase(), path, operationId, parameters, responses },
-      bodySchema: requestBody?.content['application/json']?.schema,
-      needsCaller: security.length > 0,
-    })),
+    Object.entries(methods).map(
+      ([method, { operationId, parameters = [], requestBody, responses, security = [] }]) => ({
+        ...{ method: method.toUpperCase(), path, operationId, parameters, responses },
+        bodySchema: requestBody?.content['application/json']?.schema,
+        needsCaller: security.length > 0,
+      }),
+    ),
   )
 }
 
@@ -53,14 +55,31 @@ export function fillPath(path: string, value: string): string {
 /** A body that the schema takes: what is required, in its simplest form. */
 export function simplestBody(schema: Record<string, unknown> | undefined): object | undefined {
   if (!schema) return undefined
-  const { required = [], properties = {} } = schema as { required?: string[]; properties?: Record<string, { enum?: unknown[] }> }
+  const { required = [], properties = {} } = schema as {
+    required?: string[]
+    properties?: Record<string, { enum?: unknown[] }>
+  }
   return Object.fromEntries(required.map((name) => [name, properties[name]?.enum?.[0] ?? 'x']))
 }
 
 /** Ids that name nothing, well formed or not. */
 export const strangeIds = [
   ...[randomUUID(), '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
-  ...['no-id', '1', '-1', '0x1', '%00', '..%2f..', '%2E%2E%2Fhealth', "' or '1'='1", '%25', '*', 'null', 'undefined', '{id}'],
+  ...[
+    'no-id',
+    '1',
+    '-1',
+    '0x1',
+    '%00',
+    '..%2f..',
+    '%2E%2E%2Fhealth',
+    "' or '1'='1",
+    '%25',
+    '*',
+    'null',
+    'undefined',
+    '{id}',
+  ],
   ...[
     'x'.repeat(3_000),
     '__proto__',

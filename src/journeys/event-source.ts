@@ -1,5 +1,6 @@
-// As much of a browser as the README's lines need: an EventSource that comes back with its last id when its connection goes, and a
-// fetch that keeps the cookie it is given. Pages name addresses without their host; both know where they are.
+// As much of a browser as the README's lines need: an EventSource that comes back with its last id
+// when its connection goes, and a fetch that keeps the cookie it is given. Pages name addresses
+// without their host; both know where they are.
 
 import { openReader, type Reader } from '../sandbox/reader.ts'
 

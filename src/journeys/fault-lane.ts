@@ -1,4 +1,5 @@
-// A lane: a world of one shape in which runs meet faults, one run after the other, and each is held against the table.
+// A lane: a world of one shape in which runs meet faults, one run after the other, and each is held
+// against the table.
 
 import { expect, vi } from 'vitest'
 import { secretsIn } from '../sandbox/presenton/faults/model-texts.ts'
@@ -28,12 +29,19 @@ function createWaits() {
 const password = 'a password of the gateway'
 const apiKey = `sk-presenton-${'5eed'.repeat(10)}`
 
-/** The upstream and the credentials that go with a shape: none, Basic, a key, a login with a cookie. */
+/**
+ * The upstream and the credentials that go with a shape: none, Basic, a key, a login with a cookie.
+ */
 export function upstreamOf(shape: Shape): WorldOptions {
   if (shape === 'A1') return { shape }
   const credentials = { username: 'gateway', password }
-  if (!hasLogin(shape)) return { shape, credentials, apiKeys: [apiKey], env: { PRESENTON_API_KEY: apiKey } }
-  return { shape, credentials, env: { PRESENTON_USERNAME: credentials.username, PRESENTON_PASSWORD: password } }
+  if (!hasLogin(shape))
+    return { shape, credentials, apiKeys: [apiKey], env: { PRESENTON_API_KEY: apiKey } }
+  return {
+    shape,
+    credentials,
+    env: { PRESENTON_USERNAME: credentials.username, PRESENTON_PASSWORD: password },
+  }
 }
 
 export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
@@ -45,7 +53,14 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
     // Few and large pieces of text: how they are cut is not what is looked at here.
     pace: { ...paces.fast, chunkChars: 200 },
     // Wide enough that no fault here opens the circuit for the next run.
-    env: { ...upstream.env, BREAKER_MIN_CALLS: '1000000', DATABASE_POOL_MAX: '3', MAX_FILE_MIB: '2', LOG_LEVEL: 'warn', ...env },
+    env: {
+      ...upstream.env,
+      BREAKER_MIN_CALLS: '1000000',
+      DATABASE_POOL_MAX: '3',
+      MAX_FILE_MIB: '2',
+      LOG_LEVEL: 'warn',
+      ...env,
+    },
   })
   const user = await world.user()
   const { presenton } = world
@@ -72,9 +87,13 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
     }).toEqual(expected)
     const struck = new Set(presenton.faults.struck.slice(struckBefore))
     expect([...struck].sort()).toEqual([...names].sort())
-    expect(statuses.map(({ retry_in_seconds }) => retry_in_seconds)).toEqual(waited.map((ms) => Math.ceil(ms / 1000)))
+    expect(statuses.map(({ retry_in_seconds }) => retry_in_seconds)).toEqual(
+      waited.map((ms) => Math.ceil(ms / 1000)),
+    )
     checkEnd(log, row, world)
-    expect(secretsIn(JSON.stringify([events, row, world.gateways.map(({ logs }) => logs)]))).toEqual([])
+    expect(
+      secretsIn(JSON.stringify([events, row, world.gateways.map(({ logs }) => logs)])),
+    ).toEqual([])
     for (const gateway of world.gateways) gateway.logs.length = 0
     await vi.waitFor(() => expect(presenton.openRequests).toBe(0), { interval: 2 })
   }
@@ -93,7 +112,12 @@ function checkEnd(log: ReturnType<typeof readLog>, row: Presentation, { presento
     expect(row).toMatchObject({ status: 'failed', error: { code, detail, retryable }, files: [] })
     return
   }
-  expect(row).toMatchObject({ status: 'completed', error: null, progress: 1, slides_done: log.outlines?.outlines.length })
+  expect(row).toMatchObject({
+    status: 'completed',
+    error: null,
+    progress: 1,
+    slides_done: log.outlines?.outlines.length,
+  })
   expect(log.slides).toHaveLength(log.outlines?.outlines.length ?? 0)
   expect(presentation).toMatchObject({ id: row.presenton_presentation_id })
   const deck = presenton.decks.get(presentation.id)
@@ -112,8 +136,8 @@ function difference(after: Spend, before: Spend): Spend {
 }
 
 /**
- * Bundles faults, so that a run meets several, as on a real bad day: at each operation at most one that is waited out, one that is tried
- * again, and one that does nothing, in this order.
+ * Bundles faults, so that a run meets several, as on a real bad day: at each operation at most one
+ * that is waited out, one that is tried again, and one that does nothing, in this order.
  */
 export function bundle(names: readonly FaultName[], shape: Shape): FaultName[][] {
   const bundles: FaultName[][] = []
@@ -128,7 +152,12 @@ export function bundle(names: readonly FaultName[], shape: Shape): FaultName[][]
       const operation = operationOf(name) as string
       let index = filled[operation] ?? 0
       // After slides that upstream has kept, no more are asked for.
-      while (bundles[index]?.some((one) => operationOf(one) === operation && meaningOf(one, shape) === 'kept')) index += 1
+      while (
+        bundles[index]?.some(
+          (one) => operationOf(one) === operation && meaningOf(one, shape) === 'kept',
+        )
+      )
+        index += 1
       filled[operation] = index + 1
       bundles[index] = [...(bundles[index] ?? []), name]
     }

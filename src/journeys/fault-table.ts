@@ -1,11 +1,15 @@
-// What each fault of the stand-in should come to, by the promises: which stages are started again, what readers are told, what is paid
-// again, and how the run ends. Written as a table and a small reckoning of its own, so that the gateway is not measured by itself.
+// What each fault of the stand-in should come to, by the promises: which stages are started again,
+// what readers are told, what is paid again, and how the run ends. Written as a table and a small
+// reckoning of its own, so that the gateway is not measured by itself.
 
 import type { FaultName, Shape, Spend } from '../sandbox/presenton/stand-in.ts'
 
 export type Stage = 'create' | 'outlines' | 'prepare' | 'slides' | 'export' | 'store'
 
-/** The operations of a run, and the stage in which each is asked for. `read` is asked for after slides that failed. */
+/**
+ * The operations of a run, and the stage in which each is asked for. `read` is asked for after
+ * slides that failed.
+ */
 export const stageOf = {
   create: 'create',
   outlines: 'outlines',
@@ -36,18 +40,45 @@ export type Meaning =
   | 'gone'
   /** The file is not what it should be: exported again. */
   | 'bad file'
-  /** The export names a path that is none of its files: found out when it is to be fetched, without asking. */
+  /**
+   * The export names a path that is none of its files: found out when it is to be fetched, without
+   * asking.
+   */
   | 'bad path'
   /** The run ends at once. */
   | 'refused'
 
 const outages = ['502', '503', '504']
-const faults = ['500', '500-detail', '408', '429', '429-page', 'redirect', 'reset', 'reply-lost', 'reply-half', 'reply-huge']
+const faults = [
+  '500',
+  '500-detail',
+  '408',
+  '429',
+  '429-page',
+  'redirect',
+  'reset',
+  'reply-lost',
+  'reply-half',
+  'reply-huge',
+]
 const refusals = ['400', '401', '403', '404-route', '405', '413', '422', '428']
 const unreadable = ['reply-empty', 'reply-html', 'reply-not-json', 'reply-other-shape']
-const brokenStreams = ['ends', 'ends-empty', 'no-complete', 'cut', 'cut-before-complete', 'oversized']
+const brokenStreams = [
+  'ends',
+  'ends-empty',
+  'no-complete',
+  'cut',
+  'cut-before-complete',
+  'oversized',
+]
 const stalls = ['stall', 'stall-at-once', 'stall-half-way', 'stall-before-complete']
-const afterSaving = ['saved-no-complete', 'saved-cut', 'complete-empty', 'complete-null', 'complete-of-another-deck']
+const afterSaving = [
+  'saved-no-complete',
+  'saved-cut',
+  'complete-empty',
+  'complete-null',
+  'complete-of-another-deck',
+]
 
 /** Faults during which nothing happens until a deadline has passed. */
 export const isSlow = (name: FaultName) =>
@@ -72,13 +103,17 @@ export function meaningOf(name: FaultName, shape: Shape): Meaning {
   if (what === 'hang') return 'timeout'
   if (what === '404') return operation === 'create' ? 'refused' : 'gone'
   // There upstream passes on the status of its model.
-  if (operation === 'prepare' && refusals.includes(what)) return what === '422' || what === '401' ? 'refused' : 'fault'
+  if (operation === 'prepare' && refusals.includes(what))
+    return what === '422' || what === '401' ? 'refused' : 'fault'
   if (refusals.includes(what)) return 'refused'
   // Of these replies nothing is needed but that they came.
-  if (unreadable.includes(what)) return operation === 'prepare' || operation === 'update' ? 'nothing' : 'fault'
-  if (operation === 'outlines' || operation === 'slides') return meaningInStream(operation, what, shape)
+  if (unreadable.includes(what))
+    return operation === 'prepare' || operation === 'update' ? 'nothing' : 'fault'
+  if (operation === 'outlines' || operation === 'slides')
+    return meaningInStream(operation, what, shape)
   if (operation === 'prepare') return meaningForModel(what, shape)
-  if (operation === 'export') return what.startsWith('path-') && !/-(number|missing)$/.test(what) ? 'bad path' : 'fault'
+  if (operation === 'export')
+    return what.startsWith('path-') && !/-(number|missing)$/.test(what) ? 'bad path' : 'fault'
   throw new Error(`The table says nothing of ${name}.`)
 }
 
@@ -91,17 +126,23 @@ function meaningForFile(what: string): Meaning {
 
 function meaningForModel(what: string, shape: Shape): Meaning {
   if (what === 'template-missing') return 'refused'
-  // The newer shapes say 503 for a model that cannot be reached: to a caller that is upstream itself.
+  // The newer shapes say 503 for a model that cannot be reached: to a caller that is upstream
+  // itself.
   return what === 'model-503' && (shape === 'B1' || shape === 'B2') ? 'outage' : 'fault'
 }
 
 function meaningInStream(operation: 'outlines' | 'slides', what: string, shape: Shape): Meaning {
-  if (brokenStreams.includes(what) || (what.startsWith('error-') && what !== 'error-after-complete')) return 'fault'
+  if (
+    brokenStreams.includes(what) ||
+    (what.startsWith('error-') && what !== 'error-after-complete')
+  )
+    return 'fault'
   if (stalls.includes(what)) return 'timeout'
   if (afterSaving.includes(what)) return operation === 'slides' ? 'kept' : 'fault'
   if (what === 'complete-short') return operation === 'slides' ? 'kept' : 'nothing'
   // The newer shapes say `error` when the model did not write as many outlines as were asked for.
-  if (what === 'few' || what === 'many') return shape === 'B1' || shape === 'B2' ? 'fault' : 'nothing'
+  if (what === 'few' || what === 'many')
+    return shape === 'B1' || shape === 'B2' ? 'fault' : 'nothing'
   return 'nothing'
 }
 
@@ -121,14 +162,24 @@ export interface Expectation {
   code: string | undefined
 }
 
-const codes = { outage: 'UPSTREAM_UNAVAILABLE', timeout: 'UPSTREAM_TIMEOUT' } as Partial<Record<Meaning, string>>
-const maxAttempts: Record<Stage, number> = { create: 3, outlines: 2, prepare: 3, slides: 2, export: 5, store: 10 }
+const codes = { outage: 'UPSTREAM_UNAVAILABLE', timeout: 'UPSTREAM_TIMEOUT' } as Partial<
+  Record<Meaning, string>
+>
+const maxAttempts: Record<Stage, number> = {
+  create: 3,
+  outlines: 2,
+  prepare: 3,
+  slides: 2,
+  export: 5,
+  store: 10,
+}
 const maxSlideStreams = 3
 
 /** The way of a run that meets each of the faults `times` times. */
 export function expectationOf(names: readonly FaultName[], shape: Shape, times = 1): Expectation {
   const left = names.map((name) => ({ name, times }))
-  const nextOf = (operation: Operation) => left.find((fault) => fault.times > 0 && operationOf(fault.name) === operation)
+  const nextOf = (operation: Operation) =>
+    left.find((fault) => fault.times > 0 && operationOf(fault.name) === operation)
   const made: Expectation = {
     stages: [],
     statuses: [],
@@ -137,7 +188,14 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
   }
   let isElsewhere = false
   let slideStreams = 0
-  const has = { deck: false, outlines: false, prepared: false, slides: false, file: false, stored: false }
+  const has = {
+    deck: false,
+    outlines: false,
+    prepared: false,
+    slides: false,
+    file: false,
+    stored: false,
+  }
   const failures: Partial<Record<Stage, number>> = {}
 
   /** Asks upstream for something, in `stage`: what it met, once there is no outage any more. */
@@ -165,7 +223,12 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
   }
 
   function pay(operation: Operation): void {
-    const paid = { outlines: 'outlines', prepare: 'prepares', slides: 'slideStreams', export: 'exports' } as const
+    const paid = {
+      outlines: 'outlines',
+      prepare: 'prepares',
+      slides: 'slideStreams',
+      export: 'exports',
+    } as const
     if (operation in paid) made.spent[paid[operation as keyof typeof paid]] += 1
   }
 
@@ -180,7 +243,9 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
       isElsewhere = false
       return burn('bad file', 'file', stage)
     }
-    const asked = operations.filter((one) => stageOf[one] === stage && one !== 'read' && (one !== 'update' || shape === 'A1'))
+    const asked = operations.filter(
+      (one) => stageOf[one] === stage && one !== 'read' && (one !== 'update' || shape === 'A1'),
+    )
     for (const operation of asked) {
       const met = ask(operation, stage)
       if (met !== 'nothing') return met
@@ -188,7 +253,8 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
     return 'nothing'
   }
 
-  const loseDeck = () => Object.assign(has, { deck: false, prepared: false, slides: false, file: false })
+  const loseDeck = () =>
+    Object.assign(has, { deck: false, prepared: false, slides: false, file: false })
   const next = (): Stage =>
     !has.deck
       ? 'create'
@@ -213,7 +279,8 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
   while (made.code === undefined && !has.stored) {
     const stage = next()
     const fault = left.find(
-      ({ name, times }) => times > 0 && operationOf(name) === 'slides' && meaningOf(name, shape) !== 'outage',
+      ({ name, times }) =>
+        times > 0 && operationOf(name) === 'slides' && meaningOf(name, shape) !== 'outage',
     )
     // What was asked too often is asked again of the same deck.
     const isUnbegun = stage === 'slides' && fault !== undefined && /:4\d\d/.test(fault.name)

@@ -1,5 +1,5 @@
-// The faults that say nothing at all: hung calls and streams that fall silent, in every stage and shape. Only a deadline ends them, so
-// these runs wait beside each other.
+// The faults that say nothing at all: hung calls and streams that fall silent, in every stage and
+// shape. Only a deadline ends them, so these runs wait beside each other.
 
 import { afterAll, expect, test, vi } from 'vitest'
 import { faultNames, type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
@@ -18,7 +18,10 @@ const deadlines = {
 }
 
 const opened: Lane[] = []
-const free = Object.fromEntries(shapes.map((shape) => [shape, [] as Lane[]])) as Record<Shape, Lane[]>
+const free = Object.fromEntries(shapes.map((shape) => [shape, [] as Lane[]])) as Record<
+  Shape,
+  Lane[]
+>
 afterAll(async () => {
   await Promise.all(opened.map(({ close }) => close()))
 })

@@ -1,4 +1,5 @@
-// Upstream fails: what is tried again and what is not, what is paid again and what is not, and what readers see of it.
+// Upstream fails: what is tried again and what is not, what is paid again and what is not, and what
+// readers see of it.
 
 import { afterAll, expect, test as ordered } from 'vitest'
 import type { FaultName, PlayOptions } from '../sandbox/presenton/stand-in.ts'
@@ -8,7 +9,8 @@ import { openWorld, type World } from './world.ts'
 
 const test = ordered.concurrent
 
-// Some wait for a stall or for an outage to pass, so journeys go side by side, each in a world that is its own for the time.
+// Some wait for a stall or for an outage to pass, so journeys go side by side, each in a world that
+// is its own for the time.
 const idle: World[] = []
 afterAll(async () => {
   for (const world of idle) await world.close()
@@ -18,7 +20,11 @@ async function run(...faults: [FaultName, PlayOptions?][]) {
   // Wide enough that no journey opens the circuit for the next one.
   const world =
     idle.pop() ??
-    (await openWorld({ shape: 'B1', waits: { random: () => 0 }, env: { BREAKER_MIN_CALLS: '1000', STREAM_STALL_SECONDS: '1' } }))
+    (await openWorld({
+      shape: 'B1',
+      waits: { random: () => 0 },
+      env: { BREAKER_MIN_CALLS: '1000', STREAM_STALL_SECONDS: '1' },
+    }))
   const { spend, journal, decks, faults: control } = world.presenton
   const before = { spend: { ...spend }, calls: journal.length, decks: decks.size }
   for (const [name, options] of faults) control.play(name, options)
@@ -34,7 +40,13 @@ async function run(...faults: [FaultName, PlayOptions?][]) {
   }
   await world.expectNothingLeft()
   idle.push(world)
-  return { log, done, spent, calls: journal.slice(before.calls), decks: [...decks.values()].slice(before.decks) }
+  return {
+    log,
+    done,
+    spent,
+    calls: journal.slice(before.calls),
+    decks: [...decks.values()].slice(before.decks),
+  }
 }
 
 const plainWay = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
@@ -46,23 +58,31 @@ test('a slides stream that is cut is begun again on a fresh deck, from the saved
   expect(log.stages.filter((stage) => stage === 'outlines')).toHaveLength(1)
   expect(spent).toEqual({ outlines: 1, prepares: 2, slideStreams: 2, exports: 1 })
   expect(log.slides).toHaveLength(3)
-  expect(log.terminal).toMatchObject({ type: 'complete', presentation: { id: done.presenton_presentation_id } })
+  expect(log.terminal).toMatchObject({
+    type: 'complete',
+    presentation: { id: done.presenton_presentation_id },
+  })
   expect(decks.map(({ outlines }) => outlines)).toEqual([decks[0]!.outlines, decks[0]!.outlines])
   expect(decks.map(({ slides }) => slides.length)).toEqual([0, 3])
   expect(log.statuses).toContainEqual(
-    expect.objectContaining({ stage: 'slides', code: 'UPSTREAM_ERROR', retry_in_seconds: expect.any(Number) }),
+    expect.objectContaining({
+      stage: 'slides',
+      code: 'UPSTREAM_ERROR',
+      retry_in_seconds: expect.any(Number),
+    }),
   )
 })
 
-test.each<FaultName>(['slides:saved-cut', 'slides:saved-no-complete', 'slides:stall-after-complete'])(
-  'slides that upstream has kept are not paid twice: %s',
-  async (fault) => {
-    const { log, done, spent } = await run([fault])
-    expect(done).toMatchObject({ status: 'completed', slides_done: 3 })
-    expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
-    expect(log.slides).toHaveLength(3)
-  },
-)
+test.each<FaultName>([
+  'slides:saved-cut',
+  'slides:saved-no-complete',
+  'slides:stall-after-complete',
+])('slides that upstream has kept are not paid twice: %s', async (fault) => {
+  const { log, done, spent } = await run([fault])
+  expect(done).toMatchObject({ status: 'completed', slides_done: 3 })
+  expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
+  expect(log.slides).toHaveLength(3)
+})
 
 test.each<FaultName>(['slides:ends', 'slides:stall'])(
   'a slides stream without its end is a failure, and is begun once more: %s',
@@ -102,16 +122,21 @@ test('outlines that end in an error once are made again; twice end the run, with
   expect(twice.done).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_ERROR' } })
   expect(twice.spent).toEqual({ outlines: 2, prepares: 0, slideStreams: 0, exports: 0 })
   for (const told of [once, twice]) {
-    expect(JSON.stringify([told.log.data, told.done])).not.toMatch(/s3cr3t|sk-[a-z0-9]|postgresql:|api[_-]?key|\/app\//i)
+    expect(JSON.stringify([told.log.data, told.done])).not.toMatch(
+      /s3cr3t|sk-[a-z0-9]|postgresql:|api[_-]?key|\/app\//i,
+    )
   }
 })
 
-test.each<FaultName>(['export:500', 'export:reply-lost'])('an export that fails is repeated alone: %s', async (fault) => {
-  const { log, done, spent } = await run([fault])
-  expect(done).toMatchObject({ status: 'completed' })
-  expect(log.stages).toEqual([...plainWay.slice(0, 5), 'export', 'store'])
-  expect(spent).toMatchObject({ outlines: 1, prepares: 1, slideStreams: 1 })
-})
+test.each<FaultName>(['export:500', 'export:reply-lost'])(
+  'an export that fails is repeated alone: %s',
+  async (fault) => {
+    const { log, done, spent } = await run([fault])
+    expect(done).toMatchObject({ status: 'completed' })
+    expect(log.stages).toEqual([...plainWay.slice(0, 5), 'export', 'store'])
+    expect(spent).toMatchObject({ outlines: 1, prepares: 1, slideStreams: 1 })
+  },
+)
 
 test.each<FaultName>(['file:truncated', 'file:short', 'file:html'])(
   'a file that is not whole is never stored as done; the deck is exported again: %s',
@@ -134,7 +159,9 @@ test.each<FaultName>(['export:path-dots', 'export:path-other-host'])(
     const { done, spent, calls } = await run([fault])
     expect(done).toMatchObject({ status: 'completed' })
     expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 2 })
-    const files = calls.filter(({ operation, path }) => operation === 'file' || /passwd|userConfig|169\.254/.test(path))
+    const files = calls.filter(
+      ({ operation, path }) => operation === 'file' || /passwd|userConfig|169\.254/.test(path),
+    )
     expect(files).toMatchObject([{ operation: 'file', status: 200 }])
   },
 )
@@ -162,7 +189,11 @@ test('an outage of a moment is waited out and burns no attempt', async () => {
   expect(done).toMatchObject({ status: 'completed' })
   expect(log.stages).toEqual(plainWay)
   expect(log.statuses).toContainEqual(
-    expect.objectContaining({ code: 'UPSTREAM_UNAVAILABLE', stage: 'outlines', retry_in_seconds: expect.any(Number) }),
+    expect.objectContaining({
+      code: 'UPSTREAM_UNAVAILABLE',
+      stage: 'outlines',
+      retry_in_seconds: expect.any(Number),
+    }),
   )
   expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
 })
@@ -170,13 +201,20 @@ test('an outage of a moment is waited out and burns no attempt', async () => {
 test('kinds that upstream invents pass on, those that bear our names do not', async () => {
   const invented = await run(['slides:unknown-kinds'])
   expect(invented.log.data).toContainEqual({ type: 'weather', rain: true, run: 1, stage: 'slides' })
-  expect(invented.log.data).toContainEqual(expect.objectContaining({ type: 'fonts', run: 1, stage: 'slides' }))
+  expect(invented.log.data).toContainEqual(
+    expect.objectContaining({ type: 'fonts', run: 1, stage: 'slides' }),
+  )
   const ours = await run(['slides:kinds-of-ours'])
   expect(ours.done).toMatchObject({ status: 'completed' })
   expect(ours.log.kinds.filter((kind) => kind === 'queued' || kind === 'stored')).toHaveLength(2)
 })
 
-test.each<FaultName>(['slides:broken-part', 'slides:dropped-part', 'slides:repeated-part', 'slides:garbage'])(
+test.each<FaultName>([
+  'slides:broken-part',
+  'slides:dropped-part',
+  'slides:repeated-part',
+  'slides:garbage',
+])(
   'however the stream is bent, a deck that is complete has slides that join: %s',
   async (fault) => {
     const { log, done } = await run([fault])
@@ -194,12 +232,19 @@ test('a template that upstream does not have ends the run before anything is pai
     const { id } = await own.accept(unknown)
     const log = readLog(await (await own.follow(id)).rest())
     expect(log.stages).toEqual(['create'])
-    expect(log.terminal).toMatchObject({ type: 'error', code: 'UPSTREAM_REJECTED', retryable: false })
+    expect(log.terminal).toMatchObject({
+      type: 'error',
+      code: 'UPSTREAM_REJECTED',
+      retryable: false,
+    })
     expect(fresh.presenton.spend).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
 
     expect(await own.api('/templates')).toMatchObject({ status: 200 })
     const refused = await own.post(unknown)
-    expect(refused).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path: '/template' }] } })
+    expect(refused).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: '/template' }] },
+    })
     await own.make({ ...brief, template: 'modern' })
     await fresh.expectNothingLeft()
   } finally {

@@ -1,5 +1,6 @@
-// The name of a downloaded file, for titles as people, models and attackers write them: as the gateway says it, as curl stores it and as
-// Python reads it. And the pages of the documentation as a browser shows them. What is not installed is skipped, and said so.
+// The name of a downloaded file, for titles as people, models and attackers write them: as the
+// gateway says it, as curl stores it and as Python reads it. And the pages of the documentation as
+// a browser shows them. What is not installed is skipped, and said so.
 
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -24,11 +25,20 @@ beforeAll(async () => {
   const { id } = await user.make()
   named = []
   for (const title of awkwardTitles) {
-    expect(await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title } })).toMatchObject({ status: 200 })
-    const { body } = await user.api(`/presentations/${id}/download`, { headers: { accept: 'application/json' } })
+    expect(
+      await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title } }),
+    ).toMatchObject({ status: 200 })
+    const { body } = await user.api(`/presentations/${id}/download`, {
+      headers: { accept: 'application/json' },
+    })
     const file = await fetch(body.url, { headers: { range: 'bytes=0-1' } })
     await file.arrayBuffer()
-    named.push({ title, url: body.url, fileName: body.file_name, header: file.headers.get('content-disposition') ?? '' })
+    named.push({
+      title,
+      url: body.url,
+      fileName: body.file_name,
+      header: file.headers.get('content-disposition') ?? '',
+    })
     expect(file.headers.get('set-cookie')).toBeNull()
   }
 })
@@ -45,7 +55,9 @@ test('forty and more awkward titles make safe names, in a header that holds noth
   expect(named.length).toBeGreaterThanOrEqual(40)
   for (const { title, fileName, header } of named) {
     expectSafe(fileName, title)
-    expect(header, title).toMatch(/^attachment; filename="[ !#-[\]-~]+"; filename\*=UTF-8''[\w.~!%-]+$/)
+    expect(header, title).toMatch(
+      /^attachment; filename="[ !#-[\]-~]+"; filename\*=UTF-8''[\w.~!%-]+$/,
+    )
     expect(decodeURIComponent(header.replace(/^.*''/, ''))).toBe(fileName)
   }
   const names = named.map(({ fileName }) => fileName)
@@ -61,31 +73,34 @@ test('forty and more awkward titles make safe names, in a header that holds noth
   )
 })
 
-test.skipIf(!has('curl'))('curl stores each under a safe name, in the folder where it was told to', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'names-'))
-  try {
-    const each = named.flatMap(({ url }, i) => [
-      ...(i > 0 ? ['--next'] : []),
-      '-sS',
-      '-OJ',
-      '--create-dirs',
-      '--output-dir',
-      join(folder, String(i)),
-      url,
-    ])
-    await run('curl', each)
-    for (const [i, { title, header }] of named.entries()) {
-      const files = await readdir(join(folder, String(i)))
-      expect(files, title).toHaveLength(1)
-      const [, ascii] = /filename="([^"]*)"/.exec(header) ?? []
-      expectSafe(files[0]!, title)
-      expect([ascii, decodeURIComponent(header.replace(/^.*''/, ''))]).toContain(files[0])
+test.skipIf(!has('curl'))(
+  'curl stores each under a safe name, in the folder where it was told to',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'names-'))
+    try {
+      const each = named.flatMap(({ url }, i) => [
+        ...(i > 0 ? ['--next'] : []),
+        '-sS',
+        '-OJ',
+        '--create-dirs',
+        '--output-dir',
+        join(folder, String(i)),
+        url,
+      ])
+      await run('curl', each)
+      for (const [i, { title, header }] of named.entries()) {
+        const files = await readdir(join(folder, String(i)))
+        expect(files, title).toHaveLength(1)
+        const [, ascii] = /filename="([^"]*)"/.exec(header) ?? []
+        expectSafe(files[0]!, title)
+        expect([ascii, decodeURIComponent(header.replace(/^.*''/, ''))]).toContain(files[0])
+      }
+      expect(await readdir(folder)).toHaveLength(named.length)
+    } finally {
+      await rm(folder, { recursive: true })
     }
-    expect(await readdir(folder)).toHaveLength(named.length)
-  } finally {
-    await rm(folder, { recursive: true })
-  }
-})
+  },
+)
 
 const python = `
 import json, sys
@@ -107,18 +122,21 @@ for url in json.load(sys.stdin):
 print(json.dumps(read))
 `
 
-test.skipIf(!has('python3'))('Python reads a safe name, with requests and with its own mail parsers, old and new', async () => {
-  const child = run('python3', ['-c', python], { maxBuffer: 10_000_000 })
-  child.child.stdin?.end(JSON.stringify(named.map(({ url }) => url)))
-  const read = JSON.parse((await child).stdout) as [string, string, string, string][]
-  expect(read).toHaveLength(named.length)
-  for (const [i, [header, ...names]] of read.entries()) {
-    const { title, header: expected } = named[i]!
-    expect(header).toBe(expected)
-    expect(names.pop()).toBe('attachment')
-    for (const name of names) expectSafe(name, title)
-  }
-})
+test.skipIf(!has('python3'))(
+  'Python reads a safe name, with requests and with its own mail parsers, old and new',
+  async () => {
+    const child = run('python3', ['-c', python], { maxBuffer: 10_000_000 })
+    child.child.stdin?.end(JSON.stringify(named.map(({ url }) => url)))
+    const read = JSON.parse((await child).stdout) as [string, string, string, string][]
+    expect(read).toHaveLength(named.length)
+    for (const [i, [header, ...names]] of read.entries()) {
+      const { title, header: expected } = named[i]!
+      expect(header).toBe(expected)
+      expect(names.pop()).toBe('attachment')
+      for (const name of names) expectSafe(name, title)
+    }
+  },
+)
 
 test.skipIf(!has('chromium'))(
   'a browser shows the pages of the documentation, under their own policy',

@@ -1,5 +1,5 @@
-// Attacks with tokens: every way we know to make one that nobody issued. Each is made against one kind of key, signed by hand, so that
-// nothing is left out that a library would refuse to sign.
+// Attacks with tokens: every way we know to make one that nobody issued. Each is made against one
+// kind of key, signed by hand, so that nothing is left out that a library would refuse to sign.
 
 import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto'
 
@@ -15,7 +15,9 @@ export interface Forge {
   kid: string
   /** Where the forger's own key set lies. */
   ownKeysUrl: string
-  /** Signed by the real issuer, for somebody else's service or with claims that it should not have. */
+  /**
+   * Signed by the real issuer, for somebody else's service or with claims that it should not have.
+   */
   issued: (claims: Json, header?: Json) => Promise<string>
   /** The same of the gateway with a public key, and of the one with a secret. */
   signed: (claims: Json, header?: Json) => Promise<string>
@@ -34,7 +36,8 @@ const ownCurve = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 export const ownJwk = own.publicKey.export({ format: 'jwk' })
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)
-const encode = (part: unknown) => Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
+const encode = (part: unknown) =>
+  Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
 
 function claimsOf({ issuer, audience }: Forge, more: Json = {}): Json {
   return { sub: 'victim', iss: issuer, aud: audience, exp: nowSeconds() + 600, ...more }
@@ -56,7 +59,11 @@ function rsa(header: Json, claims: Json, key: KeyObject = own.privateKey): strin
 
 /** The same attack on each of the three kinds. */
 function everywhere(name: string, token: Forgery['token']): Forgery[] {
-  return (['key set', 'public key', 'secret'] as const).map((at) => ({ name: `${name} (${at})`, at, token }))
+  return (['key set', 'public key', 'secret'] as const).map((at) => ({
+    name: `${name} (${at})`,
+    at,
+    token,
+  }))
 }
 
 const der = (pem: string) => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
@@ -70,17 +77,27 @@ function misissued(name: string, claims: Json | (() => Json)): Forgery[] {
   return (['key set', 'public key', 'secret'] as const).map((at) => ({
     name: `${name} (${at})`,
     at,
-    token: (forge) => real(at, forge)({ ...claimsOf(forge), ...(typeof claims === 'function' ? claims() : claims) }),
+    token: (forge) =>
+      real(
+        at,
+        forge,
+      )({ ...claimsOf(forge), ...(typeof claims === 'function' ? claims() : claims) }),
   }))
 }
 
 export const forgedTokens: Forgery[] = [
   ...['none', 'None', 'NONE', 'nOnE', ''].flatMap((alg) =>
-    everywhere(`alg "${alg}" and no signature`, (forge) => unsigned({ alg, kid: forge.kid }, claimsOf(forge))),
+    everywhere(`alg "${alg}" and no signature`, (forge) =>
+      unsigned({ alg, kid: forge.kid }, claimsOf(forge)),
+    ),
   ),
   ...everywhere('no alg at all', (forge) => unsigned({ kid: forge.kid }, claimsOf(forge), 'x')),
-  ...everywhere('alg none with a signature', (forge) => unsigned({ alg: 'none' }, claimsOf(forge), encode('signed'))),
-  ...everywhere('an alg that is a list', (forge) => rsa({ alg: ['RS256'], kid: forge.kid }, claimsOf(forge))),
+  ...everywhere('alg none with a signature', (forge) =>
+    unsigned({ alg: 'none' }, claimsOf(forge), encode('signed')),
+  ),
+  ...everywhere('an alg that is a list', (forge) =>
+    rsa({ alg: ['RS256'], kid: forge.kid }, claimsOf(forge)),
+  ),
   ...['HS256', 'HS384', 'HS512'].flatMap((alg): Forgery[] => {
     const hash = alg.replace('HS', 'sha')
     return [
@@ -106,16 +123,26 @@ export const forgedTokens: Forgery[] = [
       },
     ]
   }),
-  { name: 'HMAC with an empty secret', at: 'secret', token: (f) => hmac('', { alg: 'HS256' }, claimsOf(f)) },
+  {
+    name: 'HMAC with an empty secret',
+    at: 'secret',
+    token: (f) => hmac('', { alg: 'HS256' }, claimsOf(f)),
+  },
   {
     name: 'HMAC with a secret from a tutorial',
     at: 'secret',
     token: (f) => hmac('your-256-bit-secret', { alg: 'HS256' }, claimsOf(f)),
   },
-  { name: 'RS256 where a secret is expected', at: 'secret', token: (f) => rsa({ alg: 'RS256' }, claimsOf(f)) },
+  {
+    name: 'RS256 where a secret is expected',
+    at: 'secret',
+    token: (f) => rsa({ alg: 'RS256' }, claimsOf(f)),
+  },
   ...everywhere("a stranger's key", (f) => rsa({ alg: 'RS256', kid: f.kid }, claimsOf(f))),
   ...everywhere("a stranger's key and no key id", (f) => rsa({ alg: 'RS256' }, claimsOf(f))),
-  ...everywhere("a stranger's key under its own key id", (f) => rsa({ alg: 'RS256', kid: 'mine' }, claimsOf(f))),
+  ...everywhere("a stranger's key under its own key id", (f) =>
+    rsa({ alg: 'RS256', kid: 'mine' }, claimsOf(f)),
+  ),
   ...['../../etc/passwd', "' or 1=1 --", '__proto__', 'constructor', '', 'x'.repeat(2_000)].map(
     (kid): Forgery => ({
       name: `the key id ${kid.slice(0, 20)}`,
@@ -135,11 +162,21 @@ export const forgedTokens: Forgery[] = [
     at: 'key set',
     token: (f) => rsa({ alg: 'ES256', kid: f.kid }, claimsOf(f), ownCurve.privateKey),
   },
-  ...everywhere('a key set of its own (jku)', (f) => rsa({ alg: 'RS256', kid: 'mine', jku: f.ownKeysUrl }, claimsOf(f))),
-  ...everywhere('a key of its own inside (jwk)', (f) => rsa({ alg: 'RS256', jwk: ownJwk }, claimsOf(f))),
-  ...everywhere('a certificate elsewhere (x5u)', (f) => rsa({ alg: 'RS256', x5u: f.ownKeysUrl }, claimsOf(f))),
-  ...everywhere('a certificate inside (x5c)', (f) => rsa({ alg: 'RS256', x5c: [encode('certificate')] }, claimsOf(f))),
-  ...everywhere('an extension it insists on', (f) => rsa({ alg: 'RS256', kid: f.kid, crit: ['b64'], b64: false }, claimsOf(f))),
+  ...everywhere('a key set of its own (jku)', (f) =>
+    rsa({ alg: 'RS256', kid: 'mine', jku: f.ownKeysUrl }, claimsOf(f)),
+  ),
+  ...everywhere('a key of its own inside (jwk)', (f) =>
+    rsa({ alg: 'RS256', jwk: ownJwk }, claimsOf(f)),
+  ),
+  ...everywhere('a certificate elsewhere (x5u)', (f) =>
+    rsa({ alg: 'RS256', x5u: f.ownKeysUrl }, claimsOf(f)),
+  ),
+  ...everywhere('a certificate inside (x5c)', (f) =>
+    rsa({ alg: 'RS256', x5c: [encode('certificate')] }, claimsOf(f)),
+  ),
+  ...everywhere('an extension it insists on', (f) =>
+    rsa({ alg: 'RS256', kid: f.kid, crit: ['b64'], b64: false }, claimsOf(f)),
+  ),
   ...misissued('expired', () => ({ exp: nowSeconds() - 31 })),
   ...misissued('expired long ago', { exp: 1 }),
   ...misissued('without an end', { exp: undefined, expiresInSeconds: Number.NaN }),
@@ -149,7 +186,9 @@ export const forgedTokens: Forgery[] = [
   ...misissued('without an issuer', { iss: undefined }),
   ...misissued('of two issuers', { iss: ['presenton-gateway', 'https://issuer.example'] }),
   ...misissued('for another audience', { aud: 'another-service' }),
-  ...misissued('for several other audiences', { aud: ['another-service', 'presenton-gateway-staging'] }),
+  ...misissued('for several other audiences', {
+    aud: ['another-service', 'presenton-gateway-staging'],
+  }),
   ...misissued('for no audience', { aud: [] }),
   ...misissued('without an audience', { aud: undefined }),
   ...misissued('without a user', { sub: undefined }),
@@ -164,11 +203,16 @@ export const forgedTokens: Forgery[] = [
   }),
   ...everywhere(
     'encrypted',
-    () => `${encode({ alg: 'dir', enc: 'A128GCM' })}..${encode('iv')}.${encode('text')}.${encode('tag')}`,
+    () =>
+      `${encode({ alg: 'dir', enc: 'A128GCM' })}..${encode('iv')}.${encode('text')}.${encode('tag')}`,
   ),
   ...everywhere('two dots', () => '..'),
   ...everywhere('no JSON', () => 'e30.e30.e30'),
   ...everywhere('deep JSON', (f) =>
-    unsigned({ alg: 'RS256' }, { ...claimsOf(f), x: JSON.parse(`${'['.repeat(800)}${']'.repeat(800)}`) }, 'x'),
+    unsigned(
+      { alg: 'RS256' },
+      { ...claimsOf(f), x: JSON.parse(`${'['.repeat(800)}${']'.repeat(800)}`) },
+      'x',
+    ),
   ),
 ]

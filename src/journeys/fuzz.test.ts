@@ -1,5 +1,6 @@
-// The fuzzer: reads the gateway's own description, asks every route in it in ways good, nearly good and bad, and holds the answers
-// against the same description. No failure of the gateway, no status that is not described, no body that breaks its schema.
+// The fuzzer: reads the gateway's own description, asks every route in it in ways good, nearly good
+// and bad, and holds the answers against the same description. No failure of the gateway, no status
+// that is not described, no body that breaks its schema.
 
 import fc from 'fast-check'
 import { Compile } from 'typebox/schema'
@@ -22,7 +23,12 @@ let asked = 0
 
 beforeAll(async () => {
   world = await openWorld({
-    env: { WORKER: 'false', MAX_QUEUED_PER_USER: '100000', MAX_QUEUED: '100000', MAX_STREAMS_PER_USER: '10000' },
+    env: {
+      WORKER: 'false',
+      MAX_QUEUED_PER_USER: '100000',
+      MAX_QUEUED: '100000',
+      MAX_STREAMS_PER_USER: '10000',
+    },
   })
   user = await world.user()
   description = await readDescription(world.url)
@@ -39,7 +45,11 @@ async function send({ path, ...init }: Fuzzed) {
   const leave = new AbortController()
   const timer = setTimeout(() => leave.abort(), /[?&]wait=/.test(path) ? waitMs : patienceMs)
   try {
-    const answer = await fetch(`${world.url}${path}`, { ...init, redirect: 'manual', signal: leave.signal })
+    const answer = await fetch(`${world.url}${path}`, {
+      ...init,
+      redirect: 'manual',
+      signal: leave.signal,
+    })
     const headers = Object.fromEntries(answer.headers)
     const type = headers['content-type'] ?? ''
     const text = type.startsWith('text/event-stream') ? undefined : await answer.text()
@@ -71,30 +81,46 @@ async function check(route: Described, request: Fuzzed) {
   const what = `${answer.status} ${answer.text?.slice(0, 300)}`
   expect(answer.status, what).toBeLessThan(500)
   const described = route.responses[answer.status]
-  expect(described, `described are ${Object.keys(route.responses)}, answered was ${what}`).toBeDefined()
+  expect(
+    described,
+    `described are ${Object.keys(route.responses)}, answered was ${what}`,
+  ).toBeDefined()
   expectHardened(answer.headers, what)
-  if (answer.text === undefined) return expect(described?.content).toHaveProperty(['text/event-stream'])
+  if (answer.text === undefined)
+    return expect(described?.content).toHaveProperty(['text/event-stream'])
   if (!described?.content) return expect(answer.text, what).toBe('')
-  const schema = (described.content[answer.type] ?? described.content[answer.type.replace(/\/.*/s, '/*')])?.schema
+  const schema = (
+    described.content[answer.type] ?? described.content[answer.type.replace(/\/.*/s, '/*')]
+  )?.schema
   if (answer.text === '' && answer.status < 400) return
   expect(schema, `${answer.type} is not described for ${what}`).toBeDefined()
   const value = answer.type.includes('json') ? JSON.parse(answer.text) : answer.text
   expect(errorsOf(schema ?? {}, value), what).toEqual([])
-  if (answer.status >= 400) expect(value).toMatchObject({ status: answer.status, request_id: answer.headers['x-request-id'] })
+  if (answer.status >= 400)
+    expect(value).toMatchObject({
+      status: answer.status,
+      request_id: answer.headers['x-request-id'],
+    })
 }
 
-test('whatever is asked of any route, it is answered as the description says', { timeout: 60_000 }, async () => {
+test('whatever is asked of any route, it is answered as the description says', {
+  timeout: 60_000,
+}, async () => {
   const ids: string[] = []
   for (let i = 0; i < 6; i++) ids.push((await user.accept()).id)
-  for (const id of ids.slice(0, 2)) await user.api(`/presentations/${id}/cancel`, { method: 'POST' })
+  for (const id of ids.slice(0, 2))
+    await user.api(`/presentations/${id}/cancel`, { method: 'POST' })
   // What removes comes last, so that the others find something.
-  const inOrder = routes.sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'))
+  const inOrder = routes.sort(
+    (a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'),
+  )
   const failures: string[] = []
   for (const route of inOrder) {
     const property = fc.asyncProperty(
       fc.array(requestsOf(route, { token: user.token, ids }), { minLength: 6, maxLength: 6 }),
       // At once, which also tries them against each other.
-      async (requests) => void (await Promise.all(requests.map((request) => check(route, request)))),
+      async (requests) =>
+        void (await Promise.all(requests.map((request) => check(route, request)))),
     )
     const options = { seed, numRuns: Math.ceil(runsOfEach / 6), interruptAfterTimeLimit: 15_000 }
     const found = await fc.check(property, options)
@@ -109,6 +135,8 @@ test('whatever is asked of any route, it is answered as the description says', {
 
 test('the gateway is as well as before, and nothing of it was logged as its own fault', async () => {
   expect((await fetch(`${world.url}/health`)).status).toBe(200)
-  const faults = world.gateways.flatMap(({ logs }) => logs).filter((line) => /"level":"(error|fatal)"/.test(line))
+  const faults = world.gateways
+    .flatMap(({ logs }) => logs)
+    .filter((line) => /"level":"(error|fatal)"/.test(line))
   expect(faults).toEqual([])
 })

@@ -1,4 +1,5 @@
-// Requests for the fuzzer, made from the description of a route: some as it wants them, some nearly, some not at all.
+// Requests for the fuzzer, made from the description of a route: some as it wants them, some
+// nearly, some not at all.
 
 import fc from 'fast-check'
 import type { Described } from './described-routes.ts'
@@ -37,7 +38,10 @@ const junkText = fc.oneof(
 )
 const junk = fc.oneof(
   junkText,
-  fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, 2 ** 53, [], {}, [[]], [null], { __proto__: null, a: 1 }),
+  fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, 2 ** 53, [], {}, [[]], [null], {
+    __proto__: null,
+    a: 1,
+  }),
   fc.jsonValue({ maxDepth: 3 }),
 )
 
@@ -74,18 +78,29 @@ function madeOf(schema: Schema): fc.Arbitrary<unknown> {
   if (anyOf) return fc.oneof(...anyOf.map(madeOf))
   if (type === 'integer') return fc.integer({ min: minimum ?? -5, max: maximum ?? 1_000 })
   if (type === 'boolean') return fc.boolean()
-  if (type === 'string') return fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 60) })
-  if (type === 'array') return fc.array(madeOf(items ?? {}), { minLength: minItems ?? 0, maxLength: Math.min(maxItems ?? 5, 8) })
+  if (type === 'string')
+    return fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 60) })
+  if (type === 'array')
+    return fc.array(madeOf(items ?? {}), {
+      minLength: minItems ?? 0,
+      maxLength: Math.min(maxItems ?? 5, 8),
+    })
   if (type === 'object' && properties) {
     const fields = Object.entries(properties).map(([name, one]) => {
       const good = madeOf(one)
       const value = fc.oneof({ weight: 12, arbitrary: good }, { weight: 1, arbitrary: junk })
       const isRequired = required.includes(name)
-      return fc.option(fc.tuple(fc.constant(name), value), { nil: undefined, freq: isRequired ? 20 : 1 })
+      return fc.option(fc.tuple(fc.constant(name), value), {
+        nil: undefined,
+        freq: isRequired ? 20 : 1,
+      })
     })
-    return fc.tuple(...fields).map((pairs) => Object.fromEntries(pairs.filter((pair) => pair !== undefined)))
+    return fc
+      .tuple(...fields)
+      .map((pairs) => Object.fromEntries(pairs.filter((pair) => pair !== undefined)))
   }
-  if (type === 'object') return fc.dictionary(fc.string({ maxLength: 20 }), fc.string({ maxLength: 20 }), { maxKeys: 5 })
+  if (type === 'object')
+    return fc.dictionary(fc.string({ maxLength: 20 }), fc.string({ maxLength: 20 }), { maxKeys: 5 })
   return junk
 }
 
@@ -95,7 +110,11 @@ function bodyOf(schema: Schema | undefined): fc.Arbitrary<string | undefined> {
     junk.map((value) => JSON.stringify(value)),
     junkText,
   )
-  if (!schema) return fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: wild })
+  if (!schema)
+    return fc.oneof(
+      { weight: 4, arbitrary: fc.constant(undefined) },
+      { weight: 1, arbitrary: wild },
+    )
   const good = madeOf(schema)
   const extended = fc
     .tuple(good, fc.string({ maxLength: 8 }), junk)
@@ -113,7 +132,10 @@ function queryOf(parameters: Described['parameters']): fc.Arbitrary<string> {
     fc.option(
       fc.tuple(
         fc.constant(name),
-        fc.oneof({ weight: 3, arbitrary: madeOf(schema).map(String) }, { weight: 1, arbitrary: junkText }),
+        fc.oneof(
+          { weight: 3, arbitrary: madeOf(schema).map(String) },
+          { weight: 1, arbitrary: junkText },
+        ),
       ),
       {
         nil: undefined,
@@ -135,10 +157,23 @@ const visible = fc.stringMatching(/^[\x21-\x7e]{1,40}$/)
 function headersOf(token: string): fc.Arbitrary<Record<string, string>> {
   return fc.record(
     {
-      authorization: fc.oneof({ weight: 30, arbitrary: fc.constant(`Bearer ${token}`) }, { weight: 1, arbitrary: visible }),
-      accept: fc.constantFrom('*/*', 'application/json', 'text/event-stream', 'text/html', 'application/json;q=0', ';;;'),
+      authorization: fc.oneof(
+        { weight: 30, arbitrary: fc.constant(`Bearer ${token}`) },
+        { weight: 1, arbitrary: visible },
+      ),
+      accept: fc.constantFrom(
+        '*/*',
+        'application/json',
+        'text/event-stream',
+        'text/html',
+        'application/json;q=0',
+        ';;;',
+      ),
       'content-type': fc.oneof(
-        { weight: 12, arbitrary: fc.constantFrom('application/json', 'application/json; charset=utf-8') },
+        {
+          weight: 12,
+          arbitrary: fc.constantFrom('application/json', 'application/json; charset=utf-8'),
+        },
         {
           weight: 1,
           arbitrary: fc.constantFrom(
@@ -161,7 +196,10 @@ function headersOf(token: string): fc.Arbitrary<Record<string, string>> {
   )
 }
 
-/** `ids` are those of presentations that there are; what else stands in a path names nothing, or is none. */
+/**
+ * `ids` are those of presentations that there are; what else stands in a path names nothing, or is
+ * none.
+ */
 export function requestsOf(
   { method, path, parameters, bodySchema }: Described,
   { token, ids }: { token: string; ids: string[] },
@@ -171,7 +209,10 @@ export function requestsOf(
     { weight: 1, arbitrary: fc.uuid() },
     {
       weight: 1,
-      arbitrary: junkText.map((text) => encodeURIComponent(text.toWellFormed()).replaceAll('.', '%2E').slice(0, 4_000) || 'x'),
+      arbitrary: junkText.map(
+        (text) =>
+          encodeURIComponent(text.toWellFormed()).replaceAll('.', '%2E').slice(0, 4_000) || 'x',
+      ),
     },
   )
   const body = method === 'GET' ? fc.constant(undefined) : bodyOf(bodySchema)

@@ -1,5 +1,5 @@
-// The pictures of a deck show in a browser: for those in whose slides they are, by their plain paths only, and with nothing of upstream
-// but the picture.
+// The pictures of a deck show in a browser: for those in whose slides they are, by their plain
+// paths only, and with nothing of upstream but the picture.
 
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -11,7 +11,10 @@ import { openWorld, type World } from './world.ts'
 describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   let world: World
   beforeAll(async () => {
-    world = await openWorld({ ...upstreamOf(shape), env: { ...upstreamOf(shape).env, BREAKER_MIN_CALLS: '1000' } })
+    world = await openWorld({
+      ...upstreamOf(shape),
+      env: { ...upstreamOf(shape).env, BREAKER_MIN_CALLS: '1000' },
+    })
   })
   afterEach(() => world.expectNothingLeft())
   afterAll(() => world.close())
@@ -31,7 +34,10 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     const [alice, bob] = [await world.user('alice'), await world.user('bob')]
     const { id, path } = await show(alice)
     const answer = await get(path, as(alice))
-    expect({ status: answer.status, type: answer.headers.get('content-type') }).toEqual({ status: 200, type: 'image/png' })
+    expect({ status: answer.status, type: answer.headers.get('content-type') }).toEqual({
+      status: 200,
+      type: 'image/png',
+    })
     expect(
       Buffer.from(await answer.arrayBuffer())
         .subarray(1, 4)
@@ -39,7 +45,10 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     ).toBe('PNG')
 
     const before = asked().length
-    const others = [await get(path, as(bob)), await get(path.replace('picture', 'other'), as(alice))]
+    const others = [
+      await get(path, as(bob)),
+      await get(path.replace('picture', 'other'), as(alice)),
+    ]
     for (const other of others) {
       expect(other.status).toBe(404)
       expect(await other.json()).toMatchObject({ code: 'NOT_FOUND', status: 404 })
@@ -48,7 +57,9 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     expect([stranger.status, stranger.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
     expect(asked()).toHaveLength(before)
 
-    expect(await alice.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({ status: 204 })
+    expect(await alice.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({
+      status: 204,
+    })
     expect((await get(path, as(alice))).status).toBe(404)
   })
 
@@ -76,7 +87,11 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     const { path } = await show(user)
     const whole = (await (await get(path, as(user))).arrayBuffer()).byteLength
     const head = await get(path, as(user), 'HEAD')
-    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([200, String(whole), ''])
+    expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([
+      200,
+      String(whole),
+      '',
+    ])
     expect((await get(path, as(user), 'POST')).status).toBe(405)
   })
 
@@ -140,7 +155,9 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     const { port } = new URL(world.url)
     return new Promise((resolve, reject) => {
       const socket = connect(Number(port), '127.0.0.1', () =>
-        socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`),
+        socket.write(
+          `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
+        ),
       )
       let answer = ''
       socket.setEncoding('latin1').on('data', (data: string) => {

@@ -67,8 +67,11 @@ test('twenty posts at once under one key, on two replicas, make one row, one run
     ),
   )
   const [first] = answers
-  for (const { status, body } of answers) expect({ status, body }).toEqual({ status: 202, body: first!.body })
-  expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === 'true')).toHaveLength(19)
+  for (const { status, body } of answers)
+    expect({ status, body }).toEqual({ status: 202, body: first!.body })
+  expect(
+    answers.filter(({ headers }) => headers.get('idempotency-replayed') === 'true'),
+  ).toHaveLength(19)
   await user.settled(first!.body.id)
   expect((await user.api('/presentations')).body.items).toHaveLength(1)
   expect(world.presenton.spend.slideStreams - before.slideStreams).toBe(1)
@@ -77,7 +80,9 @@ test('twenty posts at once under one key, on two replicas, make one row, one run
 
 test('ten different posts at once make ten', async () => {
   const user = await world.user()
-  const answers = await Promise.all(Array.from({ length: 10 }, () => user.accept({ ...brief, n_slides: 1 })))
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, () => user.accept({ ...brief, n_slides: 1 })),
+  )
   expect(new Set(answers.map(({ id }) => id)).size).toBe(10)
   const settled = await Promise.all(answers.map(({ id }) => user.settled(id)))
   expect(settled.filter(({ status }) => status !== 'completed')).toEqual([])
@@ -87,6 +92,9 @@ test.each(['', 'a b', 'x'.repeat(256), 'ümlaut', 'a\tb'])('%j is no key', async
   const user = await world.user()
   const bytes = Buffer.from(key).toString('latin1')
   const answer = await user.post(brief, { 'idempotency-key': bytes })
-  expect(answer).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path: 'Idempotency-Key' }] } })
+  expect(answer).toMatchObject({
+    status: 400,
+    body: { code: 'VALIDATION_FAILED', errors: [{ path: 'Idempotency-Key' }] },
+  })
   expect((await user.api('/presentations')).body.items).toEqual([])
 })

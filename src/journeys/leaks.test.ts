@@ -1,5 +1,6 @@
-// What leaks: marked words in everything that a caller sends, and in everything that upstream says when it fails. They are looked for
-// in all answers, events, log lines at the finest level, and metrics.
+// What leaks: marked words in everything that a caller sends, and in everything that upstream says
+// when it fails. They are looked for in all answers, events, log lines at the finest level, and
+// metrics.
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -32,7 +33,10 @@ const marks = {
 
 let world: World
 let owner: User
-/** All that the gateway said: answers with their headers, and events; without those that give a caller their own things back. */
+/**
+ * All that the gateway said: answers with their headers, and events; without those that give a
+ * caller their own things back.
+ */
 const told: string[] = []
 let tickets: string[]
 
@@ -40,7 +44,11 @@ beforeAll(async () => {
   world = await openWorld({
     shape: 'A1',
     credentials: { username: 'operator', password: presentonPassword },
-    env: { PRESENTON_USERNAME: 'operator', PRESENTON_PASSWORD: presentonPassword, LOG_LEVEL: 'trace' },
+    env: {
+      PRESENTON_USERNAME: 'operator',
+      PRESENTON_PASSWORD: presentonPassword,
+      LOG_LEVEL: 'trace',
+    },
     waits: { sleep: () => new Promise(setImmediate) },
   })
   owner = await world.user('owner')
@@ -63,9 +71,20 @@ async function tell(path: string, init: RequestInit & { headers?: Record<string,
 /** Everything that can be asked about one presentation. */
 async function tellAll(id: string) {
   const path = `/api/v1/presentations/${id}`
-  for (const below of ['', '?wait=1', '/outlines', '/download', '/download?format=pdf', `/nothing?x=${marks.query}`])
+  for (const below of [
+    '',
+    '?wait=1',
+    '/outlines',
+    '/download',
+    '/download?format=pdf',
+    `/nothing?x=${marks.query}`,
+  ])
     await tell(`${path}${below}`)
-  await tell(`${path}/retry`, { method: 'POST', body: '{"x":1}', headers: { 'idempotency-key': marks.key } })
+  await tell(`${path}/retry`, {
+    method: 'POST',
+    body: '{"x":1}',
+    headers: { 'idempotency-key': marks.key },
+  })
   const { text } = await tell(`${path}/ticket`, { method: 'POST' })
   told.pop()
   tickets.push((JSON.parse(text) as { ticket: string }).ticket)
@@ -74,30 +93,64 @@ async function tellAll(id: string) {
     await openReader(`${world.url}${path}/events?ticket=${tickets.at(-1)}`),
     await openReader(`${world.url}${path}/events?ticket=${tickets.at(-1)}`),
   ]
-  for (const stream of streams) told.push(...(await stream.rest()).map((event) => event.text), await stream.body)
+  for (const stream of streams)
+    told.push(...(await stream.rest()).map((event) => event.text), await stream.body)
 }
 
 const failures = [
-  ...['outlines:error-secrets', 'slides:error-secrets', 'create:500-detail', 'prepare:500-detail', 'export:500-detail'],
-  ...['prepare:model-401', 'create:422', 'create:403', 'create:redirect', 'export:path-other-host', 'export:path-outside'],
-  ...['export:path-dots', 'export:runtime-failed', 'prepare:index-error', 'create:reply-html', 'file:404'],
+  ...[
+    'outlines:error-secrets',
+    'slides:error-secrets',
+    'create:500-detail',
+    'prepare:500-detail',
+    'export:500-detail',
+  ],
+  ...[
+    'prepare:model-401',
+    'create:422',
+    'create:403',
+    'create:redirect',
+    'export:path-other-host',
+    'export:path-outside',
+  ],
+  ...[
+    'export:path-dots',
+    'export:runtime-failed',
+    'prepare:index-error',
+    'create:reply-html',
+    'file:404',
+  ],
 ] as Parameters<World['presenton']['faults']['play']>[0][]
 
-test('a deck is made of marked words, and runs fail with marked words', { timeout: 60_000 }, async () => {
+test('a deck is made of marked words, and runs fail with marked words', {
+  timeout: 60_000,
+}, async () => {
   const words = {
     content: `We met. ${marks.content} was said. Then we agreed on it.`,
-    ...{ title: marks.title, instructions: marks.instructions, metadata: { note: marks.metadata }, n_slides: 3 },
+    ...{
+      title: marks.title,
+      instructions: marks.instructions,
+      metadata: { note: marks.metadata },
+      n_slides: 3,
+    },
   }
   const good = await owner.accept(words, { 'idempotency-key': `${marks.key}-1` })
-  const own = await owner.accept({ outlines: [`# ${marks.outline}`, 'Two', 'Three'], title: marks.title })
-  for (const { id } of [good, own]) expect(await owner.settled(id)).toMatchObject({ status: 'completed' })
+  const own = await owner.accept({
+    outlines: [`# ${marks.outline}`, 'Two', 'Three'],
+    title: marks.title,
+  })
+  for (const { id } of [good, own])
+    expect(await owner.settled(id)).toMatchObject({ status: 'completed' })
   for (const fault of failures) {
     world.presenton.faults.play(fault, { times: Number.POSITIVE_INFINITY })
     const { id } = await owner.accept(
       { ...words, metadata: {}, title: 'A title' },
       { 'idempotency-key': `${marks.key}-${fault}` },
     )
-    expect(await owner.settled(id), fault).toMatchObject({ status: 'failed', error: { detail: expect.any(String) } })
+    expect(await owner.settled(id), fault).toMatchObject({
+      status: 'failed',
+      error: { detail: expect.any(String) },
+    })
     world.presenton.faults.clear()
     await tellAll(id)
   }
@@ -108,7 +161,11 @@ test('a deck is made of marked words, and runs fail with marked words', { timeou
     JSON.stringify([marks.content]),
   ]
   for (const body of bodies)
-    await tell('/api/v1/presentations', { method: 'POST', body, headers: { 'idempotency-key': marks.key } })
+    await tell('/api/v1/presentations', {
+      method: 'POST',
+      body,
+      headers: { 'idempotency-key': marks.key },
+    })
   await tell('/api/v1/presentations', {
     method: 'POST',
     body: JSON.stringify(words),
@@ -118,7 +175,9 @@ test('a deck is made of marked words, and runs fail with marked words', { timeou
   await tell(`/api/v1/presentations/${owner.token}`)
   told.pop()
   await tell('/api/v1/presentations', { headers: { authorization: `Bearer ${owner.token}x` } })
-  await tell('/api/v1/presentations', { headers: { authorization: '', cookie: `gateway_session=${owner.token}x` } })
+  await tell('/api/v1/presentations', {
+    headers: { authorization: '', cookie: `gateway_session=${owner.token}x` },
+  })
   await tell('/api/v1/templates')
   await tell('/health')
   await tell('/openapi.json')
@@ -130,19 +189,42 @@ test('nothing of upstream, database, storage or secrets is told to anybody', asy
     ...upstreamSecrets,
     ...[presentonPassword, world.presenton.url.replace('http://', ''), 'presenton_session'],
     ...[database.password, database.pathname.slice(1), `${database.hostname}:${database.port}`],
-    ...[world.objects.secretKey, String(world.variables['AUTH_JWT_SECRET']), 'gateway.presentations'],
-    ...[owner.token, marks.key, marks.query, marks.instructions, ...tickets, 'node_modules', '.ts:'],
+    ...[
+      world.objects.secretKey,
+      String(world.variables['AUTH_JWT_SECRET']),
+      'gateway.presentations',
+    ],
+    ...[
+      owner.token,
+      marks.key,
+      marks.query,
+      marks.instructions,
+      ...tickets,
+      'node_modules',
+      '.ts:',
+    ],
   ].filter((word) => word !== '')
   expect(told.length).toBeGreaterThan(100)
   expect(
-    told.flatMap((text) => hidden.filter((word) => text.includes(word)).map((word) => ({ word, text: text.slice(0, 500) }))),
+    told.flatMap((text) =>
+      hidden
+        .filter((word) => text.includes(word))
+        .map((word) => ({ word, text: text.slice(0, 500) })),
+    ),
   ).toEqual([])
 })
 
 test('a log holds no secret, no credential, and nothing of what was written', async () => {
   const lines = world.gateways.flatMap(({ logs }) => logs)
   const hidden = [
-    ...['sk-proj-SECRET0123456789abcdef', 'hunter2', 'AIzaSECRET0123', 's3cr3t', presentonPassword, 'presenton_session='],
+    ...[
+      'sk-proj-SECRET0123456789abcdef',
+      'hunter2',
+      'AIzaSECRET0123',
+      's3cr3t',
+      presentonPassword,
+      'presenton_session=',
+    ],
     ...[
       world.objects.secretKey,
       String(world.variables['AUTH_JWT_SECRET']),
@@ -152,7 +234,11 @@ test('a log holds no secret, no credential, and nothing of what was written', as
   ].filter((word) => word !== '')
   expect(lines.length).toBeGreaterThan(200)
   expect(
-    lines.flatMap((text) => hidden.filter((word) => text.includes(word)).map((word) => ({ word, text: text.slice(0, 700) }))),
+    lines.flatMap((text) =>
+      hidden
+        .filter((word) => text.includes(word))
+        .map((word) => ({ word, text: text.slice(0, 700) })),
+    ),
   ).toEqual([])
 })
 
@@ -160,7 +246,13 @@ test('metrics name no one and nothing', async () => {
   const text = await (await fetch(`${world.url}/metrics`)).text()
   const labels = [...text.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => `${name}=${value}`)
   expect(labels.length).toBeGreaterThan(50)
-  for (const word of [owner.sub, owner.token, ...Object.values(marks), ...upstreamSecrets, presentonPassword])
+  for (const word of [
+    owner.sub,
+    owner.token,
+    ...Object.values(marks),
+    ...upstreamSecrets,
+    presentonPassword,
+  ])
     expect(text).not.toContain(word)
   expect(labels.filter((label) => /[\da-f]{8}-[\da-f]{4}|:\/\/|127\.0|\?/.test(label))).toEqual([])
 })
@@ -173,5 +265,6 @@ test("nothing of one user's words reaches another", async () => {
     (await other.api('/usage')).body,
     (await other.api('/templates')).body,
   ])
-  for (const word of [owner.sub, ...Object.values(marks), randomUUID()]) expect(seen).not.toContain(word)
+  for (const word of [owner.sub, ...Object.values(marks), randomUUID()])
+    expect(seen).not.toContain(word)
 })

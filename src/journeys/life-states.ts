@@ -1,4 +1,5 @@
-// Every state that a presentation can be in, and the way there: the gates of the stand-in hold a run where a journey wants it.
+// Every state that a presentation can be in, and the way there: the gates of the stand-in hold a
+// run where a journey wants it.
 
 import { expect, vi } from 'vitest'
 import type { GatePoint } from '../sandbox/presenton/stand-in.ts'
@@ -28,7 +29,10 @@ export const states = [
 
 export type State = (typeof states)[number]
 
-/** A presentation of this user in this state, held there until the gates are opened. Each user must run one at a time. */
+/**
+ * A presentation of this user in this state, held there until the gates are opened. Each user must
+ * run one at a time.
+ */
 export async function reach(world: World, user: User, state: State): Promise<Presentation> {
   const { gates, faults } = world.presenton
   if (state === 'queued') {
@@ -60,8 +64,14 @@ export async function reach(world: World, user: User, state: State): Promise<Pre
     gates.release(gateOf.export)
     const { id } = await user.make()
     gates.hold(gateOf.export)
-    const { status, body } = await user.api(`/presentations/${id}/exports`, { method: 'POST', body: { format: 'pdf' } })
-    expect({ status, body }).toMatchObject({ status: 202, body: { status: 'running', stage: 'export', run: 2 } })
+    const { status, body } = await user.api(`/presentations/${id}/exports`, {
+      method: 'POST',
+      body: { format: 'pdf' },
+    })
+    expect({ status, body }).toMatchObject({
+      status: 202,
+      body: { status: 'running', stage: 'export', run: 2 },
+    })
     await gates.arrived(gateOf.export)
     return body
   }

@@ -1,4 +1,5 @@
-// The name and the files of a finished deck: renamed at any time, exported again, and gone for good when their owner says so.
+// The name and the files of a finished deck: renamed at any time, exported again, and gone for good
+// when their owner says so.
 
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
@@ -17,7 +18,14 @@ beforeAll(async () => {
   other = (await world.openReplica({ WORKER: 'false' })).url
   const { hostname, port } = new URL(world.objects.endpoint)
   const { accessKey, secretKey, region } = world.objects
-  store = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey, region })
+  store = new Client({
+    endPoint: hostname,
+    port: Number(port),
+    useSSL: false,
+    accessKey,
+    secretKey,
+    region,
+  })
 })
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
@@ -27,13 +35,15 @@ const download = (user: User, id: string, format = '') =>
   user.api(`/presentations/${id}/download${format && `?format=${format}`}`, { headers: json })
 const exportAs = (user: User, id: string, format: string, at = other) =>
   user.api(`/presentations/${id}/exports`, { method: 'POST', body: { format }, at })
-const remove = (user: User, id: string) => user.api(`/presentations/${id}`, { method: 'DELETE', at: other })
+const remove = (user: User, id: string) =>
+  user.api(`/presentations/${id}`, { method: 'DELETE', at: other })
 const isStored = async (url: string) => (await fetch(url)).status === 200
 
 /** The keys in the store that belong to this presentation. */
 async function keysOf(id: string): Promise<string[]> {
   const keys: string[] = []
-  for await (const { name } of store.listObjectsV2('presentations', '', true)) if (name?.includes(id)) keys.push(name)
+  for await (const { name } of store.listObjectsV2('presentations', '', true))
+    if (name?.includes(id)) keys.push(name)
   return keys.sort()
 }
 
@@ -42,8 +52,15 @@ test('a rename in the middle of a run outlives it, and names the file and the de
   const { id } = await holdIn(world, user, 'slides')
   const reader = await user.follow(id, { at: other })
   const title = 'Büro "Q1"'
-  const renamed = await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title }, at: other })
-  expect(renamed).toMatchObject({ status: 200, body: { title, status: 'running', stage: 'slides' } })
+  const renamed = await user.api(`/presentations/${id}`, {
+    method: 'PATCH',
+    body: { title },
+    at: other,
+  })
+  expect(renamed).toMatchObject({
+    status: 200,
+    body: { title, status: 'running', stage: 'slides' },
+  })
   letGo(world, 'slides')
   const { data } = (await reader.rest()).at(-1)!
   expect(data).toMatchObject({
@@ -61,14 +78,26 @@ test('a title that says nothing, or that no title may be, is refused', async () 
   const user = await world.user()
   const { id, title } = await reach(world, user, 'completed')
   const bad = ['', ' ', '\u200b', 'x'.repeat(201), 'a\u0000', 'a\u001b', 7, null, undefined, ['a']]
-  const bodies = [...bad.map((one) => ({ title: one })), { title: 'good', other: 1 }, {}, [], '', undefined]
+  const bodies = [
+    ...bad.map((one) => ({ title: one })),
+    { title: 'good', other: 1 },
+    {},
+    [],
+    '',
+    undefined,
+  ]
   for (const body of bodies) {
     const answer = await user.api(`/presentations/${id}`, { method: 'PATCH', body })
-    expect(answer, JSON.stringify(body)).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } })
+    expect(answer, JSON.stringify(body)).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED' },
+    })
   }
   expect((await user.read(id)).title).toBe(title)
   const longest = '🚀'.repeat(200)
-  expect(await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title: longest } })).toMatchObject({
+  expect(
+    await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title: longest } }),
+  ).toMatchObject({
     body: { title: longest },
   })
 })
@@ -77,16 +106,33 @@ test('a further export adds a file, and its own run to the log; the deck and its
   const user = await world.user()
   const { id } = await reach(world, user, 'exporting')
   expect((await download(user, id)).body.content_type).toContain('presentation')
-  expect(await download(user, id, 'pdf')).toMatchObject({ status: 409, body: { code: 'NOT_READY' } })
+  expect(await download(user, id, 'pdf')).toMatchObject({
+    status: 409,
+    body: { code: 'NOT_READY' },
+  })
   const reader = await user.follow(id)
   letGo(world, 'export')
   const log = await reader.rest()
-  expect(log.at(-1)?.data).toMatchObject({ type: 'complete', run: 2, download: { content_type: 'application/pdf' } })
+  expect(log.at(-1)?.data).toMatchObject({
+    type: 'complete',
+    run: 2,
+    download: { content_type: 'application/pdf' },
+  })
   const own = log.filter(({ data }) => data.run === 2)
   expect(own[0]?.data).toEqual({ type: 'queued', position: 1, run: 2 })
-  expect(own.filter(({ data }) => data.type === 'stage').map(({ data }) => data.stage)).toEqual(['export', 'store'])
+  expect(own.filter(({ data }) => data.type === 'stage').map(({ data }) => data.stage)).toEqual([
+    'export',
+    'store',
+  ])
   const done = await user.read(id)
-  expect(done).toMatchObject({ status: 'completed', export_as: 'pptx', run: 2, progress: 1, error: null, stage: null })
+  expect(done).toMatchObject({
+    status: 'completed',
+    export_as: 'pptx',
+    run: 2,
+    progress: 1,
+    error: null,
+    stage: null,
+  })
   expect(done.files).toMatchObject([{ format: 'pptx' }, { format: 'pdf' }])
   expect((await download(user, id)).body.file_name).toMatch(/\.pptx$/)
   expect((await download(user, id, 'pdf')).body.file_name).toMatch(/\.pdf$/)
@@ -96,12 +142,16 @@ test('the same format again gives a new file; links to the one before work until
   const user = await world.user()
   const { id } = await user.make()
   const [{ body: before }, first] = [await download(user, id), await user.read(id)]
-  expect(await exportAs(user, id, 'pptx')).toMatchObject({ status: 202, body: { status: 'running', stage: 'export' } })
+  expect(await exportAs(user, id, 'pptx')).toMatchObject({
+    status: 202,
+    body: { status: 'running', stage: 'export' },
+  })
   const done = await user.settled(id)
   expect(done).toMatchObject({ status: 'completed', files: [{ format: 'pptx' }] })
-  expect((done.files as { stored_at: string }[])[0]!.stored_at > (first.files as { stored_at: string }[])[0]!.stored_at).toBe(
-    true,
-  )
+  expect(
+    (done.files as { stored_at: string }[])[0]!.stored_at >
+      (first.files as { stored_at: string }[])[0]!.stored_at,
+  ).toBe(true)
   expect(await keysOf(id)).toEqual([
     expect.stringMatching(new RegExp(`${id}-2\\.pptx$`)),
     expect.stringMatching(new RegExp(`${id}\\.pptx$`)),
@@ -112,25 +162,37 @@ test('the same format again gives a new file; links to the one before work until
 test.each([
   ['is refused', 'export:422', 'UPSTREAM_REJECTED'],
   ['finds its deck gone', 'export:404', 'UPSTREAM_ERROR'],
-] as const)('a further export that %s leaves the deck completed, with what went wrong', async (_, fault, code) => {
-  const user = await world.user()
-  const made = await user.make()
-  world.presenton.faults.play(fault)
-  await exportAs(user, made.id, 'pdf')
-  const failed = await user.settled(made.id)
-  expect(failed).toEqual({
-    ...made,
-    run: 2,
-    attempt: expect.any(Number),
-    error: expect.objectContaining({ code }),
-    updated_at: expect.any(String),
-  })
-  expect(await isStored((await download(user, made.id)).body.url)).toBe(true)
-  expect((await (await user.follow(made.id)).rest()).at(-1)?.data).toMatchObject({ type: 'error', code, run: 2 })
-  // And it can be tried again.
-  await exportAs(user, made.id, 'pdf')
-  expect(await user.settled(made.id)).toMatchObject({ status: 'completed', run: 3, error: null, files: [{}, {}] })
-})
+] as const)(
+  'a further export that %s leaves the deck completed, with what went wrong',
+  async (_, fault, code) => {
+    const user = await world.user()
+    const made = await user.make()
+    world.presenton.faults.play(fault)
+    await exportAs(user, made.id, 'pdf')
+    const failed = await user.settled(made.id)
+    expect(failed).toEqual({
+      ...made,
+      run: 2,
+      attempt: expect.any(Number),
+      error: expect.objectContaining({ code }),
+      updated_at: expect.any(String),
+    })
+    expect(await isStored((await download(user, made.id)).body.url)).toBe(true)
+    expect((await (await user.follow(made.id)).rest()).at(-1)?.data).toMatchObject({
+      type: 'error',
+      code,
+      run: 2,
+    })
+    // And it can be tried again.
+    await exportAs(user, made.id, 'pdf')
+    expect(await user.settled(made.id)).toMatchObject({
+      status: 'completed',
+      run: 3,
+      error: null,
+      files: [{}, {}],
+    })
+  },
+)
 
 test('ten exports an hour are enough, and after the time that is told there is room for one', async () => {
   const user = await world.user()
@@ -159,9 +221,19 @@ test('ten exports an hour are enough, and after the time that is told there is r
 test('a format that is none is refused', async () => {
   const user = await world.user()
   const { id } = await user.make()
-  for (const body of [{ format: 'ppt' }, { format: null }, {}, { format: 'pdf', other: 1 }, '', undefined]) {
+  for (const body of [
+    { format: 'ppt' },
+    { format: null },
+    {},
+    { format: 'pdf', other: 1 },
+    '',
+    undefined,
+  ]) {
     const answer = await user.api(`/presentations/${id}/exports`, { method: 'POST', body })
-    expect(answer, JSON.stringify(body)).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } })
+    expect(answer, JSON.stringify(body)).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED' },
+    })
   }
 })
 
@@ -174,7 +246,9 @@ test('what is deleted is gone for all who ask and all who watch, in the store, a
   expect(await remove(user, id)).toMatchObject({ status: 204, body: '' })
   for (const reader of readers) {
     const rest = await reader.rest(2_000)
-    expect(rest.filter(({ data }) => ['complete', 'error'].includes(data.type) && data.run === 2)).toEqual([])
+    expect(
+      rest.filter(({ data }) => ['complete', 'error'].includes(data.type) && data.run === 2),
+    ).toEqual([])
     expect(await reader.ended).toBe('clean')
   }
   expect(await remove(user, id)).toMatchObject({ status: 404 })
@@ -182,7 +256,9 @@ test('what is deleted is gone for all who ask and all who watch, in the store, a
     expect(await user.api(`/presentations/${id}${path}`)).toMatchObject({ status: 404 })
   expect((await user.api('/presentations')).body.items).toEqual([])
   await vi.waitFor(async () => expect(await isStored(url)).toBe(false), { timeout: 5_000 })
-  await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), { timeout: 5_000 })
+  await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
+    timeout: 5_000,
+  })
   expect(await keysOf(id)).toEqual([])
 })
 
@@ -193,25 +269,35 @@ test('deleted while the store and upstream are away, it is gone at once, and the
   await world.presenton.faults.down()
   expect(await remove(user, one.id)).toMatchObject({ status: 204 })
   expect(await user.api(`/presentations/${one.id}`)).toMatchObject({ status: 404 })
-  expect(await world.query('select 1 from gateway.uploads where remove_after <= now()')).toHaveLength(1)
+  expect(
+    await world.query('select 1 from gateway.uploads where remove_after <= now()'),
+  ).toHaveLength(1)
   await world.objects.up()
   await world.presenton.faults.up()
   // The next deletion takes with it what was left.
   expect(await remove(user, another.id)).toMatchObject({ status: 204 })
   for (const { id, presenton_presentation_id: deckId } of [one, another]) {
     await vi.waitFor(async () => expect(await keysOf(id)).toEqual([]), { timeout: 10_000 })
-    await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), { timeout: 20_000 })
+    await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
+      timeout: 20_000,
+    })
   }
 })
 
 test('one deck that upstream will not give up keeps back no other', async () => {
   const user = await world.user()
   const [stuck, fine] = [await user.make(), await user.make()]
-  world.presenton.faults.play('delete:500', { deckId: String(stuck.presenton_presentation_id), times: Infinity })
-  for (const { id } of [stuck, fine]) await remove(user, id)
-  await vi.waitFor(() => expect(world.presenton.decks.has(String(fine.presenton_presentation_id))).toBe(false), {
-    timeout: 5_000,
+  world.presenton.faults.play('delete:500', {
+    deckId: String(stuck.presenton_presentation_id),
+    times: Infinity,
   })
+  for (const { id } of [stuck, fine]) await remove(user, id)
+  await vi.waitFor(
+    () => expect(world.presenton.decks.has(String(fine.presenton_presentation_id))).toBe(false),
+    {
+      timeout: 5_000,
+    },
+  )
   const due = () => world.query('select 1 from gateway.decks where remove_after <= now()')
   await vi.waitFor(async () => expect(await due()).toEqual([]), { timeout: 5_000 })
   expect(world.presenton.decks.has(String(stuck.presenton_presentation_id))).toBe(true)
@@ -220,9 +306,12 @@ test('one deck that upstream will not give up keeps back no other', async () => 
   await world.query('update gateway.decks set remove_after = now() where remove_after is not null')
   const { id } = await user.make()
   await remove(user, id)
-  await vi.waitFor(() => expect(world.presenton.decks.has(String(stuck.presenton_presentation_id))).toBe(false), {
-    timeout: 5_000,
-  })
+  await vi.waitFor(
+    () => expect(world.presenton.decks.has(String(stuck.presenton_presentation_id))).toBe(false),
+    {
+      timeout: 5_000,
+    },
+  )
 })
 
 test('deleted in the middle of its upload, no object stays for ever', async () => {
@@ -235,12 +324,16 @@ test('deleted in the middle of its upload, no object stays for ever', async () =
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
   world.presenton.gates.release('file:part')
   expect(await keysOf(id)).toEqual([])
-  // A worker that was stopped in the middle may still have written it: the key is removed once more when that can't be any more.
-  const [kept] = await world.query<{ key: string }>('select object_key as key from gateway.uploads where presentation_id = $1', [
+  // A worker that was stopped in the middle may still have written it: the key is removed once more
+  // when that can't be any more.
+  const [kept] = await world.query<{ key: string }>(
+    'select object_key as key from gateway.uploads where presentation_id = $1',
+    [id],
+  )
+  await store.putObject('presentations', kept!.key, 'late')
+  await world.query('update gateway.uploads set remove_after = now() where presentation_id = $1', [
     id,
   ])
-  await store.putObject('presentations', kept!.key, 'late')
-  await world.query('update gateway.uploads set remove_after = now() where presentation_id = $1', [id])
   const { id: next } = await user.make()
   await remove(user, next)
   await vi.waitFor(async () => expect(await keysOf(id)).toEqual([]), { timeout: 5_000 })
@@ -248,7 +341,8 @@ test('deleted in the middle of its upload, no object stays for ever', async () =
 
 test('what the store gives back otherwise than it was given is not called stored: it is put there once more', async () => {
   const user = await world.user()
-  const isReadBack = ({ method, headers }: { method: string; headers: object }) => method === 'GET' && 'range' in headers
+  const isReadBack = ({ method, headers }: { method: string; headers: object }) =>
+    method === 'GET' && 'range' in headers
   const reading = world.objects.fault({ kind: 'stall' }, { match: isReadBack })
   const { id } = await user.accept({ ...brief, export_as: 'pdf' })
   await vi.waitFor(() => expect(reading.hits).toHaveLength(1), 10_000)

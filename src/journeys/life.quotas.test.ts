@@ -1,4 +1,5 @@
-// What each user may use: exact on three replicas at once, true about when to come back, and given back where nothing was paid for.
+// What each user may use: exact on three replicas at once, true about when to come back, and given
+// back where nothing was paid for.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Gateway } from '../sandbox/gateway.ts'
@@ -7,7 +8,10 @@ import { type Answer, brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
-/** Replicas that work on nothing and allow something else, by the variables that they were opened with. */
+/**
+ * Replicas that work on nothing and allow something else, by the variables that they were opened
+ * with.
+ */
 let strict: Map<string, Gateway>
 beforeAll(async () => {
   world = await openWorld({
@@ -16,7 +20,15 @@ beforeAll(async () => {
   })
   strict = new Map()
   for (const name of ['QUOTA_TOTAL', 'QUOTA_TOTAL_SLIDES', 'QUOTA_SYSTEM_PER_DAY']) {
-    strict.set(name, await world.openReplica({ WORKER: 'false', QUOTA_PER_HOUR: '0', QUOTA_PER_DAY: '0', [name]: '7' }))
+    strict.set(
+      name,
+      await world.openReplica({
+        WORKER: 'false',
+        QUOTA_PER_HOUR: '0',
+        QUOTA_PER_DAY: '0',
+        [name]: '7',
+      }),
+    )
   }
 })
 afterEach(() => world.expectNothingLeft())
@@ -27,28 +39,42 @@ const used = async (user: User) => {
   const { per_hour, per_day, total, total_slides } = await usage(user)
   return [per_hour.used, per_day.used, total.used, total_slides.used]
 }
-const act = (user: User, id: string, what: string, method = 'POST') => user.api(`/presentations/${id}${what}`, { method })
+const act = (user: User, id: string, what: string, method = 'POST') =>
+  user.api(`/presentations/${id}${what}`, { method })
 const pass = (user: User, seconds: number) =>
-  world.query(`update gateway.ledger set accepted_at = accepted_at - $2 * interval '1 second' where user_id = $1`, [
-    user.sub,
-    seconds,
-  ])
+  world.query(
+    `update gateway.ledger set accepted_at = accepted_at - $2 * interval '1 second' where user_id = $1`,
+    [user.sub, seconds],
+  )
 
 function countCodes(answers: Answer[]) {
-  const codes = answers.map(({ status, body }) => (status === 202 ? '202' : `${status} ${body.code}`))
-  return Object.fromEntries([...new Set(codes)].map((code) => [code, codes.filter((one) => one === code).length]))
+  const codes = answers.map(({ status, body }) =>
+    status === 202 ? '202' : `${status} ${body.code}`,
+  )
+  return Object.fromEntries(
+    [...new Set(codes)].map((code) => [code, codes.filter((one) => one === code).length]),
+  )
 }
 
 test('with five left, fifty posts at once over three replicas are five; the others are told when to come back, truly', async () => {
   const user = await world.user()
   world.presenton.gates.hold('create')
-  const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => user.post(brief, {}, world.gateways[n % 3]!.url)))
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, n) => user.post(brief, {}, world.gateways[n % 3]!.url)),
+  )
   expect(countCodes(answers)).toEqual({ '202': 5, '429 QUOTA_EXCEEDED': 45 })
   expect((await user.api('/presentations')).body.items).toHaveLength(5)
-  const waits = answers.filter(({ status }) => status === 429).map(({ headers }) => Number(headers.get('retry-after')))
+  const waits = answers
+    .filter(({ status }) => status === 429)
+    .map(({ headers }) => Number(headers.get('retry-after')))
   for (const wait of waits) expect([3_595 < wait, wait <= 3_600]).toEqual([true, true])
   const { per_hour, per_day, total } = await usage(user)
-  expect(per_hour).toEqual({ limit: 5, used: 5, remaining: 0, resets_at: expect.stringMatching(/^\d{4}-.*Z$/) })
+  expect(per_hour).toEqual({
+    limit: 5,
+    used: 5,
+    remaining: 0,
+    resets_at: expect.stringMatching(/^\d{4}-.*Z$/),
+  })
   expect(per_day).toMatchObject({ limit: 8, used: 5, remaining: 3 })
   expect(total).toEqual({ limit: null, used: 5, remaining: null, resets_at: null })
 
@@ -57,18 +83,28 @@ test('with five left, fifty posts at once over three replicas are five; the othe
   expect(late).toMatchObject({ status: 429 })
   await pass(user, Number(late.headers.get('retry-after')))
   // Now it is the day that ends: three are left of eight.
-  const next = await Promise.all(Array.from({ length: 30 }, (_, n) => user.post(brief, {}, world.gateways[n % 3]!.url)))
+  const next = await Promise.all(
+    Array.from({ length: 30 }, (_, n) => user.post(brief, {}, world.gateways[n % 3]!.url)),
+  )
   expect(countCodes(next)).toEqual({ '202': 3, '429 QUOTA_EXCEEDED': 27 })
-  expect(Number(next.find(({ status }) => status === 429)!.headers.get('retry-after'))).toBeGreaterThan(80_000)
-  for (const { body } of [...answers, ...next].filter(({ status }) => status === 202)) await act(user, body.id, '', 'DELETE')
+  expect(
+    Number(next.find(({ status }) => status === 429)!.headers.get('retry-after')),
+  ).toBeGreaterThan(80_000)
+  for (const { body } of [...answers, ...next].filter(({ status }) => status === 202))
+    await act(user, body.id, '', 'DELETE')
 })
 
 test('fifty posts at once with one key, over three replicas, make one row, one run, one answer, and count once', async () => {
   const user = await world.user()
   const headers = { 'idempotency-key': 'fifty' }
-  const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => user.post(brief, headers, world.gateways[n % 3]!.url)))
-  for (const { status, body } of answers) expect({ status, body }).toEqual({ status: 202, body: answers[0]!.body })
-  expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') !== 'true')).toHaveLength(1)
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, (_, n) => user.post(brief, headers, world.gateways[n % 3]!.url)),
+  )
+  for (const { status, body } of answers)
+    expect({ status, body }).toEqual({ status: 202, body: answers[0]!.body })
+  expect(
+    answers.filter((answer) => answer.headers.get('idempotency-replayed') !== 'true'),
+  ).toHaveLength(1)
   expect((await user.api('/presentations')).body.items).toHaveLength(1)
   expect((await usage(user)).per_hour.used).toBe(1)
   expect(await user.settled(answers[0]!.body.id)).toMatchObject({ status: 'completed', run: 1 })
@@ -91,7 +127,12 @@ test('totals count what is kept: deleting makes room, waiting does not', async (
   const refused = await user.post(brief, {}, url)
   expect(refused).toMatchObject({ status: 402, body: { code: 'QUOTA_EXHAUSTED' } })
   expect(refused.headers.get('retry-after')).toBeNull()
-  expect((await usage(user, url)).total).toEqual({ limit: 7, used: 7, remaining: 0, resets_at: null })
+  expect((await usage(user, url)).total).toEqual({
+    limit: 7,
+    used: 7,
+    remaining: 0,
+    resets_at: null,
+  })
   const kept = answers.filter(({ status }) => status === 202).map(({ body }) => body.id as string)
   await act(user, kept.pop()!, '', 'DELETE')
   const { status, body } = await user.post(brief, {}, url)
@@ -111,10 +152,18 @@ test('slides are reserved as asked for, again as approved, and counted as made',
     body: { outlines: Array.from({ length: n }, (_, index) => `# Slide ${index}`) },
   })
   const path = `/presentations/${body.id}/outlines`
-  expect(await user.api(path, outlines(8))).toMatchObject({ status: 402, body: { code: 'QUOTA_EXHAUSTED' } })
+  expect(await user.api(path, outlines(8))).toMatchObject({
+    status: 402,
+    body: { code: 'QUOTA_EXHAUSTED' },
+  })
   expect(await user.read(body.id)).toMatchObject({ status: 'awaiting_outlines', n_slides: 3 })
   expect(await user.api(path, outlines(6))).toMatchObject({ status: 202, body: { n_slides: 6 } })
-  expect((await usage(user, url)).total_slides).toEqual({ limit: 7, used: 6, remaining: 1, resets_at: null })
+  expect((await usage(user, url)).total_slides).toEqual({
+    limit: 7,
+    used: 6,
+    remaining: 1,
+    resets_at: null,
+  })
   expect(await user.settled(body.id)).toMatchObject({ status: 'completed', slides_done: 6 })
   expect((await usage(user, url)).total_slides.used).toBe(6)
   await act(user, body.id, '', 'DELETE')
@@ -125,9 +174,13 @@ test('the whole installation has a bound of its own', async () => {
   await world.query('truncate gateway.ledger')
   const users = await Promise.all(Array.from({ length: 5 }, () => world.user()))
   const { url } = strict.get('QUOTA_SYSTEM_PER_DAY')!
-  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => users[n % 5]!.post(brief, {}, url)))
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => users[n % 5]!.post(brief, {}, url)),
+  )
   expect(countCodes(answers)).toEqual({ '202': 7, '429 QUOTA_EXCEEDED': 13 })
-  const sent = answers.map(({ status, body }, n) => (status === 202 ? users[n % 5]!.settled(body.id) : undefined))
+  const sent = answers.map(({ status, body }, n) =>
+    status === 202 ? users[n % 5]!.settled(body.id) : undefined,
+  )
   await Promise.all(sent)
 })
 
@@ -151,7 +204,8 @@ test.each(given)(
     const { id } = await reach(world, user, state)
     // One that is queued waits behind another one.
     const others = state === 'queued' ? [1, 1, 1, 3] : [0, 0, 0, 0]
-    if (state !== 'failed') expect(await used(user)).toEqual([1, 1, 1, 3].map((n, index) => n + others[index]!))
+    if (state !== 'failed')
+      expect(await used(user)).toEqual([1, 1, 1, 3].map((n, index) => n + others[index]!))
     await (then === 'DELETE' ? act(user, id, '', 'DELETE') : act(user, id, then))
     expect(await used(user)).toEqual(counts.map((n, index) => n + others[index]!))
   },
@@ -185,5 +239,6 @@ test('a retry of what was given back needs room like a new one', async () => {
   await pass(user, Number(refused.headers.get('retry-after')))
   expect(await act(user, id, '/retry')).toMatchObject({ status: 202 })
   letGo(world, 'outlines')
-  for (const one of [held.id, id]) expect(await user.settled(one)).toMatchObject({ status: 'completed' })
+  for (const one of [held.id, id])
+    expect(await user.settled(one)).toMatchObject({ status: 'completed' })
 })

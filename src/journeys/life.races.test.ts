@@ -1,4 +1,5 @@
-// Owners and workers who act at the same moment, on two replicas of one database: exactly one of them wins, every run has one end.
+// Owners and workers who act at the same moment, on two replicas of one database: exactly one of
+// them wins, every run has one end.
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { holdIn, letGo, reach } from './life-states.ts'
@@ -17,11 +18,20 @@ afterAll(() => world.close())
 const rounds = [0, 1, 2, 3, 4, 5]
 
 /** The same request on both replicas at once; the other one first in every second round. */
-async function both(user: User, round: number, path: string, ask: Ask | [Ask, Ask]): Promise<[Answer, Answer]> {
+async function both(
+  user: User,
+  round: number,
+  path: string,
+  ask: Ask | [Ask, Ask],
+): Promise<[Answer, Answer]> {
   const asks = Array.isArray(ask) ? ask : ([ask, ask] as const)
   const order = round % 2 ? [1, 0] : [0, 1]
-  const sent = order.map((index) => [index, user.api(path, { ...asks[index]!, at: replicas[index]! })] as const)
-  const answers = new Map(await Promise.all(sent.map(async ([index, answer]) => [index, await answer] as const)))
+  const sent = order.map(
+    (index) => [index, user.api(path, { ...asks[index]!, at: replicas[index]! })] as const,
+  )
+  const answers = new Map(
+    await Promise.all(sent.map(async ([index, answer]) => [index, await answer] as const)),
+  )
   return [answers.get(0)!, answers.get(1)!]
 }
 
@@ -44,38 +54,55 @@ async function log(id: string) {
   return events
 }
 
-test.each(rounds)('cancel against complete, round %i: the run has one end, and the answer tells which', async (round) => {
-  const user = await world.user()
-  const { id } = await holdIn(world, user, 'store')
-  if (round % 3 === 0) letGo(world, 'store')
-  const cancelling = user.api(`/presentations/${id}/cancel`, { method: 'POST', at: replicas[round % 2]! })
-  letGo(world, 'store')
-  const { status, body } = await cancelling
-  const settled = await user.settled(id)
-  if (status === 202) expect([body.status, settled.status]).toEqual(['cancelled', 'cancelled'])
-  else expect([status, body.code, settled.status]).toEqual([409, 'CONFLICT', 'completed'])
-  const ends = (await log(id)).filter(({ terminal }) => terminal)
-  expect(ends).toMatchObject([{ run: 1, type: settled.status === 'completed' ? 'complete' : 'error' }])
-})
+test.each(rounds)(
+  'cancel against complete, round %i: the run has one end, and the answer tells which',
+  async (round) => {
+    const user = await world.user()
+    const { id } = await holdIn(world, user, 'store')
+    if (round % 3 === 0) letGo(world, 'store')
+    const cancelling = user.api(`/presentations/${id}/cancel`, {
+      method: 'POST',
+      at: replicas[round % 2]!,
+    })
+    letGo(world, 'store')
+    const { status, body } = await cancelling
+    const settled = await user.settled(id)
+    if (status === 202) expect([body.status, settled.status]).toEqual(['cancelled', 'cancelled'])
+    else expect([status, body.code, settled.status]).toEqual([409, 'CONFLICT', 'completed'])
+    const ends = (await log(id)).filter(({ terminal }) => terminal)
+    expect(ends).toMatchObject([
+      { run: 1, type: settled.status === 'completed' ? 'complete' : 'error' },
+    ])
+  },
+)
 
 test('delete against claim: nothing is left of twenty that were deleted as they were accepted', async () => {
   const user = await world.user()
   const answers = await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {
       const { body } = await user.post(brief, {}, replicas[index % 2]!)
-      return user.api(`/presentations/${body.id}`, { method: 'DELETE', at: replicas[(index >> 1) % 2]! })
+      return user.api(`/presentations/${body.id}`, {
+        method: 'DELETE',
+        at: replicas[(index >> 1) % 2]!,
+      })
     }),
   )
   expect(statuses(answers)).toEqual(Array(20).fill(204))
-  expect(await world.query('select 1 from gateway.presentations where user_id = $1', [user.sub])).toEqual([])
+  expect(
+    await world.query('select 1 from gateway.presentations where user_id = $1', [user.sub]),
+  ).toEqual([])
   await world.expectNothingLeft()
   for (const table of ['events', 'leases', 'files']) {
     const orphans = `select 1 from gateway.${table} t where not exists (select 1 from gateway.presentations p where p.id = t.presentation_id)`
     expect(await world.query(orphans), table).toEqual([])
   }
-  // Decks that were made all the same are removed again; one that came after the round that the delete began, in the next one.
+  // Decks that were made all the same are removed again; one that came after the round that the
+  // delete began, in the next one.
   await vi.waitFor(
-    async () => expect(await world.query('select 1 from gateway.decks where remove_after is not null')).toEqual([]),
+    async () =>
+      expect(
+        await world.query('select 1 from gateway.decks where remove_after is not null'),
+      ).toEqual([]),
     { timeout: 50_000 },
   )
 }, 60_000)
@@ -96,16 +123,21 @@ test.each(rounds)('two approvals, round %i: one counts, the other is a conflict'
   expect((await log(id)).filter(({ type }) => type === 'outlines')).toHaveLength(2)
 })
 
-test.each(rounds)('retry against retry, round %i: one begins a run, the other is a conflict', async (round) => {
-  const user = await world.user()
-  const { id } = await reach(world, user, 'failed')
-  const answers = await both(user, round, `/presentations/${id}/retry`, { method: 'POST' })
-  expect(statuses(answers)).toEqual([202, 409])
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
-  const events = await log(id)
-  expect(events.filter(({ type }) => type === 'queued').map(({ run }) => run)).toEqual([1, 2])
-  expect(events.filter(({ terminal }) => terminal).map(({ run, type }) => `${type} ${run}`)).toEqual(['error 1', 'complete 2'])
-})
+test.each(rounds)(
+  'retry against retry, round %i: one begins a run, the other is a conflict',
+  async (round) => {
+    const user = await world.user()
+    const { id } = await reach(world, user, 'failed')
+    const answers = await both(user, round, `/presentations/${id}/retry`, { method: 'POST' })
+    expect(statuses(answers)).toEqual([202, 409])
+    expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
+    const events = await log(id)
+    expect(events.filter(({ type }) => type === 'queued').map(({ run }) => run)).toEqual([1, 2])
+    expect(
+      events.filter(({ terminal }) => terminal).map(({ run, type }) => `${type} ${run}`),
+    ).toEqual(['error 1', 'complete 2'])
+  },
+)
 
 test('retries with one key begin one run, and all get its answer', async () => {
   const user = await world.user()
@@ -116,11 +148,18 @@ test('retries with one key begin one run, and all get its answer', async () => {
       user.api(`/presentations/${id}/retry`, { method: 'POST', headers, at: replicas[index % 2]! }),
     ),
   )
-  for (const { status, body } of answers) expect({ status, body }).toEqual({ status: 202, body: answers[0]!.body })
-  expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') !== 'true')).toHaveLength(1)
+  for (const { status, body } of answers)
+    expect({ status, body }).toEqual({ status: 202, body: answers[0]!.body })
+  expect(
+    answers.filter((answer) => answer.headers.get('idempotency-replayed') !== 'true'),
+  ).toHaveLength(1)
   expect(await user.settled(id)).toMatchObject({ run: 2 })
   // The key was for this; for an export it is another request.
-  const other = await user.api(`/presentations/${id}/exports`, { method: 'POST', headers, body: { format: 'pdf' } })
+  const other = await user.api(`/presentations/${id}/exports`, {
+    method: 'POST',
+    headers,
+    body: { format: 'pdf' },
+  })
   expect(other).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } })
 })
 
@@ -129,7 +168,11 @@ test.each(rounds)(
   async (round) => {
     const user = await world.user()
     const { id } = await user.make()
-    const ask = { method: 'POST', body: { format: 'pdf' }, ...(round < 2 && { headers: { 'idempotency-key': 'one' } }) }
+    const ask = {
+      method: 'POST',
+      body: { format: 'pdf' },
+      ...(round < 2 && { headers: { 'idempotency-key': 'one' } }),
+    }
     // Else the first may be through before the second arrives.
     world.presenton.gates.hold('export:work')
     const answers = await both(user, round, `/presentations/${id}/exports`, ask)
@@ -153,16 +196,25 @@ test.each(rounds)(
   },
 )
 
-test.each(rounds)('delete against what else there is, round %i: it is gone, whoever came first', async (round) => {
-  const user = await world.user()
-  const [first, second] = [await holdIn(world, user, 'slides'), await reach(world, user, 'failed')]
-  const remove = { method: 'DELETE' }
-  expect(statuses(await both(user, round, `/presentations/${first.id}`, remove))).toEqual([204, 404])
-  const [removed, retried] = await Promise.all([
-    user.api(`/presentations/${second.id}`, { ...remove, at: replicas[0]! }),
-    user.api(`/presentations/${second.id}/retry`, { method: 'POST', at: replicas[1]! }),
-  ])
-  expect(removed.status).toBe(204)
-  expect([202, 404]).toContain(retried.status)
-  for (const { id } of [first, second]) expect(await user.api(`/presentations/${id}`)).toMatchObject({ status: 404 })
-})
+test.each(rounds)(
+  'delete against what else there is, round %i: it is gone, whoever came first',
+  async (round) => {
+    const user = await world.user()
+    const [first, second] = [
+      await holdIn(world, user, 'slides'),
+      await reach(world, user, 'failed'),
+    ]
+    const remove = { method: 'DELETE' }
+    expect(statuses(await both(user, round, `/presentations/${first.id}`, remove))).toEqual([
+      204, 404,
+    ])
+    const [removed, retried] = await Promise.all([
+      user.api(`/presentations/${second.id}`, { ...remove, at: replicas[0]! }),
+      user.api(`/presentations/${second.id}/retry`, { method: 'POST', at: replicas[1]! }),
+    ])
+    expect(removed.status).toBe(204)
+    expect([202, 404]).toContain(retried.status)
+    for (const { id } of [first, second])
+      expect(await user.api(`/presentations/${id}`)).toMatchObject({ status: 404 })
+  },
+)

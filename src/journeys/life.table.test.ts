@@ -44,9 +44,17 @@ const running = {
   approve: conflict,
   export: conflict,
 } satisfies Partial<Record<Operation, Cell>>
-const early = { ...always, ...running, outlines: notReady, download: notReady } satisfies Record<Operation, Cell>
+const early = { ...always, ...running, outlines: notReady, download: notReady } satisfies Record<
+  Operation,
+  Cell
+>
 const late = { ...early, outlines: [200] } satisfies Record<Operation, Cell>
-const ended = { ...always, outlines: [200], approve: conflict, download: notReady } satisfies Partial<Record<Operation, Cell>>
+const ended = {
+  ...always,
+  outlines: [200],
+  approve: conflict,
+  download: notReady,
+} satisfies Partial<Record<Operation, Cell>>
 
 const table: Record<State, Record<Operation, Cell>> = {
   queued: { ...early, rename: [200, 'queued'] },
@@ -65,7 +73,13 @@ const table: Record<State, Record<Operation, Cell>> = {
     export: [202, 'running'],
     download: [302],
   },
-  failed: { ...ended, rename: [200, 'failed'], cancel: conflict, retry: [202, 'queued'], export: conflict },
+  failed: {
+    ...ended,
+    rename: [200, 'failed'],
+    cancel: conflict,
+    retry: [202, 'queued'],
+    export: conflict,
+  },
   cancelled: {
     ...ended,
     rename: [200, 'cancelled'],
@@ -78,7 +92,8 @@ const table: Record<State, Record<Operation, Cell>> = {
 }
 
 /** Refused, only read, or the same again: the presentation stays in the state that it was in. */
-const changesNothing = (state: State, [status, word]: Cell) => status === 200 || status >= 300 || word === state
+const changesNothing = (state: State, [status, word]: Cell) =>
+  status === 200 || status >= 300 || word === state
 
 test.each(states)('%s: every operation is answered as the table says', async (state) => {
   const all = Object.keys(operations) as Operation[]
@@ -96,14 +111,24 @@ test.each(states)('%s: every operation is answered as the table says', async (st
     const actor = index === 0 ? user : await world.user()
     const subject = index === 0 ? id : (await reach(world, actor, state)).id
     await tryOut(actor, subject, operation, table[state][operation])
-    if (operation === 'delete') expect(await actor.api(`/presentations/${subject}`)).toMatchObject({ status: 404 })
+    if (operation === 'delete')
+      expect(await actor.api(`/presentations/${subject}`)).toMatchObject({ status: 404 })
   }
 })
 
-async function tryOut(user: User, id: string, operation: Operation, [status, word]: Cell): Promise<Answer> {
+async function tryOut(
+  user: User,
+  id: string,
+  operation: Operation,
+  [status, word]: Cell,
+): Promise<Answer> {
   const [path, ask] = operations[operation]
   const answer = await user.api(`/presentations/${id}${path}`, ask)
   const said = status >= 400 ? answer.body.code : answer.body?.status
-  expect({ operation, status: answer.status, ...(word && { word: said }) }).toEqual({ operation, status, ...(word && { word }) })
+  expect({ operation, status: answer.status, ...(word && { word: said }) }).toEqual({
+    operation,
+    status,
+    ...(word && { word }),
+  })
   return answer
 }

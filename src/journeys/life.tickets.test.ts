@@ -1,4 +1,5 @@
-// Tickets: how a page whose EventSource can send neither header nor cookie opens its stream, once for each ticket.
+// Tickets: how a page whose EventSource can send neither header nor cookie opens its stream, once
+// for each ticket.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'
@@ -19,7 +20,10 @@ afterAll(() => world.close())
 
 async function take(of = id, by = user): Promise<string> {
   const { status, body, headers } = await by.api(`/presentations/${of}/ticket`, { method: 'POST' })
-  expect({ status, body }).toEqual({ status: 200, body: { ticket: expect.stringMatching(/^[\w-]{43}$/), expires_in: 60 } })
+  expect({ status, body }).toEqual({
+    status: 200,
+    body: { ticket: expect.stringMatching(/^[\w-]{43}$/), expires_in: 60 },
+  })
   expect(headers.get('cache-control')).toBe('no-store')
   return body.ticket
 }
@@ -30,7 +34,10 @@ const open = (ticket: string, { of = id, query = '', at = world.url, headers = {
 
 async function expectRefused(opening: ReturnType<typeof open>) {
   const reader = await opening
-  expect([reader.status, JSON.parse(await reader.body).code]).toEqual([401, 'AUTHENTICATION_FAILED'])
+  expect([reader.status, JSON.parse(await reader.body).code]).toEqual([
+    401,
+    'AUTHENTICATION_FAILED',
+  ])
   expect(reader.headers['www-authenticate']).toBe('Bearer')
 }
 
@@ -46,7 +53,9 @@ test('a ticket opens the stream, once; the page comes back with a new one, and i
 
 test('used by twenty at once, on two replicas, it opens one stream', async () => {
   const ticket = await take()
-  const readers = await Promise.all(Array.from({ length: 20 }, (_, n) => open(ticket, { at: world.gateways[n % 2]!.url })))
+  const readers = await Promise.all(
+    Array.from({ length: 20 }, (_, n) => open(ticket, { at: world.gateways[n % 2]!.url })),
+  )
   expect(readers.map(({ status }) => status).sort()).toEqual([200, ...Array(19).fill(401)])
   await Promise.all(readers.map((reader) => reader.rest()))
 })
@@ -59,7 +68,10 @@ test('it opens nothing else: no other presentation, no other route; and is good 
   await expectRefused(open(ticket, { of: 'nothing' }))
   for (const path of ['', `/${id}`, `/${id}/download`, `/${id}/outlines`, `/${id}/ticket`]) {
     for (const method of ['GET', 'POST', 'DELETE']) {
-      const { status } = await fetch(`${world.url}/api/v1/presentations${path}?ticket=${ticket}`, { method, redirect: 'manual' })
+      const { status } = await fetch(`${world.url}/api/v1/presentations${path}?ticket=${ticket}`, {
+        method,
+        redirect: 'manual',
+      })
       expect([401, 405], `${method} ${path}`).toContain(status)
     }
   }
@@ -68,7 +80,14 @@ test('it opens nothing else: no other presentation, no other route; and is good 
 
 test('what is no ticket is refused, also beside a good cookie, and a bad token is not rescued by a good ticket', async () => {
   const cookie = `gateway_session=${user.token}`
-  for (const bad of ['', 'x', 'A'.repeat(43), user.token, encodeURIComponent(`' or 1=1 --`), 'a&ticket=b']) {
+  for (const bad of [
+    '',
+    'x',
+    'A'.repeat(43),
+    user.token,
+    encodeURIComponent(`' or 1=1 --`),
+    'a&ticket=b',
+  ]) {
     await expectRefused(open(bad))
     await expectRefused(open(bad, { headers: { cookie } }))
   }
@@ -100,11 +119,19 @@ test('it is good for a minute, and not beyond the life of its presentation', asy
 
 test('its stream lives until the token ends that it was taken with, and no longer', async () => {
   const token = await world.sign({ sub: user.sub, expiresInSeconds: 3 })
-  const short = createUser({ sub: user.sub, token, url: () => world.url, onReader: () => undefined })
+  const short = createUser({
+    sub: user.sub,
+    token,
+    url: () => world.url,
+    onReader: () => undefined,
+  })
   const { id: running } = await holdIn(world, user, 'outlines')
   const reader = await open(await take(running, short), { of: running })
   const events = await reader.rest(10_000)
-  expect(events.at(-1)).toMatchObject({ id: undefined, data: { type: 'status', code: 'TOKEN_EXPIRED' } })
+  expect(events.at(-1)).toMatchObject({
+    id: undefined,
+    data: { type: 'status', code: 'TOKEN_EXPIRED' },
+  })
   expect(await reader.ended).toBe('clean')
 })
 

@@ -27,7 +27,9 @@ afterAll(() => world.close())
 async function pagesOf(user: User, query = ''): Promise<string[][]> {
   const pages: string[][] = []
   for (let cursor: string | null = ''; cursor !== null; ) {
-    const { status, body } = await user.api(`/presentations?${query}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)
+    const { status, body } = await user.api(
+      `/presentations?${query}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`,
+    )
     expect({ status, body }).toMatchObject({ status: 200 })
     expect(Object.keys(body).sort()).toEqual(['items', 'next_cursor'])
     pages.push(body.items.map((item: { id: string }) => item.id))
@@ -63,7 +65,8 @@ test('pages stay whole while new ones come in', async () => {
 
 test('an item of the list says what the presentation itself says', async () => {
   const { body } = await alice.api('/presentations?limit=100')
-  for (const item of [body.items.at(0), body.items.at(-1)]) expect(item).toEqual(await alice.read(item.id))
+  for (const item of [body.items.at(0), body.items.at(-1)])
+    expect(item).toEqual(await alice.read(item.id))
 })
 
 test('a status picks', async () => {
@@ -90,7 +93,10 @@ test.each([
   [`cursor=${Buffer.from("2026-01-01T00:00:00.000Z,' or 1=1").toString('base64url')}`, 'cursor'],
 ])('%s is refused at its place', async (query, path) => {
   const answer = await alice.api(`/presentations?${query}`)
-  expect(answer).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path }] } })
+  expect(answer).toMatchObject({
+    status: 400,
+    body: { code: 'VALIDATION_FAILED', errors: [{ path }] },
+  })
 })
 
 test("somebody else's cursor shows nothing of theirs", async () => {

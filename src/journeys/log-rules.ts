@@ -1,5 +1,6 @@
-// What every event log must keep to, whatever happened in it: dense numbers, runs, stages, progress, and slides that join to one
-// document. Reads a whole log of one run and gives back what was in it.
+// What every event log must keep to, whatever happened in it: dense numbers, runs, stages,
+// progress, and slides that join to one document. Reads a whole log of one run and gives back what
+// was in it.
 
 import { expect } from 'vitest'
 import type { StreamEvent } from '../sandbox/reader.ts'
@@ -7,7 +8,14 @@ import type { StreamEvent } from '../sandbox/reader.ts'
 export type Log = ReturnType<typeof readLog>
 
 /** Upstream's kinds that a log may hold; any other is one of the gateway's own. */
-const upstreamKinds = new Set(['status', 'chunk', 'slide_assets', 'fonts', 'slide_html', 'generation_metrics'])
+const upstreamKinds = new Set([
+  'status',
+  'chunk',
+  'slide_assets',
+  'fonts',
+  'slide_html',
+  'generation_metrics',
+])
 const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 
 /** Checks the log of a first run, from its first event to its last, and takes it apart. */
@@ -46,22 +54,36 @@ export function readLog(events: readonly StreamEvent[]) {
     for (const one of ofKind('stage')) {
       expect(stages).toContain(one.stage)
       starts[one.stage] = (starts[one.stage] ?? 0) + 1
-      expect(one).toEqual({ type: 'stage', attempt: starts[one.stage], progress: expect.any(Number), run: 1, stage: one.stage })
+      expect(one).toEqual({
+        type: 'stage',
+        attempt: starts[one.stage],
+        progress: expect.any(Number),
+        run: 1,
+        stage: one.stage,
+      })
       expect(one.progress).toBeGreaterThanOrEqual(progress)
       expect(one.progress).toBeLessThanOrEqual(1)
       progress = one.progress
     }
   }
 
-  /** Each event stands in the stage that it names, between its start and the start of the next one. */
+  /**
+   * Each event stands in the stage that it names, between its start and the start of the next one.
+   */
   function checkKinds() {
     let stage: string | undefined
     for (const one of data) {
       if (one.type === 'stage') stage = one.stage
       else if (upstreamKinds.has(one.type)) expect(one.stage).toBe(stage)
-      if (one.type === 'chunk') expect(one).toMatchObject({ stage: 'slides', chunk: expect.any(String) })
+      if (one.type === 'chunk')
+        expect(one).toMatchObject({ stage: 'slides', chunk: expect.any(String) })
       if (one.type === 'outline_chunk') {
-        expect(one).toEqual({ type: 'outline_chunk', chunk: expect.any(String), run: 1, stage: 'outlines' })
+        expect(one).toEqual({
+          type: 'outline_chunk',
+          chunk: expect.any(String),
+          run: 1,
+          stage: 'outlines',
+        })
       }
       if (one.type === 'outlines') {
         expect(one.outlines).toEqual(one.outlines.map(() => expect.any(String)))
@@ -80,22 +102,35 @@ export function readLog(events: readonly StreamEvent[]) {
       }
       if ('slide_index' in one) expect(['chunk', 'slide_assets']).toContain(one.type)
       if (one.type === 'error') {
-        expect(one).toMatchObject({ code: expect.any(String), detail: expect.any(String), retryable: expect.any(Boolean) })
+        expect(one).toMatchObject({
+          code: expect.any(String),
+          detail: expect.any(String),
+          retryable: expect.any(Boolean),
+        })
       }
     }
   }
 
-  /** The slides since the latest start of their stage: one document, and each slide alone. Undefined while they are not whole. */
+  /**
+   * The slides since the latest start of their stage: one document, and each slide alone. Undefined
+   * while they are not whole.
+   */
   function slidesOf(): Record<string, unknown>[] | undefined {
     const latest = data.findLastIndex(({ type, stage }) => type === 'stage' && stage === 'slides')
     if (latest === -1) return undefined
     const chunks = data.slice(latest).filter(({ type }) => type === 'chunk')
     const withIndex = chunks.filter((chunk) => 'slide_index' in chunk)
-    expect(withIndex.map(({ slide_index }) => slide_index)).toEqual(withIndex.map((_, index) => index))
+    expect(withIndex.map(({ slide_index }) => slide_index)).toEqual(
+      withIndex.map((_, index) => index),
+    )
     const single = withIndex.map(({ chunk }) => JSON.parse(chunk) as Record<string, unknown>)
-    const isWhole = data.slice(latest).some(({ type, stage }) => type === 'stage' && stage === 'export')
+    const isWhole = data
+      .slice(latest)
+      .some(({ type, stage }) => type === 'stage' && stage === 'export')
     if (!isWhole) return undefined
-    const whole = JSON.parse(chunks.map(({ chunk }) => chunk).join('')) as { slides: Record<string, unknown>[] }
+    const whole = JSON.parse(chunks.map(({ chunk }) => chunk).join('')) as {
+      slides: Record<string, unknown>[]
+    }
     expect(whole).toEqual({ slides: single })
     return whole.slides
   }

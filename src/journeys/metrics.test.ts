@@ -1,5 +1,5 @@
-// What operators see: /metrics after traffic that is known, and the alerts and dashboards of docker-compose.yml, which must speak of
-// what is really there.
+// What operators see: /metrics after traffic that is known, and the alerts and dashboards of
+// docker-compose.yml, which must speak of what is really there.
 
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -31,7 +31,9 @@ async function scrape(): Promise<Sample[]> {
   return lines.map((line) => {
     const [, name = '', labels = '', value = ''] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
     expect(name, line).not.toBe('')
-    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key = '', text = '']) => [key, text])
+    const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(
+      ([, key = '', text = '']) => [key, text],
+    )
     return { name, labels: Object.fromEntries(pairs), value: Number(value) }
   })
 }
@@ -39,7 +41,11 @@ async function scrape(): Promise<Sample[]> {
 /** The sum of all samples of the name that bear these labels. */
 function sum(samples: Sample[], name: string, labels: Record<string, string> = {}): number {
   return samples
-    .filter((one) => one.name === name && Object.entries(labels).every(([key, value]) => one.labels[key] === value))
+    .filter(
+      (one) =>
+        one.name === name &&
+        Object.entries(labels).every(([key, value]) => one.labels[key] === value),
+    )
     .reduce((total, { value }) => total + value, 0)
 }
 
@@ -54,20 +60,41 @@ test('a deck that is made, followed and downloaded is counted in all its parts',
   await user.api('/presentations/no-such-thing')
   await user.api(`/nowhere/${id}`)
   const after = await scrape()
-  const grown = (name: string, labels?: Record<string, string>) => sum(after, name, labels) - sum(before, name, labels)
+  const grown = (name: string, labels?: Record<string, string>) =>
+    sum(after, name, labels) - sum(before, name, labels)
 
-  expect(grown('http_request_duration_seconds_count', { method: 'POST', route: '/api/v1/presentations', status: '202' })).toBe(1)
-  expect(grown('http_request_duration_seconds_count', { route: '/api/v1/presentations/:id/events', status: '200' })).toBe(1)
-  expect(grown('http_request_duration_seconds_count', { route: '/api/v1/presentations/:id', status: '200' })).toBe(1)
+  expect(
+    grown('http_request_duration_seconds_count', {
+      method: 'POST',
+      route: '/api/v1/presentations',
+      status: '202',
+    }),
+  ).toBe(1)
+  expect(
+    grown('http_request_duration_seconds_count', {
+      route: '/api/v1/presentations/:id/events',
+      status: '200',
+    }),
+  ).toBe(1)
+  expect(
+    grown('http_request_duration_seconds_count', {
+      route: '/api/v1/presentations/:id',
+      status: '200',
+    }),
+  ).toBe(1)
   expect(grown('http_request_duration_seconds_count', { route: 'unknown', status: '404' })).toBe(1)
-  for (const stage of stages) expect(grown('gateway_stage_duration_seconds_count', { stage, outcome: 'ok' }), stage).toBe(1)
+  for (const stage of stages)
+    expect(grown('gateway_stage_duration_seconds_count', { stage, outcome: 'ok' }), stage).toBe(1)
   expect(grown('gateway_stage_duration_seconds_count')).toBe(stages.length)
   expect(grown('gateway_time_to_first_slide_seconds_count')).toBe(1)
   expect(grown('gateway_events_delivered_total')).toBe(events.length)
   expect(grown('gateway_bytes_copied_total')).toBe(body.files[0].size_bytes)
   expect(grown('gateway_runs', { status: 'completed' })).toBe(1)
   for (const operation of ['create', 'prepare', 'export', 'file']) {
-    expect(grown('presenton_request_duration_seconds_count', { operation, outcome: 'ok' }), operation).toBe(1)
+    expect(
+      grown('presenton_request_duration_seconds_count', { operation, outcome: 'ok' }),
+      operation,
+    ).toBe(1)
   }
   expect(after.filter(({ name }) => name === 'nodejs_eventloop_lag_seconds')).toHaveLength(1)
 })
@@ -77,7 +104,8 @@ test('a stream of upstream that was read to its `complete` ended well', async ()
   await (await world.user()).make()
   const after = await scrape()
   for (const operation of ['outlines', 'slides']) {
-    const ended = (samples: Sample[]) => sum(samples, 'presenton_request_duration_seconds_count', { operation, outcome: 'ok' })
+    const ended = (samples: Sample[]) =>
+      sum(samples, 'presenton_request_duration_seconds_count', { operation, outcome: 'ok' })
     expect(ended(after) - ended(before), operation).toBe(1)
   }
 })
@@ -96,7 +124,9 @@ test('what is going on is seen while it goes on', async () => {
   expect(sum(samples, 'gateway_queue_depth')).toBe(1)
   expect(sum(samples, 'gateway_open_streams')).toBe(3)
   expect(
-    samples.filter(({ name }) => name === 'gateway_breaker_state').map(({ labels, value }) => [labels['state'], value]),
+    samples
+      .filter(({ name }) => name === 'gateway_breaker_state')
+      .map(({ labels, value }) => [labels['state'], value]),
   ).toEqual([
     ['closed', 1],
     ['open', 0],
@@ -114,13 +144,15 @@ test('an attempt that failed is told by its code', async () => {
   const after = await scrape()
   const failed = { stage: 'outlines', outcome: 'UPSTREAM_ERROR' }
   expect(
-    sum(after, 'gateway_stage_duration_seconds_count', failed) - sum(before, 'gateway_stage_duration_seconds_count', failed),
+    sum(after, 'gateway_stage_duration_seconds_count', failed) -
+      sum(before, 'gateway_stage_duration_seconds_count', failed),
   ).toBe(1)
 })
 
 test('nothing that callers choose becomes a label', async () => {
   const user = await world.user('label')
-  const labelsOf = (samples: Sample[]) => new Set(samples.map(({ name, labels }) => JSON.stringify([name, labels])))
+  const labelsOf = (samples: Sample[]) =>
+    new Set(samples.map(({ name, labels }) => JSON.stringify([name, labels])))
   const tries = async (turn: number) => {
     const odd = `odd-${turn}-${'x'.repeat(turn)}`
     await Promise.all([
@@ -144,8 +176,12 @@ test('nothing that callers choose becomes a label', async () => {
 
 describe('alerts and dashboards', () => {
   const { configs, services } = readComposeFile()
-  const alerts = parse(configs['prometheus-alerts']!.content) as { groups: { rules: { alert: string; expr: string }[] }[] }
-  const dashboard = JSON.parse(configs['grafana-dashboard']!.content) as { panels: { id: number; targets: { expr: string }[] }[] }
+  const alerts = parse(configs['prometheus-alerts']!.content) as {
+    groups: { rules: { alert: string; expr: string }[] }[]
+  }
+  const dashboard = JSON.parse(configs['grafana-dashboard']!.content) as {
+    panels: { id: number; targets: { expr: string }[] }[]
+  }
 
   test('speak only of metrics that there are, and labels that they bear', async () => {
     await (await world.user()).make()
@@ -156,11 +192,14 @@ describe('alerts and dashboards', () => {
     ]
     expect(expressions.length).toBeGreaterThan(15)
     const known = new Set(samples.map(({ name }) => name))
-    const named = expressions.flatMap((expr) => expr.match(/\b(http|presenton|gateway|nodejs|process)_\w+/g) ?? [])
+    const named = expressions.flatMap(
+      (expr) => expr.match(/\b(http|presenton|gateway|nodejs|process)_\w+/g) ?? [],
+    )
     expect(named.filter((name) => !known.has(name))).toEqual([])
     for (const expr of expressions) {
       for (const [, name = '', label = ''] of expr.matchAll(/\b(\w+)\{(\w+)(?:=|!)/g)) {
-        if (name !== 'up') expect(samples.find((one) => one.name === name)?.labels, expr).toHaveProperty(label)
+        if (name !== 'up')
+          expect(samples.find((one) => one.name === name)?.labels, expr).toHaveProperty(label)
       }
     }
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length)
@@ -174,87 +213,118 @@ describe('alerts and dashboards', () => {
     })
   })
 
-  test.skipIf(spawnSync('promtool', ['--version']).error)('are taken by Prometheus, and fire when they should', () => {
-    const folder = openTemporaryFolder('promtool')
-    const write = (name: string, text: string) => writeFileSync(join(folder.path, name), text)
-    write('prometheus.yml', configs['prometheus']!.content)
-    write('alerts.yml', configs['prometheus-alerts']!.content)
-    const firing = (alertname: string, eval_time: string, labels?: Record<string, string>) => ({
-      alertname,
-      eval_time,
-      exp_alerts: labels ? [{ exp_labels: labels }] : [],
-    })
-    const gone = { job: 'gateway', instance: 'a:9100', severity: 'critical' }
-    write(
-      'cases.yml',
-      stringify({
-        rule_files: ['alerts.yml'],
-        tests: [
-          {
-            interval: '1m',
-            input_series: [
-              { series: 'up{job="gateway",instance="a:9100"}', values: '1 1 1 0x20' },
-              { series: 'gateway_breaker_state{state="open",instance="b:9100"}', values: '0x5 1x20' },
-              { series: 'gateway_queue_depth', values: '3x30' },
-              { series: 'gateway_runs{status="running"}', values: '1x10 0x20' },
-            ],
-            alert_rule_test: [
-              firing('GatewayGone', '3m'),
-              {
-                ...firing('GatewayGone', '6m', gone),
-                exp_alerts: [{ exp_labels: gone, exp_annotations: summaryOf('GatewayGone') }],
-              },
-              firing('PresentonCircuitOpen', '8m'),
-              withSummary(firing('PresentonCircuitOpen', '15m', { severity: 'critical' })),
-              firing('QueueStands', '15m'),
-              withSummary(firing('QueueStands', '25m', { severity: 'critical' })),
-              firing('QueueLong', '25m'),
-            ],
-          },
-          {
-            interval: '1m',
-            input_series: [
-              { series: 'http_request_duration_seconds_count{status="200"}', values: '0+90x30' },
-              { series: 'http_request_duration_seconds_count{status="500"}', values: '0+10x30' },
-              { series: 'gateway_stage_duration_seconds_count{stage="export",outcome="ok"}', values: '0+10x60' },
-              { series: 'gateway_stage_duration_seconds_count{stage="export",outcome="UPSTREAM_ERROR"}', values: '0+10x60' },
-            ],
-            alert_rule_test: [
-              firing('GatewayErrors', '2m'),
-              withSummary(firing('GatewayErrors', '15m', { severity: 'critical' })),
-              {
-                ...firing('StagesFail', '40m', {}),
-                exp_alerts: [
-                  {
-                    exp_labels: { severity: 'warning', stage: 'export' },
-                    exp_annotations: { summary: 'More than 20 % of the attempts of stage export fail.' },
-                  },
-                ],
-              },
-            ],
-          },
-        ],
-      }),
-    )
-    try {
-      for (const args of [
-        ['check', 'config', 'prometheus.yml'],
-        ['test', 'rules', 'cases.yml'],
-      ]) {
-        const { status, stdout, stderr } = spawnSync('promtool', args, { cwd: folder.path, encoding: 'utf8' })
-        expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({ status: 0, said: '' })
+  test.skipIf(spawnSync('promtool', ['--version']).error)(
+    'are taken by Prometheus, and fire when they should',
+    () => {
+      const folder = openTemporaryFolder('promtool')
+      const write = (name: string, text: string) => writeFileSync(join(folder.path, name), text)
+      write('prometheus.yml', configs['prometheus']!.content)
+      write('alerts.yml', configs['prometheus-alerts']!.content)
+      const firing = (alertname: string, eval_time: string, labels?: Record<string, string>) => ({
+        alertname,
+        eval_time,
+        exp_alerts: labels ? [{ exp_labels: labels }] : [],
+      })
+      const gone = { job: 'gateway', instance: 'a:9100', severity: 'critical' }
+      write(
+        'cases.yml',
+        stringify({
+          rule_files: ['alerts.yml'],
+          tests: [
+            {
+              interval: '1m',
+              input_series: [
+                { series: 'up{job="gateway",instance="a:9100"}', values: '1 1 1 0x20' },
+                {
+                  series: 'gateway_breaker_state{state="open",instance="b:9100"}',
+                  values: '0x5 1x20',
+                },
+                { series: 'gateway_queue_depth', values: '3x30' },
+                { series: 'gateway_runs{status="running"}', values: '1x10 0x20' },
+              ],
+              alert_rule_test: [
+                firing('GatewayGone', '3m'),
+                {
+                  ...firing('GatewayGone', '6m', gone),
+                  exp_alerts: [{ exp_labels: gone, exp_annotations: summaryOf('GatewayGone') }],
+                },
+                firing('PresentonCircuitOpen', '8m'),
+                withSummary(firing('PresentonCircuitOpen', '15m', { severity: 'critical' })),
+                firing('QueueStands', '15m'),
+                withSummary(firing('QueueStands', '25m', { severity: 'critical' })),
+                firing('QueueLong', '25m'),
+              ],
+            },
+            {
+              interval: '1m',
+              input_series: [
+                { series: 'http_request_duration_seconds_count{status="200"}', values: '0+90x30' },
+                { series: 'http_request_duration_seconds_count{status="500"}', values: '0+10x30' },
+                {
+                  series: 'gateway_stage_duration_seconds_count{stage="export",outcome="ok"}',
+                  values: '0+10x60',
+                },
+                {
+                  series:
+                    'gateway_stage_duration_seconds_count{stage="export",outcome="UPSTREAM_ERROR"}',
+                  values: '0+10x60',
+                },
+              ],
+              alert_rule_test: [
+                firing('GatewayErrors', '2m'),
+                withSummary(firing('GatewayErrors', '15m', { severity: 'critical' })),
+                {
+                  ...firing('StagesFail', '40m', {}),
+                  exp_alerts: [
+                    {
+                      exp_labels: { severity: 'warning', stage: 'export' },
+                      exp_annotations: {
+                        summary: 'More than 20 % of the attempts of stage export fail.',
+                      },
+                    },
+                  ],
+                },
+              ],
+            },
+          ],
+        }),
+      )
+      try {
+        for (const args of [
+          ['check', 'config', 'prometheus.yml'],
+          ['test', 'rules', 'cases.yml'],
+        ]) {
+          const { status, stdout, stderr } = spawnSync('promtool', args, {
+            cwd: folder.path,
+            encoding: 'utf8',
+          })
+          expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({
+            status: 0,
+            said: '',
+          })
+        }
+      } finally {
+        folder.remove()
       }
-    } finally {
-      folder.remove()
-    }
-  })
+    },
+  )
 
   function summaryOf(name: string) {
     const rule = alerts.groups.flatMap(({ rules }) => rules).find(({ alert }) => alert === name)
     return (rule as { annotations?: { summary: string } } | undefined)?.annotations
   }
 
-  function withSummary(test: { alertname: string; eval_time: string; exp_alerts: { exp_labels: Record<string, string> }[] }) {
-    return { ...test, exp_alerts: test.exp_alerts.map((one) => ({ ...one, exp_annotations: summaryOf(test.alertname) })) }
+  function withSummary(test: {
+    alertname: string
+    eval_time: string
+    exp_alerts: { exp_labels: Record<string, string> }[]
+  }) {
+    return {
+      ...test,
+      exp_alerts: test.exp_alerts.map((one) => ({
+        ...one,
+        exp_annotations: summaryOf(test.alertname),
+      })),
+    }
   }
 })

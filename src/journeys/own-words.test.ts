@@ -1,4 +1,5 @@
-// What a brief may ask for besides a summary: outlines and a title of the caller's own, another format, another language; and waiting for it.
+// What a brief may ask for besides a summary: outlines and a title of the caller's own, another
+// format, another language; and waiting for it.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { readLog } from './log-rules.ts'
@@ -21,7 +22,10 @@ afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
 function deckOf({ presenton_presentation_id: deckId }: Record<string, unknown>) {
-  return { deck: world.presenton.decks.get(deckId as string)!, spend: world.presenton.spendOf(deckId as string) }
+  return {
+    deck: world.presenton.decks.get(deckId as string)!,
+    spend: world.presenton.spendOf(deckId as string),
+  }
 }
 
 test("a caller's own outlines are used as they are, and none are paid for", async () => {
@@ -38,7 +42,11 @@ test("a caller's own outlines are used as they are, and none are paid for", asyn
 })
 
 test('own outlines may come with a summary, and their number decides', async () => {
-  const made = await user.make({ content: brief.content, outlines: outlines.slice(0, 2), n_slides: 2 })
+  const made = await user.make({
+    content: brief.content,
+    outlines: outlines.slice(0, 2),
+    n_slides: 2,
+  })
   expect(made).toMatchObject({ n_slides: 2, slides_done: 2 })
   expect(deckOf(made).deck.content).toBe(brief.content)
   const wrong = await user.post({ outlines, n_slides: 8 })
@@ -72,10 +80,27 @@ test('a given title is kept whatever the generator thinks, and upstream never se
 
 test('what the brief says reaches upstream', async () => {
   const made = await user.make({
-    ...{ content: brief.content, n_slides: 5, language: 'Deutsch', tone: 'funny', verbosity: 'concise', template: 'modern' },
-    ...{ instructions: 'No jargon.', include_title_slide: false, include_table_of_contents: true, web_search: true },
+    ...{
+      content: brief.content,
+      n_slides: 5,
+      language: 'Deutsch',
+      tone: 'funny',
+      verbosity: 'concise',
+      template: 'modern',
+    },
+    ...{
+      instructions: 'No jargon.',
+      include_title_slide: false,
+      include_table_of_contents: true,
+      web_search: true,
+    },
   })
-  expect(made).toMatchObject({ n_slides: 5, language: 'Deutsch', template: 'modern', slides_done: 5 })
+  expect(made).toMatchObject({
+    n_slides: 5,
+    language: 'Deutsch',
+    template: 'modern',
+    slides_done: 5,
+  })
   expect(deckOf(made).deck).toMatchObject({
     ...{
       content: brief.content,
@@ -114,12 +139,17 @@ test('GET with wait answers when the run has ended, or after that many seconds a
   expect((await waiting).body).toMatchObject({ status: 'completed' })
   // An ended one is answered at once.
   const late = performance.now()
-  expect((await user.api(`/presentations/${id}?wait=60`)).body).toMatchObject({ status: 'completed' })
+  expect((await user.api(`/presentations/${id}?wait=60`)).body).toMatchObject({
+    status: 'completed',
+  })
   expect(performance.now() - late).toBeLessThan(1_000)
 
   for (const bad of ['0', '61', '-1', '1.5', 'x', '']) {
     const refused = await user.api(`/presentations/${id}?wait=${bad}`)
-    expect({ bad, ...refused }).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path: 'wait' }] } })
+    expect({ bad, ...refused }).toMatchObject({
+      status: 400,
+      body: { code: 'VALIDATION_FAILED', errors: [{ path: 'wait' }] },
+    })
   }
 })
 
@@ -133,7 +163,12 @@ test('the templates are listed, one list for every version of upstream', async (
     expect(body.map(({ id }: { id: string }) => id)).toContain('general')
     for (const template of body) {
       const text = expect.any(String)
-      expect(template).toEqual({ id: text, name: text, description: text, layout_count: expect.any(Number) })
+      expect(template).toEqual({
+        id: text,
+        name: text,
+        description: text,
+        layout_count: expect.any(Number),
+      })
     }
     await world.closeReplica(fresh)
   }

@@ -1,5 +1,5 @@
-// Two users don't see each other's anything: on every route that the gateway's own description names, a foreign id, an unknown one
-// and one that is none are answered alike.
+// Two users don't see each other's anything: on every route that the gateway's own description
+// names, a foreign id, an unknown one and one that is none are answered alike.
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -32,25 +32,39 @@ interface Route {
 
 /** All routes about one presentation, also those that the description gains later. */
 async function routesOfOne(): Promise<Route[]> {
-  const { paths } = (await (await fetch(`${world.url}/openapi.json`)).json()) as { paths: Record<string, object> }
+  const { paths } = (await (await fetch(`${world.url}/openapi.json`)).json()) as {
+    paths: Record<string, object>
+  }
   return Object.entries(paths)
     .filter(([path]) => path.includes('/presentations/{id}'))
     .flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path: path.replace(/^\/api\/v1/, '') })),
+      Object.keys(methods).map((method) => ({
+        method: method.toUpperCase(),
+        path: path.replace(/^\/api\/v1/, ''),
+      })),
     )
     .filter(({ method }) => method !== 'HEAD' && method !== 'PARAMETERS')
 }
 
 function ask(user: User, { method, path }: Route, id: string): Promise<Answer> {
   const body = bodies[`${method} ${path}`]
-  return user.api(path.replace('{id}', id), { method, ...(body && { body }), headers: { accept: 'application/json' } })
+  return user.api(path.replace('{id}', id), {
+    method,
+    ...(body && { body }),
+    headers: { accept: 'application/json' },
+  })
 }
 
 /** What is answered, without what names the request itself. */
 function essence({ status, headers, body }: Answer) {
   const { instance, request_id, ...rest } = body
-  expect({ instance, request_id }).toEqual({ instance: expect.any(String), request_id: expect.any(String) })
-  const names = [...headers.keys()].filter((name) => !['date', 'x-request-id', 'content-length'].includes(name))
+  expect({ instance, request_id }).toEqual({
+    instance: expect.any(String),
+    request_id: expect.any(String),
+  })
+  const names = [...headers.keys()].filter(
+    (name) => !['date', 'x-request-id', 'content-length'].includes(name),
+  )
   return { status, body: rest, headers: names.sort() }
 }
 
@@ -80,14 +94,20 @@ test('a foreign, an unknown and a malformed id are answered alike, on every rout
       body: { code: 'NOT_FOUND', type: 'about:blank', title: 'Not Found' },
     })
     for (const [index, answer] of answers.entries())
-      expect({ route, id: ids[index], ...essence(answer) }).toEqual({ route, id: ids[index], ...foreign })
+      expect({ route, id: ids[index], ...essence(answer) }).toEqual({
+        route,
+        id: ids[index],
+        ...foreign,
+      })
   }
 })
 
 test('also where a query asks for more, and for those who want an event stream', async () => {
   for (const path of ['', '?wait=1', '/events?last_event_id=3', '/download?format=pptx']) {
     const asked = performance.now()
-    const [foreign, unknown] = await Promise.all([made.id, randomUUID()].map((id) => bob.api(`/presentations/${id}${path}`)))
+    const [foreign, unknown] = await Promise.all(
+      [made.id, randomUUID()].map((id) => bob.api(`/presentations/${id}${path}`)),
+    )
     expect(essence(foreign!)).toEqual(essence(unknown!))
     expect(foreign).toMatchObject({ status: 404 })
     // Nobody waits for what is not theirs: the time would tell.
@@ -113,7 +133,16 @@ test('an id is a name, however it is written', async () => {
 })
 
 test('users whose names look alike, or like something else, are different users', async () => {
-  const names = ['Alice', 'alice ', 'alice/../bob', '%61lice', '..', "alice' or '1'='1", 'a'.repeat(255), '{"$ne":1}']
+  const names = [
+    'Alice',
+    'alice ',
+    'alice/../bob',
+    '%61lice',
+    '..',
+    "alice' or '1'='1",
+    'a'.repeat(255),
+    '{"$ne":1}',
+  ]
   for (const sub of names) {
     const token = await world.sign({ sub })
     const headers = { authorization: `Bearer ${token}` }
@@ -134,12 +163,21 @@ test('without a good token nothing is told, not even what exists', async () => {
     { method: 'POST', path: '/presentations' },
     { method: 'GET', path: '/templates' },
   ]) {
-    for (const authorization of ['', 'Bearer', 'Bearer x.y.z', `Basic ${Buffer.from('alice:x').toString('base64')}`]) {
+    for (const authorization of [
+      '',
+      'Bearer',
+      'Bearer x.y.z',
+      `Basic ${Buffer.from('alice:x').toString('base64')}`,
+    ]) {
       const answer = await fetch(`${world.url}/api/v1${route.path.replace('{id}', made.id)}`, {
         method: route.method,
         headers: { accept: 'application/json', ...(authorization && { authorization }) },
       })
-      expect({ route, status: answer.status, how: answer.headers.get('www-authenticate') }).toMatchObject({
+      expect({
+        route,
+        status: answer.status,
+        how: answer.headers.get('www-authenticate'),
+      }).toMatchObject({
         route,
         status: 401,
         how: expect.stringMatching(/^Bearer/),

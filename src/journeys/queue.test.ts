@@ -25,22 +25,40 @@ async function holdSlot(user: User) {
 }
 
 test('users take turns, and the position says who is next', async () => {
-  const [alice, bob, carol] = [await world.user('alice'), await world.user('bob'), await world.user('carol')]
+  const [alice, bob, carol] = [
+    await world.user('alice'),
+    await world.user('bob'),
+    await world.user('carol'),
+  ]
   const first = await holdSlot(alice)
   const queued: { user: User; id: string }[] = []
-  for (const user of [alice, alice, alice, bob, bob, carol]) queued.push({ user, id: (await user.accept(one)).id })
-  const positions = await Promise.all(queued.map(async ({ user, id }) => (await user.read(id)).queue_position as number))
+  for (const user of [alice, alice, alice, bob, bob, carol])
+    queued.push({ user, id: (await user.accept(one)).id })
+  const positions = await Promise.all(
+    queued.map(async ({ user, id }) => (await user.read(id)).queue_position as number),
+  )
   expect([...positions].sort()).toEqual([1, 2, 3, 4, 5, 6])
   expect(await alice.read(first)).toMatchObject({ status: 'running', queue_position: null })
   // Nobody's second comes before everybody's next one.
-  const [, , aliceThird, bobFirst, bobSecond, carolFirst] = positions as [number, number, number, number, number, number]
+  const [, , aliceThird, bobFirst, bobSecond, carolFirst] = positions as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ]
   expect(bobFirst).toBeLessThan(aliceThird)
   expect(carolFirst).toBeLessThan(aliceThird)
   expect(carolFirst).toBeLessThan(bobSecond)
 
   world.presenton.gates.release('create')
   const ends = await Promise.all(queued.map(({ user, id }) => user.settled(id)))
-  const started = ends.map(({ started_at, status }, index) => ({ status, at: started_at as string, position: positions[index] }))
+  const started = ends.map(({ started_at, status }, index) => ({
+    status,
+    at: started_at as string,
+    position: positions[index],
+  }))
   expect(started.map(({ status }) => status)).toEqual(queued.map(() => 'completed'))
   const order = started.sort((a, b) => (a.at < b.at ? -1 : 1)).map(({ position }) => position)
   expect(order).toEqual([1, 2, 3, 4, 5, 6])
@@ -62,7 +80,10 @@ test('the first event tells the position, and a reader may wait in the queue', a
 test('never more runs at once than allowed, over all replicas', async () => {
   const users = [await world.user(), await world.user()]
   const ids = await Promise.all(
-    [0, 1, 2, 3, 4, 5].map(async (n) => ({ user: users[n % 2]!, ...(await users[n % 2]!.accept(one)) })),
+    [0, 1, 2, 3, 4, 5].map(async (n) => ({
+      user: users[n % 2]!,
+      ...(await users[n % 2]!.accept(one)),
+    })),
   )
   const starts: { from: number; to: number }[] = []
   for (const { user, id } of ids) {
@@ -70,7 +91,8 @@ test('never more runs at once than allowed, over all replicas', async () => {
     starts.push({ from: Date.parse(started_at as string), to: Date.parse(completed_at as string) })
   }
   starts.sort((a, b) => a.from - b.from)
-  for (const [index, { from }] of starts.entries()) expect(from).toBeGreaterThanOrEqual(starts[index - 1]?.to ?? 0)
+  for (const [index, { from }] of starts.entries())
+    expect(from).toBeGreaterThanOrEqual(starts[index - 1]?.to ?? 0)
 })
 
 test("a user's own queue ends at its bound, everybody's at its own, and both say when to come back", async () => {
@@ -80,24 +102,30 @@ test("a user's own queue ends at its bound, everybody's at its own, and both say
   const posts = await Promise.all(Array.from({ length: 8 }, () => alice.post(one)))
   const statuses = posts.map(({ status }) => status).sort()
   expect(statuses).toEqual([202, 202, 202, 202, 202, 429, 429, 429])
-  for (const { status, body } of posts) if (status === 202) accepted.push({ user: alice, id: body.id })
+  for (const { status, body } of posts)
+    if (status === 202) accepted.push({ user: alice, id: body.id })
   const full = posts.find(({ status }) => status === 429)!
   expect(full.body).toMatchObject({ code: 'QUEUE_FULL', status: 429 })
   expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0)
 
   const others = await Promise.all(Array.from({ length: 5 }, () => bob.post(one)))
   expect(others.map(({ status }) => status).sort()).toEqual([202, 202, 202, 503, 503])
-  for (const { status, body } of others) if (status === 202) accepted.push({ user: bob, id: body.id })
+  for (const { status, body } of others)
+    if (status === 202) accepted.push({ user: bob, id: body.id })
   const closed = others.find(({ status }) => status === 503)!
   expect(closed.body).toMatchObject({ code: 'QUEUE_FULL', status: 503 })
   expect(Number(closed.headers.get('retry-after'))).toBeGreaterThan(0)
 
   world.presenton.gates.release('create')
-  for (const { user, id } of accepted) expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  for (const { user, id } of accepted)
+    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
 })
 
 test('one user runs no more at once than allowed, however many slots are free', async () => {
-  const wide = await openWorld({ replicas: 2, env: { MAX_RUNNING: '4', MAX_RUNNING_PER_USER: '2' } })
+  const wide = await openWorld({
+    replicas: 2,
+    env: { MAX_RUNNING: '4', MAX_RUNNING_PER_USER: '2' },
+  })
   try {
     const [alice, bob] = [await wide.user('alice'), await wide.user('bob')]
     wide.presenton.gates.hold('create')

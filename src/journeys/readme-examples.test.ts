@@ -1,4 +1,5 @@
-// The README's lines of code do what the README says: they are taken out of it, and run as they stand there.
+// The README's lines of code do what the README says: they are taken out of it, and run as they
+// stand there.
 
 import { readFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
@@ -12,10 +13,14 @@ const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 /** The code blocks of one section. */
 function blocksOf(section: string, language: string): string[] {
   const text = readme.split(/^## /m).find((one) => one.startsWith(`${section}\n`)) ?? ''
-  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, its, code]) => (its === language ? [code ?? ''] : []))
+  return [...text.matchAll(/^```(\w+)\n(.*?)^```$/gms)].flatMap(([, its, code]) =>
+    its === language ? [code ?? ''] : [],
+  )
 }
 
-const AsyncFunction = (async () => undefined).constructor as new (...parts: string[]) => (...given: unknown[]) => Promise<unknown>
+const AsyncFunction = (async () => undefined).constructor as new (
+  ...parts: string[]
+) => (...given: unknown[]) => Promise<unknown>
 
 /** Runs code with these words known to it, and gives back what `last` is. */
 function run(code: string, known: Record<string, unknown>, last = ''): Promise<unknown> {
@@ -40,19 +45,28 @@ const [cookieBlock = '', ticketBlock = '', bearerBlock = ''] = blocksOf('The eve
 test('the tool offers what a brief may hold, within its bounds', async () => {
   const { type, function: tool } = JSON.parse(toolBlock)
   expect([type, tool.name]).toEqual(['function', 'make_presentation'])
-  const described = routesOf(await readDescription(world.url)).find(({ operationId }) => operationId === 'createPresentation')
+  const described = routesOf(await readDescription(world.url)).find(
+    ({ operationId }) => operationId === 'createPresentation',
+  )
   const allowed = described?.bodySchema?.['properties'] as Record<string, Record<string, unknown>>
   const offered = Object.entries<Record<string, unknown>>(tool.parameters.properties)
   expect(offered.length).toBeGreaterThan(3)
-  for (const [name, { description: _, ...bounds }] of offered) expect(allowed[name], name).toMatchObject(bounds)
-  expect(Object.keys(tool.parameters.properties)).toEqual(expect.arrayContaining(tool.parameters.required))
+  for (const [name, { description: _, ...bounds }] of offered)
+    expect(allowed[name], name).toMatchObject(bounds)
+  expect(Object.keys(tool.parameters.properties)).toEqual(
+    expect.arrayContaining(tool.parameters.required),
+  )
   expect(tool.parameters.additionalProperties).toBe(false)
 })
 
 type MakePresentation = (given: object, key: string) => Promise<Record<string, string>>
 
 test('an agent gets a link to the app and one to the file, and the same deck when it asks again', async () => {
-  const make = (await run(agentBlock, { API: api, TOKEN: user.token }, 'return makePresentation')) as MakePresentation
+  const make = (await run(
+    agentBlock,
+    { API: api, TOKEN: user.token },
+    'return makePresentation',
+  )) as MakePresentation
   const answer = await make(brief, 'call_1')
   const [made] = (await user.api('/presentations')).body.items
   expect(answer).toMatchObject({
@@ -62,18 +76,31 @@ test('an agent gets a link to the app and one to the file, and the same deck whe
     download_until: expect.stringMatching(/^20/),
   })
   const file = await fetch(answer['download'] ?? '')
-  expect([file.status, (await file.arrayBuffer()).byteLength]).toEqual([200, made.files[0].size_bytes])
+  expect([file.status, (await file.arrayBuffer()).byteLength]).toEqual([
+    200,
+    made.files[0].size_bytes,
+  ])
   expect(await make(brief, 'call_1')).toMatchObject({ open: answer['open'] })
   expect((await user.api('/presentations')).body.items).toHaveLength(1)
 })
 
 test('an agent reads why a brief was refused, and when a run stopped before its end', async () => {
-  const make = (await run(agentBlock, { API: api, TOKEN: user.token }, 'return makePresentation')) as MakePresentation
+  const make = (await run(
+    agentBlock,
+    { API: api, TOKEN: user.token },
+    'return makePresentation',
+  )) as MakePresentation
   await expect(make({ ...brief, n_slides: 0 }, 'call_2')).rejects.toThrow('VALIDATION_FAILED')
-  expect(await make({ ...brief, review_outlines: true }, 'call_3')).toEqual({ status: 'awaiting_outlines', error: null })
+  expect(await make({ ...brief, review_outlines: true }, 'call_3')).toEqual({
+    status: 'awaiting_outlines',
+    error: null,
+  })
 })
 
-async function inBrowser(options: Partial<BrowserOptions>, look: (browser: ReturnType<typeof openBrowser>) => Promise<void>) {
+async function inBrowser(
+  options: Partial<BrowserOptions>,
+  look: (browser: ReturnType<typeof openBrowser>) => Promise<void>,
+) {
   const browser = openBrowser({ origin: world.url, ...options })
   try {
     await look(browser)
@@ -84,20 +111,28 @@ async function inBrowser(options: Partial<BrowserOptions>, look: (browser: Retur
 
 const withinMs = { timeout: 20_000, interval: 20 }
 
-test.each([{ breakAfter: 3 }, {}])('a page on the same site shows a deck as it comes, by its cookie: %o', async (options) => {
-  const { id } = await user.accept()
-  await inBrowser(options, async ({ fetch, EventSource, connections }) => {
-    const shown = { showProgress: vi.fn(), showSlide: vi.fn(), showLink: vi.fn(), showTrouble: vi.fn() }
-    await run(cookieBlock, { ...shown, fetch, EventSource, id, token: user.token })
-    await vi.waitFor(() => expect(shown.showLink).toHaveBeenCalledOnce(), withinMs)
-    const stages = shown.showProgress.mock.calls.map(([stage]) => stage)
-    expect(stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
-    expect(shown.showSlide.mock.calls.map(([slide]) => slide.index)).toEqual([0, 1, 2])
-    expect((await globalThis.fetch(shown.showLink.mock.calls[0]?.[0])).status).toBe(200)
-    expect(shown.showTrouble).not.toHaveBeenCalled()
-    expect(connections).toHaveLength(options.breakAfter ? 2 : 1)
-  })
-})
+test.each([{ breakAfter: 3 }, {}])(
+  'a page on the same site shows a deck as it comes, by its cookie: %o',
+  async (options) => {
+    const { id } = await user.accept()
+    await inBrowser(options, async ({ fetch, EventSource, connections }) => {
+      const shown = {
+        showProgress: vi.fn(),
+        showSlide: vi.fn(),
+        showLink: vi.fn(),
+        showTrouble: vi.fn(),
+      }
+      await run(cookieBlock, { ...shown, fetch, EventSource, id, token: user.token })
+      await vi.waitFor(() => expect(shown.showLink).toHaveBeenCalledOnce(), withinMs)
+      const stages = shown.showProgress.mock.calls.map(([stage]) => stage)
+      expect(stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
+      expect(shown.showSlide.mock.calls.map(([slide]) => slide.index)).toEqual([0, 1, 2])
+      expect((await globalThis.fetch(shown.showLink.mock.calls[0]?.[0])).status).toBe(200)
+      expect(shown.showTrouble).not.toHaveBeenCalled()
+      expect(connections).toHaveLength(options.breakAfter ? 2 : 1)
+    })
+  },
+)
 
 /** What `handle` of the README's lines is: keeps every event, and says when it was the last. */
 function keep() {
@@ -110,12 +145,18 @@ function keep() {
   return { events, handle }
 }
 
-/** Everything that a reader of the whole stream sees, but for the link, which is another each time. */
+/**
+ * Everything that a reader of the whole stream sees, but for the link, which is another each time.
+ */
 async function wholeLog(id: string) {
-  return (await (await user.follow(id)).rest()).map(({ data }) => ({ ...data, download: undefined }))
+  return (await (await user.follow(id)).rest()).map(({ data }) => ({
+    ...data,
+    download: undefined,
+  }))
 }
 
-const withoutLinks = (events: object[]) => events.map((event) => ({ ...event, download: undefined }))
+const withoutLinks = (events: object[]) =>
+  events.map((event) => ({ ...event, download: undefined }))
 
 test('a page of another site follows by tickets, one a connection, and misses nothing in between', async () => {
   const { id } = await user.accept()

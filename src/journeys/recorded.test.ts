@@ -1,4 +1,5 @@
-// What the real Presenton said, replayed byte for byte: the gateway makes of it the deck that was recorded.
+// What the real Presenton said, replayed byte for byte: the gateway makes of it the deck that was
+// recorded.
 
 import { readFileSync } from 'node:fs'
 import { createParser } from 'eventsource-parser'
@@ -10,50 +11,85 @@ import { openWorld } from './world.ts'
 interface Message {
   type: string
   chunk?: string
-  presentation?: { id: string; title: string; slides: Record<string, unknown>[]; outlines: { slides: { content: string }[] } }
+  presentation?: {
+    id: string
+    title: string
+    slides: Record<string, unknown>[]
+    outlines: { slides: { content: string }[] }
+  }
 }
 
 /** The messages of a recorded stream, as any reader of event streams sees them. */
 function recorded(recording: Recording, name: 'outlines' | 'slides'): Message[] {
   const messages: Message[] = []
   const parser = createParser({ onEvent: ({ data }) => messages.push(JSON.parse(data)) })
-  parser.feed(readFileSync(new URL(`../sandbox/presenton/traces/${recording}/${name}.sse`, import.meta.url), 'utf8'))
+  parser.feed(
+    readFileSync(
+      new URL(`../sandbox/presenton/traces/${recording}/${name}.sse`, import.meta.url),
+      'utf8',
+    ),
+  )
   return messages
 }
 
-const presentationOf = (messages: Message[]) => messages.find(({ type }) => type === 'complete')!.presentation!
+const presentationOf = (messages: Message[]) =>
+  messages.find(({ type }) => type === 'complete')!.presentation!
 const textOf = (messages: { chunk?: string }[]) => messages.map(({ chunk }) => chunk ?? '').join('')
 
-test.each<Recording>(['v0.7.3', 'v0.9.3'])('the recorded run of %s ends in the deck that was recorded', async (replay) => {
-  const world = await openWorld({ replay })
-  try {
-    const [outlineMessages, slideMessages] = [recorded(replay, 'outlines'), recorded(replay, 'slides')]
-    const [outlined, finished] = [presentationOf(outlineMessages), presentationOf(slideMessages)]
-    const user = await world.user()
-    const { id } = await user.accept({ content: 'Quarterly review of the support team', n_slides: 3 })
-    const log = readLog(await (await user.follow(id)).rest())
+test.each<Recording>(['v0.7.3', 'v0.9.3'])(
+  'the recorded run of %s ends in the deck that was recorded',
+  async (replay) => {
+    const world = await openWorld({ replay })
+    try {
+      const [outlineMessages, slideMessages] = [
+        recorded(replay, 'outlines'),
+        recorded(replay, 'slides'),
+      ]
+      const [outlined, finished] = [presentationOf(outlineMessages), presentationOf(slideMessages)]
+      const user = await world.user()
+      const { id } = await user.accept({
+        content: 'Quarterly review of the support team',
+        n_slides: 3,
+      })
+      const log = readLog(await (await user.follow(id)).rest())
 
-    expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
-    expect(log.outlines?.outlines).toEqual(outlined.outlines.slides.map(({ content }) => content))
-    expect(textOf(log.data.filter(({ type }) => type === 'outline_chunk'))).toBe(textOf(outlineMessages))
+      expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
+      expect(log.outlines?.outlines).toEqual(outlined.outlines.slides.map(({ content }) => content))
+      expect(textOf(log.data.filter(({ type }) => type === 'outline_chunk'))).toBe(
+        textOf(outlineMessages),
+      )
 
-    // Every slide chunk as it was recorded, and the commas that upstream forgets between them.
-    const chunks = log.data.filter(({ type }) => type === 'chunk').map(({ chunk }) => chunk)
-    expect(chunks.filter((chunk) => chunk !== ',')).toEqual(
-      slideMessages.flatMap(({ chunk }) => (chunk === undefined ? [] : [chunk])),
-    )
-    expect(chunks.filter((chunk) => chunk === ',')).toHaveLength(2)
-    expect(log.slides?.map(({ id: slide }) => slide)).toEqual(finished.slides.map(({ id: slide }) => slide))
-    const passedOn = log.data.filter(({ stage, type }) => stage === 'slides' && type !== 'stage' && type !== 'chunk')
-    const others = slideMessages.filter(({ type }) => type !== 'chunk' && type !== 'complete')
-    expect(passedOn).toEqual(others.map((message) => ({ ...message, run: 1, stage: 'slides' })))
+      // Every slide chunk as it was recorded, and the commas that upstream forgets between them.
+      const chunks = log.data.filter(({ type }) => type === 'chunk').map(({ chunk }) => chunk)
+      expect(chunks.filter((chunk) => chunk !== ',')).toEqual(
+        slideMessages.flatMap(({ chunk }) => (chunk === undefined ? [] : [chunk])),
+      )
+      expect(chunks.filter((chunk) => chunk === ',')).toHaveLength(2)
+      expect(log.slides?.map(({ id: slide }) => slide)).toEqual(
+        finished.slides.map(({ id: slide }) => slide),
+      )
+      const passedOn = log.data.filter(
+        ({ stage, type }) => stage === 'slides' && type !== 'stage' && type !== 'chunk',
+      )
+      const others = slideMessages.filter(({ type }) => type !== 'chunk' && type !== 'complete')
+      expect(passedOn).toEqual(others.map((message) => ({ ...message, run: 1, stage: 'slides' })))
 
-    const done = await user.read(id)
-    expect(log.terminal.presentation).toEqual({ ...finished, title: done.title })
-    expect(done).toMatchObject({ status: 'completed', slides_done: 3, presenton_presentation_id: finished.id })
-    expect(world.presenton.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
-    await world.expectNothingLeft()
-  } finally {
-    await world.close()
-  }
-})
+      const done = await user.read(id)
+      expect(log.terminal.presentation).toEqual({ ...finished, title: done.title })
+      expect(done).toMatchObject({
+        status: 'completed',
+        slides_done: 3,
+        presenton_presentation_id: finished.id,
+      })
+      expect(world.presenton.spend).toEqual({
+        outlines: 1,
+        prepares: 1,
+        slideStreams: 1,
+        exports: 1,
+      })
+      await world.expectNothingLeft()
+    } finally {
+      await world.close()
+    }
+  },
+)

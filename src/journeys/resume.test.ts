@@ -1,5 +1,5 @@
-// Following a log: dropped and taken up again at every event number, by many at once, while it grows and after its end; and what
-// the stream looks like to browsers and proxies.
+// Following a log: dropped and taken up again at every event number, by many at once, while it
+// grows and after its end; and what the stream looks like to browsers and proxies.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Reader, StreamEvent } from '../sandbox/reader.ts'
@@ -92,7 +92,9 @@ test('a running log is resumed at every number so far, and goes on from there', 
   const watching = await user.follow(id)
   const soFar = await watching.until('chunk')
   while (!('slide_index' in soFar.at(-1)!.data)) soFar.push(await watching.expectNext())
-  const readers = await Promise.all(soFar.map(({ id: seen }) => user.follow(id, { lastEventId: seen! })))
+  const readers = await Promise.all(
+    soFar.map(({ id: seen }) => user.follow(id, { lastEventId: seen! })),
+  )
   // All of them are as far as can be before anything more happens.
   const begun = await Promise.all(
     readers.map(async (reader, index) => {
@@ -105,7 +107,9 @@ test('a running log is resumed at every number so far, and goes on from there', 
   const whole = [...soFar, ...(await watching.rest())]
   readLog(whole)
   for (const [index, reader] of readers.entries()) {
-    expect(plain([...begun[index]!, ...(await reader.rest())])).toEqual(plain(whole).slice(index + 1))
+    expect(plain([...begun[index]!, ...(await reader.rest())])).toEqual(
+      plain(whole).slice(index + 1),
+    )
   }
 })
 
@@ -114,7 +118,9 @@ test('the last id may come in the query, the header wins, and what is no number 
   const whole = plain(await (await user.follow(id)).rest())
   const rest = async (reader: Reader) => plain(await reader.rest())
   expect(await rest(await user.follow(id, { query: '?last_event_id=3' }))).toEqual(whole.slice(3))
-  expect(await rest(await user.follow(id, { query: '?last_event_id=3', lastEventId: 5 }))).toEqual(whole.slice(5))
+  expect(await rest(await user.follow(id, { query: '?last_event_id=3', lastEventId: 5 }))).toEqual(
+    whole.slice(5),
+  )
   expect(await rest(await user.follow(id, { query: '?last_event_id=0' }))).toEqual(whole)
   expect(await rest(await user.follow(id, { lastEventId: 0 }))).toEqual(whole)
   expect(await rest(await user.follow(id, { query: '?last_event_id=' }))).toEqual(whole)
@@ -126,7 +132,10 @@ test('the last id may come in the query, the header wins, and what is no number 
     for (const reader of asked) {
       expect({ bad, status: reader.status }).toEqual({ bad, status: 400 })
       expect(reader.headers['content-type']).toMatch(/^application\/problem\+json/)
-      expect(JSON.parse(await reader.body)).toMatchObject({ code: 'VALIDATION_FAILED', status: 400 })
+      expect(JSON.parse(await reader.body)).toMatchObject({
+        code: 'VALIDATION_FAILED',
+        status: 400,
+      })
     }
   }
 })
@@ -137,7 +146,11 @@ test('an id beyond the log is told where it stands, and the next reconnect goes 
   for (const beyond of [last + 1, 10 ** 9, '9'.repeat(30)]) {
     const events = await (await user.follow(id, { lastEventId: beyond })).rest()
     expect(events).toMatchObject([
-      { id: last, event: 'response', data: { type: 'resync', presentation: { id, status: 'completed' } } },
+      {
+        id: last,
+        event: 'response',
+        data: { type: 'resync', presentation: { id, status: 'completed' } },
+      },
     ])
   }
   expect((await user.follow(id, { lastEventId: last })).status).toBe(204)
@@ -146,7 +159,9 @@ test('an id beyond the log is told where it stands, and the next reconnect goes 
 test('the stream is made for browsers and proxies: at once, unbuffered, uncompressed, with a time to come back', async () => {
   world.presenton.gates.hold('create')
   const { id } = await user.accept()
-  const reader = await user.follow(id, { headers: { 'accept-encoding': 'gzip, deflate, br, zstd' } })
+  const reader = await user.follow(id, {
+    headers: { 'accept-encoding': 'gzip, deflate, br, zstd' },
+  })
   expect(reader.status).toBe(200)
   expect(reader.headers).toMatchObject({ 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
   expect(reader.headers['content-type']).toMatch(/^text\/event-stream/)
@@ -157,14 +172,17 @@ test('the stream is made for browsers and proxies: at once, unbuffered, uncompre
   expect(reader.retry).toBeLessThanOrEqual(3_000)
   await reader.expectNext('stage')
   // Nothing happens now, and yet the connection is kept warm.
-  await expect.poll(() => reader.comments, { timeout: 5_000, interval: 50 }).toBeGreaterThanOrEqual(2)
+  await expect
+    .poll(() => reader.comments, { timeout: 5_000, interval: 50 })
+    .toBeGreaterThanOrEqual(2)
   world.presenton.gates.release('create')
   expect((await reader.rest()).at(-1)).toMatchObject({ data: { type: 'complete' } })
 })
 
 test('a handler written for the slide stream of Presenton works on the whole log', async () => {
   const { id } = await user.accept()
-  // As Presenton's own page does it: names are not looked at, chunks are gathered, unknown types fall through.
+  // As Presenton's own page does it: names are not looked at, chunks are gathered, unknown types
+  // fall through.
   let text = ''
   let deck: { slides: unknown[] } | undefined
   for (const { event, data } of await (await user.follow(id)).rest()) {
@@ -200,7 +218,10 @@ test('readers who leave never stop or repeat a run, however many and however oft
 
 test('a reader who takes nothing holds up neither the run nor the other readers, and later gets all of it', async () => {
   world.presenton.gates.hold('create')
-  const { id } = await user.accept({ content: 'One sentence after the other. '.repeat(400), n_slides: 20 })
+  const { id } = await user.accept({
+    content: 'One sentence after the other. '.repeat(400),
+    n_slides: 20,
+  })
   const [slow, quick] = [await user.follow(id), await user.follow(id)]
   slow.pause()
   world.presenton.gates.release('create')

@@ -1,4 +1,5 @@
-// A new release rolls out: every replica is replaced in turn, behind a round-robin, under many open streams and runs in every stage.
+// A new release rolls out: every replica is replaced in turn, behind a round-robin, under many open
+// streams and runs in every stage.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openRoundRobin, type RoundRobin } from '../sandbox/round-robin.ts'
@@ -17,7 +18,12 @@ let world: ChaosWorld
 let front: RoundRobin
 beforeAll(async () => {
   world = await openChaosWorld({
-    env: { SHUTDOWN_GRACE_SECONDS: '10', DRAIN_SECONDS: '10', LEASE_SECONDS: '15', SSE_HEARTBEAT_SECONDS: '1' },
+    env: {
+      SHUTDOWN_GRACE_SECONDS: '10',
+      DRAIN_SECONDS: '10',
+      LEASE_SECONDS: '15',
+      SSE_HEARTBEAT_SECONDS: '1',
+    },
   })
   front = await openRoundRobin(() => world.urls().map((url) => Number(new URL(url).port)))
 })
@@ -30,17 +36,40 @@ test('no reader sees what an EventSource would not heal, and no run ends wrong, 
   const random = createRandom(7)
   const history = createHistory()
   const urls = () => [front.url]
-  const caller = createCaller({ token: await world.sign({ sub: 'alice' }), urls, random: random.fork() })
+  const caller = createCaller({
+    token: await world.sign({ sub: 'alice' }),
+    urls,
+    random: random.fork(),
+  })
   let isOver = false
   const lives: Led[] = []
   for (let n = 0; n < presentations; n += 1) {
-    const body = { content: 'We agreed to write better invoices before we hire anybody.', n_slides: 5 }
+    const body = {
+      content: 'We agreed to write better invoices before we hire anybody.',
+      n_slides: 5,
+    }
     const accepted = await caller.ask('/presentations', { method: 'POST', body, key: `brief-${n}` })
     expect(accepted.status).toBe(202)
     const { id } = accepted.body as { id: string }
-    const reader = () => read({ id, token: caller.token, urls, random: random.fork(), history, isOver: () => isOver, hops: 0 })
+    const reader = () =>
+      read({
+        id,
+        token: caller.token,
+        urls,
+        random: random.fork(),
+        history,
+        isOver: () => isOver,
+        hops: 0,
+      })
     const readings = Array.from({ length: readersOfEach }, reader)
-    lives.push({ id, caller, readings, isDeleted: false, isRetried: false, conclude: () => (isOver = true) })
+    lives.push({
+      id,
+      caller,
+      readings,
+      isDeleted: false,
+      isRetried: false,
+      conclude: () => (isOver = true),
+    })
   }
 
   for (const index of world.replicas.keys()) {
@@ -52,16 +81,22 @@ test('no reader sees what an EventSource would not heal, and no run ends wrong, 
   }
   for (const { id } of lives) {
     let status = ''
-    while (!['completed', 'failed'].includes(status)) status = (await caller.ask(`/presentations/${id}?wait=5`)).body.status
+    while (!['completed', 'failed'].includes(status))
+      status = (await caller.ask(`/presentations/${id}?wait=5`)).body.status
     expect(status).toBe('completed')
   }
   isOver = true
   await verify(world, lives, history)
   expect(history.violations).toEqual([])
   expect(history.counts['reconnects']).toBeGreaterThan(readersOfEach)
-  const [row] = await world.query<{ takeovers: number }>('select sum(takeovers)::int as takeovers from gateway.presentations')
+  const [row] = await world.query<{ takeovers: number }>(
+    'select sum(takeovers)::int as takeovers from gateway.presentations',
+  )
   expect(row?.takeovers).toBe(0)
   // What was paid for was let finish: nothing was begun twice.
   const { outlines, slideStreams } = world.presenton.spend
-  expect({ outlines, slideStreams }).toEqual({ outlines: presentations, slideStreams: presentations })
+  expect({ outlines, slideStreams }).toEqual({
+    outlines: presentations,
+    slideStreams: presentations,
+  })
 }, 120_000)

@@ -1,5 +1,5 @@
-// What hurts: requests that are broken, smuggled, endless or too many, over sockets. They are refused with problem documents, at little
-// cost, and who asks honestly beside them is answered.
+// What hurts: requests that are broken, smuggled, endless or too many, over sockets. They are
+// refused with problem documents, at little cost, and who asks honestly beside them is answered.
 
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -21,9 +21,13 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-const fill = (text: string) => text.replaceAll('{id}', made.id).replaceAll('{auth}', `Authorization: Bearer ${user.token}\r\n`)
+const fill = (text: string) =>
+  text.replaceAll('{id}', made.id).replaceAll('{auth}', `Authorization: Bearer ${user.token}\r\n`)
 
-/** Writes the bytes and reads until the other side closes; what is still to be written then is let go. */
+/**
+ * Writes the bytes and reads until the other side closes; what is still to be written then is let
+ * go.
+ */
 function exchange(bytes: string): Promise<string> {
   const { hostname, port } = new URL(world.url)
   return new Promise((resolve) => {
@@ -55,10 +59,16 @@ function parseAnswers(raw: string): Parsed[] {
     const pairs = head
       .split('\r\n')
       .slice(1)
-      .map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()])
+      .map((line) => [
+        line.slice(0, line.indexOf(':')).toLowerCase(),
+        line.slice(line.indexOf(':') + 1).trim(),
+      ])
     const headers = Object.fromEntries(pairs) as HeaderValues
     const length = Number(headers['content-length'] ?? 0)
-    const text = Buffer.from(rest.slice(head.length + 4, head.length + 4 + length), 'latin1').toString()
+    const text = Buffer.from(
+      rest.slice(head.length + 4, head.length + 4 + length),
+      'latin1',
+    ).toString()
     answers.push({ status: Number(status), headers, text })
     rest = rest.slice(head.length + 4 + length)
   }
@@ -67,20 +77,23 @@ function parseAnswers(raw: string): Parsed[] {
 
 const rowCount = async () => (await world.query('select id from gateway.presentations')).length
 
-test.each<Rough>(roughRequests)('answered as what it is: $name', async ({ name, bytes, answers }) => {
-  const parsed = parseAnswers(await exchange(fill(bytes)))
-  expect(
-    parsed.map(({ status }) => status),
-    `${name}: one answer for each request`,
-  ).toHaveLength(answers.length)
-  for (const [i, answer] of parsed.entries()) {
-    const expected = answers[i] ?? []
-    if (answer.status >= 400) expectProblem(answer, expected, name)
-    else expect([expected].flat(), name).toContain(answer.status)
-    expectHardened(answer.headers, name)
-    expect(answer.text).not.toContain('smuggled')
-  }
-})
+test.each<Rough>(roughRequests)(
+  'answered as what it is: $name',
+  async ({ name, bytes, answers }) => {
+    const parsed = parseAnswers(await exchange(fill(bytes)))
+    expect(
+      parsed.map(({ status }) => status),
+      `${name}: one answer for each request`,
+    ).toHaveLength(answers.length)
+    for (const [i, answer] of parsed.entries()) {
+      const expected = answers[i] ?? []
+      if (answer.status >= 400) expectProblem(answer, expected, name)
+      else expect([expected].flat(), name).toContain(answer.status)
+      expectHardened(answer.headers, name)
+      expect(answer.text).not.toContain('smuggled')
+    }
+  },
+)
 
 test('none of these has made anything, and the gateway is as well as before', async () => {
   expect(await rowCount()).toBe(1)
@@ -96,11 +109,19 @@ test('every answer bears the same headers of protection, of whatever kind it is'
     seen.push(`${answer.status}`)
   }
   const authorization = `Bearer ${user.token}`
-  for (const { method, path } of routesOf(await readDescription(world.url)).filter((route) => route.method === 'GET')) {
+  for (const { method, path } of routesOf(await readDescription(world.url)).filter(
+    (route) => route.method === 'GET',
+  )) {
     const url = `${world.url}${path.replace(/\{[^}]*\}/, made.id)}`
-    await look(`${method} ${path}`, await fetch(url, { headers: { authorization }, redirect: 'manual' }))
+    await look(
+      `${method} ${path}`,
+      await fetch(url, { headers: { authorization }, redirect: 'manual' }),
+    )
   }
-  const session = await fetch(`${world.url}/api/v1/session`, { method: 'POST', headers: { authorization } })
+  const session = await fetch(`${world.url}/api/v1/session`, {
+    method: 'POST',
+    headers: { authorization },
+  })
   await look('a session', session)
   await look('nothing', await fetch(`${world.url}/nothing`))
   await look('a wrong method', await fetch(`${world.url}/health`, { method: 'DELETE' }))
@@ -119,8 +140,15 @@ test('every answer bears the same headers of protection, of whatever kind it is'
   expect(Object.keys(hardened).length).toBeGreaterThan(8)
 })
 
-/** Connections that begin something and leave it at that; with `isAnswered`, they wait for an answer to it. */
-async function hold(count: number, bytes: string, { url = world.url, isAnswered = false } = {}): Promise<Socket[]> {
+/**
+ * Connections that begin something and leave it at that; with `isAnswered`, they wait for an answer
+ * to it.
+ */
+async function hold(
+  count: number,
+  bytes: string,
+  { url = world.url, isAnswered = false } = {},
+): Promise<Socket[]> {
   const { hostname, port } = new URL(url)
   const sockets: Socket[] = []
   for (let i = 0; i < count; i += 100) {
@@ -129,7 +157,9 @@ async function hold(count: number, bytes: string, { url = world.url, isAnswered 
       socket.on('error', () => undefined)
       return new Promise<Socket>((resolve, reject) => {
         if (isAnswered) socket.once('data', () => resolve(socket))
-        socket.once('connect', () => (bytes === '' ? resolve(socket) : socket.write(bytes, () => isAnswered || resolve(socket))))
+        socket.once('connect', () =>
+          bytes === '' ? resolve(socket) : socket.write(bytes, () => isAnswered || resolve(socket)),
+        )
         socket.once('close', () => reject(new Error('a connection was refused')))
       })
     })
@@ -168,25 +198,33 @@ test.each<[what: string, count: number, bytes: string]>([
   }
 })
 
-// The gateway in a process of its own, so that each side has as many sockets as one process may open.
+// The gateway in a process of its own, so that each side has as many sockets as one process may
+// open.
 test.each<[what: string, bytes: string]>([
   ['on which nothing comes', ''],
   ['kept for a next request', 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'],
-])('beside ten thousand connections %s, who asks honestly is answered', { timeout: 90_000 }, async (_what, bytes) => {
-  const gateway = await world.spawnReplica({ WORKER: 'false', MAX_STREAMS: '100' })
-  const sockets = await hold(manyConnections(), bytes, { url: gateway.url, isAnswered: bytes !== '' })
-  try {
-    const headers = { authorization: `Bearer ${user.token}` }
-    for (let i = 0; i < 20; i++) {
-      const answer = await fetch(`${gateway.url}/api/v1/presentations/${made.id}`, { headers })
-      expect(answer.status).toBe(200)
-      await answer.arrayBuffer()
+])(
+  'beside ten thousand connections %s, who asks honestly is answered',
+  { timeout: 90_000 },
+  async (_what, bytes) => {
+    const gateway = await world.spawnReplica({ WORKER: 'false', MAX_STREAMS: '100' })
+    const sockets = await hold(manyConnections(), bytes, {
+      url: gateway.url,
+      isAnswered: bytes !== '',
+    })
+    try {
+      const headers = { authorization: `Bearer ${user.token}` }
+      for (let i = 0; i < 20; i++) {
+        const answer = await fetch(`${gateway.url}/api/v1/presentations/${made.id}`, { headers })
+        expect(answer.status).toBe(200)
+        await answer.arrayBuffer()
+      }
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      await gateway.kill()
     }
-  } finally {
-    for (const socket of sockets) socket.destroy()
-    await gateway.kill()
-  }
-})
+  },
+)
 
 /** Ten thousand, where a process may open so many. */
 function manyConnections(): number {
@@ -199,10 +237,15 @@ function manyConnections(): number {
 }
 
 test('beside a flood of what is refused, who asks honestly is answered', async () => {
-  const flood = ['{', `{"content":${'['.repeat(100_000)}`, JSON.stringify({ content: 'x', n_slides: 'x'.repeat(500_000) })]
+  const flood = [
+    '{',
+    `{"content":${'['.repeat(100_000)}`,
+    JSON.stringify({ content: 'x', n_slides: 'x'.repeat(500_000) }),
+  ]
   let isOver = false
   const attackers = Array.from({ length: 8 }, async (_, i) => {
-    while (!isOver) await user.post(flood[i % flood.length] as unknown as object).catch(() => undefined)
+    while (!isOver)
+      await user.post(flood[i % flood.length] as unknown as object).catch(() => undefined)
   })
   const strangers = Array.from({ length: 8 }, async () => {
     while (!isOver)

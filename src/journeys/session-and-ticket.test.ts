@@ -1,5 +1,5 @@
-// The session cookie and the ticket: what a browser holds for its user, and what nobody else may do with it. And what pages of other
-// origins see.
+// The session cookie and the ticket: what a browser holds for its user, and what nobody else may do
+// with it. And what pages of other origins see.
 
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -15,7 +15,11 @@ let victim: User
 let mallory: User
 let made: Presentation
 beforeAll(async () => {
-  const env = { PUBLIC_URL: 'https://decks.example', CORS_ORIGINS: 'https://app.example', WORKER: 'false' }
+  const env = {
+    PUBLIC_URL: 'https://decks.example',
+    CORS_ORIGINS: 'https://app.example',
+    WORKER: 'false',
+  }
   world = await openWorld({ env, replicas: 2 })
   ;[victim, mallory] = [await world.user('victim'), await world.user('mallory')]
   made = await victim.accept()
@@ -24,18 +28,35 @@ afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
 /** As fetch would, but with any Host, and with headers that come twice. */
-function ask(method: string, path: string, headers: Record<string, string> | [string, string][] = {}, body?: string) {
+function ask(
+  method: string,
+  path: string,
+  headers: Record<string, string> | [string, string][] = {},
+  body?: string,
+) {
   return new Promise<{ status: number; headers: HeaderValues; text: string }>((resolve, reject) => {
     const pairs = Array.isArray(headers) ? headers : Object.entries(headers)
     const { hostname, port } = new URL(world.url)
     const host = pairs.some(([name]) => name === 'host') ? [] : ['host', `${hostname}:${port}`]
-    const flat = [...host, ...pairs.flat(), ...(body === undefined ? [] : ['content-length', String(Buffer.byteLength(body))])]
-    const sent = request({ hostname, port, path: `/api/v1${path}`, method, headers: flat, agent: false }, (response) => {
-      text(response).then(
-        (read) => resolve({ status: response.statusCode ?? 0, headers: response.headers as HeaderValues, text: read }),
-        reject,
-      )
-    })
+    const flat = [
+      ...host,
+      ...pairs.flat(),
+      ...(body === undefined ? [] : ['content-length', String(Buffer.byteLength(body))]),
+    ]
+    const sent = request(
+      { hostname, port, path: `/api/v1${path}`, method, headers: flat, agent: false },
+      (response) => {
+        text(response).then(
+          (read) =>
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: response.headers as HeaderValues,
+              text: read,
+            }),
+          reject,
+        )
+      },
+    )
     sent.once('error', reject).end(body)
   })
 }
@@ -61,12 +82,18 @@ test('nothing of that has changed anything', async () => {
 test('links lead to the configured address, whatever name the request used', async () => {
   for (const forwarded of [
     {},
-    { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'http', forwarded: 'host=evil.example' },
+    {
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'http',
+      forwarded: 'host=evil.example',
+    },
   ]) {
     const headers = { host: 'evil.example', authorization: `Bearer ${victim.token}`, ...forwarded }
     const { status, text: body } = await ask('GET', `/presentations/${made.id}`, headers)
     expect([status, body]).toEqual([200, expect.not.stringContaining('evil.example')])
-    expect(JSON.parse(body).links.self).toBe(`https://decks.example/api/v1/presentations/${made.id}`)
+    expect(JSON.parse(body).links.self).toBe(
+      `https://decks.example/api/v1/presentations/${made.id}`,
+    )
   }
 })
 
@@ -111,8 +138,14 @@ test('an allowed page is told before it asks what it may send, and reads what it
 })
 
 const ticketOf = async (user: User, id: string, at?: string) => {
-  const { status, body } = await user.api(`/presentations/${id}/ticket`, { method: 'POST', ...(at && { at }) })
-  expect({ status, body }).toMatchObject({ status: 200, body: { ticket: expect.any(String), expires_in: 60 } })
+  const { status, body } = await user.api(`/presentations/${id}/ticket`, {
+    method: 'POST',
+    ...(at && { at }),
+  })
+  expect({ status, body }).toMatchObject({
+    status: 200,
+    body: { ticket: expect.any(String), expires_in: 60 },
+  })
   return body.ticket as string
 }
 const withTicket = (ticket: string, id = made.id, at = world.url) =>
@@ -123,7 +156,9 @@ test('of many uses of one ticket at once, on two replicas, one opens a stream', 
   const urls = world.gateways.map(({ url }) => url)
   for (let round = 0; round < 5; round++) {
     const ticket = await ticketOf(victim, made.id)
-    const readers = await Promise.all(Array.from({ length: 12 }, (_, i) => withTicket(ticket, made.id, urls[i % 2])))
+    const readers = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => withTicket(ticket, made.id, urls[i % 2])),
+    )
     expect(readers.map(({ status }) => status).sort()).toEqual([200, ...Array(11).fill(401)])
     const [opened] = readers.filter(({ status }) => status === 200)
     expect((await opened?.expectNext('queued'))?.id).toBe(1)
@@ -136,7 +171,11 @@ test('a ticket opens its own presentation only, as itself, in time, and nothing 
   const theirs = await mallory.accept()
   const refusedAs = async (ticket: string, id?: string) => {
     const reader = await withTicket(ticket, id)
-    expectProblem({ status: reader.status, headers: reader.headers as HeaderValues, text: await reader.body }, 401, ticket)
+    expectProblem(
+      { status: reader.status, headers: reader.headers as HeaderValues, text: await reader.body },
+      401,
+      ticket,
+    )
   }
   const ticket = await ticketOf(victim, made.id)
   for (const id of [other.id, theirs.id, crypto.randomUUID(), 'no-id']) await refusedAs(ticket, id)
@@ -153,11 +192,22 @@ test('a ticket opens its own presentation only, as itself, in time, and nothing 
     await refusedAs(bent)
   }
   for (const path of ['', '/download', '/outlines']) {
-    expectProblem(await toAnswer(await fetch(`${world.url}/api/v1/presentations/${made.id}${path}?ticket=${ticket}`)), 401, path)
+    expectProblem(
+      await toAnswer(
+        await fetch(`${world.url}/api/v1/presentations/${made.id}${path}?ticket=${ticket}`),
+      ),
+      401,
+      path,
+    )
   }
-  const twice = await fetch(`${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}&ticket=${ticket}`)
+  const twice = await fetch(
+    `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}&ticket=${ticket}`,
+  )
   expectProblem(await toAnswer(twice), 401, 'twice')
-  const beside = await openReader(`${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}`, { token: 'x.y.z' })
+  const beside = await openReader(
+    `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}`,
+    { token: 'x.y.z' },
+  )
   expect(beside.status).toBe(401)
   // All of that has not used it up; time does.
   const reader = await withTicket(ticket)
@@ -166,13 +216,17 @@ test('a ticket opens its own presentation only, as itself, in time, and nothing 
   const late = await ticketOf(victim, made.id)
   await world.query("update gateway.tickets set expires_at = now() - interval '1 ms'")
   await refusedAs(late)
-  expect(await mallory.api(`/presentations/${made.id}/ticket`, { method: 'POST' })).toMatchObject({ status: 404 })
+  expect(await mallory.api(`/presentations/${made.id}/ticket`, { method: 'POST' })).toMatchObject({
+    status: 404,
+  })
 })
 
 test('a ticket dies with its presentation, and its stream with the token it was made from', async () => {
   const gone = await victim.accept()
   const ticket = await ticketOf(victim, gone.id)
-  expect(await victim.api(`/presentations/${gone.id}`, { method: 'DELETE' })).toMatchObject({ status: 204 })
+  expect(await victim.api(`/presentations/${gone.id}`, { method: 'DELETE' })).toMatchObject({
+    status: 204,
+  })
   expect((await withTicket(ticket, gone.id)).status).toBeOneOf([401, 404])
 
   const token = await world.sign({ sub: victim.sub, expiresInSeconds: 3 })
@@ -184,7 +238,11 @@ test('a ticket dies with its presentation, and its stream with the token it was 
   const reader = await withTicket(short)
   expect(reader.status).toBe(200)
   const events = await reader.rest()
-  expect(events.at(-1)).toMatchObject({ id: undefined, event: 'response', data: { type: 'status', code: 'TOKEN_EXPIRED' } })
+  expect(events.at(-1)).toMatchObject({
+    id: undefined,
+    event: 'response',
+    data: { type: 'status', code: 'TOKEN_EXPIRED' },
+  })
   expect(await reader.ended).toBe('clean')
 })
 
@@ -204,6 +262,8 @@ test('a stream whose token expires in the middle ends cleanly, and goes on with 
   }
   const again = await victim.follow(made.id, { lastEventId: 1 })
   expect(again.status).toBe(200)
-  expect(await victim.api(`/presentations/${made.id}/cancel`, { method: 'POST' })).toMatchObject({ status: 202 })
+  expect(await victim.api(`/presentations/${made.id}/cancel`, { method: 'POST' })).toMatchObject({
+    status: 202,
+  })
   expect((await again.rest()).map(({ id, data }) => [id, data.code])).toEqual([[2, 'CANCELLED']])
 })

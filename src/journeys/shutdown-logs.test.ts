@@ -1,4 +1,5 @@
-// Processes that end otherwise than asked: by a second signal, and by an error that nobody caught. Their runs go on elsewhere, by lease.
+// Processes that end otherwise than asked: by a second signal, and by an error that nobody caught.
+// Their runs go on elsewhere, by lease.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { readLog } from './log-rules.ts'
@@ -30,7 +31,9 @@ test('a second signal ends at once, whatever is being drained', async () => {
   const open = await openBusy({ DRAIN_SECONDS: '60', SHUTDOWN_GRACE_SECONDS: '60' })
   const { busy } = open
   busy.child.kill('SIGTERM')
-  await vi.waitFor(() => expect(busy.logs.some((line) => line.includes('"shutting down"'))).toBe(true))
+  await vi.waitFor(() =>
+    expect(busy.logs.some((line) => line.includes('"shutting down"'))).toBe(true),
+  )
   expect(busy.child.exitCode).toBeNull()
   const askedMs = performance.now()
   busy.child.kill('SIGINT')
@@ -48,7 +51,9 @@ test.each([
   const { busy } = open
   busy.child.kill('SIGUSR2')
   expect(await busy.exited).toEqual({ code: 1, signal: null })
-  const last = busy.logs.map((line) => (line.startsWith('{') ? JSON.parse(line) : {})).find(({ level }) => level === 'fatal')
+  const last = busy.logs
+    .map((line) => (line.startsWith('{') ? JSON.parse(line) : {}))
+    .find(({ level }) => level === 'fatal')
   expect(last).toMatchObject({ msg: name, err: { message: 'nobody caught this' } })
   await expectGoneOn(open)
 })

@@ -1,5 +1,5 @@
-// Who calls, from sign-in to file: every kind of key a token can be checked with, the cookie for browsers, tickets for streams from
-// elsewhere, and tokens that end before the stream does.
+// Who calls, from sign-in to file: every kind of key a token can be checked with, the cookie for
+// browsers, tickets for streams from elsewhere, and tokens that end before the stream does.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'
@@ -27,7 +27,9 @@ test('a deck is made with a token of each kind of key, and a token of another ki
   ]
   for (const [index, sign] of signers.entries()) {
     const user = await world.user('somebody', { sign })
-    const statuses = await Promise.all(replicas.map(async ({ url }) => (await user.post(brief, {}, url)).status))
+    const statuses = await Promise.all(
+      replicas.map(async ({ url }) => (await user.post(brief, {}, url)).status),
+    )
     expect(statuses).toEqual(replicas.map((_, other) => (other === index ? 202 : 401)))
     const at = replicas[index]!.url
     const { body } = await user.api('/presentations', { at })
@@ -44,14 +46,18 @@ test("with the cookie the browser's own EventSource and plain links work, and on
   expect(opened.status).toBe(204)
   const [cookie] = opened.headers.getSetCookie()
   expect(cookie).toMatch(/^gateway_session=[^;]+;/)
-  for (const attribute of ['HttpOnly', 'SameSite=Lax', 'Path=/']) expect(cookie).toContain(attribute)
+  for (const attribute of ['HttpOnly', 'SameSite=Lax', 'Path=/'])
+    expect(cookie).toContain(attribute)
   expect(cookie).not.toContain('Secure')
   const headers = { cookie: cookie!.split(';')[0]! }
 
   const { id } = await user.accept()
   const reader = await openReader(`${world.url}/api/v1/presentations/${id}/events`, { headers })
   readLog(await reader.rest())
-  const link = await fetch(`${world.url}/api/v1/presentations/${id}/download`, { headers, redirect: 'follow' })
+  const link = await fetch(`${world.url}/api/v1/presentations/${id}/download`, {
+    headers,
+    redirect: 'follow',
+  })
   expect(link.status).toBe(200)
   expect(
     Buffer.from(await link.arrayBuffer())
@@ -70,14 +76,24 @@ test("with the cookie the browser's own EventSource and plain links work, and on
     return { status: sent.status, code: body.code }
   }
   expect(await post({})).toEqual({ status: 403, code: 'PERMISSION_DENIED' })
-  expect(await post({ origin: 'https://evil.example' })).toEqual({ status: 403, code: 'PERMISSION_DENIED' })
+  expect(await post({ origin: 'https://evil.example' })).toEqual({
+    status: 403,
+    code: 'PERMISSION_DENIED',
+  })
   expect(await post({ origin: 'null' })).toEqual({ status: 403, code: 'PERMISSION_DENIED' })
-  expect(await post({ 'sec-fetch-site': 'cross-site' })).toEqual({ status: 403, code: 'PERMISSION_DENIED' })
+  expect(await post({ 'sec-fetch-site': 'cross-site' })).toEqual({
+    status: 403,
+    code: 'PERMISSION_DENIED',
+  })
   expect(await post({ 'sec-fetch-site': 'same-origin' })).toMatchObject({ status: 202 })
-  expect(await post({ origin: `http://localhost:${new URL(world.url).port}` })).toMatchObject({ status: 202 })
+  expect(await post({ origin: `http://localhost:${new URL(world.url).port}` })).toMatchObject({
+    status: 202,
+  })
   expect(await post({ origin: 'https://app.example' })).toMatchObject({ status: 202 })
   // A bad token is never rescued by a good cookie.
-  expect(await post({ authorization: 'Bearer x.y.z', origin: 'https://app.example' })).toMatchObject({ status: 401 })
+  expect(
+    await post({ authorization: 'Bearer x.y.z', origin: 'https://app.example' }),
+  ).toMatchObject({ status: 401 })
 })
 
 test('a ticket opens one stream, of its presentation alone; the next one goes on where it ended', async () => {
@@ -91,7 +107,9 @@ test('a ticket opens one stream, of its presentation alone; the next one goes on
     return body.ticket as string
   }
   const open = (of: string, ticket: string, more = '') =>
-    openReader(`${world.url}/api/v1/presentations/${of}/events?ticket=${encodeURIComponent(ticket)}${more}`)
+    openReader(
+      `${world.url}/api/v1/presentations/${of}/events?ticket=${encodeURIComponent(ticket)}${more}`,
+    )
 
   const ticket = await ticketOf(id)
   const reader = await open(id, ticket)
@@ -102,7 +120,9 @@ test('a ticket opens one stream, of its presentation alone; the next one goes on
   const resumed = await open(id, await ticketOf(id), `&last_event_id=${log.length - 2}`)
   expect((await resumed.rest()).map((event) => event.id)).toEqual([log.length - 1, log.length])
   // It is good for streams only.
-  const misused = await fetch(`${world.url}/api/v1/presentations/${id}?ticket=${encodeURIComponent(await ticketOf(id))}`)
+  const misused = await fetch(
+    `${world.url}/api/v1/presentations/${id}?ticket=${encodeURIComponent(await ticketOf(id))}`,
+  )
   expect(misused.status).toBe(401)
 })
 
@@ -116,7 +136,11 @@ test('a stream whose token ends is told so and closed whole, and a new token goe
   const reader = await again.follow(id)
   const read = await reader.rest()
   expect(await reader.ended).toBe('clean')
-  expect(read.pop()).toMatchObject({ id: undefined, event: 'response', data: { type: 'status', code: 'TOKEN_EXPIRED' } })
+  expect(read.pop()).toMatchObject({
+    id: undefined,
+    event: 'response',
+    data: { type: 'status', code: 'TOKEN_EXPIRED' },
+  })
   gates.release('slides:slide')
   const resumed = await user.follow(id, { lastEventId: read.at(-1)!.id! })
   expect(readLog([...read, ...(await resumed.rest())]).terminal.type).toBe('complete')

@@ -1,4 +1,5 @@
-// Workers that were stopped and wake up after others have taken over, runs that are taken over too often, and runs whose time is up.
+// Workers that were stopped and wake up after others have taken over, runs that are taken over too
+// often, and runs whose time is up.
 
 import pg from 'pg'
 import { afterEach, expect, test, vi } from 'vitest'
@@ -15,14 +16,22 @@ const tables = ['presentations', 'leases', 'events', 'files', 'uploads', 'decks'
 async function everything() {
   const rows = await Promise.all(
     tables.map(async (table) =>
-      (await world.query(`select t::text as row from gateway.${table} t order by 1`)).map(({ row }) => row),
+      (await world.query(`select t::text as row from gateway.${table} t order by 1`)).map(
+        ({ row }) => row,
+      ),
     ),
   )
-  const writes = world.objects.requests.filter(({ method }) => method !== 'GET' && method !== 'HEAD')
-  return { rows: Object.fromEntries(tables.map((table, index) => [table, rows[index]])), writes: writes.length }
+  const writes = world.objects.requests.filter(
+    ({ method }) => method !== 'GET' && method !== 'HEAD',
+  )
+  return {
+    rows: Object.fromEntries(tables.map((table, index) => [table, rows[index]])),
+    writes: writes.length,
+  }
 }
 
-const lostLeases = ({ logs }: SpawnedGateway) => logs.filter((line) => line.includes('"reason":"lease lost"')).length
+const lostLeases = ({ logs }: SpawnedGateway) =>
+  logs.filter((line) => line.includes('"reason":"lease lost"')).length
 
 async function openForStop(env: WorldOptions['env'] = {}) {
   world = await openWorld({
@@ -35,7 +44,14 @@ async function openForStop(env: WorldOptions['env'] = {}) {
 test('a worker that was stopped past its lease, in any stage, changes nothing when it goes on', async () => {
   const { presenton } = await openForStop()
   const { gates } = presenton
-  const points = ['create', 'outlines:chunk', 'prepare', 'slides:slide', 'export:work', 'file:part'] as const
+  const points = [
+    'create',
+    'outlines:chunk',
+    'prepare',
+    'slides:slide',
+    'export:work',
+    'file:part',
+  ] as const
   const stopped = await world.spawnReplica()
   const user = await world.user()
   const ids: string[] = []
@@ -48,11 +64,14 @@ test('a worker that was stopped past its lease, in any stage, changes nothing wh
   await stopped.kill('SIGSTOP')
   const heir = await world.openReplica()
   await vi.waitFor(async () => {
-    const [held] = await world.query<{ n: string }>('select count(*) as n from gateway.presentations where takeovers = 1')
+    const [held] = await world.query<{ n: string }>(
+      'select count(*) as n from gateway.presentations where takeovers = 1',
+    )
     expect(Number(held?.n)).toBe(points.length)
   }, 5_000)
   gates.releaseAll()
-  for (const id of ids) expect(await user.settled(id, heir.url)).toMatchObject({ status: 'completed', run: 1 })
+  for (const id of ids)
+    expect(await user.settled(id, heir.url)).toMatchObject({ status: 'completed', run: 1 })
   const spent = { ...presenton.spend }
   const before = await everything()
 
@@ -108,7 +127,10 @@ test('slides are asked for three times in a run at the most, however often its w
       [id],
     )
   }
-  expect(await user.settled(id)).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_ERROR' } })
+  expect(await user.settled(id)).toMatchObject({
+    status: 'failed',
+    error: { code: 'UPSTREAM_ERROR' },
+  })
   expect(presenton.spend).toEqual({ outlines: 1, prepares: 4, slideStreams: 3, exports: 0 })
   await world.expectNothingLeft()
 })
@@ -150,13 +172,23 @@ test('a worker that lost its run while the file was on its way puts nothing into
   const { id } = await user.accept()
   await presenton.gates.arrived('file:part')
   // Somebody else holds it now, and its holder of before hears of that only by and by.
-  await world.query('update gateway.leases set token = gen_random_uuid() where presentation_id = $1', [id])
+  await world.query(
+    'update gateway.leases set token = gen_random_uuid() where presentation_id = $1',
+    [id],
+  )
   presenton.gates.release('file:part')
   await vi.waitFor(() => expect(presenton.openRequests).toBe(0))
-  const gone = () => world.gateways[0]!.logs.some((line) => line.includes('"reason":"lease lost"') && line.includes(id))
+  const gone = () =>
+    world.gateways[0]!.logs.some(
+      (line) => line.includes('"reason":"lease lost"') && line.includes(id),
+    )
   await vi.waitFor(() => expect(gone()).toBe(true), 5_000)
-  expect(objects.requests.filter(({ method, path }) => method === 'PUT' && path.includes(id))).toEqual([])
-  expect(await user.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({ status: 204 })
+  expect(
+    objects.requests.filter(({ method, path }) => method === 'PUT' && path.includes(id)),
+  ).toEqual([])
+  expect(await user.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({
+    status: 204,
+  })
   await world.expectNothingLeft()
 })
 
@@ -168,7 +200,12 @@ test('a pool that is taken to its last connection costs no run its lease', async
   const { id } = await user.accept()
   await presenton.gates.arrived('create')
   const leaseEnd = async () =>
-    (await world.query<{ end: Date }>('select expires_at as end from gateway.leases where presentation_id = $1', [id]))[0]!.end
+    (
+      await world.query<{ end: Date }>(
+        'select expires_at as end from gateway.leases where presentation_id = $1',
+        [id],
+      )
+    )[0]!.end
   const other = new pg.Client({ connectionString: world.database.url })
   await other.connect()
   try {
@@ -181,7 +218,10 @@ test('a pool that is taken to its last connection costs no run its lease', async
       expect(waiting.length).toBeGreaterThan(0)
     }, 5_000)
     const before = await leaseEnd()
-    await vi.waitFor(async () => expect((await leaseEnd()).getTime()).toBeGreaterThan(before.getTime()), 4_000)
+    await vi.waitFor(
+      async () => expect((await leaseEnd()).getTime()).toBeGreaterThan(before.getTime()),
+      4_000,
+    )
   } finally {
     await other.end()
   }

@@ -1,4 +1,5 @@
-// Presenton is away: runs wait and say so, nothing is burnt or paid, everybody who asks is told when to come again, and it goes on by itself.
+// Presenton is away: runs wait and say so, nothing is burnt or paid, everybody who asks is told
+// when to come again, and it goes on by itself.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
@@ -27,7 +28,9 @@ afterAll(() => world.close())
 
 const plainWay = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 const breakerIs = async (state: string) =>
-  (await (await fetch(`${world.url}/metrics`)).text()).includes(`gateway_breaker_state{state="${state}"} 1`)
+  (await (await fetch(`${world.url}/metrics`)).text()).includes(
+    `gateway_breaker_state{state="${state}"} 1`,
+  )
 
 test('an open circuit is seen by everybody, and closes by itself', async () => {
   const user = await world.user()
@@ -41,7 +44,10 @@ test('an open circuit is seen by everybody, and closes by itself', async () => {
   expect(Number(templates.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
   const ready = await fetch(`${world.url}/health/ready`)
   expect(ready.status).toBe(200)
-  expect(await ready.json()).toMatchObject({ status: 'degraded', checks: { presenton: { status: 'unavailable' } } })
+  expect(await ready.json()).toMatchObject({
+    status: 'degraded',
+    checks: { presenton: { status: 'unavailable' } },
+  })
   // Whatever the circuit's state, a brief is taken.
   const second = await user.accept()
 
@@ -50,7 +56,11 @@ test('an open circuit is seen by everybody, and closes by itself', async () => {
   expect(log.stages).toEqual(plainWay)
   expect(log.terminal.type).toBe('complete')
   for (const status of log.statuses.filter(({ code }) => code)) {
-    expect(status).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', stage: 'create', status: expect.any(String) })
+    expect(status).toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      stage: 'create',
+      status: expect.any(String),
+    })
     expect(status.retry_in_seconds).toBeGreaterThanOrEqual(1)
     expect(status.retry_in_seconds).toBeLessThanOrEqual(30)
   }
@@ -59,33 +69,41 @@ test('an open circuit is seen by everybody, and closes by itself', async () => {
   expect(world.presenton.decks.size).toBe(2)
 })
 
-test.each<FaultName>(['outlines:503', 'slides:503'])('an hour of %s burns no attempt and no money', async (name) => {
-  const patient = await openWorld({
-    ...{ shape: 'A1', env: { BREAKER_MIN_CALLS: '1000000', LOG_LEVEL: 'error' } },
-    waits: {
-      random: () => 1,
-      sleep: async (ms) => {
-        waitedMs += ms
-        // The hour is over.
-        if (waitedMs >= 3_600_000) patient.presenton.faults.clear()
+test.each<FaultName>(['outlines:503', 'slides:503'])(
+  'an hour of %s burns no attempt and no money',
+  async (name) => {
+    const patient = await openWorld({
+      ...{ shape: 'A1', env: { BREAKER_MIN_CALLS: '1000000', LOG_LEVEL: 'error' } },
+      waits: {
+        random: () => 1,
+        sleep: async (ms) => {
+          waitedMs += ms
+          // The hour is over.
+          if (waitedMs >= 3_600_000) patient.presenton.faults.clear()
+        },
       },
-    },
-  })
-  let waitedMs = 0
-  try {
-    const user = await patient.user()
-    patient.presenton.faults.play(name, { times: Number.POSITIVE_INFINITY })
-    const { id } = await user.accept()
-    const log = readLog(await (await user.follow(id)).rest())
-    expect(log.terminal.type).toBe('complete')
-    expect(log.stages).toEqual(plainWay)
-    expect(waitedMs).toBeLessThan(3_600_000 + 30_000)
-    expect(patient.presenton.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
-    await patient.expectNothingLeft()
-  } finally {
-    await patient.close()
-  }
-})
+    })
+    let waitedMs = 0
+    try {
+      const user = await patient.user()
+      patient.presenton.faults.play(name, { times: Number.POSITIVE_INFINITY })
+      const { id } = await user.accept()
+      const log = readLog(await (await user.follow(id)).rest())
+      expect(log.terminal.type).toBe('complete')
+      expect(log.stages).toEqual(plainWay)
+      expect(waitedMs).toBeLessThan(3_600_000 + 30_000)
+      expect(patient.presenton.spend).toEqual({
+        outlines: 1,
+        prepares: 1,
+        slideStreams: 1,
+        exports: 1,
+      })
+      await patient.expectNothingLeft()
+    } finally {
+      await patient.close()
+    }
+  },
+)
 
 test('a refused connection, a 502 and a 504 are waited out alike; the wait is told in whole seconds', async () => {
   const waits: number[] = []
@@ -95,7 +113,9 @@ test('a refused connection, a 502 and a 504 are waited out alike; the wait is to
   const { id } = await user.accept()
   const log = readLog(await (await user.follow(id)).rest())
   expect(log.stages).toEqual(plainWay)
-  const told = log.statuses.filter(({ code }) => code).map(({ stage, retry_in_seconds: seconds }) => [stage, seconds])
+  const told = log.statuses
+    .filter(({ code }) => code)
+    .map(({ stage, retry_in_seconds: seconds }) => [stage, seconds])
   expect(told).toEqual([
     ['create', Math.ceil(waits[0]! / 1000)],
     ['prepare', Math.ceil(waits[1]! / 1000)],

@@ -1,4 +1,5 @@
-// What differs from one Presenton to the next and must not be seen from outside: templates, files, names of files, and an upgrade under way.
+// What differs from one Presenton to the next and must not be seen from outside: templates, files,
+// names of files, and an upgrade under way.
 
 import { mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -20,34 +21,51 @@ async function open(options: WorldOptions) {
   return world
 }
 
-const wide = { MAX_RUNNING: '16', MAX_RUNNING_PER_USER: '16', MAX_QUEUED: '400', MAX_QUEUED_PER_USER: '400' }
+const wide = {
+  MAX_RUNNING: '16',
+  MAX_RUNNING_PER_USER: '16',
+  MAX_QUEUED: '400',
+  MAX_QUEUED_PER_USER: '400',
+}
 
-test.each<Shape>([...shapes])('in shape %s a list is asked for once, and a missing template costs nothing', async (shape) => {
-  const world = await open({ ...upstreamOf(shape) })
-  const user = await world.user()
-  const lost = await user.accept({ ...brief, template: 'no-such-template' })
-  expect(await user.settled(lost.id)).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED', retryable: false } })
-  expect(world.presenton.spend).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
-  expect(world.presenton.decks.size).toBe(0)
+test.each<Shape>([...shapes])(
+  'in shape %s a list is asked for once, and a missing template costs nothing',
+  async (shape) => {
+    const world = await open({ ...upstreamOf(shape) })
+    const user = await world.user()
+    const lost = await user.accept({ ...brief, template: 'no-such-template' })
+    expect(await user.settled(lost.id)).toMatchObject({
+      status: 'failed',
+      error: { code: 'UPSTREAM_REJECTED', retryable: false },
+    })
+    expect(world.presenton.spend).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
+    expect(world.presenton.decks.size).toBe(0)
 
-  const lists = () => world.presenton.journal.filter(({ operation }) => operation === 'templates').length
-  const [first] = await Promise.all(Array.from({ length: 5 }, () => user.api('/templates')))
-  const asked = lists()
-  expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
-  expect(lists()).toBe(asked)
-  // What is known is answered also while upstream is away.
-  await world.presenton.faults.down()
-  expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
-  expect(await user.post({ ...brief, template: 'no-such-template' })).toMatchObject({ status: 400 })
-  await world.presenton.faults.up()
-})
+    const lists = () =>
+      world.presenton.journal.filter(({ operation }) => operation === 'templates').length
+    const [first] = await Promise.all(Array.from({ length: 5 }, () => user.api('/templates')))
+    const asked = lists()
+    expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
+    expect(lists()).toBe(asked)
+    // What is known is answered also while upstream is away.
+    await world.presenton.faults.down()
+    expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
+    expect(await user.post({ ...brief, template: 'no-such-template' })).toMatchObject({
+      status: 400,
+    })
+    await world.presenton.faults.up()
+  },
+)
 
 test('a layout, for which upstream starts a browser, is fetched once for all runs at the same time', async () => {
   const world = await open({ shape: 'A1', env: wide })
   const user = await world.user()
   const accepted = await Promise.all(Array.from({ length: 6 }, () => user.accept()))
-  for (const { id } of accepted) expect(await user.settled(id)).toMatchObject({ status: 'completed' })
-  expect(world.presenton.journal.filter(({ operation }) => operation === 'template')).toHaveLength(1)
+  for (const { id } of accepted)
+    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  expect(world.presenton.journal.filter(({ operation }) => operation === 'template')).toHaveLength(
+    1,
+  )
 })
 
 test('two hundred decks of one title at once, where files are named by it, are each their own', async () => {
@@ -55,29 +73,41 @@ test('two hundred decks of one title at once, where files are named by it, are e
   const user = await world.user()
   const made = await Promise.all(
     Array.from({ length: 200 }, async (_, number) => {
-      const { id } = await user.accept({ title: 'Same', outlines: [`# Same\n\n- Mark ${number} of many`] })
+      const { id } = await user.accept({
+        title: 'Same',
+        outlines: [`# Same\n\n- Mark ${number} of many`],
+      })
       return { id, mark: `Mark ${number} of many` }
     }),
   )
   for (const { id, mark } of made) {
-    expect(await user.api(`/presentations/${id}?wait=60`)).toMatchObject({ body: { status: 'completed' } })
-    const { body } = await user.api(`/presentations/${id}/download`, { headers: { accept: 'application/json' } })
+    expect(await user.api(`/presentations/${id}?wait=60`)).toMatchObject({
+      body: { status: 'completed' },
+    })
+    const { body } = await user.api(`/presentations/${id}/download`, {
+      headers: { accept: 'application/json' },
+    })
     expect(body.file_name).toBe('Same.pptx')
     const bytes = Buffer.from(await (await fetch(body.url)).arrayBuffer())
     const texts = [...readZip(bytes).values()].map(String)
     expect(texts.some((text) => text.includes(mark))).toBe(true)
   }
-  const paths = [...world.presenton.decks.values()].flatMap((deck) => deck.exports.map(({ path }) => path))
+  const paths = [...world.presenton.decks.values()].flatMap((deck) =>
+    deck.exports.map(({ path }) => path),
+  )
   expect(new Set(paths).size).toBe(200)
 }, 120_000)
 
-test.each<Shape>(['A1', 'B2'])('in shape %s files are read where they are mounted', async (shape) => {
-  const world = await open({ ...upstreamOf(shape), replicas: 0 })
-  await world.openReplica({ PRESENTON_APP_DATA_DIR: world.presenton.appDataDir })
-  const made = await (await world.user()).make()
-  expect(made.files).toMatchObject([{ format: 'pptx' }])
-  expect(world.presenton.journal.filter(({ operation }) => operation === 'file')).toEqual([])
-})
+test.each<Shape>(['A1', 'B2'])(
+  'in shape %s files are read where they are mounted',
+  async (shape) => {
+    const world = await open({ ...upstreamOf(shape), replicas: 0 })
+    await world.openReplica({ PRESENTON_APP_DATA_DIR: world.presenton.appDataDir })
+    const made = await (await world.user()).make()
+    expect(made.files).toMatchObject([{ format: 'pptx' }])
+    expect(world.presenton.journal.filter(({ operation }) => operation === 'file')).toEqual([])
+  },
+)
 
 test('a link out of what is mounted is not followed, though a whole deck lies at its end', async () => {
   const world = await open({ shape: 'A1', replicas: 0 })

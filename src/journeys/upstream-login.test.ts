@@ -1,5 +1,5 @@
-// How the gateway proves itself to each Presenton: with its own credentials and nothing else, with one login for all, and once more when
-// a session is lost.
+// How the gateway proves itself to each Presenton: with its own credentials and nothing else, with
+// one login for all, and once more when a session is lost.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
@@ -14,7 +14,10 @@ afterEach(async () => {
 })
 
 async function open(options: WorldOptions) {
-  world = await openWorld({ ...options, env: { MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '8', ...options.env } })
+  world = await openWorld({
+    ...options,
+    env: { MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '8', ...options.env },
+  })
   return world
 }
 
@@ -25,7 +28,11 @@ describe.each<Shape>([...shapes])('shape %s', (shape) => {
   test('gets the credentials of the gateway, and never a header of a caller', async () => {
     await open(upstreamOf(shape))
     const user = await world.user()
-    const headers = { cookie: 'presenton_session=planted', 'x-forwarded-for': '6.6.6.6', 'x-api-key': 'planted' }
+    const headers = {
+      cookie: 'presenton_session=planted',
+      'x-forwarded-for': '6.6.6.6',
+      'x-api-key': 'planted',
+    }
     const { status, headers: answered } = await user.api('/templates', { headers })
     expect(status).toBe(200)
     expect(answered.get('set-cookie')).toBeNull()
@@ -34,7 +41,8 @@ describe.each<Shape>([...shapes])('shape %s', (shape) => {
     expect(await user.settled(posted.body.id)).toMatchObject({ status: 'completed' })
 
     const told = JSON.stringify(calls().map((call) => call.headers))
-    for (const secret of [user.token, 'planted', '6.6.6.6', user.sub]) expect(told).not.toContain(secret)
+    for (const secret of [user.token, 'planted', '6.6.6.6', user.sub])
+      expect(told).not.toContain(secret)
     const paid = calls().filter(({ operation }) => operation === 'slides' || operation === 'create')
     const expected = {
       A1: { authorization: undefined, cookie: undefined },
@@ -76,7 +84,10 @@ test('a wrong password is tried once, ends runs with a sentence, and locks no ac
   const user = await world.user()
   for (let run = 0; run < 4; run += 1) {
     const done = await user.settled((await user.accept()).id)
-    expect(done).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED', retryable: false } })
+    expect(done).toMatchObject({
+      status: 'failed',
+      error: { code: 'UPSTREAM_REJECTED', retryable: false },
+    })
     expect(JSON.stringify(done)).not.toContain('a wrong one')
   }
   expect(logins()).toHaveLength(1)
@@ -91,7 +102,11 @@ test("the model's own 401 is no reason for a login", async () => {
 
 test('a key that upstream takes back ends runs, unless there is a login to stand in for it', async () => {
   const credentials = { username: 'gateway', password: 'the password' }
-  await open({ shape: 'B1', credentials, env: { PRESENTON_API_KEY: `sk-presenton-${'0'.repeat(40)}` } })
+  await open({
+    shape: 'B1',
+    credentials,
+    env: { PRESENTON_API_KEY: `sk-presenton-${'0'.repeat(40)}` },
+  })
   const user = await world.user()
   const refused = await user.settled((await user.accept()).id)
   expect(refused).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED' } })

@@ -19,7 +19,11 @@ export interface Answer {
   body: any
 }
 
-export type Presentation = Record<string, unknown> & { id: string; status: string; links: Record<string, string | null> }
+export type Presentation = Record<string, unknown> & {
+  id: string
+  status: string
+  links: Record<string, string | null>
+}
 
 export interface Follow {
   lastEventId?: number | string
@@ -52,7 +56,10 @@ export function createUser({
   onReader: (reader: Reader) => void
 }) {
   /** Paths begin behind /api/v1, unless they are whole. */
-  async function api(path: string, { method = 'GET', body, headers = {}, at = url() }: Ask = {}): Promise<Answer> {
+  async function api(
+    path: string,
+    { method = 'GET', body, headers = {}, at = url() }: Ask = {},
+  ): Promise<Answer> {
     const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
     const sent = await fetch(path.startsWith('http') ? path : `${at}/api/v1${path}`, {
       method,
@@ -73,7 +80,10 @@ export function createUser({
     api('/presentations', { method: 'POST', body: given, headers, at })
 
   /** Posts a brief that must be accepted. */
-  async function accept(given: object = brief, headers?: Record<string, string>): Promise<Presentation> {
+  async function accept(
+    given: object = brief,
+    headers?: Record<string, string>,
+  ): Promise<Presentation> {
     const { status, body } = await post(given, headers)
     expect({ status, body }).toMatchObject({ status: 202 })
     return body
@@ -101,8 +111,15 @@ export function createUser({
       return made
     },
     /** Opens the event stream, whatever is answered. */
-    async follow(id: string, { lastEventId, headers = {}, at = url(), query = '' }: Follow = {}): Promise<Reader> {
-      const reader = await openReader(`${at}/api/v1/presentations/${id}/events${query}`, { token, lastEventId, headers })
+    async follow(
+      id: string,
+      { lastEventId, headers = {}, at = url(), query = '' }: Follow = {},
+    ): Promise<Reader> {
+      const reader = await openReader(`${at}/api/v1/presentations/${id}/events${query}`, {
+        token,
+        lastEventId,
+        headers,
+      })
       onReader(reader)
       return reader
     },

@@ -1,5 +1,5 @@
-// Who calls: forged tokens against gateways with each of the three kinds of key, and what happens when the issuer of the keys changes
-// them, slows down or is away.
+// Who calls: forged tokens against gateways with each of the three kinds of key, and what happens
+// when the issuer of the keys changes them, slows down or is away.
 
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -38,7 +38,9 @@ beforeAll(async () => {
     world.openReplica({ ...without, ...pair.env, ...claimed }),
   ])
   urls = { 'key set': byKeySet.url, 'public key': byPublicKey.url, secret: world.url }
-  const kid = JSON.parse(Buffer.from((await issuer.sign({ sub: 'x' })).split('.')[0] ?? '', 'base64url').toString()).kid as string
+  const kid = JSON.parse(
+    Buffer.from((await issuer.sign({ sub: 'x' })).split('.')[0] ?? '', 'base64url').toString(),
+  ).kid as string
   forge = {
     ...{ issuer: issuer.issuer, audience: issuer.audience, publicKeyPem: pair.publicKeyPem, kid },
     ownKeysUrl: `http://127.0.0.1:${(ownKeys.address() as AddressInfo).port}/keys`,
@@ -52,7 +54,8 @@ afterAll(async () => {
   await new Promise((resolve) => ownKeys.close(resolve))
 })
 
-const list = (url: string, headers: Record<string, string>) => fetch(`${url}/api/v1/presentations`, { headers })
+const list = (url: string, headers: Record<string, string>) =>
+  fetch(`${url}/api/v1/presentations`, { headers })
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 
 test('each gateway lets its own users in, so that what follows is refused for what it is', async () => {
@@ -69,8 +72,15 @@ test('each gateway lets its own users in, so that what follows is refused for wh
 test.each(forgedTokens)('a forged token opens nothing: $name', async ({ at, token }) => {
   const forged = await token(forge)
   expectProblem(await toAnswer(await list(urls[at], bearer(forged))), 401, 'as Bearer')
-  expectProblem(await toAnswer(await list(urls[at], { cookie: `gateway_session=${forged}` })), 401, 'as cookie')
-  const session = await fetch(`${urls[at]}/api/v1/session`, { method: 'POST', headers: bearer(forged) })
+  expectProblem(
+    await toAnswer(await list(urls[at], { cookie: `gateway_session=${forged}` })),
+    401,
+    'as cookie',
+  )
+  const session = await fetch(`${urls[at]}/api/v1/session`, {
+    method: 'POST',
+    headers: bearer(forged),
+  })
   expectProblem(await toAnswer(session), 401, 'as a session')
   expect(session.headers.get('set-cookie')).toBeNull()
 })
@@ -87,7 +97,9 @@ test('users of a rotated key are let in at once, those of the old one as long as
   expect((await list(gateway.url, bearer(old))).status).toBe(200)
   await rotating.rotate()
   const fresh = await rotating.sign({ sub: 'alice' })
-  const answers = await Promise.all([fresh, fresh, fresh, old, fresh].map((token) => list(gateway.url, bearer(token))))
+  const answers = await Promise.all(
+    [fresh, fresh, fresh, old, fresh].map((token) => list(gateway.url, bearer(token))),
+  )
   expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200, 200])
   expect(rotating.requests).toHaveLength(2)
   await world.closeReplica(gateway)
@@ -101,21 +113,32 @@ test('without its issuer a gateway that never saw the keys says 503, one that di
   expect((await list(knowing.url, bearer(token))).status).toBe(200)
   await away.down()
   expect((await list(knowing.url, bearer(token))).status).toBe(200)
-  const refused = expectProblem(await toAnswer(await list(starting.url, bearer(token))), 503, 'no keys')
+  const refused = expectProblem(
+    await toAnswer(await list(starting.url, bearer(token))),
+    503,
+    'no keys',
+  )
   expect(refused.code).toBe('AUTHENTICATION_UNAVAILABLE')
   // What is no token at all is refused by itself.
   expectProblem(await toAnswer(await list(starting.url, bearer('x.y.z'))), 401, 'no token')
   const stream = await fetch(`${starting.url}/api/v1/presentations/${crypto.randomUUID()}/events`, {
     headers: { ...bearer(token), accept: 'text/event-stream' },
   })
-  expect([stream.status, await stream.text()]).toEqual([200, expect.stringMatching(/^retry: \d+\n\n$/)])
+  expect([stream.status, await stream.text()]).toEqual([
+    200,
+    expect.stringMatching(/^retry: \d+\n\n$/),
+  ])
   await away.up()
-  await expect.poll(async () => (await list(starting.url, bearer(token))).status, { timeout: 5_000 }).toBe(200)
+  await expect
+    .poll(async () => (await list(starting.url, bearer(token))).status, { timeout: 5_000 })
+    .toBe(200)
   for (const gateway of [knowing, starting]) await world.closeReplica(gateway)
   await away.close()
 })
 
-test('an issuer that answers too slowly is away, and holds up nobody whose key is known', { timeout: 20_000 }, async () => {
+test('an issuer that answers too slowly is away, and holds up nobody whose key is known', {
+  timeout: 20_000,
+}, async () => {
   const slow = await openTokenIssuer()
   const gateway = await openWith(slow)
   const known = await slow.sign({ sub: 'alice' })

@@ -1,10 +1,19 @@
-// Whose it is. Every route that the gateway describes is tried by nobody, by another user and by one whose token is over, with ids that
-// are somebody's, nobody's, or none: what is answered must not tell which. Then all other ways to somebody's things.
+// Whose it is. Every route that the gateway describes is tried by nobody, by another user and by
+// one whose token is over, with ids that are somebody's, nobody's, or none: what is answered must
+// not tell which. Then all other ways to somebody's things.
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { expectProblem, toAnswer } from './attack-shape.ts'
-import { type Described, fillPath, readDescription, routesOf, routesOfOne, simplestBody, strangeIds } from './described-routes.ts'
+import {
+  type Described,
+  fillPath,
+  readDescription,
+  routesOf,
+  routesOfOne,
+  simplestBody,
+  strangeIds,
+} from './described-routes.ts'
 import { brief, type Presentation, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -30,16 +39,28 @@ afterAll(() => world.close())
 const callers: [name: string, headers: () => Record<string, string>, status: number][] = [
   ['nobody', () => ({}), 401],
   ['one whose token is over', () => ({ authorization: `Bearer ${expired}` }), 401],
-  ['one whose session is over', () => ({ cookie: `gateway_session=${expired}`, 'sec-fetch-site': 'same-origin' }), 401],
+  [
+    'one whose session is over',
+    () => ({ cookie: `gateway_session=${expired}`, 'sec-fetch-site': 'same-origin' }),
+    401,
+  ],
   ['another', () => ({ authorization: `Bearer ${bob.token}` }), 404],
-  ['another by session', () => ({ cookie: `gateway_session=${bob.token}`, 'sec-fetch-site': 'same-origin' }), 404],
+  [
+    'another by session',
+    () => ({ cookie: `gateway_session=${bob.token}`, 'sec-fetch-site': 'same-origin' }),
+    404,
+  ],
 ]
 
 function ask({ method, path, bodySchema }: Described, id: string, headers: Record<string, string>) {
   const body = simplestBody(bodySchema)
   return fetch(`${world.url}${fillPath(path, id)}`, {
     ...{ method, redirect: 'manual' },
-    headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }), ...headers },
+    headers: {
+      accept: 'application/json',
+      ...(body && { 'content-type': 'application/json' }),
+      ...headers,
+    },
     ...(body && { body: JSON.stringify(body) }),
   })
 }
@@ -59,19 +80,31 @@ async function essence(response: Response, status: number, what: string) {
   return { problem, headers }
 }
 
-test.each(callers)('every route about one thing answers %s alike, whatever the id names', async (name, headers, status) => {
-  const ofOne = routesOfOne(routes)
-  expect(ofOne.length).toBeGreaterThan(10)
-  for (const route of ofOne) {
-    const what = `${route.method} ${route.path} as ${name}`
-    const first = await essence(await ask(route, done.id, headers()), status, what)
-    const others = [waiting.id, done.id.toUpperCase(), `${done.id}%20`, `${done.id}.`, ...strangeIds]
-    const answers = await Promise.all(
-      others.map(async (id) => essence(await ask(route, id, headers()), status, `${what}: ${id}`)),
-    )
-    for (const [i, answer] of answers.entries()) expect(answer, `${what}: ${others[i]}`).toEqual(first)
-  }
-})
+test.each(callers)(
+  'every route about one thing answers %s alike, whatever the id names',
+  async (name, headers, status) => {
+    const ofOne = routesOfOne(routes)
+    expect(ofOne.length).toBeGreaterThan(10)
+    for (const route of ofOne) {
+      const what = `${route.method} ${route.path} as ${name}`
+      const first = await essence(await ask(route, done.id, headers()), status, what)
+      const others = [
+        waiting.id,
+        done.id.toUpperCase(),
+        `${done.id}%20`,
+        `${done.id}.`,
+        ...strangeIds,
+      ]
+      const answers = await Promise.all(
+        others.map(async (id) =>
+          essence(await ask(route, id, headers()), status, `${what}: ${id}`),
+        ),
+      )
+      for (const [i, answer] of answers.entries())
+        expect(answer, `${what}: ${others[i]}`).toEqual(first)
+    }
+  },
+)
 
 test('every route that needs a caller refuses nobody and the late, also those about no one thing', async () => {
   for (const route of routes.filter(({ needsCaller }) => needsCaller)) {
@@ -80,9 +113,12 @@ test('every route that needs a caller refuses nobody and the late, also those ab
       expectProblem(await toAnswer(answer), status, `${route.method} ${route.path} as ${name}`)
     }
   }
-  // What needs none is what operators and readers of the description ask for, and the end of a session.
+  // What needs none is what operators and readers of the description ask for, and the end of a
+  // session.
   const open = routes.filter(({ needsCaller }) => !needsCaller).map(({ path }) => path)
-  expect(open.filter((path) => !/^\/(health|metrics|openapi\.json|api\/v1\/session$)/.test(path))).toEqual([])
+  expect(
+    open.filter((path) => !/^\/(health|metrics|openapi\.json|api\/v1\/session$)/.test(path)),
+  ).toEqual([])
 })
 
 test('streams and waits are no other way to ask', async () => {
@@ -114,7 +150,9 @@ test('the time of an answer does not tell a foreign id from an unknown one', asy
   const headers = { authorization: `Bearer ${bob.token}` }
   const times: Record<'foreign' | 'unknown', number[]> = { foreign: [], unknown: [] }
   for (let i = 0; i < 60; i++) {
-    for (const kind of i % 2 ? (['foreign', 'unknown'] as const) : (['unknown', 'foreign'] as const)) {
+    for (const kind of i % 2
+      ? (['foreign', 'unknown'] as const)
+      : (['unknown', 'foreign'] as const)) {
       const id = kind === 'foreign' ? done.id : randomUUID()
       const begun = performance.now()
       await (await fetch(`${world.url}/api/v1/presentations/${id}`, { headers })).arrayBuffer()
@@ -123,7 +161,8 @@ test('the time of an answer does not tell a foreign id from an unknown one', asy
   }
   const median = (list: number[]) => list.sort((a, b) => a - b)[list.length >> 1] ?? 0
   const [foreign, unknown] = [median(times.foreign), median(times.unknown)]
-  // A look into another table, or the row itself, would show; what is left is the noise of the machine.
+  // A look into another table, or the row itself, would show; what is left is the noise of the
+  // machine.
   expect(Math.max(foreign, unknown) / Math.min(foreign, unknown)).toBeLessThan(2.5)
 })
 
@@ -158,7 +197,9 @@ test('a cursor of another leads through no list but ones own', async () => {
 })
 
 test('a link opens its own object only, and the bucket opens to nobody without one', async () => {
-  const { body } = await alice.api(`/presentations/${done.id}/download`, { headers: { accept: 'application/json' } })
+  const { body } = await alice.api(`/presentations/${done.id}/download`, {
+    headers: { accept: 'application/json' },
+  })
   const link = new URL(body.url)
   const bucket = `${link.origin}/${link.pathname.split('/')[1]}`
   const theirs = await bob.make()
@@ -168,16 +209,30 @@ test('a link opens its own object only, and the bucket opens to nobody without o
     return url
   }
   const tries: [string, URL | string][] = [
-    ["another's object", bent((url) => (url.pathname = url.pathname.replace(alice.sub, bob.sub).replace(done.id, theirs.id)))],
+    [
+      "another's object",
+      bent(
+        (url) =>
+          (url.pathname = url.pathname.replace(alice.sub, bob.sub).replace(done.id, theirs.id)),
+      ),
+    ],
     ['the bucket', bent((url) => (url.pathname = `/${link.pathname.split('/')[1]}/`))],
     ['the store', bent((url) => (url.pathname = '/'))],
-    ['a way back', bent((url) => (url.pathname = `${url.pathname}/../../${bob.sub}/${theirs.id}.pptx`))],
+    [
+      'a way back',
+      bent((url) => (url.pathname = `${url.pathname}/../../${bob.sub}/${theirs.id}.pptx`)),
+    ],
     ['no signature', link.href.replace(/\?.*/s, '')],
     ['a list', `${bucket}?list-type=2`],
     ['a guess', `${bucket}/presentations/${alice.sub}/${done.id}.pptx`],
     ['a longer life', bent((url) => url.searchParams.set('X-Amz-Expires', '604799'))],
     ['another name', bent((url) => url.searchParams.set('response-content-disposition', 'inline'))],
-    ['another key', bent((url) => url.searchParams.set('X-Amz-Credential', `x${url.searchParams.get('X-Amz-Credential')}`))],
+    [
+      'another key',
+      bent((url) =>
+        url.searchParams.set('X-Amz-Credential', `x${url.searchParams.get('X-Amz-Credential')}`),
+      ),
+    ],
   ]
   for (const [name, url] of tries) {
     const answer = await fetch(url, { redirect: 'manual' })
@@ -190,5 +245,7 @@ test('a link opens its own object only, and the bucket opens to nobody without o
 test('nothing of all that has changed anything for its owner', async () => {
   expect(await alice.read(done.id)).toEqual(done)
   expect(await alice.read(waiting.id)).toEqual(waiting)
-  expect(await alice.api(`/presentations/${waiting.id}/cancel`, { method: 'POST' })).toMatchObject({ status: 202 })
+  expect(await alice.api(`/presentations/${waiting.id}/cancel`, { method: 'POST' })).toMatchObject({
+    status: 202,
+  })
 })

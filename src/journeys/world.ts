@@ -1,5 +1,6 @@
-// The whole world of a journey: a cloned database, an object store, a stand-in for Presenton, and gateways on sockets of their own; and
-// the proof, after each journey, that nothing of it was left behind. Journeys know the gateway by what it answers, and nothing else.
+// The whole world of a journey: a cloned database, an object store, a stand-in for Presenton, and
+// gateways on sockets of their own; and the proof, after each journey, that nothing of it was left
+// behind. Journeys know the gateway by what it answers, and nothing else.
 
 import pg from 'pg'
 import { expect, vi } from 'vitest'
@@ -18,7 +19,8 @@ import { openTestDatabase } from '../sandbox/test-database.ts'
 import { type Claims, createSecretSigner, type Sign } from '../sandbox/tokens.ts'
 import { createUser } from './user.ts'
 
-export interface WorldOptions extends Pick<PresentonOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
+export interface WorldOptions
+  extends Pick<PresentonOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
   /** Variables of every gateway, above the defaults of a journey. */
   env?: Environment
   /** Another database than a fresh clone of the migrated template. */
@@ -46,7 +48,13 @@ const generous: Environment = {
   DRAIN_SECONDS: '0',
 }
 
-export async function openWorld({ env = {}, replicas = 1, waits, database: given, ...upstream }: WorldOptions = {}) {
+export async function openWorld({
+  env = {},
+  replicas = 1,
+  waits,
+  database: given,
+  ...upstream
+}: WorldOptions = {}) {
   const closing: (() => Promise<unknown>)[] = []
   function opened<T extends { close(): Promise<unknown> }>(part: T): T {
     closing.unshift(() => part.close())
@@ -73,16 +81,27 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
   const gateways: Gateway[] = []
   const spawned: SpawnedGateway[] = []
   const readers = new Set<Reader>()
-  const secrets = [signer.secret, objects.secretKey, new URL(database.url).password, 'X-Amz-Signature']
+  const secrets = [
+    signer.secret,
+    objects.secretKey,
+    new URL(database.url).password,
+    'X-Amz-Signature',
+  ]
   let users = 0
 
-  async function openReplica(more: Environment = {}, options: GatewayOptions = {}): Promise<Gateway> {
+  async function openReplica(
+    more: Environment = {},
+    options: GatewayOptions = {},
+  ): Promise<Gateway> {
     const gateway = await openGateway({ ...variables, ...more }, { waits, ...options })
     gateways.push(gateway)
     return gateway
   }
 
-  async function query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+  async function query<Row extends pg.QueryResultRow>(
+    sql: string,
+    values: unknown[] = [],
+  ): Promise<Row[]> {
     return (await pool.query<Row>(sql, values)).rows
   }
 
@@ -92,7 +111,9 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
       `select count(*) filter (where p.status = 'running') as running, count(*) filter (where l.token is not null) as leased
        from gateway.leases l left join gateway.presentations p on p.id = l.presentation_id`,
     )
-    const streams = await Promise.all(gateways.map(({ url }) => metric(url, 'gateway_open_streams')))
+    const streams = await Promise.all(
+      gateways.map(({ url }) => metric(url, 'gateway_open_streams')),
+    )
     return {
       openStreams: streams.reduce((sum, open) => sum + open, 0),
       runningRuns: Number(rows?.running),
@@ -111,10 +132,18 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
     },
     sign: signer.sign,
     /** A user of this journey alone: the name is only for people. */
-    async user(name = 'user', { sub = `${name}-${++users}`, sign = signer.sign, ...claims }: UserOptions = {}) {
+    async user(
+      name = 'user',
+      { sub = `${name}-${++users}`, sign = signer.sign, ...claims }: UserOptions = {},
+    ) {
       const token = await sign({ sub, ...claims })
       secrets.push(token)
-      return createUser({ sub, token, url: () => world.url, onReader: (reader) => readers.add(reader) })
+      return createUser({
+        sub,
+        token,
+        url: () => world.url,
+        onReader: (reader) => readers.add(reader),
+      })
     },
     /** A gateway in a process of its own, to be killed. */
     async spawnReplica(more: Environment = {}): Promise<SpawnedGateway> {
@@ -130,14 +159,19 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
     async closeReplicas() {
       for (const gateway of gateways.splice(0)) await gateway.close()
     },
-    /** After each journey: all readers leave, and soon nothing is open, running or held any more. */
+    /**
+     * After each journey: all readers leave, and soon nothing is open, running or held any more.
+     */
     async expectNothingLeft() {
       for (const reader of readers) reader.close()
       readers.clear()
       presenton.gates.releaseAll()
       presenton.faults.clear()
       const nothing = { openStreams: 0, runningRuns: 0, heldLeases: 0, upstreamRequests: 0 }
-      await vi.waitFor(async () => expect(await leftovers()).toEqual(nothing), { timeout: 10_000, interval: 20 })
+      await vi.waitFor(async () => expect(await leftovers()).toEqual(nothing), {
+        timeout: 10_000,
+        interval: 20,
+      })
     },
     /** Closes everything; then no log line may hold a secret. */
     async close() {
@@ -163,7 +197,9 @@ export async function openWorld({ env = {}, replicas = 1, waits, database: given
 /** One value of /metrics. */
 export async function metric(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text()
-  const line = text.split('\n').find((one) => one.startsWith(`${name} `) || one.startsWith(`${name}{`))
+  const line = text
+    .split('\n')
+    .find((one) => one.startsWith(`${name} `) || one.startsWith(`${name}{`))
   if (line === undefined) throw new Error(`no metric ${name}`)
   return Number(line.slice(line.lastIndexOf(' ') + 1))
 }

@@ -1,5 +1,6 @@
-// A stream cut into blocks of one size, as a multipart upload wants them. Measured and bounded on the way: nothing is held but two
-// blocks, so that one is filled while the other is sent, and no source can make a reader wait for ever.
+// A stream cut into blocks of one size, as a multipart upload wants them. Measured and bounded on
+// the way: nothing is held but two blocks, so that one is filled while the other is sent, and no
+// source can make a reader wait for ever.
 
 import type { Readable } from 'node:stream'
 import { anySignal, raceSignal } from '../async/signals.ts'
@@ -23,8 +24,9 @@ export interface Block {
 }
 
 /**
- * At least one block, none of them empty; an empty source is refused, like one over `maxBytes`, with UPSTREAM_ERROR `bad-file`.
- * A silent one is UPSTREAM_TIMEOUT; errors of the source pass as they are. The source is destroyed in the end, whatever happens.
+ * At least one block, none of them empty; an empty source is refused, like one over `maxBytes`,
+ * with UPSTREAM_ERROR `bad-file`. A silent one is UPSTREAM_TIMEOUT; errors of the source pass as
+ * they are. The source is destroyed in the end, whatever happens.
  */
 export async function* blocksOf(
   body: Readable,
@@ -39,8 +41,13 @@ export async function* blocksOf(
   let total = 0
   try {
     for (;;) {
-      const timer = setTimeout(() => idle.abort(new Problem('UPSTREAM_TIMEOUT', { failure: 'fault' })), idleMs)
-      const { value, done } = await raceSignal(source.next(), ends).finally(() => clearTimeout(timer))
+      const timer = setTimeout(
+        () => idle.abort(new Problem('UPSTREAM_TIMEOUT', { failure: 'fault' })),
+        idleMs,
+      )
+      const { value, done } = await raceSignal(source.next(), ends).finally(() =>
+        clearTimeout(timer),
+      )
       if (done) break
       let chunk = toBuffer(value)
       total += chunk.length
@@ -67,6 +74,7 @@ export async function* blocksOf(
 
 function toBuffer(chunk: unknown): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk
-  if (chunk instanceof Uint8Array) return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  if (chunk instanceof Uint8Array)
+    return Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
   return Buffer.from(String(chunk))
 }

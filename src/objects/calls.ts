@@ -1,7 +1,13 @@
-// One call to the store, with its signal, its deadline and its failure. The minio client knows neither signals nor time limits,
-// and retries with lines on the console; so each call gets a client of its own (an object, no connection) over a transport of ours.
+// One call to the store, with its signal, its deadline and its failure. The minio client knows
+// neither signals nor time limits, and retries with lines on the console; so each call gets a
+// client of its own (an object, no connection) over a transport of ours.
 
-import { Agent as HttpAgent, type IncomingMessage, type RequestOptions, request as requestHttp } from 'node:http'
+import {
+  Agent as HttpAgent,
+  type IncomingMessage,
+  type RequestOptions,
+  request as requestHttp,
+} from 'node:http'
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { Client, type ClientOptions } from 'minio'
 import { anySignal, raceSignal } from '../async/signals.ts'
@@ -33,7 +39,10 @@ export interface PutTarget {
   part?: { uploadId: string; number: number }
 }
 
-/** As long as stores forgive a clock for the requests that they take; it ends with the first byte, not with the last. */
+/**
+ * As long as stores forgive a clock for the requests that they take; it ends with the first byte,
+ * not with the last.
+ */
 const putSeconds = 900
 
 export type StoreCalls = ReturnType<typeof createStoreCalls>
@@ -42,7 +51,8 @@ type Transport = NonNullable<ClientOptions['transport']>
 /** `idleMs`: how long a connection may stand without a byte in either direction. */
 export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: number }) {
   const isSecure = access.endpoint.startsWith('https:')
-  // Idle connections go before a store or a proxy closes them: one that is closed just as it is used would be an outage to us.
+  // Idle connections go before a store or a proxy closes them: one that is closed just as it is
+  // used would be an outage to us.
   const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, timeout: 4_000 })
   const send = isSecure ? requestHttps : requestHttp
 
@@ -56,14 +66,22 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
   }
 
   /**
-   * Rejects with the signal's own reason when that aborts, with Problem STORAGE_UNAVAILABLE (and its cause) when the store fails or
-   * takes too long, at once and with all its sockets closed. A Problem that `work` throws passes as it is.
+   * Rejects with the signal's own reason when that aborts, with Problem STORAGE_UNAVAILABLE (and
+   * its cause) when the store fails or takes too long, at once and with all its sockets closed. A
+   * Problem that `work` throws passes as it is.
    */
-  async function call<T>({ signal, totalMs }: Limits, work: (client: Client) => Promise<T>): Promise<T> {
+  async function call<T>(
+    { signal, totalMs }: Limits,
+    work: (client: Client) => Promise<T>,
+  ): Promise<T> {
     signal?.throwIfAborted()
     const left = new AbortController()
-    // A timeout signal that nobody but another signal refers to may be collected, and then never fires.
-    const timer = setTimeout(() => left.abort(new DOMException(`the store took over ${totalMs} ms`, 'TimeoutError')), totalMs)
+    // A timeout signal that nobody but another signal refers to may be collected, and then never
+    // fires.
+    const timer = setTimeout(
+      () => left.abort(new DOMException(`the store took over ${totalMs} ms`, 'TimeoutError')),
+      totalMs,
+    )
     const ends = anySignal(signal, left.signal)
     try {
       return await raceSignal(work(clientFor(ends)), ends)
@@ -78,10 +96,14 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
   }
 
   /**
-   * A PUT that is about to be written. Its payload isn't part of the signature, as with HTTPS: what arrived is looked at in the store.
-   * What it rejects with is to pass through `call`; it lives until it is finished, destroyed, or the signal aborts.
+   * A PUT that is about to be written. Its payload isn't part of the signature, as with HTTPS: what
+   * arrived is looked at in the store. What it rejects with is to pass through `call`; it lives
+   * until it is finished, destroyed, or the signal aborts.
    */
-  async function openPut({ bucket, key, part, ...rest }: PutTarget, signal: AbortSignal): Promise<PutRequest> {
+  async function openPut(
+    { bucket, key, part, ...rest }: PutTarget,
+    signal: AbortSignal,
+  ): Promise<PutRequest> {
     const query = part ? { uploadId: part.uploadId, partNumber: String(part.number) } : {}
     const url = await createClient(access).presignedUrl('PUT', bucket, key, putSeconds, query)
     return openPutRequest({ url, ...rest, send, agent, signal, idleMs })
@@ -90,7 +112,10 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
   return { call, openPut, close: () => agent.destroy() }
 }
 
-/** The code that the store gave, where it gave one: `NoSuchKey`, or `NotFound` where the answer has no body. */
+/**
+ * The code that the store gave, where it gave one: `NoSuchKey`, or `NotFound` where the answer has
+ * no body.
+ */
 export function storeCode(error: unknown): string | undefined {
   const cause = error instanceof Problem ? error.cause : error
   const code = (cause as { code?: unknown } | undefined)?.code

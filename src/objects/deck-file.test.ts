@@ -16,13 +16,22 @@ beforeAll(async () => {
   pdf = await new Promise((resolve) => {
     const chunks: Buffer[] = []
     const document = new PDFDocument()
-    document.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve(Buffer.concat(chunks)))
+    document
+      .on('data', (chunk: Buffer) => chunks.push(chunk))
+      .on('end', () => resolve(Buffer.concat(chunks)))
     document.text('One').end()
   })
 })
 
-/** Why a file is refused; undefined when it is taken. Fails on any other error, and when the check reads too much. */
-async function refusal(bytes: Buffer, format: 'pptx' | 'pdf' = 'pptx', sizeBytes = bytes.length): Promise<string | undefined> {
+/**
+ * Why a file is refused; undefined when it is taken. Fails on any other error, and when the check
+ * reads too much.
+ */
+async function refusal(
+  bytes: Buffer,
+  format: 'pptx' | 'pdf' = 'pptx',
+  sizeBytes = bytes.length,
+): Promise<string | undefined> {
   let read = 0
   const readRange = async (offset: number, length: number) => {
     read += length
@@ -47,7 +56,10 @@ interface Entry {
 }
 
 /** A ZIP written by hand, so that it can lie. */
-function zip(entries: Entry[], end: { count?: number; size?: number; offset?: number; comment?: string } = {}): Buffer {
+function zip(
+  entries: Entry[],
+  end: { count?: number; size?: number; offset?: number; comment?: string } = {},
+): Buffer {
   const files: Buffer[] = []
   const directory: Buffer[] = []
   let offset = 0
@@ -117,7 +129,8 @@ describe('checkDeckFile, pptx', () => {
 
   it('refuses every file that was cut off, wherever', async () => {
     const step = Math.max(1, Math.floor(pptx.length / 200))
-    for (let length = 0; length < pptx.length; length += step) expect(await refusal(pptx.subarray(0, length))).toBeDefined()
+    for (let length = 0; length < pptx.length; length += step)
+      expect(await refusal(pptx.subarray(0, length))).toBeDefined()
     expect(await refusal(pptx.subarray(0, -1))).toContain('whole to its end')
   })
 
@@ -134,16 +147,32 @@ describe('checkDeckFile, pptx', () => {
     ],
     ['a main part that is not there', () => zip([types()]), 'no PowerPoint'],
     ['no content types', () => zip([presentation]), 'no [Content_Types].xml'],
-    ['an entry behind the end', () => zip([types(), { ...presentation, claims: { offset: 0xfffffff0 } }]), 'lies outside'],
-    ['an entry longer than the file', () => zip([types(), { ...presentation, claims: { packed: 1e9 } }]), 'lies outside'],
+    [
+      'an entry behind the end',
+      () => zip([types(), { ...presentation, claims: { offset: 0xfffffff0 } }]),
+      'lies outside',
+    ],
+    [
+      'an entry longer than the file',
+      () => zip([types(), { ...presentation, claims: { packed: 1e9 } }]),
+      'lies outside',
+    ],
     ['a wrong checksum', () => zip([{ ...types(), claims: { crc: 7 } }, presentation]), 'damaged'],
     [
       'a content types entry that is a bomb',
       () => zip([{ ...types(), content: Buffer.alloc(5 * 1024 * 1024) }, presentation]),
       'too large',
     ],
-    ['more entries than it has', () => zip([types(), presentation], { count: 60_000 }), 'more or fewer'],
-    ['a directory larger than the file', () => zip([types(), presentation], { size: 0xfffffff0 }), 'lies outside'],
+    [
+      'more entries than it has',
+      () => zip([types(), presentation], { count: 60_000 }),
+      'more or fewer',
+    ],
+    [
+      'a directory larger than the file',
+      () => zip([types(), presentation], { size: 0xfffffff0 }),
+      'lies outside',
+    ],
     ['a directory elsewhere', () => zip([types(), presentation], { offset: 3 }), 'broken table'],
     ['an empty archive', () => zip([]), 'no [Content_Types].xml'],
     ['a page of HTML', () => Buffer.from('<html>504 Gateway Timeout</html>'), 'whole to its end'],
@@ -165,7 +194,9 @@ describe('checkDeckFile, pptx', () => {
 
   it('passes on what reading throws', async () => {
     const readRange = () => Promise.reject(new Problem('STORAGE_UNAVAILABLE'))
-    await expect(checkDeckFile({ format: 'pptx', sizeBytes: 100, readRange })).rejects.toMatchObject({
+    await expect(
+      checkDeckFile({ format: 'pptx', sizeBytes: 100, readRange }),
+    ).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
   })

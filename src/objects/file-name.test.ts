@@ -48,7 +48,9 @@ describe('downloadFileName', () => {
 
 describe('contentDisposition', () => {
   it('says the name in ASCII and in UTF-8', () => {
-    expect(contentDisposition('deck.pptx')).toBe(`attachment; filename="deck.pptx"; filename*=UTF-8''deck.pptx`)
+    expect(contentDisposition('deck.pptx')).toBe(
+      `attachment; filename="deck.pptx"; filename*=UTF-8''deck.pptx`,
+    )
     expect(contentDisposition("Übersicht (50%) 'neu'.pptx")).toBe(
       `attachment; filename="Ubersicht (50_) 'neu'.pptx"; filename*=UTF-8''%C3%9Cbersicht%20%2850%25%29%20%27neu%27.pptx`,
     )
@@ -57,7 +59,9 @@ describe('contentDisposition', () => {
   it('lets nothing break out of the header', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (name) => {
-        expect(contentDisposition(name)).toMatch(/^attachment; filename="[ !#-[\]-~]*"; filename\*=UTF-8''[\w.~!%-]*$/)
+        expect(contentDisposition(name)).toMatch(
+          /^attachment; filename="[ !#-[\]-~]*"; filename\*=UTF-8''[\w.~!%-]*$/,
+        )
       }),
     )
   })

@@ -1,10 +1,17 @@
-// What a downloaded file is called: the title that a user or a model wrote, made safe for a header and for every file system.
+// What a downloaded file is called: the title that a user or a model wrote, made safe for a header
+// and for every file system.
 
-/** Most file systems take 255 bytes; browsers add " (1)", and some save to paths that are long already. */
+/**
+ * Most file systems take 255 bytes; browsers add " (1)", and some save to paths that are long
+ * already.
+ */
 const maxChars = 150
 const maxBytes = 200
 
-/** Control characters, half surrogate pairs, and the invisible signs that turn `fdp.exe` around, save the joiners emoji are made of. */
+/**
+ * Control characters, half surrogate pairs, and the invisible signs that turn `fdp.exe` around,
+ * save the joiners emoji are made of.
+ */
 const invisible = /(?!\u200c|\u200d|\s)[\p{Cc}\p{Cf}\p{Cs}]/gu
 const separators = /[/\\:*?"<>|]+/g
 /** Devices on Windows, whatever comes behind the first dot. */
@@ -19,7 +26,9 @@ export function downloadFileName(title: string | null | undefined, format: 'pptx
     .replace(invisible, '')
     .replace(separators, '-')
     .replace(/\s+/g, ' ')
-  const withoutExtension = plain.toLowerCase().endsWith(extension) ? plain.slice(0, -extension.length) : plain
+  const withoutExtension = plain.toLowerCase().endsWith(extension)
+    ? plain.slice(0, -extension.length)
+    : plain
   const unreserved = trimmed(withoutExtension).replace(reserved, '_$&')
   return `${trimmed(shortened(unreserved, extension.length)) || 'presentation'}${extension}`
 }
@@ -41,7 +50,10 @@ function shortened(text: string, reservedChars: number): string {
   return short
 }
 
-/** The header's value after RFC 6266: plain ASCII for old readers, and RFC 8187 for all others. Takes any text without harm. */
+/**
+ * The header's value after RFC 6266: plain ASCII for old readers, and RFC 8187 for all others.
+ * Takes any text without harm.
+ */
 export function contentDisposition(fileName: string): string {
   const wellFormed = fileName.replace(/\p{Cs}/gu, '')
   const ascii = wellFormed

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { objectKey } from './keys.ts'
 
-const of = (userId: string, n = 1, format: 'pptx' | 'pdf' = 'pptx') => objectKey({ userId, presentationId: 'id', n, format })
+const of = (userId: string, n = 1, format: 'pptx' | 'pdf' = 'pptx') =>
+  objectKey({ userId, presentationId: 'id', n, format })
 
 describe('objectKey', () => {
   it('has a folder for each user and a number from the second upload on', () => {

@@ -1,4 +1,5 @@
-// Where a finished file lies in the bucket. No key is ever written twice, so a key tells which upload of which presentation it was.
+// Where a finished file lies in the bucket. No key is ever written twice, so a key tells which
+// upload of which presentation it was.
 
 import { createHash } from 'node:crypto'
 
@@ -15,12 +16,17 @@ export function objectKey({ userId, presentationId, n, format }: KeyParts): stri
   return `presentations/${folderOf(userId)}/${presentationId}${n > 1 ? `-${n}` : ''}.${format}`
 }
 
-/** One path segment for every user, readable where it can be: stores take 1024 bytes a key, and clients resolve `.` and `..`. */
+/**
+ * One path segment for every user, readable where it can be: stores take 1024 bytes a key, and
+ * clients resolve `.` and `..`.
+ */
 function folderOf(userId: string): string {
   if (userId === '.') return '%2E'
   if (userId === '..') return '%2E%2E'
   const encoded = percentEncoded(userId)
-  return encoded !== undefined && encoded.length <= 200 ? encoded : `sha256-${createHash('sha256').update(userId).digest('hex')}`
+  return encoded !== undefined && encoded.length <= 200
+    ? encoded
+    : `sha256-${createHash('sha256').update(userId).digest('hex')}`
 }
 
 /** Undefined for half a surrogate pair, which has no UTF-8. */

@@ -1,5 +1,6 @@
-// One PUT of a body of known length to a signed address, written piece by piece: the client can only send what lies in memory as a whole,
-// and reads it twice more for its sums. An object or a part comes to be with its last byte, or not at all.
+// One PUT of a body of known length to a signed address, written piece by piece: the client can
+// only send what lies in memory as a whole, and reads it twice more for its sums. An object or a
+// part comes to be with its last byte, or not at all.
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 
@@ -20,7 +21,15 @@ export type PutRequest = ReturnType<typeof openPutRequest>
 const maxErrorBytes = 64 * 1024
 
 /** Rejections are errors of the connection, or of the store with its `code`. */
-export function openPutRequest({ url, length, contentType, send, agent, signal, idleMs }: PutRequestOptions) {
+export function openPutRequest({
+  url,
+  length,
+  contentType,
+  send,
+  agent,
+  signal,
+  idleMs,
+}: PutRequestOptions) {
   const headers = { 'content-type': contentType, 'content-length': length }
   const request = send(url, { method: 'PUT', headers, agent, signal, timeout: idleMs })
   let isFinished = false
@@ -28,12 +37,18 @@ export function openPutRequest({ url, length, contentType, send, agent, signal, 
   const answered = new Promise<string>((resolve, reject) => {
     request.on('error', reject)
     request.on('response', (answer) => {
-      readAnswer(answer).then((etag) => (isFinished ? resolve(etag) : reject(new Error('the store answered too early'))), reject)
+      readAnswer(answer).then(
+        (etag) => (isFinished ? resolve(etag) : reject(new Error('the store answered too early'))),
+        reject,
+      )
     })
   })
   answered.catch(() => undefined)
 
-  /** The clock of the connection runs only while the store's side of it is waited for: the source may be slower. */
+  /**
+   * The clock of the connection runs only while the store's side of it is waited for: the source
+   * may be slower.
+   */
   async function watched<T>(work: Promise<T>): Promise<T> {
     request.socket?.setTimeout(idleMs)
     try {
@@ -69,8 +84,11 @@ export function openPutRequest({ url, length, contentType, send, agent, signal, 
 
 async function readAnswer(answer: IncomingMessage): Promise<string> {
   let text = ''
-  for await (const chunk of answer.setEncoding('utf8')) if (text.length < maxErrorBytes) text += chunk
+  for await (const chunk of answer.setEncoding('utf8'))
+    if (text.length < maxErrorBytes) text += chunk
   if (answer.statusCode === 200) return String(answer.headers.etag ?? '').replaceAll('"', '')
   const code = /<Code>(\w{1,100})<\/Code>/.exec(text)?.[1]
-  throw Object.assign(new Error(`the store answered ${answer.statusCode} ${code ?? ''}`.trim()), { code })
+  throw Object.assign(new Error(`the store answered ${answer.statusCode} ${code ?? ''}`.trim()), {
+    code,
+  })
 }

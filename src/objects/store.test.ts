@@ -42,7 +42,14 @@ function openStore(changes: Partial<Parameters<typeof createObjectStore>[0]> = {
 function rawClient() {
   const { hostname, port } = new URL(outside.endpoint)
   const { accessKey, secretKey, region } = outside
-  return new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey, region })
+  return new Client({
+    endPoint: hostname,
+    port: Number(port),
+    useSSL: false,
+    accessKey,
+    secretKey,
+    region,
+  })
 }
 
 /** The keys of uploads that were begun and neither finished nor taken back. */
@@ -76,7 +83,11 @@ describe('put', () => {
     async (size) => {
       const store = openStore()
       const bytes = randomBytes(size)
-      const { sizeBytes, sha256: sum, tail } = await put(store, `whole-${size}`, Readable.from(pieces(bytes)))
+      const {
+        sizeBytes,
+        sha256: sum,
+        tail,
+      } = await put(store, `whole-${size}`, Readable.from(pieces(bytes)))
       expect({ sizeBytes, sum }).toEqual({ sizeBytes: size, sum: sha256(bytes) })
       expect(tail.equals(bytes.subarray(-64 * 1024))).toBe(true)
       expect(await store.statSize(`whole-${size}`)).toBe(size)
@@ -100,12 +111,19 @@ describe('put', () => {
         for (;;) yield Buffer.alloc(MiB)
       })(),
     )
-    await expect(put(store, 'large', endless, { maxBytes: 20 * MiB })).rejects.toMatchObject(refused)
+    await expect(put(store, 'large', endless, { maxBytes: 20 * MiB })).rejects.toMatchObject(
+      refused,
+    )
     expect(endless.destroyed).toBe(true)
-    expect(await put(store, 'exact', Readable.from(pieces(Buffer.alloc(MiB))), { maxBytes: MiB })).toMatchObject({
+    expect(
+      await put(store, 'exact', Readable.from(pieces(Buffer.alloc(MiB))), { maxBytes: MiB }),
+    ).toMatchObject({
       sizeBytes: MiB,
     })
-    expect([await store.statSize('empty'), await store.statSize('large')]).toEqual([undefined, undefined])
+    expect([await store.statSize('empty'), await store.statSize('large')]).toEqual([
+      undefined,
+      undefined,
+    ])
   })
 
   it.each([0, 300_000, 9 * MiB, 17 * MiB])(
@@ -142,7 +160,9 @@ describe('put', () => {
     const store = openStore()
     const reason = new Error('the lease is lost')
     const before = AbortSignal.abort(reason)
-    await expect(put(store, 'aborted', Readable.from(['x']), { signal: before })).rejects.toBe(reason)
+    await expect(put(store, 'aborted', Readable.from(['x']), { signal: before })).rejects.toBe(
+      reason,
+    )
 
     const silent = new AbortController()
     const body = new Readable({ read() {} })
@@ -153,9 +173,16 @@ describe('put', () => {
     expect(body.destroyed).toBe(true)
 
     const midway = new AbortController()
-    const stall = outside.fault({ kind: 'stall' }, { match: ({ query }) => query.get('partNumber') === '2' })
-    const sending = put(store, 'aborted', Readable.from(pieces(randomBytes(20 * MiB))), { signal: midway.signal })
-    const [stalled] = await outside.waitFor(({ query }) => query.get('partNumber') === '2' && query.has('uploadId'))
+    const stall = outside.fault(
+      { kind: 'stall' },
+      { match: ({ query }) => query.get('partNumber') === '2' },
+    )
+    const sending = put(store, 'aborted', Readable.from(pieces(randomBytes(20 * MiB))), {
+      signal: midway.signal,
+    })
+    const [stalled] = await outside.waitFor(
+      ({ query }) => query.get('partNumber') === '2' && query.has('uploadId'),
+    )
     expect(stalled).toBeDefined()
     midway.abort(reason)
     await expect(sending).rejects.toBe(reason)
@@ -166,28 +193,44 @@ describe('put', () => {
     const store = openStore({ times: { sourceIdleMs: 50, idleMs: 1_000 } })
     await store.ensureBucket()
     const silent = new Readable({ read() {} })
-    await expect(put(store, 'silent', silent)).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+    await expect(put(store, 'silent', silent)).rejects.toMatchObject({
+      code: 'UPSTREAM_TIMEOUT',
+      failure: 'fault',
+    })
     const stall = outside.fault({ kind: 'stall' })
-    await expect(put(store, 'silent', Readable.from(['x']))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(put(store, 'silent', Readable.from(['x']))).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
     stall.release()
     const byTotal = openStore({ times: { putMs: 50 } })
-    await expect(put(byTotal, 'silent', new Readable({ read() {} }))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(put(byTotal, 'silent', new Readable({ read() {} }))).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
   })
 
   it.each([
     ['answers 503', { kind: 'status', status: 503 }],
     ['answers 500', { kind: 'status', status: 500 }],
     ['answers 403', { kind: 'status', status: 403 }],
-    ['breaks the connection in the middle of the body', { kind: 'cut request', afterBytes: 100_000 }],
+    [
+      'breaks the connection in the middle of the body',
+      { kind: 'cut request', afterBytes: 100_000 },
+    ],
     ['breaks the connection before it answers', { kind: 'cut answer' }],
-  ] as const)('says STORAGE_UNAVAILABLE when the store %s to a part, and takes back the others', async (_how, fault) => {
-    const store = openStore()
-    outside.fault(fault, { match: ({ query }) => query.get('partNumber') === '2' })
-    const failing = put(store, 'refused', Readable.from(pieces(randomBytes(20 * MiB))))
-    await expect(failing).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE', cause: expect.any(Error) })
-    await store.close()
-    expect(await incomplete('decks')).toEqual([])
-  })
+  ] as const)(
+    'says STORAGE_UNAVAILABLE when the store %s to a part, and takes back the others',
+    async (_how, fault) => {
+      const store = openStore()
+      outside.fault(fault, { match: ({ query }) => query.get('partNumber') === '2' })
+      const failing = put(store, 'refused', Readable.from(pieces(randomBytes(20 * MiB))))
+      await expect(failing).rejects.toMatchObject({
+        code: 'STORAGE_UNAVAILABLE',
+        cause: expect.any(Error),
+      })
+      await store.close()
+      expect(await incomplete('decks')).toEqual([])
+    },
+  )
 
   it('says STORAGE_UNAVAILABLE while the store is down, and works once it is back', async () => {
     const store = openStore()
@@ -212,7 +255,9 @@ describe('put', () => {
   it('writes nothing to the console, though the client would', async () => {
     const consoleWarn = vi.spyOn(console, 'warn')
     outside.fault({ kind: 'status', status: 503 }, { match: ({ method }) => method === 'HEAD' })
-    await expect(put(openStore(), 'quiet', Readable.from(['x']))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(put(openStore(), 'quiet', Readable.from(['x']))).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
     expect(consoleWarn).not.toHaveBeenCalled()
     expect(warn).not.toHaveBeenCalled()
   })
@@ -222,7 +267,11 @@ describe('the bucket', () => {
   it('is made at first need, once, also when several replicas need it at the same time', async () => {
     const bucket = `racing-${randomBytes(4).toString('hex')}`
     const replicas = Array.from({ length: 4 }, () => openStore({ bucket }))
-    await Promise.all(replicas.flatMap((store, i) => [0, 1].map((j) => put(store, `${i}-${j}`, Readable.from([`${i}-${j}`])))))
+    await Promise.all(
+      replicas.flatMap((store, i) =>
+        [0, 1].map((j) => put(store, `${i}-${j}`, Readable.from([`${i}-${j}`]))),
+      ),
+    )
     expect((await replicas[0]?.readRange('3-1', 0, 10))?.toString()).toBe('3-1')
   })
 
@@ -234,14 +283,18 @@ describe('the bucket', () => {
     await rawClient().removeBucket(bucket)
     expect(await store.statSize('a')).toBeUndefined()
     await store.remove('a')
-    await expect(put(store, 'b', Readable.from(['b']))).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(put(store, 'b', Readable.from(['b']))).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
     expect(await put(store, 'b', Readable.from(['b']))).toMatchObject({ sizeBytes: 1 })
   })
 
   it('is not needed for a ping, which only wants an answer', async () => {
     await openStore({ bucket: 'never-made' }).ping()
     expect(await rawClient().bucketExists('never-made')).toBe(false)
-    await expect(openStore({ secretKey: 'wrong-secret-key' }).ping()).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(openStore({ secretKey: 'wrong-secret-key' }).ping()).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
   })
 })
 
@@ -249,22 +302,23 @@ describe('reading and removing', () => {
   it('reads exactly the range, less at the end, nothing behind it', async () => {
     const store = openStore()
     await put(store, 'range', Readable.from(['0123456789']))
-    const read = async (offset: number, length: number) => (await store.readRange('range', offset, length)).toString()
-    expect(await Promise.all([read(0, 4), read(4, 3), read(8, 100), read(10, 5), read(3, 0)])).toEqual([
-      '0123',
-      '456',
-      '89',
-      '',
-      '',
-    ])
-    await expect(store.readRange('missing', 0, 4)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    const read = async (offset: number, length: number) =>
+      (await store.readRange('range', offset, length)).toString()
+    expect(
+      await Promise.all([read(0, 4), read(4, 3), read(8, 100), read(10, 5), read(3, 0)]),
+    ).toEqual(['0123', '456', '89', '', ''])
+    await expect(store.readRange('missing', 0, 4)).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
   })
 
   it('fails when an answer breaks off, and stops when the signal aborts', async () => {
     const store = openStore()
     await put(store, 'cut', Readable.from([randomBytes(MiB)]))
     outside.fault({ kind: 'cut answer', afterBytes: 1000 })
-    await expect(store.readRange('cut', 0, MiB)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
+    await expect(store.readRange('cut', 0, MiB)).rejects.toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+    })
     const stall = outside.fault({ kind: 'stall' })
     const controller = new AbortController()
     const reading = store.readRange('cut', 0, MiB, controller.signal)
@@ -284,7 +338,12 @@ describe('reading and removing', () => {
 
 describe('presign', () => {
   const link = (store: ReturnType<typeof createObjectStore>, key: string, expiresInSeconds = 900) =>
-    store.presign({ key, fileName: `Übersicht "Q1" (50%)'s 売上.pptx`, contentType, expiresInSeconds })
+    store.presign({
+      key,
+      fileName: `Übersicht "Q1" (50%)'s 売上.pptx`,
+      contentType,
+      expiresInSeconds,
+    })
 
   it('makes a link that anybody can follow and nobody can change, with the name and type of the file', async () => {
     const store = openStore()
@@ -317,8 +376,13 @@ describe('presign', () => {
   })
 
   it('signs for the public address and asks nobody, so it also works while the store is down', async () => {
-    const { url } = await link(openStore({ endpoint: 'http://127.0.0.1:1', publicEndpoint: 'https://files.example' }), 'a')
+    const { url } = await link(
+      openStore({ endpoint: 'http://127.0.0.1:1', publicEndpoint: 'https://files.example' }),
+      'a',
+    )
     expect(new URL(url).origin).toBe('https://files.example')
-    expect(new URL((await link(openStore({ publicEndpoint: 'http://[::1]:9000' }), 'a')).url).host).toBe('[::1]:9000')
+    expect(
+      new URL((await link(openStore({ publicEndpoint: 'http://[::1]:9000' }), 'a')).url).host,
+    ).toBe('[::1]:9000')
   })
 })

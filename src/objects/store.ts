@@ -1,5 +1,6 @@
-// The object store (MinIO, or anything that speaks S3) as the rest of the gateway sees it: put a stream, read a piece, sign a link,
-// remove. The bucket is made at first need, so that the store need not be there when the gateway starts; it is never listed.
+// The object store (MinIO, or anything that speaks S3) as the rest of the gateway sees it: put a
+// stream, read a piece, sign a link, remove. The bucket is made at first need, so that the store
+// need not be there when the gateway starts; it is never listed.
 
 import type { Readable } from 'node:stream'
 import { raceSignal } from '../async/signals.ts'
@@ -48,10 +49,16 @@ const defaultTimes = {
 }
 
 /**
- * Opens no connection before the first call. Calls reject with Problem STORAGE_UNAVAILABLE when the store fails or does not answer
- * in time, and with the reason of their signal when that aborts.
+ * Opens no connection before the first call. Calls reject with Problem STORAGE_UNAVAILABLE when the
+ * store fails or does not answer in time, and with the reason of their signal when that aborts.
  */
-export function createObjectStore({ publicEndpoint, bucket, logger, times: given, ...access }: ObjectStoreOptions) {
+export function createObjectStore({
+  publicEndpoint,
+  bucket,
+  logger,
+  times: given,
+  ...access
+}: ObjectStoreOptions) {
   const times = { ...defaultTimes, ...given }
   const calls = createStoreCalls(access, times)
   const signer = createClient({ ...access, endpoint: publicEndpoint })
@@ -74,7 +81,8 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
       calls
         .call(limitsFor(undefined), (client) => client.bucketExists(bucket))
         .catch((error) => {
-          // A key that may only read and write objects may not ask for the bucket: then it was made by whoever gave that key.
+          // A key that may only read and write objects may not ask for the bucket: then it was made
+          // by whoever gave that key.
           if (storeCode(error) === 'AccessDenied') return true
           throw error
         })
@@ -88,8 +96,9 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
   }
 
   /**
-   * Stores the stream under a key that was never used before. An empty stream, and one over `maxBytes`, is UPSTREAM_ERROR with failure
-   * `bad-file`; a source that falls silent is UPSTREAM_TIMEOUT; errors of the source pass as they are. The source is destroyed in the end.
+   * Stores the stream under a key that was never used before. An empty stream, and one over
+   * `maxBytes`, is UPSTREAM_ERROR with failure `bad-file`; a source that falls silent is
+   * UPSTREAM_TIMEOUT; errors of the source pass as they are. The source is destroyed in the end.
    */
   async function put({
     key,
@@ -108,7 +117,13 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
         body,
         { calls, bucket, key, contentType, sizeBytes },
         {
-          ...{ maxBytes, signal, sourceIdleMs: times.sourceIdleMs, partMs: times.partMs, totalMs: times.putMs },
+          ...{
+            maxBytes,
+            signal,
+            sourceIdleMs: times.sourceIdleMs,
+            partMs: times.partMs,
+            totalMs: times.putMs,
+          },
           onUnfinished: (uploadId) => takeBack(key, uploadId, putLogger),
         },
       )
@@ -122,8 +137,15 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
 
   function takeBack(key: string, uploadId: string, putLogger: Pick<Logger, 'warn'>): void {
     const done = calls
-      .call(limitsFor(undefined), (client) => client.abortMultipartUpload(bucket, key, encodeURIComponent(uploadId)))
-      .catch((error) => putLogger.warn({ err: error, object_key: key }, 'the parts of a failed upload could not be removed'))
+      .call(limitsFor(undefined), (client) =>
+        client.abortMultipartUpload(bucket, key, encodeURIComponent(uploadId)),
+      )
+      .catch((error) =>
+        putLogger.warn(
+          { err: error, object_key: key },
+          'the parts of a failed upload could not be removed',
+        ),
+      )
       .finally(() => cleaning.delete(done))
     cleaning.add(done)
   }
@@ -133,7 +155,12 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
     put,
 
     /** The bytes from `offset` on; fewer than `length` where the object ends. */
-    async readRange(key: string, offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+    async readRange(
+      key: string,
+      offset: number,
+      length: number,
+      signal?: AbortSignal,
+    ): Promise<Buffer> {
       if (length <= 0) return Buffer.alloc(0)
       try {
         return await calls.call(limitsFor(signal), async (client) => {
@@ -148,21 +175,36 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
     /** Undefined when there is no such object. */
     async statSize(key: string, signal?: AbortSignal): Promise<number | undefined> {
       try {
-        return (await calls.call(limitsFor(signal), (client) => client.statObject(bucket, key))).size
+        return (await calls.call(limitsFor(signal), (client) => client.statObject(bucket, key)))
+          .size
       } catch (error) {
         if (isMissing(error)) return undefined
         throw error
       }
     },
 
-    /** Made without asking anybody, so it also works while the store is away. `expiresAt` is exact to the second, as signatures are. */
-    async presign({ key, fileName, contentType, expiresInSeconds }: LinkOptions): Promise<{ url: string; expiresAt: Date }> {
+    /**
+     * Made without asking anybody, so it also works while the store is away. `expiresAt` is exact
+     * to the second, as signatures are.
+     */
+    async presign({
+      key,
+      fileName,
+      contentType,
+      expiresInSeconds,
+    }: LinkOptions): Promise<{ url: string; expiresAt: Date }> {
       const signedAt = new Date(Math.floor(Date.now() / 1000) * 1000)
       const answerHeaders = {
         'response-content-disposition': contentDisposition(fileName),
         'response-content-type': contentType,
       }
-      const url = await signer.presignedGetObject(bucket, key, expiresInSeconds, answerHeaders, signedAt)
+      const url = await signer.presignedGetObject(
+        bucket,
+        key,
+        expiresInSeconds,
+        answerHeaders,
+        signedAt,
+      )
       return { url, expiresAt: new Date(signedAt.getTime() + expiresInSeconds * 1000) }
     },
 
@@ -175,7 +217,9 @@ export function createObjectStore({ publicEndpoint, bucket, logger, times: given
       }
     },
 
-    /** Resolves when the store answers and takes our keys, whether or not the bucket was made yet. */
+    /**
+     * Resolves when the store answers and takes our keys, whether or not the bucket was made yet.
+     */
     async ping(signal?: AbortSignal): Promise<void> {
       await calls.call(limitsFor(signal), (client) => client.bucketExists(bucket))
     },
@@ -195,13 +239,19 @@ function isMissing(error: unknown): boolean {
 /** No more than was asked for, also from a store that ignores the range. */
 async function readAll(answer: Readable, length: number): Promise<Buffer> {
   const { statusCode } = answer as { statusCode?: number }
-  if (statusCode !== 206) throw new Problem('STORAGE_UNAVAILABLE', { cause: new Error('the store does not answer with ranges') })
+  if (statusCode !== 206)
+    throw new Problem('STORAGE_UNAVAILABLE', {
+      cause: new Error('the store does not answer with ranges'),
+    })
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of answer) {
     chunks.push(chunk)
     bytes += (chunk as Buffer).length
-    if (bytes > length) throw new Problem('STORAGE_UNAVAILABLE', { cause: new Error('the store sent more than was asked for') })
+    if (bytes > length)
+      throw new Problem('STORAGE_UNAVAILABLE', {
+        cause: new Error('the store sent more than was asked for'),
+      })
   }
   return Buffer.concat(chunks)
 }

@@ -1,6 +1,7 @@
-// Brings a stream into the store, whole or not at all: in one PUT where its length is known or small, else in parts of 8 MiB. A PUT
-// that breaks off leaves nothing to take back, and no store has to put it together. Written without the client's own putObject, which
-// takes 528 MB for a stream of unknown length; one that fails on the way hangs it or kills the process.
+// Brings a stream into the store, whole or not at all: in one PUT where its length is known or
+// small, else in parts of 8 MiB. A PUT that breaks off leaves nothing to take back, and no store
+// has to put it together. Written without the client's own putObject, which takes 528 MB for a
+// stream of unknown length; one that fails on the way hangs it or kills the process.
 
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
@@ -37,7 +38,10 @@ export interface UploadLimits {
   partMs: number
   /** For everything. */
   totalMs: number
-  /** Told of an upload that was begun and must be taken back; never awaited here, so that a failure is known at once. */
+  /**
+   * Told of an upload that was begun and must be taken back; never awaited here, so that a failure
+   * is known at once.
+   */
   onUnfinished: (uploadId: string) => void
 }
 
@@ -49,12 +53,20 @@ export interface Uploaded {
   tail: Buffer
 }
 
-export async function upload(body: Readable, target: UploadTarget, limits: UploadLimits): Promise<Uploaded> {
+export async function upload(
+  body: Readable,
+  target: UploadTarget,
+  limits: UploadLimits,
+): Promise<Uploaded> {
   const total = AbortSignal.timeout(limits.totalMs)
-  // Ends the reading of a silent source when the sending fails, and what is being sent when the reading does.
+  // Ends the reading of a silent source when the sending fails, and what is being sent when the
+  // reading does.
   const left = new AbortController()
   const signal = anySignal(limits.signal, total, left.signal)
-  const isStreamed = target.sizeBytes !== undefined && target.sizeBytes > partBytes && target.sizeBytes <= maxPutBytes
+  const isStreamed =
+    target.sizeBytes !== undefined &&
+    target.sizeBytes > partBytes &&
+    target.sizeBytes <= maxPutBytes
   const onFailure = (error: unknown) => left.abort(error)
   const sender = (isStreamed ? sendAtOnce : sendInParts)(target, { ...limits, signal, onFailure })
   const hash = createHash('sha256')
@@ -101,7 +113,10 @@ interface SendLimits extends Pick<UploadLimits, 'signal' | 'partMs' | 'onUnfinis
   onFailure: (error: unknown) => void
 }
 
-function sendAtOnce({ calls, sizeBytes: length = 0, ...target }: UploadTarget, limits: SendLimits): Sender {
+function sendAtOnce(
+  { calls, sizeBytes: length = 0, ...target }: UploadTarget,
+  limits: SendLimits,
+): Sender {
   const { signal, onFailure } = limits
   const piece = { signal, totalMs: limits.partMs }
   let put: PutRequest | undefined
@@ -111,7 +126,9 @@ function sendAtOnce({ calls, sizeBytes: length = 0, ...target }: UploadTarget, l
       await sending
       put ??= await calls.openPut({ ...target, length }, signal)
       const request = put
-      sending = calls.call<unknown>(piece, () => (isLast ? request.finish(bytes) : request.write(bytes)))
+      sending = calls.call<unknown>(piece, () =>
+        isLast ? request.finish(bytes) : request.write(bytes),
+      )
       sending.catch(onFailure)
     },
     finish: async () => void (await sending),
@@ -119,15 +136,24 @@ function sendAtOnce({ calls, sizeBytes: length = 0, ...target }: UploadTarget, l
   }
 }
 
-/** One after the other: what a store is still taking when it hears that all was in vain may stay in it. */
-function sendInParts({ calls, ...target }: UploadTarget, { signal, partMs, onUnfinished }: SendLimits): Sender {
+/**
+ * One after the other: what a store is still taking when it hears that all was in vain may stay in
+ * it.
+ */
+function sendInParts(
+  { calls, ...target }: UploadTarget,
+  { signal, partMs, onUnfinished }: SendLimits,
+): Sender {
   const { bucket, key, contentType } = target
   const limits = { signal, totalMs: partMs }
   const etags: { part: number; etag: string }[] = []
   let uploadId: string | undefined
 
   async function put(bytes: Buffer, part?: NonNullable<PutTarget['part']>): Promise<string> {
-    const request = await calls.openPut({ ...target, length: bytes.length, ...(part ? { part } : {}) }, signal)
+    const request = await calls.openPut(
+      { ...target, length: bytes.length, ...(part ? { part } : {}) },
+      signal,
+    )
     try {
       return await calls.call(limits, () => request.finish(bytes))
     } catch (error) {
@@ -140,13 +166,16 @@ function sendInParts({ calls, ...target }: UploadTarget, { signal, partMs, onUnf
     async send({ bytes, isLast }) {
       if (isLast && uploadId === undefined) return void (await put(bytes))
       const headers = { 'Content-Type': contentType }
-      uploadId ??= await calls.call(limits, (client) => client.initiateNewMultipartUpload(bucket, key, headers))
+      uploadId ??= await calls.call(limits, (client) =>
+        client.initiateNewMultipartUpload(bucket, key, headers),
+      )
       const part = etags.length + 1
       etags.push({ part, etag: await put(bytes, { uploadId, number: part }) })
     },
     async finish() {
       const id = uploadId
-      if (id !== undefined) await calls.call(limits, (client) => client.completeMultipartUpload(bucket, key, id, etags))
+      if (id !== undefined)
+        await calls.call(limits, (client) => client.completeMultipartUpload(bucket, key, id, etags))
     },
     giveUp() {
       if (uploadId !== undefined) onUnfinished(uploadId)
@@ -156,5 +185,7 @@ function sendInParts({ calls, ...target }: UploadTarget, { signal, partMs, onUnf
 
 function tailOf(before: Buffer, bytes: Buffer): Buffer {
   // Copied: the memory of a block is used again.
-  return Buffer.concat(bytes.length >= tailBytes ? [bytes.subarray(-tailBytes)] : [before, bytes]).subarray(-tailBytes)
+  return Buffer.concat(
+    bytes.length >= tailBytes ? [bytes.subarray(-tailBytes)] : [before, bytes],
+  ).subarray(-tailBytes)
 }

@@ -1,5 +1,6 @@
-// The table of contents of a ZIP file, which stands at its end: whoever finds it whole has a file that was written to its end.
-// Every number in it is a claim of a stranger and checked before it is used.
+// The table of contents of a ZIP file, which stands at its end: whoever finds it whole has a file
+// that was written to its end. Every number in it is a claim of a stranger and checked before it is
+// used.
 
 import { Problem } from '../domain/problem.ts'
 
@@ -23,7 +24,10 @@ const unknown32 = 0xffffffff
 const unknown16 = 0xffff
 
 /** The entries by their name in lower case: names in a package don't differ by case alone. */
-export async function readZipDirectory(sizeBytes: number, read: ReadRange): Promise<Map<string, ZipEntry>> {
+export async function readZipDirectory(
+  sizeBytes: number,
+  read: ReadRange,
+): Promise<Map<string, ZipEntry>> {
   const { count, directoryBytes, directoryOffset } = await readEnd(sizeBytes, read)
   if (directoryBytes > maxDirectoryBytes) rejectFile('has a table of contents beyond all measure')
   const directory = await read(directoryOffset, directoryBytes)
@@ -31,14 +35,16 @@ export async function readZipDirectory(sizeBytes: number, read: ReadRange): Prom
   let at = 0
   let found = 0
   while (at < directory.length) {
-    if (at + 46 > directory.length || directory.readUInt32LE(at) !== 0x02014b50) rejectFile('has a broken table of contents')
+    if (at + 46 > directory.length || directory.readUInt32LE(at) !== 0x02014b50)
+      rejectFile('has a broken table of contents')
     const nameEnd = at + 46 + directory.readUInt16LE(at + 28)
     const extraEnd = nameEnd + directory.readUInt16LE(at + 30)
     const next = extraEnd + directory.readUInt16LE(at + 32)
     if (next > directory.length) rejectFile('has a broken table of contents')
     const entry = entryOf(directory.subarray(at, at + 46), directory.subarray(nameEnd, extraEnd))
     // 30 bytes: the smallest local header.
-    if (entry.offset + 30 + entry.compressedBytes > directoryOffset) rejectFile('has an entry that lies outside of it')
+    if (entry.offset + 30 + entry.compressedBytes > directoryOffset)
+      rejectFile('has an entry that lies outside of it')
     entries.set(directory.toString('utf8', at + 46, nameEnd).toLowerCase(), entry)
     at = next
     found += 1
@@ -48,8 +54,13 @@ export async function readZipDirectory(sizeBytes: number, read: ReadRange): Prom
 }
 
 function entryOf(header: Buffer, extra: Buffer): ZipEntry {
-  const sizes = { plain: header.readUInt32LE(24), compressed: header.readUInt32LE(20), offset: header.readUInt32LE(42) }
-  // Sizes of 4 GiB and more stand in an extra field, in this order, and only those that the header leaves open.
+  const sizes = {
+    plain: header.readUInt32LE(24),
+    compressed: header.readUInt32LE(20),
+    offset: header.readUInt32LE(42),
+  }
+  // Sizes of 4 GiB and more stand in an extra field, in this order, and only those that the header
+  // leaves open.
   const wide = zip64Field(extra)
   let at = 0
   for (const name of ['plain', 'compressed', 'offset'] as const) {
@@ -94,22 +105,40 @@ async function readEnd(sizeBytes: number, read: ReadRange): Promise<End> {
     directoryBytes: tail.readUInt32LE(at + 12),
     directoryOffset: tail.readUInt32LE(at + 16),
   }
-  const isWide = end.count === unknown16 || end.directoryBytes === unknown32 || end.directoryOffset === unknown32
-  const { record, recordOffset } = (isWide && (await readWideEnd(endOffset, read))) || { record: end, recordOffset: endOffset }
-  if (record.directoryOffset + record.directoryBytes > recordOffset) rejectFile('has a table of contents that lies outside of it')
+  const isWide =
+    end.count === unknown16 || end.directoryBytes === unknown32 || end.directoryOffset === unknown32
+  const { record, recordOffset } = (isWide && (await readWideEnd(endOffset, read))) || {
+    record: end,
+    recordOffset: endOffset,
+  }
+  if (record.directoryOffset + record.directoryBytes > recordOffset)
+    rejectFile('has a table of contents that lies outside of it')
   return record
 }
 
-/** The end record is the one whose comment ends where the file ends; a comment may hold the same four bytes. */
+/**
+ * The end record is the one whose comment ends where the file ends; a comment may hold the same
+ * four bytes.
+ */
 function findEndRecord(tail: Buffer): number {
   for (let at = tail.length - endRecordBytes; at >= 0; at -= 1) {
-    if (tail.readUInt32LE(at) === 0x06054b50 && at + endRecordBytes + tail.readUInt16LE(at + 20) === tail.length) return at
+    if (
+      tail.readUInt32LE(at) === 0x06054b50 &&
+      at + endRecordBytes + tail.readUInt16LE(at + 20) === tail.length
+    )
+      return at
   }
   return -1
 }
 
-/** ZIP64: a locator of 20 bytes before the end record says where the record with the wide numbers is. Undefined when there is none. */
-async function readWideEnd(endOffset: number, read: ReadRange): Promise<{ record: End; recordOffset: number } | undefined> {
+/**
+ * ZIP64: a locator of 20 bytes before the end record says where the record with the wide numbers
+ * is. Undefined when there is none.
+ */
+async function readWideEnd(
+  endOffset: number,
+  read: ReadRange,
+): Promise<{ record: End; recordOffset: number } | undefined> {
   if (endOffset < 20) return undefined
   const locator = await read(endOffset - 20, 20)
   if (locator.readUInt32LE(0) !== 0x07064b50) return undefined
@@ -126,5 +155,8 @@ async function readWideEnd(endOffset: number, read: ReadRange): Promise<{ record
 }
 
 export function rejectFile(reason: string): never {
-  throw new Problem('UPSTREAM_ERROR', { failure: 'bad-file', cause: new Error(`The file ${reason}`) })
+  throw new Problem('UPSTREAM_ERROR', {
+    failure: 'bad-file',
+    cause: new Error(`The file ${reason}`),
+  })
 }

@@ -29,7 +29,10 @@ function open() {
 
 it('takes one look for all who ask within two seconds', async () => {
   const { asked, health } = open()
-  expect((await Promise.all([health(), health()])).map(({ status }) => status)).toEqual(['ok', 'ok'])
+  expect((await Promise.all([health(), health()])).map(({ status }) => status)).toEqual([
+    'ok',
+    'ok',
+  ])
   vi.advanceTimersByTime(1_999)
   await health()
   expect(asked).toEqual({ database: 1, storage: 1 })

@@ -1,5 +1,5 @@
-// What readiness says: the database decides, everything else is reported. Probes come from several sides and often, so one look
-// serves all who ask within a moment.
+// What readiness says: the database decides, everything else is reported. Probes come from several
+// sides and often, so one look serves all who ask within a moment.
 import { sleep } from '../async/signals.ts'
 import type { Health } from './routes/health.ts'
 
@@ -10,19 +10,25 @@ export interface HealthOptions {
   pingDatabase: () => Promise<void>
   pingStorage: (signal: AbortSignal) => Promise<void>
   pingPresenton: (signal: AbortSignal) => Promise<void>
-  /** What is known of upstream without asking: its circuit, and whether it is one that can be driven. */
+  /**
+   * What is known of upstream without asking: its circuit, and whether it is one that can be
+   * driven.
+   */
   presentonState: () => { breaker: string; supported: boolean | undefined; detail?: string }
 }
 
 const freshMs = 2_000
-// A replica whose database has just come, as it does at every start, is not kept waiting by what was seen before.
+// A replica whose database has just come, as it does at every start, is not kept waiting by what
+// was seen before.
 const freshWhileDownMs = 100
 const patienceMs = 3_000
 
 type Check = 'ok' | 'unavailable'
 
 export function createHealth(options: HealthOptions) {
-  let look: { untilMs: number; result: Promise<Record<'database' | 'storage' | 'presenton', Check>> } | undefined
+  let look:
+    | { untilMs: number; result: Promise<Record<'database' | 'storage' | 'presenton', Check>> }
+    | undefined
 
   async function lookAtAll() {
     const [database, storage, presenton] = await Promise.all([

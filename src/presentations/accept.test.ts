@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { findPresentation, type PresentationRow } from './statements/queries.ts'
-import { createChannels } from '../database/channels.ts'
 import { readBrief } from '../contract/brief.ts'
+import { createChannels } from '../database/channels.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createAdmission } from './accept.ts'
+import { findPresentation, type PresentationRow } from './statements/queries.ts'
 
 const limits = { maxSlides: 20, maxContentChars: 1000 }
 const unlimited = { perHour: 0, perDay: 0, total: 0, totalSlides: 0, systemPerDay: 0 }
@@ -14,7 +14,9 @@ describe('briefs that arrive together', () => {
     rows = await openTestRows()
   })
   afterEach(() =>
-    rows.database.query('truncate gateway.presentations, gateway.events, gateway.ledger, gateway.idempotency_keys cascade'),
+    rows.database.query(
+      'truncate gateway.presentations, gateway.events, gateway.ledger, gateway.idempotency_keys cascade',
+    ),
   )
   afterAll(() => rows.close())
 
@@ -28,7 +30,7 @@ describe('briefs that arrive together', () => {
           return rows.database.transaction(work)
         },
       },
-      wakes: createChannels(undefined),
+      channels: createChannels(undefined),
       queue: { maxQueued: 100, maxQueuedPerUser: 100, ...queue },
       quotas: { ...unlimited, ...quotas },
       knownTemplates: () => new Set(['general']),
@@ -46,20 +48,32 @@ describe('briefs that arrive together', () => {
   async function outcomes(work: Promise<{ body: unknown }>[]) {
     const settled = await Promise.allSettled(work)
     return settled.map((one) =>
-      one.status === 'fulfilled' ? (one.value.body as PresentationRow).queuePosition : one.reason.code,
+      one.status === 'fulfilled'
+        ? (one.value.body as PresentationRow).queuePosition
+        : one.reason.code,
     )
   }
-  const count = async (table: string) => (await rows.database.query(`select 1 from gateway.${table}`)).length
+  const count = async (table: string) =>
+    (await rows.database.query(`select 1 from gateway.${table}`)).length
 
   it('are taken in one transaction, and each is answered with its row as it is read', async () => {
     const { post, groups } = open()
-    const answers = await Promise.all(['alice', 'alice', 'bob', 'alice', 'bob', 'carol'].map((user) => post(user)))
+    const answers = await Promise.all(
+      ['alice', 'alice', 'bob', 'alice', 'bob', 'carol'].map((user) => post(user)),
+    )
     expect(groups).toHaveLength(1)
     for (const { body } of answers) {
       const row = body as PresentationRow
       expect(await findPresentation(rows.database, row)).toEqual(row)
-      const [event] = await rows.database.query('select data from gateway.events where presentation_id = $1', [row.id])
-      expect(JSON.parse(event?.['data'])).toEqual({ type: 'queued', position: row.queuePosition, run: 1 })
+      const [event] = await rows.database.query(
+        'select data from gateway.events where presentation_id = $1',
+        [row.id],
+      )
+      expect(JSON.parse(event?.['data'])).toEqual({
+        type: 'queued',
+        position: row.queuePosition,
+        run: 1,
+      })
     }
     const positions = answers.map(({ body }) => (body as PresentationRow).queuePosition ?? 0)
     expect([...positions].sort()).toEqual([1, 2, 3, 4, 5, 6])
@@ -84,16 +98,25 @@ describe('briefs that arrive together', () => {
   it('count the slides of those before them', async () => {
     const { post } = open({ quotas: { totalSlides: 5 } })
     const work = [post('alice'), post('bob'), post('alice'), post('alice')]
-    expect(await outcomes(work)).toEqual([expect.any(Number), expect.any(Number), 3, 'QUOTA_EXHAUSTED'])
+    expect(await outcomes(work)).toEqual([
+      expect.any(Number),
+      expect.any(Number),
+      3,
+      'QUOTA_EXHAUSTED',
+    ])
   })
 
   it('are told truly when there is room again', async () => {
     const { post } = open({ quotas: { perHour: 3 } })
     for (const seconds of [600, 1200]) {
       await post('alice')
-      await rows.database.query(`update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 second'`, [seconds])
+      await rows.database.query(
+        `update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 second'`,
+        [seconds],
+      )
     }
-    // Accepted 1,800 and 1,200 s ago: one more has room, the next one when the first of them has left the window.
+    // Accepted 1,800 and 1,200 s ago: one more has room, the next one when the first of them has
+    // left the window.
     const [, second] = await Promise.allSettled([post('alice'), post('alice')])
     const { retryAfterSeconds } = (second as PromiseRejectedResult).reason
     expect(retryAfterSeconds).toBeGreaterThan(1780)
@@ -104,7 +127,9 @@ describe('briefs that arrive together', () => {
     const { post } = open({ queue: { maxQueued: 4, maxQueuedPerUser: 2 } })
     const work = ['alice', 'alice', 'alice', 'bob', 'carol', 'dave'].map((user) => post(user))
     const settled = await Promise.allSettled(work)
-    const statuses = settled.map((one) => (one.status === 'fulfilled' ? 202 : (one.reason as { status: number }).status))
+    const statuses = settled.map((one) =>
+      one.status === 'fulfilled' ? 202 : (one.reason as { status: number }).status,
+    )
     expect(statuses).toEqual([202, 202, 429, 202, 202, 503])
     expect(await count('presentations')).toBe(4)
   })
@@ -114,7 +139,7 @@ describe('briefs that arrive together', () => {
     try {
       const intake = createAdmission({
         database: { transaction: () => new Promise(() => undefined) },
-        wakes: createChannels(undefined),
+        channels: createChannels(undefined),
         queue: { maxQueued: 100, maxQueuedPerUser: 100 },
         quotas: unlimited,
         knownTemplates: () => undefined,
@@ -123,7 +148,9 @@ describe('briefs that arrive together', () => {
         intake
           .accept({
             userId: 'alice',
-            brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, { template: 'general' }),
+            brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, {
+              template: 'general',
+            }),
             idempotency: { key, fingerprint: 'one' },
             respond: (row) => ({ status: 202, location: '', body: row }),
           })
@@ -150,7 +177,13 @@ describe('briefs that arrive together', () => {
     ]
     const codes = (all: PromiseSettledResult<{ replayed: boolean }>[]) =>
       all.map((one) => (one.status === 'fulfilled' ? one.value.replayed : one.reason.code))
-    expect(codes(await Promise.allSettled(work()))).toEqual([false, false, 'QUOTA_EXHAUSTED', 'VALIDATION_FAILED', false])
+    expect(codes(await Promise.allSettled(work()))).toEqual([
+      false,
+      false,
+      'QUOTA_EXHAUSTED',
+      'VALIDATION_FAILED',
+      false,
+    ])
     expect(await count('idempotency_keys')).toBe(2)
     expect(codes(await Promise.allSettled(work()))).toEqual([
       true,

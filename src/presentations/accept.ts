@@ -1,25 +1,31 @@
-// Accepts a brief: its row, its log's first event and the answer to its Idempotency-Key in one transaction. Upstream is not
-// asked anything: a brief is taken whatever state the generator is in.
+// Accepts a brief: its row, its log's first event and the answer to its Idempotency-Key in one
+// transaction. Upstream is not asked anything: a brief is taken whatever state the generator is in.
 import { randomUUID } from 'node:crypto'
+import { createBatcher } from '../async/batcher.ts'
+import { sleep } from '../async/signals.ts'
+import type { Brief } from '../contract/brief.ts'
+import { encodeEvent } from '../contract/events.ts'
+import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import {
-  type StoredResponse,
-  respondToEach,
+  firstRequestPending,
   type IdempotentOutcome,
   type IdempotentRequest,
   keyId,
-  firstRequestPending,
+  respondToEach,
+  type StoredResponse,
   waitSeconds,
 } from '../database/idempotency.ts'
-import { countQueued, insertPresentations, lockAdmission, type NewPresentation, type QueueCounts } from './statements/insert.ts'
 import { type Quotas, readQuotaBudget } from '../database/ledger.ts'
-import type { PresentationRow } from './statements/queries.ts'
-import type { Channels } from '../database/channels.ts'
-import type { Brief } from '../contract/brief.ts'
-import { sleep } from '../async/signals.ts'
-import { encodeEvent } from '../contract/events.ts'
-import { createBatcher } from '../async/batcher.ts'
 import { Problem } from '../domain/problem.ts'
+import {
+  countQueued,
+  insertPresentations,
+  lockAdmission,
+  type NewPresentation,
+  type QueueCounts,
+} from './statements/insert.ts'
+import type { PresentationRow } from './statements/queries.ts'
 
 export interface QueueLimits {
   maxQueued: number
@@ -28,7 +34,7 @@ export interface QueueLimits {
 
 export interface AdmissionOptions {
   database: Pick<Database, 'transaction'>
-  wakes: Pick<Channels, 'queue' | 'events'>
+  channels: Pick<Channels, 'queue' | 'events'>
   queue: QueueLimits
   quotas: Quotas
   /** Ids of upstream's templates while they are known, else undefined. */
@@ -45,15 +51,26 @@ export interface BriefRequest {
 
 export type Admission = ReturnType<typeof createAdmission>
 
-// Until a slot is free nothing moves in the queue; about how long a run takes is a fair time to come back after.
+// Until a slot is free nothing moves in the queue; about how long a run takes is a fair time to
+// come back after.
 const fullQueueRetrySeconds = 30
 
-export function createAdmission({ database, wakes, queue, quotas, knownTemplates }: AdmissionOptions) {
+export function createAdmission({
+  database,
+  channels,
+  queue,
+  quotas,
+  knownTemplates,
+}: AdmissionOptions) {
   // One transaction, one lock and one fsync for all that come while the one before is under way.
-  const groups = createBatcher<BriefRequest, StoredResponse & { replayed: boolean }>({ process: acceptAll })
+  const groups = createBatcher<BriefRequest, StoredResponse & { replayed: boolean }>({
+    process: acceptAll,
+  })
 
   async function acceptAll(requests: BriefRequest[]): Promise<IdempotentOutcome[]> {
-    const keyed = requests.map(({ userId, idempotency }) => idempotency && { ...idempotency, userId })
+    const keyed = requests.map(
+      ({ userId, idempotency }) => idempotency && { ...idempotency, userId },
+    )
     const ids: string[] = []
     const given = await database.transaction((client) =>
       respondToEach(client, keyed, async (places) => {
@@ -65,23 +82,29 @@ export function createAdmission({ database, wakes, queue, quotas, knownTemplates
         return taken.answers
       }),
     )
-    if (ids.length > 0) wakes.queue()
-    for (const id of ids) wakes.events(id, 1)
+    if (ids.length > 0) channels.queue()
+    for (const id of ids) channels.events(id, 1)
     return given
   }
 
   const firsts = new Map<string, Promise<unknown>>()
 
-  /** Who repeats a key waits here for the first: the group that holds it may hang, and those behind it are told something else. */
+  /**
+   * Who repeats a key waits here for the first: the group that holds it may hang, and those behind
+   * it are told something else.
+   */
   async function accept(request: BriefRequest): Promise<StoredResponse & { replayed: boolean }> {
     const { userId, idempotency } = request
     if (!idempotency) return groups.add(request)
     const name = keyId({ ...idempotency, userId })
     const patience = new AbortController()
-    const tooLate = sleep(waitSeconds * 1000, patience.signal).then(() => Promise.reject(firstRequestPending()))
+    const tooLate = sleep(waitSeconds * 1000, patience.signal).then(() =>
+      Promise.reject(firstRequestPending()),
+    )
     tooLate.catch(() => undefined)
     try {
-      for (let first = firsts.get(name); first; first = firsts.get(name)) await Promise.race([first, tooLate])
+      for (let first = firsts.get(name); first; first = firsts.get(name))
+        await Promise.race([first, tooLate])
     } finally {
       patience.abort()
     }
@@ -95,7 +118,10 @@ export function createAdmission({ database, wakes, queue, quotas, knownTemplates
   }
 
   /** Each as if those before it had come before it. */
-  async function insertAccepted(client: Queryable, requests: BriefRequest[]): Promise<{ ids: string[]; answers: (StoredResponse | Problem)[] }> {
+  async function insertAccepted(
+    client: Queryable,
+    requests: BriefRequest[],
+  ): Promise<{ ids: string[]; answers: (StoredResponse | Problem)[] }> {
     await lockAdmission(client)
     const users = new Map<string, number>()
     for (const { userId } of requests) users.set(userId, (users.get(userId) ?? 0) + 1)
@@ -122,7 +148,8 @@ export function createAdmission({ database, wakes, queue, quotas, knownTemplates
     }
 
     const firstEvent = encodeEvent('queued', { position: 0 }, { run: 1 })
-    const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()], firstEvent) : []
+    const rows =
+      inputs.size > 0 ? await insertPresentations(client, [...inputs.values()], firstEvent) : []
     const made = new Map(rows.map((row) => [row.id, row]))
     const answers = requests.map((request) => {
       const row = made.get(inputs.get(request)?.id ?? '')
@@ -135,22 +162,31 @@ export function createAdmission({ database, wakes, queue, quotas, knownTemplates
     const known = knownTemplates()
     // Templates that users made themselves are not in every list.
     if (!known || known.has(template) || template.startsWith('custom-')) return
-    throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/template', message: 'is not a template of the generator' }] })
+    throw new Problem('VALIDATION_FAILED', {
+      errors: [{ path: '/template', message: 'is not a template of the generator' }],
+    })
   }
 
   return {
     /**
      * Takes the brief in, or gives the first answer again.
-     * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED, QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT
+     * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED,
+     * QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT
      */
     accept,
   }
 }
 
 /** @throws Problem QUEUE_FULL: 429 when it is one's own, 503 when it is everybody's */
-export function checkQueue({ own, all }: QueueCounts, userId: string, { maxQueued, maxQueuedPerUser }: QueueLimits): void {
-  if ((own.get(userId) ?? 0) >= maxQueuedPerUser) throw new Problem('QUEUE_FULL', { retryAfterSeconds: fullQueueRetrySeconds })
-  if (all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds: fullQueueRetrySeconds })
+export function checkQueue(
+  { own, all }: QueueCounts,
+  userId: string,
+  { maxQueued, maxQueuedPerUser }: QueueLimits,
+): void {
+  if ((own.get(userId) ?? 0) >= maxQueuedPerUser)
+    throw new Problem('QUEUE_FULL', { retryAfterSeconds: fullQueueRetrySeconds })
+  if (all >= maxQueued)
+    throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds: fullQueueRetrySeconds })
 }
 
 function toRow(brief: Brief) {

@@ -1,22 +1,29 @@
-// Quotas are exact whatever happens: random histories of accepting, working, failing, crashing, cancelling, retrying, deleting and
-// waiting, on real Postgres, beside a small model of the rules.
+// Quotas are exact whatever happens: random histories of accepting, working, failing, crashing,
+// cancelling, retrying, deleting and waiting, on real Postgres, beside a small model of the rules.
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { claim, type Run } from '../database/leases.ts'
-import { markPaid, markFirstSlide, type Quotas, readUsage, settleFailed, settleSlides } from '../database/ledger.ts'
-import { type ExtraStatement, createRunLog, type RunChanges } from '../database/run-log.ts'
-import { createChannels } from '../database/channels.ts'
 import { readBrief } from '../contract/brief.ts'
+import { createChannels } from '../database/channels.ts'
+import { claim, type Run } from '../database/leases.ts'
+import {
+  markFirstSlide,
+  markPaid,
+  type Quotas,
+  readUsage,
+  settleFailed,
+  settleSlides,
+} from '../database/ledger.ts'
+import { createRunLog, type ExtraStatement, type RunChanges } from '../database/run-log.ts'
 import { Problem } from '../domain/problem.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
-import { createPresentationCommands } from './commands.ts'
 import { createAdmission } from './accept.ts'
+import { createPresentationCommands } from './commands.ts'
 
 const quotas: Quotas = { perHour: 3, perDay: 5, total: 4, totalSlides: 12, systemPerDay: 8 }
 const users = ['alice', 'bob']
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 600_000 }
-const answer = () => ({ status: 202, location: '', body: null })
+const respond = () => ({ status: 202, location: '', body: null })
 
 let rows: TestRows
 beforeAll(async () => {
@@ -47,7 +54,9 @@ function createModel() {
     now: 0,
     entries,
     used: (user?: string, minutes = Infinity) =>
-      entries.filter((one) => (!user || one.user === user) && one.accepted && model.now - one.at < minutes),
+      entries.filter(
+        (one) => (!user || one.user === user) && one.accepted && model.now - one.at < minutes,
+      ),
     kept: (user: string) => entries.filter((one) => one.user === user && one.kept),
     slides: (user: string) => model.kept(user).reduce((sum, { slides }) => sum + slides, 0),
     /** The code it is refused with, and for how many minutes. */
@@ -82,7 +91,10 @@ const step = fc.record({
   act: fc.oneof(
     { weight: 5, arbitrary: fc.constantFrom('pay', 'slide', 'fail', 'fail half-way', 'retry') },
     { weight: 3, arbitrary: fc.constant('accept') },
-    { weight: 4, arbitrary: fc.constantFrom('finish', 'complete', 'crash', 'cancel', 'delete', 'wait') },
+    {
+      weight: 4,
+      arbitrary: fc.constantFrom('finish', 'complete', 'crash', 'cancel', 'delete', 'wait'),
+    },
   ),
   /** Which user, or which of the latest presentations. */
   pick: fc.nat(3),
@@ -91,11 +103,19 @@ const step = fc.record({
 
 async function play(steps: Step[]): Promise<void> {
   const { database } = rows
-  await database.query('truncate gateway.presentations, gateway.leases, gateway.files, gateway.events, gateway.ledger')
-  const wakes = createChannels(undefined)
+  await database.query(
+    'truncate gateway.presentations, gateway.leases, gateway.files, gateway.events, gateway.ledger',
+  )
+  const channels = createChannels(undefined)
   const queue = { maxQueued: 1000, maxQueuedPerUser: 1000 }
-  const intake = createAdmission({ database, wakes, queue, quotas, knownTemplates: () => undefined })
-  const life = createPresentationCommands({ database, wakes, queue, quotas })
+  const intake = createAdmission({
+    database,
+    channels,
+    queue,
+    quotas,
+    knownTemplates: () => undefined,
+  })
+  const life = createPresentationCommands({ database, channels, queue, quotas })
   const model = createModel()
   const runs = new Map<string, Run>()
 
@@ -118,19 +138,39 @@ async function play(steps: Step[]): Promise<void> {
   }
 
   async function claimAll() {
-    for (let run = await claim(database, slots); run; run = await claim(database, slots)) runs.set(run.id, run)
+    for (let run = await claim(database, slots); run; run = await claim(database, slots))
+      runs.set(run.id, run)
   }
-  async function write(id: string, changes: RunChanges, companions: ExtraStatement[], isEnd = false) {
+  async function write(
+    id: string,
+    changes: RunChanges,
+    extraStatements: ExtraStatement[],
+    isEnd = false,
+  ) {
     const run = runs.get(id)!
-    const log = createRunLog({ database, wakes, run, signal: new AbortController().signal, onLost: () => undefined })
+    const log = createRunLog({
+      database,
+      channels,
+      run,
+      signal: new AbortController().signal,
+      onLost: () => undefined,
+    })
     const events = isEnd ? [{ data: '{}', terminal: true }] : []
     await log.commit({ events, changes, extraStatements, ...(isEnd && { release: true }) })
     run.lastSeq = log.seq()
   }
 
   async function accept(user: string, nSlides: number) {
-    const before = new Set((await database.query<{ id: string }>('select id from gateway.presentations')).map(({ id }) => id))
-    const brief = readBrief({ content: 'text', n_slides: nSlides }, { maxSlides: 20 }, { template: 'general' })
+    const before = new Set(
+      (await database.query<{ id: string }>('select id from gateway.presentations')).map(
+        ({ id }) => id,
+      ),
+    )
+    const brief = readBrief(
+      { content: 'text', n_slides: nSlides },
+      { maxSlides: 20 },
+      { template: 'general' },
+    )
     const expected = model.refusal(user, nSlides)
     expectAlike(await refused(intake.accept({ userId: user, brief, respond })), expected)
     const after = await database.query<{ id: string }>('select id from gateway.presentations')
@@ -138,7 +178,15 @@ async function play(steps: Step[]): Promise<void> {
     expect(made === undefined).toBe(expected !== undefined)
     if (!made) return
     const plain = { accepted: true, kept: true, paid: false, slid: false, finished: false, made: 0 }
-    model.entries.push({ id: made.id, user, status: 'active', at: model.now, nSlides, slides: nSlides, ...plain })
+    model.entries.push({
+      id: made.id,
+      user,
+      status: 'active',
+      at: model.now,
+      nSlides,
+      slides: nSlides,
+      ...plain,
+    })
     await claimAll()
   }
 
@@ -146,7 +194,8 @@ async function play(steps: Step[]): Promise<void> {
     const own = { userId: one.user, id: one.id }
     const retried = await refused(life.retry(own, { respond }))
     if (one.status === 'deleted') return expectAlike(retried, { code: 'NOT_FOUND' })
-    if (one.status !== 'failed' && one.status !== 'cancelled') return expectAlike(retried, { code: 'CONFLICT' })
+    if (one.status !== 'failed' && one.status !== 'cancelled')
+      return expectAlike(retried, { code: 'CONFLICT' })
     let refusal: Refusal | undefined
     if (!one.kept) refusal = model.refusal(one.user, one.nSlides)
     else if (
@@ -158,16 +207,21 @@ async function play(steps: Step[]): Promise<void> {
     }
     expectAlike(retried, refusal)
     if (refusal) return
-    if (!one.kept) Object.assign(one, { at: model.now, accepted: true, kept: true, paid: false, slid: false })
+    if (!one.kept)
+      Object.assign(one, { at: model.now, accepted: true, kept: true, paid: false, slid: false })
     if (!one.finished) one.slides = one.nSlides
     one.status = 'active'
     await claimAll()
   }
 
   async function cancel(one: Entry) {
-    const expected = { deleted: 'NOT_FOUND', completed: 'CONFLICT', failed: 'CONFLICT', active: undefined, cancelled: undefined }[
-      one.status
-    ]
+    const expected = {
+      deleted: 'NOT_FOUND',
+      completed: 'CONFLICT',
+      failed: 'CONFLICT',
+      active: undefined,
+      cancelled: undefined,
+    }[one.status]
     const got = await refused(life.cancel({ userId: one.user, id: one.id }))
     expectAlike(got, expected === undefined ? undefined : { code: expected })
     if (one.status !== 'active') return
@@ -186,9 +240,10 @@ async function play(steps: Step[]): Promise<void> {
   async function work(act: string, one: Entry, n: number) {
     if (one.status !== 'active') return
     if (act === 'crash') {
-      await database.query(`update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`, [
-        one.id,
-      ])
+      await database.query(
+        `update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`,
+        [one.id],
+      )
       await claimAll()
     } else if (act === 'pay') {
       one.paid = true
@@ -218,9 +273,13 @@ async function play(steps: Step[]): Promise<void> {
       // Time goes by for all that was accepted.
       const minutes = n * 15 * 2 ** pick
       model.now += minutes
-      await database.query(`update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 minute'`, [minutes])
+      await database.query(
+        `update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 minute'`,
+        [minutes],
+      )
     } else if (one) {
-      if (act === 'fail half-way') for (const each of ['pay', 'slide', 'fail']) await work(each, one, n)
+      if (act === 'fail half-way')
+        for (const each of ['pay', 'slide', 'fail']) await work(each, one, n)
       else if (act === 'retry') await retry(one)
       else if (act === 'cancel') await cancel(one)
       else if (act === 'delete') await remove(one)
@@ -229,7 +288,12 @@ async function play(steps: Step[]): Promise<void> {
     for (const user of users) {
       const { perHour, perDay, total, totalSlides } = await readUsage(database, user, quotas)
       expect([perHour.used, perDay.used, total.used, totalSlides.used]).toEqual([
-        ...[model.used(user, 60).length, model.used(user, 1440).length, model.kept(user).length, model.slides(user)],
+        ...[
+          model.used(user, 60).length,
+          model.used(user, 1440).length,
+          model.kept(user).length,
+          model.slides(user),
+        ],
       ])
     }
   }

@@ -13,10 +13,13 @@ export function encodeCursor({ createdAt, id }: Cursor): string {
 
 /** Throws VALIDATION_FAILED for anything that `encodeCursor` would not have made. */
 export function decodeCursor(text: string): Cursor {
-  const [, time = '', id = ''] = /^(\S{24}) ([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/.exec(decoded(text)) ?? []
+  const [, time = '', id = ''] =
+    /^(\S{24}) ([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/.exec(decoded(text)) ?? []
   const cursor = { createdAt: new Date(time), id }
   if (Number.isNaN(cursor.createdAt.getTime()) || encodeCursor(cursor) !== text) {
-    throw new Problem('VALIDATION_FAILED', { errors: [{ path: 'cursor', message: 'is not a cursor of this list' }] })
+    throw new Problem('VALIDATION_FAILED', {
+      errors: [{ path: 'cursor', message: 'is not a cursor of this list' }],
+    })
   }
   return cursor
 }

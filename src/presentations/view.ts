@@ -1,10 +1,10 @@
 // A row as its owner sees it on the wire: snake_case, absolute links, every key present.
 
-import type { PresentationRow, StoredFile } from './statements/queries.ts'
 import type { Presentation } from '../contract/presentation.ts'
 import type { ProblemCode } from '../domain/problem.ts'
 import type { Stage } from '../domain/stage.ts'
 import { downloadFileName } from '../objects/file-name.ts'
+import type { PresentationRow, StoredFile } from './statements/queries.ts'
 
 export interface ViewOptions {
   /** Base of all links, without a slash at its end. */
@@ -15,7 +15,10 @@ export interface ViewOptions {
 
 export const apiPrefix = '/api/v1'
 
-export function presentationView(row: PresentationRow, { publicUrl, appLink }: ViewOptions): Presentation {
+export function presentationView(
+  row: PresentationRow,
+  { publicUrl, appLink }: ViewOptions,
+): Presentation {
   const self = `${publicUrl}${apiPrefix}/presentations/${row.id}`
   return {
     id: row.id,
@@ -40,7 +43,11 @@ export function presentationView(row: PresentationRow, { publicUrl, appLink }: V
       content_type: file.contentType,
       stored_at: time(file.storedAt),
     })),
-    error: row.error && { code: row.error.code as ProblemCode, detail: row.error.detail, retryable: row.error.retryable },
+    error: row.error && {
+      code: row.error.code as ProblemCode,
+      detail: row.error.detail,
+      retryable: row.error.retryable,
+    },
     queue_position: row.queuePosition,
     created_at: time(row.createdAt),
     updated_at: time(row.updatedAt),
@@ -55,12 +62,26 @@ export function presentationView(row: PresentationRow, { publicUrl, appLink }: V
   }
 }
 
-export type Presign = (file: { key: string; fileName: string; contentType: string }) => Promise<{ url: string; expiresAt: Date }>
+export type Presign = (file: {
+  key: string
+  fileName: string
+  contentType: string
+}) => Promise<{ url: string; expiresAt: Date }>
 
-/** The way to a finished file, made afresh: the answer of the download route and a part of the `complete` event. */
-export async function downloadView({ title, file }: { title: string | null; file: StoredFile }, presign: Presign) {
+/**
+ * The way to a finished file, made afresh: the answer of the download route and a part of the
+ * `complete` event.
+ */
+export async function downloadView(
+  { title, file }: { title: string | null; file: StoredFile },
+  presign: Presign,
+) {
   const fileName = downloadFileName(title, file.format)
-  const { url, expiresAt } = await presign({ key: file.objectKey, fileName, contentType: file.contentType })
+  const { url, expiresAt } = await presign({
+    key: file.objectKey,
+    fileName,
+    contentType: file.contentType,
+  })
   return {
     url,
     expires_at: expiresAt.toISOString(),

@@ -1,12 +1,14 @@
-// Waiting for a presentation to be neither queued nor running, for callers who ask once and don't follow the stream.
+// Waiting for a presentation to be neither queued nor running, for callers who ask once and don't
+// follow the stream.
+
+import { sleep } from '../async/signals.ts'
+import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { findPresentation, type PresentationRow } from './statements/queries.ts'
-import type { Channels } from '../database/channels.ts'
-import { sleep } from '../async/signals.ts'
 
 export interface WaitUntilSettledOptions {
   database: Pick<Database, 'query'>
-  wakes: Pick<Channels, 'on' | 'off'>
+  channels: Pick<Channels, 'on' | 'off'>
 }
 
 export interface WaitRequest {
@@ -19,9 +21,17 @@ export interface WaitRequest {
 // A lost wake costs no more than this.
 const pollMs = 1_000
 
-/** Resolves with the row once it is settled, or after `timeoutMs` as it is then; undefined when it isn't this user's (any more). */
-export function createWaitUntilSettled({ database, wakes }: WaitUntilSettledOptions) {
-  return async function waitUntilSettled({ userId, id, timeoutMs, signal }: WaitRequest): Promise<PresentationRow | undefined> {
+/**
+ * Resolves with the row once it is settled, or after `timeoutMs` as it is then; undefined when it
+ * isn't this user's (any more).
+ */
+export function createWaitUntilSettled({ database, channels }: WaitUntilSettledOptions) {
+  return async function waitUntilSettled({
+    userId,
+    id,
+    timeoutMs,
+    signal,
+  }: WaitRequest): Promise<PresentationRow | undefined> {
     const deadline = performance.now() + timeoutMs
     for (;;) {
       const news = new AbortController()
@@ -30,7 +40,7 @@ export function createWaitUntilSettled({ database, wakes }: WaitUntilSettledOpti
       }
       const onLeave = () => news.abort()
       // Listening before looking: what happens in between is not missed.
-      wakes.on('settled', onSettled)
+      channels.on('settled', onSettled)
       signal.addEventListener('abort', onLeave, { once: true })
       try {
         signal.throwIfAborted()
@@ -39,7 +49,7 @@ export function createWaitUntilSettled({ database, wakes }: WaitUntilSettledOpti
         if (!row || (row.status !== 'queued' && row.status !== 'running') || leftMs <= 0) return row
         await sleep(Math.min(pollMs, leftMs), news.signal).catch(() => undefined)
       } finally {
-        wakes.off('settled', onSettled)
+        channels.off('settled', onSettled)
         signal.removeEventListener('abort', onLeave)
       }
     }

@@ -57,7 +57,11 @@ describe('The circuit', () => {
     await openCircuit()
     expect(upstream.to(deckPath).length).toBeGreaterThanOrEqual(3)
     const visits = upstream.visits.length
-    await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', failure: 'outage', retryAfterSeconds: 1 })
+    await expect(read()).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      failure: 'outage',
+      retryAfterSeconds: 1,
+    })
     expect(upstream.visits.length).toBe(visits)
     expect(states).toEqual(['open'])
   })
@@ -65,7 +69,9 @@ describe('The circuit', () => {
   it('does not open at 4xx, at cancellations, or at errors that a stream reports', async () => {
     const stream = '/api/v1/ppt/presentation/stream/d'
     upstream.answers[stream] = (response) =>
-      response.writeHead(200, { 'content-type': 'text/event-stream' }).end('data: {"type":"error"}\n\n')
+      response
+        .writeHead(200, { 'content-type': 'text/event-stream' })
+        .end('data: {"type":"error"}\n\n')
     upstream.answers[deckPath] = json({ detail: 'no' }, 400)
     for (let i = 0; i < 8; i++) {
       await read().catch(() => undefined)
@@ -87,7 +93,9 @@ describe('The circuit', () => {
   })
 
   it('opens at connections that break and at deadlines', async () => {
-    await reconnect({ timeouts: { createMs: 60, prepareMs: 60, exportMs: 60, stallMs: 60, streamMs: 60 } })
+    await reconnect({
+      timeouts: { createMs: 60, prepareMs: 60, exportMs: 60, stallMs: 60, streamMs: 60 },
+    })
     let call = 0
     upstream.answers[deckPath] = (response) => (call++ % 2 === 0 ? response.destroy() : undefined)
     for (let i = 0; i < 5; i++) await read().catch(() => undefined)
@@ -101,7 +109,10 @@ describe('The circuit', () => {
     const before = upstream.to(deckPath).length
     const probe = read()
     await upstream.until(() => upstream.to(deckPath).length > before)
-    await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryAfterSeconds: 1 })
+    await expect(read()).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      retryAfterSeconds: 1,
+    })
     held[0]?.()
     await probe
     expect(upstream.to(deckPath).length).toBe(before + 1)
@@ -131,7 +142,10 @@ describe('The circuit', () => {
     const before = upstream.to(statusPath).length
     upstream.answers[preparePath] = () => undefined
     const leaving = new AbortController()
-    const slow = presenton.prepareDeck({ deckId: 'd', outlines: ['a'], title: 't', template: 'general' }, leaving.signal)
+    const slow = presenton.prepareDeck(
+      { deckId: 'd', outlines: ['a'], title: 't', template: 'general' },
+      leaving.signal,
+    )
     await upstream.until(() => upstream.to(preparePath).length === 1)
     expect(upstream.to(statusPath).length).toBe(before + 1)
     expect(presenton.state().breaker).toBe('closed')
@@ -144,12 +158,15 @@ describe('The circuit', () => {
     await presenton.ping(forever)
     expect(presenton.state().breaker).toBe('closed')
     upstream.answers[statusPath] = bad
-    for (let i = 0; i < 8; i++) await expect(presenton.ping(forever)).rejects.toMatchObject({ failure: 'fault' })
+    for (let i = 0; i < 8; i++)
+      await expect(presenton.ping(forever)).rejects.toMatchObject({ failure: 'fault' })
     expect(presenton.state().breaker).toBe('closed')
   })
 
   it('counts a stream good at its head and a later cut on its own', async () => {
-    await reconnect({ breaker: { errorPercent: 40, minCalls: 5, windowMs: 60_000, resetMs: 60_000 } })
+    await reconnect({
+      breaker: { errorPercent: 40, minCalls: 5, windowMs: 60_000, resetMs: 60_000 },
+    })
     const stream = '/api/v1/ppt/presentation/stream/d'
     upstream.answers[stream] = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -171,7 +188,10 @@ describe('The circuit', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: {"type":"chunk"}\n\n')
       const outlines = { slides: [{ content: 'a' }] }
-      finish = () => response.end(`data: ${JSON.stringify({ type: 'complete', presentation: { outlines } })}\n\n`)
+      finish = () =>
+        response.end(
+          `data: ${JSON.stringify({ type: 'complete', presentation: { outlines } })}\n\n`,
+        )
     }
     const stream = presenton.streamOutlines('slow', forever)
     await stream.next()

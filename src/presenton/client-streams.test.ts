@@ -35,7 +35,13 @@ async function collect(stream: AsyncGenerator<Message[]>): Promise<string[]> {
   return kinds
 }
 
-const timeouts = { createMs: 20_000, prepareMs: 20_000, exportMs: 20_000, stallMs: 20_000, streamMs: 20_000 }
+const timeouts = {
+  createMs: 20_000,
+  prepareMs: 20_000,
+  exportMs: 20_000,
+  stallMs: 20_000,
+  streamMs: 20_000,
+}
 
 describe('A slide stream', () => {
   const begin = (more: (response: ServerResponse) => unknown) => {
@@ -62,7 +68,10 @@ describe('A slide stream', () => {
       begin((response) => setTimeout(() => end(response), 20))
       const stream = presenton.streamSlides(id, forever)
       expect((await stream.next()).value).toHaveLength(1)
-      await expect(stream.next()).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+      await expect(stream.next()).rejects.toMatchObject({
+        code: 'UPSTREAM_ERROR',
+        failure: 'fault',
+      })
     }
   })
 
@@ -96,7 +105,8 @@ describe('A slide stream', () => {
       response.setMaxListeners(0)
       const part = frame({ type: 'chunk', chunk: 'x'.repeat(60_000) })
       for (; written < 400; written++) {
-        if (!response.write(part)) await Promise.race([once(response, 'drain'), once(response, 'close')])
+        if (!response.write(part))
+          await Promise.race([once(response, 'drain'), once(response, 'close')])
         if (response.destroyed) return
       }
       response.end(complete)
@@ -123,10 +133,16 @@ describe('A slide stream', () => {
 
   it('is refused before it begins like any call, and is a fault when it is no event stream', async () => {
     upstream.answers[slidesPath] = json({ detail: 'Presentation not found' }, 404)
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ failure: 'gone' })
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+      failure: 'gone',
+    })
     upstream.answers[slidesPath] = json({ detail: 'Presentation not prepared for stream' }, 400)
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ failure: 'final' })
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+      failure: 'final',
+    })
     upstream.answers[slidesPath] = json({})
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({ failure: 'fault' })
+    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+      failure: 'fault',
+    })
   })
 })

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ObservedCall } from './call-metrics.ts'
 import type { Presenton, PresentonOptions } from './client.ts'
 import { connect, json, openapi, openUpstream, type Upstream } from './fixtures/upstream.ts'
-import type { ObservedCall } from './call-metrics.ts'
 
 const id = '17db6369-29fb-4099-9d3c-f350de99850d'
 const deck = {
@@ -39,11 +39,19 @@ async function reconnect(options: Partial<PresentonOptions>) {
   presenton = connect(upstream.url, options)
 }
 
-const timeouts = { createMs: 20_000, prepareMs: 20_000, exportMs: 20_000, stallMs: 20_000, streamMs: 20_000 }
+const timeouts = {
+  createMs: 20_000,
+  prepareMs: 20_000,
+  exportMs: 20_000,
+  stallMs: 20_000,
+  streamMs: 20_000,
+}
 
 describe('A call', () => {
   it('sends what the deck is to be, and only headers of ours', async () => {
-    expect(await presenton.createDeck({ ...deck, instructions: 'short' }, forever)).toEqual({ deckId: id })
+    expect(await presenton.createDeck({ ...deck, instructions: 'short' }, forever)).toEqual({
+      deckId: id,
+    })
     const [visit] = upstream.to(createPath)
     expect(JSON.parse(visit?.body ?? '')).toEqual({
       content: 'A talk',
@@ -56,7 +64,15 @@ describe('A call', () => {
       include_table_of_contents: false,
       web_search: false,
     })
-    const sent = ['accept', 'accept-encoding', 'connection', 'content-length', 'content-type', 'host', 'user-agent']
+    const sent = [
+      'accept',
+      'accept-encoding',
+      'connection',
+      'content-length',
+      'content-type',
+      'host',
+      'user-agent',
+    ]
     expect(Object.keys(visit?.headers ?? {}).sort()).toEqual(sent)
   })
 
@@ -65,13 +81,19 @@ describe('A call', () => {
     ['hosts that cannot be resolved', 'http://presenton.invalid'],
   ])('takes %s for an outage', async (_, url) => {
     const away = connect(url)
-    await expect(away.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', failure: 'outage' })
+    await expect(away.createDeck(deck, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      failure: 'outage',
+    })
     await away.close()
   })
 
   it('takes a connection that breaks after the request for a fault: it may have been acted on', async () => {
     upstream.answers[createPath] = (response) => response.destroy()
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'fault',
+    })
     expect(upstream.to(createPath)).toHaveLength(1)
   })
 
@@ -82,14 +104,20 @@ describe('A call', () => {
     ['a redirect', (response: ServerResponse) => response.writeHead(302, { location: '/x' }).end()],
   ])('takes %s for a fault', async (_, answer) => {
     upstream.answers[createPath] = answer
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'fault',
+    })
     expect(upstream.to('/x')).toEqual([])
   })
 
   it('reads no answer over the bound', async () => {
     await reconnect({ maxMessageBytes: 1000 })
     upstream.answers['/openapi.json'] = json({ ...openapi(), x: 'x'.repeat(2000) })
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'fault',
+    })
   })
 
   it('ends at its deadline', async () => {
@@ -97,7 +125,10 @@ describe('A call', () => {
     const visits = upstream.visits.length
     await reconnect({ timeouts: { ...timeouts, createMs: 100 } })
     upstream.answers[createPath] = () => undefined
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_TIMEOUT',
+      failure: 'fault',
+    })
     expect(upstream.visits.length).toBe(visits + 3)
   })
 
@@ -139,7 +170,10 @@ describe('A call', () => {
     await presenton.createDeck(deck, forever)
     upstream.answers[createPath] = json({ detail: 'no' }, 400)
     await presenton.createDeck(deck, forever).catch(() => undefined)
-    expect(calls.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual(['create ok', 'create rejected'])
+    expect(calls.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
+      'create ok',
+      'create rejected',
+    ])
   })
 
   it('deletes what is not there any more, and reads it not', async () => {

@@ -1,16 +1,17 @@
-// Everything the gateway can ask of Presenton, and nothing that only one of its versions knows. Failures are Problems whose `failure`
-// says what a run should do next; a caller's own abort rejects with its signal's reason instead.
+// Everything the gateway can ask of Presenton, and nothing that only one of its versions knows.
+// Failures are Problems whose `failure` says what a run should do next; a caller's own abort
+// rejects with its signal's reason instead.
 
 import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
+import { createCallMetrics, type ObservedCall } from './call-metrics.ts'
 import { createConnections } from './connection.ts'
 import { createDecks, type Timeouts } from './decks.ts'
 import { type Features, paths } from './dialect.ts'
 import { createExchange } from './exchange.ts'
 import { unavailable } from './failures.ts'
 import { type OpenedFile, openMountedFile, openRemoteFile } from './file.ts'
-import { type Credentials, createLogin } from './login.ts'
-import { createCallMetrics, type ObservedCall } from './call-metrics.ts'
 import { type OpenedImage, openImage } from './image.ts'
+import { type Credentials, createLogin } from './login.ts'
 import { createProbe } from './probe.ts'
 import type { Template } from './template-lists.ts'
 import { createTemplates } from './templates.ts'
@@ -21,8 +22,8 @@ export { isWhole, readOutlines, readSlides } from './deck-parts.ts'
 export type { Features } from './dialect.ts'
 export { mayHaveStarted } from './failures.ts'
 export type { OpenedFile } from './file.ts'
-export type { Message } from './messages.ts'
 export type { OpenedImage } from './image.ts'
+export type { Message } from './messages.ts'
 export type { Template } from './template-lists.ts'
 
 export interface PresentonOptions {
@@ -81,7 +82,12 @@ export function createPresenton(options: PresentonOptions) {
     probeMs: timeouts.createMs,
     now,
   })
-  const shared = { exchange, closing: closing.signal, now, onTrouble: (why: string) => logger.warn({}, why) }
+  const shared = {
+    exchange,
+    closing: closing.signal,
+    now,
+    onTrouble: (why: string) => logger.warn({}, why),
+  }
   const login = createLogin({
     credentials,
     apiKey,
@@ -99,8 +105,16 @@ export function createPresenton(options: PresentonOptions) {
         }),
       ),
   })
-  const probe = createProbe({ ...shared, means: { credentials, apiKey }, timeoutMs: timeouts.createMs })
-  const templates = createTemplates({ ...shared, listMs: timeouts.createMs, layoutMs: timeouts.prepareMs })
+  const probe = createProbe({
+    ...shared,
+    means: { credentials, apiKey },
+    timeoutMs: timeouts.createMs,
+  })
+  const templates = createTemplates({
+    ...shared,
+    listMs: timeouts.createMs,
+    layoutMs: timeouts.prepareMs,
+  })
   const decks = createDecks({
     exchange,
     probe,
@@ -116,36 +130,56 @@ export function createPresenton(options: PresentonOptions) {
 
     features: (signal: AbortSignal): Promise<Features> => probe.read(signal),
 
-    /** The file of an export's `path`; see `OpenedFile`. One that cannot be the export is a 'bad-file'. */
+    /**
+     * The file of an export's `path`; see `OpenedFile`. One that cannot be the export is a
+     * 'bad-file'.
+     */
     openFile: (path: string, signal: AbortSignal): Promise<OpenedFile> =>
       observe.call('file', () => {
         if (appDataDir !== undefined) return openMountedFile(appDataDir, path, signal)
         // Between two reads a file has no reason to be as slow as a model.
-        const limits = { timeoutMs: timeouts.streamMs, stallMs: Math.min(timeouts.stallMs, timeouts.createMs) }
-        return probe.speak(signal, ({ auth }) => openRemoteFile({ exchange, auth, ...limits }, path, signal))
+        const limits = {
+          timeoutMs: timeouts.streamMs,
+          stallMs: Math.min(timeouts.stallMs, timeouts.createMs),
+        }
+        return probe.speak(signal, ({ auth }) =>
+          openRemoteFile({ exchange, auth, ...limits }, path, signal),
+        )
       }),
 
-    /** Of a slide, by its unencoded path; NOT_FOUND for anything that is no picture. Who may see it is not asked here. */
+    /**
+     * Of a slide, by its unencoded path; NOT_FOUND for anything that is no picture. Who may see it
+     * is not asked here.
+     */
     openPicture: (path: string, signal: AbortSignal): Promise<OpenedImage> =>
       observe.call('picture', () =>
-        probe.speak(signal, ({ auth }) => openImage({ exchange, auth, timeoutMs: timeouts.createMs }, path, signal)),
+        probe.speak(signal, ({ auth }) =>
+          openImage({ exchange, auth, timeoutMs: timeouts.createMs }, path, signal),
+        ),
       ),
 
     listTemplates: (signal: AbortSignal): Promise<Template[]> =>
-      observe.call('templates', () => probe.speak(signal, (features) => templates.list(features, signal))),
+      observe.call('templates', () =>
+        probe.speak(signal, (features) => templates.list(features, signal)),
+      ),
 
     /** The ids of the list as it was last read; undefined before that. Asks nobody. */
     knownTemplates: (): ReadonlySet<string> | undefined => templates.known(),
 
     hasTemplate: (id: string, signal: AbortSignal): Promise<boolean> =>
-      observe.call('templates', () => probe.speak(signal, (features) => templates.has(id, features, signal))),
+      observe.call('templates', () =>
+        probe.speak(signal, (features) => templates.has(id, features, signal)),
+      ),
 
     state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({
       breaker: breaker.state(),
       ...probe.supported(),
     }),
 
-    /** Rejects with a Problem when upstream does not answer, or is not one that the gateway can speak to. */
+    /**
+     * Rejects with a Problem when upstream does not answer, or is not one that the gateway can
+     * speak to.
+     */
     ping: (signal: AbortSignal): Promise<void> =>
       observe.call('ping', async () => {
         await exchange.ping(signal)

@@ -1,4 +1,5 @@
-// What upstream gives back of a deck, checked where it comes in: ids, outlines, slides, the path of an export.
+// What upstream gives back of a deck, checked where it comes in: ids, outlines, slides, the path of
+// an export.
 
 import { type Static, type TSchema, Type } from 'typebox'
 import { Check } from 'typebox/value'
@@ -12,7 +13,10 @@ const Slides = Type.Array(Type.Object({ index: Type.Integer({ minimum: 0 }) }))
 const Deck = Type.Object({ slides: Slides })
 const Outline = Type.Object({ content: Type.String() })
 const Outlines = Type.Object({ slides: Type.Array(Outline, { minItems: 1 }) })
-const Outlined = Type.Object({ outlines: Outlines, title: Type.Optional(Type.Union([Type.String(), Type.Null()])) })
+const Outlined = Type.Object({
+  outlines: Outlines,
+  title: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+})
 
 export interface DeckOutlines {
   /** Upstream's own title, trimmed; null where it gave none. */
@@ -31,13 +35,20 @@ function checked<T extends TSchema>(schema: T, value: unknown, what: string): St
   return value
 }
 
-export const parseCreated = (value: unknown): { deckId: string } => ({ deckId: checked(Created, value, 'the created deck').id })
+export const parseCreated = (value: unknown): { deckId: string } => ({
+  deckId: checked(Created, value, 'the created deck').id,
+})
 
-export const parseExported = (value: unknown): { path: string } => ({ path: checked(Exported, value, 'the export').path })
+export const parseExported = (value: unknown): { path: string } => ({
+  path: checked(Exported, value, 'the export').path,
+})
 
 export function parseDeck(value: unknown): DeckSlides {
   const { slides } = checked(Deck, value, 'the deck')
-  return { presentation: value as DeckSlides['presentation'], slides: slides as DeckSlides['slides'] }
+  return {
+    presentation: value as DeckSlides['presentation'],
+    slides: slides as DeckSlides['slides'],
+  }
 }
 
 /** The body of GET /outlines/{id}; undefined while it has none. */
@@ -58,10 +69,14 @@ export function readSlides({ value }: Message): DeckSlides {
   return deck
 }
 
-/** Each index from 0 once, and at least one slide for each outline: a table of contents may add some. */
+/**
+ * Each index from 0 once, and at least one slide for each outline: a table of contents may add
+ * some.
+ */
 export function isWhole({ slides }: DeckSlides, outlines: number): boolean {
   const indexes = new Set(slides.map(({ index }) => index))
-  const isDense = indexes.size === slides.length && slides.every(({ index }) => index < slides.length)
+  const isDense =
+    indexes.size === slides.length && slides.every(({ index }) => index < slides.length)
   return isDense && slides.length >= Math.max(1, outlines)
 }
 

@@ -1,6 +1,8 @@
-// What can be done with a deck, in upstream's words: created, outlined, prepared, filled with slides, read, exported, deleted.
-// None of it is repeated here, save where upstream has shown that it did nothing: a refused login, or a route of another version.
+// What can be done with a deck, in upstream's words: created, outlined, prepared, filled with
+// slides, read, exported, deleted. None of it is repeated here, save where upstream has shown that
+// it did nothing: a refused login, or a route of another version.
 
+import type { CallMetrics } from './call-metrics.ts'
 import {
   type DeckSlides,
   parseCreated,
@@ -11,11 +13,18 @@ import {
   readOutlines,
   readSlides,
 } from './deck-parts.ts'
-import { createBody, type Deck, exportCall, type Features, type FileFormat, namesFilesByTitle, paths } from './dialect.ts'
+import {
+  createBody,
+  type Deck,
+  exportCall,
+  type Features,
+  type FileFormat,
+  namesFilesByTitle,
+  paths,
+} from './dialect.ts'
 import { type Call, type Exchange, parseJson } from './exchange.ts'
 import { fault } from './failures.ts'
 import type { Message } from './messages.ts'
-import type { CallMetrics } from './call-metrics.ts'
 import type { Probe } from './probe.ts'
 import { readStream } from './stream.ts'
 import type { Templates } from './templates.ts'
@@ -47,8 +56,21 @@ interface DecksOptions {
   logger: StreamLogger
 }
 
-export function createDecks({ exchange, probe, templates, timeouts, maxMessageBytes, observe, logger }: DecksOptions) {
-  const call = ({ auth }: Features, path: string, signal: AbortSignal, more: Partial<Call> = {}): Call => ({
+export function createDecks({
+  exchange,
+  probe,
+  templates,
+  timeouts,
+  maxMessageBytes,
+  observe,
+  logger,
+}: DecksOptions) {
+  const call = (
+    { auth }: Features,
+    path: string,
+    signal: AbortSignal,
+    more: Partial<Call> = {},
+  ): Call => ({
     subject: 'deck',
     path,
     auth,
@@ -66,7 +88,14 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
     read(complete: Message): unknown
   }
 
-  async function* stream({ operation, deckId, path, signal, read, ...given }: Stream): AsyncGenerator<Message[]> {
+  async function* stream({
+    operation,
+    deckId,
+    path,
+    signal,
+    read,
+    ...given
+  }: Stream): AsyncGenerator<Message[]> {
     const onTrouble = (trouble: { dropped: string } | { reported: string }) =>
       (given.logger ?? logger).warn({ operation, ...trouble }, 'trouble in a stream of Presenton')
     function check(complete: Message): void {
@@ -74,11 +103,15 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
       if ((readDeckId(complete) ?? deckId) !== deckId) throw fault('complete of another deck')
     }
     const opened = await probe.speak(signal, (features) =>
-      exchange.open(call(features, path, signal, { timeoutMs: timeouts.streamMs }), timeouts.stallMs),
+      exchange.open(
+        call(features, path, signal, { timeoutMs: timeouts.streamMs }),
+        timeouts.stallMs,
+      ),
     )
     try {
       const kind = opened.headers['content-type']
-      if (typeof kind === 'string' && !kind.startsWith('text/event-stream')) throw fault('the answer is no event stream')
+      if (typeof kind === 'string' && !kind.startsWith('text/event-stream'))
+        throw fault('the answer is no event stream')
       yield* readStream(opened.chunks(), { maxMessageBytes, check, onTrouble })
     } finally {
       opened.end()
@@ -91,31 +124,65 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
         probe.speak(signal, async (features) => {
           const json = createBody(deck, features)
           return parseCreated(
-            parseJson(await exchange.send(call(features, paths.create, signal, { subject: 'other', method: 'POST', json }))),
+            parseJson(
+              await exchange.send(
+                call(features, paths.create, signal, { subject: 'other', method: 'POST', json }),
+              ),
+            ),
           )
         }),
       ),
 
-    /** Every start is paid for and writes the outlines anew. What is amiss in it is told to `logger`. Ends after the first `complete`; see `readOutlines`. */
-    streamOutlines: (deckId: string, signal: AbortSignal, logger?: StreamLogger): AsyncGenerator<Message[]> =>
+    /**
+     * Every start is paid for and writes the outlines anew. What is amiss in it is told to
+     * `logger`. Ends after the first `complete`; see `readOutlines`.
+     */
+    streamOutlines: (
+      deckId: string,
+      signal: AbortSignal,
+      logger?: StreamLogger,
+    ): AsyncGenerator<Message[]> =>
       observe.stream(
         'outlines',
-        stream({ operation: 'outlines', deckId, path: paths.outlinesStream(deckId), signal, logger, read: readOutlines }),
+        stream({
+          operation: 'outlines',
+          deckId,
+          path: paths.outlinesStream(deckId),
+          signal,
+          logger,
+          read: readOutlines,
+        }),
       ),
 
     /** Every start is paid for. Ends after the first `complete`; see `readSlides`. */
-    streamSlides: (deckId: string, signal: AbortSignal, logger?: StreamLogger): AsyncGenerator<Message[]> =>
+    streamSlides: (
+      deckId: string,
+      signal: AbortSignal,
+      logger?: StreamLogger,
+    ): AsyncGenerator<Message[]> =>
       observe.stream(
         'slides',
-        stream({ operation: 'slides', deckId, path: paths.slidesStream(deckId), signal, logger, read: readSlides }),
+        stream({
+          operation: 'slides',
+          deckId,
+          path: paths.slidesStream(deckId),
+          signal,
+          logger,
+          read: readSlides,
+        }),
       ),
 
-    /** Outlines that an interrupted run may have left; undefined where there are none, or upstream cannot say. */
+    /**
+     * Outlines that an interrupted run may have left; undefined where there are none, or upstream
+     * cannot say.
+     */
     findOutlines: (deckId: string, signal: AbortSignal): Promise<string[] | undefined> =>
       observe.call('read', () =>
         probe.speak(signal, async (features) => {
           if (!features.outlinesReadable) return undefined
-          return parseOutlineList(parseJson(await exchange.send(call(features, paths.outlines(deckId), signal))))
+          return parseOutlineList(
+            parseJson(await exchange.send(call(features, paths.outlines(deckId), signal))),
+          )
         }),
       ),
 
@@ -126,14 +193,25 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
     ): Promise<void> =>
       observe.call('prepare', () =>
         probe.speak(signal, async (features) => {
-          const layout = await templates.forPrepare(deck.template, deck.outlines.length, features, signal)
+          const layout = await templates.forPrepare(
+            deck.template,
+            deck.outlines.length,
+            features,
+            signal,
+          )
           const json = {
             presentation_id: deck.deckId,
             outlines: deck.outlines.map((content) => ({ content })),
             title: deck.title,
             layout,
           }
-          const more = { subject: 'prepare', method: 'POST', json, timeoutMs: timeouts.prepareMs, slow: true } as const
+          const more = {
+            subject: 'prepare',
+            method: 'POST',
+            json,
+            timeoutMs: timeouts.prepareMs,
+            slow: true,
+          } as const
           await exchange.send(call(features, paths.prepare, signal, more))
         }),
       ),
@@ -145,13 +223,22 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
         ),
       ),
 
-    /** `title` is to be short, ASCII and new for each attempt: an export that was given up still writes its file, which may bear it. */
-    exportDeck: (deck: { deckId: string; format: FileFormat; title: string }, signal: AbortSignal): Promise<{ path: string }> =>
+    /**
+     * `title` is to be short, ASCII and new for each attempt: an export that was given up still
+     * writes its file, which may bear it.
+     */
+    exportDeck: (
+      deck: { deckId: string; format: FileFormat; title: string },
+      signal: AbortSignal,
+    ): Promise<{ path: string }> =>
       observe.call('export', () =>
         probe.speak(signal, async (features) => {
           if (namesFilesByTitle(features)) {
             await exchange.send(
-              call(features, paths.update, signal, { method: 'PATCH', json: { id: deck.deckId, title: deck.title } }),
+              call(features, paths.update, signal, {
+                method: 'PATCH',
+                json: { id: deck.deckId, title: deck.title },
+              }),
             )
           }
           const request = {
@@ -160,7 +247,9 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
             slow: true,
             ...exportCall(deck.deckId, deck.format, features),
           } as const
-          return parseExported(parseJson(await exchange.send(call(features, request.path, signal, request))))
+          return parseExported(
+            parseJson(await exchange.send(call(features, request.path, signal, request))),
+          )
         }),
       ),
 
@@ -168,7 +257,9 @@ export function createDecks({ exchange, probe, templates, timeouts, maxMessageBy
     deleteDeck: (deckId: string, signal: AbortSignal): Promise<void> =>
       observe.call('delete', () =>
         probe.speak(signal, async (features) => {
-          await exchange.send(call(features, paths.deck(deckId), signal, { method: 'DELETE', expect: [404] }))
+          await exchange.send(
+            call(features, paths.deck(deckId), signal, { method: 'DELETE', expect: [404] }),
+          )
         }),
       ),
   }

@@ -12,7 +12,9 @@ const minute = 60_000
 
 describe('Features', () => {
   it('are read from routes and bodies, whatever the path parameters are called', () => {
-    const document = openapi({ more: ['/api/v1/ppt/outlines/{presentation_id}', `${p}/{presentation_id}/export`] })
+    const document = openapi({
+      more: ['/api/v1/ppt/outlines/{presentation_id}', `${p}/{presentation_id}/export`],
+    })
     expect(featuresOf(document, 'cookie')).toEqual({
       auth: 'cookie',
       layout: 'id',
@@ -30,7 +32,9 @@ describe('Features', () => {
 
   it('take an id where upstream takes either', () => {
     const layout = { anyOf: [{ $ref: '#/components/schemas/Layout' }, { type: 'string' }] }
-    const body = { content: { 'application/json': { schema: { $ref: '#/components/schemas/Body' } } } }
+    const body = {
+      content: { 'application/json': { schema: { $ref: '#/components/schemas/Body' } } },
+    }
     const document = openapi({ layout: 'object' })
     const paths = { ...document.paths, [preparePath]: { post: { requestBody: body } } }
     const components = { schemas: { Body: { properties: { layout } } } }
@@ -40,15 +44,21 @@ describe('Features', () => {
   it('tell pages of templates from a plain list', () => {
     const withList = (names: string[]) => {
       const route = { get: { parameters: names.map((name) => ({ name, in: 'query' })) } }
-      return featuresOf({ ...openapi(), paths: { ...openapi().paths, '/api/v1/ppt/template/all': route } }, 'none')?.templates
+      return featuresOf(
+        { ...openapi(), paths: { ...openapi().paths, '/api/v1/ppt/template/all': route } },
+        'none',
+      )?.templates
     }
     expect(withList(['page', 'page_size', 'default'])).toBe('paged')
     expect(withList(['include_defaults'])).toBe('list')
   })
 
-  it.each([{}, { paths: {} }, { paths: null }, { paths: { [p]: {} } }, [], { paths: 'x' }])('are none in %j', (document) => {
-    expect(featuresOf(document, 'none')).toBeUndefined()
-  })
+  it.each([{}, { paths: {} }, { paths: null }, { paths: { [p]: {} } }, [], { paths: 'x' }])(
+    'are none in %j',
+    (document) => {
+      expect(featuresOf(document, 'none')).toBeUndefined()
+    },
+  )
 
   it.each([
     [200, {}, undefined],
@@ -59,7 +69,9 @@ describe('Features', () => {
     [200, { configured: true, authenticated: false, username: null }, 'basic'],
     [200, { configured: true, authenticated: false, username: null, role: null }, 'key'],
   ])('want of an auth status %i %j: %s', (status, body, kind) => {
-    expect(authKindOf(status, body, { credentials: { username: 'a', password: 'b' }, apiKey: 'c' })).toBe(kind)
+    expect(
+      authKindOf(status, body, { credentials: { username: 'a', password: 'b' }, apiKey: 'c' }),
+    ).toBe(kind)
   })
 })
 
@@ -127,19 +139,32 @@ describe('The upstream behind the address', () => {
   })
 
   it('is asked again at a body that is not taken, but not for each of them', async () => {
-    upstream.answers[preparePath] = json({ detail: [{ loc: ['body', 'layout'], msg: 'Input should be a valid string' }] }, 422)
-    const prepare = () => presenton.prepareDeck({ deckId: 'd', outlines: ['a'], title: 't', template: 'x' }, forever)
-    for (let i = 0; i < 5; i++) await expect(prepare()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+    upstream.answers[preparePath] = json(
+      { detail: [{ loc: ['body', 'layout'], msg: 'Input should be a valid string' }] },
+      422,
+    )
+    const prepare = () =>
+      presenton.prepareDeck({ deckId: 'd', outlines: ['a'], title: 't', template: 'x' }, forever)
+    for (let i = 0; i < 5; i++)
+      await expect(prepare()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
     expect(asked()).toBe(2)
     expect(upstream.to(preparePath)).toHaveLength(5)
   })
 
   it('may be too old, which is named and final', async () => {
     upstream.answers['/openapi.json'] = json({ paths: { [p]: {}, [`${p}/stream`]: {} } })
-    const rejection = { code: 'UPSTREAM_REJECTED', failure: 'final', detail: expect.stringContaining('older than 0.5.14') }
+    const rejection = {
+      code: 'UPSTREAM_REJECTED',
+      failure: 'final',
+      detail: expect.stringContaining('older than 0.5.14'),
+    }
     await expect(doExport()).rejects.toMatchObject(rejection)
     await expect(presenton.ping(forever)).rejects.toMatchObject(rejection)
-    expect(presenton.state()).toEqual({ breaker: 'closed', supported: false, detail: 'Presenton older than 0.5.14' })
+    expect(presenton.state()).toEqual({
+      breaker: 'closed',
+      supported: false,
+      detail: 'Presenton older than 0.5.14',
+    })
     upstream.answers['/openapi.json'] = json(openapi())
     await presenton.ping(forever)
     expect(presenton.state()).toEqual({ breaker: 'closed', supported: true })
@@ -147,18 +172,37 @@ describe('The upstream behind the address', () => {
 
   it('may hide its document; then its kind of login tells the likeliest features', async () => {
     upstream.answers['/openapi.json'] = json({ detail: 'Not Found' }, 404)
-    expect(await presenton.features(forever)).toMatchObject({ layout: 'object', exportRoute: 'export', templates: 'groups' })
-    upstream.answers['/api/v1/auth/status'] = json({ configured: true, authenticated: true, role: 'admin' })
+    expect(await presenton.features(forever)).toMatchObject({
+      layout: 'object',
+      exportRoute: 'export',
+      templates: 'groups',
+    })
+    upstream.answers['/api/v1/auth/status'] = json({
+      configured: true,
+      authenticated: true,
+      role: 'admin',
+    })
     open({})
-    expect(await presenton.features(forever)).toMatchObject({ layout: 'id', exportRoute: 'edit', templates: 'paged' })
+    expect(await presenton.features(forever)).toMatchObject({
+      layout: 'id',
+      exportRoute: 'edit',
+      templates: 'paged',
+    })
     upstream.answers['/api/v1/auth/status'] = json({ configured: true, authenticated: true })
     open({})
-    expect(await presenton.features(forever)).toMatchObject({ layout: 'object', exportRoute: 'edit', templates: 'list' })
+    expect(await presenton.features(forever)).toMatchObject({
+      layout: 'object',
+      exportRoute: 'edit',
+      templates: 'list',
+    })
   })
 
   it('may be something else altogether, which is a fault and may pass', async () => {
     upstream.answers['/api/v1/auth/status'] = (response) => response.end('<html>We are back soon')
-    await expect(presenton.features(forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    await expect(presenton.features(forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'fault',
+    })
   })
 
   it('may lie below a path', async () => {

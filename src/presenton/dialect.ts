@@ -1,7 +1,9 @@
-// The one module that knows in what the versions of Presenton differ. They differ in features, one by one, so features are read
-// from what upstream says of itself (its auth status and its OpenAPI document), never from a version number, and never by trying a call.
-// 0.5.14 to 0.7.3: no login, layouts as objects, exports named by title. 0.8: one admin, no export route. 0.9: users, layouts by id.
-// After 0.9.3: an export route of the deck, and a smart mode that this gateway never asks for.
+// The one module that knows in what the versions of Presenton differ. They differ in features, one
+// by one, so features are read from what upstream says of itself (its auth status and its OpenAPI
+// document), never from a version number, and never by trying a call. 0.5.14 to 0.7.3: no login,
+// layouts as objects, exports named by title. 0.8: one admin, no export route. 0.9: users, layouts
+// by id. After 0.9.3: an export route of the deck, and a smart mode that this gateway never asks
+// for.
 
 import type { AuthKind, Credentials } from './login.ts'
 
@@ -11,7 +13,9 @@ export interface Features {
   layout: 'object' | 'id'
   /** GET /outlines/{id}. */
   outlinesReadable: boolean
-  /** `export` names the file by the deck's title; `edit` with no slides changes nothing and exports. */
+  /**
+   * `export` names the file by the deck's title; `edit` with no slides changes nothing and exports.
+   */
   exportRoute: 'export' | 'edit' | 'deck-export'
   templates: 'groups' | 'list' | 'paged'
   smart: boolean
@@ -71,27 +75,42 @@ export function createBody(deck: Deck, { smart }: Features) {
   }
 }
 
-export function exportCall(deckId: string, format: FileFormat, { exportRoute }: Features): { path: string; json: unknown } {
-  if (exportRoute === 'deck-export') return { path: `${paths.deck(deckId)}/export`, json: { export_as: format } }
-  if (exportRoute === 'export') return { path: `${api}/presentation/export`, json: { id: deckId, export_as: format } }
-  return { path: `${api}/presentation/edit`, json: { presentation_id: deckId, slides: [], export_as: format } }
+export function exportCall(
+  deckId: string,
+  format: FileFormat,
+  { exportRoute }: Features,
+): { path: string; json: unknown } {
+  if (exportRoute === 'deck-export')
+    return { path: `${paths.deck(deckId)}/export`, json: { export_as: format } }
+  if (exportRoute === 'export')
+    return { path: `${api}/presentation/export`, json: { id: deckId, export_as: format } }
+  return {
+    path: `${api}/presentation/edit`,
+    json: { presentation_id: deckId, slides: [], export_as: format },
+  }
 }
 
 /**
- * Where the file is named by the title alone, that has to be new before each export. Later versions name it by more than that, and their
- * PATCH forgets the deck's theme unless it is sent along, which their GET does not always show: there the title of `prepare` stays. What
- * an export that was given up writes there, late, is the same deck; a file that was overwritten under way is refused, and exported again.
+ * Where the file is named by the title alone, that has to be new before each export. Later versions
+ * name it by more than that, and their PATCH forgets the deck's theme unless it is sent along,
+ * which their GET does not always show: there the title of `prepare` stays. What an export that was
+ * given up writes there, late, is the same deck; a file that was overwritten under way is refused,
+ * and exported again.
  */
 export const namesFilesByTitle = ({ exportRoute }: Features): boolean => exportRoute === 'export'
 
-/** How to prove who we are, from the public auth status; undefined when this is no auth status at all. */
+/**
+ * How to prove who we are, from the public auth status; undefined when this is no auth status at
+ * all.
+ */
 export function authKindOf(
   status: number,
   body: unknown,
   { credentials, apiKey }: { credentials?: Credentials | undefined; apiKey?: string | undefined },
 ): AuthKind | undefined {
   if (status === 404) return 'none'
-  if (status !== 200 || typeof body !== 'object' || body === null || !('configured' in body)) return undefined
+  if (status !== 200 || typeof body !== 'object' || body === null || !('configured' in body))
+    return undefined
   // Asked without credentials, only an upstream with its login switched off calls us authenticated.
   if ('authenticated' in body && body.authenticated === true) return 'none'
   // Only versions with users say which one; they take keys, and no Basic any more.
@@ -102,11 +121,19 @@ export function authKindOf(
 
 type Tree = { [key: string]: Tree | undefined } | undefined
 
-/** The features in an OpenAPI document; undefined for a version before 0.5.14, whose routes take ids as queries. */
+/**
+ * The features in an OpenAPI document; undefined for a version before 0.5.14, whose routes take ids
+ * as queries.
+ */
 export function featuresOf(document: unknown, auth: AuthKind): Features | undefined {
   const root = document as NonNullable<Tree>
   // The names of path parameters have changed between versions.
-  const routes = new Map(Object.entries(root.paths ?? {}).map(([path, route]) => [path.replace(/\{[^}]*\}/g, '{}'), route]))
+  const routes = new Map(
+    Object.entries(root.paths ?? {}).map(([path, route]) => [
+      path.replace(/\{[^}]*\}/g, '{}'),
+      route,
+    ]),
+  )
   const needed = [
     paths.create,
     paths.prepare,
@@ -126,18 +153,31 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
       : routes.get(`${api}/presentation/export`)?.post
         ? 'export'
         : 'edit',
-    templates: list === undefined ? 'groups' : isPaged(list, takesString(layout)) ? 'paged' : 'list',
+    templates:
+      list === undefined ? 'groups' : isPaged(list, takesString(layout)) ? 'paged' : 'list',
     smart: fieldOf(root, routes.get(paths.create), 'generation_mode') !== undefined,
   }
 }
 
-/** The likeliest features where the document is switched off: what the recorded version of each kind of login has. */
+/**
+ * The likeliest features where the document is switched off: what the recorded version of each kind
+ * of login has.
+ */
 export function guessedFeatures(status: number, statusBody: unknown, auth: AuthKind): Features {
   if (status === 404)
-    return { auth, layout: 'object', outlinesReadable: false, exportRoute: 'export', templates: 'groups', smart: false }
+    return {
+      auth,
+      layout: 'object',
+      outlinesReadable: false,
+      exportRoute: 'export',
+      templates: 'groups',
+      smart: false,
+    }
   const users = typeof statusBody === 'object' && statusBody !== null && 'role' in statusBody
   const rest = { auth, exportRoute: 'edit', outlinesReadable: false, smart: false } as const
-  return users ? { ...rest, layout: 'id', templates: 'paged' } : { ...rest, layout: 'object', templates: 'list' }
+  return users
+    ? { ...rest, layout: 'id', templates: 'paged' }
+    : { ...rest, layout: 'object', templates: 'list' }
 }
 
 /** The schema of one field of a POST's JSON body. */
@@ -157,8 +197,13 @@ function takesString(schema: Tree): boolean {
   return options.some((option) => (option?.type as unknown) === 'string')
 }
 
-/** A document that keeps silent about the parameters leaves the likelier: pages came with layouts by id. */
+/**
+ * A document that keeps silent about the parameters leaves the likelier: pages came with layouts by
+ * id.
+ */
 function isPaged(route: Tree, byId: boolean): boolean {
   const parameters: unknown = route?.get?.parameters
-  return Array.isArray(parameters) ? parameters.some((parameter: Tree) => (parameter?.name as unknown) === 'page') : byId
+  return Array.isArray(parameters)
+    ? parameters.some((parameter: Tree) => (parameter?.name as unknown) === 'page')
+    : byId
 }

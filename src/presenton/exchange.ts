@@ -1,10 +1,18 @@
-// A call to upstream with everything a call needs: our credentials and one new login when they were refused, the circuit breaker,
-// a deadline, and bounded answers. Who calls it says what is asked; what an answer means is in `failures`.
+// A call to upstream with everything a call needs: our credentials and one new login when they were
+// refused, the circuit breaker, a deadline, and bounded answers. Who calls it says what is asked;
+// what an answer means is in `failures`.
 
 import type { Breaker } from './breaker.ts'
+import { type CallDeadline, createCallDeadline } from './call-deadline.ts'
 import type { Connections, UpstreamResponse } from './connection.ts'
-import { type TextResponse, fault, problemOf, type Subject, isUnauthorized, timedOut } from './failures.ts'
-import { createCallDeadline, type CallDeadline } from './call-deadline.ts'
+import {
+  fault,
+  isUnauthorized,
+  problemOf,
+  type Subject,
+  type TextResponse,
+  timedOut,
+} from './failures.ts'
 import type { AuthKind, Login } from './login.ts'
 
 export interface Call {
@@ -19,14 +27,19 @@ export interface Call {
   signal: AbortSignal
   /** Statuses outside 2xx that are an answer and no failure, also not to the circuit. */
   expect?: readonly number[]
-  /** May take minutes: never the probe of a half-open circuit, which would stay half-open as long. */
+  /**
+   * May take minutes: never the probe of a half-open circuit, which would stay half-open as long.
+   */
   slow?: boolean
 }
 
 /** A body that is being read: its connection lives until `end`, or the end of `chunks`. */
 export interface Opened {
   headers: UpstreamResponse['headers']
-  /** Each read of upstream as it comes; rejects with a Problem, or with the reason of the caller's signal. Nothing is read ahead of the consumer. */
+  /**
+   * Each read of upstream as it comes; rejects with a Problem, or with the reason of the caller's
+   * signal. Nothing is read ahead of the consumer.
+   */
   chunks(): AsyncGenerator<Uint8Array>
   end(): void
 }
@@ -45,11 +58,20 @@ interface ExchangeOptions {
   now(): number
 }
 
-export function createExchange({ connections, breaker, login, maxBodyBytes, probeMs, now }: ExchangeOptions) {
+export function createExchange({
+  connections,
+  breaker,
+  login,
+  maxBodyBytes,
+  probeMs,
+  now,
+}: ExchangeOptions) {
   const limits = new Set<CallDeadline>()
 
   function limitOf({ signal, timeoutMs }: Call): CallDeadline {
-    const limit = createCallDeadline(signal, timeoutMs, () => timedOut(`not done in ${timeoutMs} ms`))
+    const limit = createCallDeadline(signal, timeoutMs, () =>
+      timedOut(`not done in ${timeoutMs} ms`),
+    )
     limits.add(limit)
     return limit
   }
@@ -77,8 +99,18 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
       const limit = limitOf(call)
       let response: UpstreamResponse | undefined
       try {
-        response = await connections.open({ method, path, json, headers: { ...call.headers, ...headers }, signal: limit.signal })
-        return failing(call, { status: response.status, headers: response.headers, text: await readText(response) })
+        response = await connections.open({
+          method,
+          path,
+          json,
+          headers: { ...call.headers, ...headers },
+          signal: limit.signal,
+        })
+        return failing(call, {
+          status: response.status,
+          headers: response.headers,
+          text: await readText(response),
+        })
       } catch (error) {
         throw connections.failureOf(error, limit.signal)
       } finally {
@@ -89,21 +121,37 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
   }
 
   function failing(call: Call, answer: TextResponse): TextResponse {
-    if (answer.status >= 500 && !call.expect?.includes(answer.status)) throw problemOf(answer, call.subject, now())
+    if (answer.status >= 500 && !call.expect?.includes(answer.status))
+      throw problemOf(answer, call.subject, now())
     return answer
   }
 
-  /** Bodies that come bit by bit: good for the circuit at their head, and on their own from there. */
-  function begin(call: Call, stallMs: number, headers: Record<string, string>): Promise<Opened | TextResponse> {
+  /**
+   * Bodies that come bit by bit: good for the circuit at their head, and on their own from there.
+   */
+  function begin(
+    call: Call,
+    stallMs: number,
+    headers: Record<string, string>,
+  ): Promise<Opened | TextResponse> {
     const { method = 'GET', path, signal } = call
     return breaker.run(async () => {
       const limit = limitOf(call)
       const silence = setTimeout(() => limit.abort(timedOut(`no answer in ${stallMs} ms`)), stallMs)
       let response: UpstreamResponse | undefined
       try {
-        response = await connections.open({ method, path, headers: { ...call.headers, ...headers }, signal: limit.signal })
+        response = await connections.open({
+          method,
+          path,
+          headers: { ...call.headers, ...headers },
+          signal: limit.signal,
+        })
         if (response.status === 200) return opened(call, response, limit, stallMs)
-        const answer = failing(call, { status: response.status, headers: response.headers, text: await readText(response) })
+        const answer = failing(call, {
+          status: response.status,
+          headers: response.headers,
+          text: await readText(response),
+        })
         response.end()
         endLimit(limit)
         return answer
@@ -117,7 +165,12 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
     }, signal)
   }
 
-  function opened(call: Call, response: UpstreamResponse, limit: CallDeadline, stallMs: number): Opened {
+  function opened(
+    call: Call,
+    response: UpstreamResponse,
+    limit: CallDeadline,
+    stallMs: number,
+  ): Opened {
     function end(): void {
       endLimit(limit)
       response.end()
@@ -129,8 +182,12 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
         const reader: AsyncIterator<Buffer> = response.body[Symbol.asyncIterator]()
         try {
           for (;;) {
-            // A stall is the time that upstream lets us wait; while the consumer is busy, no clock runs but the deadline's.
-            const silence = setTimeout(() => limit.abort(timedOut(`silent for ${stallMs} ms`)), stallMs)
+            // A stall is the time that upstream lets us wait; while the consumer is busy, no clock
+            // runs but the deadline's.
+            const silence = setTimeout(
+              () => limit.abort(timedOut(`silent for ${stallMs} ms`)),
+              stallMs,
+            )
             const next = await reader.next().finally(() => clearTimeout(silence))
             if (next.done) return
             yield next.value
@@ -146,48 +203,86 @@ export function createExchange({ connections, breaker, login, maxBodyBytes, prob
     }
   }
 
-  /** With our credentials; once more, with new ones, when upstream says that it does not know us. */
+  /**
+   * With our credentials; once more, with new ones, when upstream says that it does not know us.
+   */
   async function authorized<T extends object>(
     call: Call,
     act: (headers: Record<string, string>) => Promise<T | TextResponse>,
   ): Promise<T | TextResponse> {
     if (call.slow && breaker.state() === 'half-open') {
-      await ask({ subject: 'other', path: probePath, auth: 'none', timeoutMs: probeMs, signal: call.signal }, {})
+      await ask(
+        {
+          subject: 'other',
+          path: probePath,
+          auth: 'none',
+          timeoutMs: probeMs,
+          signal: call.signal,
+        },
+        {},
+      )
     }
     const pass = await login().pass(call.auth, call.signal)
     const answer = await act(pass.headers)
-    if (!isAnswer(answer) || !isUnauthorized(answer, call.subject) || !login().renew(pass)) return answer
+    if (!isAnswer(answer) || !isUnauthorized(answer, call.subject) || !login().renew(pass))
+      return answer
     return act((await login().pass(call.auth, call.signal)).headers)
   }
 
   function accepted(call: Call, answer: TextResponse): TextResponse {
-    if ((answer.status >= 200 && answer.status < 300) || call.expect?.includes(answer.status)) return answer
+    if ((answer.status >= 200 && answer.status < 300) || call.expect?.includes(answer.status))
+      return answer
     throw problemOf(answer, call.subject, now())
   }
 
   return {
     /** The whole answer, when its status is 2xx or expected; else a Problem. */
     async send(call: Call): Promise<TextResponse> {
-      return accepted(call, (await authorized<TextResponse>(call, (headers) => ask(call, headers))) as TextResponse)
+      return accepted(
+        call,
+        (await authorized<TextResponse>(call, (headers) => ask(call, headers))) as TextResponse,
+      )
     },
 
-    /** As `send`, without credentials and whatever the status: for what must not need a login itself. */
+    /**
+     * As `send`, without credentials and whatever the status: for what must not need a login
+     * itself.
+     */
     sendPlain: (call: Call): Promise<TextResponse> => ask(call, {}),
 
-    /** A 200 whose body is read as it comes. A stall is `stallMs` without a byte, also before the head. */
+    /**
+     * A 200 whose body is read as it comes. A stall is `stallMs` without a byte, also before the
+     * head.
+     */
     async open(call: Call, stallMs: number): Promise<Opened> {
-      const answer = await authorized<Opened>({ ...call, slow: true }, (headers) => begin(call, stallMs, headers))
+      const answer = await authorized<Opened>({ ...call, slow: true }, (headers) =>
+        begin(call, stallMs, headers),
+      )
       if (!isAnswer(answer)) return answer
       throw problemOf(answer, call.subject, now())
     },
 
-    /** A sign of life that is not counted while the circuit is closed, so that probes never outweigh the calls that matter. */
+    /**
+     * A sign of life that is not counted while the circuit is closed, so that probes never outweigh
+     * the calls that matter.
+     */
     async ping(signal: AbortSignal): Promise<void> {
-      const call: Call = { subject: 'other', path: probePath, auth: 'none', timeoutMs: probeMs, signal }
+      const call: Call = {
+        subject: 'other',
+        path: probePath,
+        auth: 'none',
+        timeoutMs: probeMs,
+        signal,
+      }
       if (breaker.state() !== 'closed') return void (await ask(call, {}))
       const limit = limitOf(call)
       try {
-        const response = await connections.open({ method: 'GET', path: probePath, headers: {}, signal: limit.signal })
+        const response = await connections.open({
+          method: 'GET',
+          path: probePath,
+          headers: {},
+          signal: limit.signal,
+        })
         response.end()
         if (response.status >= 500) throw problemOf({ ...response, text: '' }, 'other', now())
       } finally {

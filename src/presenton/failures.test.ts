@@ -1,9 +1,22 @@
 import { describe, expect, it } from 'vitest'
-import { fault, suggestsVersionChange, mayHaveStarted, problemOf, reasonOf, retryAfterOf, type Subject } from './failures.ts'
+import {
+  fault,
+  mayHaveStarted,
+  problemOf,
+  reasonOf,
+  retryAfterOf,
+  type Subject,
+  suggestsVersionChange,
+} from './failures.ts'
 
 const now = Date.parse('2026-11-21T08:00:00Z')
 
-function judge(status: number, text: string, subject: Subject = 'deck', headers: Record<string, string> = {}) {
+function judge(
+  status: number,
+  text: string,
+  subject: Subject = 'deck',
+  headers: Record<string, string> = {},
+) {
   return problemOf({ status, headers, text }, subject, now)
 }
 
@@ -15,7 +28,14 @@ describe('What an answer of upstream means', () => {
     ['a 503', 503, '', 'prepare', 'UPSTREAM_UNAVAILABLE', 'outage'],
     ['a 504', 504, '<html>', 'file', 'UPSTREAM_UNAVAILABLE', 'outage'],
     ['a plain-text 500', 500, 'Internal Server Error', 'deck', 'UPSTREAM_ERROR', 'fault'],
-    ['a 400', 400, says('Presentation not prepared for stream'), 'deck', 'UPSTREAM_REJECTED', 'final'],
+    [
+      'a 400',
+      400,
+      says('Presentation not prepared for stream'),
+      'deck',
+      'UPSTREAM_REJECTED',
+      'final',
+    ],
     ['a 413', 413, '<html>', 'other', 'UPSTREAM_REJECTED', 'final'],
     ['a 428', 428, says('Login setup is required'), 'other', 'UPSTREAM_REJECTED', 'final'],
     ['a 408', 408, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
@@ -33,16 +53,51 @@ describe('What an answer of upstream means', () => {
       'UPSTREAM_ERROR',
       'fault',
     ],
-    ["the model's 400 in prepare", 400, says('LLM did not return any content'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
+    [
+      "the model's 400 in prepare",
+      400,
+      says('LLM did not return any content'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
     ["the model's 429 in prepare", 429, says('rate limited'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
     ["the model's 403 in prepare", 403, says('not for you'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
-    ["the model's 404 in prepare", 404, says('no such model'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
-    ["the model's 404 in prepare, in the words of a route", 404, says('Not Found'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
+    [
+      "the model's 404 in prepare",
+      404,
+      says('no such model'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
+    [
+      "the model's 404 in prepare, in the words of a route",
+      404,
+      says('Not Found'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
     ['a 405 in prepare', 405, says('Method Not Allowed'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
     ['no login in prepare', 401, says('Unauthorized'), 'prepare', 'UPSTREAM_REJECTED', 'final'],
     ['a 422 of prepare', 422, '{"detail":[]}', 'prepare', 'UPSTREAM_REJECTED', 'final'],
-    ['no such template in prepare', 404, says('Template layout not found'), 'prepare', 'UPSTREAM_REJECTED', 'final'],
-    ['a deck that is gone in prepare', 404, says('Presentation not found'), 'prepare', 'UPSTREAM_ERROR', 'gone'],
+    [
+      'no such template in prepare',
+      404,
+      says('Template layout not found'),
+      'prepare',
+      'UPSTREAM_REJECTED',
+      'final',
+    ],
+    [
+      'a deck that is gone in prepare',
+      404,
+      says('Presentation not found'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'gone',
+    ],
     ['a file that is gone', 404, '<html>', 'file', 'UPSTREAM_ERROR', 'bad-file'],
     ['a file that is elsewhere', 301, '', 'file', 'UPSTREAM_ERROR', 'bad-file'],
     ['a file without its body', 204, '', 'file', 'UPSTREAM_ERROR', 'bad-file'],
@@ -53,14 +108,21 @@ describe('What an answer of upstream means', () => {
 
   it('quotes upstream only where it is final, and redacted', () => {
     const text = says('The file /app_data/x is not on host http://presenton:8000')
-    expect(judge(400, text).detail).toBe('The presentation generator refused this request. The file [path] is not on host [url]')
+    expect(judge(400, text).detail).toBe(
+      'The presentation generator refused this request. The file [path] is not on host [url]',
+    )
     expect(judge(500, text).detail).toBe('The presentation generator failed.')
     expect(judge(400, says('x y '.repeat(500))).detail.length).toBeLessThan(360)
   })
 
   it('gives of a validation error the places and the reasons, never the input', () => {
     const detail = [
-      { type: 'less_than_equal', loc: ['body', 'n_slides'], msg: 'Input should be less than 50', input: 'my secret text' },
+      {
+        type: 'less_than_equal',
+        loc: ['body', 'n_slides'],
+        msg: 'Input should be less than 50',
+        input: 'my secret text',
+      },
     ]
     expect(reasonOf(JSON.stringify({ detail }))).toBe('n_slides: Input should be less than 50')
   })
@@ -82,7 +144,9 @@ describe('What an answer of upstream means', () => {
     ['Sat, 21 Nov 2020 08:00:30 GMT', 1],
     ['soon', undefined],
     ['', undefined],
-  ])('reads Retry-After: %s', (value, seconds) => expect(retryAfterOf({ 'retry-after': value }, now)).toBe(seconds))
+  ])('reads Retry-After: %s', (value, seconds) =>
+    expect(retryAfterOf({ 'retry-after': value }, now)).toBe(seconds),
+  )
 
   it('waits as long as upstream says', () => {
     expect(judge(429, '', 'deck', { 'retry-after': '7' }).retryAfterSeconds).toBe(7)
@@ -90,7 +154,8 @@ describe('What an answer of upstream means', () => {
   })
 
   it('knows that nothing was begun where nobody answered, and where upstream refused', () => {
-    for (const status of [400, 404, 408, 422, 429, 502]) expect(mayHaveStarted(judge(status, says('x')))).toBe(false)
+    for (const status of [400, 404, 408, 422, 429, 502])
+      expect(mayHaveStarted(judge(status, says('x')))).toBe(false)
     expect(mayHaveStarted(judge(500, 'Internal Server Error'))).toBe(true)
     expect(mayHaveStarted(fault('the connection broke'))).toBe(true)
   })

@@ -65,7 +65,10 @@ describe('A file over HTTP', () => {
       response.write('PK ')
       response.end('file')
     }
-    expect(await read('/app_data/exports/x.pptx')).toEqual({ sizeBytes: undefined, bytes: Buffer.from('PK file') })
+    expect(await read('/app_data/exports/x.pptx')).toEqual({
+      sizeBytes: undefined,
+      bytes: Buffer.from('PK file'),
+    })
   })
 
   it.each(badPaths)('is refused unasked at %j', async (path) => {
@@ -78,13 +81,15 @@ describe('A file over HTTP', () => {
     ['no such file', 404],
     ['no content', 204],
   ])('is bad: %s', async (_, status) => {
-    upstream.answers['/app_data/'] = (response) => response.writeHead(status, { location: '/elsewhere' }).end()
+    upstream.answers['/app_data/'] = (response) =>
+      response.writeHead(status, { location: '/elsewhere' }).end()
     await expect(read('/app_data/x.pptx')).rejects.toMatchObject(badFile)
     expect(upstream.to('/elsewhere')).toEqual([])
   })
 
   it('is bad when it is empty, with a length or without', async () => {
-    upstream.answers['/app_data/'] = (response) => response.writeHead(200, { 'content-length': 0 }).end()
+    upstream.answers['/app_data/'] = (response) =>
+      response.writeHead(200, { 'content-length': 0 }).end()
     await expect(presenton.openFile('/app_data/x.pptx', forever)).rejects.toMatchObject(badFile)
     upstream.answers['/app_data/'] = (response) => {
       response.flushHeaders()
@@ -110,7 +115,10 @@ describe('A file over HTTP', () => {
     upstream.answers['/app_data/'] = (response) => response.writeHead(502).end('<html>')
     await expect(read('/app_data/x.pptx')).rejects.toMatchObject({ failure: 'outage' })
     upstream.answers['/app_data/'] = (response) => response.writeHead(500).end('<html>')
-    await expect(read('/app_data/x.pptx')).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    await expect(read('/app_data/x.pptx')).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'fault',
+    })
   })
 
   it('is a timeout when it stalls', async () => {
@@ -120,7 +128,10 @@ describe('A file over HTTP', () => {
     })
     upstream.answers['/app_data/'] = (response) => response.write('PK')
     const { body } = await presenton.openFile('/app_data/x.pptx', forever)
-    await expect(body.toArray()).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', failure: 'fault' })
+    await expect(body.toArray()).rejects.toMatchObject({
+      code: 'UPSTREAM_TIMEOUT',
+      failure: 'fault',
+    })
   })
 
   it('gives its connection back when nobody reads it, and when its caller leaves', async () => {
@@ -141,7 +152,8 @@ describe('A file over HTTP', () => {
       response.setMaxListeners(0)
       const part = Buffer.alloc(65_536)
       for (; written < 400 && !response.destroyed; written++) {
-        if (!response.write(part)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+        if (!response.write(part))
+          await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
       }
       response.end()
     }
@@ -174,7 +186,10 @@ describe('A file from the mounted directory', () => {
   })
 
   it('comes as it is, without a call to upstream', async () => {
-    expect(await read('/app_data/exports/Q3 100% #1.pptx')).toEqual({ sizeBytes: 7, bytes: Buffer.from('PK file') })
+    expect(await read('/app_data/exports/Q3 100% #1.pptx')).toEqual({
+      sizeBytes: 7,
+      bytes: Buffer.from('PK file'),
+    })
   })
 
   it.each(badPaths)('is refused at %j', async (path) => {
@@ -193,7 +208,14 @@ describe('A file from the mounted directory', () => {
   it('is bad when it is missing, empty, a directory, a pipe, or has an impossible name', async () => {
     await writeFile(join(data, 'empty.pptx'), '')
     execFileSync('mkfifo', [join(data, 'pipe.pptx')])
-    for (const path of ['missing.pptx', 'empty.pptx', 'exports', 'pipe.pptx', 'exports/Q3 100% #1.pptx/x', 'x'.repeat(300)]) {
+    for (const path of [
+      'missing.pptx',
+      'empty.pptx',
+      'exports',
+      'pipe.pptx',
+      'exports/Q3 100% #1.pptx/x',
+      'x'.repeat(300),
+    ]) {
       await expect(read(`/app_data/${path}`)).rejects.toMatchObject(badFile)
     }
   })
@@ -218,9 +240,13 @@ describe('A file from the mounted directory', () => {
 
 describe('An export', () => {
   it('that names no path is a fault', async () => {
-    const upstream = await openUpstream({ '/api/v1/ppt/presentation/edit': json({ success: true }) })
+    const upstream = await openUpstream({
+      '/api/v1/ppt/presentation/edit': json({ success: true }),
+    })
     presenton = connect(upstream.url)
-    await expect(presenton.exportDeck({ deckId: 'd', format: 'pdf', title: 't' }, forever)).rejects.toMatchObject({
+    await expect(
+      presenton.exportDeck({ deckId: 'd', format: 'pdf', title: 't' }, forever),
+    ).rejects.toMatchObject({
       failure: 'fault',
     })
     await presenton.close()

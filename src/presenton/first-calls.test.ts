@@ -1,5 +1,6 @@
-// The calls that come before a deck's own (who are you, what can you do, log in, is there this template): every fault of the stand-in in
-// each of them, for every shape. None may open a way that a run cannot go: it ends in a Problem with a kind, and the next call does well.
+// The calls that come before a deck's own (who are you, what can you do, log in, is there this
+// template): every fault of the stand-in in each of them, for every shape. None may open a way that
+// a run cannot go: it ends in a Problem with a kind, and the next call does well.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
@@ -63,7 +64,8 @@ describe('a fault in a first call', () => {
     }
     expect(presenton.state().breaker).toBe('closed')
     // Refused logins and limits hold for their time; whatever else it was is over.
-    if (!/^login:(401|429)/.test(name) && !(met === false || /^template:/.test(name))) expect(await ask()).toBe(true)
+    if (!/^login:(401|429)/.test(name) && !(met === false || /^template:/.test(name)))
+      expect(await ask()).toBe(true)
     expect(upstream.decks.size).toBe(0)
   })
 })

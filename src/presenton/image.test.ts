@@ -19,20 +19,25 @@ afterEach(async () => {
 })
 
 describe('A picture', () => {
-  it.each(['/app_data/images/a b#1.png', '/app_data/images/users/u1/x.png', '/static/icons/bold/x.svg'])(
-    'comes as it is: %s',
-    async (path) => {
-      upstream.answers['GET /'] = (response) =>
-        response.writeHead(200, { 'content-type': 'image/png', 'content-length': 3 }).end('PNG')
-      const { body, contentType, sizeBytes } = await presenton.openPicture(path, forever)
-      expect({ bytes: Buffer.concat(await body.toArray()).toString(), contentType, sizeBytes }).toEqual({
-        bytes: 'PNG',
-        contentType: 'image/png',
-        sizeBytes: 3,
-      })
-      expect(decodeURIComponent(upstream.visits.at(-1)?.path ?? '')).toBe(path)
-    },
-  )
+  it.each([
+    '/app_data/images/a b#1.png',
+    '/app_data/images/users/u1/x.png',
+    '/static/icons/bold/x.svg',
+  ])('comes as it is: %s', async (path) => {
+    upstream.answers['GET /'] = (response) =>
+      response.writeHead(200, { 'content-type': 'image/png', 'content-length': 3 }).end('PNG')
+    const { body, contentType, sizeBytes } = await presenton.openPicture(path, forever)
+    expect({
+      bytes: Buffer.concat(await body.toArray()).toString(),
+      contentType,
+      sizeBytes,
+    }).toEqual({
+      bytes: 'PNG',
+      contentType: 'image/png',
+      sizeBytes: 3,
+    })
+    expect(decodeURIComponent(upstream.visits.at(-1)?.path ?? '')).toBe(path)
+  })
 
   it.each([
     '/app_data/exports/x.pptx',
@@ -46,19 +51,33 @@ describe('A picture', () => {
     '',
   ])('is not asked for where none can be: %j', async (path) => {
     await expect(presenton.openPicture(path, forever)).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    expect(upstream.visits.every((visit) => visit.path.includes('auth/status') || visit.path.includes('openapi'))).toBe(true)
+    expect(
+      upstream.visits.every(
+        (visit) => visit.path.includes('auth/status') || visit.path.includes('openapi'),
+      ),
+    ).toBe(true)
   })
 
   it('is not found when upstream has none, leads elsewhere, or gives something else', async () => {
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    upstream.answers['/static/'] = (response) => response.writeHead(302, { location: '/elsewhere' }).end()
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({ code: 'NOT_FOUND' })
-    upstream.answers['/static/'] = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+    upstream.answers['/static/'] = (response) =>
+      response.writeHead(302, { location: '/elsewhere' }).end()
+    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
+    upstream.answers['/static/'] = (response) =>
+      response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
+    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
   })
 
   it('fails like any call when upstream does', async () => {
     upstream.answers['/static/'] = (response) => response.writeHead(502).end('<html>')
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' })
+    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+    })
   })
 })

@@ -1,5 +1,6 @@
-// The pictures that slide objects name, for those who may see the deck: generated ones below /app_data/images, icons and placeholders
-// below /static. Nothing else of upstream can be asked for by path, and nothing that is no picture is given.
+// The pictures that slide objects name, for those who may see the deck: generated ones below
+// /app_data/images, icons and placeholders below /static. Nothing else of upstream can be asked for
+// by path, and nothing that is no picture is given.
 
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
@@ -30,7 +31,10 @@ export async function openImage(
       segmentsBelow(top || '/none/', path)
         .map(encodeURIComponent)
         .join('/')
-    const opened = await exchange.open({ subject: 'file', path: encoded, auth, timeoutMs, signal }, timeoutMs)
+    const opened = await exchange.open(
+      { subject: 'file', path: encoded, auth, timeoutMs, signal },
+      timeoutMs,
+    )
     const { 'content-type': contentType, 'content-length': length } = opened.headers
     if (typeof contentType !== 'string' || !/^image\/[\w.+-]+/.test(contentType)) {
       opened.end()
@@ -40,7 +44,8 @@ export async function openImage(
     body.once('close', opened.end)
     return { body, contentType, ...(typeof length === 'string' && { sizeBytes: Number(length) }) }
   } catch (error) {
-    if (error instanceof Problem && error.failure === 'bad-file') throw new Problem('NOT_FOUND', { cause: error })
+    if (error instanceof Problem && error.failure === 'bad-file')
+      throw new Problem('NOT_FOUND', { cause: error })
     throw error
   }
 }

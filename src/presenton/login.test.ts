@@ -30,13 +30,22 @@ beforeEach(async () => {
   valid = new Set()
   sessions = 0
   time = 1_000_000
-  upstream = await openUpstream({ '/api/v1/auth/status': json(users), [deckPath]: guarded(json({ slides: [] })) })
-  upstream.answers['/openapi.json'] = guarded(upstream.answers['/openapi.json'] as ReturnType<typeof json>)
+  upstream = await openUpstream({
+    '/api/v1/auth/status': json(users),
+    [deckPath]: guarded(json({ slides: [] })),
+  })
+  upstream.answers['/openapi.json'] = guarded(
+    upstream.answers['/openapi.json'] as ReturnType<typeof json>,
+  )
   upstream.answers[loginPath] = (response, visit) => {
-    if (JSON.parse(visit.body).password !== credentials.password) return unauthorized(response, visit)
+    if (JSON.parse(visit.body).password !== credentials.password)
+      return unauthorized(response, visit)
     const cookie = `presenton_session=s${++sessions}`
     valid.add(cookie)
-    response.setHeader('set-cookie', ['other=1; Path=/', `${cookie}; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax`])
+    response.setHeader('set-cookie', [
+      'other=1; Path=/',
+      `${cookie}; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax`,
+    ])
     return json({})(response, visit)
   }
   open({ credentials })
@@ -59,7 +68,9 @@ describe('The login', () => {
     await Promise.all([read(), read(), read()])
     await read()
     expect(logins()).toBe(1)
-    expect(upstream.to(deckPath).map(({ headers }) => headers.cookie)).toEqual(Array(4).fill('presenton_session=s1'))
+    expect(upstream.to(deckPath).map(({ headers }) => headers.cookie)).toEqual(
+      Array(4).fill('presenton_session=s1'),
+    )
     expect(upstream.visits.every(({ headers }) => headers.authorization === undefined)).toBe(true)
   })
 
@@ -78,14 +89,18 @@ describe('The login', () => {
   })
 
   it("is not renewed for a 401 that is not upstream's own", async () => {
-    upstream.answers[deckPath] = json({ detail: 'Invalid API key. Please verify your API key and try again.' }, 401)
+    upstream.answers[deckPath] = json(
+      { detail: 'Invalid API key. Please verify your API key and try again.' },
+      401,
+    )
     await expect(read()).rejects.toMatchObject({ failure: 'final' })
     expect(logins()).toBe(1)
   })
 
   it('is renewed for any 401 to a file', async () => {
     let asked = 0
-    upstream.answers['/app_data/'] = (response) => (asked++ === 0 ? response.writeHead(401).end('<html>') : response.end('PK'))
+    upstream.answers['/app_data/'] = (response) =>
+      asked++ === 0 ? response.writeHead(401).end('<html>') : response.end('PK')
     const { body } = await presenton.openFile('/app_data/exports/x.pptx', forever)
     expect((await body.toArray()).toString()).toBe('PK')
     expect(logins()).toBe(2)
@@ -113,11 +128,22 @@ describe('The login', () => {
     ['a minute when it does not say', {}, 60],
   ])('waits when it is limited: %s', async (_, headers, seconds) => {
     const login = upstream.answers[loginPath] as ReturnType<typeof json>
-    upstream.answers[loginPath] = json({ detail: 'Too many failed login attempts.' }, 429, headers as Record<string, string>)
-    await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', failure: 'outage', retryAfterSeconds: seconds })
+    upstream.answers[loginPath] = json(
+      { detail: 'Too many failed login attempts.' },
+      429,
+      headers as Record<string, string>,
+    )
+    await expect(read()).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      failure: 'outage',
+      retryAfterSeconds: seconds,
+    })
     time += (seconds - 5) * 1000
     upstream.answers[loginPath] = login
-    await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', retryAfterSeconds: 5 })
+    await expect(read()).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      retryAfterSeconds: 5,
+    })
     expect(logins()).toBe(1)
     time += 5_000
     await read()
@@ -126,7 +152,8 @@ describe('The login', () => {
 
   it('does not repeat a refused password, which would lock the account', async () => {
     open({ credentials: { username: 'admin', password: 'wrong' } })
-    for (let i = 0; i < 10; i++) await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+    for (let i = 0; i < 10; i++)
+      await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
     expect(logins()).toBe(1)
   })
 
@@ -180,13 +207,23 @@ describe('Other proofs', () => {
     ['has no login', json({ detail: 'Not Found' }, 404)],
     [
       'has its login switched off',
-      json({ configured: true, authenticated: true, username: 'electron', user_id: null, role: 'admin' }),
+      json({
+        configured: true,
+        authenticated: true,
+        username: 'electron',
+        user_id: null,
+        role: 'admin',
+      }),
     ],
   ])('sends nothing to an upstream that %s', async (_, status) => {
     upstream.answers['/api/v1/auth/status'] = status
     valid.add('')
     open({ credentials, apiKey })
     await read()
-    expect(upstream.visits.every(({ headers }) => headers.authorization === undefined && headers.cookie === undefined)).toBe(true)
+    expect(
+      upstream.visits.every(
+        ({ headers }) => headers.authorization === undefined && headers.cookie === undefined,
+      ),
+    ).toBe(true)
   })
 })

@@ -1,10 +1,10 @@
-// Who we are to upstream: an API key, Basic, or the cookie of a login that all calls share. Only these headers ever go there.
-// Upstream counts logins (five failures lock it for 300 s; its nginx takes ten a minute), so there is one at a time, few a minute,
-// and none while it said to wait.
+// Who we are to upstream: an API key, Basic, or the cookie of a login that all calls share. Only
+// these headers ever go there. Upstream counts logins (five failures lock it for 300 s; its nginx
+// takes ten a minute), so there is one at a time, few a minute, and none while it said to wait.
 
 import { raceSignal } from '../async/signals.ts'
 import type { Problem } from '../domain/problem.ts'
-import { type TextResponse, problemOf, rejected, retryAfterOf, unavailable } from './failures.ts'
+import { problemOf, rejected, retryAfterOf, type TextResponse, unavailable } from './failures.ts'
 
 /** How a caller of this upstream proves itself; which of them applies, the dialect tells. */
 export type AuthKind = 'none' | 'basic' | 'cookie' | 'key'
@@ -36,8 +36,13 @@ const refusedSeconds = 120
 export type Login = ReturnType<typeof createLogin>
 
 export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
-  const basic = credentials && `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`
-  /** Means that upstream took back: a key that expired, Basic after an update. The cookie stands in for them. */
+  const basic =
+    credentials &&
+    `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`
+  /**
+   * Means that upstream took back: a key that expired, Basic after an update. The cookie stands in
+   * for them.
+   */
   const spent = new Set<AuthKind>()
   let cookie: string | undefined
   let running: Promise<string> | undefined
@@ -45,20 +50,28 @@ export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
   let blocked: { untilMs: number; why: (leftSeconds: number) => Problem } | undefined
 
   async function logIn(): Promise<string> {
-    if (!credentials) throw rejected('Presenton wants a login, and the gateway has no credentials for it.')
+    if (!credentials)
+      throw rejected('Presenton wants a login, and the gateway has no credentials for it.')
     const at = now()
     if (blocked && at < blocked.untilMs) throw blocked.why(Math.ceil((blocked.untilMs - at) / 1000))
     logins = logins.filter((time) => time > at - 60_000)
-    if (logins.length >= maxLoginsPerMinute) throw unavailable(new Error('too many logins'), limitedSeconds)
+    if (logins.length >= maxLoginsPerMinute)
+      throw unavailable(new Error('too many logins'), limitedSeconds)
     logins.push(at)
     const answer = await send(credentials)
     if (answer.status === 429) {
       const seconds = retryAfterOf(answer.headers, now()) ?? limitedSeconds
-      blocked = { untilMs: now() + seconds * 1000, why: (left) => unavailable(new Error('login is limited'), left) }
+      blocked = {
+        untilMs: now() + seconds * 1000,
+        why: (left) => unavailable(new Error('login is limited'), left),
+      }
       throw blocked.why(seconds)
     }
     if (answer.status === 401) {
-      blocked = { untilMs: now() + refusedSeconds * 1000, why: () => rejected("The gateway's own login was refused.") }
+      blocked = {
+        untilMs: now() + refusedSeconds * 1000,
+        why: () => rejected("The gateway's own login was refused."),
+      }
       throw blocked.why(refusedSeconds)
     }
     const found = answer.status === 200 ? sessionOf(answer.headers['set-cookie']) : undefined
@@ -88,7 +101,10 @@ export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
       return { kind: 'cookie', headers: { cookie: await session(signal) } }
     },
 
-    /** After a 401 to `used`: whether there is another pass to try, by a new login at the next `pass`. */
+    /**
+     * After a 401 to `used`: whether there is another pass to try, by a new login at the next
+     * `pass`.
+     */
     renew(used: AuthHeaders): boolean {
       if (used.kind === 'none' || !credentials) return false
       if (used.kind !== 'cookie') spent.add(used.kind)
@@ -98,7 +114,10 @@ export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
   }
 }
 
-/** `presenton_session=…` of a Set-Cookie header; nothing else that upstream may set is ever sent back. */
+/**
+ * `presenton_session=…` of a Set-Cookie header; nothing else that upstream may set is ever sent
+ * back.
+ */
 function sessionOf(header: string | string[] | undefined): string | undefined {
   for (const line of header === undefined ? [] : [header].flat()) {
     const pair = line.split(';', 1)[0]?.trim() ?? ''

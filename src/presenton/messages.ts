@@ -1,5 +1,6 @@
-// Upstream's event stream as messages: bytes in any pieces become parsed JSON objects that have a kind. Parsed here, at the border;
-// what is not of that form is dropped, and said so without its content. Unknown kinds and event names pass: they belong to newer upstreams.
+// Upstream's event stream as messages: bytes in any pieces become parsed JSON objects that have a
+// kind. Parsed here, at the border; what is not of that form is dropped, and said so without its
+// content. Unknown kinds and event names pass: they belong to newer upstreams.
 
 import { createParser } from 'eventsource-parser'
 import type { Problem } from '../domain/problem.ts'
@@ -16,7 +17,10 @@ interface ReaderOptions {
   onDropped(why: string): void
 }
 
-/** A reader of one stream. `failure` is set for good once a message is too large; what came before it was read. */
+/**
+ * A reader of one stream. `failure` is set for good once a message is too large; what came before
+ * it was read.
+ */
 export function createMessageReader({ maxMessageBytes, onDropped }: ReaderOptions) {
   const decoder = new TextDecoder()
   let read: Message[] = []
@@ -32,7 +36,8 @@ export function createMessageReader({ maxMessageBytes, onDropped }: ReaderOption
     maxBufferSize: maxMessageBytes,
     onEvent({ data }) {
       if (failure) return
-      if (data.length > maxMessageBytes || Buffer.byteLength(data) > maxMessageBytes) return tooLarge()
+      if (data.length > maxMessageBytes || Buffer.byteLength(data) > maxMessageBytes)
+        return tooLarge()
       const message = parseMessage(data)
       if (typeof message === 'string') onDropped(message)
       else read.push(message)
@@ -54,7 +59,10 @@ export function createMessageReader({ maxMessageBytes, onDropped }: ReaderOption
   return {
     failure: () => failure,
     feed: (bytes: Uint8Array): Message[] => feed(decoder.decode(bytes, { stream: true })),
-    /** At the end of the body: a line may still wait to see whether a line feed follows its carriage return. */
+    /**
+     * At the end of the body: a line may still wait to see whether a line feed follows its carriage
+     * return.
+     */
     end: (): Message[] => (endsInCr ? feed('\n') : []),
   }
 }
@@ -69,5 +77,7 @@ function parseMessage(data: string): Message | string {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'no object'
   const { type } = value as { type?: unknown }
-  return typeof type === 'string' && type !== '' ? { type, value: value as Record<string, unknown> } : 'no kind'
+  return typeof type === 'string' && type !== ''
+    ? { type, value: value as Record<string, unknown> }
+    : 'no kind'
 }

@@ -1,14 +1,18 @@
-// Which upstream this is: asked at the first call, every ten minutes, and when an answer hints that it was replaced under way.
-// One question for all who wait for its answer; the old answer stands while no new one can be had.
+// Which upstream this is: asked at the first call, every ten minutes, and when an answer hints that
+// it was replaced under way. One question for all who wait for its answer; the old answer stands
+// while no new one can be had.
 
 import { raceSignal } from '../async/signals.ts'
 import { authKindOf, type Features, featuresOf, guessedFeatures, paths } from './dialect.ts'
 import { type Exchange, parseJson } from './exchange.ts'
-import { fault, suggestsVersionChange, problemOf, rejected } from './failures.ts'
+import { fault, problemOf, rejected, suggestsVersionChange } from './failures.ts'
 import type { Credentials } from './login.ts'
 
 const freshMs = 600_000
-/** After a failed refresh, and between two questions that answers gave rise to: a run of refused bodies must not double our calls. */
+/**
+ * After a failed refresh, and between two questions that answers gave rise to: a run of refused
+ * bodies must not double our calls.
+ */
 const pauseMs = 10_000
 
 const tooOld = 'Presenton older than 0.5.14'
@@ -33,11 +37,21 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
     const status = await exchange.sendPlain({ ...common, path: paths.authStatus, auth: 'none' })
     const statusBody = status.text.trimStart().startsWith('{') ? parseJson(status) : undefined
     const auth = authKindOf(status.status, statusBody, means)
-    if (auth === undefined) throw status.status === 200 ? fault('the auth status is none') : problemOf(status, 'other', now())
+    if (auth === undefined)
+      throw status.status === 200
+        ? fault('the auth status is none')
+        : problemOf(status, 'other', now())
     const answer = await exchange.send({ ...common, path: paths.openapi, auth, expect: [404] })
-    const document = answer.status === 200 && answer.text.trimStart().startsWith('{') ? parseJson(answer) : undefined
-    if (document === undefined) onTrouble('Presenton shows no OpenAPI document; its features are guessed')
-    const features = document === undefined ? guessedFeatures(status.status, statusBody, auth) : featuresOf(document, auth)
+    const document =
+      answer.status === 200 && answer.text.trimStart().startsWith('{')
+        ? parseJson(answer)
+        : undefined
+    if (document === undefined)
+      onTrouble('Presenton shows no OpenAPI document; its features are guessed')
+    const features =
+      document === undefined
+        ? guessedFeatures(status.status, statusBody, auth)
+        : featuresOf(document, auth)
     unsupported = features ? undefined : tooOld
     if (features) return features
     known = undefined
@@ -70,7 +84,10 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
     }
   }
 
-  /** What upstream is now, for one who met a hint that it is not `before` any more. Many may meet it at once; one asks. */
+  /**
+   * What upstream is now, for one who met a hint that it is not `before` any more. Many may meet it
+   * at once; one asks.
+   */
   async function renewed(before: Features, signal: AbortSignal): Promise<Features> {
     if (running) return raceSignal(running, signal)
     if (known && known.features !== before) return known.features
@@ -82,7 +99,10 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
   return {
     read,
 
-    /** Acts by the features; when the failure hints that upstream has changed, and it has, acts once more by the new ones. */
+    /**
+     * Acts by the features; when the failure hints that upstream has changed, and it has, acts once
+     * more by the new ones.
+     */
     async speak<T>(signal: AbortSignal, act: (features: Features) => Promise<T>): Promise<T> {
       const before = await read(signal)
       try {
@@ -96,7 +116,9 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
     },
 
     supported: (): { supported: boolean | undefined; detail?: string } =>
-      unsupported === undefined ? { supported: known ? true : undefined } : { supported: false, detail: unsupported },
+      unsupported === undefined
+        ? { supported: known ? true : undefined }
+        : { supported: false, detail: unsupported },
   }
 }
 

@@ -3,18 +3,34 @@ import { redactUpstreamText } from './redact.ts'
 
 describe('redactUpstreamText', () => {
   it.each([
-    ['URLs', 'Connect to https://user:pw@api.internal:8443/v1?key=1 failed', /https|internal|8443|pw/],
-    ['hosts with ports', 'could not reach presenton-db:5432 or postgres.internal.lan', /presenton-db|5432|lan/],
+    [
+      'URLs',
+      'Connect to https://user:pw@api.internal:8443/v1?key=1 failed',
+      /https|internal|8443|pw/,
+    ],
+    [
+      'hosts with ports',
+      'could not reach presenton-db:5432 or postgres.internal.lan',
+      /presenton-db|5432|lan/,
+    ],
     ['resolver errors', 'getaddrinfo ENOTFOUND presenton', /presenton/],
     ['IPv4 addresses', 'dial 10.0.12.7:8000 refused', /10\.0|8000/],
-    ['IPv6 addresses', 'dial [fe80::1ff:fe23:4567:890a]:80 or 2001:db8:0:0:0:0:2:1 or ::1', /fe80|2001|::1/],
+    [
+      'IPv6 addresses',
+      'dial [fe80::1ff:fe23:4567:890a]:80 or 2001:db8:0:0:0:0:2:1 or ::1',
+      /fe80|2001|::1/,
+    ],
     ['localhost', 'http on localhost:8000 is down', /localhost|8000/],
     [
       'file paths',
       "No such file: '/app_data/exports/users/a b.pptx' in /tmp/x.py, servers/fastapi/api/main.py, C:\\Users\\me\\k.txt",
       /app_data|tmp|fastapi|Users/,
     ],
-    ['provider keys', 'Incorrect API key provided: sk-fak*****key. Also sk-presenton-0123456789abcdef.', /sk-|fak|0123/],
+    [
+      'provider keys',
+      'Incorrect API key provided: sk-fak*****key. Also sk-presenton-0123456789abcdef.',
+      /sk-|fak|0123/,
+    ],
     ['Bearer tokens', 'header Authorization: Bearer abc.def-ghi rejected', /abc|ghi/],
     ['JSON Web Tokens', 'token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.c2lnbmF0dXJl is old', /eyJ/],
     [

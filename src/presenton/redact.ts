@@ -1,6 +1,7 @@
-// What upstream says may reach a user only without its secrets: addresses, hosts, paths and key-like words become placeholders.
-// It errs on the safe side, since upstream passes on raw texts of its model providers. Linear: the text is cut to a bounded length first,
-// and no pattern nests a repetition in another over the same characters.
+// What upstream says may reach a user only without its secrets: addresses, hosts, paths and
+// key-like words become placeholders. It errs on the safe side, since upstream passes on raw texts
+// of its model providers. Linear: the text is cut to a bounded length first, and no pattern nests a
+// repetition in another over the same characters.
 
 const maxChars = 300
 const maxInput = 2000
@@ -29,9 +30,15 @@ const rules: readonly [RegExp, string][] = [
   [/(?<![\w\]])(?:~|\.{1,2})?\/[\w@%+~.-][^\s"'<>|,;)]*/g, '[path]'],
   [/\b[\w.@-]+\/[\w.@-]+\/[^\s"'<>|,;)]*/g, '[path]'],
   [/\[?\b(?:[0-9a-f]{1,4}:){4,7}[0-9a-f]{1,4}\b\]?(?::\d{2,5})?/gi, '[host]'],
-  [/\[?(?:\b[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?\]?(?::\d{2,5})?/gi, '[host]'],
+  [
+    /\[?(?:\b[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?::(?:[0-9a-f]{1,4}(?::[0-9a-f]{1,4}){0,6})?\]?(?::\d{2,5})?/gi,
+    '[host]',
+  ],
   [/\b\d{1,3}(?:\.\d{1,3}){3}(?::\d{1,5})?/g, '[host]'],
-  [/\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN)\s+[^\s"',;)]+/g, '$1 [host]'],
+  [
+    /\b(ENOTFOUND|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ETIMEDOUT|EAI_AGAIN)\s+[^\s"',;)]+/g,
+    '$1 [host]',
+  ],
   [/\b(host(?:name)?|server|addr(?:ess)?)["']?\s?[:=]\s?["']?[\w.-]+["']?/gi, '$1=[host]'],
   [/\b(host|server at) ["'][\w.-]+["']/gi, '$1 [host]'],
   [/\blocalhost\b(?::\d{1,5})?/gi, '[host]'],
@@ -42,7 +49,10 @@ const rules: readonly [RegExp, string][] = [
   [/[\w+/=-]{32,}/g, '[secret]'],
 ]
 
-/** Upstream's words, safe to show: one line, at most 300 characters, without URLs, hosts, paths and anything that looks like a key. */
+/**
+ * Upstream's words, safe to show: one line, at most 300 characters, without URLs, hosts, paths and
+ * anything that looks like a key.
+ */
 export function redactUpstreamText(text: string): string {
   let line = text.slice(0, maxInput)
   // A word cut in two at the bound would slip through the patterns that need its whole.

@@ -1,4 +1,5 @@
-// Each supported version of Presenton, from create to file, and the ways in which it can fail, against the sandbox's stand-in.
+// Each supported version of Presenton, from create to file, and the ways in which it can fail,
+// against the sandbox's stand-in.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import {
@@ -15,7 +16,8 @@ const credentials = { username: 'admin', password: 'correct horse' }
 const apiKey = 'sk-presenton-0123456789abcdef0123456789abcdef01234567'
 const forever = new AbortController().signal
 const brief = {
-  content: 'The support team answered faster this quarter. The backlog fell by a third. Next we hire two people.',
+  content:
+    'The support team answered faster this quarter. The backlog fell by a third. Next we hire two people.',
   nSlides: 3,
   language: 'English',
   tone: 'default',
@@ -30,7 +32,10 @@ let presenton: Presenton
 
 async function open(
   shape: Shape,
-  { server = {}, client = {} }: { server?: PresentonOptions; client?: Parameters<typeof connect>[1] } = {},
+  {
+    server = {},
+    client = {},
+  }: { server?: PresentonOptions; client?: Parameters<typeof connect>[1] } = {},
 ) {
   const login = shape === 'A1' ? {} : { credentials }
   standIn = await openPresenton({ shape, ...login, ...server })
@@ -50,7 +55,9 @@ async function read(stream: AsyncGenerator<Message[]>): Promise<Message[]> {
 
 async function outlined() {
   const { deckId } = await presenton.createDeck(brief, forever)
-  const { outlines } = readOutlines((await read(presenton.streamOutlines(deckId, forever))).at(-1) as Message)
+  const { outlines } = readOutlines(
+    (await read(presenton.streamOutlines(deckId, forever))).at(-1) as Message,
+  )
   return { deckId, outlines }
 }
 
@@ -63,7 +70,10 @@ async function prepared() {
 async function exported() {
   const { deckId } = await prepared()
   await read(presenton.streamSlides(deckId, forever))
-  return { deckId, ...(await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever)) }
+  return {
+    deckId,
+    ...(await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever)),
+  }
 }
 
 describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) => {
@@ -84,7 +94,10 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
       ['pptx', 'PK'],
       ['pdf', '%PDF-'],
     ] as const) {
-      const { path } = await presenton.exportDeck({ deckId, format, title: `deck 1 ${format}` }, forever)
+      const { path } = await presenton.exportDeck(
+        { deckId, format, title: `deck 1 ${format}` },
+        forever,
+      )
       const { body, sizeBytes } = await presenton.openFile(path, forever)
       const bytes = Buffer.concat(await body.toArray())
       expect(bytes.subarray(0, start.length).toString()).toBe(start)
@@ -93,8 +106,13 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
     await presenton.deleteDeck(deckId, forever)
     await presenton.deleteDeck(deckId, forever)
     await expect(presenton.readDeck(deckId, forever)).rejects.toMatchObject({ failure: 'gone' })
-    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({ failure: 'gone' })
-    const gone = presenton.prepareDeck({ deckId, outlines, title: 't', template: 'general' }, forever)
+    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({
+      failure: 'gone',
+    })
+    const gone = presenton.prepareDeck(
+      { deckId, outlines, title: 't', template: 'general' },
+      forever,
+    )
     await expect(gone).rejects.toMatchObject({ failure: 'gone' })
     expect(standIn.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 2 })
     expect(presenton.state()).toEqual({ breaker: 'closed', supported: true })
@@ -112,7 +130,10 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
   it('refuses a template that it does not have', async () => {
     await open(shape)
     const { deckId, outlines } = await outlined()
-    const prepare = presenton.prepareDeck({ deckId, outlines, title: 't', template: 'no-such' }, forever)
+    const prepare = presenton.prepareDeck(
+      { deckId, outlines, title: 't', template: 'no-such' },
+      forever,
+    )
     await expect(prepare).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
   })
 
@@ -135,33 +156,51 @@ describe('Proofs of who calls', () => {
   it('are a key where there are keys', async () => {
     await open('B1', { server: { apiKeys: [apiKey] }, client: { apiKey } })
     await exported()
-    expect(standIn.journal.some(({ operation, headers }) => operation === 'login' || headers.cookie !== undefined)).toBe(false)
+    expect(
+      standIn.journal.some(
+        ({ operation, headers }) => operation === 'login' || headers.cookie !== undefined,
+      ),
+    ).toBe(false)
   })
 
-  it.each<Shape>(['T', 'B1', 'B2'])('are renewed in shape %s when the sessions end under way', async (shape) => {
-    await open(shape)
-    const { deckId, path } = await exported()
-    standIn.dropSessions()
-    const { body } = await presenton.openFile(path, forever)
-    await body.toArray()
-    standIn.dropSessions()
-    await Promise.all([presenton.readDeck(deckId, forever), presenton.readDeck(deckId, forever)])
-    expect(standIn.journal.filter(({ operation }) => operation === 'login').length).toBeLessThanOrEqual(3)
-  })
+  it.each<Shape>(['T', 'B1', 'B2'])(
+    'are renewed in shape %s when the sessions end under way',
+    async (shape) => {
+      await open(shape)
+      const { deckId, path } = await exported()
+      standIn.dropSessions()
+      const { body } = await presenton.openFile(path, forever)
+      await body.toArray()
+      standIn.dropSessions()
+      await Promise.all([presenton.readDeck(deckId, forever), presenton.readDeck(deckId, forever)])
+      expect(
+        standIn.journal.filter(({ operation }) => operation === 'login').length,
+      ).toBeLessThanOrEqual(3)
+    },
+  )
 
-  it.each<Shape>(['T', 'B1'])('are none where the login of shape %s is switched off', async (shape) => {
-    await open(shape, { server: { credentials: undefined } })
-    await exported()
-    expect(standIn.journal.some(({ operation }) => operation === 'login')).toBe(false)
-  })
+  it.each<Shape>(['T', 'B1'])(
+    'are none where the login of shape %s is switched off',
+    async (shape) => {
+      await open(shape, { server: { credentials: undefined } })
+      await exported()
+      expect(standIn.journal.some(({ operation }) => operation === 'login')).toBe(false)
+    },
+  )
 
   it('are final when refused, and when nobody has set the login up', async () => {
     await open('B1', { client: { credentials: { ...credentials, password: 'wrong horse' } } })
-    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_REJECTED',
+      failure: 'final',
+    })
     await presenton.close()
     await standIn.close()
     await open('B1', { server: { credentials: undefined, unconfigured: true } })
-    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_REJECTED',
+      failure: 'final',
+    })
   })
 })
 
@@ -177,9 +216,10 @@ describe('An upgrade under way', () => {
     standIn.setShape(after)
     await presenton.prepareDeck({ deckId, outlines, title: 'deck 1', template: 'general' }, forever)
     await read(presenton.streamSlides(deckId, forever))
-    expect((await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever)).path).toMatch(
-      /^\/app_data\//,
-    )
+    expect(
+      (await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever))
+        .path,
+    ).toMatch(/^\/app_data\//)
   })
 })
 
@@ -204,11 +244,22 @@ describe('What the stand-in plays', () => {
   ]
   it.each(streams)('%s is %s, a %s', async (name, code, failure) => {
     await open('B1', {
-      client: { timeouts: { createMs: 20_000, prepareMs: 20_000, exportMs: 20_000, stallMs: 150, streamMs: 20_000 } },
+      client: {
+        timeouts: {
+          createMs: 20_000,
+          prepareMs: 20_000,
+          exportMs: 20_000,
+          stallMs: 150,
+          streamMs: 20_000,
+        },
+      },
     })
     const { deckId } = await prepared()
     standIn.faults.play(name)
-    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({ code, failure })
+    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({
+      code,
+      failure,
+    })
     expect(standIn.faults.struck).toEqual([name])
   })
 
@@ -235,13 +286,25 @@ describe('What the stand-in plays', () => {
     expect(readSlides(messages.at(-1) as Message).slides).toHaveLength(3)
   })
 
-  const paths: FaultName[] = ['export:path-outside', 'export:path-dots', 'export:path-encoded-dots', 'export:path-backslash']
-  const hosts: FaultName[] = ['export:path-other-host', 'export:path-scheme-relative', 'export:path-relative']
+  const paths: FaultName[] = [
+    'export:path-outside',
+    'export:path-dots',
+    'export:path-encoded-dots',
+    'export:path-backslash',
+  ]
+  const hosts: FaultName[] = [
+    'export:path-other-host',
+    'export:path-scheme-relative',
+    'export:path-relative',
+  ]
   it.each([...paths, ...hosts])('%s leads to no file', async (name) => {
     await open('B1')
     standIn.faults.play(name)
     const { path } = await exported()
-    await expect(presenton.openFile(path, forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'bad-file' })
+    await expect(presenton.openFile(path, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'bad-file',
+    })
     expect(standIn.journal.some(({ operation }) => operation === 'file')).toBe(false)
   })
 
@@ -262,7 +325,10 @@ describe('What the stand-in plays', () => {
     await open('B1')
     const { deckId } = await prepared()
     await standIn.faults.down()
-    await expect(presenton.readDeck(deckId, forever)).rejects.toMatchObject({ code: 'UPSTREAM_UNAVAILABLE', failure: 'outage' })
+    await expect(presenton.readDeck(deckId, forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_UNAVAILABLE',
+      failure: 'outage',
+    })
     await standIn.faults.up()
     expect((await presenton.readDeck(deckId, forever)).slides).toEqual([])
   })

@@ -27,13 +27,17 @@ interface Read {
 
 async function readAll(
   chunks: AsyncGenerator<Uint8Array>,
-  { check = () => {}, maxMessageBytes = 1 << 24 }: { check?: (complete: Message) => unknown; maxMessageBytes?: number } = {},
+  {
+    check = () => {},
+    maxMessageBytes = 1 << 24,
+  }: { check?: (complete: Message) => unknown; maxMessageBytes?: number } = {},
 ): Promise<Read> {
   const messages: Message[] = []
   const dropped: string[] = []
   const onTrouble = (trouble: object) => dropped.push(JSON.stringify(trouble))
   try {
-    for await (const batch of readStream(chunks, { maxMessageBytes, check, onTrouble })) messages.push(...batch)
+    for await (const batch of readStream(chunks, { maxMessageBytes, check, onTrouble }))
+      messages.push(...batch)
     return { messages, dropped }
   } catch (failure) {
     return { messages, failure, dropped }
@@ -49,8 +53,17 @@ describe('A stream of upstream', () => {
   it('reads the recorded bodies', async () => {
     const slides = await readAll(inPieces(recorded.slides, []), { check: readSlides })
     expect(slides.failure).toBeUndefined()
-    expect(slides.messages.map(({ type }) => type)).toEqual(['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete'])
-    expect(readSlides(slides.messages.at(-1) as Message).slides.map(({ index }) => index)).toEqual([0, 1, 2])
+    expect(slides.messages.map(({ type }) => type)).toEqual([
+      'chunk',
+      'chunk',
+      'chunk',
+      'chunk',
+      'chunk',
+      'complete',
+    ])
+    expect(readSlides(slides.messages.at(-1) as Message).slides.map(({ index }) => index)).toEqual([
+      0, 1, 2,
+    ])
     const outlines = await readAll(inPieces(recorded.outlines, []), { check: readOutlines })
     const found = readOutlines(outlines.messages.at(-1) as Message)
     expect(found.outlines).toHaveLength(3)
@@ -60,12 +73,19 @@ describe('A stream of upstream', () => {
   it.each(['slides', 'outlines'] as const)(
     'gives the same messages wherever the recorded %s are cut in two, also with CRLF',
     async (name) => {
-      for (const bytes of [recorded[name], Buffer.from(recorded[name].toString().replaceAll('\n', '\r\n'))]) {
+      for (const bytes of [
+        recorded[name],
+        Buffer.from(recorded[name].toString().replaceAll('\n', '\r\n')),
+      ]) {
         const whole = await readAll(inPieces(bytes, []))
         for (let cut = 1; cut < bytes.length; cut++) {
           const { messages, failure } = await readAll(inPieces(bytes, [cut]))
           if (failure || messages.length !== whole.messages.length)
-            expect({ cut, messages, failure }).toEqual({ cut, messages: whole.messages, failure: undefined })
+            expect({ cut, messages, failure }).toEqual({
+              cut,
+              messages: whole.messages,
+              failure: undefined,
+            })
         }
         expect(
           await readAll(
@@ -86,24 +106,30 @@ describe('A stream of upstream', () => {
       noise: fc.constantFrom('', ': ping', 'id: 7', 'retry: 5', 'odd: field', 'event: other'),
     })
     await fc.assert(
-      fc.asyncProperty(fc.array(piece, { maxLength: 8 }), fc.array(fc.nat()), async (pieces, cuts) => {
-        const values = pieces.map(({ text }) => ({ type: 'chunk', chunk: text }))
-        const text = pieces
-          .map(({ end, noise }, at) =>
-            [noise, `data: ${JSON.stringify(values[at])}`, '', ''].filter((line, i) => i > 0 || line !== '').join(end),
+      fc.asyncProperty(
+        fc.array(piece, { maxLength: 8 }),
+        fc.array(fc.nat()),
+        async (pieces, cuts) => {
+          const values = pieces.map(({ text }) => ({ type: 'chunk', chunk: text }))
+          const text = pieces
+            .map(({ end, noise }, at) =>
+              [noise, `data: ${JSON.stringify(values[at])}`, '', '']
+                .filter((line, i) => i > 0 || line !== '')
+                .join(end),
+            )
+            .join('')
+          const bytes = Buffer.from(`\uFEFF${text}${complete}`)
+          const { messages, failure, dropped } = await readAll(
+            inPieces(
+              bytes,
+              cuts.map((cut) => cut % bytes.length),
+            ),
           )
-          .join('')
-        const bytes = Buffer.from(`\uFEFF${text}${complete}`)
-        const { messages, failure, dropped } = await readAll(
-          inPieces(
-            bytes,
-            cuts.map((cut) => cut % bytes.length),
-          ),
-        )
-        expect(failure).toBeUndefined()
-        expect(dropped).toEqual([])
-        expect(messages.slice(0, -1).map(({ value }) => value)).toEqual(values)
-      }),
+          expect(failure).toBeUndefined()
+          expect(dropped).toEqual([])
+          expect(messages.slice(0, -1).map(({ value }) => value)).toEqual(values)
+        },
+      ),
     )
   })
 
@@ -115,7 +141,9 @@ describe('A stream of upstream', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.array(bytes), async (parts) => {
-        const { failure } = await readAll(inPieces(Buffer.concat(parts), []), { maxMessageBytes: 64 })
+        const { failure } = await readAll(inPieces(Buffer.concat(parts), []), {
+          maxMessageBytes: 64,
+        })
         expect(failure).toBeInstanceOf(Problem)
       }),
     )
@@ -125,7 +153,12 @@ describe('A stream of upstream', () => {
     let closed = false
     async function* endless() {
       try {
-        yield Buffer.from(frame({ type: 'status', status: 'a' }) + complete + complete + frame({ type: 'error', detail: 'late' }))
+        yield Buffer.from(
+          frame({ type: 'status', status: 'a' }) +
+            complete +
+            complete +
+            frame({ type: 'error', detail: 'late' }),
+        )
         throw new Error('read on')
       } finally {
         closed = true
@@ -149,7 +182,9 @@ describe('A stream of upstream', () => {
 
   it('fails at an error event, after what came before it, and keeps its text to the log', async () => {
     const { messages, failure, dropped } = await read(
-      frame({ type: 'chunk', chunk: 'a' }) + frame({ type: 'error', detail: 'no key sk-abcdef' }) + complete,
+      frame({ type: 'chunk', chunk: 'a' }) +
+        frame({ type: 'error', detail: 'no key sk-abcdef' }) +
+        complete,
     )
     expect(messages.map(({ type }) => type)).toEqual(['chunk'])
     expect(failure).toMatchObject({ ...fault, detail: 'The presentation generator failed.' })
@@ -157,24 +192,47 @@ describe('A stream of upstream', () => {
   })
 
   it('fails at a complete that brings nothing, and does not give it', async () => {
-    for (const presentation of [undefined, null, {}, { slides: [] }, { slides: [{}] }, { slides: [{ index: -1 }] }]) {
-      const { messages, failure } = await read(frame({ type: 'complete', presentation }), { check: readSlides })
+    for (const presentation of [
+      undefined,
+      null,
+      {},
+      { slides: [] },
+      { slides: [{}] },
+      { slides: [{ index: -1 }] },
+    ]) {
+      const { messages, failure } = await read(frame({ type: 'complete', presentation }), {
+        check: readSlides,
+      })
       expect(messages).toEqual([])
       expect(failure).toMatchObject(fault)
     }
     for (const outlines of [undefined, null, {}, { slides: [] }, { slides: ['text'] }]) {
       expect(
-        (await read(frame({ type: 'complete', presentation: { outlines } }), { check: readOutlines })).failure,
+        (
+          await read(frame({ type: 'complete', presentation: { outlines } }), {
+            check: readOutlines,
+          })
+        ).failure,
       ).toMatchObject(fault)
     }
   })
 
   it('passes unknown kinds and event names on, and drops what it cannot parse', async () => {
-    const odd = ['data: {broken\n\n', 'data: [1]\n\n', 'data: null\n\n', 'data: {"type":7}\n\n', 'data: {}\n\n']
-    const { messages, dropped } = await read(`${odd.join('')}event: novel\ndata: {"type":"hologram","x":1}\n\n${complete}`)
+    const odd = [
+      'data: {broken\n\n',
+      'data: [1]\n\n',
+      'data: null\n\n',
+      'data: {"type":7}\n\n',
+      'data: {}\n\n',
+    ]
+    const { messages, dropped } = await read(
+      `${odd.join('')}event: novel\ndata: {"type":"hologram","x":1}\n\n${complete}`,
+    )
     expect(messages.map(({ type }) => type)).toEqual(['hologram', 'complete'])
     expect(dropped).toEqual(
-      ['no JSON', 'no object', 'no object', 'no kind', 'no kind'].map((why) => JSON.stringify({ dropped: why })),
+      ['no JSON', 'no object', 'no object', 'no kind', 'no kind'].map((why) =>
+        JSON.stringify({ dropped: why }),
+      ),
     )
   })
 
@@ -189,7 +247,11 @@ describe('A stream of upstream', () => {
         expect(failure).toMatchObject(fault)
       }
     }
-    expect((await read(frame({ type: 'chunk', chunk: 'é'.repeat(600) }) + complete, options)).failure).toMatchObject(fault)
-    expect((await read(frame({ type: 'chunk', chunk: 'x'.repeat(900) }) + complete, options)).failure).toBeUndefined()
+    expect(
+      (await read(frame({ type: 'chunk', chunk: 'é'.repeat(600) }) + complete, options)).failure,
+    ).toMatchObject(fault)
+    expect(
+      (await read(frame({ type: 'chunk', chunk: 'x'.repeat(900) }) + complete, options)).failure,
+    ).toBeUndefined()
   })
 })

@@ -1,4 +1,5 @@
-// The rules of a stream: it ends well with the first `complete` and with nothing else. Neither a 200 nor a clean end of the body is success.
+// The rules of a stream: it ends well with the first `complete` and with nothing else. Neither a
+// 200 nor a clean end of the body is success.
 
 import type { Problem } from '../domain/problem.ts'
 import { fault } from './failures.ts'
@@ -14,14 +15,18 @@ interface StreamOptions {
 }
 
 /**
- * The messages of a body, one array for each read that brought any; returns after the first `complete`, which is the last one given.
- * An `error` of upstream, a body that ends without `complete`, and a message over the bound throw a Problem, after the messages before it.
+ * The messages of a body, one array for each read that brought any; returns after the first
+ * `complete`, which is the last one given. An `error` of upstream, a body that ends without
+ * `complete`, and a message over the bound throw a Problem, after the messages before it.
  */
 export async function* readStream(
   chunks: AsyncGenerator<Uint8Array>,
   { maxMessageBytes, check, onTrouble }: StreamOptions,
 ): AsyncGenerator<Message[]> {
-  const reader = createMessageReader({ maxMessageBytes, onDropped: (why) => onTrouble({ dropped: why }) })
+  const reader = createMessageReader({
+    maxMessageBytes,
+    onDropped: (why) => onTrouble({ dropped: why }),
+  })
 
   /** What to pass on, and how the stream ends there if it does. */
   function judge(messages: Message[]): { pass: Message[]; end?: 'well' | Problem } {
@@ -56,7 +61,9 @@ export async function* readStream(
 }
 
 /** The chunks and, after a clean end, undefined. */
-async function* withEnd(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array | undefined> {
+async function* withEnd(
+  chunks: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array | undefined> {
   yield* chunks
   yield undefined
 }

@@ -8,7 +8,16 @@ const groupPath = '/api/template?group='
 const preparePath = '/api/v1/ppt/presentation/prepare'
 const customPath = '/api/v1/ppt/template-management/summary'
 const minute = 60_000
-const builtIn = ['general', 'modern', 'standard', 'swift', 'neo-general', 'neo-modern', 'neo-standard', 'neo-swift']
+const builtIn = [
+  'general',
+  'modern',
+  'standard',
+  'swift',
+  'neo-general',
+  'neo-modern',
+  'neo-standard',
+  'neo-swift',
+]
 const ids = (templates: { id: string }[]) => templates.map(({ id }) => id)
 
 let upstream: Upstream
@@ -27,11 +36,20 @@ afterEach(async () => {
 })
 
 describe('Templates in pages', () => {
-  const item = (id: string) => ({ id, name: id.toUpperCase(), description: `About ${id}`, layout_count: 3, is_default: true })
+  const item = (id: string) => ({
+    id,
+    name: id.toUpperCase(),
+    description: `About ${id}`,
+    layout_count: 3,
+    is_default: true,
+  })
 
   beforeEach(() => {
     const list = { get: { parameters: [{ name: 'page' }] } }
-    upstream.answers['/openapi.json'] = json({ ...openapi(), paths: { ...openapi().paths, [listPath]: list } })
+    upstream.answers['/openapi.json'] = json({
+      ...openapi(),
+      paths: { ...openapi().paths, [listPath]: list },
+    })
     upstream.answers[listPath] = (response, { path }) => {
       const page = Number(new URL(path, 'http://x').searchParams.get('page'))
       const items = [[item('general'), item('modern')], [item('0f0e')]][page - 1] ?? []
@@ -41,12 +59,22 @@ describe('Templates in pages', () => {
 
   it('are listed whole and cached for ten minutes', async () => {
     expect(presenton.knownTemplates()).toBeUndefined()
-    const [list] = await Promise.all([presenton.listTemplates(forever), presenton.listTemplates(forever)])
+    const [list] = await Promise.all([
+      presenton.listTemplates(forever),
+      presenton.listTemplates(forever),
+    ])
     expect(list).toEqual(
-      ['general', 'modern', '0f0e'].map((id) => ({ id, name: id.toUpperCase(), description: `About ${id}`, layout_count: 3 })),
+      ['general', 'modern', '0f0e'].map((id) => ({
+        id,
+        name: id.toUpperCase(),
+        description: `About ${id}`,
+        layout_count: 3,
+      })),
     )
     expect(upstream.to(listPath)).toHaveLength(2)
-    expect([...(presenton.knownTemplates() ?? [])]).toEqual(expect.arrayContaining(['general', '0f0e', 'custom-0f0e']))
+    expect([...(presenton.knownTemplates() ?? [])]).toEqual(
+      expect.arrayContaining(['general', '0f0e', 'custom-0f0e']),
+    )
     time += 11 * minute
     await presenton.listTemplates(forever)
     expect(upstream.to(listPath)).toHaveLength(4)
@@ -93,9 +121,14 @@ describe('Templates as groups', () => {
   }
 
   beforeEach(() => {
-    upstream.answers['/openapi.json'] = json(openapi({ layout: 'object', more: ['/api/v1/ppt/presentation/export'] }))
+    upstream.answers['/openapi.json'] = json(
+      openapi({ layout: 'object', more: ['/api/v1/ppt/presentation/export'] }),
+    )
     upstream.answers[preparePath] = json({})
-    upstream.answers['/api/templates'] = json({ error: 'Failed to read presentation-templates directory' }, 500)
+    upstream.answers['/api/templates'] = json(
+      { error: 'Failed to read presentation-templates directory' },
+      500,
+    )
     upstream.answers[groupPath] = json({ error: 'Failed to fetch or parse client page' }, 500)
     upstream.answers[`${groupPath}general`] = json(layout)
   })
@@ -139,7 +172,12 @@ describe('Templates as groups', () => {
     expect(await presenton.hasTemplate('general', forever)).toBe(true)
     await Promise.all([prepare('general'), prepare('general')])
     expect(upstream.to(`${groupPath}general`)).toHaveLength(1)
-    expect(prepared()).toEqual({ presentation_id: 'd', outlines: [{ content: 'a' }], title: 't', layout })
+    expect(prepared()).toEqual({
+      presentation_id: 'd',
+      outlines: [{ content: 'a' }],
+      title: 't',
+      layout,
+    })
     time += 11 * minute
     await prepare('general')
     expect(upstream.to(`${groupPath}general`)).toHaveLength(2)
@@ -156,7 +194,10 @@ describe('Templates as groups', () => {
   it('that are unknown are refused before anything is spent, and are not asked for again and again', async () => {
     expect(await presenton.hasTemplate('nope', forever)).toBe(false)
     expect(await presenton.hasTemplate('nope', forever)).toBe(false)
-    await expect(prepare('nope')).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
+    await expect(prepare('nope')).rejects.toMatchObject({
+      code: 'UPSTREAM_REJECTED',
+      failure: 'final',
+    })
     expect(upstream.to(`${groupPath}nope`)).toHaveLength(1)
     time += 2 * minute
     upstream.answers[`${groupPath}nope`] = json(layout)
@@ -165,14 +206,22 @@ describe('Templates as groups', () => {
 
   it('that are unknown do not open the circuit: anyone may name one', async () => {
     await presenton.close()
-    presenton = connect(upstream.url, { breaker: { errorPercent: 10, minCalls: 3, windowMs: 60_000, resetMs: 60_000 } })
+    presenton = connect(upstream.url, {
+      breaker: { errorPercent: 10, minCalls: 3, windowMs: 60_000, resetMs: 60_000 },
+    })
     for (let i = 0; i < 20; i++) await presenton.hasTemplate(`nope-${i}`, forever)
     expect(presenton.state().breaker).toBe('closed')
   })
 
   it('that were shipped and do not come are a fault, tried again', async () => {
-    upstream.answers[`${groupPath}modern`] = json({ error: 'Failed to fetch or parse client page' }, 500)
-    await expect(presenton.hasTemplate('modern', forever)).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    upstream.answers[`${groupPath}modern`] = json(
+      { error: 'Failed to fetch or parse client page' },
+      500,
+    )
+    await expect(presenton.hasTemplate('modern', forever)).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'fault',
+    })
     upstream.answers[`${groupPath}modern`] = json(layout)
     expect(await presenton.hasTemplate('modern', forever)).toBe(true)
   })
@@ -197,15 +246,24 @@ describe('Templates in a plain list', () => {
   it('are listed, and sent to prepare whole', async () => {
     const list = { get: { parameters: [{ name: 'include_defaults' }] } }
     const document = openapi({ layout: 'object' })
-    upstream.answers['/openapi.json'] = json({ ...document, paths: { ...document.paths, [listPath]: list } })
+    upstream.answers['/openapi.json'] = json({
+      ...document,
+      paths: { ...document.paths, [listPath]: list },
+    })
     upstream.answers[listPath] = json([{ id: 'general', name: 'General', total_layouts: 12 }])
     upstream.answers['/api/v1/ppt/template/general'] = json({ name: 'general', slides: [{}] })
     upstream.answers[preparePath] = json({})
     expect(await presenton.listTemplates(forever)).toEqual([
       { id: 'general', name: 'General', description: '', layout_count: 12 },
     ])
-    await presenton.prepareDeck({ deckId: 'd', outlines: ['a'], title: 't', template: 'general' }, forever)
-    expect(JSON.parse(upstream.to(preparePath)[0]?.body ?? '').layout).toEqual({ name: 'general', slides: [{}] })
+    await presenton.prepareDeck(
+      { deckId: 'd', outlines: ['a'], title: 't', template: 'general' },
+      forever,
+    )
+    expect(JSON.parse(upstream.to(preparePath)[0]?.body ?? '').layout).toEqual({
+      name: 'general',
+      slides: [{}],
+    })
     expect(await presenton.hasTemplate('nope', forever)).toBe(false)
   })
 })

@@ -24,24 +24,37 @@ test('without flags a deck is made of the sample, at the pace of a model, and th
 })
 
 test('flags are read', () => {
-  expect(readArguments(['--once', '--fast', '--shape', 'A1'])).toMatchObject({ once: true, fast: true, shape: 'A1' })
+  expect(readArguments(['--once', '--fast', '--shape', 'A1'])).toMatchObject({
+    once: true,
+    fast: true,
+    shape: 'A1',
+  })
 })
 
 test('faults are read by name, and a wrong name is answered with the right ones', () => {
-  expect(readArguments(['--fault', 'slides:cut', '--fault', 'export:500']).faults).toEqual(['slides:cut', 'export:500'])
-  expect(() => readArguments(['--fault', 'slides:nonsense'])).toThrow(/no such fault; there are .*slides:cut/)
+  expect(readArguments(['--fault', 'slides:cut', '--fault', 'export:500']).faults).toEqual([
+    'slides:cut',
+    'export:500',
+  ])
+  expect(() => readArguments(['--fault', 'slides:nonsense'])).toThrow(
+    /no such fault; there are .*slides:cut/,
+  )
   expect(() => readArguments(['--fault', 'nonsense'])).toThrow(/slides:…/)
 })
 
 test('a JSON file is a whole brief, any other file is its content', () => {
-  expect(readArguments(['--brief', write('brief.json', '{"content":"Hello.","n_slides":3}')]).brief).toEqual({
+  expect(
+    readArguments(['--brief', write('brief.json', '{"content":"Hello.","n_slides":3}')]).brief,
+  ).toEqual({
     content: 'Hello.',
     n_slides: 3,
   })
   expect(readArguments(['--brief', write('notes.txt', 'Hello.\n# not a title')]).brief).toEqual({
     content: 'Hello.\n# not a title',
   })
-  expect(readArguments(['--brief', write('notes.md', '# Hello 🍵\r\nWorld.')]).brief).toMatchObject({ title: 'Hello 🍵' })
+  expect(readArguments(['--brief', write('notes.md', '# Hello 🍵\r\nWorld.')]).brief).toMatchObject(
+    { title: 'Hello 🍵' },
+  )
 })
 
 test('the sample in many scripts is whole', () => {

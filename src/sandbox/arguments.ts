@@ -64,7 +64,8 @@ function readFault(name: string): FaultName {
   if (known) return known
   const [operation] = name.split(':')
   const others = faultNames.filter((one) => one.startsWith(`${operation}:`))
-  const offered = others.length > 0 ? others : [...new Set(faultNames.map((one) => `${one.split(':')[0]}:…`))]
+  const offered =
+    others.length > 0 ? others : [...new Set(faultNames.map((one) => `${one.split(':')[0]}:…`))]
   throw new Misuse(`--fault ${name}: there is no such fault; there are ${offered.join(', ')}`)
 }
 
@@ -78,7 +79,8 @@ function readBrief(path: string): Record<string, unknown> {
   if (extname(path) !== '.json') return { content: text, ...readTitle(text) }
   try {
     const brief: unknown = JSON.parse(text)
-    if (typeof brief === 'object' && brief !== null && !Array.isArray(brief)) return brief as Record<string, unknown>
+    if (typeof brief === 'object' && brief !== null && !Array.isArray(brief))
+      return brief as Record<string, unknown>
   } catch {
     // Said below.
   }

@@ -1,4 +1,5 @@
-// The gateway as it is shipped: dist/main.js, made anew when a source is younger. It starts in a fifth of the time that its sources take.
+// The gateway as it is shipped: dist/main.js, made anew when a source is younger. It starts in a
+// fifth of the time that its sources take.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, statSync } from 'node:fs'
@@ -13,10 +14,18 @@ export const builtProgram = join(root, 'dist', 'main.js')
 export function buildIfOutdated(): void {
   const product = readdirSync(join(root, 'src'), { recursive: true, withFileTypes: true }).filter(
     (entry) =>
-      entry.isFile() && !/[\\/](journeys|sandbox|bench)([\\/]|$)/.test(entry.parentPath) && !entry.name.includes('.test.'),
+      entry.isFile() &&
+      !/[\\/](journeys|sandbox|bench)([\\/]|$)/.test(entry.parentPath) &&
+      !entry.name.includes('.test.'),
   )
-  const sources = [join(root, 'package.json'), ...product.map((entry) => join(entry.parentPath, entry.name))]
+  const sources = [
+    join(root, 'package.json'),
+    ...product.map((entry) => join(entry.parentPath, entry.name)),
+  ]
   const youngest = Math.max(...sources.map((path) => statSync(path).mtimeMs))
   if (existsSync(builtProgram) && statSync(builtProgram).mtimeMs > youngest) return
-  execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync('npm', ['run', '--silent', 'build'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
 }

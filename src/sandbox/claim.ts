@@ -1,5 +1,6 @@
-// One process at a time may use a folder of the sandbox. The claim is a file that names its holder by pid and start time, so
-// that what a killed process left behind is recognised as left behind, also when its pid is somebody else's by now.
+// One process at a time may use a folder of the sandbox. The claim is a file that names its holder
+// by pid and start time, so that what a killed process left behind is recognised as left behind,
+// also when its pid is somebody else's by now.
 
 import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
@@ -39,7 +40,10 @@ function isHeld(claim: string): boolean {
   return isAlive(Number(pid)) && startOf(Number(pid)) === start
 }
 
-/** Removes the stale claim and no other: somebody else may have replaced it by a good one since it was read. */
+/**
+ * Removes the stale claim and no other: somebody else may have replaced it by a good one since it
+ * was read.
+ */
 function discard(file: string, stale: string, aside: string): void {
   try {
     renameSync(file, aside)

@@ -1,5 +1,5 @@
-// Makes one deck through the gateway's public API, as an agent's tool would: post the brief, follow the events across
-// disconnects, download the file. Knows nothing of the gateway's inside.
+// Makes one deck through the gateway's public API, as an agent's tool would: post the brief, follow
+// the events across disconnects, download the file. Knows nothing of the gateway's inside.
 
 import { createHash, randomUUID } from 'node:crypto'
 import { createWriteStream, mkdirSync } from 'node:fs'
@@ -36,7 +36,11 @@ export class Refused extends Error {}
 export async function postBrief({ url, token, signal }: Access, brief: object): Promise<string> {
   const response = await fetch(`${url}/api/v1/presentations`, {
     method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'idempotency-key': randomUUID() },
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      'idempotency-key': randomUUID(),
+    },
     body: JSON.stringify(brief),
     signal,
   })
@@ -44,11 +48,19 @@ export async function postBrief({ url, token, signal }: Access, brief: object): 
 }
 
 /** Shows the run until its end; rejects when it ends badly. */
-export async function followRun({ url, token, signal }: Access, id: string, view: RunView): Promise<void> {
+export async function followRun(
+  { url, token, signal }: Access,
+  id: string,
+  view: RunView,
+): Promise<void> {
   const show = createShow(view)
   let lastEventId: number | undefined
   for (;;) {
-    const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, { token, lastEventId, signal })
+    const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, {
+      token,
+      lastEventId,
+      signal,
+    })
     try {
       if (reader.status === 204) return
       if (reader.status !== 200) throw new Refused(describeProblem(JSON.parse(await reader.body)))
@@ -64,18 +76,29 @@ export async function followRun({ url, token, signal }: Access, id: string, view
     } finally {
       reader.close()
     }
-    // A stream may end at any time (a restart, a token that expires): the last id says where to go on.
+    // A stream may end at any time (a restart, a token that expires): the last id says where to go
+    // on.
     view.message('the stream ended, reading on')
     await delay(reader.retry ?? 2000, undefined, { signal })
   }
 }
 
-/** Fetches the file by the gateway's link into `folder` and compares it with what the gateway says of it. */
-export async function download({ url, token, signal }: Access, id: string, folder: string): Promise<Deck> {
+/**
+ * Fetches the file by the gateway's link into `folder` and compares it with what the gateway says
+ * of it.
+ */
+export async function download(
+  { url, token, signal }: Access,
+  id: string,
+  folder: string,
+): Promise<Deck> {
   const headers = { authorization: `Bearer ${token}` }
   const get = async (path: string) =>
     readAnswer(
-      await fetch(`${url}/api/v1/presentations/${id}${path}`, { headers: { ...headers, accept: 'application/json' }, signal }),
+      await fetch(`${url}/api/v1/presentations/${id}${path}`, {
+        headers: { ...headers, accept: 'application/json' },
+        signal,
+      }),
     )
   const { title, slides_done } = (await get('')) as { title: string; slides_done: number }
   const stated = (await get('/download')) as {
@@ -87,9 +110,14 @@ export async function download({ url, token, signal }: Access, id: string, folde
   }
 
   // As a browser does it: the link of the page, which leads to the store.
-  const redirect = await fetch(`${url}/api/v1/presentations/${id}/download`, { headers, redirect: 'manual', signal })
+  const redirect = await fetch(`${url}/api/v1/presentations/${id}/download`, {
+    headers,
+    redirect: 'manual',
+    signal,
+  })
   const response = await fetch(redirect.headers.get('location') ?? '', { signal })
-  if (!response.ok || !response.body) throw new Refused(`the store answers ${response.status} to the download link`)
+  if (!response.ok || !response.body)
+    throw new Refused(`the store answers ${response.status} to the download link`)
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `${id.slice(0, 8)}-${stated.file_name.replace(/[\s/\\]+/g, '-')}`)
   const hash = createHash('sha256')
@@ -101,13 +129,27 @@ export async function download({ url, token, signal }: Access, id: string, folde
       done(null, chunk)
     },
   })
-  await pipeline(Readable.fromWeb(response.body as import('node:stream/web').ReadableStream), count, createWriteStream(path), {
-    signal,
-  })
+  await pipeline(
+    Readable.fromWeb(response.body as import('node:stream/web').ReadableStream),
+    count,
+    createWriteStream(path),
+    {
+      signal,
+    },
+  )
   const sha256 = hash.digest('hex')
   if (sha256 !== stated.sha256 || bytes !== stated.size_bytes)
     throw new Refused(`${path} is not the file that the gateway stored`)
-  return { id, title, slides: slides_done, path, bytes, sha256, link: stated.url, linkExpiresAt: stated.expires_at }
+  return {
+    id,
+    title,
+    slides: slides_done,
+    path,
+    bytes,
+    sha256,
+    link: stated.url,
+    linkExpiresAt: stated.expires_at,
+  }
 }
 
 function createShow(view: RunView) {
@@ -124,7 +166,9 @@ function createShow(view: RunView) {
         total = data.outlines.length
         return view.note(`${total} outlines: ${data.title ?? ''}`)
       case 'awaiting_outlines':
-        return view.message(`waits until ${data.expires_at} for its outlines to be approved (PUT …/outlines)`)
+        return view.message(
+          `waits until ${data.expires_at} for its outlines to be approved (PUT …/outlines)`,
+        )
       case 'chunk':
         if (data.slide_index === undefined) return
         done = data.slide_index + 1
@@ -137,7 +181,8 @@ function createShow(view: RunView) {
 
 async function readAnswer(response: Response): Promise<unknown> {
   const body = (await response.json().catch(() => undefined)) as unknown
-  if (!response.ok) throw new Refused(body ? describeProblem(body) : `the gateway answers ${response.status}`)
+  if (!response.ok)
+    throw new Refused(body ? describeProblem(body) : `the gateway answers ${response.status}`)
   return body
 }
 
@@ -147,5 +192,7 @@ function describeProblem(problem: unknown): string {
     detail,
     errors = [],
   } = problem as { code?: string; detail?: string; errors?: { path: string; message: string }[] }
-  return [`${code}: ${detail}`, ...errors.map(({ path, message }) => `  ${path} ${message}`)].join('\n')
+  return [`${code}: ${detail}`, ...errors.map(({ path, message }) => `  ${path} ${message}`)].join(
+    '\n',
+  )
 }

@@ -1,5 +1,6 @@
-// The HTTP front that every small server of the sandbox has: a port that can go down and come back, a journal of what was asked,
-// and faults on demand (an error, a stall, a cut), so that a test drives the outside world step by step instead of sleeping.
+// The HTTP front that every small server of the sandbox has: a port that can go down and come back,
+// a journal of what was asked, and faults on demand (an error, a stall, a cut), so that a test
+// drives the outside world step by step instead of sleeping.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { findFreePort } from './ports.ts'
@@ -26,7 +27,10 @@ export type Fault =
   | { kind: 'status'; status: number; body?: string }
   /** Held before the store sees it, until `release`. */
   | { kind: 'stall' }
-  /** The store does its work, the connection breaks after that many bytes of the answer's body. 0: not even the status arrives. */
+  /**
+   * The store does its work, the connection breaks after that many bytes of the answer's body. 0:
+   * not even the status arrives.
+   */
   | { kind: 'cut answer'; afterBytes?: number }
   /** The connection breaks after that many bytes of the request's body; the store sees nothing. */
   | { kind: 'cut request'; afterBytes?: number }
@@ -47,9 +51,20 @@ export interface ActiveFault {
 export type Front = Awaited<ReturnType<typeof openFront>>
 
 /** Listens on 127.0.0.1; a given port that is taken rejects. */
-export async function openFront({ port: wanted, handle }: { port?: number | undefined; handle: Handler }) {
+export async function openFront({
+  port: wanted,
+  handle,
+}: {
+  port?: number | undefined
+  handle: Handler
+}) {
   const requests: Seen[] = []
-  const faults: (ActiveFault & { fault: Fault; left: number; match: Match; held: Promise<void> })[] = []
+  const faults: (ActiveFault & {
+    fault: Fault
+    left: number
+    match: Match
+    held: Promise<void>
+  })[] = []
   const waiting = new Set<() => void>()
 
   const server = createServer((request, response) => {
@@ -71,13 +86,20 @@ export async function openFront({ port: wanted, handle }: { port?: number | unde
   })
   server.keepAliveTimeout = 30_000
 
-  async function serve(request: IncomingMessage, response: ServerResponse, active: (typeof faults)[number] | undefined) {
+  async function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    active: (typeof faults)[number] | undefined,
+  ) {
     const fault = active?.fault
     const { socket } = request
     if (fault?.kind === 'status') {
-      // Read to its end first: many clients notice the answer to an unfinished upload only as a broken pipe.
+      // Read to its end first: many clients notice the answer to an unfinished upload only as a
+      // broken pipe.
       for await (const _ of request);
-      response.writeHead(fault.status, { 'content-type': 'text/plain' }).end(fault.body ?? 'a fault made for a test\n')
+      response
+        .writeHead(fault.status, { 'content-type': 'text/plain' })
+        .end(fault.body ?? 'a fault made for a test\n')
       return
     }
     if (fault?.kind === 'cut request') {
@@ -110,7 +132,8 @@ export async function openFront({ port: wanted, handle }: { port?: number | unde
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()
     await closed
-    // Clients in this very process learn of it in the next turns of the loop; until then they would still use a dead connection.
+    // Clients in this very process learn of it in the next turns of the loop; until then they would
+    // still use a dead connection.
     for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
   }
 
@@ -132,7 +155,10 @@ export async function openFront({ port: wanted, handle }: { port?: number | unde
     down,
     /** Back on the same port. */
     up: () => listen(port),
-    /** The next requests that match fail in this way. Faults hit in the order in which they were made. */
+    /**
+     * The next requests that match fail in this way. Faults hit in the order in which they were
+     * made.
+     */
     fault(fault: Fault, { times = 1, match = () => true }: FaultOptions = {}): ActiveFault {
       const hits: Seen[] = []
       let letGo = () => {}
@@ -147,8 +173,14 @@ export async function openFront({ port: wanted, handle }: { port?: number | unde
       faults.push(active)
       return active
     },
-    /** Resolves with the first `count` requests that match, those already made included; rejects after `withinMs`. */
-    async waitFor(match: Match, { count = 1, withinMs = 10_000 }: { count?: number; withinMs?: number } = {}): Promise<Seen[]> {
+    /**
+     * Resolves with the first `count` requests that match, those already made included; rejects
+     * after `withinMs`.
+     */
+    async waitFor(
+      match: Match,
+      { count = 1, withinMs = 10_000 }: { count?: number; withinMs?: number } = {},
+    ): Promise<Seen[]> {
       const found = () => requests.filter(match).slice(0, count)
       if (found().length === count) return found()
       return new Promise((resolve, reject) => {

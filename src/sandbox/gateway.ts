@@ -1,4 +1,5 @@
-// The gateway as the sandbox and the tests run it: inside this process, or as a process of its own that can be killed.
+// The gateway as the sandbox and the tests run it: inside this process, or as a process of its own
+// that can be killed.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -18,18 +19,26 @@ export type Gateway = Awaited<ReturnType<typeof openGateway>>
 export interface GatewayOptions {
   /** Where log lines go; without it they are kept in `logs`. */
   logFile?: string
-  /** Not only listening but with its tables, ready to work. Default true; a test of a gateway without its database wants false. */
+  /**
+   * Not only listening but with its tables, ready to work. Default true; a test of a gateway
+   * without its database wants false.
+   */
   isReady?: boolean
   /** The waits between attempts, driven by a test. */
   waits?: AppOptions['waits']
 }
 
 /** Starts the gateway in this process. */
-export async function openGateway(env: Environment, { logFile, isReady = true, waits }: GatewayOptions = {}) {
+export async function openGateway(
+  env: Environment,
+  { logFile, isReady = true, waits }: GatewayOptions = {},
+) {
   const config = readConfig({ ...defaults, ...env })
   const logs: string[] = []
   const file = logFile === undefined ? undefined : createWriteStream(logFile)
-  const logger = createLogger(config, { write: (line: string) => void (file ? file.write(line) : logs.push(line)) })
+  const logger = createLogger(config, {
+    write: (line: string) => void (file ? file.write(line) : logs.push(line)),
+  })
   const app = await openApp({ config, logger, waits })
   async function close() {
     await app.close()
@@ -46,10 +55,15 @@ export async function openGateway(env: Environment, { logFile, isReady = true, w
 
 export type SpawnedGateway = Awaited<ReturnType<typeof spawnGateway>>
 
-// A gateway must not outlive the tests that started it, whatever they died of: the end of its standard input ends it.
-const leash = 'data:text/javascript,process.stdin.resume().on("end",()=>process.kill(process.pid,"SIGKILL")).unref()'
+// A gateway must not outlive the tests that started it, whatever they died of: the end of its
+// standard input ends it.
+const leash =
+  'data:text/javascript,process.stdin.resume().on("end",()=>process.kill(process.pid,"SIGKILL")).unref()'
 
-/** Starts the built gateway and waits until it serves. Nothing of our own environment is handed on but PATH. */
+/**
+ * Starts the built gateway and waits until it serves. Nothing of our own environment is handed on
+ * but PATH.
+ */
 export async function spawnGateway(env: Environment) {
   const child = spawn(process.execPath, ['--import', leash, builtProgram], {
     env: { PATH: process.env['PATH'], ...defaults, ...env },
@@ -85,7 +99,10 @@ export async function spawnGateway(env: Environment) {
     logs,
     /** Resolves when it has ended, however that came. */
     exited,
-    /** Sends the signal and waits for the end (for SIGSTOP and SIGCONT: doesn't wait). Default SIGKILL. */
+    /**
+     * Sends the signal and waits for the end (for SIGSTOP and SIGCONT: doesn't wait). Default
+     * SIGKILL.
+     */
     async kill(signal: NodeJS.Signals = 'SIGKILL') {
       child.kill(signal)
       if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await exited

@@ -1,5 +1,5 @@
-// Runs once for all test files: the built gateway, one Postgres, and in it a migrated template from which each file gets a database of
-// its own.
+// Runs once for all test files: the built gateway, one Postgres, and in it a migrated template from
+// which each file gets a database of its own.
 
 import type { TestProject } from 'vitest/node'
 import { migrate } from '../database/migrate.ts'

@@ -1,4 +1,5 @@
-// `npm run sandbox`: everything on one machine, one deck made before your eyes, then a gateway to play with until Ctrl-C.
+// `npm run sandbox`: everything on one machine, one deck made before your eyes, then a gateway to
+// play with until Ctrl-C.
 
 import { once } from 'node:events'
 import { mkdirSync, statSync } from 'node:fs'
@@ -32,7 +33,9 @@ async function main(): Promise<number> {
     const claim = claimFolder(folder)
     release = () => claim?.release()
     if (!claim) {
-      say(`Another sandbox runs from this checkout (process ${findHolder(folder)}): this one keeps nothing but its decks.`)
+      say(
+        `Another sandbox runs from this checkout (process ${findHolder(folder)}): this one keeps nothing but its decks.`,
+      )
       logFile = join(folder, `gateway-${process.pid}.log`)
     }
     sandbox = await open(args, { keep: claim !== undefined, logFile })
@@ -67,8 +70,9 @@ function listenForSignals(): AbortSignal {
   let at = 0
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      // A later one is somebody who does not want to wait; what is left over then ends by itself. One Ctrl-C can arrive twice:
-      // from the terminal, and handed on by the process that started us.
+      // A later one is somebody who does not want to wait; what is left over then ends by itself.
+      // One Ctrl-C can arrive twice: from the terminal, and handed on by the process that started
+      // us.
       if (stop.signal.aborted && performance.now() - at > 1000) process.exit(130)
       at ||= performance.now()
       stop.abort()
@@ -79,7 +83,10 @@ function listenForSignals(): AbortSignal {
   return stop.signal
 }
 
-async function open({ shape, fast, faults }: Arguments, { keep, logFile }: { keep: boolean; logFile: string }): Promise<Sandbox> {
+async function open(
+  { shape, fast, faults }: Arguments,
+  { keep, logFile }: { keep: boolean; logFile: string },
+): Promise<Sandbox> {
   const started = performance.now()
   const port = process.env['PORT'] ?? ((await isFree(3000)) ? '3000' : '0')
   const sandbox = await openSandbox({
@@ -98,12 +105,16 @@ async function open({ shape, fast, faults }: Arguments, { keep, logFile }: { kee
   say(
     `  Presenton  ${presenton ? `${presenton.url}   a stand-in of shape ${shape}: its slides are the summary's own sentences, no model` : 'yours (PRESENTON_URL)'}`,
   )
-  if (database?.setAside) say(`  (the kept database is not of this version; it is set aside as "${database.setAside}")`)
+  if (database?.setAside)
+    say(`  (the kept database is not of this version; it is set aside as "${database.setAside}")`)
   say(`  log        ${relative(process.cwd(), logFile)}\n`)
   return sandbox
 }
 
-async function make(access: { url: string; token: string; signal: AbortSignal }, { brief }: Arguments): Promise<Deck> {
+async function make(
+  access: { url: string; token: string; signal: AbortSignal },
+  { brief }: Arguments,
+): Promise<Deck> {
   const view = createRunView()
   try {
     const id = await postBrief(access, brief)
@@ -118,7 +129,9 @@ function describe({ url }: Sandbox, deck: Deck, token: string): void {
   const api = `${url}/api/v1/presentations`
   say(`\n${deck.title}`)
   say(`  file    ${relative(process.cwd(), deck.path)}`)
-  say(`  size    ${deck.bytes} bytes (${statSync(deck.path).size === deck.bytes ? 'whole' : 'NOT WHOLE'}), ${deck.slides} slides`)
+  say(
+    `  size    ${deck.bytes} bytes (${statSync(deck.path).size === deck.bytes ? 'whole' : 'NOT WHOLE'}), ${deck.slides} slides`,
+  )
   say(`  sha256  ${deck.sha256}`)
   say(`\nDownload link, until ${deck.linkExpiresAt}:\n  ${deck.link}`)
   say(`\nTo try:\n`)

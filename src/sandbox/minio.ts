@@ -1,4 +1,5 @@
-// A real MinIO behind the same front as the emulated store, for whoever has its program: `MINIO_BINARY=/path/to/minio npm test`.
+// A real MinIO behind the same front as the emulated store, for whoever has its program:
+// `MINIO_BINARY=/path/to/minio npm test`.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -29,7 +30,15 @@ export async function openMinio({
   const inner = await findFreePort()
   const child = spawn(
     binary,
-    ['server', '--quiet', '--address', `127.0.0.1:${inner}`, '--console-address', `127.0.0.1:${await findFreePort()}`, folder],
+    [
+      'server',
+      '--quiet',
+      '--address',
+      `127.0.0.1:${inner}`,
+      '--console-address',
+      `127.0.0.1:${await findFreePort()}`,
+      folder,
+    ],
     {
       env: {
         ...process.env,
@@ -54,7 +63,10 @@ export async function openMinio({
   process.once('exit', () => child.kill('SIGKILL'))
   try {
     await untilReady(`http://127.0.0.1:${inner}/minio/health/ready`, child)
-    const front = await openFront({ port, handle: (request, response) => pass(request, response, inner) })
+    const front = await openFront({
+      port,
+      handle: (request, response) => pass(request, response, inner),
+    })
     return {
       ...describe(front, accessKey, secretKey),
       async close() {
@@ -70,7 +82,8 @@ export async function openMinio({
 
 async function untilReady(url: string, child: ChildProcess) {
   for (let attempt = 0; attempt < 300; attempt++) {
-    if (child.exitCode !== null) throw new Error(`MinIO ended at its start (exit ${child.exitCode})`)
+    if (child.exitCode !== null)
+      throw new Error(`MinIO ended at its start (exit ${child.exitCode})`)
     const response = await fetch(url).catch(() => undefined)
     await response?.body?.cancel()
     if (response?.ok) return

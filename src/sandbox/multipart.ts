@@ -1,13 +1,20 @@
-// The multipart operations that s3rver leaves out: list the unfinished uploads of a bucket, list the parts of one, abort one. Without
-// the first, the minio client can't upload a stream of unknown size; the others show what a client does with what it left behind.
+// The multipart operations that s3rver leaves out: list the unfinished uploads of a bucket, list
+// the parts of one, abort one. Without the first, the minio client can't upload a stream of unknown
+// size; the others show what a client does with what it left behind.
 
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context, Store } from '@20minutes/s3rver'
 
-/** Whether the request is one of these. s3rver refuses them as unknown, but only after it has checked the signature. */
+/**
+ * Whether the request is one of these. s3rver refuses them as unknown, but only after it has
+ * checked the signature.
+ */
 export function isMultipartRequest({ method, query }: Context): boolean {
-  return (method === 'GET' && ('uploads' in query || 'uploadId' in query)) || (method === 'DELETE' && 'uploadId' in query)
+  return (
+    (method === 'GET' && ('uploads' in query || 'uploadId' in query)) ||
+    (method === 'DELETE' && 'uploadId' in query)
+  )
 }
 
 /** Answers such a request, whose signature is known to be good. */
@@ -21,14 +28,23 @@ export function answerMultipart(ctx: Context, store: Store): void {
   ctx.body = `<?xml version="1.0" encoding="UTF-8"?>\n${encode(body)}`
 }
 
-function answer({ method, query }: Context, { folder, bucket, key }: { folder: string; bucket: string; key: string }): Answer {
+function answer(
+  { method, query }: Context,
+  { folder, bucket, key }: { folder: string; bucket: string; key: string },
+): Answer {
   const uploads = listUploads(folder)
   if ('uploads' in query) {
     const prefix = String(query['prefix'] ?? '')
     const Upload = uploads
       .filter((upload) => upload.key.startsWith(prefix))
       .map((upload) => ({ Key: upload.key, UploadId: upload.id, Initiated: upload.at }))
-    const result = { Bucket: bucket, Prefix: prefix, MaxUploads: 1000, IsTruncated: 'false', Upload }
+    const result = {
+      Bucket: bucket,
+      Prefix: prefix,
+      MaxUploads: 1000,
+      IsTruncated: 'false',
+      Upload,
+    }
     return { status: 200, body: { ListMultipartUploadsResult: result } }
   }
   const id = String(query['uploadId'])
@@ -46,7 +62,14 @@ function answer({ method, query }: Context, { folder, bucket, key }: { folder: s
     ETag: `"${md5}"`,
     Size: size,
   }))
-  const result = { Bucket: bucket, Key: key, UploadId: id, MaxParts: 1000, IsTruncated: 'false', Part }
+  const result = {
+    Bucket: bucket,
+    Key: key,
+    UploadId: id,
+    MaxParts: 1000,
+    IsTruncated: 'false',
+    Part,
+  }
   return { status: 200, body: { ListPartsResult: result } }
 }
 
@@ -60,12 +83,19 @@ function listUploads(folder: string) {
 
 function listParts(folder: string) {
   // Beside each part lies its MD5, written once the part is whole.
-  const numbers = readdirSync(folder).flatMap((name) => (/^\d+\.md5$/.test(name) ? [Number.parseInt(name, 10)] : []))
+  const numbers = readdirSync(folder).flatMap((name) =>
+    /^\d+\.md5$/.test(name) ? [Number.parseInt(name, 10)] : [],
+  )
   return numbers
     .sort((a, b) => a - b)
     .map((number) => {
       const { size, mtime } = statSync(join(folder, String(number)))
-      return { number, size, md5: readFileSync(join(folder, `${number}.md5`), 'utf8'), at: mtime.toISOString() }
+      return {
+        number,
+        size,
+        md5: readFileSync(join(folder, `${number}.md5`), 'utf8'),
+        at: mtime.toISOString(),
+      }
     })
 }
 
@@ -82,9 +112,12 @@ interface Elements {
 function encode(elements: Elements): string {
   return Object.entries(elements)
     .flatMap(([name, content]) =>
-      [content].flat().map((one) => `<${name}>${typeof one === 'object' ? encode(one) : quote(one)}</${name}>`),
+      [content]
+        .flat()
+        .map((one) => `<${name}>${typeof one === 'object' ? encode(one) : quote(one)}</${name}>`),
     )
     .join('')
 }
 
-const quote = (text: string | number) => String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
+const quote = (text: string | number) =>
+  String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)

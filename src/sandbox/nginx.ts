@@ -1,5 +1,6 @@
-// A real nginx with a given configuration, for whoever has the program (`apt-get install nginx`); and the smallest name server that
-// answers for the names in such a configuration, as a container engine's does.
+// A real nginx with a given configuration, for whoever has the program (`apt-get install nginx`);
+// and the smallest name server that answers for the names in such a configuration, as a container
+// engine's does.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -13,14 +14,21 @@ import { openTemporaryFolder } from './temporary-folder.ts'
 
 export const hasNginx = !spawnSync('nginx', ['-v']).error
 
-/** Starts it in the foreground and waits until it listens on `port`, which must stand in the configuration. */
+/**
+ * Starts it in the foreground and waits until it listens on `port`, which must stand in the
+ * configuration.
+ */
 export async function openNginx({ config, port }: { config: string; port: number }) {
   const folder = openTemporaryFolder('nginx')
   const file = join(folder.path, 'nginx.conf')
   writeFileSync(file, config.replaceAll('{folder}', folder.path))
-  const child = spawn('nginx', ['-p', folder.path, '-e', join(folder.path, 'error.log'), '-c', file, '-g', 'daemon off;'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const child = spawn(
+    'nginx',
+    ['-p', folder.path, '-e', join(folder.path, 'error.log'), '-c', file, '-g', 'daemon off;'],
+    {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    },
+  )
   let said = ''
   child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()))
   const exited = once(child, 'exit')
@@ -62,7 +70,9 @@ export async function openNameServer(addresses: Record<string, string[]>) {
     header.writeUInt16BE(known.length, 6)
     header.writeUInt32BE(0, 8)
     // A pointer to the name in the question, type A, class IN, 1 s to live, four bytes.
-    const answers = known.map((one) => Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...one.split('.').map(Number)]))
+    const answers = known.map((one) =>
+      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...one.split('.').map(Number)]),
+    )
     socket.send(Buffer.concat([header, asked, ...answers]), from.port, from.address)
   })
   socket.bind(0, '127.0.0.1')

@@ -76,8 +76,16 @@ test('a stream of unknown size, 20 MB in parts of 8 MiB', async () => {
 test('a part of an object, also its end', async () => {
   const bytes = randomBytes(1000)
   await put('ranged', bytes, bytes.length)
-  expect((await buffer(await client.getPartialObject(bucket, 'ranged', 100, 50))).equals(bytes.subarray(100, 150))).toBe(true)
-  expect((await buffer(await client.getPartialObject(bucket, 'ranged', 978))).equals(bytes.subarray(978))).toBe(true)
+  expect(
+    (await buffer(await client.getPartialObject(bucket, 'ranged', 100, 50))).equals(
+      bytes.subarray(100, 150),
+    ),
+  ).toBe(true)
+  expect(
+    (await buffer(await client.getPartialObject(bucket, 'ranged', 978))).equals(
+      bytes.subarray(978),
+    ),
+  ).toBe(true)
 })
 
 test('a presigned link gives the object under the name and type that the link states', async () => {
@@ -99,7 +107,13 @@ test('links that were tampered with, that have expired, and requests without a s
   await put('guarded', Buffer.from('hello'), 5)
   await put('other', Buffer.from('hello'), 5)
   const link = await client.presignedGetObject(bucket, 'guarded', 60)
-  const expired = await client.presignedGetObject(bucket, 'guarded', 1, {}, new Date(Date.now() - 60_000))
+  const expired = await client.presignedGetObject(
+    bucket,
+    'guarded',
+    1,
+    {},
+    new Date(Date.now() - 60_000),
+  )
   const refused = [
     link.replace('/guarded?', '/other?'),
     link.replace(/X-Amz-Expires=\d+/, 'X-Amz-Expires=600'),
@@ -111,10 +125,16 @@ test('links that were tampered with, that have expired, and requests without a s
   ]
   for (const url of refused) {
     const response = await fetch(url)
-    expect([response.status, await response.text()], url).toEqual([403, expect.stringContaining('<Error>')])
+    expect([response.status, await response.text()], url).toEqual([
+      403,
+      expect.stringContaining('<Error>'),
+    ])
   }
   for (const method of ['PUT', 'DELETE']) {
-    const response = await fetch(`${store.endpoint}/${bucket}/guarded`, { method, ...(method === 'PUT' ? { body: 'mine' } : {}) })
+    const response = await fetch(`${store.endpoint}/${bucket}/guarded`, {
+      method,
+      ...(method === 'PUT' ? { body: 'mine' } : {}),
+    })
     expect(response.status).toBe(403)
   }
   expect(await (await fetch(link)).text()).toBe('hello')
@@ -126,7 +146,9 @@ test('an upload that breaks off leaves the object as it was', async () => {
   const upload = request(link, { method: 'PUT', headers: { 'content-length': '1000000' } })
   const failed = new Promise<Error>((resolve) => upload.on('error', resolve))
   upload.write(randomBytes(50_000))
-  await store.waitFor(({ method, path }) => method === 'PUT' && path.endsWith('/kept'), { count: 2 })
+  await store.waitFor(({ method, path }) => method === 'PUT' && path.endsWith('/kept'), {
+    count: 2,
+  })
   upload.destroy()
   await failed
   await expect.poll(() => store.requests.at(-1)?.over).toBe(true)
@@ -136,24 +158,38 @@ test('an upload that breaks off leaves the object as it was', async () => {
 test('an unfinished multipart upload is found, listed and aborted', async () => {
   const uploadId = await client.initiateNewMultipartUpload(bucket, 'unfinished', {})
   await client.uploadPart(
-    { bucketName: bucket, objectName: 'unfinished', uploadID: uploadId, partNumber: 1, headers: {} },
+    {
+      bucketName: bucket,
+      objectName: 'unfinished',
+      uploadID: uploadId,
+      partNumber: 1,
+      headers: {},
+    },
     Buffer.alloc(5 * MiB),
   )
   expect(await client.findUploadId(bucket, 'unfinished')).toBe(uploadId)
   const { listParts } = client as unknown as {
     listParts(bucket: string, key: string, id: string): Promise<{ part: number; size: number }[]>
   }
-  expect(await listParts.call(client, bucket, 'unfinished', uploadId)).toMatchObject([{ part: 1, size: 5 * MiB }])
+  expect(await listParts.call(client, bucket, 'unfinished', uploadId)).toMatchObject([
+    { part: 1, size: 5 * MiB },
+  ])
   await client.removeIncompleteUpload(bucket, 'unfinished')
   expect(await client.findUploadId(bucket, 'unfinished')).toBeUndefined()
-  await expect(listParts.call(client, bucket, 'unfinished', uploadId)).rejects.toThrow(/does not exist/)
+  await expect(listParts.call(client, bucket, 'unfinished', uploadId)).rejects.toThrow(
+    /does not exist/,
+  )
 })
 
 test('the next requests fail on demand, those after them succeed', async () => {
-  const { hits } = store.fault({ kind: 'status', status: 503 }, { times: 2, match: ({ method }) => method === 'PUT' })
+  const { hits } = store.fault(
+    { kind: 'status', status: 503 },
+    { times: 2, match: ({ method }) => method === 'PUT' },
+  )
   const link = await client.presignedPutObject(bucket, 'faulty', 60)
   const statuses = []
-  for (let i = 0; i < 3; i++) statuses.push((await fetch(link, { method: 'PUT', body: 'x' })).status)
+  for (let i = 0; i < 3; i++)
+    statuses.push((await fetch(link, { method: 'PUT', body: 'x' })).status)
   expect(statuses).toEqual([503, 503, 200])
   expect(hits.map(({ status }) => status)).toEqual([503, 503])
 })

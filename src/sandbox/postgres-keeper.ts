@@ -1,10 +1,12 @@
-// Stops the embedded Postgres when the process that opened it dies without a word (`kill -9`). A shell waits at the end of a pipe
-// whose other end only we hold: the kernel closes it, whatever we die of.
+// Stops the embedded Postgres when the process that opened it dies without a word (`kill -9`). A
+// shell waits at the end of a pipe whose other end only we hold: the kernel closes it, whatever we
+// die of.
 
 import { spawn } from 'node:child_process'
 
-// A line on the pipe means an orderly end; the end of the pipe without a line means that we are gone. The server is looked up in its
-// own pid file at that moment, so restarts need no word, and is signalled only while its command line names this data folder.
+// A line on the pipe means an orderly end; the end of the pipe without a line means that we are
+// gone. The server is looked up in its own pid file at that moment, so restarts need no word, and
+// is signalled only while its command line names this data folder.
 const script = `
 read -r line && exit 0
 data=$1 throwaway=$2 tries=0
@@ -29,7 +31,8 @@ export interface Keeper {
 export function startKeeper(dataFolder: string, throwaway: string | undefined): Keeper {
   if (process.platform === 'win32') return { dismiss() {} }
   const child = spawn('/bin/sh', ['-c', script, 'postgres-keeper', dataFolder, throwaway ?? ''], {
-    // A session of its own: Ctrl-C in the terminal and a signal to our group must not take the keeper away first.
+    // A session of its own: Ctrl-C in the terminal and a signal to our group must not take the
+    // keeper away first.
     detached: true,
     cwd: '/',
     stdio: ['pipe', 'ignore', 'ignore'],

@@ -1,7 +1,16 @@
-// Where the data of an embedded Postgres lie: in the wanted folder, or in a temporary one where there is none, or where the server's
-// account can't reach it; and the removal of temporary ones that nobody needs any more.
+// Where the data of an embedded Postgres lie: in the wanted folder, or in a temporary one where
+// there is none, or where the server's account can't reach it; and the removal of temporary ones
+// that nobody needs any more.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { claimFolder, findHolder } from './claim.ts'
@@ -26,7 +35,12 @@ export function openPlace(wanted: string | undefined): Place {
     const account = findAccount('')
     const folder = makeTemporaryFolder(throwawayPrefix, account)
     claimFolder(folder)
-    return { account, folder, isThrowaway: true, release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }) }
+    return {
+      account,
+      folder,
+      isThrowaway: true,
+      release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }),
+    }
   }
   mkdirSync(wanted, { recursive: true })
   const claim = claimFolder(wanted)
@@ -42,8 +56,9 @@ export function openPlace(wanted: string | undefined): Place {
   }
 }
 
-// Root can use a folder that the server's account can't reach (a checkout in a home of mode 0700). Then the data lie in a temporary
-// folder. The wanted one and that one name each other, so that neither is used for the wrong checkout, or kept for a deleted one.
+// Root can use a folder that the server's account can't reach (a checkout in a home of mode 0700).
+// Then the data lie in a temporary folder. The wanted one and that one name each other, so that
+// neither is used for the wrong checkout, or kept for a deleted one.
 
 function makeElsewhere(wanted: string, account: Account): string {
   const folder = makeTemporaryFolder(elsewherePrefix, account)
@@ -57,7 +72,10 @@ function findElsewhere(wanted: string): string | undefined {
   return folder !== undefined && read(join(folder, 'of')) === wanted ? folder : undefined
 }
 
-/** Removes temporary folders of runs that were killed together with their keeper, and of checkouts that are gone. */
+/**
+ * Removes temporary folders of runs that were killed together with their keeper, and of checkouts
+ * that are gone.
+ */
 export async function sweepPlaces(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const folder = join(tmpdir(), name)

@@ -1,5 +1,5 @@
-// One Postgres process on one data folder: started, watched until it is ready, stopped, killed; and the same for a server that
-// an earlier process of ours left running.
+// One Postgres process on one data folder: started, watched until it is ready, stopped, killed; and
+// the same for a server that an earlier process of ours left running.
 
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -21,23 +21,42 @@ export interface ServerOptions {
 export class PortTaken extends Error {}
 
 /** Starts a server; resolves once it accepts connections. */
-export async function startServer({ account, programs, data, log, port, durable }: ServerOptions): Promise<void> {
+export async function startServer({
+  account,
+  programs,
+  data,
+  log,
+  port,
+  durable,
+}: ServerOptions): Promise<void> {
   const output = openSync(log, 'w')
   const settings = {
     listen_addresses: '127.0.0.1',
-    // TCP only: the path of a socket in a deep checkout is longer than the system allows (about 100 bytes).
+    // TCP only: the path of a socket in a deep checkout is longer than the system allows (about 100
+    // bytes).
     unix_socket_directories: '',
     max_connections: 200,
     shared_buffers: '64MB',
     jit: 'off',
     timezone: 'UTC',
-    // A killed server may lose nothing that it confirmed: tests depend on it. So only what guards against the machine's own
-    // crash is left out; `synchronous_commit` stays on.
-    ...(durable ? {} : { fsync: 'off', full_page_writes: 'off', wal_level: 'minimal', max_wal_senders: 0 }),
+    // A killed server may lose nothing that it confirmed: tests depend on it. So only what guards
+    // against the machine's own crash is left out; `synchronous_commit` stays on.
+    ...(durable
+      ? {}
+      : { fsync: 'off', full_page_writes: 'off', wal_level: 'minimal', max_wal_senders: 0 }),
   }
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
-  const [program = '', ...args] = [...account.prefix, join(programs, 'bin', 'postgres'), '-D', data, '-p', String(port), ...flags]
-  // Detached: Ctrl-C in the terminal is for us, and we stop the server when the gateway is done with it.
+  const [program = '', ...args] = [
+    ...account.prefix,
+    join(programs, 'bin', 'postgres'),
+    '-D',
+    data,
+    '-p',
+    String(port),
+    ...flags,
+  ]
+  // Detached: Ctrl-C in the terminal is for us, and we stop the server when the gateway is done
+  // with it.
   const child = spawn(program, args, {
     ...account.ids,
     cwd: '/',
@@ -56,8 +75,11 @@ export async function startServer({ account, programs, data, log, port, durable 
     if (ended || performance.now() > deadline) {
       if (child.pid && !ended) await killTree(child.pid)
       const said = readFileSync(log, 'utf8').trim().split('\n').slice(-15).join('\n')
-      if (/could not bind|could not create any TCP/.test(said)) throw new PortTaken(`port ${port} is taken`)
-      throw new Error(`the embedded Postgres did not start (${ended ?? 'not ready in 60 s'}):\n${said}`)
+      if (/could not bind|could not create any TCP/.test(said))
+        throw new PortTaken(`port ${port} is taken`)
+      throw new Error(
+        `the embedded Postgres did not start (${ended ?? 'not ready in 60 s'}):\n${said}`,
+      )
     }
     await delay(10)
   }
@@ -68,10 +90,15 @@ export function findServer(data: string): number | undefined {
   const pid = readPidFile(data)?.pid
   if (pid === undefined || !isAlive(pid)) return undefined
   const command = commandOf(pid)
-  return command.includes('postgres') && command.split(' -c ')[0]?.includes(`-D ${data} `) ? pid : undefined
+  return command.includes('postgres') && command.split(' -c ')[0]?.includes(`-D ${data} `)
+    ? pid
+    : undefined
 }
 
-/** Stops whatever server runs on this data folder, ours of now or of an earlier process, and clears its pid file. */
+/**
+ * Stops whatever server runs on this data folder, ours of now or of an earlier process, and clears
+ * its pid file.
+ */
 export async function stopServer(data: string): Promise<void> {
   const pid = findServer(data)
   if (pid !== undefined) {

@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -99,7 +107,8 @@ test('a restart disconnects clients and takes new ones', async () => {
 test('several servers run side by side', async () => {
   const others = await Promise.all([openPostgres(), openPostgres()])
   expect(new Set([postgres, ...others].map((server) => server.port)).size).toBe(3)
-  for (const other of others) expect(await query('select 1 as one', other.url)).toEqual([{ one: 1 }])
+  for (const other of others)
+    expect(await query('select 1 as one', other.url)).toEqual([{ one: 1 }])
   await Promise.all(others.map((server) => server.close()))
 })
 
@@ -174,7 +183,8 @@ test('a server that outlived its process and its keeper is stopped by the next o
   const { child, url } = await openElsewhere({ dataDir })
   const data = await dataOf(url)
   const pid = findServer(data) ?? 0
-  const keeper = childrenOf(child.pid ?? 0).find((one) => commandOf(one).includes('postgres-keeper')) ?? 0
+  const keeper =
+    childrenOf(child.pid ?? 0).find((one) => commandOf(one).includes('postgres-keeper')) ?? 0
   process.kill(keeper, 'SIGKILL')
   child.kill('SIGKILL')
   await once(child, 'exit')

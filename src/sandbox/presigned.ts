@@ -1,11 +1,15 @@
-// The signature of a presigned link (AWS Signature Version 4, in the query), checked by the rules. s3rver leaves the signs !'()*
-// as they are when it encodes the query, so it refuses each link that states a file name in UTF-8 (RFC 8187: `filename*=UTF-8''…`).
+// The signature of a presigned link (AWS Signature Version 4, in the query), checked by the rules.
+// s3rver leaves the signs !'()* as they are when it encodes the query, so it refuses each link that
+// states a file name in UTF-8 (RFC 8187: `filename*=UTF-8''…`).
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Context } from '@20minutes/s3rver'
 
-/** Whether the link was signed with this key, for just this path, query and host. Its expiry isn't looked at. */
+/**
+ * Whether the link was signed with this key, for just this path, query and host. Its expiry isn't
+ * looked at.
+ */
 export function isSignatureGood(
   { method, url, headers }: Pick<Context, 'method' | 'url' | 'headers'>,
   secretKey: string,
@@ -31,7 +35,10 @@ export function isSignatureGood(
   ].join('\n')
   const digest = createHash('sha256').update(canonicalRequest).digest('hex')
   const stringToSign = ['AWS4-HMAC-SHA256', get('X-Amz-Date'), scope.join('/'), digest].join('\n')
-  const key = scope.reduce((secret: Buffer | string, part) => hmac(secret, part), `AWS4${secretKey}`)
+  const key = scope.reduce(
+    (secret: Buffer | string, part) => hmac(secret, part),
+    `AWS4${secretKey}`,
+  )
   const expected = hmac(key, stringToSign)
   const provided = Buffer.from(get('X-Amz-Signature'), 'hex')
   return provided.length === expected.length && timingSafeEqual(provided, expected)
@@ -40,4 +47,7 @@ export function isSignatureGood(
 const hmac = (key: Buffer | string, text: string) => createHmac('sha256', key).update(text).digest()
 
 const encode = (text: string) =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`)
+  encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+  )

@@ -1,5 +1,6 @@
-// What the sandbox has to know about processes it did not start itself: does one live, when did it start, what is it.
-// Nothing is signalled on the word of a pid file alone, since pids are used again.
+// What the sandbox has to know about processes it did not start itself: does one live, when did it
+// start, what is it. Nothing is signalled on the word of a pid file alone, since pids are used
+// again.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -13,7 +14,9 @@ export function isAlive(pid: number): boolean {
   return state !== undefined && state !== '' && !/^[ZX]/.test(state)
 }
 
-/** When the process started, as the system writes it: with the pid it names one process for good. */
+/**
+ * When the process started, as the system writes it: with the pid it names one process for good.
+ */
 export function startOf(pid: number): string | undefined {
   return hasProc ? statOf(pid)?.start : ps(pid, 'lstart=') || undefined
 }
@@ -30,7 +33,9 @@ export function commandOf(pid: number): string {
 
 export function childrenOf(pid: number): number[] {
   if (!hasProc) {
-    const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' }).trim().split('\n')
+    const rows = execFileSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' })
+      .trim()
+      .split('\n')
     return rows
       .map((row) => row.trim().split(/\s+/).map(Number))
       .flatMap(([child, parent]) => (parent === pid && child ? [child] : []))
@@ -63,7 +68,8 @@ export async function isGone(pid: number, withinMs: number): Promise<boolean> {
 function statOf(pid: number): { state: string; parent: number; start: string } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The command's name stands in brackets and may itself hold brackets and spaces: what follows the last one is regular.
+    // The command's name stands in brackets and may itself hold brackets and spaces: what follows
+    // the last one is regular.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return { state: fields[0] ?? '', parent: Number(fields[1]), start: fields[19] ?? '' }
   } catch {

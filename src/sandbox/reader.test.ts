@@ -21,7 +21,8 @@ async function serve(listener: RequestListener): Promise<string> {
 
 const head = (response: ServerResponse) =>
   response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }).flushHeaders()
-const frame = (id: number, type: string) => `id: ${id}\nevent: response\ndata: {"type":"${type}"}\n\n`
+const frame = (id: number, type: string) =>
+  `id: ${id}\nevent: response\ndata: {"type":"${type}"}\n\n`
 
 test('events come one by one with id, name and data; retry and comments are counted', async () => {
   const url = await serve((_request, response) => {
@@ -74,7 +75,9 @@ test('token and last id are sent', async () => {
 
 test('an answer that is no stream keeps its status, headers and body', async () => {
   const url = await serve((_request, response) =>
-    response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{"code":"NOT_FOUND"}'),
+    response
+      .writeHead(404, { 'content-type': 'application/problem+json' })
+      .end('{"code":"NOT_FOUND"}'),
   )
   const reader = await openReader(url)
   expect(reader.status).toBe(404)
@@ -90,7 +93,9 @@ test('another event than the expected one, the end, and silence are told apart',
     if (request.url?.endsWith('?end')) response.end()
   })
   const silent = await openReader(url)
-  await expect(silent.expectNext('complete')).rejects.toThrow('complete was expected, not {"type":"stage"}')
+  await expect(silent.expectNext('complete')).rejects.toThrow(
+    'complete was expected, not {"type":"stage"}',
+  )
   await expect(silent.expectNext('complete', 20)).rejects.toThrow('no event within 20 ms')
   silent.close()
   const ending = await openReader(`${url}?end`)

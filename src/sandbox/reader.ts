@@ -1,5 +1,6 @@
-// Reads an event stream over a socket of its own, as a browser's EventSource would, but keeps everything that EventSource hides:
-// status, headers, comments, how the stream ended. For the sandbox and for tests.
+// Reads an event stream over a socket of its own, as a browser's EventSource would, but keeps
+// everything that EventSource hides: status, headers, comments, how the stream ended. For the
+// sandbox and for tests.
 
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -22,13 +23,19 @@ export interface StreamEvent {
   text: string
 }
 
-/** `clean`: the server ended the stream; `broken`: the connection broke; `closed`: by `close` or the signal. */
+/**
+ * `clean`: the server ended the stream; `broken`: the connection broke; `closed`: by `close` or the
+ * signal.
+ */
 export type Ending = 'clean' | 'broken' | 'closed'
 
 export type Reader = Awaited<ReturnType<typeof openReader>>
 
 /** Resolves once the answer's head is there, whatever its status. */
-export async function openReader(url: string, { token, lastEventId, headers = {}, signal }: ReaderOptions = {}) {
+export async function openReader(
+  url: string,
+  { token, lastEventId, headers = {}, signal }: ReaderOptions = {},
+) {
   const response = await send(
     url,
     {
@@ -40,18 +47,29 @@ export async function openReader(url: string, { token, lastEventId, headers = {}
     signal,
   )
   const isStream = response.headers['content-type']?.startsWith('text/event-stream') === true
-  const state = { retry: undefined as number | undefined, comments: 0, bytes: 0, ending: undefined as Ending | undefined }
+  const state = {
+    retry: undefined as number | undefined,
+    comments: 0,
+    bytes: 0,
+    ending: undefined as Ending | undefined,
+  }
   const events: StreamEvent[] = []
   let wake = () => {}
   let isClosed = false
 
   const parser = createParser({
     onEvent({ id, event, data }) {
-      events.push({ id: id === undefined ? undefined : Number(id), event: event ?? 'message', data: parse(data), text: data })
+      events.push({
+        id: id === undefined ? undefined : Number(id),
+        event: event ?? 'message',
+        data: parse(data),
+        text: data,
+      })
     },
     onRetry: (ms) => (state.retry = ms),
     onComment: () => state.comments++,
-    onError: (error) => events.push({ id: undefined, event: 'unreadable', data: undefined, text: error.message }),
+    onError: (error) =>
+      events.push({ id: undefined, event: 'unreadable', data: undefined, text: error.message }),
   })
 
   const ended = new Promise<Ending>((resolve) => {
@@ -71,7 +89,10 @@ export async function openReader(url: string, { token, lastEventId, headers = {}
     })
   }
 
-  /** The next event; undefined after a clean end or `close`. Rejects when the connection breaks or nothing comes in time. */
+  /**
+   * The next event; undefined after a clean end or `close`. Rejects when the connection breaks or
+   * nothing comes in time.
+   */
   async function next(withinMs = 10_000): Promise<StreamEvent | undefined> {
     const deadline = performance.now() + withinMs
     while (events.length === 0) {
@@ -112,7 +133,8 @@ export async function openReader(url: string, { token, lastEventId, headers = {}
     async expectNext(kind?: string, withinMs?: number): Promise<StreamEvent> {
       const event = await next(withinMs)
       if (!event) throw new Error(`the event stream ended, ${kind ?? 'another event'} was expected`)
-      if (kind !== undefined && event.data?.type !== kind) throw new Error(`${kind} was expected, not ${event.text}`)
+      if (kind !== undefined && event.data?.type !== kind)
+        throw new Error(`${kind} was expected, not ${event.text}`)
       return event
     },
     /** All events up to and including the first one of this kind. */
@@ -122,7 +144,9 @@ export async function openReader(url: string, { token, lastEventId, headers = {}
       while (read.at(-1)?.data?.type !== kind) {
         const event = await next(deadline - performance.now())
         if (!event)
-          throw new Error(`the event stream ended without ${kind}, after ${read.map(({ data }) => data?.type).join(', ')}`)
+          throw new Error(
+            `the event stream ended without ${kind}, after ${read.map(({ data }) => data?.type).join(', ')}`,
+          )
         read.push(event)
       }
       return read
@@ -131,7 +155,12 @@ export async function openReader(url: string, { token, lastEventId, headers = {}
     async rest(withinMs = 30_000): Promise<StreamEvent[]> {
       const read: StreamEvent[] = []
       const deadline = performance.now() + withinMs
-      for (let event = await next(withinMs); event; event = await next(deadline - performance.now())) read.push(event)
+      for (
+        let event = await next(withinMs);
+        event;
+        event = await next(deadline - performance.now())
+      )
+        read.push(event)
       return read
     },
     /** Takes no byte off the socket until `resume`: a slow reader. */
@@ -147,7 +176,11 @@ export async function openReader(url: string, { token, lastEventId, headers = {}
   }
 }
 
-function send(url: string, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<IncomingMessage> {
+function send(
+  url: string,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     // A connection of its own: closing it is what a browser's tab does when it is closed.
     const sent = request(url, { headers, agent: false, ...(signal ? { signal } : {}) })

@@ -1,5 +1,5 @@
-// What stands in front of several replicas: connections go to each in turn, and to the next one where nobody listens. It looks at nothing
-// that passes, as a plain TCP load balancer.
+// What stands in front of several replicas: connections go to each in turn, and to the next one
+// where nobody listens. It looks at nothing that passes, as a plain TCP load balancer.
 
 import { connect, createServer, type Socket } from 'node:net'
 import { findFreePort } from './ports.ts'

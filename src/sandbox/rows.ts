@@ -15,7 +15,11 @@ export async function openTestRows() {
     async insert(overrides: Partial<NewPresentation> = {}): Promise<string> {
       const id = overrides.id ?? randomUUID()
       await database.transaction((client) =>
-        insertPresentations(client, [{ ...plain, ...overrides, id }], '{"type":"queued","position":0,"run":1}'),
+        insertPresentations(
+          client,
+          [{ ...plain, ...overrides, id }],
+          '{"type":"queued","position":0,"run":1}',
+        ),
       )
       return id
     },

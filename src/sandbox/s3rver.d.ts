@@ -21,7 +21,10 @@ declare module '@20minutes/s3rver' {
     rootDirectory: string
     getResourcePath(bucket: string, key: string | undefined, resource: string): string
     /** Resolves with size and MD5 (hex). */
-    putContent(path: string, content: NodeJS.ReadableStream | Buffer): Promise<[size: number, md5: string]>
+    putContent(
+      path: string,
+      content: NodeJS.ReadableStream | Buffer,
+    ): Promise<[size: number, md5: string]>
   }
 
   /** A Koa application. */

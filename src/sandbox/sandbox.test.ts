@@ -34,13 +34,21 @@ test.each(['A1', 'T', 'B1', 'B2'] as const)(
   async (shape) => {
     const sandbox = await openSandbox({ shape })
     try {
-      const access = { url: sandbox.url, token: await sandbox.sign({ sub: 'ada' }), signal: AbortSignal.timeout(25_000) }
+      const access = {
+        url: sandbox.url,
+        token: await sandbox.sign({ sub: 'ada' }),
+        signal: AbortSignal.timeout(25_000),
+      }
       const id = await postBrief(access, readArguments([]).brief)
       const lines: string[] = []
       await followRun(access, id, createRunView({ write: (line) => lines.push(line) }))
       const deck = await download(access, id, join(folder, 'decks'))
       expect(lines.join('')).toMatch(/✓ slides .*✓ export .*✓ store /s)
-      expect(deck).toMatchObject({ id, title: 'A cooler Marlow Quay: what we talked through', slides: 8 })
+      expect(deck).toMatchObject({
+        id,
+        title: 'A cooler Marlow Quay: what we talked through',
+        slides: 8,
+      })
       expect(sha256Of(deck.path)).toBe(deck.sha256)
       expect(readFileSync(deck.path).subarray(0, 2).toString()).toBe('PK')
     } finally {
@@ -67,7 +75,13 @@ test('presentations are kept from one run to the next; a database of another ver
   const second = await openSandbox({ folder: kept })
   expect(await list(second)).toEqual([id])
   expect(
-    (await download({ ...access, url: second.url, token: await second.sign({ sub: 'ada' }) }, id, join(folder, 'decks'))).slides,
+    (
+      await download(
+        { ...access, url: second.url, token: await second.sign({ sub: 'ada' }) },
+        id,
+        join(folder, 'decks'),
+      )
+    ).slides,
   ).toBe(1)
   const client = new pg.Client({ connectionString: second.database?.url })
   await client.connect()
@@ -84,9 +98,15 @@ test('presentations are kept from one run to the next; a database of another ver
 test('what the gateway refuses is told in its words', async () => {
   const sandbox = await openSandbox()
   try {
-    const access = { url: sandbox.url, token: await sandbox.sign({ sub: 'ada' }), signal: AbortSignal.timeout(25_000) }
+    const access = {
+      url: sandbox.url,
+      token: await sandbox.sign({ sub: 'ada' }),
+      signal: AbortSignal.timeout(25_000),
+    }
     await expect(postBrief(access, { content: '' })).rejects.toThrow('VALIDATION_FAILED')
-    await expect(postBrief({ ...access, token: 'none' }, { content: 'Hello.' })).rejects.toThrow('AUTHENTICATION_FAILED')
+    await expect(postBrief({ ...access, token: 'none' }, { content: 'Hello.' })).rejects.toThrow(
+      'AUTHENTICATION_FAILED',
+    )
   } finally {
     await sandbox.close()
   }
@@ -99,7 +119,12 @@ test('the command makes a deck, ends with 0 and leaves nothing running', async (
   expect(output).toContain('8 slides')
   const [file = ''] = readdirSync(join(folder, 'once', 'decks'))
   expect(output).toContain(sha256Of(join(folder, 'once', 'decks', file)))
-  expect(readdirSync(join(folder, 'once')).sort()).toEqual(['decks', 'gateway.log', 'objects', 'postgres'])
+  expect(readdirSync(join(folder, 'once')).sort()).toEqual([
+    'decks',
+    'gateway.log',
+    'objects',
+    'postgres',
+  ])
 })
 
 test('the command serves until a signal, while a second one from the same folder works too', async () => {
@@ -124,11 +149,17 @@ test('an unknown flag is answered with the usage and 2', async () => {
 
 test('AUTH_JWT_SECRET in the environment takes the place of the issuer', async () => {
   const sandbox = await openSandbox({
-    env: { AUTH_JWT_SECRET: 'a secret of more than thirty-two bytes', AUTH_ISSUER: 'me', AUTH_AUDIENCE: 'you' },
+    env: {
+      AUTH_JWT_SECRET: 'a secret of more than thirty-two bytes',
+      AUTH_ISSUER: 'me',
+      AUTH_AUDIENCE: 'you',
+    },
   })
   try {
     const token = await sandbox.sign({ sub: 'ada' })
-    const response = await fetch(`${sandbox.url}/api/v1/presentations`, { headers: { authorization: `Bearer ${token}` } })
+    const response = await fetch(`${sandbox.url}/api/v1/presentations`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
     expect(await response.json()).toEqual({ items: [], next_cursor: null })
   } finally {
     await sandbox.close()

@@ -1,5 +1,6 @@
-// The whole outside world and the gateway in it, on one machine: Postgres, object store, token issuer, a stand-in for Presenton. Any
-// of them is replaced by a real one when the environment names it.
+// The whole outside world and the gateway in it, on one machine: Postgres, object store, token
+// issuer, a stand-in for Presenton. Any of them is replaced by a real one when the environment
+// names it.
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,7 +13,9 @@ import { openTemporaryFolder } from './temporary-folder.ts'
 import { createSecretSigner, openTokenIssuer, type Sign } from './tokens.ts'
 
 export interface SandboxOptions {
-  /** Data are kept here for the next run; without it they are thrown away. One sandbox at a time. */
+  /**
+   * Data are kept here for the next run; without it they are thrown away. One sandbox at a time.
+   */
   folder?: string | undefined
   /** Names the real parts, and any other variable of the gateway. */
   env?: Environment
@@ -24,7 +27,13 @@ export interface SandboxOptions {
 
 export type Sandbox = Awaited<ReturnType<typeof openSandbox>>
 
-export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces.fast, logFile }: SandboxOptions = {}) {
+export async function openSandbox({
+  folder,
+  env = {},
+  shape = 'B1',
+  pace = paces.fast,
+  logFile,
+}: SandboxOptions = {}) {
   const closing: (() => unknown)[] = []
   async function close() {
     for (let last = closing.pop(); last; last = closing.pop()) await last()
@@ -42,7 +51,9 @@ export async function openSandbox({ folder, env = {}, shape = 'B1', pace = paces
 
     const postgres = env['DATABASE_URL']
       ? undefined
-      : opened(await openPostgres(folder === undefined ? {} : { dataDir: join(folder, 'postgres') }))
+      : opened(
+          await openPostgres(folder === undefined ? {} : { dataDir: join(folder, 'postgres') }),
+        )
     const database = postgres && (await openKeptDatabase(postgres))
     const objects = env['MINIO_ENDPOINT']
       ? undefined
@@ -92,13 +103,20 @@ async function openAuthentication(
     const { sign } = createSecretSigner(env['AUTH_JWT_SECRET'])
     return {
       variables: {},
-      sign: (claims) => sign({ iss: env['AUTH_ISSUER'] || undefined, aud: env['AUTH_AUDIENCE'] || undefined, ...claims }),
+      sign: (claims) =>
+        sign({
+          iss: env['AUTH_ISSUER'] || undefined,
+          aud: env['AUTH_AUDIENCE'] || undefined,
+          ...claims,
+        }),
     }
   }
   if (env['AUTH_JWKS_URL'] || env['AUTH_JWT_PUBLIC_KEY']) {
     const token = env['SANDBOX_TOKEN']
     if (!token)
-      throw new Error('AUTH_JWKS_URL or AUTH_JWT_PUBLIC_KEY is set, so only its owner can sign: give a token in SANDBOX_TOKEN')
+      throw new Error(
+        'AUTH_JWKS_URL or AUTH_JWT_PUBLIC_KEY is set, so only its owner can sign: give a token in SANDBOX_TOKEN',
+      )
     return { variables: {}, sign: () => Promise.resolve(token) }
   }
   const issuer = opened(await openTokenIssuer())

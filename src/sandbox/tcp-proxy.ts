@@ -1,5 +1,5 @@
-// The network between a test's gateway and what it leans on: a TCP proxy whose connections are cut, left hanging half-open, delayed or
-// refused on demand.
+// The network between a test's gateway and what it leans on: a TCP proxy whose connections are cut,
+// left hanging half-open, delayed or refused on demand.
 
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { findFreePort } from './ports.ts'
@@ -128,7 +128,10 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     },
     /** Resets every connection; returns how many. New ones pass. */
     cut,
-    /** From now on nothing passes over the connections that are there, and neither end hears of it. New ones pass, unless `newToo`. */
+    /**
+     * From now on nothing passes over the connections that are there, and neither end hears of it.
+     * New ones pass, unless `newToo`.
+     */
     silence({ newToo = false }: { newToo?: boolean } = {}): void {
       for (const line of lines) line.isSilent = true
       isBlackHole = newToo
@@ -148,7 +151,10 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     },
     /** How many bytes are kept back. */
     get heldBytes() {
-      return [...lines].reduce((sum, { held }) => sum + held.reduce((bytes, piece) => bytes + piece.length, 0), 0)
+      return [...lines].reduce(
+        (sum, { held }) => sum + held.reduce((bytes, piece) => bytes + piece.length, 0),
+        0,
+      )
     },
     /** Everything takes so much longer, each way. */
     delay(ms: number): void {

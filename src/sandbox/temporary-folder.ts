@@ -1,4 +1,5 @@
-// A temporary folder that goes with its process: removed at the end, or by the next one that asks, when the process was killed.
+// A temporary folder that goes with its process: removed at the end, or by the next one that asks,
+// when the process was killed.
 
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,7 +8,8 @@ import { claimFolder, findHolder } from './claim.ts'
 
 export function openTemporaryFolder(purpose: string) {
   const prefix = `presenton-gateway-${purpose}-`
-  for (const name of readdirSync(tmpdir())) if (name.startsWith(prefix)) removeIfLeftOver(join(tmpdir(), name))
+  for (const name of readdirSync(tmpdir()))
+    if (name.startsWith(prefix)) removeIfLeftOver(join(tmpdir(), name))
   const path = mkdtempSync(join(tmpdir(), prefix))
   claimFolder(path)
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) }
@@ -16,7 +18,8 @@ export function openTemporaryFolder(purpose: string) {
 function removeIfLeftOver(path: string): void {
   try {
     // A fresh one may be about to be claimed.
-    if (findHolder(path) === undefined && Date.now() - statSync(path).mtimeMs > 60_000) rmSync(path, { recursive: true })
+    if (findHolder(path) === undefined && Date.now() - statSync(path).mtimeMs > 60_000)
+      rmSync(path, { recursive: true })
   } catch {
     // It went meanwhile, or belongs to another user.
   }

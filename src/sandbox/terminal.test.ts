@@ -16,7 +16,10 @@ function createOutput(terminal: Pick<Output, 'isTTY' | 'columns'> = {}) {
 const esc = '\x1b'
 const controls = new RegExp(`(${esc}\\[\\d+A|${esc}\\[J|\\n)`)
 
-/** The screen that a terminal shows after this output: enough of one for what the view uses (up, clear below). */
+/**
+ * The screen that a terminal shows after this output: enough of one for what the view uses (up,
+ * clear below).
+ */
 function screen(text: string): string[] {
   const lines: string[] = []
   let row = 0

@@ -1,5 +1,5 @@
-// Shows a run in the terminal: a list of stages and a progress bar that redraw in place, or plain lines where the output is
-// no terminal (a pipe, a CI log).
+// Shows a run in the terminal: a list of stages and a progress bar that redraw in place, or plain
+// lines where the output is no terminal (a pipe, a CI log).
 
 import { stripVTControlCharacters, styleText } from 'node:util'
 import { type Stage, stages } from '../domain/stage.ts'
@@ -12,16 +12,31 @@ export interface Output {
 
 export type RunView = ReturnType<typeof createRunView>
 
-type State = { mark: 'waiting' | 'running' | 'done' | 'failed'; startedAt?: number; endedAt?: number; note: string }
+type State = {
+  mark: 'waiting' | 'running' | 'done' | 'failed'
+  startedAt?: number
+  endedAt?: number
+  note: string
+}
 
-const marks = { waiting: ['·', 'dim'], running: ['▸', 'cyan'], done: ['✓', 'green'], failed: ['✗', 'red'] } as const
+const marks = {
+  waiting: ['·', 'dim'],
+  running: ['▸', 'cyan'],
+  done: ['✓', 'green'],
+  failed: ['✗', 'red'],
+} as const
 const barWidth = 40
 const redrawMs = 120
 
-export function createRunView(out: Output = process.stdout, now: () => number = () => performance.now()) {
+export function createRunView(
+  out: Output = process.stdout,
+  now: () => number = () => performance.now(),
+) {
   const isLive = out.isTTY === true
   const isColored = isLive && !process.env['NO_COLOR']
-  const states = new Map<Stage, State>(stages.map((stage) => [stage, { mark: 'waiting', note: '' }]))
+  const states = new Map<Stage, State>(
+    stages.map((stage) => [stage, { mark: 'waiting', note: '' }]),
+  )
   let current: Stage | undefined
   let progress = 0
   let message = ''
@@ -47,13 +62,18 @@ export function createRunView(out: Output = process.stdout, now: () => number = 
       `  ${color('cyan', '█'.repeat(full))}${color('dim', '░'.repeat(barWidth - full))} ${String(Math.round(progress * 100)).padStart(3)} %`,
     )
     if (message) lines.push(`  ${color('dim', message)}`)
-    // Up to the first line, then clear to the end of the screen: a message that went leaves no rest.
-    out.write(`${drawn ? `\x1b[${drawn}A` : ''}\r\x1b[J${lines.map((line) => fit(line, width)).join('\n')}\n`)
+    // Up to the first line, then clear to the end of the screen: a message that went leaves no
+    // rest.
+    out.write(
+      `${drawn ? `\x1b[${drawn}A` : ''}\r\x1b[J${lines.map((line) => fit(line, width)).join('\n')}\n`,
+    )
     drawn = lines.length
   }
 
   function seconds({ startedAt, endedAt }: State): string {
-    return startedAt === undefined ? '' : `${(((endedAt ?? now()) - startedAt) / 1000).toFixed(1)} s`
+    return startedAt === undefined
+      ? ''
+      : `${(((endedAt ?? now()) - startedAt) / 1000).toFixed(1)} s`
   }
 
   function end(stage: Stage | undefined, mark: 'done' | 'failed') {
@@ -65,10 +85,17 @@ export function createRunView(out: Output = process.stdout, now: () => number = 
 
   return {
     /** A stage starts; the one before it is done. */
-    stage(stage: Stage, { attempt = 1, progress: at }: { attempt?: number; progress?: number } = {}) {
+    stage(
+      stage: Stage,
+      { attempt = 1, progress: at }: { attempt?: number; progress?: number } = {},
+    ) {
       if (current !== stage) end(current, 'done')
       current = stage
-      states.set(stage, { mark: 'running', startedAt: now(), note: attempt > 1 ? `attempt ${attempt}` : '' })
+      states.set(stage, {
+        mark: 'running',
+        startedAt: now(),
+        note: attempt > 1 ? `attempt ${attempt}` : '',
+      })
       if (at !== undefined) progress = Math.max(progress, at)
       message = ''
       say(`▸ ${stage}${attempt > 1 ? `, attempt ${attempt}` : ''}`)
@@ -100,7 +127,10 @@ export function createRunView(out: Output = process.stdout, now: () => number = 
   }
 }
 
-/** Cuts a line to the width of the terminal: one that wraps would count as two when it is drawn over. */
+/**
+ * Cuts a line to the width of the terminal: one that wraps would count as two when it is drawn
+ * over.
+ */
 function fit(line: string, width: number): string {
   const plain = stripVTControlCharacters(line)
   if (columnsOf(plain) <= width) return line
@@ -117,8 +147,9 @@ function columnsOf(text: string): number {
   let columns = 0
   for (const sign of text)
     columns +=
-      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\uffef]|\p{Extended_Pictographic}/u.test(sign) ||
-      (sign.codePointAt(0) ?? 0) > 0xffff
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\uffef]|\p{Extended_Pictographic}/u.test(
+        sign,
+      ) || (sign.codePointAt(0) ?? 0) > 0xffff
         ? 2
         : 1
   return columns

@@ -5,7 +5,9 @@ import { openTestDatabase } from './test-database.ts'
 async function tables(url: string) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
-  const { rows } = await client.query(`select tablename from pg_tables where schemaname = 'gateway'`)
+  const { rows } = await client.query(
+    `select tablename from pg_tables where schemaname = 'gateway'`,
+  )
   await client.end()
   return rows.map((row: { tablename: string }) => row.tablename)
 }

@@ -1,6 +1,11 @@
 import { createRemoteJWKSet, decodeProtectedHeader, importSPKI, jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
-import { createKeyPairSigner, createSecretSigner, createUnsignedToken, openTokenIssuer } from './tokens.ts'
+import {
+  createKeyPairSigner,
+  createSecretSigner,
+  createUnsignedToken,
+  openTokenIssuer,
+} from './tokens.ts'
 
 test('a token is verified by the published keys, whichever algorithm signed it', async () => {
   const issuer = await openTokenIssuer()
@@ -9,7 +14,10 @@ test('a token is verified by the published keys, whichever algorithm signed it',
     const keys = createRemoteJWKSet(new URL(jwksUrl))
     for (const alg of ['RS256', 'ES256']) {
       const token = await issuer.sign({ sub: 'ada', role: 'agent' }, { alg })
-      const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer: issuer.issuer, audience })
+      const { payload, protectedHeader } = await jwtVerify(token, keys, {
+        issuer: issuer.issuer,
+        audience,
+      })
       expect(protectedHeader.alg).toBe(alg)
       expect(payload).toMatchObject({ sub: 'ada', role: 'agent' })
       expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(3600)
@@ -24,7 +32,9 @@ test('rotation publishes new keys, keeps or forgets the old, and can keep the ne
   const issuer = await openTokenIssuer()
   try {
     const kids = async () =>
-      ((await (await fetch(issuer.jwksUrl)).json()) as { keys: { kid: string; d?: string }[] }).keys.map(({ kid }) => kid)
+      (
+        (await (await fetch(issuer.jwksUrl)).json()) as { keys: { kid: string; d?: string }[] }
+      ).keys.map(({ kid }) => kid)
     const kid = async () => decodeProtectedHeader(await issuer.sign({ sub: 'ada' })).kid
     const first = await kid()
     await issuer.rotate()
@@ -57,16 +67,24 @@ test('claims can be left out, and a token can be expired from the start', async 
   const key = new TextEncoder().encode(secret)
   const { payload } = await jwtVerify(await sign({ sub: 'ada', exp: undefined }), key)
   expect(payload).not.toHaveProperty('exp')
-  await expect(jwtVerify(await sign({ sub: 'ada', expiresInSeconds: -60 }), key)).rejects.toMatchObject({
+  await expect(
+    jwtVerify(await sign({ sub: 'ada', expiresInSeconds: -60 }), key),
+  ).rejects.toMatchObject({
     code: 'ERR_JWT_EXPIRED',
   })
 })
 
-test.each(['RS256', 'ES256', 'EdDSA', 'PS256'] as const)('a %s key pair comes with its public half as PEM', async (alg) => {
-  const { publicKeyPem, sign } = await createKeyPairSigner(alg)
-  const { payload } = await jwtVerify(await sign({ sub: 'ada' }), await importSPKI(publicKeyPem, alg))
-  expect(payload.sub).toBe('ada')
-})
+test.each(['RS256', 'ES256', 'EdDSA', 'PS256'] as const)(
+  'a %s key pair comes with its public half as PEM',
+  async (alg) => {
+    const { publicKeyPem, sign } = await createKeyPairSigner(alg)
+    const { payload } = await jwtVerify(
+      await sign({ sub: 'ada' }),
+      await importSPKI(publicKeyPem, alg),
+    )
+    expect(payload.sub).toBe('ada')
+  },
+)
 
 test('an unsigned token says so', () => {
   expect(decodeProtectedHeader(createUnsignedToken({ sub: 'ada' })).alg).toBe('none')

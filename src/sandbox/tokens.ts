@@ -1,15 +1,26 @@
-// A token issuer for development and tests: signs with keys of its own and publishes them as a JWKS over HTTP; and signers without a
-// server, for the gateway's other two ways to check a token (a shared secret, a public key).
+// A token issuer for development and tests: signs with keys of its own and publishes them as a JWKS
+// over HTTP; and signers without a server, for the gateway's other two ways to check a token (a
+// shared secret, a public key).
 
 import { randomBytes } from 'node:crypto'
-import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWTHeaderParameters, SignJWT } from 'jose'
+import {
+  type CryptoKey,
+  exportJWK,
+  exportSPKI,
+  generateKeyPair,
+  type JWTHeaderParameters,
+  SignJWT,
+} from 'jose'
 import { openFront } from './front.ts'
 
 export interface Claims {
   sub?: string
   /** Negative: already expired. Default 3600. */
   expiresInSeconds?: number
-  /** Any other claim; `exp`, `iss` and so on replace what would be set, and `undefined` leaves one out. */
+  /**
+   * Any other claim; `exp`, `iss` and so on replace what would be set, and `undefined` leaves one
+   * out.
+   */
   [claim: string]: unknown
 }
 
@@ -26,7 +37,9 @@ interface Key {
   publicKey: CryptoKey
 }
 
-/** Publishes an RS256 and an ES256 key; signs with the first unless the header names another `alg`. */
+/**
+ * Publishes an RS256 and an ES256 key; signs with the first unless the header names another `alg`.
+ */
 export async function openTokenIssuer({ port }: { port?: number } = {}) {
   const audience = 'presenton-gateway'
   let published = await createKeys()
@@ -37,7 +50,12 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
     async handle(request, response) {
       if (request.url !== '/.well-known/jwks.json') return void response.writeHead(404).end()
       const keys = await Promise.all(
-        published.map(async ({ kid, alg, publicKey }) => ({ ...(await exportJWK(publicKey)), kid, alg, use: 'sig' })),
+        published.map(async ({ kid, alg, publicKey }) => ({
+          ...(await exportJWK(publicKey)),
+          kid,
+          alg,
+          use: 'sig',
+        })),
       )
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }))
     },
@@ -48,7 +66,11 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
   const sign: Sign = async (claims, header = {}) => {
     const key = signing.find(({ alg }) => alg === (header.alg ?? 'RS256')) ?? signing[0]
     if (!key) throw new Error('no key')
-    return signWith(key.privateKey, { iss: issuer, aud: audience, ...claims }, { alg: key.alg, kid: key.kid, ...header })
+    return signWith(
+      key.privateKey,
+      { iss: issuer, aud: audience, ...claims },
+      { alg: key.alg, kid: key.kid, ...header },
+    )
   }
 
   return {
@@ -58,8 +80,17 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
     /** The gateway's variables for this issuer. */
     env: { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience },
     sign,
-    /** Signs with new keys from now on. The old ones stay published unless `forget`; the new ones unless `unpublished`. */
-    async rotate({ forget = false, unpublished = false }: { forget?: boolean; unpublished?: boolean } = {}) {
+    /**
+     * Signs with new keys from now on. The old ones stay published unless `forget`; the new ones
+     * unless `unpublished`.
+     */
+    async rotate({
+      forget = false,
+      unpublished = false,
+    }: {
+      forget?: boolean
+      unpublished?: boolean
+    } = {}) {
       signing = await createKeys()
       published = [...(unpublished ? [] : signing), ...(forget ? [] : published)]
     },
@@ -88,7 +119,11 @@ export function createUnsignedToken({ expiresInSeconds = 3600, ...claims }: Clai
   return `${encode({ alg: 'none', typ: 'JWT' })}.${encode({ exp: now() + expiresInSeconds, ...claims })}.`
 }
 
-function signWith(key: CryptoKey | Uint8Array, { expiresInSeconds = 3600, ...claims }: Claims, header: JWTHeaderParameters) {
+function signWith(
+  key: CryptoKey | Uint8Array,
+  { expiresInSeconds = 3600, ...claims }: Claims,
+  header: JWTHeaderParameters,
+) {
   const payload = Object.entries({ iat: now(), exp: now() + expiresInSeconds, ...claims }).filter(
     ([, value]) => value !== undefined,
   )

@@ -34,15 +34,35 @@ describe('createLogger', () => {
   it.each([
     [
       'a header',
-      { headers: { Authorization: 'Bearer PLANTED', cookie: 'gateway_session=PLANTED', 'Set-Cookie': ['a=PLANTED'] } },
+      {
+        headers: {
+          Authorization: 'Bearer PLANTED',
+          cookie: 'gateway_session=PLANTED',
+          'Set-Cookie': ['a=PLANTED'],
+        },
+      },
     ],
-    ['a ticket', { ticket: 'PLANTED', url: '/api/v1/presentations/1/events?ticket=PLANTED&last_event_id=3' }],
-    ['a presigned link', { url: 'https://files.example/presentations/u/1.pptx?X-Amz-Signature=PLANTED&X-Amz-Expires=900' }],
+    [
+      'a ticket',
+      { ticket: 'PLANTED', url: '/api/v1/presentations/1/events?ticket=PLANTED&last_event_id=3' },
+    ],
+    [
+      'a presigned link',
+      {
+        url: 'https://files.example/presentations/u/1.pptx?X-Amz-Signature=PLANTED&X-Amz-Expires=900',
+      },
+    ],
     ['half a presigned link', { path: '/presentations/u/1.pptx?X-Amz-Credential=PLANTED' }],
     ['content', { brief: { content: 'PLANTED', outlines: ['PLANTED'] } }],
     ['outlines, deep down', { a: { b: [{ c: { outlines: ['PLANTED', 'PLANTED'] } }] } }],
-    ['a secret of the configuration', { config: { objects: { secretKey: 'PLANTED', accessKey: 'PLANTED' } } }],
-    ['a password in a URL', { database: 'postgres://gateway:PLANTED@db:5432/gateway?password=PLANTED' }],
+    [
+      'a secret of the configuration',
+      { config: { objects: { secretKey: 'PLANTED', accessKey: 'PLANTED' } } },
+    ],
+    [
+      'a password in a URL',
+      { database: 'postgres://gateway:PLANTED@db:5432/gateway?password=PLANTED' },
+    ],
     ['a key of upstream', { detail: 'bad key sk-presenton-PLANTED0123 given' }],
     ['JSON inside a string', { body: JSON.stringify({ password: 'PLANTED' }) }],
     [
@@ -65,19 +85,28 @@ describe('createLogger', () => {
 
   it('leaves secrets out of the message itself', () => {
     const { logger, lines, text } = recording()
-    logger.warn('GET http://user:PLANTED@minio:9000/b/k?X-Amz-Signature=PLANTED with %s failed', 'Bearer PLANTED.PLANTED')
+    logger.warn(
+      'GET http://user:PLANTED@minio:9000/b/k?X-Amz-Signature=PLANTED with %s failed',
+      'Bearer PLANTED.PLANTED',
+    )
     expect(text()).not.toContain('PLANTED')
     expect(lines[0]?.msg).toContain('minio:9000/b/k')
   })
 
   it('says of an error its type, code, message, frames and causes, and nothing that hangs on it', () => {
     const { logger, lines, text } = recording()
-    const cause = Object.assign(new TypeError('no answer from http://u:PLANTED@presenton/api?key=PLANTED'), {
-      code: 'ECONNREFUSED',
-      config: { headers: { 'x-any': 'PLANTED' } },
-      detail: 'Key (content)=(PLANTED) exists',
-    })
-    logger.error({ err: new Problem('UPSTREAM_UNAVAILABLE', { failure: 'outage', cause }) }, 'run failed')
+    const cause = Object.assign(
+      new TypeError('no answer from http://u:PLANTED@presenton/api?key=PLANTED'),
+      {
+        code: 'ECONNREFUSED',
+        config: { headers: { 'x-any': 'PLANTED' } },
+        detail: 'Key (content)=(PLANTED) exists',
+      },
+    )
+    logger.error(
+      { err: new Problem('UPSTREAM_UNAVAILABLE', { failure: 'outage', cause }) },
+      'run failed',
+    )
     logger.error(new AggregateError([cause], 'all failed'))
     expect(text()).not.toContain('PLANTED')
     const err = lines[0]?.err as { stack: string }
@@ -85,14 +114,20 @@ describe('createLogger', () => {
       type: 'Problem',
       code: 'UPSTREAM_UNAVAILABLE',
       failure: 'outage',
-      cause: { type: 'TypeError', code: 'ECONNREFUSED', message: expect.stringContaining('presenton/api') },
+      cause: {
+        type: 'TypeError',
+        code: 'ECONNREFUSED',
+        message: expect.stringContaining('presenton/api'),
+      },
     })
     expect(err.stack).toContain('logging.test.ts')
   })
 
   it('leaves out the values of a failed query, which drizzle puts into the message', () => {
     const { logger, lines, text } = recording()
-    const error = new Error('Failed query: insert into "a" values ($1)\nparams: PLANTED "quoted"\nPLANTED\n    at PLANTED')
+    const error = new Error(
+      'Failed query: insert into "a" values ($1)\nparams: PLANTED "quoted"\nPLANTED\n    at PLANTED',
+    )
     logger.error(error)
     logger.error({ err: error })
     expect(text()).not.toContain('PLANTED')
@@ -104,10 +139,17 @@ describe('createLogger', () => {
     const { logger, lines, text } = recording()
     const app = Fastify({ loggerInstance: logger })
     app.get('/things/:id', (_request, reply) => reply.send({}))
-    await app.inject({ url: '/things/7?ticket=PLANTED&anything=PLANTED', headers: { authorization: 'Bearer PLANTED' } })
+    await app.inject({
+      url: '/things/7?ticket=PLANTED&anything=PLANTED',
+      headers: { authorization: 'Bearer PLANTED' },
+    })
     await app.close()
     expect(text()).not.toContain('PLANTED')
-    expect(lines.find((line) => line.req)?.req).toMatchObject({ method: 'GET', route: '/things/:id', path: '/things/7' })
+    expect(lines.find((line) => line.req)?.req).toMatchObject({
+      method: 'GET',
+      route: '/things/:id',
+      path: '/things/7',
+    })
     expect(lines.find((line) => line.res)?.res).toEqual({ status: 200 })
   })
 })

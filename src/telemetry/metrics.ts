@@ -1,4 +1,5 @@
-// What is measured, for Prometheus (spec of the names: README). Label sets are bounded: routes, stages and outcomes, never ids or URLs.
+// What is measured, for Prometheus (spec of the names: README). Label sets are bounded: routes,
+// stages and outcomes, never ids or URLs.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { statuses } from '../contract/presentation.ts'
 
@@ -46,15 +47,27 @@ export function createMetrics(sources: MetricSources) {
     buckets: [0.5, 1, 2, 5, 10, 20, 60, 180, 600],
     registers,
   })
-  const delivered = new Counter({ name: 'gateway_events_delivered_total', help: 'Events written to readers.', registers })
-  const copied = new Counter({ name: 'gateway_bytes_copied_total', help: 'Bytes of finished files stored.', registers })
+  const delivered = new Counter({
+    name: 'gateway_events_delivered_total',
+    help: 'Events written to readers.',
+    registers,
+  })
+  const copied = new Counter({
+    name: 'gateway_bytes_copied_total',
+    help: 'Bytes of finished files stored.',
+    registers,
+  })
   const runs = new Gauge({
     name: 'gateway_runs',
     help: 'Presentations by status, all replicas; those at rest as they were counted lately.',
     labelNames: ['status'],
     registers,
   })
-  const queue = new Gauge({ name: 'gateway_queue_depth', help: 'Presentations waiting for a slot, all replicas.', registers })
+  const queue = new Gauge({
+    name: 'gateway_queue_depth',
+    help: 'Presentations waiting for a slot, all replicas.',
+    registers,
+  })
   new Gauge({
     name: 'gateway_open_streams',
     help: 'Open event streams of this replica.',
@@ -69,20 +82,33 @@ export function createMetrics(sources: MetricSources) {
     labelNames: ['state'],
     registers,
     collect() {
-      for (const state of breakerStates) this.set({ state }, state === sources.breakerState() ? 1 : 0)
+      for (const state of breakerStates)
+        this.set({ state }, state === sources.breakerState() ? 1 : 0)
     },
   })
 
   return {
-    onAnswered: ({ method, route, status, seconds }: { method: string; route: string; status: number; seconds: number }) =>
-      request.observe({ method, route, status: String(status) }, seconds),
+    onAnswered: ({
+      method,
+      route,
+      status,
+      seconds,
+    }: {
+      method: string
+      route: string
+      status: number
+      seconds: number
+    }) => request.observe({ method, route, status: String(status) }, seconds),
     onUpstream: ({ operation, outcome, ms }: { operation: string; outcome: string; ms: number }) =>
       upstream.observe({ operation, outcome }, ms / 1000),
-    onStage: (name: string, outcome: string, seconds: number) => stage.observe({ stage: name, outcome }, seconds),
+    onStage: (name: string, outcome: string, seconds: number) =>
+      stage.observe({ stage: name, outcome }, seconds),
     onFirstSlide: (seconds: number) => firstSlide.observe(seconds),
     onDelivered: (events: number) => delivered.inc(events),
     onBytesCopied: (bytes: number) => copied.inc(bytes),
-    /** The text for a scrape. Without a database the counts of runs are left out, the rest is there. */
+    /**
+     * The text for a scrape. Without a database the counts of runs are left out, the rest is there.
+     */
     async scrape(): Promise<{ contentType: string; body: string }> {
       const counts = await sources.countRuns().catch(() => undefined)
       runs.reset()

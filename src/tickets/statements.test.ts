@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openDatabase } from '../database/connection.ts'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { forgetTickets, issueTicket, redeemTicket } from './statements.ts'
 
 const unknownId = '00000000-0000-4000-8000-000000000000'
@@ -24,21 +24,34 @@ describe('tickets', () => {
     const tokenExpiresAt = inAnHour()
     const ticket = await issue(tokenExpiresAt)
     expect(ticket).toMatch(/^[\w-]{43}$/)
-    expect(await redeemTicket(rows.database, { ticket, id })).toEqual({ userId: 'alice', expiresAt: tokenExpiresAt })
+    expect(await redeemTicket(rows.database, { ticket, id })).toEqual({
+      userId: 'alice',
+      expiresAt: tokenExpiresAt,
+    })
     expect(await redeemTicket(rows.database, { ticket, id })).toBeUndefined()
   })
 
   it('open one stream, whoever uses them at once and wherever', async () => {
     const replicas = [1, 2, 3].map(() => openDatabase({ url: rows.url, poolMax: 5 }))
     const ticket = await issue()
-    const uses = await Promise.all(Array.from({ length: 30 }, (_, n) => redeemTicket(replicas[n % 3]!, { ticket, id })))
+    const uses = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => redeemTicket(replicas[n % 3]!, { ticket, id })),
+    )
     expect(uses.filter((use) => use !== undefined)).toHaveLength(1)
     await Promise.all(replicas.map((replica) => replica.close()))
   })
 
   it('are not had for what is not there, or is somebody else’s', async () => {
-    expect(await issueTicket(rows.database, { userId: 'bob', id, tokenExpiresAt: inAnHour() })).toBeUndefined()
-    expect(await issueTicket(rows.database, { userId: 'alice', id: unknownId, tokenExpiresAt: inAnHour() })).toBeUndefined()
+    expect(
+      await issueTicket(rows.database, { userId: 'bob', id, tokenExpiresAt: inAnHour() }),
+    ).toBeUndefined()
+    expect(
+      await issueTicket(rows.database, {
+        userId: 'alice',
+        id: unknownId,
+        tokenExpiresAt: inAnHour(),
+      }),
+    ).toBeUndefined()
   })
 
   it('open nothing else: not another presentation, not what only looks like one; and are still good after that', async () => {
@@ -56,11 +69,19 @@ describe('tickets', () => {
   })
 
   it('end after a minute, or with their token, and are forgotten then', async () => {
-    const [old, fresh, ofOldToken] = [await issue(), await issue(), await issue(new Date(Date.now() - 1))]
+    const [old, fresh, ofOldToken] = [
+      await issue(),
+      await issue(),
+      await issue(new Date(Date.now() - 1)),
+    ]
     expect(await redeemTicket(rows.database, { ticket: ofOldToken, id })).toBeUndefined()
-    await rows.database.query(`update gateway.tickets set expires_at = expires_at - interval '59 seconds'`)
+    await rows.database.query(
+      `update gateway.tickets set expires_at = expires_at - interval '59 seconds'`,
+    )
     expect(await redeemTicket(rows.database, { ticket: fresh, id })).toBeDefined()
-    await rows.database.query(`update gateway.tickets set expires_at = expires_at - interval '1 second'`)
+    await rows.database.query(
+      `update gateway.tickets set expires_at = expires_at - interval '1 second'`,
+    )
     expect(await redeemTicket(rows.database, { ticket: old, id })).toBeUndefined()
     await forgetTickets(rows.database)
     expect(await rows.database.query('select 1 from gateway.tickets')).toEqual([])
@@ -68,6 +89,9 @@ describe('tickets', () => {
 
   it('bear the latest time that a token can name', async () => {
     const ticket = await issue(new Date(8.64e15))
-    expect(await redeemTicket(rows.database, { ticket, id })).toEqual({ userId: 'alice', expiresAt: new Date(8.64e15) })
+    expect(await redeemTicket(rows.database, { ticket, id })).toEqual({
+      userId: 'alice',
+      expiresAt: new Date(8.64e15),
+    })
   })
 })

@@ -1,5 +1,6 @@
-// Tickets: each opens one event stream of one presentation, once, within a minute. The word itself is known only to whoever got it;
-// here lies its hash. To use one is to delete it, so that of many uses at once, on whatever replica, one finds it.
+// Tickets: each opens one event stream of one presentation, once, within a minute. The word itself
+// is known only to whoever got it; here lies its hash. To use one is to delete it, so that of many
+// uses at once, on whatever replica, one finds it.
 import { createHash, randomBytes } from 'node:crypto'
 import type { Database } from '../database/connection.ts'
 
@@ -27,7 +28,10 @@ export async function issueTicket(
   return rows.length > 0 ? ticket : undefined
 }
 
-/** Uses the ticket up and says whose it was; undefined for one that is unknown, used, too old, or of another presentation. */
+/**
+ * Uses the ticket up and says whose it was; undefined for one that is unknown, used, too old, or of
+ * another presentation.
+ */
 export async function redeemTicket(
   database: Pick<Database, 'query'>,
   { ticket, id }: { ticket: string; id: string },

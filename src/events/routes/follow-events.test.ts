@@ -1,10 +1,11 @@
-// The event stream's way to a reader: headers, the last id, what is final and what passes, and leaving.
+// The event stream's way to a reader: headers, the last id, what is final and what passes, and
+// leaving.
 
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterEach, expect, test, vi } from 'vitest'
+import { openTestServer, problemOf, rowId, type TestServer } from '../../app/test-server.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
-import { openTestServer, problemOf, rowId, type TestServer } from '../../http/test-server.ts'
 import type { FollowEvents } from './follow-events.ts'
 
 type Wanted = Parameters<FollowEvents['follow']>[0]
@@ -34,10 +35,16 @@ const silent = () => new Readable({ read() {} })
 test('a stream comes with the headers that let it pass, before its first byte', async () => {
   const stream = silent()
   const seen = await open(() => stream)
-  const response = await server.call(path, { headers: { ...eventStream, 'accept-encoding': 'gzip, br' } })
+  const response = await server.call(path, {
+    headers: { ...eventStream, 'accept-encoding': 'gzip, br' },
+  })
   expect(response.status).toBe(200)
   expect(Object.fromEntries(response.headers)).toMatchObject({
-    ...{ 'content-type': expect.stringMatching(/^text\/event-stream/), 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
+    ...{
+      'content-type': expect.stringMatching(/^text\/event-stream/),
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no',
+    },
     'x-content-type-options': 'nosniff',
   })
   expect(response.headers.get('content-encoding')).toBeNull()
@@ -51,7 +58,9 @@ test('a stream comes with the headers that let it pass, before its first byte', 
 test('the last id comes from the header, else from the query; none and nothing mean the start', async () => {
   const seen = await open(() => undefined)
   const lastId = async (query: string, header?: string) => {
-    await server.call(`${path}${query}`, { headers: header === undefined ? {} : { 'last-event-id': header } })
+    await server.call(`${path}${query}`, {
+      headers: header === undefined ? {} : { 'last-event-id': header },
+    })
     return seen.at(-1)?.lastEventId
   }
   expect(await lastId('')).toBe(0)
@@ -67,7 +76,10 @@ test('what is no id is refused, for good', async () => {
   const seen = await open(silent)
   for (const id of ['-1', '1.5', 'x', '1e3', '0x1', '1,2', '+1', '1 2']) {
     for (const headers of [{ 'last-event-id': id }, { 'last-event-id': id, ...eventStream }]) {
-      expect(await problemOf(await server.call(path, { headers })), id).toMatchObject({ status: 400, code: 'VALIDATION_FAILED' })
+      expect(await problemOf(await server.call(path, { headers })), id).toMatchObject({
+        status: 400,
+        code: 'VALIDATION_FAILED',
+      })
     }
   }
   expect((await server.call(`${path}?last_event_id=x`)).status).toBe(400)
@@ -82,7 +94,12 @@ test('nothing more to come is 204', async () => {
 })
 
 test('trouble that passes only tells an EventSource when to come back; others get the problem', async () => {
-  const codes: ProblemCode[] = ['DATABASE_UNAVAILABLE', 'TOO_MANY_STREAMS', 'AUTHENTICATION_UNAVAILABLE', 'INTERNAL_ERROR']
+  const codes: ProblemCode[] = [
+    'DATABASE_UNAVAILABLE',
+    'TOO_MANY_STREAMS',
+    'AUTHENTICATION_UNAVAILABLE',
+    'INTERNAL_ERROR',
+  ]
   let code: ProblemCode = 'INTERNAL_ERROR'
   await open(() => {
     throw new Problem(code)
@@ -90,7 +107,10 @@ test('trouble that passes only tells an EventSource when to come back; others ge
   for (const one of codes) {
     code = one
     const response = await server.call(path, { headers: eventStream })
-    expect([response.status, response.headers.get('content-type')], code).toEqual([200, 'text/event-stream; charset=utf-8'])
+    expect([response.status, response.headers.get('content-type')], code).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ])
     const [, ms] = /^retry: (\d+)\n\n$/.exec(await response.text()) ?? []
     expect(Number(ms)).toBeGreaterThanOrEqual(3_750)
     expect(Number(ms)).toBeLessThanOrEqual(6_250)
@@ -103,7 +123,9 @@ test('what will not pass is final also for an EventSource', async () => {
     throw new Problem('NOT_FOUND')
   })
   expect((await server.call(path, { headers: eventStream })).status).toBe(404)
-  expect((await server.call(path, { headers: { ...eventStream, authorization: 'Bearer x' } })).status).toBe(401)
+  expect(
+    (await server.call(path, { headers: { ...eventStream, authorization: 'Bearer x' } })).status,
+  ).toBe(401)
   expect((await server.call(path.replace(rowId, 'x'), { headers: eventStream })).status).toBe(404)
 })
 
@@ -121,10 +143,15 @@ test('keys that cannot be reached pass, too, though nobody is known yet', async 
 })
 
 test('a rate limit that is hit is a pause for an EventSource', async () => {
-  server = await openTestServer({ env: { RATE_LIMIT_PER_MINUTE: '1' }, services: { follow: async () => undefined } })
+  server = await openTestServer({
+    env: { RATE_LIMIT_PER_MINUTE: '1' },
+    services: { follow: async () => undefined },
+  })
   expect((await server.call(path, { headers: eventStream })).status).toBe(204)
   expect((await server.call(path)).status).toBe(429)
-  expect(await (await server.call(path, { headers: eventStream })).text()).toMatch(/^retry: \d+\n\n$/)
+  expect(await (await server.call(path, { headers: eventStream })).text()).toMatch(
+    /^retry: \d+\n\n$/,
+  )
 })
 
 test('a reader who leaves ends the stream', async () => {
@@ -181,7 +208,9 @@ test('cuts the connection when the stream is ended in the middle, so that its re
   socket.setEncoding('utf8').on('data', (piece: string) => (text += piece))
   socket.on('error', () => undefined)
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
-  socket.write(`GET /api/v1/presentations/${rowId}/events HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n`)
+  socket.write(
+    `GET /api/v1/presentations/${rowId}/events HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n`,
+  )
   stream.push('id: 1\ndata: {}\n\n')
   await vi.waitFor(() => expect(text).toContain('id: 1'))
   stream.destroy()
@@ -206,7 +235,9 @@ const ask = (version: string, more = '') =>
 
 test('frames what it sends as chunks, the same bytes for all readers', async () => {
   const frames = ['id: 1\ndata: é\n\n', 'id: 2\ndata: {}\n\n'].map((text) => Buffer.from(text))
-  server = await openTestServer({ services: { follow: async () => Readable.from(frames, { objectMode: false }) } })
+  server = await openTestServer({
+    services: { follow: async () => Readable.from(frames, { objectMode: false }) },
+  })
   const read = () => readAll(server.port, ask('1.1', 'Connection: close\r\n'))
   for (const text of await Promise.all([read(), read()])) {
     expect(text).toMatch(/transfer-encoding: chunked/i)
@@ -217,7 +248,9 @@ test('frames what it sends as chunks, the same bytes for all readers', async () 
 })
 
 test('sends bare bytes to a client of HTTP/1.0', async () => {
-  server = await openTestServer({ services: { follow: async () => Readable.from([Buffer.from('id: 1\ndata: {}\n\n')]) } })
+  server = await openTestServer({
+    services: { follow: async () => Readable.from([Buffer.from('id: 1\ndata: {}\n\n')]) },
+  })
   const text = await readAll(server.port, ask('1.0'))
   expect(text).not.toMatch(/transfer-encoding/i)
   expect(text.split('\r\n\r\n')[1]).toBe('id: 1\ndata: {}\n\n')
@@ -235,12 +268,15 @@ test('sends what was asked for on one connection in its order, whichever stream 
     return streams.get(lastEventId)
   }
   server = await openTestServer({ services: { follow } })
-  const requests = ask('1.1', 'Last-Event-ID: 1\r\n') + ask('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
+  const requests =
+    ask('1.1', 'Last-Event-ID: 1\r\n') + ask('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
   const text = readAll(server.port, requests)
   await vi.waitFor(() => expect(asked).toHaveLength(2))
   first.push('id: 1\ndata: {}\n\n')
   first.push(null)
-  const [, ...bodies] = (await text).split(/HTTP\/1\.1 200 OK\r\n/).map((answer) => answer.split('\r\n\r\n').slice(1).join('|'))
+  const [, ...bodies] = (await text)
+    .split(/HTTP\/1\.1 200 OK\r\n/)
+    .map((answer) => answer.split('\r\n\r\n').slice(1).join('|'))
   expect(bodies).toEqual(['10\r\nid: 1\ndata: {}\n\n\r\n0|', '10\r\nid: 2\ndata: {}\n\n\r\n0|'])
 })
 

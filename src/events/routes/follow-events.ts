@@ -1,4 +1,5 @@
-// GET /presentations/{id}/events: the event stream. What flows in it is made in events/; here is what makes it reach a browser.
+// GET /presentations/{id}/events: the event stream. What flows in it is made in events/; here is
+// what makes it reach a browser.
 
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
@@ -38,16 +39,25 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
     description:
       'Server-sent events named `response`, with dense ids. Reconnect with the last id to go on. With `Accept: text/event-stream`, ' +
       'trouble that passes is answered 200 with a `retry:` line only, since a browser never comes back from any other status.',
-    headers: Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'The last id you have seen.' })) }),
+    headers: Type.Object({
+      'last-event-id': Type.Optional(Type.String({ description: 'The last id you have seen.' })),
+    }),
     params: idParams,
     querystring: Type.Object({
-      last_event_id: Type.Optional(Type.String({ description: 'Where the header `Last-Event-ID` cannot be sent.' })),
+      last_event_id: Type.Optional(
+        Type.String({ description: 'Where the header `Last-Event-ID` cannot be sent.' }),
+      ),
       ticket: Type.Optional(
-        Type.String({ description: 'Where no credentials can be sent: see `POST /presentations/{id}/ticket`.' }),
+        Type.String({
+          description: 'Where no credentials can be sent: see `POST /presentations/{id}/ticket`.',
+        }),
       ),
     }),
     response: {
-      200: { description: 'The stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
+      200: {
+        description: 'The stream.',
+        content: { 'text/event-stream': { schema: { type: 'string' } } },
+      },
       204: emptyResponse('Finished, and nothing after the given id.'),
       ...problemResponses('NOT_FOUND', 'TOO_MANY_STREAMS'),
     },
@@ -57,7 +67,12 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
   // A HEAD must not open a stream.
   app.get(
     '/presentations/:id/events',
-    { schema, exposeHeadRoute: false, errorHandler: handleStreamError, config: { takesTicket: true } },
+    {
+      schema,
+      exposeHeadRoute: false,
+      errorHandler: handleStreamError,
+      config: { takesTicket: true },
+    },
     async (request, reply) => {
       const followed = await follow({
         userId: request.caller.userId,
@@ -74,8 +89,8 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
 }
 
 /**
- * Sends the stream at the reader's pace until either of them ends. Fastify's own way, made for streams that soon end, holds on to a third
- * more memory for each.
+ * Sends the stream at the reader's pace until either of them ends. Fastify's own way, made for
+ * streams that soon end, holds on to a third more memory for each.
  */
 function deliver(stream: Readable, reply: FastifyReply, chunkOf: (bytes: Buffer) => Buffer) {
   const { raw } = reply.hijack()
@@ -91,7 +106,8 @@ function deliver(stream: Readable, reply: FastifyReply, chunkOf: (bytes: Buffer)
   })
   stream.once('end', () => raw.end())
   stream.once('error', () => raw.destroy())
-  // It was ended from our side in the middle, as for a reader who takes nothing: it must not look as if more came.
+  // It was ended from our side in the middle, as for a reader who takes nothing: it must not look
+  // as if more came.
   stream.once('close', () => {
     if (!stream.readableEnded) raw.destroy()
   })
@@ -99,24 +115,33 @@ function deliver(stream: Readable, reply: FastifyReply, chunkOf: (bytes: Buffer)
 }
 
 /**
- * Where bytes are written: to the connection itself, once nothing of the answer waits before them. Node would frame each write anew, and
- * send it in three parts, for every reader of the same event.
+ * Where bytes are written: to the connection itself, once nothing of the answer waits before them.
+ * Node would frame each write anew, and send it in three parts, for every reader of the same event.
  */
 function targetOf(raw: ServerResponse): Writable {
   const { socket } = raw
-  // A client of HTTP/1.0 gets no chunks; who sent another request before this one has no connection yet; who has said goodbye gets what was sent.
-  return socket?.writable && raw.chunkedEncoding && raw.writableLength === socket.writableLength ? socket : raw
+  // A client of HTTP/1.0 gets no chunks; who sent another request before this one has no connection
+  // yet; who has said goodbye gets what was sent.
+  return socket?.writable && raw.chunkedEncoding && raw.writableLength === socket.writableLength
+    ? socket
+    : raw
 }
 
 const endOfChunk = Buffer.from('\r\n')
 
-/** Bytes as a chunk of HTTP/1.1 (RFC 9112, 7.1). All readers of a run get the same ones, one after the other: the first of them pays. */
+/**
+ * Bytes as a chunk of HTTP/1.1 (RFC 9112, 7.1). All readers of a run get the same ones, one after
+ * the other: the first of them pays.
+ */
 function createFraming() {
   let framed: { bytes: Buffer; chunk: Buffer } | undefined
 
   return function chunkOf(bytes: Buffer): Buffer {
     if (framed?.bytes !== bytes) {
-      framed = { bytes, chunk: Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, endOfChunk]) }
+      framed = {
+        bytes,
+        chunk: Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, endOfChunk]),
+      }
     }
     return framed.chunk
   }
@@ -133,11 +158,15 @@ function lastEventId(text: string | string[] | undefined): number {
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
 }
 
-/** A browser's EventSource gives up for good at any status but 200; so what passes must not look like an end. */
+/**
+ * A browser's EventSource gives up for good at any status but 200; so what passes must not look
+ * like an end.
+ */
 function handleStreamError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const problem = asProblem(error)
   const passes = problem.status >= 500 || problem.status === 429
-  if (!passes || !/\btext\/event-stream\b/i.test(request.headers.accept ?? '')) return handleError(error, request, reply)
+  if (!passes || !/\btext\/event-stream\b/i.test(request.headers.accept ?? ''))
+    return handleError(error, request, reply)
   logProblem(request, problem, error)
   return reply
     .code(200)

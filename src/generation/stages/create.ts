@@ -1,14 +1,16 @@
-// Stage create: an empty deck upstream. Cheap, but not idempotent there, so an abandoned one may stay behind; all are recorded.
+// Stage create: an empty deck upstream. Cheap, but not idempotent there, so an abandoned one may
+// stay behind; all are recorded.
 
-import { scheduleDeckRemoval, recordDeck } from '../statements/decks.ts'
 import type { RunEvent } from '../../database/run-log.ts'
 import { rejected } from '../../presenton/failures.ts'
 import type { Context } from '../context.ts'
+import { recordDeck, scheduleDeckRemoval } from '../statements/decks.ts'
 
 export async function create(context: Context): Promise<void> {
   const { run, presenton, signal } = context
   // Asked here, before the first stage that costs money.
-  if (!(await presenton.hasTemplate(run.template, signal))) throw rejected('It does not have this template.')
+  if (!(await presenton.hasTemplate(run.template, signal)))
+    throw rejected('It does not have this template.')
   const { deckId } = await presenton.createDeck(
     {
       content: run.brief.content,
@@ -42,12 +44,17 @@ export async function create(context: Context): Promise<void> {
     )
   } catch (error) {
     // Cancelled, deleted or taken over just now: this deck is nobody's.
-    await scheduleDeckRemoval(context.database, { deckId, presentationId: run.id }).catch(() => undefined)
+    await scheduleDeckRemoval(context.database, { deckId, presentationId: run.id }).catch(
+      () => undefined,
+    )
     throw error
   }
 }
 
-/** Outlines that came with the brief are shown where made ones would be: after the first create, before all that uses them. */
+/**
+ * Outlines that came with the brief are shown where made ones would be: after the first create,
+ * before all that uses them.
+ */
 function ownOutlines({ run, event }: Context): RunEvent[] {
   if (!run.outlines || run.starts.outlines || (run.starts.create ?? 0) > 1 || run.run > 1) return []
   return [event('outlines', { outlines: run.outlines, title: run.title }, null)]

@@ -1,4 +1,5 @@
-// Stage outlines: the model writes one outline for each slide. Its raw text is passed on as it comes; what counts is `complete`.
+// Stage outlines: the model writes one outline for each slide. Its raw text is passed on as it
+// comes; what counts is `complete`.
 import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
 import { readOutlines } from '../../presenton/client.ts'
@@ -15,7 +16,8 @@ export async function outlines(context: Context): Promise<void> {
         await finish(context, readOutlines(message))
         return
       }
-      if (message.type === 'chunk') await context.append([outlineChunk(context, String(message.value.chunk ?? ''))])
+      if (message.type === 'chunk')
+        await context.append([outlineChunk(context, String(message.value.chunk ?? ''))])
       else await forwardMessage(context, message)
     }
   }
@@ -27,11 +29,15 @@ function outlineChunk(context: Context, chunk: string): RunEvent & { chunk: stri
   return {
     ...context.event('outline_chunk', { chunk }),
     chunk,
-    join: (next) => ('chunk' in next ? outlineChunk(context, chunk + String(next.chunk)) : undefined),
+    join: (next) =>
+      'chunk' in next ? outlineChunk(context, chunk + String(next.chunk)) : undefined,
   }
 }
 
-async function finish(context: Context, { title, outlines }: { title: string | null; outlines: string[] }): Promise<void> {
+async function finish(
+  context: Context,
+  { title, outlines }: { title: string | null; outlines: string[] },
+): Promise<void> {
   const { run } = context
   run.outlines = outlines
   run.title ??= titleFrom(title, outlines)

@@ -8,7 +8,8 @@ export async function prepare(context: Context): Promise<void> {
     {
       deckId: run.deckId,
       outlines: run.outlines,
-      // A name of ours: upstream names files by it, and equal or very long names break them. People see the user's title.
+      // A name of ours: upstream names files by it, and equal or very long names break them. People
+      // see the user's title.
       title: deckTitle(run),
       template: run.template,
     },
@@ -19,6 +20,10 @@ export async function prepare(context: Context): Promise<void> {
 }
 
 /** Short, ASCII, and never the same for two decks or two exports. */
-export function deckTitle(run: { id: string; run: number; starts: { prepare?: number; export?: number } }): string {
+export function deckTitle(run: {
+  id: string
+  run: number
+  starts: { prepare?: number; export?: number }
+}): string {
   return `deck-${run.id}-${run.run}-${run.starts.prepare ?? 0}-${run.starts.export ?? 0}`
 }

@@ -1,7 +1,7 @@
-// Stage slides: the expensive one. Upstream keeps nothing of a stream that was cut, and two streams of one deck double its
-// slides; so a deck is streamed once. What is looked at before anything is paid again is in `kept-slides`.
+// Stage slides: the expensive one. Upstream keeps nothing of a stream that was cut, and two streams
+// of one deck double its slides; so a deck is streamed once. What is looked at before anything is
+// paid again is in `kept-slides`.
 
-import { recordFinishedDeck } from '../statements/decks.ts'
 import { markFirstSlide, settleSlides } from '../../database/ledger.ts'
 import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -9,8 +9,9 @@ import { maxSlideStreams } from '../../domain/stage.ts'
 import { type DeckSlides, isWhole, mayHaveStarted, readSlides } from '../../presenton/client.ts'
 import type { Context } from '../context.ts'
 import { forwardMessage } from '../forward-message.ts'
-import { createImageRecorder, type ImageRecorder } from '../slide-images.ts'
 import { createSlideChunks, type Piece, type SlideChunks } from '../slide-chunks.ts'
+import { createImageRecorder, type ImageRecorder } from '../slide-images.ts'
+import { recordFinishedDeck } from '../statements/decks.ts'
 
 export async function slides(context: Context): Promise<void> {
   const { run } = context
@@ -48,7 +49,8 @@ async function stream(context: Context, deckId: string): Promise<void> {
       if (message.type === 'complete') {
         const deck = readSlides(message)
         // Another look may find what was not said: upstream stores all slides before it completes.
-        if (!isWhole(deck, context.run.outlines?.length ?? 0)) throw incomplete('slides are missing')
+        if (!isWhole(deck, context.run.outlines?.length ?? 0))
+          throw incomplete('slides are missing')
         await finish(context, chunks, pictures, deck)
         return
       }
@@ -57,14 +59,16 @@ async function stream(context: Context, deckId: string): Promise<void> {
         continue
       }
       const pieces = chunks.take(String(message.value.chunk ?? ''))
-      if (pieces.some(({ slideIndex }) => slideIndex === 0)) context.onFirstSlide?.((performance.now() - startedMs) / 1000)
+      if (pieces.some(({ slideIndex }) => slideIndex === 0))
+        context.onFirstSlide?.((performance.now() - startedMs) / 1000)
       await show(context, pieces, pictures)
     }
   }
   throw incomplete('complete is missing')
 }
 
-const incomplete = (what: string) => new Problem('UPSTREAM_ERROR', { failure: 'fault', cause: new Error(what) })
+const incomplete = (what: string) =>
+  new Problem('UPSTREAM_ERROR', { failure: 'fault', cause: new Error(what) })
 
 async function show(context: Context, pieces: Piece[], pictures: ImageRecorder): Promise<void> {
   if (pieces.length === 0) return
@@ -75,14 +79,19 @@ async function show(context: Context, pieces: Piece[], pictures: ImageRecorder):
     return
   }
   run.slidesDone = last + 1
-  const progress = context.progressAt('slides', { done: run.slidesDone, total: run.outlines?.length ?? run.nSlides })
+  const progress = context.progressAt('slides', {
+    done: run.slidesDone,
+    total: run.outlines?.length ?? run.nSlides,
+  })
   await context.log.append({
     events: pieces.map((piece) => chunkEvent(context, piece)),
     changes: { slides_done: run.slidesDone, progress },
     extraStatements: [
       ...(pieces.some(({ slideIndex }) => slideIndex === 0) ? [markFirstSlide] : []),
       // Most slides name none, and need no walk through all that is in them.
-      ...pictures.of(pieces.filter(({ chunk }) => chunk.includes('app_data')).map(({ slide }) => slide)),
+      ...pictures.of(
+        pieces.filter(({ chunk }) => chunk.includes('app_data')).map(({ slide }) => slide),
+      ),
     ],
   })
 }
@@ -103,9 +112,13 @@ async function finish(
   run.slidesDone = found.length
   // Upstream knows the deck by a name of ours; people know it by theirs.
   const finished = { ...presentation, title: run.title ?? presentation.title }
-  await context.commit([], { slides_finished: true, slides_done: found.length, progress: context.progressAt('export') }, [
-    recordFinishedDeck(run.deckId ?? '', finished),
-    settleSlides(found.length),
-    ...pictures.of(finished),
-  ])
+  await context.commit(
+    [],
+    { slides_finished: true, slides_done: found.length, progress: context.progressAt('export') },
+    [
+      recordFinishedDeck(run.deckId ?? '', finished),
+      settleSlides(found.length),
+      ...pictures.of(finished),
+    ],
+  )
 }

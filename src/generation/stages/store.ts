@@ -1,11 +1,13 @@
-// Stage store: the file goes from upstream into the object store, is looked at there, and only then is the run complete.
-import { findFinishedDeck } from '../statements/decks.ts'
-import { recordFile, recordUpload } from '../statements/uploads.ts'
+// Stage store: the file goes from upstream into the object store, is looked at there, and only then
+// is the run complete.
+
 import { Problem } from '../../domain/problem.ts'
 import { checkDeckFile } from '../../objects/deck-file.ts'
 import { objectKey } from '../../objects/keys.ts'
 import { confirmAtEnd } from '../confirm-at-end.ts'
 import type { Context } from '../context.ts'
+import { findFinishedDeck } from '../statements/decks.ts'
+import { recordFile, recordUpload } from '../statements/uploads.ts'
 
 export const contentTypes = {
   pptx: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
@@ -25,32 +27,54 @@ export async function store(context: Context): Promise<void> {
       { ...context.event('complete', { presentation }, null), terminal: true },
     ],
     changes: { status: 'completed', stage: null, progress: 1, error: null, minio_object_key: key },
-    extraStatements: [recordFile({ ...file, replacedAfterSeconds: context.limits.downloadLinkSeconds })],
+    extraStatements: [
+      recordFile({ ...file, replacedAfterSeconds: context.limits.downloadLinkSeconds }),
+    ],
     release: true,
   })
   context.onBytesCopied?.(sizeBytes)
 }
 
-/** Streams the file over and reads back what arrived: completed means that a whole deck lies in the store. */
-async function copy({ run, presenton, objects, limits, logger, signal, assertHeld }: Context, key: string) {
+/**
+ * Streams the file over and reads back what arrived: completed means that a whole deck lies in the
+ * store.
+ */
+async function copy(
+  { run, presenton, objects, limits, logger, signal, assertHeld }: Context,
+  key: string,
+) {
   if (!run.path) throw new Error('Nothing was exported.')
   const format = run.runFormat
   const { body, sizeBytes } = await presenton.openFile(run.path, signal)
   const held = confirmAtEnd(body, assertHeld)
   const file = { key, body: held, sizeBytes, contentType: contentTypes[format] }
   const stored = await objects.put({ ...file, maxBytes: limits.maxFileBytes, signal, logger })
-  const readRange = (offset: number, length: number) => objects.readRange(key, offset, length, signal)
+  const readRange = (offset: number, length: number) =>
+    objects.readRange(key, offset, length, signal)
   const end = await readRange(stored.sizeBytes - stored.tail.length, stored.tail.length)
-  if (!end.equals(stored.tail)) throw new Problem('STORAGE_UNAVAILABLE', { cause: new Error('The store gave back other bytes.') })
+  if (!end.equals(stored.tail))
+    throw new Problem('STORAGE_UNAVAILABLE', {
+      cause: new Error('The store gave back other bytes.'),
+    })
   await checkDeckFile({ format, sizeBytes: stored.sizeBytes, readRange })
   return stored
 }
 
-/** A key of its own for each upload, recorded before the first byte goes out: nothing in the store is ever forgotten or overwritten. */
+/**
+ * A key of its own for each upload, recorded before the first byte goes out: nothing in the store
+ * is ever forgotten or overwritten.
+ */
 async function takeKey(context: Context): Promise<string> {
   const { run } = context
   run.uploads += 1
-  const key = objectKey({ userId: run.userId, presentationId: run.id, n: run.uploads, format: run.runFormat })
-  await context.commit([], { uploads: run.uploads }, [recordUpload({ objectKey: key, token: run.token })])
+  const key = objectKey({
+    userId: run.userId,
+    presentationId: run.id,
+    n: run.uploads,
+    format: run.runFormat,
+  })
+  await context.commit([], { uploads: run.uploads }, [
+    recordUpload({ objectKey: key, token: run.token }),
+  ])
   return key
 }

@@ -1,18 +1,26 @@
-// Runs whose time ran out while nobody worked on them: outlines that were not approved, and runs that were never claimed.
+// Runs whose time ran out while nobody worked on them: outlines that were not approved, and runs
+// that were never claimed.
 import { encodeEvent, errorOf } from '../../contract/events.ts'
-import { Problem, type ProblemCode } from '../../domain/problem.ts'
 import type { Database } from '../../database/connection.ts'
+import { Problem, type ProblemCode } from '../../domain/problem.ts'
 
 const reasons: { code: ProblemCode; where: string }[] = [
-  { code: 'REVIEW_EXPIRED', where: `p.status = 'awaiting_outlines' and p.review_expires_at < now()` },
+  {
+    code: 'REVIEW_EXPIRED',
+    where: `p.status = 'awaiting_outlines' and p.review_expires_at < now()`,
+  },
   {
     code: 'RUN_TIMEOUT',
     where: `p.status in ('queued', 'running') and p.run_started_at is null and p.queued_at < now() - interval '24 hours'`,
   },
 ]
 
-/** Ends them, each with its one terminal event, and returns the logs that grew: id -> last number. */
-export async function endOverdueRuns(database: Pick<Database, 'query'>): Promise<Map<string, number>> {
+/**
+ * Ends them, each with its one terminal event, and returns the logs that grew: id -> last number.
+ */
+export async function endOverdueRuns(
+  database: Pick<Database, 'query'>,
+): Promise<Map<string, number>> {
   const ended = new Map<string, number>()
   for (const { code, where } of reasons) {
     const error = errorOf(new Problem(code))

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
+import { createChannels } from '../../database/channels.ts'
 import { claim, type Run } from '../../database/leases.ts'
 import { createRunLog } from '../../database/run-log.ts'
+import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
 import { findRemovableUploads, recordFile, recordUpload } from './uploads.ts'
-import { createChannels } from '../../database/channels.ts'
 
 let rows: TestRows
 beforeAll(async () => {
@@ -11,19 +11,43 @@ beforeAll(async () => {
 })
 afterAll(() => rows.close())
 
-const due = () => rows.database.query(`update gateway.uploads set remove_after = now() - interval '1 second'`)
+const due = () =>
+  rows.database.query(`update gateway.uploads set remove_after = now() - interval '1 second'`)
 
 it('keys are removable when their time has come, save what the holder of a lease may be writing and what a file names', async () => {
   await rows.insert()
-  const run = (await claim(rows.database, { maxRunning: 1, maxRunningPerUser: 1, leaseMs: 60_000 })) as Run
+  const run = (await claim(rows.database, {
+    maxRunning: 1,
+    maxRunningPerUser: 1,
+    leaseMs: 60_000,
+  })) as Run
   const signal = new AbortController().signal
-  const log = createRunLog({ database: rows.database, wakes: createChannels(undefined), run, signal, onLost: () => undefined })
-  const file = { format: 'pptx', sizeBytes: 1, sha256: '', contentType: '', replacedAfterSeconds: 900 }
-  await log.commit({ extraStatements: [recordUpload({ objectKey: 'of a dead attempt', token: crypto.randomUUID() })] })
-  await log.commit({
-    extraStatements: [recordUpload({ objectKey: 'named', token: run.token }), recordFile({ ...file, objectKey: 'named' })],
+  const log = createRunLog({
+    database: rows.database,
+    channels: createChannels(undefined),
+    run,
+    signal,
+    onLost: () => undefined,
   })
-  await log.commit({ extraStatements: [recordUpload({ objectKey: 'under way', token: run.token })] })
+  const file = {
+    format: 'pptx',
+    sizeBytes: 1,
+    sha256: '',
+    contentType: '',
+    replacedAfterSeconds: 900,
+  }
+  await log.commit({
+    extraStatements: [recordUpload({ objectKey: 'of a dead attempt', token: crypto.randomUUID() })],
+  })
+  await log.commit({
+    extraStatements: [
+      recordUpload({ objectKey: 'named', token: run.token }),
+      recordFile({ ...file, objectKey: 'named' }),
+    ],
+  })
+  await log.commit({
+    extraStatements: [recordUpload({ objectKey: 'under way', token: run.token })],
+  })
   expect(await findRemovableUploads(rows.database)).toEqual([])
   await due()
   expect(await findRemovableUploads(rows.database)).toEqual(['of a dead attempt'])
@@ -31,5 +55,8 @@ it('keys are removable when their time has come, save what the holder of a lease
   await rows.database.query(`update gateway.leases set expires_at = now() - interval '2 hours'`)
   expect(await findRemovableUploads(rows.database)).toEqual(['of a dead attempt'])
   await rows.database.query('update gateway.leases set token = gen_random_uuid()')
-  expect((await findRemovableUploads(rows.database)).sort()).toEqual(['of a dead attempt', 'under way'])
+  expect((await findRemovableUploads(rows.database)).sort()).toEqual([
+    'of a dead attempt',
+    'under way',
+  ])
 })

@@ -1,10 +1,20 @@
-// Object keys, recorded before they are used: what the store holds of ours is known here, and what nobody needs any more is
-// taken away from there. The bucket itself is never listed, since others may use it.
+// Object keys, recorded before they are used: what the store holds of ours is known here, and what
+// nobody needs any more is taken away from there. The bucket itself is never listed, since others
+// may use it.
 import type { Database } from '../../database/connection.ts'
 import type { ExtraStatement } from '../../database/run-log.ts'
 
-/** Recorded with the checkpoint before an upload: to be removed in an hour, unless a file names it or this lease still holds it. */
-export function recordUpload({ objectKey, token }: { objectKey: string; token: string }): ExtraStatement {
+/**
+ * Recorded with the checkpoint before an upload: to be removed in an hour, unless a file names it
+ * or this lease still holds it.
+ */
+export function recordUpload({
+  objectKey,
+  token,
+}: {
+  objectKey: string
+  token: string
+}): ExtraStatement {
   return {
     text: `insert into gateway.uploads (object_key, presentation_id, lease_token, remove_after)
       values ($2, $1, $3, now() + interval '1 hour') on conflict do nothing`,
@@ -22,7 +32,9 @@ export interface FinishedFile {
   replacedAfterSeconds: number
 }
 
-/** Names the new file of a presentation, which is then kept, and sets a time for what it replaces. */
+/**
+ * Names the new file of a presentation, which is then kept, and sets a time for what it replaces.
+ */
 export function recordFile(file: FinishedFile): ExtraStatement {
   return {
     text: `with replaced as (
@@ -35,15 +47,26 @@ export function recordFile(file: FinishedFile): ExtraStatement {
       values ($1, $2, $3, $4, $5, $6)
       on conflict (presentation_id, format) do update set object_key = excluded.object_key, size_bytes = excluded.size_bytes,
         sha256 = excluded.sha256, content_type = excluded.content_type, stored_at = now()`,
-    values: [file.format, file.objectKey, file.sizeBytes, file.sha256, file.contentType, file.replacedAfterSeconds],
+    values: [
+      file.format,
+      file.objectKey,
+      file.sizeBytes,
+      file.sha256,
+      file.contentType,
+      file.replacedAfterSeconds,
+    ],
   }
 }
 
 /**
- * Keys whose time has come: no file names them, and no lease holds them. At most `limit`. A lease that ran out still does, until another
- * takes the run over: after a long outage its holder may be about to name the file.
+ * Keys whose time has come: no file names them, and no lease holds them. At most `limit`. A lease
+ * that ran out still does, until another takes the run over: after a long outage its holder may be
+ * about to name the file.
  */
-export async function findRemovableUploads(database: Pick<Database, 'query'>, limit = 100): Promise<string[]> {
+export async function findRemovableUploads(
+  database: Pick<Database, 'query'>,
+  limit = 100,
+): Promise<string[]> {
   const rows = await database.query<{ objectKey: string }>(
     `select u.object_key as "objectKey" from gateway.uploads u
      where u.remove_after < now()
@@ -56,14 +79,21 @@ export async function findRemovableUploads(database: Pick<Database, 'query'>, li
 }
 
 /** Forgets keys that are gone from the store. */
-export async function forgetUploads(database: Pick<Database, 'query'>, objectKeys: string[]): Promise<void> {
+export async function forgetUploads(
+  database: Pick<Database, 'query'>,
+  objectKeys: string[],
+): Promise<void> {
   await database.query('delete from gateway.uploads where object_key = any($1)', [objectKeys])
 }
 
 /** What could not be removed is tried again after so long; others come first meanwhile. */
-export async function postponeUpload(database: Pick<Database, 'query'>, objectKey: string, minutes: number): Promise<void> {
-  await database.query(`update gateway.uploads set remove_after = now() + $2 * interval '1 minute' where object_key = $1`, [
-    objectKey,
-    minutes,
-  ])
+export async function postponeUpload(
+  database: Pick<Database, 'query'>,
+  objectKey: string,
+  minutes: number,
+): Promise<void> {
+  await database.query(
+    `update gateway.uploads set remove_after = now() + $2 * interval '1 minute' where object_key = $1`,
+    [objectKey, minutes],
+  )
 }

@@ -68,7 +68,9 @@ test('one too many is refused at once, and one that waits too long then; both ma
   take('alice', 7)
   expect(await news()).toEqual(['alice 10', 'alice 7: RATE_LIMIT_EXCEEDED'])
   await vi.advanceTimersByTimeAsync(1_000)
-  expect(await news()).toEqual(['alice 8: RATE_LIMIT_EXCEEDED', 'alice 9: RATE_LIMIT_EXCEEDED'].sort().reverse())
+  expect(await news()).toEqual(
+    ['alice 8: RATE_LIMIT_EXCEEDED', 'alice 9: RATE_LIMIT_EXCEEDED'].sort().reverse(),
+  )
   held.release()
   take('alice', 7)
   expect(await news()).toEqual(['alice 7'])

@@ -1,5 +1,6 @@
-// Room for the bodies that are being read. What has come of a body is held until all of it is there, up to a minute and 8 MiB each: without
-// a bound, one user's slow posts would fill the memory. Who finds no room is not read from meanwhile, so the bytes stay with the sender.
+// Room for the bodies that are being read. What has come of a body is held until all of it is
+// there, up to a minute and 8 MiB each: without a bound, one user's slow posts would fill the
+// memory. Who finds no room is not read from meanwhile, so the bytes stay with the sender.
 
 import { Problem } from '../../domain/problem.ts'
 
@@ -16,7 +17,13 @@ export interface BodyBudgetLimits {
   patienceMs: number
 }
 
-const usual: BodyBudgetLimits = { perUser: 8 * mib, inAll: 256 * mib, waitingPerUser: 16, waitingInAll: 1_000, patienceMs: 15_000 }
+const usual: BodyBudgetLimits = {
+  perUser: 8 * mib,
+  inAll: 256 * mib,
+  waitingPerUser: 16,
+  waitingInAll: 1_000,
+  patienceMs: 15_000,
+}
 const retryAfterSeconds = 5
 
 export type BodyBudget = ReturnType<typeof createBodyBudget>
@@ -71,7 +78,7 @@ export function createBodyBudget(bounds: BodyBudgetLimits = usual) {
       let timer: NodeJS.Timeout | undefined
       let resolve = () => {}
       let reject = (_refusal: Problem) => {}
-      const entered = new Promise<void>((...settle) => ([resolve, reject] = settle))
+      const granted = new Promise<void>((...settle) => ([resolve, reject] = settle))
       const own: Waiting = { user, bytes, enter }
 
       function enter() {
@@ -80,7 +87,7 @@ export function createBodyBudget(bounds: BodyBudgetLimits = usual) {
         change(own, 1)
         resolve()
       }
-      function leave() {
+      function release() {
         clearTimeout(timer)
         if (state === 'in') change(own, -1)
         else if (waiting.includes(own)) waiting.splice(waiting.indexOf(own), 1)
@@ -88,13 +95,14 @@ export function createBodyBudget(bounds: BodyBudgetLimits = usual) {
         letIn()
       }
       function refuse() {
-        leave()
+        release()
         reject(new Problem('RATE_LIMIT_EXCEEDED', { retryAfterSeconds }))
       }
 
       const waitingOfUser = waiting.filter((other) => other.user === user).length
       if (fits(own)) enter()
-      else if (waitingOfUser >= bounds.waitingPerUser || waiting.length >= bounds.waitingInAll) refuse()
+      else if (waitingOfUser >= bounds.waitingPerUser || waiting.length >= bounds.waitingInAll)
+        refuse()
       else {
         const after = waiting.findIndex((other) => other.bytes > bytes)
         waiting.splice(after === -1 ? waiting.length : after, 0, own)

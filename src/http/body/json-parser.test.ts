@@ -1,9 +1,9 @@
-// What a body may cost before it is refused: who sends it is known first, one user's bodies fill no memory, and nothing is parsed that is
-// built too large.
+// What a body may cost before it is refused: who sends it is known first, one user's bodies fill no
+// memory, and nothing is parsed that is built too large.
 
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
-import { openTestServer, problemOf, type TestServer } from '../test-server.ts'
+import { openTestServer, problemOf, type TestServer } from '../../app/test-server.ts'
 
 const path = '/api/v1/presentations'
 const mib = 1024 * 1024
@@ -30,7 +30,8 @@ async function send(text: string) {
     socket.setEncoding('latin1').on('data', (data: string) => {
       all += data
       const [, length] = /content-length: (\d+)/i.exec(all) ?? []
-      if (length !== undefined && all.slice(all.indexOf('\r\n\r\n') + 4).length >= Number(length)) resolve(all)
+      if (length !== undefined && all.slice(all.indexOf('\r\n\r\n') + 4).length >= Number(length))
+        resolve(all)
     })
     socket.on('error', () => undefined)
     socket.once('close', () => resolve(all))
@@ -69,7 +70,10 @@ test('what is nested deep or has very many members is refused without being pars
 
 test('a key that reaches for a prototype is called what it is', async () => {
   server = await openTestServer()
-  for (const body of ['{"content":"x","__proto__":{}}', '{"content":"x","metadata":{"constructor":{"prototype":{}}}}']) {
+  for (const body of [
+    '{"content":"x","__proto__":{}}',
+    '{"content":"x","metadata":{"constructor":{"prototype":{}}}}',
+  ]) {
     const answer = await server.post(path, body)
     expect(await problemOf(answer)).toMatchObject({
       status: 400,
@@ -101,9 +105,13 @@ test.each([8_000_000, 'chunked' as const])(
     for (const { socket } of slow) socket.destroy()
     for (const socket of sockets) socket.destroy()
     expect((await last).status).toBeOneOf([202, 429])
-    await vi.waitFor(async () => expect((await server.post(path, { content: 'x'.repeat(90_000) })).status).toBe(202), {
-      timeout: 10_000,
-    })
+    await vi.waitFor(
+      async () =>
+        expect((await server.post(path, { content: 'x'.repeat(90_000) })).status).toBe(202),
+      {
+        timeout: 10_000,
+      },
+    )
   },
 )
 

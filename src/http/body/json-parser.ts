@@ -1,14 +1,15 @@
-// The one kind of request body: JSON in UTF-8. An empty body counts as none, because many clients send the content type with
-// requests that have no body. It is read when who calls is known and counted, while there is room, and parsed when it is its turn.
+// The one kind of request body: JSON in UTF-8. An empty body counts as none, because many clients
+// send the content type with requests that have no body. It is read when who calls is known and
+// counted, while there is room, and parsed when it is its turn.
 
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem } from '../../domain/problem.ts'
-import { readBody } from './read-body.ts'
-import { createBodyBudget } from './body-budget.ts'
 import { callerKey } from '../caller-key.ts'
+import { createBodyBudget } from './body-budget.ts'
 import { hasPrototypeKeys } from './json-shape.ts'
 import { createParseQueue } from './parse-queue.ts'
+import { readBody } from './read-body.ts'
 
 export const maxBodyBytes = 8 * 1024 * 1024
 
@@ -17,23 +18,30 @@ export function addJsonParser(app: FastifyInstance) {
   const turns = createParseQueue()
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: IncomingMessage) => {
-    const user = callerKey(request)
-    const { 'content-length': announced, 'content-encoding': encoding } = request.headers
-    const { bytes, release } = await readBody(payload, {
-      announcedBytes: announced === undefined ? undefined : Number(announced),
-      limitBytes: request.routeOptions.bodyLimit,
-      reserve: (most) => room.take(user, most),
-      refusal: encoding === undefined || encoding === 'identity' ? undefined : new Problem('UNSUPPORTED_MEDIA_TYPE'),
-    })
-    try {
-      if (bytes.length === 0) return undefined
-      return await turns.run({ user, bytes: bytes.length }, () => parseJson(bytes))
-    } finally {
-      release()
-    }
-  })
-  // Clients that send chunks send an empty one, too, and no type. The first byte of anything else is its last.
+  app.addContentTypeParser(
+    'application/json',
+    async (request: FastifyRequest, payload: IncomingMessage) => {
+      const user = callerKey(request)
+      const { 'content-length': announced, 'content-encoding': encoding } = request.headers
+      const { bytes, release } = await readBody(payload, {
+        announcedBytes: announced === undefined ? undefined : Number(announced),
+        limitBytes: request.routeOptions.bodyLimit,
+        reserve: (most) => room.take(user, most),
+        refusal:
+          encoding === undefined || encoding === 'identity'
+            ? undefined
+            : new Problem('UNSUPPORTED_MEDIA_TYPE'),
+      })
+      try {
+        if (bytes.length === 0) return undefined
+        return await turns.run({ user, bytes: bytes.length }, () => parseJson(bytes))
+      } finally {
+        release()
+      }
+    },
+  )
+  // Clients that send chunks send an empty one, too, and no type. The first byte of anything else
+  // is its last.
   app.addContentTypeParser('*', (_request, body, done) => {
     let isAnswered = false
     function answer(error: Problem | null) {
@@ -66,7 +74,9 @@ function parseJson(bytes: Buffer): unknown {
     throw refused('must be JSON', cause)
   }
   if (hasPrototypeKeys(value))
-    throw refused('must not have keys that reach for a prototype (__proto__, constructor.prototype)')
+    throw refused(
+      'must not have keys that reach for a prototype (__proto__, constructor.prototype)',
+    )
   return value
 }
 
@@ -74,7 +84,10 @@ function refused(message: string, cause?: unknown) {
   return new Problem('VALIDATION_FAILED', { cause, errors: [{ path: '', message }] })
 }
 
-/** For the `preValidation` of a route whose every field is optional: no body is as good as an empty one. */
+/**
+ * For the `preValidation` of a route whose every field is optional: no body is as good as an empty
+ * one.
+ */
 export async function defaultToEmptyBody(request: FastifyRequest) {
   if (request.body === undefined) request.body = {}
 }

@@ -1,4 +1,5 @@
-// In what order bodies are parsed, and how many between two turns of the loop. Time stands still unless it is moved.
+// In what order bodies are parsed, and how many between two turns of the loop. Time stands still
+// unless it is moved.
 
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createParseQueue, type ParseQueue, smallBodyBytes } from './parse-queue.ts'

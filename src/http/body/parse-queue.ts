@@ -1,5 +1,6 @@
-// When a body is parsed. Parsing holds the loop, and everybody waits for it; so between two turns of the loop only so much is parsed,
-// users take turns, small bodies go before large ones, and after a large one the loop belongs to all others for a while.
+// When a body is parsed. Parsing holds the loop, and everybody waits for it; so between two turns
+// of the loop only so much is parsed, users take turns, small bodies go before large ones, and
+// after a large one the loop belongs to all others for a while.
 
 interface Waiting {
   bytes: number
@@ -12,7 +13,10 @@ export type ParseQueue = ReturnType<typeof createParseQueue>
 export const smallBodyBytes = 64 * 1024
 /** So many bytes of small bodies are parsed between two turns of the loop. */
 const turnBytes = 2 * smallBodyBytes
-/** After a large body no other large one for so many times as long as it took. What is done with it takes about as long again. */
+/**
+ * After a large body no other large one for so many times as long as it took. What is done with it
+ * takes about as long again.
+ */
 const restFactor = 8
 
 export function createParseQueue() {
@@ -56,7 +60,10 @@ export function createParseQueue() {
   }
 
   return {
-    /** Runs `work`, the parsing of so many bytes for this user, when it is its turn; its error is passed on. */
+    /**
+     * Runs `work`, the parsing of so many bytes for this user, when it is its turn; its error is
+     * passed on.
+     */
     run<T>({ user, bytes }: { user: string; bytes: number }, work: () => T): Promise<T> {
       const done = new Promise<T>((resolve, reject) => {
         const settle = () => {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
-import { readBody } from './read-body.ts'
 import { createBodyBudget } from './body-budget.ts'
+import { readBody } from './read-body.ts'
 
 const mib = 1024 * 1024
 
@@ -9,7 +9,11 @@ function open() {
   const room = createBodyBudget()
   const payload = new PassThrough()
   const read = () =>
-    readBody(payload, { announcedBytes: 8 * mib, limitBytes: 8 * mib, reserve: (bytes) => room.take('alice', bytes) })
+    readBody(payload, {
+      announcedBytes: 8 * mib,
+      limitBytes: 8 * mib,
+      reserve: (bytes) => room.take('alice', bytes),
+    })
   /** There is room for another large one, so none is held. */
   const isFree = async () => {
     const place = room.take('alice', 8 * mib)

@@ -1,5 +1,6 @@
-// Reads a body from its request: bounded, with room taken for what is more than a little, and its shape looked at as it comes. A body
-// that is refused in the middle is read to its end and forgotten: an answer before that would be lost to most clients, who write first.
+// Reads a body from its request: bounded, with room taken for what is more than a little, and its
+// shape looked at as it comes. A body that is refused in the middle is read to its end and
+// forgotten: an answer before that would be lost to most clients, who write first.
 
 import type { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'
@@ -22,8 +23,14 @@ export interface ReadBody {
   release: () => void
 }
 
-/** Rejects with PAYLOAD_TOO_LARGE as soon as that is known, with VALIDATION_FAILED when it breaks off or is built too large. */
-export function readBody(payload: Readable, { announcedBytes, limitBytes, reserve, ...given }: ReadBodyOptions): Promise<ReadBody> {
+/**
+ * Rejects with PAYLOAD_TOO_LARGE as soon as that is known, with VALIDATION_FAILED when it breaks
+ * off or is built too large.
+ */
+export function readBody(
+  payload: Readable,
+  { announcedBytes, limitBytes, reserve, ...given }: ReadBodyOptions,
+): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     if ((announcedBytes ?? 0) > limitBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
     // Its sender left while we asked who that is: nothing will come any more, not even an error.
@@ -34,11 +41,11 @@ export function readBody(payload: Readable, { announcedBytes, limitBytes, reserv
     let refusal = given.refusal
     let place: Reservation | undefined
 
-    const leave = () => place?.release()
+    const release = () => place?.release()
 
     function forget() {
       pieces = []
-      leave()
+      release()
     }
     function end() {
       payload.off('data', take).off('end', finish).off('error', breakOff).off('close', breakOff)

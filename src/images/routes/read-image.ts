@@ -1,6 +1,7 @@
-// GET and HEAD of the pictures that slide objects name, at the paths that they name. @fastify/http-proxy routes and pipes; what goes to
-// upstream is a request of the gateway's own, so that nothing of the caller's but the path ever reaches it, and nothing of upstream's but
-// a picture ever comes back.
+// GET and HEAD of the pictures that slide objects name, at the paths that they name.
+// @fastify/http-proxy routes and pipes; what goes to upstream is a request of the gateway's own, so
+// that nothing of the caller's but the path ever reaches it, and nothing of upstream's but a
+// picture ever comes back.
 
 import { Readable } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
@@ -28,11 +29,17 @@ const ownedRoot = '/app_data/images'
 const sharedRoot = '/static'
 
 /** An SVG is a document: opened by itself, it may draw and nothing else. */
-const contentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-/** Names of pictures are never used again for another, but what belongs to a deleted deck is to be gone soon. */
+const contentSecurityPolicy =
+  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
+/**
+ * Names of pictures are never used again for another, but what belongs to a deleted deck is to be
+ * gone soon.
+ */
 const cacheControl = 'private, max-age=3600'
 
-/** How a request of ours finds its way through the proxy, which hands on headers and nothing else. */
+/**
+ * How a request of ours finds its way through the proxy, which hands on headers and nothing else.
+ */
 const asked = Symbol('asked for')
 type Asked = { path: string; signal: AbortSignal }
 
@@ -45,8 +52,17 @@ export async function imageRoutes(app: App, { openPicture, ownsPicture }: ImageS
       tags: ['presentations'],
       summary: isOwned ? 'Fetch a picture of your slides' : 'Fetch a picture that slides share',
       response: {
-        200: { description: 'The picture.', content: { 'image/*': { schema: { type: 'string', format: 'binary' } } } },
-        ...problemResponses('NOT_FOUND', 'UPSTREAM_ERROR', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_REJECTED'),
+        200: {
+          description: 'The picture.',
+          content: { 'image/*': { schema: { type: 'string', format: 'binary' } } },
+        },
+        ...problemResponses(
+          'NOT_FOUND',
+          'UPSTREAM_ERROR',
+          'UPSTREAM_UNAVAILABLE',
+          'UPSTREAM_TIMEOUT',
+          'UPSTREAM_REJECTED',
+        ),
       },
       ...route.schema,
     }
@@ -55,7 +71,8 @@ export async function imageRoutes(app: App, { openPicture, ownsPicture }: ImageS
   async function checkPath(request: FastifyRequest) {
     const path = plainPath(pathOf(request))
     const isOwn = path.startsWith(`${ownedRoot}/`)
-    if (isOwn && !(await ownsPicture({ userId: request.caller.userId, path }))) throw new Problem('NOT_FOUND')
+    if (isOwn && !(await ownsPicture({ userId: request.caller.userId, path })))
+      throw new Problem('NOT_FOUND')
     allowedPaths.set(request, path)
   }
 
@@ -95,7 +112,10 @@ export async function imageRoutes(app: App, { openPicture, ownsPicture }: ImageS
   }
 }
 
-type Done = (error: Error | null, answer?: { statusCode: number; headers: Record<string, string>; body: Readable }) => void
+type Done = (
+  error: Error | null,
+  answer?: { statusCode: number; headers: Record<string, string>; body: Readable },
+) => void
 
 function answerOf({ body, contentType, sizeBytes }: Image, method: string) {
   if (method === 'HEAD') body.destroy()
@@ -117,7 +137,10 @@ function fail(request: FastifyRequest, reply: FastifyReply, error: Error) {
   if (!reply.raw.destroyed) handleError(error.cause ?? error, request, reply)
 }
 
-/** The path as its one plain form. One that is not written in normal form leads to nothing: what is looked up is what is fetched. */
+/**
+ * The path as its one plain form. One that is not written in normal form leads to nothing: what is
+ * looked up is what is fetched.
+ */
 function plainPath(path: string): string {
   const names = path.slice(1).split('/').map(plainName)
   if (names.some((name) => name === undefined)) throw new Problem('NOT_FOUND')

@@ -1,5 +1,5 @@
-// The disturbances, in two lanes: what happens to the replicas, and what happens to all that they lean on. In each lane one follows
-// the other, and heals what it broke before the next one begins.
+// The disturbances, in two lanes: what happens to the replicas, and what happens to all that they
+// lean on. In each lane one follows the other, and heals what it broke before the next one begins.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { type FaultName, faultNames } from '../../sandbox/presenton/stand-in.ts'
@@ -9,12 +9,18 @@ import type { ChaosWorld } from './world.ts'
 
 type Disturb = (world: ChaosWorld, random: Random, history: History) => Promise<void>
 
-/** The drain, the patience of those who hand back and take leave of a database that is silent, and as much again for a busy machine. */
+/**
+ * The drain, the patience of those who hand back and take leave of a database that is silent, and
+ * as much again for a busy machine.
+ */
 const endsWithinMs = 32_000
 
 const aMoment = (random: Random, most = 2_500) => delay(random.between(50, most))
 
-/** Faults that cost an attempt or a wait; those that end a run by right are not what this is about, but some may come. */
+/**
+ * Faults that cost an attempt or a wait; those that end a run by right are not what this is about,
+ * but some may come.
+ */
 const passing = faultNames.filter((name) =>
   /:(reset|502|503|500|reply-lost|cut|saved-cut|ends|cut-before-complete|saved-no-complete|short|truncated|error-500|stall-half-way)$/.test(
     name,
@@ -68,8 +74,11 @@ const ofReplicas: Lane = [
       victim.gateway.child.kill('SIGTERM')
       const end = await Promise.race([victim.gateway.exited, delay(endsWithinMs)])
       world.replicas[index] = undefined
-      history.note(`replica ${index} ended with ${end?.code ?? 'nothing'} after ${Math.round(performance.now() - startedMs)} ms`)
-      if (end?.code !== 0) history.violate(`replica ${index}`, `SIGTERM ended with ${JSON.stringify(end)}`)
+      history.note(
+        `replica ${index} ended with ${end?.code ?? 'nothing'} after ${Math.round(performance.now() - startedMs)} ms`,
+      )
+      if (end?.code !== 0)
+        history.violate(`replica ${index}`, `SIGTERM ended with ${JSON.stringify(end)}`)
       await victim.gateway.kill()
       await world.start(index)
     },
@@ -187,7 +196,12 @@ const ofSurroundings: Lane = [
 ]
 
 /** Goes on until `isOver`; each seed draws the same ones in the same order. */
-export async function disturb(world: ChaosWorld, random: Random, history: History, isOver: () => boolean): Promise<void> {
+export async function disturb(
+  world: ChaosWorld,
+  random: Random,
+  history: History,
+  isOver: () => boolean,
+): Promise<void> {
   const lanes = [ofReplicas, ofSurroundings].map(async (lane) => {
     const own = random.fork()
     const drawn = lane.flatMap((one) => Array<typeof one>(one[0]).fill(one))

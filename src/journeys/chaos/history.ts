@@ -1,4 +1,5 @@
-// What happened in a run of the chaos, in order: for the numbers at its end, and for people when something went wrong.
+// What happened in a run of the chaos, in order: for the numbers at its end, and for people when
+// something went wrong.
 
 export type History = ReturnType<typeof createHistory>
 

@@ -1,4 +1,5 @@
-// One presentation from its brief to its last state, as users lead it: followed by some, approved, cancelled, retried, exported again, deleted.
+// One presentation from its brief to its last state, as users lead it: followed by some, approved,
+// cancelled, retried, exported again, deleted.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Seen } from '../history.ts'
@@ -36,21 +37,38 @@ export async function lead({ caller, urls, random, history }: LifeOptions): Prom
     n_slides: random.between(1, 5),
     export_as: random.pick(['pptx', 'pptx', 'pdf']),
     review_outlines: isReviewed,
-    ...(random.chance(0.2) ? { outlines: ['First, the numbers.', 'Then, what we agreed.'], n_slides: 2 } : { content }),
+    ...(random.chance(0.2)
+      ? { outlines: ['First, the numbers.', 'Then, what we agreed.'], n_slides: 2 }
+      : { content }),
   }
   const key = `life-${random.next()}`
   const accepted = await caller.ask('/presentations', { method: 'POST', body: brief, key })
-  if (accepted.status !== 202) throw new Error(`a brief was answered ${accepted.status}: ${JSON.stringify(accepted.body)}`)
+  if (accepted.status !== 202)
+    throw new Error(`a brief was answered ${accepted.status}: ${JSON.stringify(accepted.body)}`)
   const id = accepted.body.id as string
   const path = `/presentations/${id}`
   history.count('presentations')
   let isOver = false
-  const led: Led = { id, caller, isDeleted: false, isRetried: false, readings: [], conclude: () => (isOver = true) }
+  const led: Led = {
+    id,
+    caller,
+    isDeleted: false,
+    isRetried: false,
+    readings: [],
+    conclude: () => (isOver = true),
+  }
   for (let readers = random.between(1, 3); readers > 0; readers -= 1) {
-    led.readings.push(read({ id, token: caller.token, urls, random: random.fork(), history, isOver: () => isOver }))
+    led.readings.push(
+      read({ id, token: caller.token, urls, random: random.fork(), history, isOver: () => isOver }),
+    )
   }
 
-  async function change(what: string, method: string, more: string, body?: unknown): Promise<Answer> {
+  async function change(
+    what: string,
+    method: string,
+    more: string,
+    body?: unknown,
+  ): Promise<Answer> {
     const answer = await caller.ask(`${path}${more}`, {
       method,
       body,
@@ -75,12 +93,20 @@ export async function lead({ caller, urls, random, history }: LifeOptions): Prom
     const { body } = await settled(caller, path)
     history.note(`${id} is ${body.status}${body.error ? ` (${body.error.code})` : ''}`)
     if (body.status === 'awaiting_outlines')
-      await change('approve', 'PUT', '/outlines', random.chance(0.5) ? { outlines: ['Only one.'] } : {})
+      await change(
+        'approve',
+        'PUT',
+        '/outlines',
+        random.chance(0.5) ? { outlines: ['Only one.'] } : {},
+      )
     else if (body.status !== 'completed' && random.chance(0.6)) {
       led.isRetried = true
       if ((await change('retry', 'POST', '/retry')).status === 202) history.count('runs')
     } else if (body.status === 'completed' && random.chance(0.15)) {
-      if ((await change('export', 'POST', '/exports', { format: random.pick(['pptx', 'pdf']) })).status === 202)
+      if (
+        (await change('export', 'POST', '/exports', { format: random.pick(['pptx', 'pdf']) }))
+          .status === 202
+      )
         history.count('runs')
     } else break
   }

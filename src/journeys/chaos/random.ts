@@ -1,4 +1,5 @@
-// Random numbers that come again with their seed, so that a failing run of the chaos can be looked at again.
+// Random numbers that come again with their seed, so that a failing run of the chaos can be looked
+// at again.
 
 export type Random = ReturnType<typeof createRandom>
 

@@ -1,5 +1,5 @@
-// A reader as a browser is one: follows a log, and comes back with its last number whenever the stream ends or breaks, to whichever
-// replica it finds.
+// A reader as a browser is one: follows a log, and comes back with its last number whenever the
+// stream ends or breaks, to whichever replica it finds.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader, type Reader } from '../../sandbox/reader.ts'
@@ -54,7 +54,11 @@ export async function read(options: ReadingOptions): Promise<Seen[]> {
       history.violate(id, `a reader is told ${reader.status}: EventSource would not come back`)
       return seen
     }
-    last = await take(reader, { seen, last, hopsAfter: random.chance(hops) ? random.between(1, 25) : Number.POSITIVE_INFINITY })
+    last = await take(reader, {
+      seen,
+      last,
+      hopsAfter: random.chance(hops) ? random.between(1, 25) : Number.POSITIVE_INFINITY,
+    })
   }
 }
 

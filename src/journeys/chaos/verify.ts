@@ -3,14 +3,25 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader } from '../../sandbox/reader.ts'
-import { checkLog, checkOutcome, checkReading, checkSpend, type Seen, type Spent } from '../history.ts'
+import {
+  checkLog,
+  checkOutcome,
+  checkReading,
+  checkSpend,
+  type Seen,
+  type Spent,
+} from '../history.ts'
 import type { History } from './history.ts'
 import type { Led } from './life.ts'
 import type { ChaosWorld } from './world.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
-export async function verify(world: ChaosWorld, lives: readonly Led[], history: History): Promise<void> {
+export async function verify(
+  world: ChaosWorld,
+  lives: readonly Led[],
+  history: History,
+): Promise<void> {
   for (const life of lives) if (!life.isDeleted) await verifyLife(world, life, history)
   for (const { id, isDeleted, readings } of lives) {
     if (!isDeleted) continue
@@ -23,15 +34,25 @@ export async function verify(world: ChaosWorld, lives: readonly Led[], history: 
   verifyKeys(world, history)
 }
 
-async function verifyLife({ urls, presenton, query }: ChaosWorld, { id, caller, readings }: Led, history: History) {
+async function verifyLife(
+  { urls, presenton, query }: ChaosWorld,
+  { id, caller, readings }: Led,
+  history: History,
+) {
   const [url = ''] = urls()
-  const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, { token: caller.token })
+  const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, {
+    token: caller.token,
+  })
   const log: Seen[] = reader.status === 200 ? await reader.rest() : []
   const { body } = await caller.ask(`/presentations/${id}`)
-  const deckRows = await query<{ deck_id: string }>('select deck_id from gateway.decks where presentation_id = $1', [id])
+  const deckRows = await query<{ deck_id: string }>(
+    'select deck_id from gateway.decks where presentation_id = $1',
+    [id],
+  )
   const spent: Spent = { outlines: 0, prepares: 0, slideStreams: 0, exports: 0 }
   for (const { deck_id: deckId } of deckRows) {
-    for (const [kind, times] of Object.entries(presenton.spendOf(deckId))) spent[kind as keyof Spent] += times
+    for (const [kind, times] of Object.entries(presenton.spendOf(deckId)))
+      spent[kind as keyof Spent] += times
   }
   const exports = presenton.decks.get(body.presenton_presentation_id)?.exports ?? []
   const found = [
@@ -45,7 +66,8 @@ async function verifyLife({ urls, presenton, query }: ChaosWorld, { id, caller, 
   for (const [index, reading] of (await Promise.all(readings)).entries()) {
     found.push(...checkReading(reading, log).map((what) => `reader ${index}: ${what}`))
     const last = reading.findLast((event) => event.id !== undefined)?.id
-    if (last !== log.at(-1)?.id) found.push(`reader ${index} ends at ${last}, the log at ${log.at(-1)?.id}`)
+    if (last !== log.at(-1)?.id)
+      found.push(`reader ${index} ends at ${last}, the log at ${log.at(-1)?.id}`)
   }
   history.count(`ended ${body.status}`)
   history.count('events', log.length)
@@ -56,9 +78,12 @@ async function fetchFile(caller: Led['caller'], id: string, files: readonly { fo
   const [file] = files
   if (!file) return undefined
   const { body } = await caller.ask(`/presentations/${id}`)
-  const link = await fetch(new URL(`/api/v1/presentations/${id}/download?format=${file.format}`, body.links.self), {
-    headers: { authorization: `Bearer ${caller.token}`, accept: 'application/json' },
-  })
+  const link = await fetch(
+    new URL(`/api/v1/presentations/${id}/download?format=${file.format}`, body.links.self),
+    {
+      headers: { authorization: `Bearer ${caller.token}`, accept: 'application/json' },
+    },
+  )
   if (link.status !== 200) return undefined
   const answer = await fetch(((await link.json()) as { url: string }).url)
   if (!answer.ok) return undefined
@@ -66,14 +91,18 @@ async function fetchFile(caller: Led['caller'], id: string, files: readonly { fo
   return { sha256: sha256(bytes), bytes: bytes.length }
 }
 
-/** What counts, by what the presentations themselves say; of those that were retried only the good end is told by the last run. */
+/**
+ * What counts, by what the presentations themselves say; of those that were retried only the good
+ * end is told by the last run.
+ */
 async function verifyQuotas(lives: readonly Led[], history: History) {
   for (const caller of new Set(lives.map((life) => life.caller))) {
     let least = 0
     let most = 0
     for (const life of lives.filter((one) => one.caller === caller && !one.isDeleted)) {
       const { body } = await caller.ask(`/presentations/${life.id}`)
-      const isKept = body.status === 'completed' || (body.status === 'failed' && body.slides_done > 0)
+      const isKept =
+        body.status === 'completed' || (body.status === 'failed' && body.slides_done > 0)
       const isOpen = life.isRetried || body.status === 'cancelled'
       if (isKept) least += 1
       if (isKept || isOpen || body.status === 'failed') most += 1
@@ -91,8 +120,12 @@ async function verifyNothingLeft({ query, urls, presenton }: ChaosWorld, history
       `select count(*) filter (where l.token is not null) as leases, count(*) filter (where p.status in ('queued', 'running')) as running
        from gateway.leases l join gateway.presentations p on p.id = l.presentation_id`,
     )
-    const metrics = await Promise.all(urls().map(async (url) => (await fetch(`${url}/metrics`)).text()))
-    const streams = metrics.map((text) => Number(/^gateway_open_streams(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1]))
+    const metrics = await Promise.all(
+      urls().map(async (url) => (await fetch(`${url}/metrics`)).text()),
+    )
+    const streams = metrics.map((text) =>
+      Number(/^gateway_open_streams(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1]),
+    )
     const left = {
       leases: Number(rows?.leases),
       running: Number(rows?.running),
@@ -108,11 +141,13 @@ async function verifyNothingLeft({ query, urls, presenton }: ChaosWorld, history
 /** No key was ever written twice, and each is known to the gateway or gone. */
 function verifyKeys({ objects }: ChaosWorld, history: History) {
   const puts = objects.requests.filter(
-    ({ method, status, path }) => method === 'PUT' && status === 200 && path.includes('/presentations/'),
+    ({ method, status, path }) =>
+      method === 'PUT' && status === 200 && path.includes('/presentations/'),
   )
   const paths = puts.map(({ path, query }) => `${path}?${query.get('partNumber') ?? ''}`)
   for (const path of new Set(paths)) {
-    if (paths.indexOf(path) !== paths.lastIndexOf(path)) history.violate('store', `${path} was written twice`)
+    if (paths.indexOf(path) !== paths.lastIndexOf(path))
+      history.violate('store', `${path} was written twice`)
   }
   history.count('uploads', puts.length)
 }

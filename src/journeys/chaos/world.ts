@@ -1,5 +1,5 @@
-// The world of the chaos: a Postgres and a store behind proxies, a stand-in for Presenton, and three gateways as real processes of the
-// built program, which may die and come back.
+// The world of the chaos: a Postgres and a store behind proxies, a stand-in for Presenton, and
+// three gateways as real processes of the built program, which may die and come back.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
@@ -12,7 +12,12 @@ import { openTcpProxy } from '../../sandbox/tcp-proxy.ts'
 import { createSecretSigner } from '../../sandbox/tokens.ts'
 
 const environment: Environment = {
-  ...{ QUOTA_PER_HOUR: '0', QUOTA_PER_DAY: '0', MAX_QUEUED_PER_USER: '100', RATE_LIMIT_PER_MINUTE: '1000000' },
+  ...{
+    QUOTA_PER_HOUR: '0',
+    QUOTA_PER_DAY: '0',
+    MAX_QUEUED_PER_USER: '100',
+    RATE_LIMIT_PER_MINUTE: '1000000',
+  },
   ...{
     MAX_RUNNING: '6',
     MAX_RUNNING_PER_USER: '3',
@@ -20,8 +25,18 @@ const environment: Environment = {
     LEASE_SECONDS: '2',
     SSE_HEARTBEAT_SECONDS: '1',
   },
-  ...{ SHUTDOWN_GRACE_SECONDS: '3', DRAIN_SECONDS: '1', BREAKER_RESET_SECONDS: '1', RUN_TIMEOUT_SECONDS: '300' },
-  ...{ CREATE_TIMEOUT_SECONDS: '5', PREPARE_TIMEOUT_SECONDS: '5', EXPORT_TIMEOUT_SECONDS: '5', STREAM_STALL_SECONDS: '5' },
+  ...{
+    SHUTDOWN_GRACE_SECONDS: '3',
+    DRAIN_SECONDS: '1',
+    BREAKER_RESET_SECONDS: '1',
+    RUN_TIMEOUT_SECONDS: '300',
+  },
+  ...{
+    CREATE_TIMEOUT_SECONDS: '5',
+    PREPARE_TIMEOUT_SECONDS: '5',
+    EXPORT_TIMEOUT_SECONDS: '5',
+    STREAM_STALL_SECONDS: '5',
+  },
 }
 
 export interface Replica {
@@ -36,7 +51,11 @@ export interface ChaosWorldOptions extends Pick<PresentonOptions, 'shape'> {
   env?: Environment
 }
 
-export async function openChaosWorld({ replicas: count = 3, env = {}, ...upstream }: ChaosWorldOptions = {}) {
+export async function openChaosWorld({
+  replicas: count = 3,
+  env = {},
+  ...upstream
+}: ChaosWorldOptions = {}) {
   buildIfOutdated()
   const pace = { chunkMs: 2, chunkChars: 60, slideMs: 25, prepareMs: 30, exportMs: 30 }
   const [postgres, objects, presenton] = await Promise.all([
@@ -49,7 +68,12 @@ export async function openChaosWorld({ replicas: count = 3, env = {}, ...upstrea
   const signer = createSecretSigner()
   const url = await postgres.createDatabase('chaos')
   const variables: Environment = {
-    ...{ DATABASE_URL: database.through(url), PRESENTON_URL: presenton.url, ...objects.env, ...signer.env },
+    ...{
+      DATABASE_URL: database.through(url),
+      PRESENTON_URL: presenton.url,
+      ...objects.env,
+      ...signer.env,
+    },
     ...{ MINIO_ENDPOINT: store.url, MINIO_PUBLIC_ENDPOINT: store.url },
     ...environment,
     ...env,
@@ -65,7 +89,10 @@ export async function openChaosWorld({ replicas: count = 3, env = {}, ...upstrea
   }
 
   /** From the server itself, not through the proxy. */
-  async function query<Row extends pg.QueryResultRow>(sql: string, values: unknown[] = []): Promise<Row[]> {
+  async function query<Row extends pg.QueryResultRow>(
+    sql: string,
+    values: unknown[] = [],
+  ): Promise<Row[]> {
     const client = new pg.Client({ connectionString: url })
     await client.connect()
     try {
@@ -102,7 +129,9 @@ export async function openChaosWorld({ replicas: count = 3, env = {}, ...upstrea
 
 async function ready(url: string) {
   for (let attempt = 0; attempt < 600; attempt += 1) {
-    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch(
+      () => undefined,
+    )
     if (answer?.ok) return
     await delay(50)
   }

@@ -1,4 +1,5 @@
-// Whether the process lives and whether it can serve, for those who run it. Not behind authentication, so it tells no secrets.
+// Whether the process lives and whether it can serve, for those who run it. Not behind
+// authentication, so it tells no secrets.
 
 import Type from 'typebox'
 import type { App } from '../../http/base.ts'
@@ -6,7 +7,10 @@ import { publicProblemResponses } from '../../http/schemas.ts'
 
 const healthSchema = Type.Object(
   {
-    status: Type.Unsafe<'ok' | 'degraded' | 'down'>({ type: 'string', enum: ['ok', 'degraded', 'down'] }),
+    status: Type.Unsafe<'ok' | 'degraded' | 'down'>({
+      type: 'string',
+      enum: ['ok', 'degraded', 'down'],
+    }),
     version: Type.String(),
     commit: Type.Union([Type.String(), Type.Null()]),
     checks: Type.Record(Type.String(), Type.Unknown(), {

@@ -15,7 +15,10 @@ it('counts those that move each time, and those at rest again after a time that 
   const ids: string[] = []
   for (let n = 0; n < 10; n += 1) ids.push(await rows.insert())
   const end = (some: string[], status: string) =>
-    rows.database.query('update gateway.presentations set status = $2 where id = any($1::uuid[])', [some, status])
+    rows.database.query('update gateway.presentations set status = $2 where id = any($1::uuid[])', [
+      some,
+      status,
+    ])
   await end(ids.slice(0, 4), 'completed')
   await end(ids.slice(4, 6), 'cancelled')
   await end(ids.slice(6, 7), 'awaiting_outlines')

@@ -1,5 +1,5 @@
-// How many presentations there are in each status, for whoever scrapes: of those that move as it is now, of those at rest, which may be
-// millions, as it was lately.
+// How many presentations there are in each status, for whoever scrapes: of those that move as it is
+// now, of those at rest, which may be millions, as it was lately.
 import type { Database } from '../../database/connection.ts'
 
 export interface RunCountsOptions {
@@ -9,7 +9,8 @@ export interface RunCountsOptions {
 
 export type RunCounts = Record<string, number>
 
-// Counting ten thousand takes a millisecond or so, and is done again after a second: a thousandth of the time, however many they become.
+// Counting ten thousand takes a millisecond or so, and is done again after a second: a thousandth
+// of the time, however many they become.
 const reuseMsEach = 0.1
 
 export function createRunCounts({ database, now = () => performance.now() }: RunCountsOptions) {
@@ -43,4 +44,5 @@ export async function countAtRest(database: Pick<Database, 'query'>): Promise<Ru
   )
 }
 
-const toCounts = (rows: { status: string; n: number }[]) => Object.fromEntries(rows.map(({ status, n }) => [status, n]))
+const toCounts = (rows: { status: string; n: number }[]) =>
+  Object.fromEntries(rows.map(({ status, n }) => [status, n]))

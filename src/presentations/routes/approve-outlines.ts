@@ -1,14 +1,21 @@
-// PUT /presentations/{id}/outlines: the outlines that waited for review are approved, as they are or as they stand in the body.
+// PUT /presentations/{id}/outlines: the outlines that waited for review are approved, as they are
+// or as they stand in the body.
 
 import Type from 'typebox'
-import type { PresentationRow } from '../statements/queries.ts'
-import { type BriefLimits, blankOutlines, hasText, outlinesSchema, titleSchema } from '../../contract/brief.ts'
+import {
+  type BriefLimits,
+  blankOutlines,
+  hasText,
+  outlinesSchema,
+  titleSchema,
+} from '../../contract/brief.ts'
 import type { Presentation } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
-import type { PresentationCommands } from '../commands.ts'
 import type { App } from '../../http/base.ts'
 import { defaultToEmptyBody } from '../../http/body/json-parser.ts'
 import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import type { PresentationCommands } from '../commands.ts'
+import type { PresentationRow } from '../statements/queries.ts'
 
 export interface ApproveOutlines extends Pick<PresentationCommands, 'approve'> {
   limits: Pick<BriefLimits, 'maxSlides'>
@@ -25,20 +32,32 @@ export function approveOutlinesRoute(app: App, { limits, view, approve }: Approv
     params: idParams,
     body: Type.Object(
       {
-        outlines: Type.Optional(outlinesSchema(limits.maxSlides, 'One a slide, in Markdown. Without them: as they are.')),
+        outlines: Type.Optional(
+          outlinesSchema(limits.maxSlides, 'One a slide, in Markdown. Without them: as they are.'),
+        ),
         title: Type.Optional(titleSchema({ description: 'Without one: as it is.' })),
       },
       { additionalProperties: false },
     ),
-    response: { 202: presentationRef, ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT', 'QUOTA_EXHAUSTED') },
+    response: {
+      202: presentationRef,
+      ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT', 'QUOTA_EXHAUSTED'),
+    },
   }
 
-  app.put('/presentations/:id/outlines', { schema, preValidation: defaultToEmptyBody }, async (request, reply) => {
-    const { outlines, title } = request.body
-    const errors = blankOutlines(outlines ?? [])
-    if (errors.length > 0) throw new Problem('VALIDATION_FAILED', { errors })
-    const own = { userId: request.caller.userId, id: request.params.id }
-    const row = await approve(own, { outlines, title: title !== undefined && hasText(title) ? title : undefined })
-    return reply.code(202).send(view(row))
-  })
+  app.put(
+    '/presentations/:id/outlines',
+    { schema, preValidation: defaultToEmptyBody },
+    async (request, reply) => {
+      const { outlines, title } = request.body
+      const errors = blankOutlines(outlines ?? [])
+      if (errors.length > 0) throw new Problem('VALIDATION_FAILED', { errors })
+      const own = { userId: request.caller.userId, id: request.params.id }
+      const row = await approve(own, {
+        outlines,
+        title: title !== undefined && hasText(title) ? title : undefined,
+      })
+      return reply.code(202).send(view(row))
+    },
+  )
 }

@@ -1,10 +1,11 @@
-// POST /presentations/{id}/cancel: ends the run under way. It takes no body and asks for no key: to stop twice is to stop once.
+// POST /presentations/{id}/cancel: ends the run under way. It takes no body and asks for no key: to
+// stop twice is to stop once.
 
-import type { PresentationRow } from '../statements/queries.ts'
 import type { Presentation } from '../../contract/presentation.ts'
-import type { PresentationCommands } from '../commands.ts'
 import type { App } from '../../http/base.ts'
 import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import type { PresentationCommands } from '../commands.ts'
+import type { PresentationRow } from '../statements/queries.ts'
 
 export interface CancelPresentation extends Pick<PresentationCommands, 'cancel'> {
   view: (row: PresentationRow) => Presentation

@@ -1,8 +1,15 @@
-// What a brief may look like on the wire: every way to get it wrong is answered 400 with the place, and nothing is accepted.
+// What a brief may look like on the wire: every way to get it wrong is answered 400 with the place,
+// and nothing is accepted.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
+import {
+  openTestServer,
+  problemOf,
+  rowId,
+  sampleRow,
+  type TestServer,
+} from '../../app/test-server.ts'
 import type { Brief } from '../../contract/brief.ts'
-import { openTestServer, problemOf, rowId, sampleRow, type TestServer } from '../../http/test-server.ts'
 import type { CreatePresentation } from './create-presentation.ts'
 
 type Request = Parameters<CreatePresentation['accept']>[0]
@@ -23,7 +30,7 @@ beforeAll(async () => {
     services: {
       async accept(request) {
         accepted.push(request)
-        return { ...request.answer(sampleRow()), replayed }
+        return { ...request.respond(sampleRow()), replayed }
       },
     },
   })
@@ -63,12 +70,29 @@ test('a brief is accepted with 202, its location, and the whole presentation', a
       attempt: 0,
       progress: 0,
     },
-    ...{ template: 'general', language: 'English', n_slides: 8, slides_done: 0, export_as: 'pptx', review_outlines: false },
-    ...{ metadata: {}, files: [], error: null, queue_position: 1, started_at: null, completed_at: null },
+    ...{
+      template: 'general',
+      language: 'English',
+      n_slides: 8,
+      slides_done: 0,
+      export_as: 'pptx',
+      review_outlines: false,
+    },
+    ...{
+      metadata: {},
+      files: [],
+      error: null,
+      queue_position: 1,
+      started_at: null,
+      completed_at: null,
+    },
     ...{ created_at: '2026-11-20T10:00:00.123Z', updated_at: '2026-11-20T10:00:00.123Z' },
     links: { self, events: `${self}/events`, download: null, app: `https://app.example/${rowId}` },
   })
-  expect(accepted[0]).toMatchObject({ userId: 'alice', brief: { content: 'What we said.', metadata: { a: 'b' } } })
+  expect(accepted[0]).toMatchObject({
+    userId: 'alice',
+    brief: { content: 'What we said.', metadata: { a: 'b' } },
+  })
 })
 
 test('every field of the wrong type is refused at its own place; nothing is coerced', async () => {
@@ -91,7 +115,10 @@ test('every field of the wrong type is refused at its own place; nothing is coer
   }
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values)
-      expect(await pathsOf({ content: 'x', [name]: value }), `${name} ${JSON.stringify(value)}`).toEqual([`/${name}`])
+      expect(
+        await pathsOf({ content: 'x', [name]: value }),
+        `${name} ${JSON.stringify(value)}`,
+      ).toEqual([`/${name}`])
   }
 })
 
@@ -120,13 +147,22 @@ test('what is too long, too short, too many or too few is refused at its own pla
     [{ content: 'x', metadata: { a: 'x'.repeat(501) } }, '/metadata/a'],
     [{ content: 'x', metadata: { 'a/b~c': null } }, '/metadata/a~1b~0c'],
     [{ content: 'x', metadata: { ['k'.repeat(65)]: 'x' } }, `/metadata/${'k'.repeat(65)}`],
-    [{ content: 'x', metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, ''])) }, '/metadata'],
+    [
+      {
+        content: 'x',
+        metadata: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`k${i}`, ''])),
+      },
+      '/metadata',
+    ],
   ]
-  for (const [body, place] of cases) expect(await pathsOf(body), JSON.stringify(body).slice(0, 80)).toEqual([place])
+  for (const [body, place] of cases)
+    expect(await pathsOf(body), JSON.stringify(body).slice(0, 80)).toEqual([place])
 })
 
 test('lengths count code points, at the limit and not beyond', async () => {
-  expect((await server.post(path, { content: '😀'.repeat(1000), title: '😀'.repeat(200) })).status).toBe(202)
+  expect(
+    (await server.post(path, { content: '😀'.repeat(1000), title: '😀'.repeat(200) })).status,
+  ).toBe(202)
   accepted.length = 0
   expect(await pathsOf({ content: '😀'.repeat(1001) })).toEqual(['/content'])
   // One visible character, and 1,200 code points.
@@ -134,15 +170,30 @@ test('lengths count code points, at the limit and not beyond', async () => {
 })
 
 test('control characters and lone surrogates are refused in every string, keys of metadata included', async () => {
-  for (const bad of ['\u0000', '\u0007', '\u001b[31m', '\u007f', '\u0085', '\u009f', '\ud800', '\udfffx']) {
+  for (const bad of [
+    '\u0000',
+    '\u0007',
+    '\u001b[31m',
+    '\u007f',
+    '\u0085',
+    '\u009f',
+    '\ud800',
+    '\udfffx',
+  ]) {
     for (const name of ['content', 'language', 'template', 'instructions', 'title']) {
-      expect(await pathsOf({ content: 'x', [name]: `a${bad}` }), `${name} ${JSON.stringify(bad)}`).toEqual([`/${name}`])
+      expect(
+        await pathsOf({ content: 'x', [name]: `a${bad}` }),
+        `${name} ${JSON.stringify(bad)}`,
+      ).toEqual([`/${name}`])
     }
     expect(await pathsOf({ outlines: ['fine', `a${bad}`] })).toEqual(['/outlines/1'])
     expect(await pathsOf({ content: 'x', metadata: { a: bad } })).toEqual(['/metadata/a'])
     expect(await pathsOf({ content: 'x', metadata: { [bad]: 'a' } })).toHaveLength(1)
   }
-  expect((await server.post(path, { content: 'tab\t, line\r\nend', metadata: { 'a\tb': 'c\nd' } })).status).toBe(202)
+  expect(
+    (await server.post(path, { content: 'tab\t, line\r\nend', metadata: { 'a\tb': 'c\nd' } }))
+      .status,
+  ).toBe(202)
 })
 
 test('unknown fields are refused, also those that reach for prototypes', async () => {
@@ -152,8 +203,12 @@ test('unknown fields are refused, also those that reach for prototypes', async (
   expect(await pathsOf({ content: 'x', toString: 'x' })).toEqual(['/toString'])
   expect(await pathsOf('{"content":"x","__proto__":{"n_slides":3}}')).toEqual([''])
   expect(await pathsOf('{"content":"x","metadata":{"__proto__":"x"}}')).toEqual([''])
-  expect(await pathsOf('{"content":"x","metadata":{"constructor":{"prototype":{"a":1}}}}')).toEqual([''])
-  expect((await server.post(path, '{"content":"x","metadata":{"constructor":"x"}}')).status).toBe(202)
+  expect(await pathsOf('{"content":"x","metadata":{"constructor":{"prototype":{"a":1}}}}')).toEqual(
+    [''],
+  )
+  expect((await server.post(path, '{"content":"x","metadata":{"constructor":"x"}}')).status).toBe(
+    202,
+  )
   expect(accepted[0]?.brief.metadata).toEqual({ constructor: 'x' })
 })
 
@@ -191,7 +246,9 @@ test('deep nesting is refused without harm', async () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
   expect(await pathsOf(deep)).toEqual([''])
   expect(await pathsOf(`{"content":${deep}}`)).toEqual(['/content'])
-  expect(await pathsOf(`{"content":"x","metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`)).toEqual(['/metadata'])
+  expect(
+    await pathsOf(`{"content":"x","metadata":${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}}`),
+  ).toEqual(['/metadata'])
   expect(await pathsOf('{"content":[[[[["x"]]]]]}')).toEqual(['/content'])
 })
 
@@ -213,8 +270,18 @@ test('anything but JSON is refused as such', async () => {
       code: 'UNSUPPORTED_MEDIA_TYPE',
     })
   }
-  expect(await refused('{"content":"x"}', { 'content-encoding': 'gzip' })).toMatchObject({ status: 415 })
-  expect((await server.post(path, { content: 'x' }, { 'content-type': 'application/json; charset=utf-8' })).status).toBe(202)
+  expect(await refused('{"content":"x"}', { 'content-encoding': 'gzip' })).toMatchObject({
+    status: 415,
+  })
+  expect(
+    (
+      await server.post(
+        path,
+        { content: 'x' },
+        { 'content-type': 'application/json; charset=utf-8' },
+      )
+    ).status,
+  ).toBe(202)
 })
 
 test('a body of 8 MiB is read, and one byte more is too large', async () => {
@@ -239,7 +306,10 @@ test('an idempotency key comes with a fingerprint that depends on the request an
 test('what is no idempotency key is refused', async () => {
   for (const key of ['', 'a b', 'ö', 'x'.repeat(256)]) {
     const { status, errors } = await refused({ content: 'x' }, { 'idempotency-key': key })
-    expect({ status, paths: errors?.map((error) => error.path) }, key).toEqual({ status: 400, paths: ['Idempotency-Key'] })
+    expect({ status, paths: errors?.map((error) => error.path) }, key).toEqual({
+      status: 400,
+      paths: ['Idempotency-Key'],
+    })
   }
 })
 

@@ -1,25 +1,37 @@
-// POST /presentations: takes a brief in. Whatever happens to its run is told by the presentation from then on.
+// POST /presentations: takes a brief in. Whatever happens to its run is told by the presentation
+// from then on.
 
-import type { StoredResponse } from '../../database/idempotency.ts'
-import type { PresentationRow } from '../statements/queries.ts'
 import { type Brief, type BriefLimits, createBriefSchema, readBrief } from '../../contract/brief.ts'
+import type { StoredResponse } from '../../database/idempotency.ts'
 import type { App } from '../../http/base.ts'
-import { type Responding, type Idempotency, idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
+import {
+  type Idempotency,
+  idempotencyHeaders,
+  readIdempotency,
+  sendStoredResponse,
+} from '../../http/idempotency.ts'
 import { presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import type { Responding } from '../respond.ts'
+import type { PresentationRow } from '../statements/queries.ts'
 
 export interface CreatePresentation extends Responding {
   limits: BriefLimits
   defaultTemplate: string
-  /** Makes the row, or finds what the same key made before; `answer` is what is kept for the key. */
+  /**
+   * Makes the row, or finds what the same key made before; `respond` is what is kept for the key.
+   */
   accept: (request: {
     userId: string
     brief: Brief
     idempotency?: Idempotency
-    answer: (row: PresentationRow) => StoredResponse
+    respond: (row: PresentationRow) => StoredResponse
   }) => Promise<StoredResponse & { replayed: boolean }>
 }
 
-export function createPresentationRoute(app: App, { limits, defaultTemplate, respond, accept }: CreatePresentation) {
+export function createPresentationRoute(
+  app: App,
+  { limits, defaultTemplate, respond, accept }: CreatePresentation,
+) {
   const schema = {
     operationId: 'createPresentation',
     tags: ['presentations'],
@@ -43,6 +55,9 @@ export function createPresentationRoute(app: App, { limits, defaultTemplate, res
     const brief = readBrief(request.body, limits, { template: defaultTemplate })
     const idempotency = readIdempotency(request)
     const { userId } = request.caller
-    return sendStoredResponse(reply, await accept({ userId, brief, ...(idempotency && { idempotency }), answer }))
+    return sendStoredResponse(
+      reply,
+      await accept({ userId, brief, ...(idempotency && { idempotency }), respond }),
+    )
   })
 }

@@ -1,8 +1,9 @@
-// DELETE /presentations/{id}: gone at once for everybody who asks; its files and upstream decks follow from a queue.
+// DELETE /presentations/{id}: gone at once for everybody who asks; its files and upstream decks
+// follow from a queue.
 
-import type { PresentationCommands } from '../commands.ts'
 import type { App } from '../../http/base.ts'
 import { emptyResponse, idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import type { PresentationCommands } from '../commands.ts'
 
 export type DeletePresentation = Pick<PresentationCommands, 'remove'>
 
@@ -11,7 +12,8 @@ export function deletePresentationRoute(app: App, { remove }: DeletePresentation
     operationId: 'removePresentation',
     tags: ['presentations'],
     summary: 'Delete one presentation',
-    description: 'Cancels its run, closes its streams, and removes its files and what the generator holds of it.',
+    description:
+      'Cancels its run, closes its streams, and removes its files and what the generator holds of it.',
     params: idParams,
     response: { 204: emptyResponse('It is gone.'), ...problemResponsesOfWrite('NOT_FOUND') },
   }

@@ -1,13 +1,17 @@
-// POST /presentations/{id}/exports: a further file of a finished deck, in the other format or the same again.
+// POST /presentations/{id}/exports: a further file of a finished deck, in the other format or the
+// same again.
 
 import Type from 'typebox'
 import { exportFormatSchema } from '../../contract/presentation.ts'
-import type { PresentationCommands } from '../commands.ts'
 import type { App } from '../../http/base.ts'
-import { type Responding, idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
+import { idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
 import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import type { PresentationCommands } from '../commands.ts'
+import type { Responding } from '../respond.ts'
 
-export interface ExportPresentation extends Responding, Pick<PresentationCommands, 'furtherExport'> {}
+export interface ExportPresentation
+  extends Responding,
+    Pick<PresentationCommands, 'furtherExport'> {}
 
 export function exportPresentationRoute(app: App, { respond, furtherExport }: ExportPresentation) {
   const schema = {
@@ -28,6 +32,9 @@ export function exportPresentationRoute(app: App, { respond, furtherExport }: Ex
   app.post('/presentations/:id/exports', { schema }, async (request, reply) => {
     const own = { userId: request.caller.userId, id: request.params.id }
     const idempotency = readIdempotency(request)
-    return sendStoredResponse(reply, await furtherExport(own, request.body.format, { idempotency, respond }))
+    return sendStoredResponse(
+      reply,
+      await furtherExport(own, request.body.format, { idempotency, respond }),
+    )
   })
 }

@@ -1,11 +1,11 @@
 // GET /presentations: the caller's own ones, newest first, page by page.
 
 import Type from 'typebox'
-import type { ListQuery, PresentationRow } from '../statements/queries.ts'
 import type { Presentation } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
-import { decodeCursor, encodeCursor } from '../cursor.ts'
 import { presentationPageSchema, problemResponses, statusFilter } from '../../http/schemas.ts'
+import { decodeCursor, encodeCursor } from '../cursor.ts'
+import type { ListQuery, PresentationRow } from '../statements/queries.ts'
 
 const defaultLimit = 20
 
@@ -22,7 +22,9 @@ export function listPresentationsRoute(app: App, { view, listPresentations }: Li
     querystring: Type.Object({
       status: Type.Optional(statusFilter),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: defaultLimit })),
-      cursor: Type.Optional(Type.String({ maxLength: 200, description: '`next_cursor` of the page before.' })),
+      cursor: Type.Optional(
+        Type.String({ maxLength: 200, description: '`next_cursor` of the page before.' }),
+      ),
     }),
     response: { 200: presentationPageSchema, ...problemResponses() },
   }
@@ -31,9 +33,17 @@ export function listPresentationsRoute(app: App, { view, listPresentations }: Li
     const { status, limit = defaultLimit, cursor } = request.query
     const after = cursor === undefined ? undefined : decodeCursor(cursor)
     // One more than asked for tells whether there is a next page.
-    const rows = await listPresentations({ userId: request.caller.userId, status, limit: limit + 1, after })
+    const rows = await listPresentations({
+      userId: request.caller.userId,
+      status,
+      limit: limit + 1,
+      after,
+    })
     const page = rows.slice(0, limit)
     const last = page.at(-1)
-    return { items: page.map(view), next_cursor: last && rows.length > limit ? encodeCursor(last) : null }
+    return {
+      items: page.map(view),
+      next_cursor: last && rows.length > limit ? encodeCursor(last) : null,
+    }
   })
 }

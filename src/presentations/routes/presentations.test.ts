@@ -1,9 +1,16 @@
-// Reading presentations over sockets: the list and its cursor, one with `wait`, and the way to its file.
+// Reading presentations over sockets: the list and its cursor, one with `wait`, and the way to its
+// file.
 
 import { afterEach, expect, test } from 'vitest'
+import type { Services } from '../../app/server.ts'
+import {
+  openTestServer,
+  problemOf,
+  rowId,
+  sampleRow,
+  type TestServer,
+} from '../../app/test-server.ts'
 import type { PresentationRow, StoredFile } from '../statements/queries.ts'
-import type { Services } from '../../http/server.ts'
-import { openTestServer, problemOf, rowId, sampleRow, type TestServer } from '../../http/test-server.ts'
 
 let server: TestServer
 afterEach(() => server.close())
@@ -23,11 +30,19 @@ const pptx: StoredFile = {
   contentType: 'application/x-pptx',
   storedAt: '2026-11-20T10:05:00.5+00:00',
 }
-const pdf: StoredFile = { ...pptx, format: 'pdf', objectKey: 'presentations/alice/x.pdf', contentType: 'application/pdf' }
+const pdf: StoredFile = {
+  ...pptx,
+  format: 'pdf',
+  objectKey: 'presentations/alice/x.pdf',
+  contentType: 'application/pdf',
+}
 
 test('a list is read page by page, by a cursor that leads on from the last row', async () => {
   const rows = Array.from({ length: 5 }, (_, i) =>
-    sampleRow({ id: rowId.replace('7b0c', `000${i}`), createdAt: new Date(Date.parse('2026-11-20T10:00:00.999Z') - i) }),
+    sampleRow({
+      id: rowId.replace('7b0c', `000${i}`),
+      createdAt: new Date(Date.parse('2026-11-20T10:00:00.999Z') - i),
+    }),
   )
   const queries: Query[] = []
   await open({
@@ -40,7 +55,9 @@ test('a list is read page by page, by a cursor that leads on from the last row',
   const ids: string[] = []
   let cursor: string | null = null
   do {
-    const response: Response = await server.call(`${base}?limit=2&status=queued${cursor ? `&cursor=${cursor}` : ''}`)
+    const response: Response = await server.call(
+      `${base}?limit=2&status=queued${cursor ? `&cursor=${cursor}` : ''}`,
+    )
     const page = (await response.json()) as { items: { id: string }[]; next_cursor: string | null }
     ids.push(...page.items.map(({ id }) => id))
     cursor = page.next_cursor
@@ -110,7 +127,10 @@ test('what is no limit, no status and no cursor of ours is refused by its name',
   for (const [path, queries] of cases) {
     for (const query of queries) {
       const problem = await problemOf(await server.call(`${base}?${query}`))
-      expect({ status: problem.status, paths: problem.errors?.map((error) => error.path) }, query).toEqual({
+      expect(
+        { status: problem.status, paths: problem.errors?.map((error) => error.path) },
+        query,
+      ).toEqual({
         status: 400,
         paths: [path],
       })
@@ -119,9 +139,17 @@ test('what is no limit, no status and no cursor of ours is refused by its name',
 })
 
 test('one presentation is found for its owner alone', async () => {
-  await open({ findPresentation: async ({ userId, id }) => (userId === 'alice' && id === rowId ? sampleRow() : undefined) })
-  expect(await (await server.call(`${base}/${rowId}`)).json()).toMatchObject({ id: rowId, status: 'queued' })
-  const foreign = await server.call(`${base}/${rowId}`, { headers: { authorization: `Bearer ${await server.token('bob')}` } })
+  await open({
+    findPresentation: async ({ userId, id }) =>
+      userId === 'alice' && id === rowId ? sampleRow() : undefined,
+  })
+  expect(await (await server.call(`${base}/${rowId}`)).json()).toMatchObject({
+    id: rowId,
+    status: 'queued',
+  })
+  const foreign = await server.call(`${base}/${rowId}`, {
+    headers: { authorization: `Bearer ${await server.token('bob')}` },
+  })
   const unknown = await server.call(`${base}/${rowId.replace('7', '8')}`)
   const [a, b] = [await problemOf(foreign), await problemOf(unknown)]
   expect({ ...a, instance: '', request_id: '' }).toEqual({ ...b, instance: '', request_id: '' })
@@ -143,9 +171,20 @@ test('a finished one shows its files, its times, its error and a link to downloa
   await open({ findPresentation: async () => row }, { PUBLIC_URL: 'https://decks.example/gw/' })
   const body = (await (await server.call(`${base}/${rowId}`)).json()) as Record<string, unknown>
   const self = `https://decks.example/gw/api/v1/presentations/${rowId}`
-  expect(body.links).toEqual({ self, events: `${self}/events`, download: `${self}/download`, app: null })
+  expect(body.links).toEqual({
+    self,
+    events: `${self}/events`,
+    download: `${self}/download`,
+    app: null,
+  })
   expect(body.files).toEqual([
-    { format: 'pptx', size_bytes: 12, sha256: 'ab', content_type: 'application/x-pptx', stored_at: '2026-11-20T10:05:00.500Z' },
+    {
+      format: 'pptx',
+      size_bytes: 12,
+      sha256: 'ab',
+      content_type: 'application/x-pptx',
+      stored_at: '2026-11-20T10:05:00.500Z',
+    },
   ])
   expect(body).toMatchObject({
     completed_at: '2026-11-20T11:00:00.000Z',
@@ -167,7 +206,9 @@ test('waiting hands its seconds on, and what is no number of seconds is refused'
       return sampleRow({ status: 'failed' })
     },
   })
-  expect(await (await server.call(`${base}/${rowId}?wait=60`)).json()).toMatchObject({ status: 'failed' })
+  expect(await (await server.call(`${base}/${rowId}?wait=60`)).json()).toMatchObject({
+    status: 'failed',
+  })
   expect(waits).toEqual([60_000])
   for (const wait of ['0', '61', '-1', '1.5', '', 'x', '1&wait=2']) {
     expect((await server.call(`${base}/${rowId}?wait=${wait}`)).status, wait).toBe(400)
@@ -182,7 +223,9 @@ test('who waits is answered at once when the service shuts down, and his leaving
   }
   await open({ waitUntilSettled, findPresentation: async () => sampleRow({ status: 'running' }) })
   const leaver = new AbortController()
-  const left = server.call(`${base}/${rowId}?wait=60`, { signal: leaver.signal }).catch(() => 'left')
+  const left = server
+    .call(`${base}/${rowId}?wait=60`, { signal: leaver.signal })
+    .catch(() => 'left')
   await expect.poll(() => signals.length).toBe(1)
   leaver.abort()
   expect(await left).toBe('left')
@@ -206,17 +249,32 @@ function openDownload(row: PresentationRow | undefined) {
 
 test('a download is a redirect for browsers and data for those who ask for it by name', async () => {
   await openDownload(sampleRow({ title: 'Über uns', files: [pptx] }))
-  const url = 'https://objects.example/presentations/alice/x.pptx?name=%C3%9Cber%20uns.pptx&type=application%2Fx-pptx'
-  for (const accept of ['*/*', 'text/html,application/xhtml+xml,*/*;q=0.8', 'application/json;q=0', 'application/jsonp']) {
+  const url =
+    'https://objects.example/presentations/alice/x.pptx?name=%C3%9Cber%20uns.pptx&type=application%2Fx-pptx'
+  for (const accept of [
+    '*/*',
+    'text/html,application/xhtml+xml,*/*;q=0.8',
+    'application/json;q=0',
+    'application/jsonp',
+  ]) {
     const response = await server.call(`${base}/${rowId}/download`, { headers: { accept } })
     expect([response.status, response.headers.get('location')], accept).toEqual([302, url])
     expect(response.headers.get('cache-control')).toBe('no-store')
   }
-  for (const accept of ['application/json', 'application/json, text/plain, */*', 'text/html;q=0.1, application/JSON;q=0.5']) {
+  for (const accept of [
+    'application/json',
+    'application/json, text/plain, */*',
+    'text/html;q=0.1, application/JSON;q=0.5',
+  ]) {
     const response = await server.call(`${base}/${rowId}/download`, { headers: { accept } })
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({
-      ...{ url, expires_at: '2026-11-20T10:15:00.000Z', file_name: 'Über uns.pptx', content_type: 'application/x-pptx' },
+      ...{
+        url,
+        expires_at: '2026-11-20T10:15:00.000Z',
+        file_name: 'Über uns.pptx',
+        content_type: 'application/x-pptx',
+      },
       ...{ size_bytes: 12, sha256: 'ab' },
     })
   }
@@ -224,9 +282,14 @@ test('a download is a redirect for browsers and data for those who ask for it by
 
 test("without a format, a download is of the brief's, else of what there is", async () => {
   const locationOf = async (query: string) =>
-    new URL((await server.call(`${base}/${rowId}/download${query}`)).headers.get('location') ?? 'x:').pathname
+    new URL(
+      (await server.call(`${base}/${rowId}/download${query}`)).headers.get('location') ?? 'x:',
+    ).pathname
   await openDownload(sampleRow({ exportAs: 'pdf', files: [pptx, pdf] }))
-  expect([await locationOf(''), await locationOf('?format=pptx')]).toEqual([`/${pdf.objectKey}`, `/${pptx.objectKey}`])
+  expect([await locationOf(''), await locationOf('?format=pptx')]).toEqual([
+    `/${pdf.objectKey}`,
+    `/${pptx.objectKey}`,
+  ])
   await server.close()
   await openDownload(sampleRow({ exportAs: 'pdf', files: [pptx] }))
   expect(await locationOf('')).toBe(`/${pptx.objectKey}`)
@@ -236,8 +299,14 @@ test("without a format, a download is of the brief's, else of what there is", as
 
 test('what is not there yet is not ready, and what is not there at all is not found', async () => {
   await openDownload(sampleRow())
-  expect(await problemOf(await server.call(`${base}/${rowId}/download`))).toMatchObject({ status: 409, code: 'NOT_READY' })
+  expect(await problemOf(await server.call(`${base}/${rowId}/download`))).toMatchObject({
+    status: 409,
+    code: 'NOT_READY',
+  })
   await server.close()
   await openDownload(undefined)
-  expect(await problemOf(await server.call(`${base}/${rowId}/download`))).toMatchObject({ status: 404, code: 'NOT_FOUND' })
+  expect(await problemOf(await server.call(`${base}/${rowId}/download`))).toMatchObject({
+    status: 404,
+    code: 'NOT_FOUND',
+  })
 })

@@ -1,8 +1,8 @@
 // GET /presentations/{id}/outlines: what the slides are, or will be, made from.
 
-import type { PresentationCommands } from '../commands.ts'
 import type { App } from '../../http/base.ts'
 import { idParams, outlinesResponse, problemResponses } from '../../http/schemas.ts'
+import type { PresentationCommands } from '../commands.ts'
 
 export type ReadOutlines = Pick<PresentationCommands, 'outlines'>
 

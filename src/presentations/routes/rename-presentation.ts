@@ -1,13 +1,13 @@
 // PATCH /presentations/{id}: another title, and with it another name of the download.
 
 import Type from 'typebox'
-import type { PresentationRow } from '../statements/queries.ts'
 import { hasText, titleSchema } from '../../contract/brief.ts'
 import type { Presentation } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
-import type { PresentationCommands } from '../commands.ts'
 import type { App } from '../../http/base.ts'
 import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import type { PresentationCommands } from '../commands.ts'
+import type { PresentationRow } from '../statements/queries.ts'
 
 export interface RenamePresentation extends Pick<PresentationCommands, 'rename'> {
   view: (row: PresentationRow) => Presentation
@@ -18,7 +18,8 @@ export function renamePresentationRoute(app: App, { view, rename }: RenamePresen
     operationId: 'renamePresentation',
     tags: ['presentations'],
     summary: 'Rename one presentation',
-    description: 'In any state, also in the middle of a run. The file is downloaded under the new name from now on.',
+    description:
+      'In any state, also in the middle of a run. The file is downloaded under the new name from now on.',
     params: idParams,
     body: Type.Object({ title: titleSchema({ minLength: 1 }) }, { additionalProperties: false }),
     response: { 200: presentationRef, ...problemResponsesOfWrite('NOT_FOUND') },
@@ -26,7 +27,10 @@ export function renamePresentationRoute(app: App, { view, rename }: RenamePresen
 
   app.patch('/presentations/:id', { schema }, async (request) => {
     const { title } = request.body
-    if (!hasText(title)) throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/title', message: 'must not be blank' }] })
+    if (!hasText(title))
+      throw new Problem('VALIDATION_FAILED', {
+        errors: [{ path: '/title', message: 'must not be blank' }],
+      })
     return view(await rename({ userId: request.caller.userId, id: request.params.id }, title))
   })
 }

@@ -1,11 +1,12 @@
 // POST /presentations/{id}/retry: a failed or cancelled one goes on from its last finished stage.
 
 import Type from 'typebox'
-import type { PresentationCommands } from '../commands.ts'
 import type { App } from '../../http/base.ts'
-import { type Responding, idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
 import { defaultToEmptyBody } from '../../http/body/json-parser.ts'
+import { idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
 import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import type { PresentationCommands } from '../commands.ts'
+import type { Responding } from '../respond.ts'
 
 export interface RetryPresentation extends Responding, Pick<PresentationCommands, 'retry'> {}
 
@@ -32,8 +33,18 @@ export function retryPresentationRoute(app: App, { respond, retry }: RetryPresen
     },
   }
 
-  app.post('/presentations/:id/retry', { schema, preValidation: defaultToEmptyBody }, async (request, reply) => {
-    const idempotency = readIdempotency(request)
-    return sendStoredResponse(reply, await retry({ userId: request.caller.userId, id: request.params.id }, { idempotency, respond }))
-  })
+  app.post(
+    '/presentations/:id/retry',
+    { schema, preValidation: defaultToEmptyBody },
+    async (request, reply) => {
+      const idempotency = readIdempotency(request)
+      return sendStoredResponse(
+        reply,
+        await retry(
+          { userId: request.caller.userId, id: request.params.id },
+          { idempotency, respond },
+        ),
+      )
+    },
+  )
 }

@@ -1,5 +1,5 @@
-// Taking presentations in: their rows, their lease rows, what they reserve in the ledger of quotas, and the first events of their logs,
-// in the transaction of the caller.
+// Taking presentations in: their rows, their lease rows, what they reserve in the ledger of quotas,
+// and the first events of their logs, in the transaction of the caller.
 import type { Queryable } from '../../database/connection.ts'
 import type { RunBrief } from '../../database/leases.ts'
 import type { PresentationRow } from './queries.ts'
@@ -25,15 +25,20 @@ export interface QueueCounts {
   own: Map<string, number>
 }
 
-// Any constant: only intakes take this lock. Held to the end of the transaction, it makes the bounds of the queue exact.
+// Any constant: only intakes take this lock. Held to the end of the transaction, it makes the
+// bounds of the queue exact.
 const admissionLock = 7_260_139
 
-/** Nobody else is taken in until the transaction ends: bounds and quotas that are checked now still hold at its end. */
+/**
+ * Nobody else is taken in until the transaction ends: bounds and quotas that are checked now still
+ * hold at its end.
+ */
 export async function lockAdmission(client: Queryable): Promise<void> {
   await client.query('select pg_advisory_xact_lock($1)', [admissionLock])
 }
 
-const waits = (row: string) => `${row}.status in ('queued', 'running') and ${row}.run_started_at is null`
+const waits = (row: string) =>
+  `${row}.status in ('queued', 'running') and ${row}.run_started_at is null`
 
 export async function countQueued(client: Queryable, userIds: string[]): Promise<QueueCounts> {
   const { rows } = await client.query<{ userId: string; own: number; all: number }>(
@@ -45,16 +50,17 @@ export async function countQueued(client: Queryable, userIds: string[]): Promise
 }
 
 /**
- * The turn of a run that joins the queue now, as SQL: after the user's own last one, and after the turn being served, so that
- * users alternate however long their queues are, and newcomers without end starve nobody (start-time fair queueing).
+ * The turn of a run that joins the queue now, as SQL: after the user's own last one, and after the
+ * turn being served, so that users alternate however long their queues are, and newcomers without
+ * end starve nobody (start-time fair queueing).
  */
 export const nextTurn = (userId: string) => `greatest(
   (select turn + 1 from gateway.queue_clock where id = 1),
   (select max(t.turn) + 1 from gateway.presentations t where t.user_id = ${userId} and t.status in ('queued', 'running')))`
 
 /**
- * Inserts the presentations as queued, each user's in their order, and returns their rows. `firstEvent` is the encoded first event,
- * at position 0: each gets its own.
+ * Inserts the presentations as queued, each user's in their order, and returns their rows.
+ * `firstEvent` is the encoded first event, at position 0: each gets its own.
  */
 export async function insertPresentations(
   client: Queryable,
@@ -111,11 +117,23 @@ export async function insertPresentations(
 }
 
 /** The row as it would be read: what is not said here is as the table's defaults have it. */
-function newRow(input: NewPresentation, { position, createdAt }: { position: number; createdAt: Date }): PresentationRow {
-  const { id, userId, title, template, language, nSlides, exportAs, reviewOutlines, metadata } = input
+function newRow(
+  input: NewPresentation,
+  { position, createdAt }: { position: number; createdAt: Date },
+): PresentationRow {
+  const { id, userId, title, template, language, nSlides, exportAs, reviewOutlines, metadata } =
+    input
   return {
     ...{ id, userId, title, template, language, nSlides, exportAs, reviewOutlines, metadata },
-    ...{ presentonPresentationId: null, status: 'queued', stage: null, run: 1, attempt: 0, progress: 0, slidesDone: 0 },
+    ...{
+      presentonPresentationId: null,
+      status: 'queued',
+      stage: null,
+      run: 1,
+      attempt: 0,
+      progress: 0,
+      slidesDone: 0,
+    },
     ...{ runFormat: exportAs, files: [], error: null, queuePosition: position },
     ...{ createdAt, updatedAt: createdAt, startedAt: null, completedAt: null },
   }

@@ -1,4 +1,5 @@
-// Reading presentations. Every query here is scoped by owner, in this one place: a foreign row is as absent as an unknown one.
+// Reading presentations. Every query here is scoped by owner, in this one place: a foreign row is
+// as absent as an unknown one.
 import type { Status } from '../../contract/presentation.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
 
@@ -41,7 +42,8 @@ export interface PresentationRow {
   completedAt: Date | null
 }
 
-// The position counts those before it in the fair order; `presentations_waiting` is an index on exactly that.
+// The position counts those before it in the fair order; `presentations_waiting` is an index on
+// exactly that.
 const columns = `
   p.id, p.user_id as "userId", p.presenton_presentation_id as "presentonPresentationId", p.title, p.status, p.stage, p.run,
   p.attempt, p.progress, p.template, p.language, p.n_slides as "nSlides", p.slides_done as "slidesDone",
@@ -69,7 +71,10 @@ export async function findPresentation(
 
 /** The same inside a transaction of the caller's, seeing what that has written. */
 export async function readPresentation(client: Queryable, id: string): Promise<PresentationRow> {
-  const { rows } = await client.query<PresentationRow>(`select ${columns} from gateway.presentations p where p.id = $1`, [id])
+  const { rows } = await client.query<PresentationRow>(
+    `select ${columns} from gateway.presentations p where p.id = $1`,
+    [id],
+  )
   if (!rows[0]) throw new Error('The presentation of this transaction is missing.')
   return rows[0]
 }
@@ -95,11 +100,15 @@ export interface ListQuery {
 }
 
 /** A page of this owner's presentations, newest first. */
-export function listPresentations(database: Pick<Database, 'query'>, { userId, status, limit, after }: ListQuery) {
+export function listPresentations(
+  database: Pick<Database, 'query'>,
+  { userId, status, limit, after }: ListQuery,
+) {
   const values: unknown[] = [userId, limit]
   let where = 'p.user_id = $1'
   if (status) where += ` and p.status = $${values.push(status)}`
-  if (after) where += ` and (p.created_at, p.id) < ($${values.push(after.createdAt)}, $${values.push(after.id)})`
+  if (after)
+    where += ` and (p.created_at, p.id) < ($${values.push(after.createdAt)}, $${values.push(after.id)})`
   return database.query<PresentationRow>(
     `select ${columns} from gateway.presentations p where ${where} order by p.created_at desc, p.id desc limit $2`,
     values,

@@ -1,22 +1,26 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { Problem } from '../../domain/problem.ts'
-import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
 import type { Queryable } from '../../database/connection.ts'
-import { recordDeck } from '../../generation/statements/decks.ts'
 import { claim, type Run } from '../../database/leases.ts'
-import { readPresentation } from './queries.ts'
 import { createRunLog, leaseLost, type RunWrite } from '../../database/run-log.ts'
+import { Problem } from '../../domain/problem.ts'
+import { recordDeck } from '../../generation/statements/decks.ts'
+import {
+  findRemovableUploads,
+  recordFile,
+  recordUpload,
+} from '../../generation/statements/uploads.ts'
+import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
+import { readPresentation } from './queries.ts'
 import {
   approveOutlines,
   cancelRun,
+  deletePresentation,
   type LockedPresentation,
   lockPresentation,
   queueExport,
   queueRetry,
-  deletePresentation,
   renamePresentation,
 } from './transitions.ts'
-import { findRemovableUploads, recordFile, recordUpload } from '../../generation/statements/uploads.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
 const deaf = { events: () => undefined, settled: () => undefined, queue: () => undefined }
@@ -33,8 +37,14 @@ describe('transitions', () => {
   )
   afterAll(() => rows.close())
 
-  const change = (id: string, transition: (client: Queryable, locked: LockedPresentation) => Promise<void>, userId = 'alice') =>
-    rows.database.transaction(async (client) => transition(client, await lockPresentation(client, { userId, id })))
+  const change = (
+    id: string,
+    transition: (client: Queryable, locked: LockedPresentation) => Promise<void>,
+    userId = 'alice',
+  ) =>
+    rows.database.transaction(async (client) =>
+      transition(client, await lockPresentation(client, { userId, id })),
+    )
   const read = (id: string) => rows.database.transaction((client) => readPresentation(client, id))
   const log = async (id: string) =>
     (
@@ -53,7 +63,7 @@ describe('transitions', () => {
   function writer(run: Run) {
     const runLog = createRunLog({
       database: rows.database,
-      wakes: deaf,
+      channels: deaf,
       run,
       signal: new AbortController().signal,
       onLost: () => undefined,
@@ -62,7 +72,12 @@ describe('transitions', () => {
   }
 
   const ended = (status: 'completed' | 'failed'): RunWrite => ({
-    events: [{ data: `{"type":"${status === 'completed' ? 'complete' : 'error'}","run":1}`, terminal: true }],
+    events: [
+      {
+        data: `{"type":"${status === 'completed' ? 'complete' : 'error'}","run":1}`,
+        terminal: true,
+      },
+    ],
     changes: { status },
     release: true,
   })
@@ -70,7 +85,10 @@ describe('transitions', () => {
   async function complete(): Promise<string> {
     const id = await rows.insert()
     const { write } = await start(id)
-    await write({ ...ended('completed'), changes: { status: 'completed', stage: null, progress: 1 } })
+    await write({
+      ...ended('completed'),
+      changes: { status: 'completed', stage: null, progress: 1 },
+    })
     return id
   }
 
@@ -90,7 +108,10 @@ describe('transitions', () => {
       { seq: 2, run: 1, terminal: false, type: 'stage' },
       { seq: 3, run: 1, terminal: true, type: 'error' },
     ])
-    expect(await read(id)).toMatchObject({ status: 'cancelled', error: { code: 'CANCELLED', retryable: true } })
+    expect(await read(id)).toMatchObject({
+      status: 'cancelled',
+      error: { code: 'CANCELLED', retryable: true },
+    })
     expect(await claim(rows.database, slots)).toBeUndefined()
   })
 
@@ -104,7 +125,8 @@ describe('transitions', () => {
           if (locked.status !== 'running') throw new Problem('CONFLICT')
           await cancelRun(client, locked)
         })
-      const both = round % 2 ? [cancel(), write(ended('completed'))] : [write(ended('completed')), cancel()]
+      const both =
+        round % 2 ? [cancel(), write(ended('completed'))] : [write(ended('completed')), cancel()]
       const outcomes = await Promise.allSettled(both)
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
       const events = await log(id)
@@ -123,8 +145,13 @@ describe('transitions', () => {
       const removed = change(id, deletePresentation)
       const run = await (early ?? claim(rows.database, slots))
       await removed
-      expect(await rows.database.query('select 1 from gateway.presentations where id = $1', [id])).toEqual([])
-      if (run) await expect(writer(run)({ events: [{ data: '{"type":"stage","run":1}' }] })).rejects.toBe(leaseLost)
+      expect(
+        await rows.database.query('select 1 from gateway.presentations where id = $1', [id]),
+      ).toEqual([])
+      if (run)
+        await expect(writer(run)({ events: [{ data: '{"type":"stage","run":1}' }] })).rejects.toBe(
+          leaseLost,
+        )
       expect(await log(id)).toEqual([])
     }
   })
@@ -133,11 +160,28 @@ describe('transitions', () => {
     const id = await complete()
     const { completedAt } = await read(id)
     await change(id, (client, locked) => queueExport(client, locked, 'pdf'))
-    expect(await read(id)).toMatchObject({ status: 'running', stage: 'export', run: 2, progress: 0, runFormat: 'pdf' })
+    expect(await read(id)).toMatchObject({
+      status: 'running',
+      stage: 'export',
+      run: 2,
+      progress: 0,
+      runFormat: 'pdf',
+    })
     await start(id)
     await change(id, cancelRun)
-    expect(await read(id)).toMatchObject({ status: 'completed', stage: null, progress: 1, error: null, completedAt })
-    expect((await log(id)).map(({ type, run }) => `${type} ${run}`)).toEqual(['queued 1', 'complete 1', 'queued 2', 'error 2'])
+    expect(await read(id)).toMatchObject({
+      status: 'completed',
+      stage: null,
+      progress: 1,
+      error: null,
+      completedAt,
+    })
+    expect((await log(id)).map(({ type, run }) => `${type} ${run}`)).toEqual([
+      'queued 1',
+      'complete 1',
+      'queued 2',
+      'error 2',
+    ])
   })
 
   it('a further export that fails leaves the deck as it was, with what went wrong', async () => {
@@ -146,7 +190,10 @@ describe('transitions', () => {
     await change(id, (client, locked) => queueExport(client, locked, 'pdf'))
     const { write } = await start(id)
     const error = { code: 'UPSTREAM_ERROR', detail: 'No.', retryable: true }
-    await write({ ...ended('failed'), changes: { status: 'completed', error, stage: null, progress: 1 } })
+    await write({
+      ...ended('failed'),
+      changes: { status: 'completed', error, stage: null, progress: 1 },
+    })
     expect(await read(id)).toMatchObject({ status: 'completed', error, completedAt })
   })
 
@@ -156,8 +203,21 @@ describe('transitions', () => {
     await write({
       ...ended('failed'),
       changes: {
-        ...{ status: 'failed', stage: 'slides', attempt: 2, progress: 0.5, slide_streams: 2, presenton_presentation_id: 'deck' },
-        ...{ outlines: ['one'], deck_prepared: true, deck_streamed: true, starts: { slides: 2 }, failures: { slides: 2 } },
+        ...{
+          status: 'failed',
+          stage: 'slides',
+          attempt: 2,
+          progress: 0.5,
+          slide_streams: 2,
+          presenton_presentation_id: 'deck',
+        },
+        ...{
+          outlines: ['one'],
+          deck_prepared: true,
+          deck_streamed: true,
+          starts: { slides: 2 },
+          failures: { slides: 2 },
+        },
         error: { code: 'UPSTREAM_ERROR' },
       },
     })
@@ -172,7 +232,12 @@ describe('transitions', () => {
       queuePosition: 1,
     })
     const { run } = await start(id)
-    expect(run).toMatchObject({ deckId: 'deck', outlines: ['one'], deckPrepared: true, deckStreamed: true })
+    expect(run).toMatchObject({
+      deckId: 'deck',
+      outlines: ['one'],
+      deckPrepared: true,
+      deckStreamed: true,
+    })
     expect(run).toMatchObject({
       run: 2,
       starts: {},
@@ -188,7 +253,10 @@ describe('transitions', () => {
   it('two approvals: the second one sees what the first one did', async () => {
     const id = await rows.insert({ reviewOutlines: true })
     const { write } = await start(id)
-    await write({ changes: { status: 'awaiting_outlines', stage: null, outlines: ['one'] }, release: true })
+    await write({
+      changes: { status: 'awaiting_outlines', stage: null, outlines: ['one'] },
+      release: true,
+    })
     const approve = (outlines: string[]) =>
       change(id, async (client, locked) => {
         if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
@@ -198,7 +266,11 @@ describe('transitions', () => {
     expect(outcomes.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
     const { run } = await start(id)
     expect([['a'], ['b', 'c']]).toContainEqual(run.outlines)
-    expect(run).toMatchObject({ nSlides: run.outlines!.length, outlinesApproved: true, stage: 'prepare' })
+    expect(run).toMatchObject({
+      nSlides: run.outlines!.length,
+      outlinesApproved: true,
+      stage: 'prepare',
+    })
     expect((await log(id)).map(({ type }) => type)).toEqual(['queued', 'outlines'])
   })
 
@@ -213,11 +285,20 @@ describe('transitions', () => {
   it('delete: leaves keys and decks to be removed, at once where nobody can be writing them', async () => {
     const id = await rows.insert()
     const { run, write } = await start(id)
-    const file = { format: 'pptx', sizeBytes: 1, sha256: '', contentType: '', replacedAfterSeconds: 900 }
+    const file = {
+      format: 'pptx',
+      sizeBytes: 1,
+      sha256: '',
+      contentType: '',
+      replacedAfterSeconds: 900,
+    }
     await write({
       extraStatements: [
         ...[recordDeck('deck'), recordUpload({ objectKey: 'named', token: run.token })],
-        ...[recordFile({ ...file, objectKey: 'named' }), recordUpload({ objectKey: 'under way', token: run.token })],
+        ...[
+          recordFile({ ...file, objectKey: 'named' }),
+          recordUpload({ objectKey: 'under way', token: run.token }),
+        ],
       ],
     })
     await change(id, deletePresentation)
@@ -229,7 +310,9 @@ describe('transitions', () => {
       { key: 'under way', minutes: 60 },
     ])
     expect(await findRemovableUploads(rows.database)).toEqual(['named'])
-    expect(await rows.database.query('select 1 from gateway.decks where remove_after <= now()')).toHaveLength(1)
+    expect(
+      await rows.database.query('select 1 from gateway.decks where remove_after <= now()'),
+    ).toHaveLength(1)
     for (const table of ['events', 'leases', 'files', 'tickets', 'assets']) {
       expect(await rows.database.query(`select 1 from gateway.${table}`), table).toEqual([])
     }

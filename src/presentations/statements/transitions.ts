@@ -1,11 +1,12 @@
-// What an owner may do to a presentation: end its run, begin another, approve outlines, rename, remove. Each is one short
-// transaction that holds the lease row, so whatever a worker or another request does at the same time comes before or after it.
+// What an owner may do to a presentation: end its run, begin another, approve outlines, rename,
+// remove. Each is one short transaction that holds the lease row, so whatever a worker or another
+// request does at the same time comes before or after it.
 import { encodeEvent, errorOf } from '../../contract/events.ts'
 import type { Status } from '../../contract/presentation.ts'
-import { Problem } from '../../domain/problem.ts'
 import type { Queryable } from '../../database/connection.ts'
-import { nextTurn } from './insert.ts'
 import { settleCancelled, settleDeleted } from '../../database/ledger.ts'
+import { Problem } from '../../domain/problem.ts'
+import { nextTurn } from './insert.ts'
 
 /** What a transition looks at; stable until its transaction ends. */
 export interface LockedPresentation {
@@ -25,7 +26,10 @@ export interface LockedPresentation {
 }
 
 /** Locks one's own presentation. @throws Problem NOT_FOUND */
-export async function lockPresentation(client: Queryable, { userId, id }: { userId: string; id: string }): Promise<LockedPresentation> {
+export async function lockPresentation(
+  client: Queryable,
+  { userId, id }: { userId: string; id: string },
+): Promise<LockedPresentation> {
   await client.query(
     `select 1 from gateway.leases l join gateway.presentations p on p.id = l.presentation_id
      where l.presentation_id = $1 and p.user_id = $2 for update of l`,
@@ -43,7 +47,11 @@ export async function lockPresentation(client: Queryable, { userId, id }: { user
   return rows[0]
 }
 
-async function appendEvent(client: Queryable, { id, run }: LockedPresentation, event: { data: string; terminal?: boolean }): Promise<void> {
+async function appendEvent(
+  client: Queryable,
+  { id, run }: LockedPresentation,
+  event: { data: string; terminal?: boolean },
+): Promise<void> {
   await client.query(
     `with counted as (update gateway.leases set last_seq = last_seq + 1 where presentation_id = $1 returning last_seq)
      insert into gateway.events (presentation_id, seq, run, terminal, data) select $1, last_seq, $2, $3, $4 from counted`,
@@ -51,11 +59,20 @@ async function appendEvent(client: Queryable, { id, run }: LockedPresentation, e
   )
 }
 
-/** Ends the run under way: the worker that holds it can write nothing from here on. A cancelled further export leaves the deck complete. */
+/**
+ * Ends the run under way: the worker that holds it can write nothing from here on. A cancelled
+ * further export leaves the deck complete.
+ */
 export async function cancelRun(client: Queryable, locked: LockedPresentation): Promise<void> {
   const error = errorOf(new Problem('CANCELLED'))
-  await client.query('update gateway.leases set token = null, expires_at = null where presentation_id = $1', [locked.id])
-  await appendEvent(client, locked, { data: encodeEvent('error', error, { run: locked.run }), terminal: true })
+  await client.query(
+    'update gateway.leases set token = null, expires_at = null where presentation_id = $1',
+    [locked.id],
+  )
+  await appendEvent(client, locked, {
+    data: encodeEvent('error', error, { run: locked.run }),
+    terminal: true,
+  })
   if (locked.runKind === 'export') {
     await client.query(
       `update gateway.presentations set status = 'completed', stage = null, progress = 1, error = null, ended_at = now(), updated_at = now()
@@ -85,8 +102,15 @@ export async function queueRetry(client: Queryable, locked: LockedPresentation):
   await appendQueued(client, { ...locked, run: locked.run + 1 })
 }
 
-/** Begins a run of a further file. It shows as running at once, since the deck and its files stay, but waits for its turn like all. */
-export async function queueExport(client: Queryable, locked: LockedPresentation, format: 'pptx' | 'pdf'): Promise<void> {
+/**
+ * Begins a run of a further file. It shows as running at once, since the deck and its files stay,
+ * but waits for its turn like all.
+ */
+export async function queueExport(
+  client: Queryable,
+  locked: LockedPresentation,
+  format: 'pptx' | 'pdf',
+): Promise<void> {
   await client.query(
     `update gateway.presentations p set ${freshRun}, status = 'running', stage = 'export', run_kind = 'export', run_format = $2,
        presenton_path = null, turn = ${nextTurn('p.user_id')},
@@ -104,10 +128,15 @@ async function appendQueued(client: Queryable, locked: LockedPresentation): Prom
        and (q.turn, q.queued_at, q.id) < (p.turn, p.queued_at, p.id)`,
     [locked.id],
   )
-  await appendEvent(client, locked, { data: encodeEvent('queued', { position: rows[0]?.position ?? 1 }, { run: locked.run }) })
+  await appendEvent(client, locked, {
+    data: encodeEvent('queued', { position: rows[0]?.position ?? 1 }, { run: locked.run }),
+  })
 }
 
-/** The outlines are as their owner wants them: the run goes on at prepare, at the place in the queue of a new one. */
+/**
+ * The outlines are as their owner wants them: the run goes on at prepare, at the place in the queue
+ * of a new one.
+ */
 export async function approveOutlines(
   client: Queryable,
   locked: LockedPresentation,
@@ -119,18 +148,31 @@ export async function approveOutlines(
        turn = ${nextTurn('p.user_id')} where id = $1`,
     [locked.id, JSON.stringify(outlines), title, nSlides],
   )
-  await appendEvent(client, locked, { data: encodeEvent('outlines', { outlines, title }, { run: locked.run }) })
+  await appendEvent(client, locked, {
+    data: encodeEvent('outlines', { outlines, title }, { run: locked.run }),
+  })
 }
 
-export async function renamePresentation(client: Queryable, { id }: LockedPresentation, title: string): Promise<void> {
-  await client.query('update gateway.presentations set title = $2, updated_at = now() where id = $1', [id, title])
+export async function renamePresentation(
+  client: Queryable,
+  { id }: LockedPresentation,
+  title: string,
+): Promise<void> {
+  await client.query(
+    'update gateway.presentations set title = $2, updated_at = now() where id = $1',
+    [id, title],
+  )
 }
 
 /**
- * Removes the presentation and its log, and leaves what lies outside (objects, upstream decks) to be removed from the queue. A key
- * that was recorded but may still be uploaded by a worker that doesn't know yet is removed an hour later, when it can't be any more.
+ * Removes the presentation and its log, and leaves what lies outside (objects, upstream decks) to
+ * be removed from the queue. A key that was recorded but may still be uploaded by a worker that
+ * doesn't know yet is removed an hour later, when it can't be any more.
  */
-export async function deletePresentation(client: Queryable, { id }: LockedPresentation): Promise<void> {
+export async function deletePresentation(
+  client: Queryable,
+  { id }: LockedPresentation,
+): Promise<void> {
   await client.query(
     `update gateway.uploads u set remove_after = case
        when exists (select 1 from gateway.files f where f.object_key = u.object_key) then now()
@@ -138,7 +180,9 @@ export async function deletePresentation(client: Queryable, { id }: LockedPresen
      where u.presentation_id = $1`,
     [id],
   )
-  await client.query('update gateway.decks set remove_after = now() where presentation_id = $1', [id])
+  await client.query('update gateway.decks set remove_after = now() where presentation_id = $1', [
+    id,
+  ])
   await client.query('delete from gateway.events where presentation_id = $1', [id])
   await client.query('delete from gateway.assets where presentation_id = $1', [id])
   await client.query('delete from gateway.tickets where presentation_id = $1', [id])

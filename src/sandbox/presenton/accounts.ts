@@ -1,8 +1,10 @@
 /**
- * Who may ask: upstream's logins as each shape has them, with the two limiters in front of the login.
+ * Who may ask: upstream's logins as each shape has them, with the two limiters in front of the
+ * login.
  *
- * T knows one admin (cookie, Bearer with the session's token, Basic). From 0.9.3 (B) only a cookie or an `sk-presenton-` key counts; a
- * good one of either outweighs a bad one of the other. Without credentials login is disabled, as DISABLE_AUTH does.
+ * T knows one admin (cookie, Bearer with the session's token, Basic). From 0.9.3 (B) only a cookie
+ * or an `sk-presenton-` key counts; a good one of either outweighs a bad one of the other. Without
+ * credentials login is disabled, as DISABLE_AUTH does.
  */
 
 import { randomBytes, randomUUID } from 'node:crypto'
@@ -12,7 +14,11 @@ import type { Features } from './shape.ts'
 
 export type Credentials = { username: string; password: string }
 
-export type AccountOptions = { credentials: Credentials | undefined; apiKeys: readonly string[]; unconfigured: boolean }
+export type AccountOptions = {
+  credentials: Credentials | undefined
+  apiKeys: readonly string[]
+  unconfigured: boolean
+}
 
 export type Accounts = ReturnType<typeof createAccounts>
 
@@ -26,8 +32,10 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
   const enabled = credentials !== undefined || unconfigured
   const user = { id: randomUUID(), created_at: `${stamp()}+00:00` }
 
-  const bearer = (headers: IncomingHttpHeaders) => /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
-  const isAdmin = (username: unknown, password: unknown) => username === admin?.username && password === admin?.password
+  const bearer = (headers: IncomingHttpHeaders) =>
+    /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
+  const isAdmin = (username: unknown, password: unknown) =>
+    username === admin?.username && password === admin?.password
 
   const hasSession = (headers: IncomingHttpHeaders) => {
     const cookie = /(?:^|;\s*)presenton_session=([^;]+)/.exec(headers.cookie ?? '')?.[1]
@@ -50,7 +58,10 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
     keys,
 
     /** How the caller proved who it is; undefined when not at all. */
-    methodOf(headers: IncomingHttpHeaders, features: Features): 'jwt' | 'api_key' | 'none' | undefined {
+    methodOf(
+      headers: IncomingHttpHeaders,
+      features: Features,
+    ): 'jwt' | 'api_key' | 'none' | undefined {
       if (!enabled || features.auth === 'none') return 'none'
       if (hasSession(headers)) return 'jwt'
       if (features.auth === 'users') return keys.has(bearer(headers)) ? 'api_key' : undefined

@@ -1,5 +1,6 @@
 /**
- * One request from its first byte to the end of its answer: journal, gate, fault, login, route, reply.
+ * One request from its first byte to the end of its answer: journal, gate, fault, login, route,
+ * reply.
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -70,7 +71,8 @@ export async function answer(
         pass,
       }
       const reply =
-        refuse(world, exchange, route) ?? (await act(world, exchange, route, found && 'allow' in found ? found.allow : undefined))
+        refuse(world, exchange, route) ??
+        (await act(world, exchange, route, found && 'allow' in found ? found.allow : undefined))
       if (!reply) return
       call.status = reply.status
       if (isReplied(operation)) await pass(`${operation}:reply`)
@@ -96,7 +98,9 @@ function act(
   if (route) return route.act(world, exchange)
   if (allow) return detail(405, 'Method Not Allowed', { allow })
   if (exchange.url.pathname.startsWith('/api/v')) return detail(404, 'Not Found')
-  const html = Buffer.from('<!DOCTYPE html><html lang="en"><title>404: This page could not be found.</title></html>')
+  const html = Buffer.from(
+    '<!DOCTYPE html><html lang="en"><title>404: This page could not be found.</title></html>',
+  )
   return {
     status: 404,
     headers: { 'content-type': 'text/html; charset=utf-8', 'x-powered-by': 'Next.js' },
@@ -106,20 +110,30 @@ function act(
 }
 
 /** The answer to who may not ask; undefined for who may. */
-function refuse({ accounts, features }: World, { request, url }: Exchange, route: Route | undefined): Reply | undefined {
+function refuse(
+  { accounts, features }: World,
+  { request, url }: Exchange,
+  route: Route | undefined,
+): Reply | undefined {
   const { pathname } = url
   const guarded = /^\/(api|docs|openapi\.json|app_data)(\/|$)/.test(pathname)
   if (route?.open || !guarded || features().auth === 'none' || !accounts.enabled) return undefined
   const method = accounts.methodOf(request.headers, features())
   const ofNext = /^\/api\/(?!v\d)/.test(pathname)
-  if (ofNext && method === 'api_key') return json({ detail: 'API keys are only accepted by the Presenton API' }, 403)
+  if (ofNext && method === 'api_key')
+    return json({ detail: 'API keys are only accepted by the Presenton API' }, 403)
   if (method) return undefined
   if (pathname.startsWith('/app_data/')) return page(401)
-  if (!accounts.configured()) return json({ detail: 'Login setup is required', setup_required: true }, 428)
+  if (!accounts.configured())
+    return json({ detail: 'Login setup is required', setup_required: true }, 428)
   return detail(401, 'Unauthorized')
 }
 
-function send(response: ServerResponse, { status, headers, body, chunked }: Reply, method: string): void {
+function send(
+  response: ServerResponse,
+  { status, headers, body, chunked }: Reply,
+  method: string,
+): void {
   const length = body && !chunked ? { 'content-length': body.length } : {}
   response.writeHead(status, { ...headers, ...length })
   if (body && method !== 'HEAD') response.write(body)
@@ -127,7 +141,11 @@ function send(response: ServerResponse, { status, headers, body, chunked }: Repl
 }
 
 /** The whole length is announced, the half is sent, then the connection breaks. */
-function sendHalf(response: ServerResponse, { status, headers, body }: Reply, breakOff: () => void): void {
+function sendHalf(
+  response: ServerResponse,
+  { status, headers, body }: Reply,
+  breakOff: () => void,
+): void {
   const whole = body ?? Buffer.alloc(0)
   response.writeHead(status, { ...headers, 'content-length': whole.length + 1 })
   response.write(whole.subarray(0, Math.ceil(whole.length / 2)), breakOff)
@@ -141,7 +159,9 @@ function flat({ headers }: IncomingMessage): Record<string, string> {
 function exporterOf(path: string, { decks }: World): string | undefined {
   if (!path.startsWith('/app_data/exports/')) return undefined
   const plain = decode(path)
-  const owners = [...decks.values()].filter((deck) => deck.exports.some((made) => made.path === plain))
+  const owners = [...decks.values()].filter((deck) =>
+    deck.exports.some((made) => made.path === plain),
+  )
   return owners.at(-1)?.id
 }
 

@@ -1,5 +1,6 @@
 /**
- * A caller of the stand-in, for its own tests: it goes through a whole run in the way that each shape wants.
+ * A caller of the stand-in, for its own tests: it goes through a whole run in the way that each
+ * shape wants.
  */
 
 import type { Outline } from './deck.ts'
@@ -14,14 +15,20 @@ export type Message = {
 
 export type Caller = ReturnType<typeof createCaller>
 
-export function createCaller({ url, shape }: { url: string; shape: Shape }, headers: Record<string, string> = {}) {
+export function createCaller(
+  { url, shape }: { url: string; shape: Shape },
+  headers: Record<string, string> = {},
+) {
   const api = `${url}/api/v1/ppt`
 
   const call = (method: string, path: string, body?: unknown) =>
     fetch(path.startsWith('/') ? `${url}${path}` : `${api}/${path}`, {
       method,
       redirect: 'manual',
-      headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        ...headers,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
 
@@ -39,12 +46,22 @@ export function createCaller({ url, shape }: { url: string; shape: Shape }, head
     call,
     send,
     create: async (wish: Record<string, unknown> = {}): Promise<string> => {
-      const body = { content: 'One. Two. Three. Four. Five.', n_slides: 3, language: 'English', ...wish }
+      const body = {
+        content: 'One. Two. Three. Four. Five.',
+        n_slides: 3,
+        language: 'English',
+        ...wish,
+      }
       return JSON.parse((await send('POST', 'presentation/create', body)).text).id
     },
     outlines: (id: string) => send('GET', `outlines/stream/${id}`),
     prepare: async (id: string, outlines: readonly Outline[], more: Record<string, unknown> = {}) =>
-      send('POST', 'presentation/prepare', { presentation_id: id, outlines, layout: await layout(), ...more }),
+      send('POST', 'presentation/prepare', {
+        presentation_id: id,
+        outlines,
+        layout: await layout(),
+        ...more,
+      }),
     slides: (id: string) => send('GET', `presentation/stream/${id}`),
     export: (id: string, export_as = 'pptx') => {
       if (shape === 'A1') return send('POST', 'presentation/export', { id, export_as })
@@ -53,13 +70,20 @@ export function createCaller({ url, shape }: { url: string; shape: Shape }, head
     },
     file: async (path: string) => {
       const response = await fetch(url + encodeURI(path), { headers, redirect: 'manual' })
-      return { status: response.status, headers: response.headers, bytes: Buffer.from(await response.arrayBuffer()) }
+      return {
+        status: response.status,
+        headers: response.headers,
+        bytes: Buffer.from(await response.arrayBuffer()),
+      }
     },
   }
 }
 
 /** A deck that is prepared, so that only its slides are still to be made. */
-export async function prepareDeck(caller: Caller, wish: Record<string, unknown> = {}): Promise<string> {
+export async function prepareDeck(
+  caller: Caller,
+  wish: Record<string, unknown> = {},
+): Promise<string> {
   const id = await caller.create(wish)
   const { text } = await caller.outlines(id)
   await caller.prepare(id, messagesOf(text).at(-1)?.presentation?.outlines.slides ?? [])
@@ -67,7 +91,10 @@ export async function prepareDeck(caller: Caller, wish: Record<string, unknown> 
 }
 
 /** A deck with its slides. */
-export async function finishDeck(caller: Caller, wish: Record<string, unknown> = {}): Promise<string> {
+export async function finishDeck(
+  caller: Caller,
+  wish: Record<string, unknown> = {},
+): Promise<string> {
   const id = await prepareDeck(caller, wish)
   await caller.slides(id)
   return id

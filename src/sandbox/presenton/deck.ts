@@ -1,5 +1,6 @@
 /**
- * What the stand-in keeps: decks with their outlines, slides and exports, under the names that go over the wire.
+ * What the stand-in keeps: decks with their outlines, slides and exports, under the names that go
+ * over the wire.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -92,7 +93,10 @@ let lastMicros = 0
 
 /** Now, in microseconds, never the same twice: like Python's datetime.isoformat(). */
 export function stamp(): string {
-  lastMicros = Math.max(Date.now() * 1000 + (Number(process.hrtime.bigint() / 1000n) % 1000), lastMicros + 1)
+  lastMicros = Math.max(
+    Date.now() * 1000 + (Number(process.hrtime.bigint() / 1000n) % 1000),
+    lastMicros + 1,
+  )
   const millis = Math.floor(lastMicros / 1000)
   return new Date(millis).toISOString().slice(0, -1) + String(lastMicros % 1000).padStart(3, '0')
 }

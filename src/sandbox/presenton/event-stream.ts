@@ -1,5 +1,6 @@
 /**
- * The framing of upstream's event streams: always the event `response`, one data line, Python's spacing.
+ * The framing of upstream's event streams: always the event `response`, one data line, Python's
+ * spacing.
  */
 
 import { spacedJson } from './python-json.ts'

@@ -1,8 +1,9 @@
 /**
- * Gates: a test holds a point, the stand-in stops there, the test looks around and lets it go on. So no test needs to sleep.
+ * Gates: a test holds a point, the stand-in stops there, the test looks around and lets it go on.
+ * So no test needs to sleep.
  *
- * Every request passes the gate of its operation before it acts, and `<operation>:reply` after it has acted and before it answers.
- * Streams, exports and files have further points inside.
+ * Every request passes the gate of its operation before it acts, and `<operation>:reply` after it
+ * has acted and before it answers. Streams, exports and files have further points inside.
  */
 
 import type { Operation, Replied } from './operation.ts'
@@ -60,7 +61,10 @@ export function createGates() {
       return new Promise((tell) => gate.watchers.push({ count, tell }))
     },
 
-    /** Lets `count` go on, counting those that come later; without a count the point is open again for all. */
+    /**
+     * Lets `count` go on, counting those that come later; without a count the point is open again
+     * for all.
+     */
     release(point: GatePoint, count?: number): void {
       const gate = at(point)
       if (count === undefined) {
@@ -84,7 +88,9 @@ export function createGates() {
       }
     },
 
-    /** The stand-in's side: waits while the point is held; rejects when the signal aborts meanwhile. */
+    /**
+     * The stand-in's side: waits while the point is held; rejects when the signal aborts meanwhile.
+     */
     async pass(point: GatePoint, signal?: AbortSignal): Promise<void> {
       signal?.throwIfAborted()
       const gate = at(point)

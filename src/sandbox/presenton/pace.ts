@@ -1,6 +1,6 @@
 /**
- * Waiting. How fast the stand-in works: like a model for people who watch, or without any wait for tests.
- * Tests that need an order of events hold gates; they never rely on these times.
+ * Waiting. How fast the stand-in works: like a model for people who watch, or without any wait for
+ * tests. Tests that need an order of events hold gates; they never rely on these times.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'

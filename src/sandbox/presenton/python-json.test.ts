@@ -4,8 +4,12 @@ import { compactJson, spacedJson } from './python-json.ts'
 describe('JSON as Python writes it', () => {
   it('puts a blank after comma and colon in events, none in replies', () => {
     const value = { type: 'chunk', list: [1, null, true], nested: { empty: [], none: {} } }
-    expect(spacedJson(value)).toBe('{"type": "chunk", "list": [1, null, true], "nested": {"empty": [], "none": {}}}')
-    expect(compactJson(value)).toBe('{"type":"chunk","list":[1,null,true],"nested":{"empty":[],"none":{}}}')
+    expect(spacedJson(value)).toBe(
+      '{"type": "chunk", "list": [1, null, true], "nested": {"empty": [], "none": {}}}',
+    )
+    expect(compactJson(value)).toBe(
+      '{"type":"chunk","list":[1,null,true],"nested":{"empty":[],"none":{}}}',
+    )
   })
 
   it('escapes what is not ASCII in events, unit by unit, and leaves it raw in replies', () => {

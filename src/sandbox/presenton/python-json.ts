@@ -1,6 +1,7 @@
 /**
- * JSON as upstream's two writers put it: FastAPI's replies are compact with raw UTF-8, its event streams come from `json.dumps`
- * with a space after comma and colon and every non-ASCII unit as \uXXXX. Measures inside `ui` are Python floats: 16 is written 16.0.
+ * JSON as upstream's two writers put it: FastAPI's replies are compact with raw UTF-8, its event
+ * streams come from `json.dumps` with a space after comma and colon and every non-ASCII unit as
+ * \uXXXX. Measures inside `ui` are Python floats: 16 is written 16.0.
  */
 
 type Style = { comma: string; colon: string; ascii: boolean }
@@ -9,7 +10,19 @@ const compact: Style = { comma: ',', colon: ':', ascii: false }
 const spaced: Style = { comma: ', ', colon: ': ', ascii: true }
 
 const floats = new Set([
-  ...['x', 'y', 'width', 'height', 'size', 'rotation', 'opacity', 'blur', 'offset_x', 'offset_y', 'line_height'],
+  ...[
+    'x',
+    'y',
+    'width',
+    'height',
+    'size',
+    'rotation',
+    'opacity',
+    'blur',
+    'offset_x',
+    'offset_y',
+    'line_height',
+  ],
   ...['tl', 'tr', 'bl', 'br', 'corner_radii', 'column_gap', 'row_gap'],
 ])
 
@@ -24,17 +37,25 @@ export function spacedJson(value: unknown): string {
 function write(value: unknown, style: Style, key: string, inUi: boolean): string {
   if (value === null || value === undefined) return 'null'
   if (typeof value === 'string') return quote(value, style)
-  if (typeof value === 'number') return inUi && floats.has(key) && Number.isInteger(value) ? `${value}.0` : String(value)
+  if (typeof value === 'number')
+    return inUi && floats.has(key) && Number.isInteger(value) ? `${value}.0` : String(value)
   if (typeof value !== 'object') return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${value.map((item) => write(item, style, key, inUi)).join(style.comma)}]`
+  if (Array.isArray(value))
+    return `[${value.map((item) => write(item, style, key, inUi)).join(style.comma)}]`
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)
-    .map(([name, member]) => quote(name, style) + style.colon + write(member, style, name, inUi || name === 'ui'))
+    .map(
+      ([name, member]) =>
+        quote(name, style) + style.colon + write(member, style, name, inUi || name === 'ui'),
+    )
   return `{${members.join(style.comma)}}`
 }
 
 function quote(text: string, style: Style): string {
   const quoted = JSON.stringify(text)
   if (!style.ascii) return quoted
-  return quoted.replace(/[\u0080-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return quoted.replace(
+    /[\u0080-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
 }

@@ -1,5 +1,6 @@
 /**
- * Which route a request means, as FastAPI finds it: the first whose path and method fit; a path that fits alone is a 405.
+ * Which route a request means, as FastAPI finds it: the first whose path and method fit; a path
+ * that fits alone is a 405.
  */
 
 import { createRoutes } from './routes/create.ts'
@@ -38,7 +39,8 @@ export function match(method: string, path: string, features: Features): Match {
     if (route.when && !route.when(features)) continue
     const params = paramsOf(route.path, path)
     if (!params) continue
-    if (route.method === method || (method === 'HEAD' && answersHead(route))) return { route, params }
+    if (route.method === method || (method === 'HEAD' && answersHead(route)))
+      return { route, params }
     allow ??= route.method
   }
   return allow ? { allow } : undefined

@@ -9,16 +9,24 @@ import type { Features } from './shape.ts'
 type Row = Record<string, unknown>
 type Key = keyof Deck
 
-const createdA = keys(`id content n_slides language file_paths theme instructions tone verbosity include_table_of_contents
+const createdA =
+  keys(`id content n_slides language file_paths theme instructions tone verbosity include_table_of_contents
   include_title_slide web_search title outlines layout structure created_at updated_at`)
-const createdB = keys(`id version content n_slides language file_paths instructions tone verbosity include_table_of_contents
+const createdB =
+  keys(`id version content n_slides language file_paths instructions tone verbosity include_table_of_contents
   include_title_slide web_search title outlines layout structure theme fonts created_at updated_at`)
-const storedA = keys(`language content file_paths created_at layout theme tone include_table_of_contents web_search n_slides title
+const storedA =
+  keys(`language content file_paths created_at layout theme tone include_table_of_contents web_search n_slides title
   id outlines updated_at structure instructions verbosity include_title_slide`)
-const storedB = keys(`content tone n_slides outlines verbosity language include_table_of_contents version title created_at
+const storedB =
+  keys(`content tone n_slides outlines verbosity language include_table_of_contents version title created_at
   include_title_slide id file_paths updated_at web_search layout theme structure fonts instructions`)
-const shownA = keys('id content n_slides language title created_at updated_at tone verbosity theme slides')
-const shownB = keys('id version content n_slides language title created_at updated_at tone verbosity slides fonts')
+const shownA = keys(
+  'id content n_slides language title created_at updated_at tone verbosity theme slides',
+)
+const shownB = keys(
+  'id version content n_slides language title created_at updated_at tone verbosity slides fonts',
+)
 
 /** The reply of `create`: the only one where both times bear a zone. */
 export function createdRow(deck: Deck, features: Features): Row {
@@ -45,10 +53,42 @@ export function streamedSlide(slide: Slide, features: Features): Row {
 
 /** A slide as the database gives it back, in `GET /presentation/{id}`. */
 export function readSlide(slide: Slide, features: Features): Row {
-  const { id, presentation, layout_group, layout, index, content, properties, html_content, speaker_note, ui } = slide
+  const {
+    id,
+    presentation,
+    layout_group,
+    layout,
+    index,
+    content,
+    properties,
+    html_content,
+    speaker_note,
+    ui,
+  } = slide
   return features.ui
-    ? { id, index, html_content, speaker_note, ui, presentation, layout_group, layout, content, properties }
-    : { layout, id, content, properties, presentation, layout_group, index, html_content, speaker_note }
+    ? {
+        id,
+        index,
+        html_content,
+        speaker_note,
+        ui,
+        presentation,
+        layout_group,
+        layout,
+        content,
+        properties,
+      }
+    : {
+        layout,
+        id,
+        content,
+        properties,
+        presentation,
+        layout_group,
+        index,
+        html_content,
+        speaker_note,
+      }
 }
 
 /** A slide that a caller sent in, as PATCH echoes it. */

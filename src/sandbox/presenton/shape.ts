@@ -1,8 +1,9 @@
 /**
  * The shapes of Presenton that the stand-in can take, as data: which features each has.
  *
- * Upstream changed by features, not by one switch. A1 is 0.5.14 to 0.7.3, T is 0.8.x, B1 is 0.9.x up to 0.9.3, B2 is what came after.
- * Recorded traffic exists for A1 (0.7.3) and B1 (0.9.3); T and B2 follow upstream's documentation and source.
+ * Upstream changed by features, not by one switch. A1 is 0.5.14 to 0.7.3, T is 0.8.x, B1 is 0.9.x
+ * up to 0.9.3, B2 is what came after. Recorded traffic exists for A1 (0.7.3) and B1 (0.9.3); T and
+ * B2 follow upstream's documentation and source.
  */
 
 export type Shape = 'A1' | 'T' | 'B1' | 'B2'
@@ -10,12 +11,18 @@ export type Shape = 'A1' | 'T' | 'B1' | 'B2'
 export const shapes: readonly Shape[] = ['A1', 'T', 'B1', 'B2']
 
 export type Features = {
-  /** none: everything is public. single: one admin; cookie, Bearer session or Basic. users: cookie or API key. */
+  /**
+   * none: everything is public. single: one admin; cookie, Bearer session or Basic. users: cookie
+   * or API key.
+   */
   auth: 'none' | 'single' | 'users'
   /** What `prepare` wants as `layout`, and whether it answers with the whole row or only the id. */
   layout: 'object' | 'id'
   /** Extra route for exports; `edit` with no slides exports in every shape. */
-  exportRoute: '/api/v1/ppt/presentation/export' | '/api/v1/ppt/presentation/{id}/export' | undefined
+  exportRoute:
+    | '/api/v1/ppt/presentation/export'
+    | '/api/v1/ppt/presentation/{id}/export'
+    | undefined
   /** Exports are named after the title: refused when too long (A), or cut to 200 bytes. */
   longTitle: 'refused' | 'cut'
   /** Since 0.9.3 exports move to exports/users/<uid>. */
@@ -31,13 +38,18 @@ export type Features = {
   templates: 'next' | 'list' | 'pages'
   asyncTasks: boolean
   generationMode: boolean
-  /** Two slide streams of one deck at once: both runs are kept (A1 on Postgres), or the last wins. */
+  /**
+   * Two slide streams of one deck at once: both runs are kept (A1 on Postgres), or the last wins.
+   */
   doublesSlides: boolean
   /** What the outlines stream says before the model speaks. */
   outlineStatuses: readonly string[]
   /** Outlines are cut to so many words. */
   outlineWords: number
-  /** A model's failure comes as provider's raw text and 500 (A, T), or as a friendly text with its own status (B). */
+  /**
+   * A model's failure comes as provider's raw text and 500 (A, T), or as a friendly text with its
+   * own status (B).
+   */
   modelErrors: 'raw' | 'friendly'
 }
 

@@ -27,22 +27,32 @@ describe.each(shapes)('a run on shape %s', (shape) => {
     expect(Object.keys(JSON.parse(prepared.text))).toHaveLength(shape.startsWith('B') ? 1 : 18)
 
     const stream = (await caller.slides(id)).text
-    const chunks = messagesOf(stream).flatMap(({ type, chunk }) => (type === 'chunk' ? [chunk as string] : []))
+    const chunks = messagesOf(stream).flatMap(({ type, chunk }) =>
+      type === 'chunk' ? [chunk as string] : [],
+    )
     const parts = chunks.slice(1, -1).map((chunk) => JSON.parse(chunk))
     expect(parts.map(({ index }) => index)).toEqual([0, 1, 2, 3])
     expect([chunks[0], chunks.at(-1)]).toEqual(['{ "slides": [ ', ' ] }'])
     expect(() => JSON.parse(chunks.join(''))).toThrow()
-    expect(kindsOf(stream).filter((type) => type === 'slide_assets')).toHaveLength(shape === 'A1' ? 0 : 4)
+    expect(kindsOf(stream).filter((type) => type === 'slide_assets')).toHaveLength(
+      shape === 'A1' ? 0 : 4,
+    )
     expect(messagesOf(stream).at(-1)?.presentation?.slides).toEqual(parts)
-    expect(presenton.decks.get(id)?.slides.map((slide) => slide.id)).toEqual(parts.map((part) => part.id))
+    expect(presenton.decks.get(id)?.slides.map((slide) => slide.id)).toEqual(
+      parts.map((part) => part.id),
+    )
 
     for (const format of ['pptx', 'pdf']) {
       const { status, text } = await caller.export(id, format)
       expect(status).toBe(200)
       const file = await caller.file(JSON.parse(text).path)
       expect(file.status).toBe(200)
-      if (format === 'pdf') expect(file.bytes.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(4)
-      else expect([...readZip(file.bytes).keys()].filter((name) => /slides\/slide\d+\.xml$/.test(name))).toHaveLength(4)
+      if (format === 'pdf')
+        expect(file.bytes.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(4)
+      else
+        expect(
+          [...readZip(file.bytes).keys()].filter((name) => /slides\/slide\d+\.xml$/.test(name)),
+        ).toHaveLength(4)
     }
     const paid = { outlines: 1, prepares: 1, slideStreams: 1, exports: 2 }
     expect(presenton.spend).toEqual(paid)
@@ -57,7 +67,9 @@ describe.each(shapes)('a run on shape %s', (shape) => {
     expect(JSON.parse((await caller.send('GET', 'presentation/all')).text)).toHaveLength(1)
     const gone = await caller.send('DELETE', `presentation/${id}`)
     expect([gone.status, gone.text]).toEqual([204, ''])
-    expect((await caller.send('GET', `presentation/${id}`)).text).toBe('{"detail":"Presentation not found"}')
+    expect((await caller.send('GET', `presentation/${id}`)).text).toBe(
+      '{"detail":"Presentation not found"}',
+    )
     expect(presenton.decks.size).toBe(0)
   })
 })
@@ -98,20 +110,28 @@ describe('the stand-in', () => {
     },
   )
 
-  it.each(['outlines', 'slides'] as const)('stores nothing when the caller leaves in the middle of the %s', async (stage) => {
-    const { presenton, caller } = await open()
-    const id = stage === 'slides' ? await prepareDeck(caller) : await caller.create()
-    const point = stage === 'slides' ? 'slides:slide' : 'outlines:chunk'
-    presenton.gates.hold(point)
-    presenton.gates.release(point, 1)
-    const response = await caller.call('GET', stage === 'slides' ? `presentation/stream/${id}` : `outlines/stream/${id}`)
-    await presenton.gates.arrived(point, 2)
-    await response.body?.cancel()
-    await expect.poll(() => presenton.journal.at(-1)?.aborted).toBe(true)
-    expect(presenton.gates.waiting(point)).toBe(0)
-    const deck = presenton.decks.get(id)
-    expect(stage === 'slides' ? deck?.slides : deck?.outlines).toEqual(stage === 'slides' ? [] : null)
-  })
+  it.each(['outlines', 'slides'] as const)(
+    'stores nothing when the caller leaves in the middle of the %s',
+    async (stage) => {
+      const { presenton, caller } = await open()
+      const id = stage === 'slides' ? await prepareDeck(caller) : await caller.create()
+      const point = stage === 'slides' ? 'slides:slide' : 'outlines:chunk'
+      presenton.gates.hold(point)
+      presenton.gates.release(point, 1)
+      const response = await caller.call(
+        'GET',
+        stage === 'slides' ? `presentation/stream/${id}` : `outlines/stream/${id}`,
+      )
+      await presenton.gates.arrived(point, 2)
+      await response.body?.cancel()
+      await expect.poll(() => presenton.journal.at(-1)?.aborted).toBe(true)
+      expect(presenton.gates.waiting(point)).toBe(0)
+      const deck = presenton.decks.get(id)
+      expect(stage === 'slides' ? deck?.slides : deck?.outlines).toEqual(
+        stage === 'slides' ? [] : null,
+      )
+    },
+  )
 
   it('writes an export all the same when its caller hangs up', async () => {
     const { presenton, caller } = await open({ shape: 'A1' })
@@ -186,9 +206,27 @@ describe('the stand-in', () => {
       deckId,
     }))
     expect(calls).toEqual([
-      { method: 'POST', path: '/api/v1/ppt/presentation/create', operation: 'create', status: 200, deckId: id },
-      { method: 'GET', path: `/api/v1/ppt/presentation/${id}?x=1`, operation: 'read', status: 200, deckId: id },
-      { method: 'GET', path: '/api/v1/ppt/presentation/nope', operation: 'read', status: 422, deckId: 'nope' },
+      {
+        method: 'POST',
+        path: '/api/v1/ppt/presentation/create',
+        operation: 'create',
+        status: 200,
+        deckId: id,
+      },
+      {
+        method: 'GET',
+        path: `/api/v1/ppt/presentation/${id}?x=1`,
+        operation: 'read',
+        status: 200,
+        deckId: id,
+      },
+      {
+        method: 'GET',
+        path: '/api/v1/ppt/presentation/nope',
+        operation: 'read',
+        status: 422,
+        deckId: 'nope',
+      },
     ])
   })
 

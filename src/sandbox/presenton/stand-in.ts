@@ -1,8 +1,10 @@
 /**
- * A stand-in for Presenton, for development and tests: a small HTTP server that speaks upstream's contract in each of its shapes and
- * writes real PPTX and PDF files. It has no model: every text of a deck is taken from the summary.
+ * A stand-in for Presenton, for development and tests: a small HTTP server that speaks upstream's
+ * contract in each of its shapes and writes real PPTX and PDF files. It has no model: every text of
+ * a deck is taken from the summary.
  *
- * Tests drive it: gates stop it at named points, faults make it fail by name, the journal and the ledger tell what was asked and paid.
+ * Tests drive it: gates stop it at named points, faults make it fail by name, the journal and the
+ * ledger tell what was asked and paid.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -24,7 +26,12 @@ import type { World } from './world.ts'
 
 // biome-ignore-start lint/performance/noBarrelFile: tests and the sandbox come in by this door only.
 export type { Deck, Outline, Slide } from './deck.ts'
-export { type FaultControl, type FaultName, faultNames, type PlayOptions } from './faults/control.ts'
+export {
+  type FaultControl,
+  type FaultName,
+  faultNames,
+  type PlayOptions,
+} from './faults/control.ts'
 export type { GateControl, GatePoint } from './gates.ts'
 export type { Call, Spend } from './journal.ts'
 export { type Pace, paces } from './pace.ts'
@@ -54,7 +61,13 @@ export type PresentonOptions = {
 export type Presenton = Awaited<ReturnType<typeof openPresenton>>
 
 export async function openPresenton(options: PresentonOptions = {}) {
-  const { host = '127.0.0.1', pace = paces.fast, credentials, unconfigured = false, apiKeys = [] } = options
+  const {
+    host = '127.0.0.1',
+    pace = paces.fast,
+    credentials,
+    unconfigured = false,
+    apiKeys = [],
+  } = options
   let shape = options.shape ?? (options.replay ? recordedShape[options.replay] : 'B1')
   const ownDir = options.appDataDir === undefined
   const appDataDir = options.appDataDir ?? (await mkdtemp(join(tmpdir(), 'presenton-stand-in-')))
@@ -76,7 +89,9 @@ export async function openPresenton(options: PresentonOptions = {}) {
 
   const busy = new Set<Promise<void>>()
   const server = createServer((request, response) => {
-    const work = answer({ world, faults, journal }, request, response).finally(() => busy.delete(work))
+    const work = answer({ world, faults, journal }, request, response).finally(() =>
+      busy.delete(work),
+    )
     busy.add(work)
   })
   // A path that was not percent-encoded, for one: nginx says 400 in HTML.
@@ -121,7 +136,9 @@ export async function openPresenton(options: PresentonOptions = {}) {
     spend: ledger.spend,
     spendOf: ledger.spendOf,
     decks: decks as ReadonlyMap<string, Deck>,
-    /** How many requests are not answered yet, or still being worked on after their caller has left. */
+    /**
+     * How many requests are not answered yet, or still being worked on after their caller has left.
+     */
     get openRequests() {
       return busy.size
     },
@@ -133,7 +150,10 @@ export async function openPresenton(options: PresentonOptions = {}) {
     },
     /** Cookies and session tokens given so far are worth nothing. */
     dropSessions: () => world.accounts.dropSessions(),
-    /** Opens all gates, breaks all connections, waits for what is still being written, removes what it made. */
+    /**
+     * Opens all gates, breaks all connections, waits for what is still being written, removes what
+     * it made.
+     */
     async close(): Promise<void> {
       gates.releaseAll()
       await down()

@@ -35,7 +35,9 @@ export type Exchange = {
   call: Call
   /** Aborts when the caller goes away before the answer is whole. */
   signal: AbortSignal
-  /** The fault that strikes this exchange, where it does not already answer in the route's stead. */
+  /**
+   * The fault that strikes this exchange, where it does not already answer in the route's stead.
+   */
   fault: { effect: Fault; at: number | undefined } | undefined
   /** Breaks the connection from this side. */
   breakOff(): void

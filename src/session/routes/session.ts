@@ -1,9 +1,15 @@
-// POST and DELETE /session: the cookie that lets a browser's own EventSource and plain links be authenticated. It holds the
-// token itself, so the service keeps no sessions.
+// POST and DELETE /session: the cookie that lets a browser's own EventSource and plain links be
+// authenticated. It holds the token itself, so the service keeps no sessions.
 
 import type { FastifyReply } from 'fastify'
 import { Problem } from '../../domain/problem.ts'
-import { type AuthOptions, bearerToken, checkOrigin, hasSessionCookie, sessionCookie } from '../../http/auth.ts'
+import {
+  type AuthOptions,
+  bearerToken,
+  checkOrigin,
+  hasSessionCookie,
+  sessionCookie,
+} from '../../http/auth.ts'
 import type { App } from '../../http/base.ts'
 import { emptyResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 
@@ -20,7 +26,10 @@ export function createSessionRoute(own: App, { publicUrl }: SessionRoutes) {
     operationId: 'openSession',
     tags: ['session'],
     summary: 'Keep your Bearer token in a cookie',
-    response: { 204: emptyResponse('The cookie is set; it ends with the token.'), ...problemResponsesOfWrite() },
+    response: {
+      204: emptyResponse('The cookie is set; it ends with the token.'),
+      ...problemResponsesOfWrite(),
+    },
   }
   own.post('/session', { schema }, async (request, reply) => {
     const token = bearerToken(request)

@@ -17,7 +17,12 @@ export interface ListTemplates {
 }
 
 const templateSchema = Type.Object(
-  { id: Type.String(), name: Type.String(), description: Type.String(), layout_count: Type.Integer({ minimum: 0 }) },
+  {
+    id: Type.String(),
+    name: Type.String(),
+    description: Type.String(),
+    layout_count: Type.Integer({ minimum: 0 }),
+  },
   { title: 'Template' },
 )
 
@@ -28,7 +33,12 @@ export function listTemplatesRoute(app: App, { listTemplates }: ListTemplates) {
     summary: 'List the templates',
     response: {
       200: Type.Array(templateSchema),
-      ...problemResponses('UPSTREAM_ERROR', 'UPSTREAM_UNAVAILABLE', 'UPSTREAM_TIMEOUT', 'UPSTREAM_REJECTED'),
+      ...problemResponses(
+        'UPSTREAM_ERROR',
+        'UPSTREAM_UNAVAILABLE',
+        'UPSTREAM_TIMEOUT',
+        'UPSTREAM_REJECTED',
+      ),
     },
   }
   app.get('/templates', { schema }, (_request, reply) => listTemplates(disconnectSignal(reply)))

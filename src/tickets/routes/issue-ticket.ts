@@ -1,11 +1,12 @@
-// POST /presentations/{id}/ticket: a word that opens the event stream once, for pages whose EventSource can send neither header nor
-// cookie. It is the caller's own right to read, lent for a minute; the stream it opens ends with the caller's token.
+// POST /presentations/{id}/ticket: a word that opens the event stream once, for pages whose
+// EventSource can send neither header nor cookie. It is the caller's own right to read, lent for a
+// minute; the stream it opens ends with the caller's token.
 
 import Type from 'typebox'
-import { type TicketRequest, ticketSeconds } from '../statements.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { type TicketRequest, ticketSeconds } from '../statements.ts'
 
 export interface IssueTicket {
   /** Undefined when the presentation isn't theirs. */
@@ -23,7 +24,10 @@ export function issueTicketRoute(app: App, { issueTicket }: IssueTicket) {
     response: {
       200: Type.Object({
         ticket: Type.String(),
-        expires_in: Type.Integer({ minimum: 1, description: 'How long it can be used, in seconds.' }),
+        expires_in: Type.Integer({
+          minimum: 1,
+          description: 'How long it can be used, in seconds.',
+        }),
       }),
       ...problemResponsesOfWrite('NOT_FOUND'),
     },

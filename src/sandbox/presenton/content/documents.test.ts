@@ -6,11 +6,21 @@ import { confession, writePptx } from './pptx.ts'
 import { readZip, writeZip } from './zip.ts'
 
 function deckOf(slides: [layout: string, title: string, lines: string[]][]): Deck {
-  const rest = { file_paths: null, instructions: null, tone: 'default', verbosity: 'standard', web_search: false, theme: null }
+  const rest = {
+    file_paths: null,
+    instructions: null,
+    tone: 'default',
+    verbosity: 'standard',
+    web_search: false,
+    theme: null,
+  }
   const flags = { include_table_of_contents: false, include_title_slide: true }
   const deck = newDeck({ content: '', n_slides: slides.length, language: '', ...rest, ...flags })
   deck.slides = slides.map(([layout, title, lines], index): Slide => {
-    const content = { title, bulletPoints: lines.map((line) => ({ title: line, icon: { __icon_url__: '/static/x.svg' } })) }
+    const content = {
+      title,
+      bulletPoints: lines.map((line) => ({ title: line, icon: { __icon_url__: '/static/x.svg' } })),
+    }
     const none = { ui: null, html_content: null, properties: null }
     return {
       id: `${index}`,
@@ -28,7 +38,11 @@ function deckOf(slides: [layout: string, title: string, lines: string[]][]): Dec
 
 const deck = deckOf([
   ['general:general-intro-slide', 'Überblick <&> "日本語"', ['😀 lead']],
-  ['general:table-of-contents-slide', 'Contents', Array.from({ length: 12 }, (_, index) => `Part ${index}`)],
+  [
+    'general:table-of-contents-slide',
+    'Contents',
+    Array.from({ length: 12 }, (_, index) => `Part ${index}`),
+  ],
   ['general:basic-info-slide', 'Numbers', ['12 % less', 'العربية', 'x'.repeat(300)]],
   ['general:basic-info-slide', '', []],
 ])
@@ -39,19 +53,24 @@ describe('the PPTX of a deck', async () => {
 
   it('is a presentation with one slide for each of the deck', () => {
     expect(read('[Content_Types].xml')).toContain('presentationml.presentation.main+xml')
-    expect([...archive.keys()].filter((name) => /^ppt\/slides\/slide\d+\.xml$/.test(name))).toHaveLength(4)
+    expect(
+      [...archive.keys()].filter((name) => /^ppt\/slides\/slide\d+\.xml$/.test(name)),
+    ).toHaveLength(4)
     expect(read('ppt/presentation.xml').match(/<p:sldId /g)).toHaveLength(4)
   })
 
   it('lists no part that it does not hold', () => {
-    const parts = [...read('[Content_Types].xml').matchAll(/PartName="\/([^"]+)"/g)].map((match) => match[1] as string)
+    const parts = [...read('[Content_Types].xml').matchAll(/PartName="\/([^"]+)"/g)].map(
+      (match) => match[1] as string,
+    )
     expect(parts.filter((part) => !archive.has(part))).toEqual([])
   })
 
   it('holds every text of the slides, and their notes', () => {
     expect(read('ppt/slides/slide1.xml')).toContain('Überblick &lt;&amp;&gt; &quot;日本語&quot;')
     expect(read('ppt/slides/slide2.xml')).toContain('Part 11')
-    for (const text of ['12 % less', 'العربية', 'x'.repeat(300), '3 / 4']) expect(read('ppt/slides/slide3.xml')).toContain(text)
+    for (const text of ['12 % less', 'العربية', 'x'.repeat(300), '3 / 4'])
+      expect(read('ppt/slides/slide3.xml')).toContain(text)
     expect(read('ppt/notesSlides/notesSlide3.xml')).toContain('Say Numbers')
   })
 
@@ -81,6 +100,8 @@ describe('ZIP archives', () => {
   })
 
   it('are refused when their end is missing', () => {
-    expect(() => readZip(writeZip(new Map([['a', Buffer.from('a')]])).subarray(0, 20))).toThrow(/not whole/)
+    expect(() => readZip(writeZip(new Map([['a', Buffer.from('a')]])).subarray(0, 20))).toThrow(
+      /not whole/,
+    )
   })
 })

@@ -10,7 +10,8 @@ export function readOutline(markdown: string): OutlineText {
     .split(/\r?\n/)
     .map((row) => row.trim())
     .filter((row) => row !== '')
-  const strip = (row: string) => row.replace(/^(?:#{1,6}\s*|[-*+•]\s+|\d{1,3}[.)]\s+)/u, '').replace(/\*\*|__/g, '')
+  const strip = (row: string) =>
+    row.replace(/^(?:#{1,6}\s*|[-*+•]\s+|\d{1,3}[.)]\s+)/u, '').replace(/\*\*|__/g, '')
   const [title = '', ...lines] = rows.map(strip)
   return { title, lines }
 }

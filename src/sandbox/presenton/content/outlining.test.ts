@@ -5,18 +5,30 @@ import { writeOutlines } from './outlining.ts'
 const as = (wanted: number) => wanted
 
 function deckOf(content: string, more: Partial<Parameters<typeof newDeck>[0]> = {}) {
-  const rest = { file_paths: null, instructions: null, tone: 'default', verbosity: 'standard', web_search: false, theme: null }
+  const rest = {
+    file_paths: null,
+    instructions: null,
+    tone: 'default',
+    verbosity: 'standard',
+    web_search: false,
+    theme: null,
+  }
   const flags = { include_table_of_contents: false, include_title_slide: true }
   return newDeck({ content, n_slides: 5, language: 'English', ...rest, ...flags, ...more })
 }
 
-const summary = Array.from({ length: 30 }, (_, index) => `Sentence number ${index} says something.`).join(' ')
+const summary = Array.from(
+  { length: 30 },
+  (_, index) => `Sentence number ${index} says something.`,
+).join(' ')
 
 describe('outlines of a summary', () => {
   it.each([1, 2, 3, 8, 50])('writes as many as are asked for: %i', (n_slides) => {
     expect(writeOutlines(deckOf(summary, { n_slides }), as)).toHaveLength(n_slides)
     expect(writeOutlines(deckOf('x', { n_slides }), as)).toHaveLength(n_slides)
-    expect(writeOutlines(deckOf('', { n_slides, include_table_of_contents: true }), as)).toHaveLength(n_slides)
+    expect(
+      writeOutlines(deckOf('', { n_slides, include_table_of_contents: true }), as),
+    ).toHaveLength(n_slides)
   })
 
   it('writes a heading and bullets, in the words of the summary', () => {
@@ -28,7 +40,9 @@ describe('outlines of a summary', () => {
   })
 
   it('stays below the number of words at which 0.9.3 cuts', () => {
-    const wordy = Array.from({ length: 40 }, (_, index) => `A ${'word '.repeat(index)}end.`).join(' ')
+    const wordy = Array.from({ length: 40 }, (_, index) => `A ${'word '.repeat(index)}end.`).join(
+      ' ',
+    )
     for (const { content } of writeOutlines(deckOf(wordy, { n_slides: 8 }), as)) {
       expect(content.match(/\S+/g)?.length).toBeLessThanOrEqual(100)
       expect(content).toMatch(/(end\.?|…)$/)

@@ -1,5 +1,6 @@
 /**
- * Outlines from a summary: markdown of a heading and bullets, as a model would write them, in the summary's own words.
+ * Outlines from a summary: markdown of a heading and bullets, as a model would write them, in the
+ * summary's own words.
  */
 
 import type { Deck, Outline } from '../deck.ts'
@@ -29,15 +30,20 @@ const contentsIn: Readonly<Record<string, string>> = {
 }
 
 /**
- * As many outlines as the deck has slides (0: as many as the text fills), title slide and table of contents counted.
- * `count` changes the number, for a model that miscounts.
+ * As many outlines as the deck has slides (0: as many as the text fills), title slide and table of
+ * contents counted. `count` changes the number, for a model that miscounts.
  */
 export function writeOutlines(deck: Deck, count: (wanted: number) => number): Outline[] {
   const sentences = splitSentences(deck.content)
   if (sentences.length === 0) sentences.push(deck.content.trim() || 'Untitled presentation')
   const heading = headingOf(deck.content)
   const body = heading && sentences.length > 1 ? sentences.slice(1) : sentences
-  const wanted = Math.max(1, count(deck.n_slides > 0 ? deck.n_slides : Math.min(12, Math.max(3, Math.ceil(body.length / 3) + 1))))
+  const wanted = Math.max(
+    1,
+    count(
+      deck.n_slides > 0 ? deck.n_slides : Math.min(12, Math.max(3, Math.ceil(body.length / 3) + 1)),
+    ),
+  )
 
   const withTitle = deck.include_title_slide && wanted > 1
   const withContents = deck.include_table_of_contents && wanted - Number(withTitle) > 1
@@ -89,12 +95,16 @@ function countWords(text: string): number {
   return text.match(/\S+/g)?.length ?? 0
 }
 
-/** The sentences in order in so many groups of nearly one size; too few sentences are split at clauses, then used again. */
+/**
+ * The sentences in order in so many groups of nearly one size; too few sentences are split at
+ * clauses, then used again.
+ */
 function group(sentences: readonly string[], count: number): string[][] {
   const pool = [...sentences]
   while (pool.length < count) {
     const longest = pool.reduce(
-      (best, text, index) => (splitClauses(text).length > splitClauses(pool[best] as string).length ? index : best),
+      (best, text, index) =>
+        splitClauses(text).length > splitClauses(pool[best] as string).length ? index : best,
       0,
     )
     const clauses = splitClauses(pool[longest] as string)
@@ -103,14 +113,21 @@ function group(sentences: readonly string[], count: number): string[][] {
     pool.splice(longest, 1, clauses.slice(0, middle).join(' '), clauses.slice(middle).join(' '))
   }
   const own = pool.length
-  for (let index = 0; pool.length < count; index++) pool.push(`${pool[index % own]} (${Math.floor(index / own) + 2})`)
+  for (let index = 0; pool.length < count; index++)
+    pool.push(`${pool[index % own]} (${Math.floor(index / own) + 2})`)
   return Array.from({ length: count }, (_, index) =>
-    pool.slice(Math.floor((index * pool.length) / count), Math.floor(((index + 1) * pool.length) / count)),
+    pool.slice(
+      Math.floor((index * pool.length) / count),
+      Math.floor(((index + 1) * pool.length) / count),
+    ),
   )
 }
 
 /** At most `most` of the items, evenly picked. */
 function spread(items: readonly string[], most: number): string[] {
   if (items.length <= most) return [...items]
-  return Array.from({ length: most }, (_, index) => items[Math.floor((index * items.length) / most)] as string)
+  return Array.from(
+    { length: most },
+    (_, index) => items[Math.floor((index * items.length) / most)] as string,
+  )
 }

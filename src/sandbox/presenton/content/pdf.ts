@@ -1,5 +1,6 @@
 /**
- * The same deck as a PDF, one page a slide. The standard fonts know Western letters only: what they lack becomes a visible mark.
+ * The same deck as a PDF, one page a slide. The standard fonts know Western letters only: what they
+ * lack becomes a visible mark.
  */
 
 import PDFDocument from 'pdfkit'
@@ -8,12 +9,27 @@ import { confession } from './pptx.ts'
 import { textOf } from './slide-text.ts'
 
 const page = { width: 960, height: 540 }
-const ink = { dark: '#1E1B4B', accent: '#7C3AED', text: '#1F2937', faint: '#6B7280', white: '#FFFFFF' }
+const ink = {
+  dark: '#1E1B4B',
+  accent: '#7C3AED',
+  text: '#1F2937',
+  faint: '#6B7280',
+  white: '#FFFFFF',
+}
 
 export async function writePdf(deck: Deck): Promise<Buffer> {
   const texts = deck.slides.map(textOf)
-  const info = { Title: readable(deck.title?.trim() ?? ''), Subject: confession, Creator: 'Presenton stand-in' }
-  const file = new PDFDocument({ size: [page.width, page.height], margin: 0, autoFirstPage: false, info })
+  const info = {
+    Title: readable(deck.title?.trim() ?? ''),
+    Subject: confession,
+    Creator: 'Presenton stand-in',
+  }
+  const file = new PDFDocument({
+    size: [page.width, page.height],
+    margin: 0,
+    autoFirstPage: false,
+    info,
+  })
   const parts: Buffer[] = []
   file.on('data', (part: Buffer) => parts.push(part))
   const whole = new Promise<Buffer>((resolve, reject) => {
@@ -39,7 +55,13 @@ export async function writePdf(deck: Deck): Promise<Buffer> {
       .font('Helvetica')
       .fontSize(letters)
       .fillColor(dark ? ink.white : ink.text)
-    file.text(readable(body), at.left, file.y + 30, { width: at.width, height: 360, lineGap: 6, paragraphGap: 8, ellipsis: true })
+    file.text(readable(body), at.left, file.y + 30, {
+      width: at.width,
+      height: 360,
+      lineGap: 6,
+      paragraphGap: 8,
+      ellipsis: true,
+    })
     if (dark) continue
     file.fontSize(10).fillColor(ink.faint)
     file.text(`${index + 1} / ${texts.length}`, page.width - 160, page.height - 30, {

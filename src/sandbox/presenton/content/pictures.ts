@@ -27,7 +27,12 @@ function png(width: number, height: number, colour: readonly number[]): Buffer {
   header.set([8, 2, 0, 0, 0], 8) // 8 bits, RGB
   const pixels = deflateSync(Buffer.concat(Array(height).fill(row)))
   const mark = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
-  return Buffer.concat([mark, chunk('IHDR', header), chunk('IDAT', pixels), chunk('IEND', Buffer.alloc(0))])
+  return Buffer.concat([
+    mark,
+    chunk('IHDR', header),
+    chunk('IDAT', pixels),
+    chunk('IEND', Buffer.alloc(0)),
+  ])
 }
 
 function chunk(type: string, data: Buffer): Buffer {

@@ -1,6 +1,6 @@
 /**
- * A real PowerPoint file of a deck: title slide, table of contents, headings and bullets, speaker notes, a footer with numbers.
- * The notes of the first slide say that a stand-in made it.
+ * A real PowerPoint file of a deck: title slide, table of contents, headings and bullets, speaker
+ * notes, a footer with numbers. The notes of the first slide say that a stand-in made it.
  */
 
 import loaded from 'pptxgenjs'
@@ -9,14 +9,22 @@ import { lengthOf } from './sentences.ts'
 import { type SlideText, textOf } from './slide-text.ts'
 import { readZip, writeZip } from './zip.ts'
 
-// Its types say CommonJS, but what Node loads is an ES module: the default export is the class itself.
+// Its types say CommonJS, but what Node loads is an ES module: the default export is the class
+// itself.
 const Presentation = loaded as unknown as typeof loaded.default
 type Page = ReturnType<InstanceType<typeof Presentation>['addSlide']>
 
 export const confession =
   'Made by a stand-in for Presenton, for development and tests. No model was involved: every text is taken from the summary.'
 
-const ink = { dark: '1E1B4B', accent: '7C3AED', soft: 'EDE9FE', text: '1F2937', faint: '6B7280', white: 'FFFFFF' }
+const ink = {
+  dark: '1E1B4B',
+  accent: '7C3AED',
+  soft: 'EDE9FE',
+  text: '1F2937',
+  faint: '6B7280',
+  white: 'FFFFFF',
+}
 const width = 13.333
 const height = 7.5
 
@@ -40,7 +48,9 @@ export async function writePptx(deck: Deck): Promise<Buffer> {
       else drawBody(page, text.lines)
       drawFooter(page, name, `${index + 1} / ${texts.length}`)
     }
-    page.addNotes([...(first ? [confession] : []), text.note].filter((note) => note !== '').join('\n\n'))
+    page.addNotes(
+      [...(first ? [confession] : []), text.note].filter((note) => note !== '').join('\n\n'),
+    )
   }
   return tidy((await file.write({ outputType: 'nodebuffer' })) as Buffer)
 }
@@ -48,8 +58,20 @@ export async function writePptx(deck: Deck): Promise<Buffer> {
 function drawTitle(page: Page, { title, lines }: SlideText): void {
   page.background = { color: ink.dark }
   page.addShape('rect', { x: 0, y: 0, w: 0.35, h: height, fill: { color: ink.accent } })
-  page.addShape('ellipse', { x: width - 3.1, y: -1.6, w: 4.4, h: 4.4, fill: { color: ink.accent, transparency: 70 } })
-  page.addShape('ellipse', { x: width - 1.9, y: 4.9, w: 3.6, h: 3.6, fill: { color: ink.white, transparency: 90 } })
+  page.addShape('ellipse', {
+    x: width - 3.1,
+    y: -1.6,
+    w: 4.4,
+    h: 4.4,
+    fill: { color: ink.accent, transparency: 70 },
+  })
+  page.addShape('ellipse', {
+    x: width - 1.9,
+    y: 4.9,
+    w: 3.6,
+    h: 3.6,
+    fill: { color: ink.white, transparency: 90 },
+  })
   const fontSize = lengthOf(title) > 45 ? 36 : 44
   page.addText(title, {
     x: 1,
@@ -64,7 +86,16 @@ function drawTitle(page: Page, { title, lines }: SlideText): void {
     ...direction(title),
   })
   page.addShape('rect', { x: 1.1, y: 3.9, w: 1.4, h: 0.07, fill: { color: ink.accent } })
-  page.addText(lines.join('\n'), { x: 1, y: 4.15, w: 9.6, h: 1.8, fontSize: 20, color: ink.soft, valign: 'top', fit: 'shrink' })
+  page.addText(lines.join('\n'), {
+    x: 1,
+    y: 4.15,
+    w: 9.6,
+    h: 1.8,
+    fontSize: 20,
+    color: ink.soft,
+    valign: 'top',
+    fit: 'shrink',
+  })
 }
 
 function drawHeading(page: Page, title: string): void {
@@ -86,7 +117,10 @@ function drawHeading(page: Page, title: string): void {
   page.addShape('rect', { x: 0.85, y: 1.45, w: 1, h: 0.06, fill: { color: ink.accent } })
 }
 
-/** A few lines are cards that fill the page, many are a list. More text, smaller letters: PowerPoint shrinks only what is edited. */
+/**
+ * A few lines are cards that fill the page, many are a list. More text, smaller letters: PowerPoint
+ * shrinks only what is edited.
+ */
 function drawBody(page: Page, lines: readonly string[]): void {
   const letters = lines.reduce((sum, line) => sum + lengthOf(line), 0)
   if (lines.length === 0) return
@@ -96,13 +130,29 @@ function drawBody(page: Page, lines: readonly string[]): void {
 
 function drawCards(page: Page, lines: readonly string[]): void {
   const gap = 0.18
-  const tall = Math.min(lines.length <= 2 ? 2.3 : 1.5, (4.9 - gap * (lines.length - 1)) / lines.length)
+  const tall = Math.min(
+    lines.length <= 2 ? 2.3 : 1.5,
+    (4.9 - gap * (lines.length - 1)) / lines.length,
+  )
   const longest = Math.max(...lines.map(lengthOf))
   const fontSize = longest > 150 ? 15 : longest > 110 ? 17 : lines.length <= 2 ? 24 : 20
   for (const [index, line] of lines.entries()) {
     const y = 1.8 + index * (tall + gap)
-    page.addShape('roundRect', { x: 0.75, y, w: 11.8, h: tall, fill: { color: 'F5F3FF' }, rectRadius: 0.08 })
-    page.addShape('rect', { x: 0.75, y: y + 0.12, w: 0.08, h: tall - 0.24, fill: { color: ink.accent } })
+    page.addShape('roundRect', {
+      x: 0.75,
+      y,
+      w: 11.8,
+      h: tall,
+      fill: { color: 'F5F3FF' },
+      rectRadius: 0.08,
+    })
+    page.addShape('rect', {
+      x: 0.75,
+      y: y + 0.12,
+      w: 0.08,
+      h: tall - 0.24,
+      fill: { color: ink.accent },
+    })
     page.addText(line, {
       x: 1.1,
       y,
@@ -122,7 +172,16 @@ function drawList(page: Page, lines: readonly string[], fontSize: number): void 
     text,
     options: { bullet: { indent: 20 }, breakLine: true, paraSpaceAfter: fontSize * 0.5 },
   }))
-  page.addText(rows, { x: 0.75, y: 1.75, w: 11.8, h: 4.9, fontSize, color: ink.text, valign: 'top', fit: 'shrink' })
+  page.addText(rows, {
+    x: 0.75,
+    y: 1.75,
+    w: 11.8,
+    h: 4.9,
+    fontSize,
+    color: ink.text,
+    valign: 'top',
+    fit: 'shrink',
+  })
 }
 
 function drawContents(page: Page, lines: readonly string[]): void {
@@ -134,7 +193,16 @@ function drawContents(page: Page, lines: readonly string[]): void {
   for (const [index, line] of lines.entries()) {
     const x = 0.85 + Math.floor(index / rows) * columnWidth
     const y = 1.8 + (index % rows) * rowHeight
-    const number = { x, y, w: 0.55, h: rowHeight * 0.85, fontSize, bold: true, color: ink.accent, margin: 0 }
+    const number = {
+      x,
+      y,
+      w: 0.55,
+      h: rowHeight * 0.85,
+      fontSize,
+      bold: true,
+      color: ink.accent,
+      margin: 0,
+    }
     page.addText(String(index + 1), number)
     page.addText(line, {
       x: x + 0.55,
@@ -158,14 +226,21 @@ function drawFooter(page: Page, name: string, number: string): void {
 
 /** Arabic and Hebrew run from the right. */
 function direction(text: string): { rtlMode?: boolean; align?: 'right' } {
-  return /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text) ? { rtlMode: true, align: 'right' } : {}
+  return /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text)
+    ? { rtlMode: true, align: 'right' }
+    : {}
 }
 
-/** pptxgenjs lists one slide master for each slide, though the file holds only the first: strict readers complain. */
+/**
+ * pptxgenjs lists one slide master for each slide, though the file holds only the first: strict
+ * readers complain.
+ */
 function tidy(bytes: Buffer): Buffer {
   const archive = readZip(bytes)
   const types = archive.get('[Content_Types].xml')?.toString() ?? ''
-  const real = types.replace(/<Override PartName="\/([^"]+)"[^>]*\/>/g, (entry, part: string) => (archive.has(part) ? entry : ''))
+  const real = types.replace(/<Override PartName="\/([^"]+)"[^>]*\/>/g, (entry, part: string) =>
+    archive.has(part) ? entry : '',
+  )
   archive.set('[Content_Types].xml', Buffer.from(real))
   return writeZip(archive)
 }

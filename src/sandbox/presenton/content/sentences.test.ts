@@ -3,7 +3,11 @@ import { headingOf, lengthOf, shorten, splitSentences } from './sentences.ts'
 
 describe('sentences of a summary', () => {
   it('finds them in any script', () => {
-    expect(splitSentences('One comes. Two comes! 日本語の文です。次の文です！ Первое предложение. Второе?')).toEqual([
+    expect(
+      splitSentences(
+        'One comes. Two comes! 日本語の文です。次の文です！ Первое предложение. Второе?',
+      ),
+    ).toEqual([
       'One comes.',
       'Two comes!',
       '日本語の文です。',

@@ -1,5 +1,6 @@
 /**
- * Cuts a conversation summary into its own sentences, in any script: the stand-in has no model and adds no words.
+ * Cuts a conversation summary into its own sentences, in any script: the stand-in has no model and
+ * adds no words.
  */
 
 const sentences = new Intl.Segmenter(undefined, { granularity: 'sentence' })
@@ -9,21 +10,30 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 /** More than this reads badly on a slide. */
 const longestBullet = 220
 
-/** The sentences in order; marks of lists and headings are dropped, long sentences are cut at their clauses. */
+/**
+ * The sentences in order; marks of lists and headings are dropped, long sentences are cut at their
+ * clauses.
+ */
 export function splitSentences(text: string): string[] {
   return unwrap(text.split(/\r?\n/))
     .flatMap((line) => joinDates([...sentences.segment(line)].map(({ segment }) => segment.trim())))
     .filter((sentence) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(sentence))
-    .flatMap((sentence) => (lengthOf(sentence) > longestBullet ? packClauses(sentence) : [sentence]))
+    .flatMap((sentence) =>
+      lengthOf(sentence) > longestBullet ? packClauses(sentence) : [sentence],
+    )
 }
 
-/** The first line when it is a heading of its own: marked as one, or short and without a full stop. */
+/**
+ * The first line when it is a heading of its own: marked as one, or short and without a full stop.
+ */
 export function headingOf(text: string): string | undefined {
   const [first = '', ...rest] = text.split(/\r?\n/).filter((line) => line.trim() !== '')
   const heading = stripMarks(first)
   if (heading === '' || rest.length === 0) return undefined
   const marked = /^\s*#/.test(first)
-  return marked || (lengthOf(heading) <= 80 && !/[.!?。！？:：]$/u.test(heading)) ? heading : undefined
+  return marked || (lengthOf(heading) <= 80 && !/[.!?。！？:：]$/u.test(heading))
+    ? heading
+    : undefined
 }
 
 /** The parts of a sentence between commas and the like, each with its mark. */
@@ -58,7 +68,10 @@ function takeGraphemes(text: string, count: number): string {
     .join('')
 }
 
-/** Lines that an editor has wrapped are one again: after a long line without an end, what bears no mark goes on. */
+/**
+ * Lines that an editor has wrapped are one again: after a long line without an end, what bears no
+ * mark goes on.
+ */
 function unwrap(lines: readonly string[]): string[] {
   const joined: string[] = []
   let open = false
@@ -69,7 +82,10 @@ function unwrap(lines: readonly string[]): string[] {
     if (open && last !== undefined && clean !== '' && clean === line.trim())
       joined[joined.length - 1] = last + (eastern ? '' : ' ') + clean
     else joined.push(clean)
-    open = lengthOf(line) >= (eastern ? 30 : 60) && !/[.!?。！？…:：]["”’»」)]?\s*$/u.test(line) && !/^\s*#/.test(line)
+    open =
+      lengthOf(line) >= (eastern ? 30 : 60) &&
+      !/[.!?。！？…:：]["”’»」)]?\s*$/u.test(line) &&
+      !/^\s*#/.test(line)
   }
   return joined
 }
@@ -79,7 +95,8 @@ function joinDates(parts: readonly string[]): string[] {
   const joined: string[] = []
   for (const part of parts) {
     const last = joined.at(-1)
-    if (last !== undefined && /\s\d{1,2}\.$/.test(last)) joined[joined.length - 1] = `${last} ${part}`
+    if (last !== undefined && /\s\d{1,2}\.$/.test(last))
+      joined[joined.length - 1] = `${last} ${part}`
     else joined.push(part)
   }
   return joined
@@ -92,17 +109,24 @@ function stripMarks(line: string): string {
     .trim()
 }
 
-/** Clauses joined again as far as they fit; a clause that is too long by itself is cut between words, and a word between characters. */
+/**
+ * Clauses joined again as far as they fit; a clause that is too long by itself is cut between
+ * words, and a word between characters.
+ */
 function packClauses(sentence: string): string[] {
   return pack(
-    splitClauses(sentence).flatMap((clause) => (lengthOf(clause) > longestBullet ? packWords(clause) : [clause])),
+    splitClauses(sentence).flatMap((clause) =>
+      lengthOf(clause) > longestBullet ? packWords(clause) : [clause],
+    ),
     ' ',
   )
 }
 
 function packWords(clause: string): string[] {
   const pieces = [...words.segment(clause)].flatMap(({ segment }) =>
-    lengthOf(segment) > longestBullet ? [...graphemes.segment(segment)].map((grapheme) => grapheme.segment) : [segment],
+    lengthOf(segment) > longestBullet
+      ? [...graphemes.segment(segment)].map((grapheme) => grapheme.segment)
+      : [segment],
   )
   return pack(pieces, '').map((piece) => piece.trim())
 }

@@ -1,10 +1,16 @@
 /**
- * Reads title and lines back out of a slide's content, whatever its layout: slides may have been edited, or come from recorded traffic.
+ * Reads title and lines back out of a slide's content, whatever its layout: slides may have been
+ * edited, or come from recorded traffic.
  */
 
 import type { Slide } from '../deck.ts'
 
-export type SlideText = { title: string; lines: string[]; note: string; kind: 'title' | 'contents' | 'body' }
+export type SlideText = {
+  title: string
+  lines: string[]
+  note: string
+  kind: 'title' | 'contents' | 'body'
+}
 
 const titleKey = /^(title|headline_text|primary_heading|slide_headline|large_heading|heading)$/
 
@@ -12,17 +18,27 @@ export function textOf(slide: Slide): SlideText {
   const found: { title: string | undefined; lines: string[] } = { title: undefined, lines: [] }
   walk(slide.content, found, 0)
   const title = found.title ?? found.lines.shift() ?? ''
-  const kind = /intro|title_slide/.test(slide.layout) ? 'title' : /contents/.test(slide.layout) ? 'contents' : 'body'
+  const kind = /intro|title_slide/.test(slide.layout)
+    ? 'title'
+    : /contents/.test(slide.layout)
+      ? 'contents'
+      : 'body'
   return { title, lines: found.lines, note: slide.speaker_note ?? '', kind }
 }
 
 /** The first title found is the slide's; in a list each member is one line. */
-function walk(value: unknown, found: { title: string | undefined; lines: string[] }, depth: number): void {
+function walk(
+  value: unknown,
+  found: { title: string | undefined; lines: string[] },
+  depth: number,
+): void {
   if (!value || typeof value !== 'object') return
   for (const [key, member] of Object.entries(value)) {
     if (/^__|_prompt$|_url$|_query$|image$/i.test(key)) continue
-    if (typeof member === 'string' && titleKey.test(key) && found.title === undefined) found.title = member
-    else if (typeof member === 'string' || typeof member === 'number') addLine(found.lines, String(member))
+    if (typeof member === 'string' && titleKey.test(key) && found.title === undefined)
+      found.title = member
+    else if (typeof member === 'string' || typeof member === 'number')
+      addLine(found.lines, String(member))
     else if (Array.isArray(member)) for (const item of member) addLine(found.lines, lineOf(item))
     else if (depth < 6) walk(member, found, depth + 1)
   }

@@ -1,5 +1,6 @@
 /**
- * The `ui` of B's slides: boxes, pictures and text runs on a canvas of 1280 by 720, a few KB a slide as in the recorded traffic.
+ * The `ui` of B's slides: boxes, pictures and text runs on a canvas of 1280 by 720, a few KB a
+ * slide as in the recorded traffic.
  */
 
 import type { OutlineText } from './outline-text.ts'
@@ -7,7 +8,12 @@ import type { OutlineText } from './outline-text.ts'
 type Pictures = { imageUrl: string; iconUrl: string; prompt: string }
 type Area = { x: number; y: number; width: number; height: number }
 
-export function paint(id: string, kind: 'intro' | 'contents' | 'bullets', { title, lines }: OutlineText, pictures: Pictures) {
+export function paint(
+  id: string,
+  kind: 'intro' | 'contents' | 'bullets',
+  { title, lines }: OutlineText,
+  pictures: Pictures,
+) {
   const headline = kind === 'intro' ? 'headline_text' : 'slide_headline'
   const canvas = component(
     'background_canvas',
@@ -16,10 +22,21 @@ export function paint(id: string, kind: 'intro' | 'contents' | 'bullets', { titl
     0,
     [polygon({ x: 0, y: 0, width: 1280, height: 720 }, '#FFFFFF')],
   )
-  const heading = component('large_title_area', 'Prominent headline area with generous whitespace below.', 80, 48, [
-    text(headline, title, { x: 0, y: 0, width: 1100, height: 120 }, { size: 48, bold: true, color: '#111827' }),
-    polygon({ x: 0, y: 128, width: 80, height: 4 }, '#9333EA'),
-  ])
+  const heading = component(
+    'large_title_area',
+    'Prominent headline area with generous whitespace below.',
+    80,
+    48,
+    [
+      text(
+        headline,
+        title,
+        { x: 0, y: 0, width: 1100, height: 120 },
+        { size: 48, bold: true, color: '#111827' },
+      ),
+      polygon({ x: 0, y: 128, width: 80, height: 4 }, '#9333EA'),
+    ],
+  )
   const copy = component(
     'feature_grid_area',
     'Rows of text, each with its mark.',
@@ -40,7 +57,11 @@ export function paint(id: string, kind: 'intro' | 'contents' | 'bullets', { titl
     image('primary_photo', pictures, { x: 0, y: 0, width: 360, height: 360 }),
   ])
   const description = 'A clean layout with a large title, text blocks and a rounded picture panel.'
-  return { id, description, components: kind === 'contents' ? [canvas, heading, copy] : [canvas, heading, copy, picture] }
+  return {
+    id,
+    description,
+    components: kind === 'contents' ? [canvas, heading, copy] : [canvas, heading, copy, picture],
+  }
 }
 
 function component(id: string, description: string, x: number, y: number, elements: unknown[]) {
@@ -57,7 +78,12 @@ function polygon({ x, y, width, height }: Area, color: string) {
   return { type: 'vector', shape: 'polygon', points, closed: true, fill: { color } }
 }
 
-function text(name: string, words: string, area: Area, { size, bold, color }: { size: number; bold: boolean; color: string }) {
+function text(
+  name: string,
+  words: string,
+  area: Area,
+  { size, bold, color }: { size: number; bold: boolean; color: string },
+) {
   const font = { size, family: 'Poppins', color, bold, italic: false, line_height: 1.24 }
   const alignment = { horizontal: 'left', vertical: 'top' }
   return {
@@ -90,7 +116,14 @@ function image(name: string, { imageUrl, prompt }: Pictures, area: Area) {
 
 function icon({ iconUrl }: Pictures, area: Area) {
   const looks = { data: iconUrl, fit: 'fill', color: '#FFFFFF', decorative: false }
-  return { type: 'image', ...box(area), ...looks, name: 'feature_icon', is_icon: true, prompt: 'chart' }
+  return {
+    type: 'image',
+    ...box(area),
+    ...looks,
+    name: 'feature_icon',
+    is_icon: true,
+    prompt: 'chart',
+  }
 }
 
 function box({ x, y, width, height }: Area) {

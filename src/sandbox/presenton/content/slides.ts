@@ -1,5 +1,6 @@
 /**
- * Slides from outlines: content in the layouts of the recorded traffic, every text of it the outline's own.
+ * Slides from outlines: content in the layouts of the recorded traffic, every text of it the
+ * outline's own.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -19,8 +20,11 @@ export function writeSlide(deck: Deck, index: number, features: Features): Slide
   const note = [text.title, ...text.lines].join('\n')
   const layout = deck.layout as { name: string; slides: { id: string }[] }
   const layoutId = layout.slides[deck.structure?.[index] ?? 0]?.id ?? 'general:basic-info-slide'
-  const kind = index === 0 && deck.include_title_slide ? 'intro' : isContents(outline) ? 'contents' : 'bullets'
-  const drawn = features.ui ? contentB(kind, text) : { layout: layoutId, content: contentA(kind, text) }
+  const kind =
+    index === 0 && deck.include_title_slide ? 'intro' : isContents(outline) ? 'contents' : 'bullets'
+  const drawn = features.ui
+    ? contentB(kind, text)
+    : { layout: layoutId, content: contentA(kind, text) }
   return {
     id: randomUUID(),
     presentation: deck.id,
@@ -35,7 +39,10 @@ export function writeSlide(deck: Deck, index: number, features: Features): Slide
   }
 }
 
-function contentA(kind: 'intro' | 'contents' | 'bullets', { title, lines }: OutlineText): Record<string, unknown> {
+function contentA(
+  kind: 'intro' | 'contents' | 'bullets',
+  { title, lines }: OutlineText,
+): Record<string, unknown> {
   const image = { __image_prompt__: prompt, __image_url__: imageUrl }
   if (kind === 'intro') return { title, description: lines.join(' '), image }
   if (kind === 'contents') return { title, sections: lines.map((line) => ({ title: line })) }
@@ -54,9 +61,15 @@ function contentB(kind: 'intro' | 'contents' | 'bullets', { title, lines }: Outl
   }
   if (kind === 'contents') {
     const entries = lines.map((line) => ({ entry_title: line }))
-    return { layout: 'table_of_contents', content: { large_title_area: { slide_headline: title }, contents_area: { entries } } }
+    return {
+      layout: 'table_of_contents',
+      content: { large_title_area: { slide_headline: title }, contents_area: { entries } },
+    }
   }
-  const features = lines.map((line) => ({ feature_icon: { icon_query: 'chart', icon_url: iconUrl }, feature_description: line }))
+  const features = lines.map((line) => ({
+    feature_icon: { icon_query: 'chart', icon_url: iconUrl },
+    feature_description: line,
+  }))
   return {
     layout: 'title_image_bullet_points_1',
     content: {

@@ -1,5 +1,6 @@
 /**
- * The bundled templates: names and counts as upstream's lists show them, and one layout for all, in the form that `prepare` of A and T takes.
+ * The bundled templates: names and counts as upstream's lists show them, and one layout for all, in
+ * the form that `prepare` of A and T takes.
  */
 
 export type Template = { id: string; name: string; description: string; layoutCount: number }
@@ -27,7 +28,11 @@ export const templates: readonly Template[] = [
     10,
     'Clean, contemporary layouts with generous whitespace, confident typography, and bold visual accents for a polished presentation.',
   ),
-  template('general', 12, 'General template best for simple presentations, great spacing and clean layout.'),
+  template(
+    'general',
+    12,
+    'General template best for simple presentations, great spacing and clean layout.',
+  ),
   template(
     'executive',
     32,
@@ -64,12 +69,25 @@ function layouts(group: string) {
     description,
     json_schema: {
       $schema: 'https://json-schema.org/draft/2020-12/schema',
-      ...object({ title: text('Main title of the slide', 'Product Overview', 3, 40), ...properties }),
+      ...object({
+        title: text('Main title of the slide', 'Product Overview', 3, 40),
+        ...properties,
+      }),
     },
   })
-  const description = text('Main description text content', 'Our product offers customizable dashboards.', 10, 150)
+  const description = text(
+    'Main description text content',
+    'Our product offers customizable dashboards.',
+    10,
+    150,
+  )
   const bullets = (extra: Schema) =>
-    list('List of bullet points', 1, 6, object({ title: text('Bullet point title', 'Growth', 2, 60), ...extra }))
+    list(
+      'List of bullet points',
+      1,
+      6,
+      object({ title: text('Bullet point title', 'Growth', 2, 60), ...extra }),
+    )
   const subtitle = text('Bullet point subtitle', 'Steady growth in all regions', 5, 90)
   return [
     layout(
@@ -79,23 +97,43 @@ function layouts(group: string) {
       {
         description,
         presenterName: text('Name of the presenter', 'John Doe', 2, 50),
-        presentationDate: text("Date of the presentation must be the latest date like today's date", 'December 2025', 2, 50),
+        presentationDate: text(
+          "Date of the presentation must be the latest date like today's date",
+          'December 2025',
+          2,
+          50,
+        ),
         image,
       },
     ),
-    layout('basic-info-slide', 'Basic Info', 'A clean slide layout with title, description text, and a supporting image.', {
-      description,
-      image,
-    }),
+    layout(
+      'basic-info-slide',
+      'Basic Info',
+      'A clean slide layout with title, description text, and a supporting image.',
+      {
+        description,
+        image,
+      },
+    ),
     layout(
       'bullet-icons-only-slide',
       'Bullet Icons Only',
       'A slide layout with title, grid of bullet points (title and description) with icons, and a supporting image.',
       { image, bulletPoints: bullets({ subtitle, icon }) },
     ),
-    layout('table-of-contents-slide', 'Table of Contents', 'A table of contents with numbered sections.', {
-      sections: list('Sections', 1, 20, object({ title: text('Section title', 'Introduction', 2, 60) })),
-    }),
+    layout(
+      'table-of-contents-slide',
+      'Table of Contents',
+      'A table of contents with numbered sections.',
+      {
+        sections: list(
+          'Sections',
+          1,
+          20,
+          object({ title: text('Section title', 'Introduction', 2, 60) }),
+        ),
+      },
+    ),
     layout(
       'bullet-with-icons-slide',
       'Bullet with Icons',
@@ -136,7 +174,12 @@ function list(description: string, minItems: number, maxItems: number, items: Sc
 }
 
 function object(properties: Schema): Schema {
-  return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false }
+  return {
+    type: 'object',
+    properties,
+    required: Object.keys(properties),
+    additionalProperties: false,
+  }
 }
 
 function template(id: string, layoutCount: number, description: string): Template {

@@ -1,5 +1,6 @@
 /**
- * Just enough of ZIP to open an archive and to write one: entries stored or deflated, below 4 GiB, no encryption.
+ * Just enough of ZIP to open an archive and to write one: entries stored or deflated, below 4 GiB,
+ * no encryption.
  */
 
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib'
@@ -18,16 +19,19 @@ export function readZip(bytes: Buffer): Archive {
   let at = bytes.readUInt32LE(end + 16)
   for (let left = bytes.readUInt16LE(end + 10); left > 0; left--) {
     if (bytes.readUInt32LE(at) !== entryMark) throw new Error('Broken directory')
-    const [method, packed, offset] = [bytes.readUInt16LE(at + 10), bytes.readUInt32LE(at + 20), bytes.readUInt32LE(at + 42)]
-    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) => bytes.readUInt16LE(at + field)) as [
-      number,
-      number,
-      number,
+    const [method, packed, offset] = [
+      bytes.readUInt16LE(at + 10),
+      bytes.readUInt32LE(at + 20),
+      bytes.readUInt32LE(at + 42),
     ]
+    const [nameLength, extraLength, commentLength] = [28, 30, 32].map((field) =>
+      bytes.readUInt16LE(at + field),
+    ) as [number, number, number]
     const name = bytes.toString('utf8', at + 46, at + 46 + nameLength)
     const data = offset + 30 + bytes.readUInt16LE(offset + 26) + bytes.readUInt16LE(offset + 28)
     const body = bytes.subarray(data, data + packed)
-    if (!name.endsWith('/')) archive.set(name, method === 8 ? inflateRawSync(body) : Buffer.from(body))
+    if (!name.endsWith('/'))
+      archive.set(name, method === 8 ? inflateRawSync(body) : Buffer.from(body))
     at += 46 + nameLength + extraLength + commentLength
   }
   return archive

@@ -15,7 +15,9 @@ export const answers = {
   '503': answer(() => page(503)),
   '504': answer(() => page(504)),
   '500': answer((scene) => (ofFile(scene) ? page(500) : crashed())),
-  '500-detail': answer(() => detail(500, 'Traceback: postgresql://presenton:s3cr3t@db:5432/presenton is gone')),
+  '500-detail': answer(() =>
+    detail(500, 'Traceback: postgresql://presenton:s3cr3t@db:5432/presenton is gone'),
+  ),
   '400': answer(() => detail(400, 'Bad request')),
   '401': answer((scene) => (ofFile(scene) ? page(401) : detail(401, 'Unauthorized'))),
   '403': answer((scene) => (ofFile(scene) ? page(403) : detail(403, 'Forbidden'))),
@@ -27,7 +29,14 @@ export const answers = {
   '408': answer(() => page(408)),
   '413': answer(() => page(413)),
   '422': answer(() =>
-    json({ detail: [{ type: 'missing', loc: ['body', 'new_field'], msg: 'Field required', input: null }] }, 422),
+    json(
+      {
+        detail: [
+          { type: 'missing', loc: ['body', 'new_field'], msg: 'Field required', input: null },
+        ],
+      },
+      422,
+    ),
   ),
   '428': answer(() => json({ detail: 'Login setup is required', setup_required: true }, 428)),
   '429': answer(() => detail(429, 'Too many requests', { 'retry-after': '1' })),

@@ -1,5 +1,6 @@
 /**
- * Faults under a test's control: played by name, once, several times or always; the first that fits an exchange strikes it.
+ * Faults under a test's control: played by name, once, several times or always; the first that fits
+ * an exchange strikes it.
  */
 
 import { isReplied, type Operation, operations, type Replied } from '../operation.ts'
@@ -50,7 +51,15 @@ export type PlayOptions = {
   deckId?: string
 }
 
-type Play = { name: FaultName; operation: Operation; effect: Fault; left: number; skip: number; at?: number; deckId?: string }
+type Play = {
+  name: FaultName
+  operation: Operation
+  effect: Fault
+  left: number
+  skip: number
+  at?: number
+  deckId?: string
+}
 
 export type FaultControl = ReturnType<typeof createFaults>
 
@@ -81,8 +90,12 @@ export function createFaults(listener: { down(): Promise<void>; up(): Promise<vo
     up: listener.up,
 
     /** The stand-in's side: the fault for this exchange, used up by it. */
-    take(operation: Operation, deckId: string | undefined): { effect: Fault; at: number | undefined } | undefined {
-      const fits = (play: Play) => play.operation === operation && (play.deckId === undefined || play.deckId === deckId)
+    take(
+      operation: Operation,
+      deckId: string | undefined,
+    ): { effect: Fault; at: number | undefined } | undefined {
+      const fits = (play: Play) =>
+        play.operation === operation && (play.deckId === undefined || play.deckId === deckId)
       for (const play of plays.filter(fits)) {
         if (play.skip > 0) {
           play.skip--

@@ -1,5 +1,6 @@
 /**
- * What can go wrong, as data: a fault says where it strikes and what happens there. The tables beside this file name them.
+ * What can go wrong, as data: a fault says where it strikes and what happens there. The tables
+ * beside this file name them.
  */
 
 import type { Operation } from '../operation.ts'
@@ -13,7 +14,10 @@ export type FrameKind = 'head' | 'part' | 'assets' | 'tail' | 'complete'
 
 export type Frame = { kind: FrameKind; text: string }
 
-/** What is done in a frame's stead. `cut` destroys the connection, `stall` sends nothing more, `end` ends the body well. */
+/**
+ * What is done in a frame's stead. `cut` destroys the connection, `stall` sends nothing more, `end`
+ * ends the body well.
+ */
 export type Step = { write: string | Buffer } | 'end' | 'cut' | 'stall' | 'drip'
 
 export type StreamFault = {
@@ -24,8 +28,14 @@ export type StreamFault = {
   strike: (frame: Frame, scene: Scene) => Step[]
 }
 
-/** Changes how every frame of a stream is put on the wire; `open` is called for each stream, `end` gives what is still held back. */
-export type FramingFault = { kind: 'framing'; open: () => { frame: (text: string) => Step[]; end: () => Step[] } }
+/**
+ * Changes how every frame of a stream is put on the wire; `open` is called for each stream, `end`
+ * gives what is still held back.
+ */
+export type FramingFault = {
+  kind: 'framing'
+  open: () => { frame: (text: string) => Step[]; end: () => Step[] }
+}
 
 export type FileSending = {
   status?: number

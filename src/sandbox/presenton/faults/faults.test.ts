@@ -39,7 +39,11 @@ describe('answers in the stead of any operation', () => {
     const { presenton, caller } = await open()
     for (const operation of ['create', 'list', 'login'] as const) {
       presenton.faults.play(`${operation}:${name}`)
-      const path = { create: 'presentation/create', list: 'presentation/all', login: '/api/v1/auth/login' }[operation]
+      const path = {
+        create: 'presentation/create',
+        list: 'presentation/all',
+        login: '/api/v1/auth/login',
+      }[operation]
       const answer = await caller.send(
         operation === 'list' ? 'GET' : 'POST',
         path,
@@ -64,7 +68,11 @@ describe('answers in the stead of any operation', () => {
     presenton.faults.play('create:hang')
     presenton.gates.hold('create')
     const leaving = new AbortController()
-    const call = fetch(`${presenton.url}/api/v1/ppt/presentation/create`, { method: 'POST', body: '{}', signal: leaving.signal })
+    const call = fetch(`${presenton.url}/api/v1/ppt/presentation/create`, {
+      method: 'POST',
+      body: '{}',
+      signal: leaving.signal,
+    })
     await presenton.gates.arrived('create')
     presenton.gates.release('create')
     await expect.poll(() => presenton.faults.struck).toEqual(['create:reset', 'create:hang'])
@@ -89,7 +97,9 @@ describe('when a fault strikes', () => {
     const [one, two] = [await caller.create(), await caller.create()]
     const ask = async (id: string) => (await caller.send('GET', `presentation/${id}`)).status
     presenton.faults.play('read:502', { times: 2, skip: 1 })
-    expect([await ask(one), await ask(one), await ask(one), await ask(one)]).toEqual([200, 502, 502, 200])
+    expect([await ask(one), await ask(one), await ask(one), await ask(one)]).toEqual([
+      200, 502, 502, 200,
+    ])
     presenton.faults.play('read:404', { times: Number.POSITIVE_INFINITY, deckId: two })
     expect([await ask(one), await ask(two), await ask(two)]).toEqual([200, 404, 404])
     presenton.faults.clear('read:404')
@@ -99,7 +109,9 @@ describe('when a fault strikes', () => {
 
   it('refuses a name that it does not know', async () => {
     const { presenton } = await open()
-    expect(() => presenton.faults.play('read:nonsense' as FaultName)).toThrow('No such fault: read:nonsense')
+    expect(() => presenton.faults.play('read:nonsense' as FaultName)).toThrow(
+      'No such fault: read:nonsense',
+    )
     expect(new Set(faultNames).size).toBe(faultNames.length)
   })
 })
@@ -112,10 +124,25 @@ describe('faults inside the slides stream', () => {
     ['slides:no-complete', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 0],
     ['slides:saved-no-complete', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 3],
     ['slides:cut-before-complete', 'broken', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 0],
-    ['slides:two-completes', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete', 'complete'], 3],
-    ['slides:text-after-complete', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete', 'chunk'], 3],
+    [
+      'slides:two-completes',
+      'well',
+      ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete', 'complete'],
+      3,
+    ],
+    [
+      'slides:text-after-complete',
+      'well',
+      ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete', 'chunk'],
+      3,
+    ],
     ['slides:dropped-part', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'complete'], 3],
-    ['slides:repeated-part', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete'], 3],
+    [
+      'slides:repeated-part',
+      'well',
+      ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete'],
+      3,
+    ],
   ] as const)('%s ends %s', async (name, ended, seen, stored) => {
     const all = await open({ shape: 'A1' })
     const id = await prepareDeck(all.caller)
@@ -161,7 +188,8 @@ describe('faults inside the slides stream', () => {
   it('changes the framing, not the words', async () => {
     const all = await open({ shape: 'B1' })
     const id = await prepareDeck(all.caller)
-    const unframe = (text: string) => text.replaceAll('\r\n', '\n').replaceAll(': ping\n\n', '').replaceAll('{\ndata: ', '{')
+    const unframe = (text: string) =>
+      text.replaceAll('\r\n', '\n').replaceAll(': ping\n\n', '').replaceAll('{\ndata: ', '{')
     const words = (text: string) => unframe(text).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
     const plain = (await readSlides(all, id)).text
     for (const name of ['crlf', 'comments', 'two-data-lines', 'drip', 'held-tail'] as const) {
@@ -218,7 +246,10 @@ describe('faults of the outlines stream', () => {
       presenton.faults.play(name)
       const last = messagesOf((await caller.outlines(id)).text).at(-1)
       expect(last?.presentation?.outlines.slides.length).toBe(expected)
-      if (shape === 'B1') expect(last?.detail).toMatch(/^Failed to generate presentation outlines with requested number/)
+      if (shape === 'B1')
+        expect(last?.detail).toMatch(
+          /^Failed to generate presentation outlines with requested number/,
+        )
     }
   })
 
@@ -232,7 +263,10 @@ describe('faults of the outlines stream', () => {
       return messagesOf(text).at(-1)
     }
     expect((await error('A1'))?.detail).toMatch(/^OpenAI API error: Error code: 401 - \{'error'/)
-    expect(await error('B1')).toEqual({ type: 'error', detail: 'Invalid API key. Please verify your API key and try again.' })
+    expect(await error('B1')).toEqual({
+      type: 'error',
+      detail: 'Invalid API key. Please verify your API key and try again.',
+    })
   })
 })
 
@@ -290,7 +324,10 @@ describe('faults of export and file', () => {
     expect(readZip((await get('file:not-a-presentation')).bytes).size).toBe(0)
     expect((await get('file:no-length')).headers.get('content-length')).toBeNull()
     const elsewhere = await get('file:redirect')
-    expect([elsewhere.status, elsewhere.headers.get('location')]).toEqual([302, 'http://127.0.0.1:9/elsewhere'])
+    expect([elsewhere.status, elsewhere.headers.get('location')]).toEqual([
+      302,
+      'http://127.0.0.1:9/elsewhere',
+    ])
     expect((await get('file:404')).headers.get('content-type')).toBe('text/html')
     expect((await caller.file(path)).bytes).toEqual(whole)
   })

@@ -17,7 +17,9 @@ export const fileFaults = {
   truncated: file((whole) => ({ body: upTo(whole, 0.6) })),
   garbage: file((whole) => ({ body: randomBytes(whole.length) })),
   /** Begins and ends well, rotten in the middle where its directory lies. */
-  rotten: file((whole) => ({ body: Buffer.concat([upTo(whole, 0.5), randomBytes(whole.length - upTo(whole, 0.5).length)]) })),
+  rotten: file((whole) => ({
+    body: Buffer.concat([upTo(whole, 0.5), randomBytes(whole.length - upTo(whole, 0.5).length)]),
+  })),
   html: file(() => ({ type: 'text/html', body: Buffer.from('<html>Sign in</html>') })),
   /** A whole ZIP, but no presentation. */
   'not-a-presentation': file(() => ({ body: emptyZip })),

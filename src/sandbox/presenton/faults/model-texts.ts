@@ -1,5 +1,6 @@
 /**
- * How the failures of a model read, as recorded: the provider's raw words in A and T, upstream's own and a status in B.
+ * How the failures of a model read, as recorded: the provider's raw words in A and T, upstream's
+ * own and a status in B.
  */
 
 type ModelText = { raw: string; friendly: string; status: number }
@@ -26,7 +27,11 @@ export const modelTexts = {
     friendly: 'AI provider API request failed. Please try again.',
     status: 500,
   },
-  connection: { raw: 'OpenAI API error: Connection error.', friendly: 'Connection error.', status: 503 },
+  connection: {
+    raw: 'OpenAI API error: Connection error.',
+    friendly: 'Connection error.',
+    status: 503,
+  },
   empty: {
     raw: 'LLM API error: 400: LLM did not return any content',
     friendly: 'LLM did not return any content',
@@ -37,7 +42,10 @@ export const modelTexts = {
     friendly: 'Expecting value: line 1 column 1 (char 0)',
     status: 500,
   },
-  /** Not recorded: what a provider's text could give away. A test looks for none of it on the outside. */
+  /**
+   * Not recorded: what a provider's text could give away. A test looks for none of it on the
+   * outside.
+   */
   secrets: secretText(),
 } as const satisfies Record<string, ModelText>
 

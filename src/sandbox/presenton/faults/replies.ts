@@ -1,26 +1,36 @@
 /**
- * Faults of replies that are not streams: all is done, but what comes back is wrong, lost, or not upstream's own.
- * And the failures of the model and of the export that upstream reports by status.
+ * Faults of replies that are not streams: all is done, but what comes back is wrong, lost, or not
+ * upstream's own. And the failures of the model and of the export that upstream reports by status.
  */
 
 import { crashed, detail, json, type Reply } from '../reply.ts'
 import type { Fault, Scene } from './fault.ts'
 import { modelTexts } from './model-texts.ts'
 
-const reply = (change: (reply: Reply) => Reply | 'lost' | 'half'): Fault => ({ kind: 'reply', change })
+const reply = (change: (reply: Reply) => Reply | 'lost' | 'half'): Fault => ({
+  kind: 'reply',
+  change,
+})
 const answer = (make: (scene: Scene) => Reply): Fault => ({ kind: 'answer', reply: make })
 
 export const replies = {
   'reply-lost': reply(() => 'lost'),
   'reply-half': reply(() => 'half'),
   'reply-empty': reply((was) => ({ ...was, body: Buffer.alloc(0) })),
-  'reply-html': reply((was) => ({ ...was, headers: { 'content-type': 'text/html' }, body: Buffer.from('<html>Sign in</html>') })),
+  'reply-html': reply((was) => ({
+    ...was,
+    headers: { 'content-type': 'text/html' },
+    body: Buffer.from('<html>Sign in</html>'),
+  })),
   'reply-not-json': reply((was) => ({ ...was, body: Buffer.from('{"id": ') })),
   'reply-other-shape': reply((was) => ({ ...was, body: Buffer.from('{"ok":true}') })),
   'reply-huge': reply((was) => ({ ...was, body: Buffer.alloc(17 * 2 ** 20, 0x20) })),
 } as const satisfies Record<string, Fault>
 
-/** B passes the class of its model's failure on as its own status; A and T always say 500, with the provider's raw text. */
+/**
+ * B passes the class of its model's failure on as its own status; A and T always say 500, with the
+ * provider's raw text.
+ */
 const model = (failure: keyof typeof modelTexts): Fault =>
   answer(({ features }) => {
     const { raw, friendly, status } = modelTexts[failure]
@@ -50,7 +60,10 @@ const path = (value: unknown): Fault =>
 export const exportFaults = {
   'convert-failed': answer(() => detail(500, 'Failed to convert presentation to PPTX model')),
   'runtime-failed': answer(() =>
-    detail(500, 'Export task failed. returncode=1 stderr=Error: Presentation slides not found stdout=<empty>'),
+    detail(
+      500,
+      'Export task failed. returncode=1 stderr=Error: Presentation slides not found stdout=<empty>',
+    ),
   ),
   'runtime-timeout': answer(() => detail(500, 'Export task timed out after 300 seconds')),
   'path-outside': path('/etc/passwd'),

@@ -1,13 +1,18 @@
 /**
- * Faults inside the two event streams. Those that strike before `complete` leave nothing stored, as upstream stores only at the end;
- * those named saved-… strike after it has stored.
+ * Faults inside the two event streams. Those that strike before `complete` leave nothing stored, as
+ * upstream stores only at the end; those named saved-… strike after it has stored.
  */
 
 import { frame } from '../event-stream.ts'
 import type { Fault, FrameKind, FramingFault, Scene, Step, StreamFault } from './fault.ts'
 import { modelTexts } from './model-texts.ts'
 
-const strike = (on: FrameKind, nth: number, act: StreamFault['strike']): StreamFault => ({ kind: 'stream', on, nth, strike: act })
+const strike = (on: FrameKind, nth: number, act: StreamFault['strike']): StreamFault => ({
+  kind: 'stream',
+  on,
+  nth,
+  strike: act,
+})
 const framing = (act: (text: string) => Step[]): FramingFault => ({
   kind: 'framing',
   open: () => ({ frame: act, end: () => [] }),
@@ -19,16 +24,22 @@ const wordOf = ({ features }: Scene, failure: keyof typeof modelTexts) =>
 
 /** An `error` event, then a clean end: the model failed. */
 const error = (failure: keyof typeof modelTexts) =>
-  strike('part', 2, (_, scene) => [{ write: frame({ type: 'error', detail: wordOf(scene, failure) }) }, 'end'])
+  strike('part', 2, (_, scene) => [
+    { write: frame({ type: 'error', detail: wordOf(scene, failure) }) },
+    'end',
+  ])
 
 /** The `complete` event with its presentation changed. */
 const completing = (change: (presentation: Record<string, unknown>) => unknown) =>
   strike('complete', 1, ({ text }) => {
-    const message = JSON.parse(text.slice(text.indexOf('{'))) as { presentation: Record<string, unknown> }
+    const message = JSON.parse(text.slice(text.indexOf('{'))) as {
+      presentation: Record<string, unknown>
+    }
     return [{ write: frame({ type: 'complete', presentation: change(message.presentation) }) }]
   })
 
-const listOf = (presentation: Record<string, unknown>) => ('slides' in presentation ? 'slides' : 'outlines')
+const listOf = (presentation: Record<string, unknown>) =>
+  'slides' in presentation ? 'slides' : 'outlines'
 const shorten = (list: unknown) => (Array.isArray(list) ? list.slice(0, -1) : list)
 
 export const streamFaults = {
@@ -53,13 +64,21 @@ export const streamFaults = {
   'stall-at-once': strike('head', 1, () => ['stall']),
   'stall-half-way': strike('part', 2, ({ text }) => [{ write: half(text) }, 'stall']),
   'stall-before-complete': strike('tail', 1, ({ text }) => [{ write: text }, 'stall']),
-  'complete-empty': completing((was) => ({ ...was, [listOf(was)]: listOf(was) === 'slides' ? [] : { slides: [] } })),
+  'complete-empty': completing((was) => ({
+    ...was,
+    [listOf(was)]: listOf(was) === 'slides' ? [] : { slides: [] },
+  })),
   'complete-short': completing((was) => {
     const { slides, outlines } = was as { slides?: unknown; outlines?: { slides: unknown } }
-    return slides ? { ...was, slides: shorten(slides) } : { ...was, outlines: { slides: shorten(outlines?.slides) } }
+    return slides
+      ? { ...was, slides: shorten(slides) }
+      : { ...was, outlines: { slides: shorten(outlines?.slides) } }
   }),
   'complete-null': completing(() => null),
-  'complete-of-another-deck': completing((was) => ({ ...was, id: '00000000-0000-4000-8000-000000000000' })),
+  'complete-of-another-deck': completing((was) => ({
+    ...was,
+    id: '00000000-0000-4000-8000-000000000000',
+  })),
   'two-completes': strike('complete', 1, ({ text }) => [{ write: text }, { write: text }]),
   'text-after-complete': strike('complete', 1, ({ text }) => [
     { write: text },
@@ -71,7 +90,10 @@ export const streamFaults = {
   ]),
   /** `complete` is said, the body never ends. */
   'stall-after-complete': strike('complete', 1, ({ text }) => [{ write: text }, 'stall']),
-  garbage: strike('part', 2, ({ text }) => [{ write: Buffer.from([...Array(256).keys()]) }, { write: `\n\n${text}` }]),
+  garbage: strike('part', 2, ({ text }) => [
+    { write: Buffer.from([...Array(256).keys()]) },
+    { write: `\n\n${text}` },
+  ]),
   'invalid-json': strike('part', 2, ({ text }) => [
     { write: 'event: response\ndata: {"type": "chunk", "chunk": \n\n' },
     { write: text },
@@ -81,10 +103,15 @@ export const streamFaults = {
     { write: text },
   ]),
   /** A chunk whose text is no JSON: of a slide it should be. */
-  'broken-part': strike('part', 2, () => [{ write: frame({ type: 'chunk', chunk: '<<< not json' }) }]),
+  'broken-part': strike('part', 2, () => [
+    { write: frame({ type: 'chunk', chunk: '<<< not json' }) },
+  ]),
   'dropped-part': strike('part', 2, () => []),
   'repeated-part': strike('part', 2, ({ text }) => [{ write: text }, { write: text }]),
-  /** One event of 64 MiB: more than a reader may want, and all that lies between can hold, so that whoever leaves is seen to leave in it. */
+  /**
+   * One event of 64 MiB: more than a reader may want, and all that lies between can hold, so that
+   * whoever leaves is seen to leave in it.
+   */
   oversized: strike('part', 2, ({ text }) => [
     { write: 'event: response\ndata: {"type": "chunk", "chunk": "' },
     ...Array<Step>(64).fill({ write: Buffer.alloc(2 ** 20, 0x78) }),

@@ -11,15 +11,19 @@ export type Checked<T> = { value: T } | { flaws: readonly Flaw[] }
 /** The body as an object. A body that is not JSON, or no object, is a flaw. */
 export async function readObject(exchange: Exchange): Promise<Checked<Record<string, unknown>>> {
   const text = (await exchange.readBody()).toString()
-  if (text === '') return { flaws: [{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }] }
+  if (text === '')
+    return { flaws: [{ type: 'missing', loc: ['body'], msg: 'Field required', input: null }] }
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     const ctx = { error: 'Expecting property name enclosed in double quotes' }
-    return { flaws: [{ type: 'json_invalid', loc: ['body', 1], msg: 'JSON decode error', input: {}, ctx }] }
+    return {
+      flaws: [{ type: 'json_invalid', loc: ['body', 1], msg: 'JSON decode error', input: {}, ctx }],
+    }
   }
-  if (value && typeof value === 'object' && !Array.isArray(value)) return { value: value as Record<string, unknown> }
+  if (value && typeof value === 'object' && !Array.isArray(value))
+    return { value: value as Record<string, unknown> }
   return { flaws: [notAnObject(['body'], value)] }
 }
 
@@ -37,19 +41,40 @@ export function notAString(loc: (string | number)[], input: unknown): Flaw {
 }
 
 /** One of the words, in pydantic's phrase: 'a', 'b' or 'c'. */
-export function notOneOf(type: 'enum' | 'literal_error', field: string, words: readonly string[], input: unknown): Flaw {
+export function notOneOf(
+  type: 'enum' | 'literal_error',
+  field: string,
+  words: readonly string[],
+  input: unknown,
+): Flaw {
   const quoted = words.map((word) => `'${word}'`)
   const expected = `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`
-  return { type, loc: ['body', field], msg: `Input should be ${expected}`, input, ctx: { expected } }
+  return {
+    type,
+    loc: ['body', field],
+    msg: `Input should be ${expected}`,
+    input,
+    ctx: { expected },
+  }
 }
 
 const uuid = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i
 
 /** undefined when the id is one. The words differ with the version of pydantic. */
-export function flawOfId(input: unknown, loc: (string | number)[], features: Features): Flaw | undefined {
+export function flawOfId(
+  input: unknown,
+  loc: (string | number)[],
+  features: Features,
+): Flaw | undefined {
   if (typeof input === 'string' && uuid.test(input)) return undefined
   const error = faultIn(String(input), features)
-  return { type: 'uuid_parsing', loc, msg: `Input should be a valid UUID, ${error}`, input, ctx: { error } }
+  return {
+    type: 'uuid_parsing',
+    loc,
+    msg: `Input should be a valid UUID, ${error}`,
+    input,
+    ctx: { error },
+  }
 }
 
 function faultIn(text: string, features: Features): string {

@@ -47,14 +47,19 @@ async function create(world: World, exchange: Exchange): Promise<Reply> {
 
 function flawsOf(wish: Record<string, unknown>, features: Features): Flaw[] {
   const flaws: Flaw[] = []
-  const required = features.asyncTasks || features.auth !== 'none' ? ['content'] : ['content', 'n_slides', 'language']
+  const required =
+    features.asyncTasks || features.auth !== 'none'
+      ? ['content']
+      : ['content', 'n_slides', 'language']
   for (const field of required) if (wish[field] === undefined) flaws.push(missing(field))
-  if (wish.content !== undefined && typeof wish.content !== 'string') flaws.push(notAString(['body', 'content'], wish.content))
+  if (wish.content !== undefined && typeof wish.content !== 'string')
+    flaws.push(notAString(['body', 'content'], wish.content))
   if (wish.n_slides != null && !Number.isInteger(wish.n_slides)) {
     const msg = 'Input should be a valid integer, unable to parse string as an integer'
     flaws.push({ type: 'int_parsing', loc: ['body', 'n_slides'], msg, input: wish.n_slides })
   }
-  if (wish.tone !== undefined && !tones.includes(String(wish.tone))) flaws.push(notOneOf('enum', 'tone', tones, wish.tone))
+  if (wish.tone !== undefined && !tones.includes(String(wish.tone)))
+    flaws.push(notOneOf('enum', 'tone', tones, wish.tone))
   if (wish.verbosity !== undefined && !verbosities.includes(String(wish.verbosity))) {
     flaws.push(notOneOf('enum', 'verbosity', verbosities, wish.verbosity))
   }
@@ -67,8 +72,10 @@ function refuse(
   features: Features,
 ): Reply | undefined {
   const count = n_slides as number | null | undefined
-  if (features.slideAssets && count != null && count < 1) return detail(400, 'Number of slides must be greater than 0')
-  if (features.slideAssets && count != null && count > 50) return detail(400, 'Number of slides cannot be greater than 50')
+  if (features.slideAssets && count != null && count < 1)
+    return detail(400, 'Number of slides must be greater than 0')
+  if (features.slideAssets && count != null && count > 50)
+    return detail(400, 'Number of slides cannot be greater than 50')
   if (include_table_of_contents === true && count != null && count < 3) {
     return detail(400, 'Number of slides cannot be less than 3 if table of contents is included')
   }

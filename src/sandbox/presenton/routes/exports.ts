@@ -1,8 +1,9 @@
 /**
  * Exports: the deck is written as a file under exports/, in place, and the reply names its path.
  *
- * A names the file by the title alone: equal titles share one file, and titles over 250 bytes crash. T and B cut the title to 200 bytes;
- * from 0.9.3 the file lies under users/<uid>. A caller who hangs up stops nothing: the file is written later all the same.
+ * A names the file by the title alone: equal titles share one file, and titles over 250 bytes
+ * crash. T and B cut the title to 200 bytes; from 0.9.3 the file lies under users/<uid>. A caller
+ * who hangs up stops nothing: the file is written later all the same.
  */
 
 import { createHash } from 'node:crypto'
@@ -55,7 +56,9 @@ async function exportInPath(world: World, exchange: Exchange): Promise<Reply> {
   const found = findDeckInPath(world, exchange)
   const body = await readObject(exchange)
   if ('flaws' in body) return unprocessable(body.flaws)
-  return 'reply' in found ? found.reply : exportDeck(world, found.deck, body.value.export_as ?? 'pptx')
+  return 'reply' in found
+    ? found.reply
+    : exportDeck(world, found.deck, body.value.export_as ?? 'pptx')
 }
 
 /** Changes slides and exports; with no slides it only exports: the way of T and B1. */
@@ -80,20 +83,36 @@ async function exportDeck(world: World, deck: Deck, wanted: unknown): Promise<Re
   await world.gates.pass('export:work')
   await pause(world.pace.exportMs / 2)
   if (features.longTitle === 'refused' && deck.slides.length === 0) {
-    return wanted === 'pdf' ? crashed() : detail(500, 'Failed to convert presentation to PPTX model')
+    return wanted === 'pdf'
+      ? crashed()
+      : detail(500, 'Failed to convert presentation to PPTX model')
   }
   const name = features.longTitle === 'cut' ? cutBytes(fileName(deck), 200) : fileName(deck)
   if (Buffer.byteLength(`${name}.${wanted}`) > 255) return crashed() // [Errno 36] File name too long
   const perUser = features.exportsPerUser && world.accounts.enabled
-  const written = await write(world, deck, wanted, `exports/${perUser ? `users/${world.accounts.userId}/` : ''}${name}.${wanted}`)
-  return json({ presentation_id: deck.id, path: written.path, edit_path: `/presentation?id=${deck.id}` })
+  const written = await write(
+    world,
+    deck,
+    wanted,
+    `exports/${perUser ? `users/${world.accounts.userId}/` : ''}${name}.${wanted}`,
+  )
+  return json({
+    presentation_id: deck.id,
+    path: written.path,
+    edit_path: `/presentation?id=${deck.id}`,
+  })
 }
 
 /** Never through a link: a test that puts one there must not have what it leads to overwritten. */
 const inPlace = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
 /** In place and in parts: who reads meanwhile gets what is there, and its length. */
-async function write(world: World, deck: Deck, format: Format, relative: string): Promise<DeckExport> {
+async function write(
+  world: World,
+  deck: Deck,
+  format: Format,
+  relative: string,
+): Promise<DeckExport> {
   const bytes = format === 'pptx' ? await writePptx(deck) : await writePdf(deck)
   const written: DeckExport = {
     format,
@@ -122,7 +141,10 @@ async function write(world: World, deck: Deck, format: Format, relative: string)
   return written
 }
 
-/** As recorded: separators and the like dropped, blanks and dots at the end cut, names that Windows keeps for itself marked. */
+/**
+ * As recorded: separators and the like dropped, blanks and dots at the end cut, names that Windows
+ * keeps for itself marked.
+ */
 export function fileName({ title, id }: Pick<Deck, 'title' | 'id'>): string {
   const name = (title ?? '')
     .replace(/[/\\:*?"<>|\p{Cc}]/gu, '')

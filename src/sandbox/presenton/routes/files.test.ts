@@ -23,7 +23,9 @@ describe('exported files', () => {
   it('come with type, length, ETag and a year of caching', async () => {
     const { caller, path, bytes } = await exported()
     const { headers } = await caller.call('GET', encodeURI(path))
-    expect(headers.get('content-type')).toBe('application/vnd.openxmlformats-officedocument.presentationml.presentation')
+    expect(headers.get('content-type')).toBe(
+      'application/vnd.openxmlformats-officedocument.presentationml.presentation',
+    )
     expect(headers.get('content-length')).toBe(String(bytes.length))
     expect(headers.get('etag')).toMatch(new RegExp(`^"[0-9a-f]{8}-${bytes.length.toString(16)}"$`))
     expect(headers.get('cache-control')).toBe('max-age=31536000, public, immutable')
@@ -48,7 +50,11 @@ describe('exported files', () => {
   it('answer HEAD, and ranges', async () => {
     const { presenton, caller, path, bytes } = await exported()
     const head = await caller.send('HEAD', encodeURI(path))
-    expect([head.status, head.headers.get('content-length'), head.text]).toEqual([200, String(bytes.length), ''])
+    expect([head.status, head.headers.get('content-length'), head.text]).toEqual([
+      200,
+      String(bytes.length),
+      '',
+    ])
     const part = async (range: string) => {
       const response = await fetch(presenton.url + encodeURI(path), { headers: { range } })
       return {
@@ -58,7 +64,11 @@ describe('exported files', () => {
       }
     }
     const size = bytes.length
-    expect(await part('bytes=0-3')).toEqual({ status: 206, range: `bytes 0-3/${size}`, bytes: bytes.subarray(0, 4) })
+    expect(await part('bytes=0-3')).toEqual({
+      status: 206,
+      range: `bytes 0-3/${size}`,
+      bytes: bytes.subarray(0, 4),
+    })
     expect(await part('bytes=-22')).toEqual({
       status: 206,
       range: `bytes ${size - 22}-${size - 1}/${size}`,
@@ -69,7 +79,9 @@ describe('exported files', () => {
 
   it('are not found, not listed, and lead nowhere else', async () => {
     const { caller } = await exported()
-    expect((await caller.send('GET', '/app_data/exports/nope.pptx')).text).toContain('404 Not Found')
+    expect((await caller.send('GET', '/app_data/exports/nope.pptx')).text).toContain(
+      '404 Not Found',
+    )
     expect((await caller.send('GET', '/app_data/exports/')).status).toBe(403)
     expect((await caller.send('GET', '/app_data/exports/..%2f..%2fetc%2fpasswd')).status).toBe(404)
     expect((await caller.send('GET', '/app_data/fastapi.db')).status).toBe(404)
@@ -92,13 +104,18 @@ describe('exported files', () => {
     })
     const admin = createCaller(presenton, { authorization: `Bearer ${key}` })
     const { path } = JSON.parse((await admin.export(await finishDeck(admin))).text)
-    expect((await admin.file(path)).headers.get('cache-control')).toBe('max-age=31536000, private, max-age=31536000')
+    expect((await admin.file(path)).headers.get('cache-control')).toBe(
+      'max-age=31536000, private, max-age=31536000',
+    )
     expect((await createCaller(presenton).file(path)).status).toBe(401)
   })
 
   it('tell the journal whose deck they are', async () => {
     const { presenton } = await exported()
-    expect(presenton.journal.at(-1)).toMatchObject({ operation: 'file', deckId: [...presenton.decks.keys()][0] })
+    expect(presenton.journal.at(-1)).toMatchObject({
+      operation: 'file',
+      deckId: [...presenton.decks.keys()][0],
+    })
   })
 
   it('stop half-way at a gate', async () => {

@@ -1,5 +1,6 @@
 /**
- * /app_data and /static as upstream's nginx serves them: types, ETag, ranges, its own HTML pages, and (T, B) only to who is logged in.
+ * /app_data and /static as upstream's nginx serves them: types, ETag, ranges, its own HTML pages,
+ * and (T, B) only to who is logged in.
  */
 
 import { once } from 'node:events'
@@ -16,7 +17,13 @@ import type { Exchange, Route, World } from '../world.ts'
 export const fileRoutes: readonly Route[] = [
   { method: 'GET', path: '/app_data/exports/{rest…}', operation: 'file', act: exported },
   { method: 'GET', path: '/app_data/images/{rest…}', operation: 'asset', act: picture },
-  { method: 'GET', path: '/app_data/templates/{rest…}', operation: 'asset', open: true, act: picture },
+  {
+    method: 'GET',
+    path: '/app_data/templates/{rest…}',
+    operation: 'asset',
+    open: true,
+    act: picture,
+  },
   { method: 'GET', path: '/static/{rest…}', operation: 'asset', open: true, act: picture },
 ]
 
@@ -36,18 +43,28 @@ async function exported(world: World, exchange: Exchange): Promise<Reply | undef
   const found = await stat(file).catch(() => undefined)
   if (!found?.isFile()) return page(404)
   const effect = exchange.fault?.effect
-  if (effect?.kind === 'file') return sendOther(exchange, effect.send(await readFile(file)), typeOf(file))
+  if (effect?.kind === 'file')
+    return sendOther(exchange, effect.send(await readFile(file)), typeOf(file))
   return send(world, exchange, file, found.size, found.mtime)
 }
 
-async function send(world: World, exchange: Exchange, file: string, size: number, modified: Date): Promise<undefined> {
+async function send(
+  world: World,
+  exchange: Exchange,
+  file: string,
+  size: number,
+  modified: Date,
+): Promise<undefined> {
   const { request, response, signal } = exchange
   const common: Record<string, string | string[]> = {
     'content-type': typeOf(file),
     'last-modified': modified.toUTCString(),
     etag: `"${Math.floor(modified.getTime() / 1000).toString(16)}-${size.toString(16)}"`,
     expires: new Date(Date.now() + 31_536_000_000).toUTCString(),
-    'cache-control': ['max-age=31536000', world.features().auth === 'none' ? 'public, immutable' : 'private, max-age=31536000'],
+    'cache-control': [
+      'max-age=31536000',
+      world.features().auth === 'none' ? 'public, immutable' : 'private, max-age=31536000',
+    ],
   }
   const range = rangeOf(request.headers.range, size)
   if (range === 'unsatisfiable') {
@@ -68,7 +85,12 @@ async function send(world: World, exchange: Exchange, file: string, size: number
   }
   let sent = 0
   try {
-    for await (const part of createReadStream(file, { start: from, end: to, highWaterMark: 16_384, signal })) {
+    for await (const part of createReadStream(file, {
+      start: from,
+      end: to,
+      highWaterMark: 16_384,
+      signal,
+    })) {
       sent += (part as Buffer).length
       if (!response.write(part)) await once(response, 'drain', { signal })
       if (sent < length) await exchange.pass('file:part')
@@ -107,8 +129,12 @@ async function sendOther(
 
 async function picture(_: World, exchange: Exchange): Promise<Reply> {
   const relative = pathOf(exchange)
-  const body = { '.jpg': placeholderJpeg, '.png': placeholderPng, '.svg': placeholderSvg }[extname(relative ?? '')]
-  return body ? { status: 200, headers: { 'content-type': typeOf(relative ?? '') }, body } : page(404)
+  const body = { '.jpg': placeholderJpeg, '.png': placeholderPng, '.svg': placeholderSvg }[
+    extname(relative ?? '')
+  ]
+  return body
+    ? { status: 200, headers: { 'content-type': typeOf(relative ?? '') }, body }
+    : page(404)
 }
 
 /** Decoded; undefined for what leads outside. */
@@ -126,7 +152,10 @@ function typeOf(file: string): string {
   return types[extname(file)] ?? 'application/octet-stream'
 }
 
-function rangeOf(header: string | undefined, size: number): { from: number; to: number } | 'unsatisfiable' | undefined {
+function rangeOf(
+  header: string | undefined,
+  size: number,
+): { from: number; to: number } | 'unsatisfiable' | undefined {
   const match = /^bytes=(\d*)-(\d*)$/.exec(header ?? '')
   if (!match || (match[1] === '' && match[2] === '')) return undefined
   const [first = '', last = ''] = match.slice(1)

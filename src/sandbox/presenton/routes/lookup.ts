@@ -1,5 +1,6 @@
 /**
- * Finds the deck that a request is about, or the answer when there is none: 422 for no UUID, 404 for an unknown one.
+ * Finds the deck that a request is about, or the answer when there is none: 422 for no UUID, 404
+ * for an unknown one.
  */
 
 import type { Deck } from '../deck.ts'

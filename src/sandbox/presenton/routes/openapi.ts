@@ -1,6 +1,7 @@
 /**
- * /openapi.json, much shortened but true in what tells the shapes apart: which paths there are, what `prepare` takes as layout, and
- * whether `create` knows `generation_mode`. Its `info.version` says 0.1.0 in every version of upstream.
+ * /openapi.json, much shortened but true in what tells the shapes apart: which paths there are,
+ * what `prepare` takes as layout, and whether `create` knows `generation_mode`. Its `info.version`
+ * says 0.1.0 in every version of upstream.
  */
 
 import { json, type Reply } from '../reply.ts'
@@ -23,12 +24,29 @@ function describe(routes: readonly Route[], features: Features) {
       ...paths[path],
       [method.toLowerCase()]: {
         operationId: `${path.replace(/\W+/g, '_').replace(/^_|_$/g, '')}_${method.toLowerCase()}`,
-        ...(body ? { requestBody: { content: { 'application/json': { schema: ref(body) } }, required: true } } : {}),
-        responses: { '200': { description: 'Successful Response', content: { 'application/json': { schema: {} } } } },
+        ...(body
+          ? {
+              requestBody: {
+                content: { 'application/json': { schema: ref(body) } },
+                required: true,
+              },
+            }
+          : {}),
+        responses: {
+          '200': {
+            description: 'Successful Response',
+            content: { 'application/json': { schema: {} } },
+          },
+        },
       },
     }
   }
-  return { openapi: '3.1.0', info: { title: 'FastAPI', version: '0.1.0' }, paths, components: { schemas: schemas(features) } }
+  return {
+    openapi: '3.1.0',
+    info: { title: 'FastAPI', version: '0.1.0' },
+    paths,
+    components: { schemas: schemas(features) },
+  }
 }
 
 const createBody = 'Body_create_presentation_api_v1_ppt_presentation_create_post'
@@ -46,22 +64,37 @@ function schemas(features: Features): Record<string, Schema> {
   const mode = features.generationMode
     ? { generation_mode: { enum: ['standard', 'smart'], type: 'string', default: 'standard' } }
     : {}
-  const number = features.slideAssets ? { anyOf: [{ type: 'integer' }, { type: 'null' }] } : { type: 'integer' }
+  const number = features.slideAssets
+    ? { anyOf: [{ type: 'integer' }, { type: 'null' }] }
+    : { type: 'integer' }
   const create = {
     content: text('Content'),
     n_slides: { ...number, title: 'N Slides' },
-    language: features.slideAssets ? { anyOf: [{ type: 'string' }, { type: 'null' }], title: 'Language' } : text('Language'),
+    language: features.slideAssets
+      ? { anyOf: [{ type: 'string' }, { type: 'null' }], title: 'Language' }
+      : text('Language'),
     tone: { ...ref('Tone'), default: 'default' },
     verbosity: { ...ref('Verbosity'), default: 'standard' },
     ...mode,
   }
   const optional = { anyOf: [{ type: 'string' }, { type: 'null' }], title: 'Title' }
   return {
-    [createBody]: object(create, features.slideAssets ? ['content'] : ['content', 'n_slides', 'language']),
-    [prepareBody]: object({ ...prepare, layout, title: optional }, ['presentation_id', 'outlines', 'layout']),
+    [createBody]: object(
+      create,
+      features.slideAssets ? ['content'] : ['content', 'n_slides', 'language'],
+    ),
+    [prepareBody]: object({ ...prepare, layout, title: optional }, [
+      'presentation_id',
+      'outlines',
+      'layout',
+    ]),
     SlideOutlineModel: object({ content: text('Content') }, ['content']),
     ...(features.layout === 'object' ? { PresentationLayoutModel: layoutModel } : {}),
-    Tone: { type: 'string', enum: ['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'], title: 'Tone' },
+    Tone: {
+      type: 'string',
+      enum: ['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'],
+      title: 'Tone',
+    },
     Verbosity: { type: 'string', enum: ['concise', 'standard', 'text-heavy'], title: 'Verbosity' },
   }
 }

@@ -10,14 +10,26 @@ const home =
 
 export const otherRoutes: readonly Route[] = [
   { method: 'GET', path: '/', operation: 'other', open: true, act: startPage },
-  { method: 'GET', path: '/api/telemetry-status', operation: 'other', open: true, act: () => next({ telemetryEnabled: false }) },
+  {
+    method: 'GET',
+    path: '/api/telemetry-status',
+    operation: 'other',
+    open: true,
+    act: () => next({ telemetryEnabled: false }),
+  },
   {
     method: 'GET',
     path: '/api/user-config',
     operation: 'other',
     act: () => next({ error: 'You are not allowed to access this resource', status: 403 }),
   },
-  { method: 'GET', path: '/api/v1/async-tasks', operation: 'other', when: ({ asyncTasks }) => asyncTasks, act: () => json([]) },
+  {
+    method: 'GET',
+    path: '/api/v1/async-tasks',
+    operation: 'other',
+    when: ({ asyncTasks }) => asyncTasks,
+    act: () => json([]),
+  },
   {
     method: 'GET',
     path: '/api/v1/async-tasks/status/{id}',

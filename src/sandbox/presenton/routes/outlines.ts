@@ -1,5 +1,6 @@
 /**
- * Outlines: the stream, which asks the model anew at every call and overwrites outlines and title, and (T, B) plain GET and PUT.
+ * Outlines: the stream, which asks the model anew at every call and overwrites outlines and title,
+ * and (T, B) plain GET and PUT.
  */
 
 import { writeOutlines } from '../content/outlining.ts'
@@ -19,8 +20,20 @@ const path = '/api/v1/ppt/outlines'
 
 export const outlineRoutes: readonly Route[] = [
   { method: 'GET', path: `${path}/stream/{id}`, operation: 'outlines', act: streamOutlines },
-  { method: 'GET', path: `${path}/{id}`, operation: 'read-outlines', when: (features) => features.outlineRoutes, act: read },
-  { method: 'PUT', path: `${path}/{id}`, operation: 'write-outlines', when: (features) => features.outlineRoutes, act: write },
+  {
+    method: 'GET',
+    path: `${path}/{id}`,
+    operation: 'read-outlines',
+    when: (features) => features.outlineRoutes,
+    act: read,
+  },
+  {
+    method: 'PUT',
+    path: `${path}/{id}`,
+    operation: 'write-outlines',
+    when: (features) => features.outlineRoutes,
+    act: write,
+  },
 ]
 
 async function streamOutlines(world: World, exchange: Exchange): Promise<Reply | undefined> {
@@ -31,10 +44,15 @@ async function streamOutlines(world: World, exchange: Exchange): Promise<Reply |
   return playStream(world, exchange, recorded ?? frames(world, exchange, found.deck))
 }
 
-async function* frames(world: World, { signal, pass, fault }: Exchange, deck: Deck): AsyncGenerator<Frame> {
+async function* frames(
+  world: World,
+  { signal, pass, fault }: Exchange,
+  deck: Deck,
+): AsyncGenerator<Frame> {
   const { pace } = world
   const features = world.features()
-  for (const status of features.outlineStatuses) yield { kind: 'head', text: frame({ type: 'status', status }) }
+  for (const status of features.outlineStatuses)
+    yield { kind: 'head', text: frame({ type: 'status', status }) }
 
   const asked = deck.n_slides
   const count = fault?.effect.kind === 'outlines' ? fault.effect.count : (wanted: number) => wanted
@@ -48,7 +66,8 @@ async function* frames(world: World, { signal, pass, fault }: Exchange, deck: De
   yield { kind: 'tail', text: '' }
 
   if (features.modelErrors === 'friendly' && outlines.length !== wanted) {
-    const detail = 'Failed to generate presentation outlines with requested number of slides. Please try again.'
+    const detail =
+      'Failed to generate presentation outlines with requested number of slides. Please try again.'
     yield { kind: 'complete', text: frame({ type: 'error', detail }) }
     return
   }
@@ -56,7 +75,10 @@ async function* frames(world: World, { signal, pass, fault }: Exchange, deck: De
   await pass('outlines:complete')
   Object.assign(deck, { outlines, title: titleOf(outlines), updated_at: stamp() })
   await pass('outlines:saved')
-  yield { kind: 'complete', text: frame({ type: 'complete', presentation: storedRow(deck, features) }) }
+  yield {
+    kind: 'complete',
+    text: frame({ type: 'complete', presentation: storedRow(deck, features) }),
+  }
 }
 
 function read(world: World, exchange: Exchange): Reply {
@@ -72,15 +94,29 @@ async function write(world: World, exchange: Exchange): Promise<Reply> {
   const { slides } = body.value
   const flaws = flawsOfOutlines(slides, 'slides')
   if (flaws.length > 0) return unprocessable(flaws)
-  const outlines = (slides as Outline[]).map((outline) => cutWords(outline, world.features().outlineWords))
-  Object.assign(found.deck, { outlines, n_slides: outlines.length, title: titleOf(outlines), updated_at: stamp() })
+  const outlines = (slides as Outline[]).map((outline) =>
+    cutWords(outline, world.features().outlineWords),
+  )
+  Object.assign(found.deck, {
+    outlines,
+    n_slides: outlines.length,
+    title: titleOf(outlines),
+    updated_at: stamp(),
+  })
   return json({ slides: outlines })
 }
 
 export function flawsOfOutlines(value: unknown, field: string): Flaw[] {
   if (value === undefined) return [missing(field)]
   if (!Array.isArray(value)) {
-    return [{ type: 'list_type', loc: ['body', field], msg: 'Input should be a valid list', input: value }]
+    return [
+      {
+        type: 'list_type',
+        loc: ['body', field],
+        msg: 'Input should be a valid list',
+        input: value,
+      },
+    ]
   }
   if (field === 'slides' && value.length > 50) {
     const msg = `List should have at most 50 items after validation, not ${value.length}`
@@ -105,5 +141,7 @@ export function cutWords({ content }: Outline, most: number): Outline {
 function pieces(text: string, size: number): string[] {
   const characters = [...text]
   const count = Math.ceil(characters.length / size)
-  return Array.from({ length: count }, (_, index) => characters.slice(index * size, (index + 1) * size).join(''))
+  return Array.from({ length: count }, (_, index) =>
+    characters.slice(index * size, (index + 1) * size).join(''),
+  )
 }

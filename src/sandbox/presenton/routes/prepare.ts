@@ -1,6 +1,7 @@
 /**
- * POST /presentation/prepare: the model chooses a layout for each outline. Safe to repeat.
- * A and T are given the layout itself and answer with the whole row; B is given a template's id, answers with the deck's, and blanks `language`.
+ * POST /presentation/prepare: the model chooses a layout for each outline. Safe to repeat. A and T
+ * are given the layout itself and answer with the whole row; B is given a template's id, answers
+ * with the deck's, and blanks `language`.
  */
 
 import { chooseLayouts } from '../content/layouts.ts'
@@ -33,20 +34,25 @@ async function prepare(world: World, exchange: Exchange): Promise<Reply> {
   if (flaws.length > 0) return unprocessable(flaws)
   const outlines = given as Outline[]
   if (outlines.length === 0) return detail(400, 'Outlines are required')
-  if (features.slideAssets && outlines.length > 50) return detail(400, 'Number of outlines cannot be greater than 50')
+  if (features.slideAssets && outlines.length > 50)
+    return detail(400, 'Number of outlines cannot be greater than 50')
   const found = findDeck(world, exchange, id, ['body', 'presentation_id'])
   if ('reply' in found) return found.reply
   const { deck } = found
-  const template = typeof wanted === 'string' ? templateOf(wanted.replace(/^custom-/, '')) : undefined
+  const template =
+    typeof wanted === 'string' ? templateOf(wanted.replace(/^custom-/, '')) : undefined
   if (typeof wanted === 'string' && !template) return detail(404, 'Template layout not found')
-  const layout: Layout = template ? { ...templateLayout(template), name: template.id } : (wanted as Layout)
+  const layout: Layout = template
+    ? { ...templateLayout(template), name: template.id }
+    : (wanted as Layout)
 
   if (!layout.ordered) {
     world.ledger.pay('prepares', deck.id)
     await pause(world.pace.prepareMs)
   }
   // Known upstream bug: no layouts, or an ordered list shorter than the outlines, is an IndexError.
-  if (layout.slides.length === 0 || (layout.ordered && layout.slides.length < outlines.length)) return crashed()
+  if (layout.slides.length === 0 || (layout.ordered && layout.slides.length < outlines.length))
+    return crashed()
 
   const stored = outlines.map((outline) => cutWords(outline, features.outlineWords))
   Object.assign(deck, {

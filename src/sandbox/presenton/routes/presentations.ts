@@ -28,7 +28,10 @@ function read(world: World, exchange: Exchange): Reply {
   return json(shownRow(found.deck, slides, features))
 }
 
-/** Newest first, each with its first slide; decks without one are left out, unless B is asked for no slides. */
+/**
+ * Newest first, each with its first slide; decks without one are left out, unless B is asked for no
+ * slides.
+ */
 function list({ decks, features }: World, { url }: Exchange): Reply {
   const withoutSlides = features().ui && url.searchParams.get('include_slides') === 'false'
   const rows = [...decks.values()].reverse().flatMap((deck) => {
@@ -46,7 +49,10 @@ function remove(world: World, exchange: Exchange): Reply {
   return noContent()
 }
 
-/** `slides` replaces all; an empty list changes none. Bad slides are a crash, since upstream does not check them. */
+/**
+ * `slides` replaces all; an empty list changes none. Bad slides are a crash, since upstream does
+ * not check them.
+ */
 async function update(world: World, exchange: Exchange): Promise<Reply> {
   const body = await readObject(exchange)
   if ('flaws' in body) return unprocessable(body.flaws)
@@ -57,7 +63,12 @@ async function update(world: World, exchange: Exchange): Promise<Reply> {
   const { deck } = found
   const features = world.features()
   const given = Array.isArray(slides) ? (slides as Partial<Slide>[]) : []
-  if (given.some((slide) => flawOfId(slide.id, [], features) || flawOfId(slide.presentation, [], features))) return crashed()
+  if (
+    given.some(
+      (slide) => flawOfId(slide.id, [], features) || flawOfId(slide.presentation, [], features),
+    )
+  )
+    return crashed()
 
   const changes = {
     ...(typeof n_slides === 'number' ? { n_slides } : {}),
@@ -68,7 +79,10 @@ async function update(world: World, exchange: Exchange): Promise<Reply> {
   const before = JSON.stringify({ ...deck, ...changes }) !== JSON.stringify(deck)
   Object.assign(deck, changes, before ? { updated_at: stamp() } : {})
   const echoed = given.map((slide) => echoedSlide(whole(slide), features))
-  return json({ ...shownRow(deck, echoed, features), updated_at: before ? `${deck.updated_at}Z` : deck.updated_at })
+  return json({
+    ...shownRow(deck, echoed, features),
+    updated_at: before ? `${deck.updated_at}Z` : deck.updated_at,
+  })
 }
 
 function whole(slide: Partial<Slide>): Slide {
@@ -77,7 +91,10 @@ function whole(slide: Partial<Slide>): Slide {
 }
 
 /** Only for the deck that an edit names. */
-export function replaceContents(deck: Deck, changes: readonly { index: number; content: Record<string, unknown> }[]): boolean {
+export function replaceContents(
+  deck: Deck,
+  changes: readonly { index: number; content: Record<string, unknown> }[],
+): boolean {
   if (changes.some(({ index }) => !deck.slides[index])) return false
   for (const { index, content } of changes) (deck.slides[index] as Slide).content = content
   return true

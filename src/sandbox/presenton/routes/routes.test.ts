@@ -13,7 +13,13 @@ const credentials = { username: 'admin', password: 'correct horse' }
 
 describe('what detection reads', () => {
   it.each([
-    ['A1', { $ref: '#/components/schemas/PresentationLayoutModel' }, '/api/v1/ppt/presentation/export', false, false],
+    [
+      'A1',
+      { $ref: '#/components/schemas/PresentationLayoutModel' },
+      '/api/v1/ppt/presentation/export',
+      false,
+      false,
+    ],
     ['T', { $ref: '#/components/schemas/PresentationLayoutModel' }, undefined, false, false],
     ['B1', { type: 'string', title: 'Layout' }, undefined, true, false],
     ['B2', { type: 'string', title: 'Layout' }, '/api/v1/ppt/presentation/{id}/export', true, true],
@@ -29,14 +35,17 @@ describe('what detection reads', () => {
     expect(Object.keys(api.paths).find((path) => path.endsWith('/export'))).toBe(exportPath)
     expect('/api/v1/async-tasks' in api.paths).toBe(tasks)
     expect(api.info.version).toBe('0.1.0')
-    expect((await caller.send('GET', '/api/v1/auth/status')).status).toBe(shape === 'A1' ? 404 : 200)
+    expect((await caller.send('GET', '/api/v1/auth/status')).status).toBe(
+      shape === 'A1' ? 404 : 200,
+    )
   })
 })
 
 describe('answers as recorded', () => {
   it('to bad bodies of create', async () => {
     const { caller } = await open({ shape: 'A1' })
-    const text = async (body: unknown) => (await caller.send('POST', 'presentation/create', body)).text
+    const text = async (body: unknown) =>
+      (await caller.send('POST', 'presentation/create', body)).text
     expect(await text({ content: 'x' })).toBe(
       '{"detail":[{"type":"missing","loc":["body","n_slides"],"msg":"Field required","input":null},{"type":"missing","loc":["body","language"],"msg":"Field required","input":null}]}',
     )
@@ -51,7 +60,8 @@ describe('answers as recorded', () => {
 
   it('to numbers of slides that B does not take', async () => {
     const { caller } = await open({ shape: 'B1' })
-    const text = async (n_slides: number) => (await caller.send('POST', 'presentation/create', { content: 'x', n_slides })).text
+    const text = async (n_slides: number) =>
+      (await caller.send('POST', 'presentation/create', { content: 'x', n_slides })).text
     expect(await text(0)).toBe('{"detail":"Number of slides must be greater than 0"}')
     expect(await text(51)).toBe('{"detail":"Number of slides cannot be greater than 50"}')
   })
@@ -70,7 +80,11 @@ describe('answers as recorded', () => {
   it.each(shapes)('to unknown and unprepared decks on %s', async (shape) => {
     const { caller } = await open({ shape })
     const notFound = '{"detail":"Presentation not found"}'
-    for (const path of [`outlines/stream/${unknown}`, `presentation/stream/${unknown}`, `presentation/${unknown}`]) {
+    for (const path of [
+      `outlines/stream/${unknown}`,
+      `presentation/stream/${unknown}`,
+      `presentation/${unknown}`,
+    ]) {
       expect((await caller.send('GET', path)).text).toBe(notFound)
     }
     expect((await caller.prepare(unknown, [{ content: 'a' }])).text).toBe(notFound)
@@ -84,7 +98,13 @@ describe('answers as recorded', () => {
     const { caller } = await open({ shape: 'B1' })
     const id = await caller.create()
     const prepare = async (layout: unknown) =>
-      (await caller.send('POST', 'presentation/prepare', { presentation_id: id, outlines: [{ content: 'a' }], layout })).text
+      (
+        await caller.send('POST', 'presentation/prepare', {
+          presentation_id: id,
+          outlines: [{ content: 'a' }],
+          layout,
+        })
+      ).text
     expect(await prepare('no-such')).toBe('{"detail":"Template layout not found"}')
     expect(await prepare({ name: 'general', slides: [] })).toBe(
       '{"detail":[{"type":"string_type","loc":["body","layout"],"msg":"Input should be a valid string","input":{"name":"general","slides":[]}}]}',
@@ -101,12 +121,17 @@ describe('answers as recorded', () => {
       status: 500,
       text: '{"error":"Failed to fetch or parse client page"}',
     })
-    expect(JSON.parse((await a.send('GET', '/api/template?group=neo-swift')).text).slides[0].id).toBe(
-      'neo-swift:general-intro-slide',
-    )
+    expect(
+      JSON.parse((await a.send('GET', '/api/template?group=neo-swift')).text).slides[0].id,
+    ).toBe('neo-swift:general-intro-slide')
     const b = (await open({ shape: 'B1' })).caller
-    const page = JSON.parse((await b.send('GET', 'template/all?page=2&page_size=3&default=true')).text)
-    expect([page.items.map((item: { id: string }) => item.id), page.total]).toEqual([['modern', 'general', 'executive'], 7])
+    const page = JSON.parse(
+      (await b.send('GET', 'template/all?page=2&page_size=3&default=true')).text,
+    )
+    expect([page.items.map((item: { id: string }) => item.id), page.total]).toEqual([
+      ['modern', 'general', 'executive'],
+      7,
+    ])
     expect((await b.send('GET', 'template/all?page_size=101')).status).toBe(422)
     expect((await b.send('GET', 'template/nope')).text).toBe('{"detail":"Template not found"}')
   })
@@ -129,8 +154,14 @@ describe('prepare', () => {
   it('crashes on an ordered layout that is shorter than the outlines, without paying', async () => {
     const { presenton, caller } = await open({ shape: 'A1' })
     const layout = { name: 'general', ordered: true, slides: [{ id: 'general:a' }] }
-    const body = { presentation_id: await caller.create(), outlines: [{ content: 'a' }, { content: 'b' }], layout }
-    expect((await caller.send('POST', 'presentation/prepare', body)).text).toBe('Internal Server Error')
+    const body = {
+      presentation_id: await caller.create(),
+      outlines: [{ content: 'a' }, { content: 'b' }],
+      layout,
+    }
+    expect((await caller.send('POST', 'presentation/prepare', body)).text).toBe(
+      'Internal Server Error',
+    )
     expect(presenton.spend.prepares).toBe(0)
   })
 })
@@ -150,11 +181,19 @@ describe('PATCH', () => {
     const { presenton, caller } = await open({ shape: 'A1' })
     const id = await finishDeck(caller)
     const { slides } = JSON.parse((await caller.send('GET', `presentation/${id}`)).text)
-    expect((await caller.send('PATCH', 'presentation/update', { id, slides: slides.slice(0, 2) })).status).toBe(200)
+    expect(
+      (await caller.send('PATCH', 'presentation/update', { id, slides: slides.slice(0, 2) }))
+        .status,
+    ).toBe(200)
     expect(presenton.decks.get(id)?.slides).toHaveLength(2)
-    expect((await caller.send('PATCH', 'presentation/update', { id, slides: [{ ...slides[0], id: undefined }] })).status).toBe(
-      500,
-    )
+    expect(
+      (
+        await caller.send('PATCH', 'presentation/update', {
+          id,
+          slides: [{ ...slides[0], id: undefined }],
+        })
+      ).status,
+    ).toBe(500)
   })
 })
 
@@ -164,15 +203,22 @@ describe('outlines that are read and written', () => {
     const id = await caller.create()
     expect((await caller.send('GET', `outlines/${id}`)).text).toBe('{"slides":[]}')
     const content = `# Long\n\n${Array.from({ length: 150 }, (_, index) => `w${index}`).join(' ')}`
-    const { text } = await caller.send('PUT', `outlines/${id}`, { slides: [{ content }, { content }] })
+    const { text } = await caller.send('PUT', `outlines/${id}`, {
+      slides: [{ content }, { content }],
+    })
     expect(JSON.parse(text).slides[0].content.split(/\s+/)).toHaveLength(100)
     expect(presenton.decks.get(id)?.n_slides).toBe(2)
-    expect((await caller.send('PUT', `outlines/${id}`, { slides: Array(51).fill({ content: 'x' }) })).status).toBe(422)
+    expect(
+      (await caller.send('PUT', `outlines/${id}`, { slides: Array(51).fill({ content: 'x' }) }))
+        .status,
+    ).toBe(422)
   })
 
   it('are unknown to A', async () => {
     const { caller } = await open({ shape: 'A1' })
-    expect((await caller.send('GET', `outlines/${await caller.create()}`)).text).toBe('{"detail":"Not Found"}')
+    expect((await caller.send('GET', `outlines/${await caller.create()}`)).text).toBe(
+      '{"detail":"Not Found"}',
+    )
   })
 })
 
@@ -207,11 +253,18 @@ describe('names of exports', () => {
       return caller.export(id)
     }
     expect((await exportTitled(fits)).status).toBe(200)
-    expect(await exportTitled(tooMany)).toMatchObject({ status: 500, text: 'Internal Server Error' })
+    expect(await exportTitled(tooMany)).toMatchObject({
+      status: 500,
+      text: 'Internal Server Error',
+    })
   })
 
   it('on B are cut to 200 bytes and lie in the directory of the user', async () => {
-    const { presenton, caller } = await open({ shape: 'B1', credentials, apiKeys: ['sk-presenton-1'] })
+    const { presenton, caller } = await open({
+      shape: 'B1',
+      credentials,
+      apiKeys: ['sk-presenton-1'],
+    })
     const admin = createCaller(presenton, { authorization: 'Bearer sk-presenton-1' })
     expect((await caller.export(unknown)).status).toBe(401)
     const id = await prepareDeck(admin)

@@ -14,7 +14,8 @@ async function open(options: PresentonOptions) {
     return { ...answer, cookie: answer.headers.get('set-cookie')?.split(';')[0] ?? '' }
   }
   /** What a caller with these headers gets for a list of decks. */
-  const list = async (headers: Record<string, string>) => (await as(headers).send('GET', 'presentation/all')).status
+  const list = async (headers: Record<string, string>) =>
+    (await as(headers).send('GET', 'presentation/all')).status
   return { presenton, as, logIn, list }
 }
 
@@ -25,7 +26,9 @@ describe('login on B', () => {
     const { as, logIn, list } = await open({ shape: 'B1', credentials, apiKeys: [key] })
     const { cookie, headers, status } = await logIn()
     expect(status).toBe(200)
-    expect(headers.get('set-cookie')).toMatch(/^presenton_session=\S+; HttpOnly; Max-Age=2592000; Path=\/; SameSite=lax$/)
+    expect(headers.get('set-cookie')).toMatch(
+      /^presenton_session=\S+; HttpOnly; Max-Age=2592000; Path=\/; SameSite=lax$/,
+    )
     const bearer = { authorization: `Bearer ${key}` }
     expect(await list({})).toBe(401)
     expect(await list({ cookie })).toBe(200)
@@ -52,7 +55,9 @@ describe('login on B', () => {
     for (const path of ['/api/v1/nope', '/api/v1/auth/verify', '/openapi.json']) {
       expect((await anybody.send('GET', path)).text).toBe('{"detail":"Unauthorized"}')
     }
-    expect((await anybody.send('GET', '/app_data/exports/x.pptx')).text).toContain('401 Authorization Required')
+    expect((await anybody.send('GET', '/app_data/exports/x.pptx')).text).toContain(
+      '401 Authorization Required',
+    )
     expect((await anybody.send('GET', '/api/v1/auth/status')).status).toBe(200)
     expect((await anybody.send('GET', '/api/telemetry-status')).status).toBe(200)
   })
@@ -62,13 +67,15 @@ describe('login on B', () => {
     for (let index = 0; index < 5; index++) expect((await logIn('wrong')).status).toBe(401)
     const limited = await logIn()
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '300'])
-    expect(limited.text).toBe('{"detail":"Too many failed login attempts. Please try again later."}')
+    expect(limited.text).toBe(
+      '{"detail":"Too many failed login attempts. Please try again later."}',
+    )
     const byNginx = await logIn()
-    expect([byNginx.status, byNginx.headers.get('content-type'), byNginx.headers.get('retry-after')]).toEqual([
-      429,
-      'text/html',
-      null,
-    ])
+    expect([
+      byNginx.status,
+      byNginx.headers.get('content-type'),
+      byNginx.headers.get('retry-after'),
+    ]).toEqual([429, 'text/html', null])
   })
 
   it('forgets its sessions when told', async () => {
@@ -81,13 +88,21 @@ describe('login on B', () => {
 
   it('makes and revokes keys only for the admin in person', async () => {
     const { as, logIn, list } = await open({ shape: 'B1', credentials, apiKeys: [key] })
-    const refused = await as({ authorization: `Bearer ${key}` }).send('POST', '/api/v1/auth/token/create')
-    expect(refused).toMatchObject({ status: 403, text: '{"detail":"Admin browser session required"}' })
+    const refused = await as({ authorization: `Bearer ${key}` }).send(
+      'POST',
+      '/api/v1/auth/token/create',
+    )
+    expect(refused).toMatchObject({
+      status: 403,
+      text: '{"detail":"Admin browser session required"}',
+    })
     const admin = as({ cookie: (await logIn()).cookie })
     const { token } = JSON.parse((await admin.send('POST', '/api/v1/auth/token/create')).text)
     expect(token).toMatch(/^sk-presenton-[0-9a-f]{40}$/)
     expect(await list({ authorization: `Bearer ${token}` })).toBe(200)
-    expect((await admin.send('POST', '/api/v1/auth/token/revoke', { token })).text).toBe('{"message":"Token revoked"}')
+    expect((await admin.send('POST', '/api/v1/auth/token/revoke', { token })).text).toBe(
+      '{"message":"Token revoked"}',
+    )
     expect(await list({ authorization: `Bearer ${token}` })).toBe(401)
   })
 
@@ -97,7 +112,10 @@ describe('login on B', () => {
     expect((await anybody.send('GET', 'presentation/all')).text).toBe(
       '{"detail":"Login setup is required","setup_required":true}',
     )
-    expect((await anybody.send('POST', '/api/v1/auth/setup', { username: 'ad', password: 'short' })).status).toBe(422)
+    expect(
+      (await anybody.send('POST', '/api/v1/auth/setup', { username: 'ad', password: 'short' }))
+        .status,
+    ).toBe(422)
     expect((await anybody.send('POST', '/api/v1/auth/setup', credentials)).text).toBe(
       '{"configured":true,"authenticated":false,"username":"admin","role":"admin"}',
     )
@@ -113,7 +131,9 @@ describe('login on the other shapes', () => {
     const { logIn, list } = await open({ shape: 'T', credentials, apiKeys: [key] })
     const { cookie } = await logIn()
     expect(await list({ cookie })).toBe(200)
-    expect(await list({ authorization: `Bearer ${cookie.slice('presenton_session='.length)}` })).toBe(200)
+    expect(
+      await list({ authorization: `Bearer ${cookie.slice('presenton_session='.length)}` }),
+    ).toBe(200)
     expect(await list(basic)).toBe(200)
     expect(await list({ authorization: `Bearer ${key}` })).toBe(401)
     expect(await list({})).toBe(401)
@@ -122,7 +142,9 @@ describe('login on the other shapes', () => {
   it('is not there on A, whatever the credentials', async () => {
     const { as, list } = await open({ shape: 'A1', credentials })
     expect(await list({})).toBe(200)
-    expect((await as({}).send('POST', '/api/v1/auth/login', credentials)).text).toBe('{"detail":"Not Found"}')
+    expect((await as({}).send('POST', '/api/v1/auth/login', credentials)).text).toBe(
+      '{"detail":"Not Found"}',
+    )
   })
 
   it('is open to everybody without credentials, as with DISABLE_AUTH', async () => {

@@ -12,14 +12,67 @@ const withAuth = ({ auth }: { auth: string }) => auth !== 'none'
 const withKeys = ({ auth }: { auth: string }) => auth === 'users'
 
 export const signInRoutes: readonly Route[] = [
-  { method: 'GET', path: '/api/v1/auth/status', operation: 'auth-status', open: true, when: withAuth, act: status },
-  { method: 'GET', path: '/api/v1/auth/verify', operation: 'verify', open: true, when: withAuth, act: verify },
-  { method: 'POST', path: '/api/v1/auth/setup', operation: 'setup', open: true, when: withAuth, act: setUp },
-  { method: 'POST', path: '/api/v1/auth/login', operation: 'login', open: true, when: withAuth, act: logIn },
-  { method: 'POST', path: '/api/v1/auth/logout', operation: 'logout', open: true, when: withAuth, act: logOut },
-  { method: 'POST', path: '/api/v1/auth/token/create', operation: 'token', when: withKeys, act: createKey },
-  { method: 'GET', path: '/api/v1/auth/token/list', operation: 'token', when: withKeys, act: listKeys },
-  { method: 'POST', path: '/api/v1/auth/token/revoke', operation: 'token', when: withKeys, act: revokeKey },
+  {
+    method: 'GET',
+    path: '/api/v1/auth/status',
+    operation: 'auth-status',
+    open: true,
+    when: withAuth,
+    act: status,
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/auth/verify',
+    operation: 'verify',
+    open: true,
+    when: withAuth,
+    act: verify,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/auth/setup',
+    operation: 'setup',
+    open: true,
+    when: withAuth,
+    act: setUp,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/auth/login',
+    operation: 'login',
+    open: true,
+    when: withAuth,
+    act: logIn,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/auth/logout',
+    operation: 'logout',
+    open: true,
+    when: withAuth,
+    act: logOut,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/auth/token/create',
+    operation: 'token',
+    when: withKeys,
+    act: createKey,
+  },
+  {
+    method: 'GET',
+    path: '/api/v1/auth/token/list',
+    operation: 'token',
+    when: withKeys,
+    act: listKeys,
+  },
+  {
+    method: 'POST',
+    path: '/api/v1/auth/token/revoke',
+    operation: 'token',
+    when: withKeys,
+    act: revokeKey,
+  },
 ]
 
 /** With a valid key it still says authenticated:false (0.9.3). */
@@ -29,7 +82,13 @@ function status({ accounts, features }: World, { request }: Exchange): Reply {
   const username = authenticated ? accounts.username() : null
   if (features().auth === 'single') return json({ configured, authenticated, username })
   const user_id = authenticated && accounts.enabled ? accounts.userId : null
-  return json({ configured, authenticated, username, user_id, role: authenticated ? 'admin' : null })
+  return json({
+    configured,
+    authenticated,
+    username,
+    user_id,
+    role: authenticated ? 'admin' : null,
+  })
 }
 
 function verify({ accounts, features }: World, { request }: Exchange): Reply {
@@ -38,7 +97,14 @@ function verify({ accounts, features }: World, { request }: Exchange): Reply {
   const username = accounts.username()
   if (features().auth === 'single') return json({ authenticated: true, username })
   const { userId: id, createdAt: created_at } = accounts
-  return json({ authenticated: true, id, username, role: 'admin', created_at, method: method === 'none' ? 'jwt' : method })
+  return json({
+    authenticated: true,
+    id,
+    username,
+    role: 'admin',
+    created_at,
+    method: method === 'none' ? 'jwt' : method,
+  })
 }
 
 async function setUp({ accounts, features }: World, exchange: Exchange): Promise<Reply> {
@@ -46,7 +112,10 @@ async function setUp({ accounts, features }: World, exchange: Exchange): Promise
   if ('flaws' in body) return unprocessable(body.flaws)
   const { username = '', password = '' } = body.value as { username?: string; password?: string }
   const least = { username: 3, password: features().auth === 'single' ? 6 : 8 }
-  const flaws = [...tooShort('username', username, least.username), ...tooShort('password', password, least.password)]
+  const flaws = [
+    ...tooShort('username', username, least.username),
+    ...tooShort('password', password, least.password),
+  ]
   if (flaws.length > 0) return unprocessable(flaws)
   if (!accounts.setUp({ username, password })) return detail(409, 'Credentials already configured')
   const answer = { configured: true, authenticated: false, username }
@@ -60,19 +129,26 @@ async function logIn({ accounts, features }: World, exchange: Exchange): Promise
   if ('flaws' in body) return unprocessable(body.flaws)
   if (!accounts.configured()) return detail(428, 'Login setup is required')
   const token = accounts.logIn(body.value.username, body.value.password)
-  if (token === 'limited') return detail(429, 'Too many failed login attempts. Please try again later.', { 'retry-after': '300' })
+  if (token === 'limited')
+    return detail(429, 'Too many failed login attempts. Please try again later.', {
+      'retry-after': '300',
+    })
   if (token === 'refused') return detail(401, 'Unauthorized')
   const cookie = `presenton_session=${token}; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax`
   const answer = { configured: true, authenticated: true, username: accounts.username() }
   if (!users) return json(answer, 200, { 'set-cookie': cookie })
   const { userId: id, createdAt: created_at } = accounts
   const { configured, authenticated, username } = answer
-  return json({ configured, authenticated, id, username, role: 'admin', created_at }, 200, { 'set-cookie': cookie })
+  return json({ configured, authenticated, id, username, role: 'admin', created_at }, 200, {
+    'set-cookie': cookie,
+  })
 }
 
 function logOut({ accounts }: World): Reply {
   const cookie = 'presenton_session=""; HttpOnly; Max-Age=0; Path=/; SameSite=lax'
-  return json({ configured: accounts.configured(), authenticated: false, username: null }, 200, { 'set-cookie': cookie })
+  return json({ configured: accounts.configured(), authenticated: false, username: null }, 200, {
+    'set-cookie': cookie,
+  })
 }
 
 function createKey({ accounts }: World, { request }: Exchange): Reply {
@@ -85,7 +161,13 @@ function createKey({ accounts }: World, { request }: Exchange): Reply {
 
 function listKeys({ accounts }: World, { request }: Exchange): Reply {
   if (!accounts.hasSession(request.headers)) return adminOnly()
-  return json([...accounts.keys].map(([token, created_at]) => ({ created_at, token, user_id: accounts.userId })))
+  return json(
+    [...accounts.keys].map(([token, created_at]) => ({
+      created_at,
+      token,
+      user_id: accounts.userId,
+    })),
+  )
 }
 
 async function revokeKey({ accounts }: World, exchange: Exchange): Promise<Reply> {
@@ -93,7 +175,9 @@ async function revokeKey({ accounts }: World, exchange: Exchange): Promise<Reply
   const body = await readObject(exchange)
   if ('flaws' in body) return unprocessable(body.flaws)
   if (typeof body.value.token !== 'string') return unprocessable([missing('token')])
-  return accounts.keys.delete(body.value.token) ? json({ message: 'Token revoked' }) : detail(404, 'Token not found')
+  return accounts.keys.delete(body.value.token)
+    ? json({ message: 'Token revoked' })
+    : detail(404, 'Token not found')
 }
 
 function adminOnly(): Reply {
@@ -103,5 +187,7 @@ function adminOnly(): Reply {
 function tooShort(field: string, input: string, least: number): Flaw[] {
   if (input.length >= least) return []
   const msg = `String should have at least ${least} characters`
-  return [{ type: 'string_too_short', loc: ['body', field], msg, input, ctx: { min_length: least } }]
+  return [
+    { type: 'string_too_short', loc: ['body', field], msg, input, ctx: { min_length: least } },
+  ]
 }

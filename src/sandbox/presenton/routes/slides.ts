@@ -1,8 +1,10 @@
 /**
- * GET /presentation/stream/{id}: the slides, one chunk each, without commas between them. Every call writes all slides anew with new
- * ids; they are stored only after the last one, just before `complete`.
+ * GET /presentation/stream/{id}: the slides, one chunk each, without commas between them. Every
+ * call writes all slides anew with new ids; they are stored only after the last one, just before
+ * `complete`.
  *
- * In A1 two streams of one deck at once both store theirs: each deletes only the slides that it could see when it began.
+ * In A1 two streams of one deck at once both store theirs: each deletes only the slides that it
+ * could see when it began.
  */
 
 import { writeSlide } from '../content/slides.ts'
@@ -18,7 +20,12 @@ import { findDeckInPath } from './lookup.ts'
 import { playStream } from './stream.ts'
 
 export const slideRoutes: readonly Route[] = [
-  { method: 'GET', path: '/api/v1/ppt/presentation/stream/{id}', operation: 'slides', act: streamSlides },
+  {
+    method: 'GET',
+    path: '/api/v1/ppt/presentation/stream/{id}',
+    operation: 'slides',
+    act: streamSlides,
+  },
 ]
 
 async function streamSlides(world: World, exchange: Exchange): Promise<Reply | undefined> {
@@ -32,7 +39,11 @@ async function streamSlides(world: World, exchange: Exchange): Promise<Reply | u
   return playStream(world, exchange, recorded ?? frames(world, exchange, deck))
 }
 
-async function* frames(world: World, { signal, pass }: Exchange, deck: Deck): AsyncGenerator<Frame> {
+async function* frames(
+  world: World,
+  { signal, pass }: Exchange,
+  deck: Deck,
+): AsyncGenerator<Frame> {
   const features = world.features()
   const seen = new Set(deck.slides)
   const outlines = deck.outlines ?? []
@@ -64,7 +75,10 @@ async function* frames(world: World, { signal, pass }: Exchange, deck: Deck): As
   yield { kind: 'complete', text: frame({ type: 'complete', presentation }) }
 }
 
-const poppins = { Poppins: 'https://fonts.googleapis.com/css2?family=Poppins:ital,wght@0,400;0,700;1,400&display=swap' }
+const poppins = {
+  Poppins:
+    'https://fonts.googleapis.com/css2?family=Poppins:ital,wght@0,400;0,700;1,400&display=swap',
+}
 
 function chunk(text: string): string {
   return frame({ type: 'chunk', chunk: text })
@@ -73,5 +87,8 @@ function chunk(text: string): string {
 function assets(slides: readonly Slide[], index: number, world: World): Frame {
   const slide = slides[index] as Slide
   const row = streamedSlide(slide, world.features())
-  return { kind: 'assets', text: frame({ type: 'slide_assets', slide_index: index, slide: row, warnings: [] }) }
+  return {
+    kind: 'assets',
+    text: frame({ type: 'slide_assets', slide_index: index, slide: row, warnings: [] }),
+  }
 }

@@ -1,8 +1,9 @@
 /**
  * Puts the frames of an event stream on the wire, and the faults of streams with them.
  *
- * Frames are pulled one by one: when the caller goes away, or a fault ends the stream, the work behind them is not done any more and
- * nothing is stored, as upstream cancels its generator at the next await.
+ * Frames are pulled one by one: when the caller goes away, or a fault ends the stream, the work
+ * behind them is not done any more and nothing is stored, as upstream cancels its generator at the
+ * next await.
  */
 
 import { once } from 'node:events'
@@ -12,7 +13,11 @@ import type { Frame, Step } from '../faults/fault.ts'
 import { untilAborted } from '../pace.ts'
 import type { Exchange, World } from '../world.ts'
 
-export async function playStream(world: World, exchange: Exchange, frames: AsyncIterable<Frame>): Promise<undefined> {
+export async function playStream(
+  world: World,
+  exchange: Exchange,
+  frames: AsyncIterable<Frame>,
+): Promise<undefined> {
   const { response, signal, call } = exchange
   call.status = 200
   response.writeHead(200, streamHeaders)
@@ -58,7 +63,10 @@ export async function playStream(world: World, exchange: Exchange, frames: Async
 }
 
 /** What is done for each frame: it is written as it is, unless a fault strikes. */
-function scriptOf(world: World, { fault, operation }: Exchange): { frame: (frame: Frame) => Step[]; end: () => Step[] } {
+function scriptOf(
+  world: World,
+  { fault, operation }: Exchange,
+): { frame: (frame: Frame) => Step[]; end: () => Step[] } {
   const effect = fault?.effect
   if (effect?.kind === 'framing') {
     const { frame, end } = effect.open()

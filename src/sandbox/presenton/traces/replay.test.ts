@@ -7,7 +7,8 @@ import { compactJson } from '../python-json.ts'
 import { openPresenton } from '../stand-in.ts'
 import { framesOf, type Recording } from './replay.ts'
 
-const recorded = (recording: Recording, name: string) => readFileSync(new URL(`./${recording}/${name}`, import.meta.url), 'utf8')
+const recorded = (recording: Recording, name: string) =>
+  readFileSync(new URL(`./${recording}/${name}`, import.meta.url), 'utf8')
 
 async function replay(recording: Recording) {
   const presenton = await openPresenton({ replay: recording })
@@ -18,7 +19,11 @@ async function replay(recording: Recording) {
 describe.each(['v0.7.3', 'v0.9.3'] as const)('a recorded run of %s', (recording) => {
   it('is answered byte for byte, and exported as a real PPTX of the recorded slides', async () => {
     const { presenton, caller } = await replay(recording)
-    const wish = { content: 'Quarterly review of the support team', n_slides: 3, language: 'English' }
+    const wish = {
+      content: 'Quarterly review of the support team',
+      n_slides: 3,
+      language: 'English',
+    }
     const created = await caller.send('POST', 'presentation/create', wish)
     expect(created.text).toBe(recorded(recording, 'create.body'))
     const { id } = JSON.parse(created.text)
@@ -41,8 +46,10 @@ describe.each(['v0.7.3', 'v0.9.3'] as const)('a recorded run of %s', (recording)
 
   it('is framed by the stand-in in the same bytes', () => {
     const same = (text: string) => frame(JSON.parse(text.slice(text.indexOf('{'))))
-    for (const { text, kind } of framesOf(recorded(recording, 'outlines.sse'))) if (kind !== 'tail') expect(same(text)).toBe(text)
-    for (const { text } of framesOf(recorded(recording, 'slides.sse'))) expect(same(text)).toBe(text)
+    for (const { text, kind } of framesOf(recorded(recording, 'outlines.sse')))
+      if (kind !== 'tail') expect(same(text)).toBe(text)
+    for (const { text } of framesOf(recorded(recording, 'slides.sse')))
+      expect(same(text)).toBe(text)
   })
 
   it('is written by the stand-in in the same compact JSON', () => {
@@ -64,20 +71,35 @@ describe.each([
     const presenton = await openPresenton({ shape })
     onTestFinished(() => presenton.close())
     const caller = createCaller(presenton)
-    const created = await caller.send('POST', 'presentation/create', { content: 'One. Two.', n_slides: 3, language: 'English' })
-    expect(keysOf(JSON.parse(created.text))).toEqual(keysOf(JSON.parse(recorded(recording, 'create.body'))))
+    const created = await caller.send('POST', 'presentation/create', {
+      content: 'One. Two.',
+      n_slides: 3,
+      language: 'English',
+    })
+    expect(keysOf(JSON.parse(created.text))).toEqual(
+      keysOf(JSON.parse(recorded(recording, 'create.body'))),
+    )
     const { id } = JSON.parse(created.text)
 
-    const [mine, theirs] = [(await caller.outlines(id)).text, recorded(recording, 'outlines.sse')].map(messagesOf)
+    const [mine, theirs] = [
+      (await caller.outlines(id)).text,
+      recorded(recording, 'outlines.sse'),
+    ].map(messagesOf)
     const statuses = (messages = mine) => messages?.filter(({ type }) => type === 'status')
     expect(statuses(mine)).toEqual(statuses(theirs))
     expect(keysOf(mine?.at(-1)?.presentation)).toEqual(keysOf(theirs?.at(-1)?.presentation))
 
     await caller.prepare(id, mine?.at(-1)?.presentation?.outlines.slides ?? [])
-    const [own, other] = [(await caller.slides(id)).text, recorded(recording, 'slides.sse')].map(messagesOf)
+    const [own, other] = [(await caller.slides(id)).text, recorded(recording, 'slides.sse')].map(
+      messagesOf,
+    )
     expect(own?.map(({ type }) => type).sort()).toEqual(other?.map(({ type }) => type).sort())
     expect(keysOf(own?.at(-1)?.presentation)).toEqual(keysOf(other?.at(-1)?.presentation))
-    expect(keysOf(JSON.parse(own?.[1]?.chunk ?? ''))).toEqual(keysOf(JSON.parse(other?.[1]?.chunk ?? '')))
-    expect(keysOf(own?.at(-1)?.presentation?.slides[0])).toEqual(keysOf(other?.at(-1)?.presentation?.slides[0]))
+    expect(keysOf(JSON.parse(own?.[1]?.chunk ?? ''))).toEqual(
+      keysOf(JSON.parse(other?.[1]?.chunk ?? '')),
+    )
+    expect(keysOf(own?.at(-1)?.presentation?.slides[0])).toEqual(
+      keysOf(other?.at(-1)?.presentation?.slides[0]),
+    )
   })
 })

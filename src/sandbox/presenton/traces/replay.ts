@@ -1,6 +1,7 @@
 /**
- * Answers a run with the bytes of recorded traffic (README.md beside this file) instead of the stand-in's own words.
- * The deck takes the recorded id, times, title and slides, so what the stand-in itself says of it later agrees with the recording.
+ * Answers a run with the bytes of recorded traffic (README.md beside this file) instead of the
+ * stand-in's own words. The deck takes the recorded id, times, title and slides, so what the
+ * stand-in itself says of it later agrees with the recording.
  */
 
 import { readFileSync } from 'node:fs'
@@ -13,7 +14,10 @@ export type Recording = 'v0.7.3' | 'v0.9.3'
 export const recordedShape = { 'v0.7.3': 'A1', 'v0.9.3': 'B1' } as const
 
 /** When the recorded `prepare` changed the row; its own reply was not kept whole. */
-const preparedAt = { 'v0.7.3': '2026-11-21T03:41:27.425144', 'v0.9.3': '2026-11-21T03:52:29.416469' } as const
+const preparedAt = {
+  'v0.7.3': '2026-11-21T03:41:27.425144',
+  'v0.9.3': '2026-11-21T03:52:29.416469',
+} as const
 
 type Pass = (point: GatePoint) => Promise<void>
 
@@ -21,11 +25,17 @@ export type Replay = ReturnType<typeof openReplay>
 
 type Message = {
   type: string
-  presentation?: { title: string; outlines?: { slides: Outline[] }; slides?: Partial<Slide>[]; fonts?: unknown }
+  presentation?: {
+    title: string
+    outlines?: { slides: Outline[] }
+    slides?: Partial<Slide>[]
+    fonts?: unknown
+  }
 }
 
 export function openReplay(recording: Recording) {
-  const read = (name: string) => readFileSync(new URL(`./${recording}/${name}`, import.meta.url), 'utf8')
+  const read = (name: string) =>
+    readFileSync(new URL(`./${recording}/${name}`, import.meta.url), 'utf8')
   const created = JSON.parse(read('create.body')) as {
     id: string
     content: string
@@ -54,7 +64,10 @@ export function openReplay(recording: Recording) {
         if (frame.kind === 'complete') {
           await pass('outlines:complete')
           const { presentation } = messageOf(frame)
-          Object.assign(deck, { title: presentation?.title, outlines: presentation?.outlines?.slides })
+          Object.assign(deck, {
+            title: presentation?.title,
+            outlines: presentation?.outlines?.slides,
+          })
           await pass('outlines:saved')
         }
         yield frame
@@ -72,7 +85,10 @@ export function openReplay(recording: Recording) {
         if (frame.kind === 'complete') {
           await pass('slides:complete')
           const { presentation } = messageOf(frame)
-          Object.assign(deck, { slides: presentation?.slides?.map(whole), fonts: presentation?.fonts ?? null })
+          Object.assign(deck, {
+            slides: presentation?.slides?.map(whole),
+            fonts: presentation?.fonts ?? null,
+          })
           await pass('slides:saved')
         }
         yield frame
@@ -80,7 +96,8 @@ export function openReplay(recording: Recording) {
     },
 
     /** The recorded text, where there is one and nothing has been changed since. */
-    read: (deck: Deck): string | undefined => (deck.slides.length > 0 && deck.title === title ? readBack : undefined),
+    read: (deck: Deck): string | undefined =>
+      deck.slides.length > 0 && deck.title === title ? readBack : undefined,
   }
 }
 
@@ -102,7 +119,12 @@ export function framesOf(text: string): Frame[] {
   return frames
 }
 
-function kindOf(type: string, index: number, lastPart: number, texts: readonly string[]): FrameKind {
+function kindOf(
+  type: string,
+  index: number,
+  lastPart: number,
+  texts: readonly string[],
+): FrameKind {
   if (type === 'complete') return 'complete'
   if (type === 'slide_assets') return 'assets'
   if (type === 'status' || index === 0) return 'head'

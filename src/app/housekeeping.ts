@@ -1,22 +1,24 @@
-// What has to be done now and then, by any worker: end what is overdue, remove what nobody needs outside, forget what is over.
-// Every task finds its work in Postgres and is safe to do twice, so replicas need not agree on who does it.
+// What has to be done now and then, by any worker: end what is overdue, remove what nobody needs
+// outside, forget what is over. Every task finds its work in Postgres and is safe to do twice, so
+// replicas need not agree on who does it.
+
+import { jitterMs } from '../async/backoff.ts'
+import { anySignal, sleep } from '../async/signals.ts'
+import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { pruneLogs } from '../database/event-log.ts'
 import { forgetKeys } from '../database/idempotency.ts'
 import { pruneLedger } from '../database/ledger.ts'
-import { endOverdueRuns } from './statements/overdue.ts'
-import { forgetTickets } from '../tickets/statements.ts'
-import type { Channels } from '../database/channels.ts'
-import { jitterMs } from '../async/backoff.ts'
-import { anySignal, sleep } from '../async/signals.ts'
-import type { Logger } from '../telemetry/logging.ts'
+import { createRemovals } from '../generation/removals.ts'
+import { endOverdueRuns } from '../generation/statements/overdue.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
-import { createRemovals } from './removals.ts'
+import type { Logger } from '../telemetry/logging.ts'
+import { forgetTickets } from '../tickets/statements.ts'
 
 export interface HousekeepingOptions {
   database: Pick<Database, 'query'>
-  wakes: Pick<Channels, 'on' | 'off' | 'events' | 'settled'>
+  channels: Pick<Channels, 'on' | 'off' | 'events' | 'settled'>
   objects: Pick<ObjectStore, 'remove'>
   presenton: Pick<Presenton, 'deleteDeck'>
   eventsRetentionHours: number
@@ -37,7 +39,14 @@ export type Housekeeping = ReturnType<typeof openHousekeeping>
 const firstRetryMs = 1_000
 
 /** Starts at once, then each task at its own pace until closed. */
-export function openHousekeeping({ database, wakes, objects, presenton, eventsRetentionHours, logger }: HousekeepingOptions) {
+export function openHousekeeping({
+  database,
+  channels,
+  objects,
+  presenton,
+  eventsRetentionHours,
+  logger,
+}: HousekeepingOptions) {
   const closing = new AbortController()
   const removals = createRemovals({ database, objects, presenton, logger, signal: closing.signal })
 
@@ -53,8 +62,8 @@ export function openHousekeeping({ database, wakes, objects, presenton, eventsRe
 
   async function endOverdue(): Promise<void> {
     for (const [id, lastSeq] of await endOverdueRuns(database)) {
-      wakes.events(id, lastSeq)
-      wakes.settled(id)
+      channels.events(id, lastSeq)
+      channels.settled(id)
     }
   }
 
@@ -65,7 +74,7 @@ export function openHousekeeping({ database, wakes, objects, presenton, eventsRe
   async function repeat({ name, everyMs, work, isWoken = false }: Task): Promise<void> {
     let nap = new AbortController()
     const onRevoked = () => nap.abort()
-    if (isWoken) wakes.on('revoked', onRevoked)
+    if (isWoken) channels.on('revoked', onRevoked)
     for (let failures = 0; !closing.signal.aborted; ) {
       // Made before the work: what is to be done from now on may come too late for it.
       nap = new AbortController()
@@ -80,7 +89,7 @@ export function openHousekeeping({ database, wakes, objects, presenton, eventsRe
       const waitMs = failures === 0 ? everyMs : Math.min(everyMs, firstRetryMs * 2 ** failures)
       await sleep(jitterMs(waitMs), anySignal(closing.signal, nap.signal)).catch(() => undefined)
     }
-    wakes.off('revoked', onRevoked)
+    channels.off('revoked', onRevoked)
   }
 
   const done = Promise.all(tasks.map(repeat))

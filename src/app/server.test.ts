@@ -1,9 +1,10 @@
-// What concerns the listener as a whole: its end, cross-origin access, and the listener for operators.
+// What concerns the listener as a whole: its end, cross-origin access, and the listener for
+// operators.
 
 import { afterEach, expect, test } from 'vitest'
 import { readConfig } from '../config/config.ts'
-import { createLogger } from '../telemetry/logging.ts'
 import type { Health } from '../operations/routes/health.ts'
+import { createLogger } from '../telemetry/logging.ts'
 import { openOperationsServer } from './server.ts'
 import { openTestServer, rowId, sampleRow, type TestServer } from './test-server.ts'
 
@@ -68,7 +69,11 @@ test('from the beginning of a shutdown no connection is kept', async () => {
 const preflight = (origin: string) =>
   fetch(`${server.url}${path}`, {
     method: 'OPTIONS',
-    headers: { origin, 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization' },
+    headers: {
+      origin,
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'authorization',
+    },
   })
 
 test('pages of allowed origins may call, with credentials; of others not', async () => {
@@ -79,7 +84,11 @@ test('pages of allowed origins may call, with credentials; of others not', async
   const allowed = await preflight('https://app.example')
   expect(allowed.status).toBe(204)
   expect(Object.fromEntries(allowed.headers)).toMatchObject({
-    ...{ 'access-control-allow-origin': 'https://app.example', 'access-control-allow-credentials': 'true', vary: 'Origin' },
+    ...{
+      'access-control-allow-origin': 'https://app.example',
+      'access-control-allow-credentials': 'true',
+      vary: 'Origin',
+    },
     'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
   })
@@ -87,22 +96,37 @@ test('pages of allowed origins may call, with credentials; of others not', async
   expect(answer.headers.get('access-control-allow-origin')).toBe('https://other.example')
   expect(answer.headers.get('access-control-expose-headers')).toContain('Retry-After')
   const refused = await server.call('/nothing', { headers: { origin: 'https://app.example' } })
-  expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([404, 'https://app.example'])
-  for (const origin of ['https://evil.example', 'null', 'https://app.example:1', 'https://app.example.evil.example']) {
+  expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([
+    404,
+    'https://app.example',
+  ])
+  for (const origin of [
+    'https://evil.example',
+    'null',
+    'https://app.example:1',
+    'https://app.example.evil.example',
+  ]) {
     expect((await preflight(origin)).headers.get('access-control-allow-origin'), origin).toBeNull()
-    expect((await server.call(path, { headers: { origin } })).headers.get('access-control-allow-origin')).toBeNull()
+    expect(
+      (await server.call(path, { headers: { origin } })).headers.get('access-control-allow-origin'),
+    ).toBeNull()
   }
 })
 
 test('without allowed origins there is no cross-origin access at all', async () => {
   server = await openTestServer()
   const response = await preflight('https://app.example')
-  expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([405, null])
+  expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
+    405,
+    null,
+  ])
 })
 
 test('a stricter transport is asked for only where there is one', async () => {
   server = await openTestServer({ env: { PUBLIC_URL: 'https://decks.example' } })
-  expect((await fetch(`${server.url}/health`)).headers.get('strict-transport-security')).toMatch(/^max-age=/)
+  expect((await fetch(`${server.url}/health`)).headers.get('strict-transport-security')).toMatch(
+    /^max-age=/,
+  )
   await server.close()
   server = await openTestServer()
   expect((await fetch(`${server.url}/health`)).headers.get('strict-transport-security')).toBeNull()
@@ -111,7 +135,9 @@ test('a stricter transport is asked for only where there is one', async () => {
 test('readiness is 503 only when down, and live is always 200', async () => {
   let status: Health['status'] = 'ok'
   const checks = { database: { status: 'ok' } }
-  server = await openTestServer({ services: { health: async () => ({ status, version: '1', commit: 'abc', checks }) } })
+  server = await openTestServer({
+    services: { health: async () => ({ status, version: '1', commit: 'abc', checks }) },
+  })
   for (const [state, expected] of [
     ['ok', 200],
     ['degraded', 200],
@@ -120,7 +146,10 @@ test('readiness is 503 only when down, and live is always 200', async () => {
     status = state
     for (const url of ['/health', '/health/ready']) {
       const response = await fetch(`${server.url}${url}`)
-      expect([response.status, await response.json()]).toEqual([expected, { status, version: '1', commit: 'abc', checks }])
+      expect([response.status, await response.json()]).toEqual([
+        expected,
+        { status, version: '1', commit: 'abc', checks },
+      ])
       expect(response.headers.has('retry-after')).toBe(expected === 503)
     }
     expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
@@ -134,13 +163,21 @@ test('with OPS_PORT, health and metrics are on the listener for operators and no
   expect((await fetch(`${server.url}/openapi.json`)).status).toBe(200)
   const operations = await openOperationsServer({
     config: readConfig({
-      ...{ DATABASE_URL: 'postgres://x', PRESENTON_URL: 'http://x', MINIO_ENDPOINT: 'http://x', MINIO_ACCESS_KEY: 'x' },
+      ...{
+        DATABASE_URL: 'postgres://x',
+        PRESENTON_URL: 'http://x',
+        MINIO_ENDPOINT: 'http://x',
+        MINIO_ACCESS_KEY: 'x',
+      },
       ...{ MINIO_SECRET_KEY: 'x', AUTH_JWT_SECRET: 'x'.repeat(32) },
     }),
     logger: createLogger({ logLevel: 'silent' }),
     services: {
       health: async () => ({ status: 'ok', version: '1', commit: null, checks: {} }),
-      metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: 'up 1\n' }),
+      metrics: async () => ({
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        body: 'up 1\n',
+      }),
     },
   })
   const metrics = await operations.inject('/metrics')

@@ -1,13 +1,14 @@
-// A listening server for the tests of this folder: everything in http/ as it is, and services that each test gives itself.
+// A listening server for the tests of this folder: everything in http/ as it is, and services that
+// each test gives itself.
 
 import { type AddressInfo, connect } from 'node:net'
 import { SignJWT } from 'jose'
 import { readConfig } from '../config/config.ts'
+import type { App } from '../http/base.ts'
+import { createTokenVerifier } from '../http/tokens.ts'
 import type { PresentationRow } from '../presentations/statements/queries.ts'
 import { createLogger } from '../telemetry/logging.ts'
-import type { App } from './base.ts'
 import { openServer, type Services } from './server.ts'
-import { createTokenVerifier } from './tokens.ts'
 
 const secret = 'a secret for the tests of http, long enough'
 
@@ -85,7 +86,7 @@ export async function openTestServer({
     closing: closing.signal,
     services: {
       verify: createTokenVerifier(config.auth),
-      accept: async ({ answer }) => ({ ...answer(sampleRow()), replayed: false }),
+      accept: async ({ respond }) => ({ ...respond(sampleRow()), replayed: false }),
       listPresentations: notExpected,
       findPresentation: async () => undefined,
       waitUntilSettled: notExpected,
@@ -114,7 +115,11 @@ export async function openTestServer({
   const { port } = app.server.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
 
-  const token = (sub = 'alice', expires: string | number = '1h', claims: Record<string, unknown> = {}) =>
+  const token = (
+    sub = 'alice',
+    expires: string | number = '1h',
+    claims: Record<string, unknown> = {},
+  ) =>
     new SignJWT(claims)
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject(sub)
@@ -133,16 +138,30 @@ export async function openTestServer({
     beginClosing: () => closing.abort(new Error('closing')),
 
     /** As `alice`, unless the headers say otherwise; redirects are not followed. */
-    call(path: string, { headers, ...init }: RequestInit & { headers?: Record<string, string> } = {}) {
-      return fetch(`${url}${path}`, { redirect: 'manual', ...init, headers: { authorization: bearer, ...headers } })
+    call(
+      path: string,
+      { headers, ...init }: RequestInit & { headers?: Record<string, string> } = {},
+    ) {
+      return fetch(`${url}${path}`, {
+        redirect: 'manual',
+        ...init,
+        headers: { authorization: bearer, ...headers },
+      })
     },
 
     post(path: string, body: unknown, headers: Record<string, string> = {}) {
       const text = typeof body === 'string' ? body : JSON.stringify(body)
-      return this.call(path, { method: 'POST', body: text, headers: { 'content-type': 'application/json', ...headers } })
+      return this.call(path, {
+        method: 'POST',
+        body: text,
+        headers: { 'content-type': 'application/json', ...headers },
+      })
     },
 
-    /** Writes the text to a socket as it is, and resolves with all that came back until the other end closed. */
+    /**
+     * Writes the text to a socket as it is, and resolves with all that came back until the other
+     * end closed.
+     */
     raw(text: string): Promise<string> {
       return new Promise((resolve, reject) => {
         const socket = connect(port, '127.0.0.1', () => socket.write(text))
@@ -162,9 +181,10 @@ export async function openTestServer({
 }
 
 export async function problemOf(response: Response) {
-  const body = (await response.json()) as { code: string; status: number; errors?: { path: string; message: string }[] } & Record<
-    string,
-    unknown
-  >
+  const body = (await response.json()) as {
+    code: string
+    status: number
+    errors?: { path: string; message: string }[]
+  } & Record<string, unknown>
   return { contentType: response.headers.get('content-type'), ...body }
 }

@@ -1,0 +1,20 @@
+// The response of routes that start a run: 202 with the presentation, stored under its idempotency key.
+
+import type { Presentation } from '../contract/presentation.ts'
+import type { StoredResponse } from '../database/idempotency.ts'
+import type { PresentationRow } from './statements/queries.ts'
+
+/** How a route turns the row into its response; the response is stored under the idempotency key. */
+export interface Responding {
+  respond: (row: PresentationRow) => StoredResponse
+}
+
+/** 202 with the presentation as it is now and its address. */
+export function createAcceptedResponse(
+  view: (row: PresentationRow) => Presentation,
+): Responding['respond'] {
+  return (row) => {
+    const presentation = view(row)
+    return { status: 202, location: presentation.links.self, body: presentation }
+  }
+}
