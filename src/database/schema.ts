@@ -148,6 +148,8 @@ export const events = gateway.table(
     seq: bigint('seq', { mode: 'number' }).notNull(),
     run: integer('run').notNull(),
     terminal: boolean('terminal').notNull().default(false),
+    /** The event's type. Null in rows of releases that did not record it. */
+    kind: text('kind'),
     data: text('data').notNull(),
   },
   (table) => [primaryKey({ columns: [table.presentationId, table.seq] })],
@@ -182,7 +184,8 @@ export const uploads = gateway.table(
   {
     objectKey: text('object_key').primaryKey(),
     presentationId: uuid('presentation_id').notNull(),
-    leaseToken: uuid('lease_token').notNull(),
+    /** The lease that may still store this object; null for uploads that belong to no run. */
+    leaseToken: uuid('lease_token'),
     recordedAt: time('recorded_at').notNull().defaultNow(),
     /**
      * To be removed from then on; null while a file names it. Set again when a newer file replaces
@@ -265,7 +268,10 @@ export const tickets = gateway.table(
   {
     hash: text('hash').primaryKey(),
     userId: text('user_id').notNull(),
-    presentationId: uuid('presentation_id').notNull(),
+    /** What the ticket opens: a ticket of one purpose never opens another. */
+    purpose: text('purpose').notNull().default('events'),
+    /** The presentation it is bound to, where its purpose needs one. */
+    presentationId: uuid('presentation_id'),
     expiresAt: time('expires_at').notNull(),
     /** End of the token that the ticket was taken with; its stream ends then, too. */
     tokenExpiresAt: time('token_expires_at').notNull(),
