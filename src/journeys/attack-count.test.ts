@@ -6,12 +6,12 @@ import { awkwardTitles } from './awkward-titles.ts'
 import { borrowedCredentials } from './borrowed-credentials.ts'
 import { strangeIds } from './described-routes.ts'
 import { forgedTokens } from './forged-tokens.ts'
-import { roughRequests } from './rough-requests.ts'
+import { malformedRequests } from './malformed-requests.ts'
 
 const tables = {
   'forged tokens': forgedTokens.map(({ name }) => name),
   'borrowed credentials': borrowedCredentials.map(({ name }) => name),
-  'rough requests': roughRequests.map(({ name }) => name),
+  'rough requests': malformedRequests.map(({ name }) => name),
   'awkward titles': awkwardTitles,
   'strange ids, on every route that takes one': strangeIds,
 }

@@ -3,7 +3,7 @@
 
 import { afterEach, expect, test, vi } from 'vitest'
 import type { StreamEvent } from '../sandbox/reader.ts'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import { openWorld, type World } from './world.ts'
 
 const leaseSeconds = 1

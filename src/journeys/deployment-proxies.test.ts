@@ -10,7 +10,7 @@ import { hasNginx, openNameServer, openNginx } from '../sandbox/nginx.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
 import { readComposeFile } from './deployment.ts'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 

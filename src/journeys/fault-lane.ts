@@ -4,8 +4,8 @@
 import { expect, vi } from 'vitest'
 import { secretsIn } from '../sandbox/presenton/faults/model-texts.ts'
 import { type FaultName, paces, type Shape, type Spend } from '../sandbox/presenton/stand-in.ts'
+import { readLog } from './event-log-rules.ts'
 import { expectationOf, hasLogin, meaningOf, operationOf } from './fault-table.ts'
-import { readLog } from './log-rules.ts'
 import { brief, type Presentation } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 

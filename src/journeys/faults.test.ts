@@ -3,7 +3,7 @@
 
 import { afterAll, expect, test as ordered } from 'vitest'
 import type { FaultName, PlayOptions } from '../sandbox/presenton/stand-in.ts'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
 

@@ -3,8 +3,8 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
+import { readLog } from './event-log-rules.ts'
 import { upstreamOf } from './fault-lane.ts'
-import { readLog } from './log-rules.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
 let world: World

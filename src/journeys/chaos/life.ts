@@ -2,7 +2,7 @@
 // cancelled, retried, exported again, deleted.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Seen } from '../history.ts'
+import type { Seen } from '../history-checks.ts'
 import type { Answer, Caller } from './caller.ts'
 import type { History } from './history.ts'
 import type { Random } from './random.ts'

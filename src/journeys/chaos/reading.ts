@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader, type Reader } from '../../sandbox/reader.ts'
-import type { Seen } from '../history.ts'
+import type { Seen } from '../history-checks.ts'
 import type { History } from './history.ts'
 import type { Random } from './random.ts'
 

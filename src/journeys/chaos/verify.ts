@@ -10,7 +10,7 @@ import {
   checkSpend,
   type Seen,
   type Spent,
-} from '../history.ts'
+} from '../history-checks.ts'
 import type { History } from './history.ts'
 import type { Led } from './life.ts'
 import type { ChaosWorld } from './world.ts'

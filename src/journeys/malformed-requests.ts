@@ -2,7 +2,7 @@
 // paths and methods, heads and bodies out of all proportion. Each with the statuses that may answer
 // it, one for each request that counts as one.
 
-export interface Rough {
+export interface MalformedRequest {
   name: string
   /** What is written; `{auth}` is a good Authorization line, `{id}` a presentation of its user. */
   bytes: string
@@ -165,7 +165,7 @@ const paths: [path: string, status: number | number[]][] = [
   ['/nothing?x=<script>alert(1)</script>', 404],
 ]
 
-const heads: [name: string, bytes: string, answers: Rough['answers']][] = [
+const heads: [name: string, bytes: string, answers: MalformedRequest['answers']][] = [
   ['a head of 40 KB', get('/health', `X: ${'x'.repeat(40_000)}\r\n`), [431]],
   ['ten thousand headers', get('/health', 'X: y\r\n'.repeat(10_000)), [431]],
   [
@@ -277,25 +277,29 @@ const bodies: [name: string, head: string, body: string, status: number][] = [
   ['after a byte order mark', json, '\xef\xbb\xbf[]', 400],
 ]
 
-export const roughRequests: Rough[] = [
+export const malformedRequests: MalformedRequest[] = [
   ...framing.map(
-    ([name, head, body = '']): Rough => ({
+    ([name, head, body = '']): MalformedRequest => ({
       name: `framing: ${name}`,
       bytes: post(head, body),
       answers: [[400, 413]],
     }),
   ),
-  ...broken.map(([name, bytes]): Rough => ({ name: `no HTTP: ${name}`, bytes, answers: [400] })),
+  ...broken.map(
+    ([name, bytes]): MalformedRequest => ({ name: `no HTTP: ${name}`, bytes, answers: [400] }),
+  ),
   ...paths.map(
-    ([path, status]): Rough => ({
+    ([path, status]): MalformedRequest => ({
       name: `path: ${path.slice(0, 60)}`,
       bytes: get(path),
       answers: [status],
     }),
   ),
-  ...heads.map(([name, bytes, answers]): Rough => ({ name: `head: ${name}`, bytes, answers })),
+  ...heads.map(
+    ([name, bytes, answers]): MalformedRequest => ({ name: `head: ${name}`, bytes, answers }),
+  ),
   ...bodies.map(
-    ([name, head, body, status]): Rough => ({
+    ([name, head, body, status]): MalformedRequest => ({
       name: `body: ${name}`,
       bytes: post(`Connection: close\r\n${head}Content-Length: ${body.length}\r\n`, body),
       answers: [status],

@@ -4,7 +4,7 @@
 import pg from 'pg'
 import { afterEach, expect, test, vi } from 'vitest'
 import type { SpawnedGateway } from '../sandbox/gateway.ts'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
 let world: World

@@ -2,7 +2,7 @@
 // them wins, every run has one end.
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { holdIn, letGo, reach } from './life-states.ts'
+import { holdInStage, reachState, releaseStage } from './presentation-states.ts'
 import { type Answer, type Ask, brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -58,13 +58,13 @@ test.each(rounds)(
   'cancel against complete, round %i: the run has one end, and the answer tells which',
   async (round) => {
     const user = await world.user()
-    const { id } = await holdIn(world, user, 'store')
-    if (round % 3 === 0) letGo(world, 'store')
+    const { id } = await holdInStage(world, user, 'store')
+    if (round % 3 === 0) releaseStage(world, 'store')
     const cancelling = user.api(`/presentations/${id}/cancel`, {
       method: 'POST',
       at: replicas[round % 2]!,
     })
-    letGo(world, 'store')
+    releaseStage(world, 'store')
     const { status, body } = await cancelling
     const settled = await user.settled(id)
     if (status === 202) expect([body.status, settled.status]).toEqual(['cancelled', 'cancelled'])
@@ -109,7 +109,7 @@ test('delete against claim: nothing is left of twenty that were deleted as they 
 
 test.each(rounds)('two approvals, round %i: one counts, the other is a conflict', async (round) => {
   const user = await world.user()
-  const { id } = await reach(world, user, 'awaiting_outlines')
+  const { id } = await reachState(world, user, 'awaiting_outlines')
   const outlines = [
     ['# First', '# of two'],
     ['# Second', '# of', '# three'],
@@ -127,7 +127,7 @@ test.each(rounds)(
   'retry against retry, round %i: one begins a run, the other is a conflict',
   async (round) => {
     const user = await world.user()
-    const { id } = await reach(world, user, 'failed')
+    const { id } = await reachState(world, user, 'failed')
     const answers = await both(user, round, `/presentations/${id}/retry`, { method: 'POST' })
     expect(statuses(answers)).toEqual([202, 409])
     expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
@@ -141,7 +141,7 @@ test.each(rounds)(
 
 test('retries with one key begin one run, and all get its answer', async () => {
   const user = await world.user()
-  const { id } = await reach(world, user, 'failed')
+  const { id } = await reachState(world, user, 'failed')
   const headers = { 'idempotency-key': 'again' }
   const answers = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
@@ -186,7 +186,7 @@ test.each(rounds)(
   'cancel against cancel, round %i: both are told that it is cancelled, and the log is told once',
   async (round) => {
     const user = await world.user()
-    const { id } = await holdIn(world, user, 'outlines')
+    const { id } = await holdInStage(world, user, 'outlines')
     const answers = await both(user, round, `/presentations/${id}/cancel`, { method: 'POST' })
     expect(answers).toMatchObject([
       { status: 202, body: { status: 'cancelled' } },
@@ -201,8 +201,8 @@ test.each(rounds)(
   async (round) => {
     const user = await world.user()
     const [first, second] = [
-      await holdIn(world, user, 'slides'),
-      await reach(world, user, 'failed'),
+      await holdInStage(world, user, 'slides'),
+      await reachState(world, user, 'failed'),
     ]
     const remove = { method: 'DELETE' }
     expect(statuses(await both(user, round, `/presentations/${first.id}`, remove))).toEqual([

@@ -2,7 +2,7 @@
 // format, another language; and waiting for it.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 

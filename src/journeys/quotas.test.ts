@@ -3,7 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Gateway } from '../sandbox/gateway.ts'
-import { holdIn, letGo, reach, type State } from './life-states.ts'
+import { holdInStage, reachState, releaseStage, type State } from './presentation-states.ts'
 import { type Answer, brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -201,7 +201,7 @@ test.each(given)(
   '%s, then %s: what still counts in an hour, a day, in all, and of slides, is %j',
   async (state, then, counts) => {
     const user = await world.user()
-    const { id } = await reach(world, user, state)
+    const { id } = await reachState(world, user, state)
     // One that is queued waits behind another one.
     const others = state === 'queued' ? [1, 1, 1, 3] : [0, 0, 0, 0]
     if (state !== 'failed')
@@ -213,7 +213,7 @@ test.each(given)(
 
 test('a run that fails without a slide is given back, one that failed with some counts those; a retry reserves again', async () => {
   const user = await world.user()
-  const { id } = await reach(world, user, 'failed')
+  const { id } = await reachState(world, user, 'failed')
   expect(await used(user)).toEqual([0, 0, 0, 0])
   world.presenton.faults.play('slides:cut', { at: 3, times: 2 })
   expect(await act(user, id, '/retry')).toMatchObject({ status: 202 })
@@ -230,15 +230,15 @@ test('a run that fails without a slide is given back, one that failed with some 
 
 test('a retry of what was given back needs room like a new one', async () => {
   const user = await world.user()
-  const { id } = await reach(world, user, 'failed')
-  const held = await holdIn(world, user, 'outlines')
+  const { id } = await reachState(world, user, 'failed')
+  const held = await holdInStage(world, user, 'outlines')
   for (let n = 0; n < 4; n += 1) await user.accept()
   const refused = await act(user, id, '/retry')
   expect(refused).toMatchObject({ status: 429, body: { code: 'QUOTA_EXCEEDED' } })
   expect(await user.read(id)).toMatchObject({ status: 'failed', run: 1 })
   await pass(user, Number(refused.headers.get('retry-after')))
   expect(await act(user, id, '/retry')).toMatchObject({ status: 202 })
-  letGo(world, 'outlines')
+  releaseStage(world, 'outlines')
   for (const one of [held.id, id])
     expect(await user.settled(one)).toMatchObject({ status: 'completed' })
 })

@@ -1,7 +1,7 @@
 // A checker that finds nothing is worth nothing: each rule is broken once here.
 
 import { expect, test } from 'vitest'
-import { checkLog, checkOutcome, checkReading, checkSpend, type Seen } from './history.ts'
+import { checkLog, checkOutcome, checkReading, checkSpend, type Seen } from './history-checks.ts'
 
 const event = (id: number, data: Record<string, unknown>): Seen => ({
   id,

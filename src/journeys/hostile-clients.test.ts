@@ -6,7 +6,7 @@ import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { expectHardened, expectProblem, type HeaderValues, hardened } from './attack-shape.ts'
 import { readDescription, routesOf } from './described-routes.ts'
-import { type Rough, roughRequests } from './rough-requests.ts'
+import { type MalformedRequest, malformedRequests } from './malformed-requests.ts'
 import type { Presentation, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -77,7 +77,7 @@ function parseAnswers(raw: string): Parsed[] {
 
 const rowCount = async () => (await world.query('select id from gateway.presentations')).length
 
-test.each<Rough>(roughRequests)(
+test.each<MalformedRequest>(malformedRequests)(
   'answered as what it is: $name',
   async ({ name, bytes, answers }) => {
     const parsed = parseAnswers(await exchange(fill(bytes)))

@@ -3,7 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'
-import { holdIn } from './life-states.ts'
+import { holdInStage } from './presentation-states.ts'
 import { createUser, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -125,7 +125,7 @@ test('its stream lives until the token ends that it was taken with, and no longe
     url: () => world.url,
     onReader: () => undefined,
   })
-  const { id: running } = await holdIn(world, user, 'outlines')
+  const { id: running } = await holdInStage(world, user, 'outlines')
   const reader = await open(await take(running, short), { of: running })
   const events = await reader.rest(10_000)
   expect(events.at(-1)).toMatchObject({

@@ -3,7 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Reader, StreamEvent } from '../sandbox/reader.ts'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { createParser } from 'eventsource-parser'
 import { expect, test } from 'vitest'
 import type { Recording } from '../sandbox/presenton/stand-in.ts'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import { openWorld } from './world.ts'
 
 interface Message {

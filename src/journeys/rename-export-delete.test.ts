@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { Client } from 'minio'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { holdIn, letGo, reach } from './life-states.ts'
+import { holdInStage, reachState, releaseStage } from './presentation-states.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -49,7 +49,7 @@ async function keysOf(id: string): Promise<string[]> {
 
 test('a rename in the middle of a run outlives it, and names the file and the deck at its end', async () => {
   const user = await world.user()
-  const { id } = await holdIn(world, user, 'slides')
+  const { id } = await holdInStage(world, user, 'slides')
   const reader = await user.follow(id, { at: other })
   const title = 'Büro "Q1"'
   const renamed = await user.api(`/presentations/${id}`, {
@@ -61,7 +61,7 @@ test('a rename in the middle of a run outlives it, and names the file and the de
     status: 200,
     body: { title, status: 'running', stage: 'slides' },
   })
-  letGo(world, 'slides')
+  releaseStage(world, 'slides')
   const { data } = (await reader.rest()).at(-1)!
   expect(data).toMatchObject({
     type: 'complete',
@@ -76,7 +76,7 @@ test('a rename in the middle of a run outlives it, and names the file and the de
 
 test('a title that says nothing, or that no title may be, is refused', async () => {
   const user = await world.user()
-  const { id, title } = await reach(world, user, 'completed')
+  const { id, title } = await reachState(world, user, 'completed')
   const bad = ['', ' ', '\u200b', 'x'.repeat(201), 'a\u0000', 'a\u001b', 7, null, undefined, ['a']]
   const bodies = [
     ...bad.map((one) => ({ title: one })),
@@ -104,14 +104,14 @@ test('a title that says nothing, or that no title may be, is refused', async () 
 
 test('a further export adds a file, and its own run to the log; the deck and its files stay meanwhile', async () => {
   const user = await world.user()
-  const { id } = await reach(world, user, 'exporting')
+  const { id } = await reachState(world, user, 'exporting')
   expect((await download(user, id)).body.content_type).toContain('presentation')
   expect(await download(user, id, 'pdf')).toMatchObject({
     status: 409,
     body: { code: 'NOT_READY' },
   })
   const reader = await user.follow(id)
-  letGo(world, 'export')
+  releaseStage(world, 'export')
   const log = await reader.rest()
   expect(log.at(-1)?.data).toMatchObject({
     type: 'complete',
@@ -239,7 +239,7 @@ test('a format that is none is refused', async () => {
 
 test('what is deleted is gone for all who ask and all who watch, in the store, and upstream', async () => {
   const user = await world.user()
-  const { id, presenton_presentation_id: deckId } = await reach(world, user, 'exporting')
+  const { id, presenton_presentation_id: deckId } = await reachState(world, user, 'exporting')
   const { url } = (await download(user, id)).body
   const readers = await Promise.all([world.url, other].map((at) => user.follow(id, { at })))
   for (const reader of readers) await reader.expectNext('queued')

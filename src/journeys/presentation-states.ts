@@ -33,10 +33,10 @@ export type State = (typeof states)[number]
  * A presentation of this user in this state, held there until the gates are opened. Each user must
  * run one at a time.
  */
-export async function reach(world: World, user: User, state: State): Promise<Presentation> {
+export async function reachState(world: World, user: User, state: State): Promise<Presentation> {
   const { gates, faults } = world.presenton
   if (state === 'queued') {
-    await reach(world, user, 'running create')
+    await reachState(world, user, 'running create')
     return user.accept(brief)
   }
   if (state === 'awaiting_outlines') {
@@ -46,7 +46,7 @@ export async function reach(world: World, user: User, state: State): Promise<Pre
   }
   if (state === 'completed') return user.make()
   if (state === 'failed') {
-    const { id, presenton_presentation_id: deckId } = await holdIn(world, user, 'prepare')
+    const { id, presenton_presentation_id: deckId } = await holdInStage(world, user, 'prepare')
     faults.play('prepare:422', { deckId: String(deckId) })
     gates.release(gateOf.prepare)
     const failed = await user.settled(id)
@@ -54,7 +54,7 @@ export async function reach(world: World, user: User, state: State): Promise<Pre
     return failed
   }
   if (state === 'cancelled') {
-    const { id } = await reach(world, user, 'running outlines')
+    const { id } = await reachState(world, user, 'running outlines')
     const { status, body } = await user.api(`/presentations/${id}/cancel`, { method: 'POST' })
     expect({ status, body }).toMatchObject({ status: 202, body: { status: state } })
     gates.release(gateOf.outlines)
@@ -75,11 +75,11 @@ export async function reach(world: World, user: User, state: State): Promise<Pre
     await gates.arrived(gateOf.export)
     return body
   }
-  return holdIn(world, user, state.replace('running ', '') as keyof typeof gateOf)
+  return holdInStage(world, user, state.replace('running ', '') as keyof typeof gateOf)
 }
 
 /** A run that stands in the middle of a stage. */
-export async function holdIn(
+export async function holdInStage(
   { presenton: { gates } }: World,
   user: User,
   stage: keyof typeof gateOf,
@@ -98,6 +98,6 @@ export async function holdIn(
   return held
 }
 
-export function letGo({ presenton: { gates } }: World, stage: keyof typeof gateOf) {
+export function releaseStage({ presenton: { gates } }: World, stage: keyof typeof gateOf) {
   gates.release(gateOf[stage])
 }

@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'
 import { createKeyPairSigner, openTokenIssuer, type Sign } from '../sandbox/tokens.ts'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
 

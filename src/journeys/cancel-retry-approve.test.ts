@@ -3,7 +3,7 @@
 // owner.
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { holdIn, letGo, reach, runningStages } from './life-states.ts'
+import { holdInStage, reachState, releaseStage, runningStages } from './presentation-states.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -44,7 +44,7 @@ test.each(runningStages)(
   async (stage) => {
     const user = await world.user()
     const before = { ...world.presenton.spend }
-    const { id } = await holdIn(world, user, stage)
+    const { id } = await holdInStage(world, user, stage)
     const call = world.presenton.journal.at(-1)!
     const reader = await user.follow(id, { at: other })
 
@@ -61,7 +61,7 @@ test.each(runningStages)(
     expect(first.at(-1)?.data).toMatchObject({ type: 'error', code: 'CANCELLED', run: 1 })
     expect(await reader.ended).toBe('clean')
     expect(first.map((event) => event.id)).toEqual(first.map((_, index) => index + 1))
-    letGo(world, stage)
+    releaseStage(world, stage)
 
     expect(await act(user, id, 'retry')).toMatchObject({
       status: 202,
@@ -98,18 +98,18 @@ test.each(runningStages)(
 
 test('cancelled and retried at once, the first run leaves upstream all the same', async () => {
   const user = await world.user()
-  const { id } = await holdIn(world, user, 'slides')
+  const { id } = await holdInStage(world, user, 'slides')
   const call = world.presenton.journal.at(-1)!
   await act(user, id, 'cancel')
   await act(user, id, 'retry')
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
-  letGo(world, 'slides')
+  releaseStage(world, 'slides')
   expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
 })
 
 test('a run that the same replica claims anew leaves upstream where it was before', async () => {
   const [user, another] = [await world.user(), await world.user()]
-  const { id } = await holdIn(world, user, 'slides')
+  const { id } = await holdInStage(world, user, 'slides')
   const call = world.presenton.journal.at(-1)!
   // As after a cancel and a retry that came faster than word of the first.
   await world.query(
@@ -118,14 +118,14 @@ test('a run that the same replica claims anew leaves upstream where it was befor
   )
   const { id: next } = await another.accept()
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
-  letGo(world, 'slides')
+  releaseStage(world, 'slides')
   for (const one of [user.settled(id), another.settled(next)])
     expect(await one).toMatchObject({ status: 'completed', run: 1 })
 })
 
 test('a queued one that is cancelled never begins', async () => {
   const user = await world.user()
-  const { id } = await reach(world, user, 'queued')
+  const { id } = await reachState(world, user, 'queued')
   expect(await act(user, id, 'cancel')).toMatchObject({
     status: 202,
     body: { status: 'cancelled', queue_position: null, started_at: null },
@@ -255,7 +255,7 @@ test('an approval is never refused for a full queue; a retry and a brief are', a
   const user = await world.user()
   const [waiting, cancelled] = [await awaiting(user), await awaiting(user)]
   await act(user, cancelled, 'cancel')
-  const { id: queued } = await reach(world, user, 'queued')
+  const { id: queued } = await reachState(world, user, 'queued')
   for (const refused of [
     await user.post(brief, {}, tight),
     await act(user, cancelled, 'retry', tight),
@@ -267,7 +267,7 @@ test('an approval is never refused for a full queue; a retry and a brief are', a
     status: 202,
     body: { queue_position: 2 },
   })
-  letGo(world, 'create')
+  releaseStage(world, 'create')
   for (const id of [queued, waiting])
     expect(await user.settled(id)).toMatchObject({ status: 'completed' })
 })

@@ -2,7 +2,7 @@
 // Their runs go on elsewhere, by lease.
 
 import { afterEach, expect, test, vi } from 'vitest'
-import { readLog } from './log-rules.ts'
+import { readLog } from './event-log-rules.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

@@ -1,7 +1,7 @@
 // What an owner may do in which state: the table of the README, tried cell by cell.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { reach, type State, states } from './life-states.ts'
+import { reachState, type State, states } from './presentation-states.ts'
 import type { Answer, Ask, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -101,7 +101,7 @@ test.each(states)('%s: every operation is answered as the table says', async (st
   const changing = all.filter((operation) => !steady.includes(operation))
 
   const user = await world.user()
-  const { id, status, run } = await reach(world, user, state)
+  const { id, status, run } = await reachState(world, user, state)
   for (const operation of steady) {
     await tryOut(user, id, operation, table[state][operation])
     expect(await user.read(id), operation).toMatchObject({ status, run })
@@ -109,7 +109,7 @@ test.each(states)('%s: every operation is answered as the table says', async (st
   for (const [index, operation] of changing.entries()) {
     // The first one may use what stands there already.
     const actor = index === 0 ? user : await world.user()
-    const subject = index === 0 ? id : (await reach(world, actor, state)).id
+    const subject = index === 0 ? id : (await reachState(world, actor, state)).id
     await tryOut(actor, subject, operation, table[state][operation])
     if (operation === 'delete')
       expect(await actor.api(`/presentations/${subject}`)).toMatchObject({ status: 404 })
