@@ -20,12 +20,13 @@ export interface DatabaseOptions {
 
 export type Database = ReturnType<typeof openDatabase>
 
-/** What can run a statement: the one connection of a transaction. */
+/** Runs statements: the pool, or the connection of a transaction. */
 export interface Queryable {
+  /** The rows that the statement returns. */
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(
     text: string,
     values?: unknown[],
-  ): Promise<pg.QueryResult<Row>>
+  ): Promise<Row[]>
 }
 
 const retryAfterSeconds = 5
@@ -180,10 +181,11 @@ function withPreparedStatements(
   statementName: (text: string) => string | undefined,
 ): Queryable {
   return {
-    // Without values it is one of the few that set the transaction up, and some of those can't be
-    // prepared.
-    query: (text, values) =>
-      client.query(values ? { name: statementName(text), text, values } : text),
+    // A text without values may be a SET or hold several statements: those can't be prepared.
+    async query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]) {
+      const statement = values ? { name: statementName(text), text, values } : text
+      return (await client.query<Row>(statement)).rows
+    },
   }
 }
 

@@ -49,7 +49,7 @@ async function takeKeys(
   try {
     // Waits here while another transaction holds the same key, and then sees what that one left. In
     // one order, so that two who take several don't wait for each other.
-    const { rows } = await client.query<{ userId: string; key: string }>(
+    const rows = await client.query<{ userId: string; key: string }>(
       `insert into gateway.idempotency_keys as k (user_id, key, fingerprint)
        select * from unnest($1::text[], $2::text[], $3::text[]) given(user_id, key, fingerprint) order by 1, 2
        on conflict (user_id, key) do update set fingerprint = excluded.fingerprint, answer = null, created_at = now()
@@ -64,7 +64,7 @@ async function takeKeys(
   }
   await client.query('set local lock_timeout = 0')
   if (taken.size === requests.length) return requests.map(() => undefined)
-  const { rows } = await client.query<{
+  const rows = await client.query<{
     userId: string
     key: string
     fingerprint: string

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Stage } from '../domain/stage.ts'
 import type { Database } from './connection.ts'
+import { isWaiting, queueOrder } from './queue.ts'
 
 /** A claimed run: what its worker needs to go on from the last checkpoint. */
 export interface Run {
@@ -73,7 +74,7 @@ const runColumns = `
 /** A cheap look before a claim, which takes a lock that all replicas share. */
 export async function hasClaimable(database: Pick<Database, 'query'>): Promise<boolean> {
   const rows = await database.query(
-    `select 1 where exists (select 1 from gateway.presentations where status in ('queued', 'running') and run_started_at is null)
+    `select 1 where exists (select 1 from gateway.presentations p where ${isWaiting('p')})
        or exists (select 1 from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
                   where p.status = 'running' and p.run_started_at is not null and (l.token is null or l.expires_at < clock_timestamp()))`,
   )
@@ -107,7 +108,7 @@ export function claim(
   { token = randomUUID(), takeOver = true, ...slots }: Slots & Partial<Claim>,
 ): Promise<Run | undefined> {
   return database.transaction(async (client) => {
-    const { rows } = await client.query<Run>(
+    const rows = await client.query<Run>(
       `with left_behind as (
          select p.id, l.token is not null and l.token <> $1::uuid as crashed from gateway.presentations p
          join gateway.leases l on l.presentation_id = p.id
@@ -120,9 +121,9 @@ export function claim(
        ), waiting as (
          select p.id from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
          where not exists (select 1 from left_behind)
-           and p.status in ('queued', 'running') and p.run_started_at is null and (select coalesce(sum(n), 0) from running) < $4
+           and ${isWaiting('p')} and (select coalesce(sum(n), 0) from running) < $4
            and coalesce((select n from running r where r.user_id = p.user_id), 0) < $5
-         order by p.turn, p.queued_at, p.id limit 1 for update of l skip locked
+         order by ${queueOrder('p')} limit 1 for update of l skip locked
        ), candidate as (
          select id, crashed, false as waits from left_behind union all select id, false, true from waiting
        ), claimed as (

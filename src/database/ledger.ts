@@ -67,7 +67,7 @@ async function readUsed(
   const { perHour, perDay, total, totalSlides } = quotas
   const hours = isAll || perDay > 0 ? 24 : perHour > 0 ? 1 : 0
   const countsKept = isAll || total > 0 || totalSlides > 0
-  const { rows } = await client.query<Used & { userId: string }>(usedQuery, [
+  const rows = await client.query<Used & { userId: string }>(usedQuery, [
     [...users.keys()],
     [...users.values()],
     perHour,
@@ -159,7 +159,7 @@ async function readSystem(
   asked: number,
   limit: number,
 ): Promise<{ count: number; leaving: Leaving }> {
-  const { rows } = await client.query<{ count: number; leaving: Leaving }>(
+  const rows = await client.query<{ count: number; leaving: Leaving }>(
     `select count(*) as count, json_object_agg(newest, extract(epoch from accepted_at + interval '1 day' - now()))
        filter (where newest <= $1 and newest > $1 - $2::int) as leaving
      from (select accepted_at, row_number() over (order by accepted_at desc) as newest
@@ -196,7 +196,7 @@ export async function isReservationReleased(
   client: Queryable,
   presentationId: string,
 ): Promise<boolean> {
-  const { rows } = await client.query(
+  const rows = await client.query(
     'select 1 from gateway.ledger where presentation_id = $1 and accepted and kept',
     [presentationId],
   )
@@ -213,7 +213,7 @@ export async function reserveSlides(
   quotas: Quotas,
 ) {
   const used = (await readUsed(client, { users: new Map([[userId, 0]]), quotas })).get(userId)
-  const { rows } = await client.query<{ slides: number }>(
+  const rows = await client.query<{ slides: number }>(
     'select slides from gateway.ledger where presentation_id = $1 and kept',
     [presentationId],
   )
@@ -250,11 +250,18 @@ export function settleSlides(slides: number): ExtraStatement {
   }
 }
 
-/** A run failed: what made no slide is given back, what made some counts with those. */
+/**
+ * The rule for a failed run, as the SET list of an UPDATE of the ledger: a run without slides
+ * releases its reservation; any other counts the slides it made. `slidesDone` is an SQL expression.
+ */
+export const failedSettlement = (slidesDone: string) =>
+  `accepted = accepted and slid, kept = kept and slid,
+   slides = case when slid then ${slidesDone} else slides end`
+
+/** Settles a run that failed after it had made `slides` slides. */
 export function settleFailed(slides: number): ExtraStatement {
   return {
-    text: `update gateway.ledger set accepted = accepted and slid, kept = kept and slid, slides = case when slid then $2 else slides end
-      where presentation_id = $1`,
+    text: `update gateway.ledger set ${failedSettlement('$2')} where presentation_id = $1`,
     values: [slides],
   }
 }

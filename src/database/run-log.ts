@@ -180,7 +180,7 @@ export function createRunLog({
     if (!write.extraStatements?.length)
       return (await database.query(statement.text, statement.values)).length > 0
     return database.transaction(async (client) => {
-      const { rows } = await client.query(statement.text, statement.values)
+      const rows = await client.query(statement.text, statement.values)
       if (rows.length === 0) return false
       for (const { text, values } of write.extraStatements ?? [])
         await client.query(text, [run.id, ...values])

@@ -204,7 +204,7 @@ async function checkExportRate(
   { id, exportTimes }: LockedPresentation,
 ): Promise<void> {
   if (exportTimes.length < exportsPerHour) return
-  const { rows } = await client.query<{ n: number; seconds: number }>(
+  const rows = await client.query<{ n: number; seconds: number }>(
     `select count(*) as n, extract(epoch from min(t) + interval '1 hour' - now()) as seconds
      from (select unnest(export_times) as t from gateway.presentations where id = $1) times where t > now() - interval '1 hour'`,
     [id],

@@ -2,6 +2,8 @@
 // that were never claimed.
 import { encodeEvent, errorOf } from '../../contract/events.ts'
 import type { Database } from '../../database/connection.ts'
+import { failedSettlement } from '../../database/ledger.ts'
+import { isWaiting } from '../../database/queue.ts'
 import { Problem, type ProblemCode } from '../../domain/problem.ts'
 
 const reasons: { code: ProblemCode; where: string }[] = [
@@ -11,7 +13,7 @@ const reasons: { code: ProblemCode; where: string }[] = [
   },
   {
     code: 'RUN_TIMEOUT',
-    where: `p.status in ('queued', 'running') and p.run_started_at is null and p.queued_at < now() - interval '24 hours'`,
+    where: `${isWaiting('p')} and p.queued_at < now() - interval '24 hours'`,
   },
 ]
 
@@ -39,9 +41,7 @@ export async function endOverdueRuns(
          update gateway.leases l set last_seq = l.last_seq + 1, token = null, expires_at = null
          from ended where l.presentation_id = ended.id returning l.presentation_id, l.last_seq, ended.run
        ), given_back as (
-         update gateway.ledger g set accepted = accepted and slid, kept = kept and slid,
-           slides = case when slid then ended.slides_done else slides end
-         from ended where g.presentation_id = ended.id and ended.run_kind = 'deck'
+         update gateway.ledger g set ${failedSettlement('ended.slides_done')} from ended where g.presentation_id = ended.id and ended.run_kind = 'deck'
        ), logged as (
          insert into gateway.events (presentation_id, seq, run, terminal, data)
          select presentation_id, last_seq, run, true, replace($2, '"run":0', '"run":' || run) from counted

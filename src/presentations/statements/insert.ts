@@ -2,6 +2,7 @@
 // and the first events of their logs, in the transaction of the caller.
 import type { Queryable } from '../../database/connection.ts'
 import type { RunBrief } from '../../database/leases.ts'
+import { countAhead, isWaiting, nextTurn, queueOrder } from '../../database/queue.ts'
 import type { PresentationRow } from './queries.ts'
 
 export interface NewPresentation {
@@ -37,26 +38,14 @@ export async function lockAdmission(client: Queryable): Promise<void> {
   await client.query('select pg_advisory_xact_lock($1)', [admissionLock])
 }
 
-const waits = (row: string) =>
-  `${row}.status in ('queued', 'running') and ${row}.run_started_at is null`
-
 export async function countQueued(client: Queryable, userIds: string[]): Promise<QueueCounts> {
-  const { rows } = await client.query<{ userId: string; own: number; all: number }>(
-    `select u.id as "userId", (select count(*) from gateway.presentations p where p.user_id = u.id and ${waits('p')}) as own,
-       (select count(*) from gateway.presentations q where ${waits('q')}) as "all" from unnest($1::text[]) u(id)`,
+  const rows = await client.query<{ userId: string; own: number; all: number }>(
+    `select u.id as "userId", (select count(*) from gateway.presentations p where p.user_id = u.id and ${isWaiting('p')}) as own,
+       (select count(*) from gateway.presentations q where ${isWaiting('q')}) as "all" from unnest($1::text[]) u(id)`,
     [userIds],
   )
   return { all: rows[0]?.all ?? 0, own: new Map(rows.map(({ userId, own }) => [userId, own])) }
 }
-
-/**
- * The turn of a run that joins the queue now, as SQL: after the user's own last one, and after the
- * turn being served, so that users alternate however long their queues are, and newcomers without
- * end starve nobody (start-time fair queueing).
- */
-export const nextTurn = (userId: string) => `greatest(
-  (select turn + 1 from gateway.queue_clock where id = 1),
-  (select max(t.turn) + 1 from gateway.presentations t where t.user_id = ${userId} and t.status in ('queued', 'running')))`
 
 /**
  * Inserts the presentations as queued, each user's in their order, and returns their rows.
@@ -68,7 +57,7 @@ export async function insertPresentations(
   firstEvent: string,
 ): Promise<PresentationRow[]> {
   const column = <T>(read: (input: NewPresentation) => T) => inputs.map(read)
-  const { rows } = await client.query<{ id: string; position: number; createdAt: Date }>(
+  const rows = await client.query<{ id: string; position: number; createdAt: Date }>(
     `with given as (
        select *, row_number() over (partition by user_id order by n) - 1 as earlier
        from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::bool[], $9::jsonb[], $10::json[],
@@ -81,9 +70,7 @@ export async function insertPresentations(
          review_outlines, metadata, brief, outlines, ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
        returning id, turn, queued_at, created_at
      ), placed as (
-       select new.id, new.created_at, 1 + (select count(*) from new o where (o.turn, o.queued_at, o.id) < (new.turn, new.queued_at, new.id))
-         + (select count(*) from gateway.presentations q
-            where ${waits('q')} and (q.turn, q.queued_at, q.id) < (new.turn, new.queued_at, new.id)) as position from new
+       select new.id, new.created_at, 1 + (select count(*) from new o where (${queueOrder('o')}) < (${queueOrder('new')})) + ${countAhead('new')} as position from new
      ), lease as (
        insert into gateway.leases (presentation_id, last_seq) select id, 1 from new
      ), reserved as (

@@ -2,6 +2,7 @@
 // as absent as an unknown one.
 import type { Status } from '../../contract/presentation.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
+import { countAhead } from '../../database/queue.ts'
 
 export interface StoredFile {
   format: 'pptx' | 'pdf'
@@ -53,9 +54,7 @@ const columns = `
     select json_agg(json_build_object('format', f.format, 'objectKey', f.object_key, 'sizeBytes', f.size_bytes,
       'sha256', f.sha256, 'contentType', f.content_type, 'storedAt', f.stored_at) order by f.format desc)
     from gateway.files f where f.presentation_id = p.id), '[]'::json) as files,
-  case when p.status = 'queued' then (
-    select count(*) + 1 from gateway.presentations q
-    where q.status in ('queued', 'running') and q.run_started_at is null and (q.turn, q.queued_at, q.id) < (p.turn, p.queued_at, p.id)) end as "queuePosition"`
+  case when p.status = 'queued' then 1 + ${countAhead('p')} end as "queuePosition"`
 
 /** One presentation of this owner, or undefined. */
 export async function findPresentation(
@@ -71,7 +70,7 @@ export async function findPresentation(
 
 /** The same inside a transaction of the caller's, seeing what that has written. */
 export async function readPresentation(client: Queryable, id: string): Promise<PresentationRow> {
-  const { rows } = await client.query<PresentationRow>(
+  const rows = await client.query<PresentationRow>(
     `select ${columns} from gateway.presentations p where p.id = $1`,
     [id],
   )

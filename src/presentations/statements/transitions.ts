@@ -5,8 +5,8 @@ import { encodeEvent, errorOf } from '../../contract/events.ts'
 import type { Status } from '../../contract/presentation.ts'
 import type { Queryable } from '../../database/connection.ts'
 import { settleCancelled, settleDeleted } from '../../database/ledger.ts'
+import { countAhead, nextTurn } from '../../database/queue.ts'
 import { Problem } from '../../domain/problem.ts'
-import { nextTurn } from './insert.ts'
 
 /** What a transition looks at; stable until its transaction ends. */
 export interface LockedPresentation {
@@ -36,7 +36,7 @@ export async function lockPresentation(
     [id, userId],
   )
   // Only now: a row that was read before its lock was granted may be an old one.
-  const { rows } = await client.query<LockedPresentation>(
+  const rows = await client.query<LockedPresentation>(
     `select p.id, p.user_id as "userId", p.status, p.run, p.run_kind as "runKind", l.last_seq as "lastSeq", p.n_slides as "nSlides",
        p.export_as as "exportAs", p.export_times as "exportTimes", p.slides_finished as "slidesFinished", p.outlines, p.title,
        coalesce((p.brief->>'includeTableOfContents')::boolean, false) as "includeTableOfContents"
@@ -122,10 +122,8 @@ export async function queueExport(
 }
 
 async function appendQueued(client: Queryable, locked: LockedPresentation): Promise<void> {
-  const { rows } = await client.query<{ position: number }>(
-    `select count(*) + 1 as position from gateway.presentations q, gateway.presentations p
-     where p.id = $1 and q.status in ('queued', 'running') and q.run_started_at is null
-       and (q.turn, q.queued_at, q.id) < (p.turn, p.queued_at, p.id)`,
+  const rows = await client.query<{ position: number }>(
+    `select 1 + ${countAhead('p')} as position from gateway.presentations p where p.id = $1`,
     [locked.id],
   )
   await appendEvent(client, locked, {
