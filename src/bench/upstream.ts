@@ -1,8 +1,8 @@
 // Upstream as a process of its own: the stand-in, and the metronome in front of it.
-import { openPresenton, paces } from '../sandbox/presenton/stand-in.ts'
+import { openStandIn, paces } from '../sandbox/presenton/stand-in.ts'
 import { openMetronome } from './metronome.ts'
 
-const presenton = await openPresenton({ shape: 'B1', pace: paces.fast })
+const presenton = await openStandIn({ shape: 'B1', pace: paces.fast })
 const metronome = await openMetronome({ upstream: presenton.url })
 process.once('SIGTERM', () => void presenton.close().then(() => process.exit(0)))
 console.log(JSON.stringify({ msg: 'listening', address: metronome.url }))

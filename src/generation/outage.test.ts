@@ -4,7 +4,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { sleep } from '../async/signals.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
-import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
+import { openStandIn, type StandIn } from '../sandbox/presenton/stand-in.ts'
 import { decide } from './attempts.ts'
 
 const forever = new AbortController().signal
@@ -23,7 +23,7 @@ const deck = {
 let upstream: StandIn
 let presenton: Presenton
 beforeEach(async () => {
-  upstream = await openPresenton({ shape: 'B2' })
+  upstream = await openStandIn({ shape: 'B2' })
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
   presenton = createPresenton({
     url: upstream.url,

@@ -7,7 +7,7 @@ import type { Database } from '../database/connection.ts'
 import { Problem } from '../domain/problem.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
-import { openPresenton, type Presenton as StandIn } from '../sandbox/presenton/stand-in.ts'
+import { openStandIn, type StandIn } from '../sandbox/presenton/stand-in.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import type { RetryTiming } from './context.ts'
@@ -26,7 +26,7 @@ beforeAll(async () => {
 afterAll(() => rows.close())
 beforeEach(async () => {
   await rows.database.query('delete from gateway.presentations')
-  upstream = await openPresenton()
+  upstream = await openStandIn()
   // No run gets further than this: what comes after it is not what this is about.
   upstream.gates.hold('create')
   presenton = createPresenton({
@@ -218,7 +218,7 @@ it.each(['create:500', 'create:503'] as const)(
         },
       },
     })
-    upstream.faults.play(fault)
+    upstream.faults.inject(fault)
     upstream.gates.release('create')
     const id = await rows.insert()
     await vi.waitFor(() => expect(wake).toBeDefined(), 10_000)

@@ -172,7 +172,7 @@ test('a brief is accepted while the circuit is open, and runs when it closes', a
   await world.openReplica()
   const user = await world.user()
   await user.make()
-  presenton.faults.play('create:503', { times: Number.POSITIVE_INFINITY })
+  presenton.faults.inject('create:503', { times: Number.POSITIVE_INFINITY })
   const first = await user.accept()
   const reader = await user.follow(first.id)
   await reader.until('status')

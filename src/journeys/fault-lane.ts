@@ -2,7 +2,7 @@
 // against the table.
 
 import { expect, vi } from 'vitest'
-import { secretsIn } from '../sandbox/presenton/faults/model-texts.ts'
+import { secretsIn } from '../sandbox/presenton/faults/model-failures.ts'
 import { type FaultName, paces, type Shape, type Spend } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
 import { expectationOf, hasLogin, meaningOf, operationOf } from './fault-table.ts'
@@ -68,10 +68,10 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
   /** One run that meets each of the faults `times` times, from its brief to its end. */
   async function meet(names: readonly FaultName[], times = 1): Promise<void> {
     const before = { ...presenton.spend }
-    const struckBefore = presenton.faults.struck.length
+    const injectedBefore = presenton.faults.injected.length
     waited.length = 0
     presenton.faults.clear()
-    for (const name of names) presenton.faults.play(name, { times })
+    for (const name of names) presenton.faults.inject(name, { times })
     const { id } = await user.accept({ ...brief, n_slides: 3 })
     const events = await (await user.follow(id)).rest()
     const log = readLog(events)
@@ -85,8 +85,8 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
       spent: difference(presenton.spend, before),
       code: log.terminal.code,
     }).toEqual(expected)
-    const struck = new Set(presenton.faults.struck.slice(struckBefore))
-    expect([...struck].sort()).toEqual([...names].sort())
+    const injected = new Set(presenton.faults.injected.slice(injectedBefore))
+    expect([...injected].sort()).toEqual([...names].sort())
     expect(statuses.map(({ retry_in_seconds }) => retry_in_seconds)).toEqual(
       waited.map((ms) => Math.ceil(ms / 1000)),
     )

@@ -2,7 +2,7 @@
 // readers see of it.
 
 import { afterAll, expect, test as ordered } from 'vitest'
-import type { FaultName, PlayOptions } from '../sandbox/presenton/stand-in.ts'
+import type { FaultName, FaultOptions } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
 import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -16,7 +16,7 @@ afterAll(async () => {
   for (const world of idle) await world.close()
 })
 
-async function run(...faults: [FaultName, PlayOptions?][]) {
+async function run(...faults: [FaultName, FaultOptions?][]) {
   // Wide enough that no journey opens the circuit for the next one.
   const world =
     idle.pop() ??
@@ -27,7 +27,7 @@ async function run(...faults: [FaultName, PlayOptions?][]) {
     }))
   const { spend, journal, decks, faults: control } = world.presenton
   const before = { spend: { ...spend }, calls: journal.length, decks: decks.size }
-  for (const [name, options] of faults) control.play(name, options)
+  for (const [name, options] of faults) control.inject(name, options)
   const user = await world.user()
   const { id } = await user.accept()
   const log = readLog(await (await user.follow(id)).rest())

@@ -180,7 +180,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
       ['asset:502', 503, 'UPSTREAM_UNAVAILABLE'],
     ] as const
     for (const [fault, status, code] of ends) {
-      world.presenton.faults.play(fault)
+      world.presenton.faults.inject(fault)
       const answer = await get(path, as(user))
       const text = await answer.text()
       expect({ fault, status: answer.status, type: answer.headers.get('content-type') }).toEqual({

@@ -138,7 +138,7 @@ test('what is going on is seen while it goes on', async () => {
 
 test('an attempt that failed is told by its code', async () => {
   const user = await world.user()
-  world.presenton.faults.play('outlines:500')
+  world.presenton.faults.inject('outlines:500')
   const before = await scrape()
   await user.make()
   const after = await scrape()

@@ -47,7 +47,7 @@ export async function reachState(world: World, user: User, state: State): Promis
   if (state === 'completed') return user.make()
   if (state === 'failed') {
     const { id, presenton_presentation_id: deckId } = await holdInStage(world, user, 'prepare')
-    faults.play('prepare:422', { deckId: String(deckId) })
+    faults.inject('prepare:422', { deckId: String(deckId) })
     gates.release(gateOf.prepare)
     const failed = await user.settled(id)
     expect(failed).toMatchObject({ status: state, error: { code: 'UPSTREAM_REJECTED' } })

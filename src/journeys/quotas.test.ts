@@ -215,7 +215,7 @@ test('a run that fails without a slide is given back, one that failed with some 
   const user = await world.user()
   const { id } = await reachState(world, user, 'failed')
   expect(await used(user)).toEqual([0, 0, 0, 0])
-  world.presenton.faults.play('slides:cut', { at: 3, times: 2 })
+  world.presenton.faults.inject('slides:cut', { at: 3, times: 2 })
   expect(await act(user, id, '/retry')).toMatchObject({ status: 202 })
   expect(await used(user)).toEqual([1, 1, 1, 3])
   const failed = await user.settled(id)

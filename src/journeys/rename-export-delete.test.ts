@@ -167,7 +167,7 @@ test.each([
   async (_, fault, code) => {
     const user = await world.user()
     const made = await user.make()
-    world.presenton.faults.play(fault)
+    world.presenton.faults.inject(fault)
     await exportAs(user, made.id, 'pdf')
     const failed = await user.settled(made.id)
     expect(failed).toEqual({
@@ -287,7 +287,7 @@ test('deleted while the store and upstream are away, it is gone at once, and the
 test('one deck that upstream will not give up keeps back no other', async () => {
   const user = await world.user()
   const [stuck, fine] = [await user.make(), await user.make()]
-  world.presenton.faults.play('delete:500', {
+  world.presenton.faults.inject('delete:500', {
     deckId: String(stuck.presenton_presentation_id),
     times: Infinity,
   })

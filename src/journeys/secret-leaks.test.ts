@@ -120,7 +120,7 @@ const failures = [
     'create:reply-html',
     'file:404',
   ],
-] as Parameters<World['presenton']['faults']['play']>[0][]
+] as Parameters<World['presenton']['faults']['inject']>[0][]
 
 test('a deck is made of marked words, and runs fail with marked words', {
   timeout: 60_000,
@@ -142,7 +142,7 @@ test('a deck is made of marked words, and runs fail with marked words', {
   for (const { id } of [good, own])
     expect(await owner.settled(id)).toMatchObject({ status: 'completed' })
   for (const fault of failures) {
-    world.presenton.faults.play(fault, { times: Number.POSITIVE_INFINITY })
+    world.presenton.faults.inject(fault, { times: Number.POSITIVE_INFINITY })
     const { id } = await owner.accept(
       { ...words, metadata: {}, title: 'A title' },
       { 'idempotency-key': `${marks.key}-${fault}` },

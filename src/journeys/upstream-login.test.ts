@@ -95,7 +95,7 @@ test('a wrong password is tried once, ends runs with a sentence, and locks no ac
 
 test("the model's own 401 is no reason for a login", async () => {
   await open({ ...upstreamOf('B2') })
-  world.presenton.faults.play('prepare:model-401')
+  world.presenton.faults.inject('prepare:model-401')
   await (await world.user()).make()
   expect(logins()).toHaveLength(1)
 })

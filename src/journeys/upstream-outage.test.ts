@@ -86,7 +86,7 @@ test.each<FaultName>(['outlines:503', 'slides:503'])(
     let waitedMs = 0
     try {
       const user = await patient.user()
-      patient.presenton.faults.play(name, { times: Number.POSITIVE_INFINITY })
+      patient.presenton.faults.inject(name, { times: Number.POSITIVE_INFINITY })
       const { id } = await user.accept()
       const log = readLog(await (await user.follow(id)).rest())
       expect(log.terminal.type).toBe('complete')
@@ -109,7 +109,7 @@ test('a refused connection, a 502 and a 504 are waited out alike; the wait is to
   const waits: number[] = []
   onWait = (ms) => waits.push(ms)
   const user = await world.user()
-  for (const name of ['create:502', 'prepare:504'] as const) world.presenton.faults.play(name)
+  for (const name of ['create:502', 'prepare:504'] as const) world.presenton.faults.inject(name)
   const { id } = await user.accept()
   const log = readLog(await (await user.follow(id)).rest())
   expect(log.stages).toEqual(plainWay)

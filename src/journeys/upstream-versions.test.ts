@@ -89,7 +89,7 @@ test('two hundred decks of one title at once, where files are named by it, are e
     })
     expect(body.file_name).toBe('Same.pptx')
     const bytes = Buffer.from(await (await fetch(body.url)).arrayBuffer())
-    const texts = [...readZip(bytes).values()].map(String)
+    const texts = [...(await readZip(bytes)).values()].map(String)
     expect(texts.some((text) => text.includes(mark))).toBe(true)
   }
   const paths = [...world.presenton.decks.values()].flatMap((deck) =>

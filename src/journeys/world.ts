@@ -13,14 +13,14 @@ import {
   spawnGateway,
 } from '../sandbox/gateway.ts'
 import { openObjectStore } from '../sandbox/objects.ts'
-import { openPresenton, type PresentonOptions } from '../sandbox/presenton/stand-in.ts'
+import { openStandIn, type StandInOptions } from '../sandbox/presenton/stand-in.ts'
 import type { Reader } from '../sandbox/reader.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
 import { type Claims, createSecretSigner, type Sign } from '../sandbox/tokens.ts'
 import { createUser } from './user.ts'
 
 export interface WorldOptions
-  extends Pick<PresentonOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
+  extends Pick<StandInOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
   /** Variables of every gateway, above the defaults of a journey. */
   env?: Environment
   /** Another database than a fresh clone of the migrated template. */
@@ -64,7 +64,7 @@ export async function openWorld({
   const [database, objects, presenton] = await Promise.all([
     given ?? openTestDatabase(),
     openObjectStore(),
-    openPresenton(upstream),
+    openStandIn(upstream),
   ])
   for (const part of [database, objects, presenton]) opened(part)
   const pool = new pg.Pool({ connectionString: database.url, max: 2 })

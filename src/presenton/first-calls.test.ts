@@ -4,13 +4,13 @@
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
-import { secretsIn } from '../sandbox/presenton/faults/model-texts.ts'
+import { secretsIn } from '../sandbox/presenton/faults/model-failures.ts'
 import {
   type FaultName,
   faultNames,
-  openPresenton,
+  openStandIn,
   type Shape,
-  type Presenton as StandIn,
+  type StandIn,
   shapes,
 } from '../sandbox/presenton/stand-in.ts'
 import type { Presenton } from './client.ts'
@@ -41,7 +41,7 @@ const cases = shapes.flatMap((shape) =>
 )
 
 async function open(shape: Shape) {
-  upstream = await openPresenton({ shape, ...(shape !== 'A1' && { credentials }) })
+  upstream = await openStandIn({ shape, ...(shape !== 'A1' && { credentials }) })
   presenton = connect(upstream.url, shape === 'A1' ? {} : { credentials })
 }
 
@@ -50,9 +50,9 @@ const ask = () => presenton.hasTemplate('general', forever).catch((error: unknow
 describe('a fault in a first call', () => {
   it.each<{ shape: Shape; name: FaultName }>(cases)('$shape: $name', async ({ shape, name }) => {
     await open(shape)
-    upstream.faults.play(name)
+    upstream.faults.inject(name)
     const met = await ask()
-    expect(upstream.faults.struck).toEqual([name])
+    expect(upstream.faults.injected).toEqual([name])
     if (met instanceof Problem) {
       const kinds = outages.test(name) || limits.test(name) ? ['outage'] : ['fault', 'final']
       expect(kinds).toContain(met.failure)

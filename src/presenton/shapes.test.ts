@@ -4,10 +4,10 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   type FaultName,
-  openPresenton,
-  type PresentonOptions,
+  openStandIn,
   type Shape,
-  type Presenton as StandIn,
+  type StandIn,
+  type StandInOptions,
 } from '../sandbox/presenton/stand-in.ts'
 import { type Message, type Presenton, readOutlines, readSlides } from './client.ts'
 import { connect } from './fixtures/upstream.ts'
@@ -35,10 +35,10 @@ async function open(
   {
     server = {},
     client = {},
-  }: { server?: PresentonOptions; client?: Parameters<typeof connect>[1] } = {},
+  }: { server?: StandInOptions; client?: Parameters<typeof connect>[1] } = {},
 ) {
   const login = shape === 'A1' ? {} : { credentials }
-  standIn = await openPresenton({ shape, ...login, ...server })
+  standIn = await openStandIn({ shape, ...login, ...server })
   presenton = connect(standIn.url, { ...login, ...client })
 }
 
@@ -255,12 +255,12 @@ describe('What the stand-in plays', () => {
       },
     })
     const { deckId } = await prepared()
-    standIn.faults.play(name)
+    standIn.faults.inject(name)
     await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({
       code,
       failure,
     })
-    expect(standIn.faults.struck).toEqual([name])
+    expect(standIn.faults.injected).toEqual([name])
   })
 
   const harmless: FaultName[] = [
@@ -280,7 +280,7 @@ describe('What the stand-in plays', () => {
   it.each(harmless)('%s is borne', async (name) => {
     await open('B1')
     const { deckId } = await prepared()
-    standIn.faults.play(name)
+    standIn.faults.inject(name)
     const messages = await read(presenton.streamSlides(deckId, forever))
     expect(messages.filter(({ type }) => type === 'complete')).toHaveLength(1)
     expect(readSlides(messages.at(-1) as Message).slides).toHaveLength(3)
@@ -299,7 +299,7 @@ describe('What the stand-in plays', () => {
   ]
   it.each([...paths, ...hosts])('%s leads to no file', async (name) => {
     await open('B1')
-    standIn.faults.play(name)
+    standIn.faults.inject(name)
     const { path } = await exported()
     await expect(presenton.openFile(path, forever)).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
@@ -317,7 +317,7 @@ describe('What the stand-in plays', () => {
     'export:reply-huge',
   ])('%s is a fault', async (name) => {
     await open('B1')
-    standIn.faults.play(name)
+    standIn.faults.inject(name)
     await expect(exported()).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
   })
 

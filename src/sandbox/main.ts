@@ -97,7 +97,7 @@ async function open(
     logFile,
   })
   const { database, objects, presenton } = sandbox
-  for (const name of faults) presenton?.faults.play(name)
+  for (const name of faults) presenton?.faults.inject(name)
   say(`Started in ${((performance.now() - started) / 1000).toFixed(1)} s:`)
   say(`  gateway    ${sandbox.url}   (API: ${sandbox.url}/docs)`)
   say(`  Postgres   ${database?.url ?? 'yours (DATABASE_URL)'}`)

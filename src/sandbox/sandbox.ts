@@ -8,7 +8,7 @@ import { type Environment, openGateway } from './gateway.ts'
 import { openKeptDatabase } from './kept-database.ts'
 import { openObjectStore } from './objects.ts'
 import { openPostgres } from './postgres.ts'
-import { openPresenton, type Pace, paces, type Shape } from './presenton/stand-in.ts'
+import { openStandIn, type Pace, paces, type Shape } from './presenton/stand-in.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 import { createSecretSigner, openTokenIssuer, type Sign } from './tokens.ts'
 
@@ -60,7 +60,7 @@ export async function openSandbox({
       : opened(await openObjectStore({ dir: join(folder ?? scratch.path, 'objects') }))
     const presenton = env['PRESENTON_URL']
       ? undefined
-      : opened(await openPresenton({ shape, pace, appDataDir: join(scratch.path, 'app_data') }))
+      : opened(await openStandIn({ shape, pace, appDataDir: join(scratch.path, 'app_data') }))
     const { sign, variables } = await openAuthentication(env, opened)
 
     const gateway = opened(

@@ -190,7 +190,7 @@ const ofSurroundings: Lane = [
     async ({ presenton }, random, history) => {
       const name = random.pick<FaultName>(passing)
       history.note(`Presenton: ${name}`)
-      presenton.faults.play(name)
+      presenton.faults.inject(name)
     },
   ],
 ]

@@ -7,7 +7,7 @@ import { buildIfOutdated } from '../../sandbox/built-program.ts'
 import { type Environment, type SpawnedGateway, spawnGateway } from '../../sandbox/gateway.ts'
 import { openObjectStore } from '../../sandbox/objects.ts'
 import { openPostgres } from '../../sandbox/postgres.ts'
-import { openPresenton, type PresentonOptions } from '../../sandbox/presenton/stand-in.ts'
+import { openStandIn, type StandInOptions } from '../../sandbox/presenton/stand-in.ts'
 import { openTcpProxy } from '../../sandbox/tcp-proxy.ts'
 import { createSecretSigner } from '../../sandbox/tokens.ts'
 
@@ -46,7 +46,7 @@ export interface Replica {
 
 export type ChaosWorld = Awaited<ReturnType<typeof openChaosWorld>>
 
-export interface ChaosWorldOptions extends Pick<PresentonOptions, 'shape'> {
+export interface ChaosWorldOptions extends Pick<StandInOptions, 'shape'> {
   replicas?: number
   env?: Environment
 }
@@ -61,7 +61,7 @@ export async function openChaosWorld({
   const [postgres, objects, presenton] = await Promise.all([
     openPostgres(),
     openObjectStore(),
-    openPresenton({ pace, ...upstream }),
+    openStandIn({ pace, ...upstream }),
   ])
   const database = await openTcpProxy({ port: postgres.port })
   const store = await openTcpProxy({ port: Number(new URL(objects.endpoint).port) })

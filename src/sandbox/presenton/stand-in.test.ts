@@ -2,10 +2,10 @@ import { existsSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createCaller, finishDeck, messagesOf, prepareDeck } from './caller.ts'
 import { readZip } from './content/zip.ts'
-import { openPresenton, type PresentonOptions, shapes } from './stand-in.ts'
+import { openStandIn, type StandInOptions, shapes } from './stand-in.ts'
 
-async function open(options: PresentonOptions = {}) {
-  const presenton = await openPresenton(options)
+async function open(options: StandInOptions = {}) {
+  const presenton = await openStandIn(options)
   onTestFinished(() => presenton.close())
   return { presenton, caller: createCaller(presenton) }
 }
@@ -51,7 +51,9 @@ describe.each(shapes)('a run on shape %s', (shape) => {
         expect(file.bytes.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(4)
       else
         expect(
-          [...readZip(file.bytes).keys()].filter((name) => /slides\/slide\d+\.xml$/.test(name)),
+          [...(await readZip(file.bytes)).keys()].filter((name) =>
+            /slides\/slide\d+\.xml$/.test(name),
+          ),
         ).toHaveLength(4)
     }
     const paid = { outlines: 1, prepares: 1, slideStreams: 1, exports: 2 }
@@ -164,7 +166,7 @@ describe('the stand-in', () => {
     expect(Number(meanwhile.headers.get('content-length'))).toBe(meanwhile.bytes.length)
     expect(meanwhile.bytes.length).toBeLessThan(whole.length)
     expect(meanwhile.bytes.subarray(0, 2).toString()).toBe('PK')
-    expect(() => readZip(meanwhile.bytes)).toThrow()
+    await expect(readZip(meanwhile.bytes)).rejects.toThrow()
     presenton.gates.release('export:write')
     expect(JSON.parse((await second).text).path).toBe(first)
   })
@@ -231,7 +233,7 @@ describe('the stand-in', () => {
   })
 
   it('removes the directory that it made when it closes', async () => {
-    const presenton = await openPresenton()
+    const presenton = await openStandIn()
     const caller = createCaller(presenton)
     await caller.export(await finishDeck(caller))
     expect(existsSync(presenton.appDataDir)).toBe(true)

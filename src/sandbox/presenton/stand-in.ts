@@ -29,8 +29,8 @@ export type { Deck, Outline, Slide } from './deck.ts'
 export {
   type FaultControl,
   type FaultName,
+  type FaultOptions,
   faultNames,
-  type PlayOptions,
 } from './faults/control.ts'
 export type { GateControl, GatePoint } from './gates.ts'
 export type { Call, Spend } from './journal.ts'
@@ -39,7 +39,7 @@ export { type Shape, shapes } from './shape.ts'
 export type { Recording } from './traces/replay.ts'
 // biome-ignore-end lint/performance/noBarrelFile: as above.
 
-export type PresentonOptions = {
+export type StandInOptions = {
   /** The recording's when one is replayed, else B1. */
   shape?: Shape
   /** 0: any free one. */
@@ -58,9 +58,9 @@ export type PresentonOptions = {
   replay?: Recording
 }
 
-export type Presenton = Awaited<ReturnType<typeof openPresenton>>
+export type StandIn = Awaited<ReturnType<typeof openStandIn>>
 
-export async function openPresenton(options: PresentonOptions = {}) {
+export async function openStandIn(options: StandInOptions = {}) {
   const {
     host = '127.0.0.1',
     pace = paces.fast,

@@ -48,7 +48,7 @@ const deck = deckOf([
 ])
 
 describe('the PPTX of a deck', async () => {
-  const archive = readZip(await writePptx(deck))
+  const archive = await readZip(await writePptx(deck))
   const read = (name: string) => archive.get(name)?.toString() ?? ''
 
   it('is a presentation with one slide for each of the deck', () => {
@@ -90,18 +90,18 @@ describe('the PDF of a deck', () => {
 })
 
 describe('ZIP archives', () => {
-  it('come back as they were written', () => {
+  it('come back as they were written, always in the same bytes', async () => {
     const archive = new Map([
       ['a.txt', Buffer.from('a'.repeat(10_000))],
       ['dir/ü.bin', Buffer.alloc(0)],
     ])
-    expect(readZip(writeZip(archive))).toEqual(archive)
-    expect(writeZip(archive)).toEqual(writeZip(archive))
+    const bytes = await writeZip(archive)
+    expect(await readZip(bytes)).toEqual(archive)
+    expect(await writeZip(archive)).toEqual(bytes)
   })
 
-  it('are refused when their end is missing', () => {
-    expect(() => readZip(writeZip(new Map([['a', Buffer.from('a')]])).subarray(0, 20))).toThrow(
-      /not whole/,
-    )
+  it('are refused when their end is missing', async () => {
+    const bytes = await writeZip(new Map([['a', Buffer.from('a')]]))
+    await expect(readZip(bytes.subarray(0, 20))).rejects.toThrow(/central directory/)
   })
 })

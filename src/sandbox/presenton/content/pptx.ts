@@ -52,7 +52,7 @@ export async function writePptx(deck: Deck): Promise<Buffer> {
       [...(first ? [confession] : []), text.note].filter((note) => note !== '').join('\n\n'),
     )
   }
-  return tidy((await file.write({ outputType: 'nodebuffer' })) as Buffer)
+  return removeMissingParts((await file.write({ outputType: 'nodebuffer' })) as Buffer)
 }
 
 function drawTitle(page: Page, { title, lines }: SlideText): void {
@@ -233,10 +233,10 @@ function direction(text: string): { rtlMode?: boolean; align?: 'right' } {
 
 /**
  * pptxgenjs lists one slide master for each slide, though the file holds only the first: strict
- * readers complain.
+ * readers reject such a file.
  */
-function tidy(bytes: Buffer): Buffer {
-  const archive = readZip(bytes)
+async function removeMissingParts(bytes: Buffer): Promise<Buffer> {
+  const archive = await readZip(bytes)
   const types = archive.get('[Content_Types].xml')?.toString() ?? ''
   const real = types.replace(/<Override PartName="\/([^"]+)"[^>]*\/>/g, (entry, part: string) =>
     archive.has(part) ? entry : '',

@@ -40,7 +40,7 @@ for (const operation of operations) {
 
 export const faultNames: readonly FaultName[] = [...table.keys()]
 
-export type PlayOptions = {
+export type FaultOptions = {
   /** How often it strikes; Infinity for always. Once when absent. */
   times?: number
   /** In a stream: which chunk or slide it strikes, from 1. */
@@ -69,7 +69,7 @@ export function createFaults(listener: { down(): Promise<void>; up(): Promise<vo
 
   return {
     /** Throws on a name that is not in the table. */
-    play(name: FaultName, { times = 1, skip = 0, ...where }: PlayOptions = {}): void {
+    inject(name: FaultName, { times = 1, skip = 0, ...where }: FaultOptions = {}): void {
       const known = table.get(name)
       if (!known) throw new Error(`No such fault: ${name}`)
       plays.push({ name, ...known, left: times, skip, ...where })
@@ -81,7 +81,7 @@ export function createFaults(listener: { down(): Promise<void>; up(): Promise<vo
     },
 
     /** What has struck so far, in order. */
-    struck: struck as readonly FaultName[],
+    injected: struck as readonly FaultName[],
 
     /** The listener closes and every connection breaks: callers are refused until up(). */
     down: listener.down,

@@ -1,11 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createCaller, finishDeck, messagesOf, prepareDeck } from '../caller.ts'
 import { readZip } from '../content/zip.ts'
-import { type FaultName, faultNames, openPresenton, type PresentonOptions } from '../stand-in.ts'
-import { secretsIn } from './model-texts.ts'
+import { type FaultName, faultNames, openStandIn, type StandInOptions } from '../stand-in.ts'
+import { secretsIn } from './model-failures.ts'
 
-async function open(options: PresentonOptions = {}) {
-  const presenton = await openPresenton(options)
+async function open(options: StandInOptions = {}) {
+  const presenton = await openStandIn(options)
   onTestFinished(() => presenton.close())
   return { presenton, caller: createCaller(presenton) }
 }
@@ -38,7 +38,7 @@ describe('answers in the stead of any operation', () => {
   ] as const)('%s', async (name, status, type, body) => {
     const { presenton, caller } = await open()
     for (const operation of ['create', 'list', 'login'] as const) {
-      presenton.faults.play(`${operation}:${name}`)
+      presenton.faults.inject(`${operation}:${name}`)
       const path = {
         create: 'presentation/create',
         list: 'presentation/all',
@@ -57,15 +57,15 @@ describe('answers in the stead of any operation', () => {
 
   it('says how long to wait with a 429', async () => {
     const { presenton, caller } = await open()
-    presenton.faults.play('list:429')
+    presenton.faults.inject('list:429')
     expect((await caller.send('GET', 'presentation/all')).headers.get('retry-after')).toBe('1')
   })
 
   it('breaks the connection before anything, or never answers', async () => {
     const { presenton, caller } = await open()
-    presenton.faults.play('create:reset')
+    presenton.faults.inject('create:reset')
     await expect(caller.create()).rejects.toThrow()
-    presenton.faults.play('create:hang')
+    presenton.faults.inject('create:hang')
     presenton.gates.hold('create')
     const leaving = new AbortController()
     const call = fetch(`${presenton.url}/api/v1/ppt/presentation/create`, {
@@ -75,7 +75,7 @@ describe('answers in the stead of any operation', () => {
     })
     await presenton.gates.arrived('create')
     presenton.gates.release('create')
-    await expect.poll(() => presenton.faults.struck).toEqual(['create:reset', 'create:hang'])
+    await expect.poll(() => presenton.faults.injected).toEqual(['create:reset', 'create:hang'])
     leaving.abort()
     await expect(call).rejects.toThrow()
     expect(presenton.decks.size).toBe(0)
@@ -84,7 +84,7 @@ describe('answers in the stead of any operation', () => {
   it('does its work and loses the reply', async () => {
     const { presenton, caller } = await open()
     for (const name of ['create:reply-lost', 'create:reply-half'] as const) {
-      presenton.faults.play(name)
+      presenton.faults.inject(name)
       await expect(caller.create()).rejects.toThrow()
     }
     expect(presenton.decks.size).toBe(2)
@@ -96,20 +96,20 @@ describe('when a fault strikes', () => {
     const { presenton, caller } = await open()
     const [one, two] = [await caller.create(), await caller.create()]
     const ask = async (id: string) => (await caller.send('GET', `presentation/${id}`)).status
-    presenton.faults.play('read:502', { times: 2, skip: 1 })
+    presenton.faults.inject('read:502', { times: 2, skip: 1 })
     expect([await ask(one), await ask(one), await ask(one), await ask(one)]).toEqual([
       200, 502, 502, 200,
     ])
-    presenton.faults.play('read:404', { times: Number.POSITIVE_INFINITY, deckId: two })
+    presenton.faults.inject('read:404', { times: Number.POSITIVE_INFINITY, deckId: two })
     expect([await ask(one), await ask(two), await ask(two)]).toEqual([200, 404, 404])
     presenton.faults.clear('read:404')
     expect(await ask(two)).toBe(200)
-    expect(presenton.faults.struck).toEqual(['read:502', 'read:502', 'read:404', 'read:404'])
+    expect(presenton.faults.injected).toEqual(['read:502', 'read:502', 'read:404', 'read:404'])
   })
 
   it('refuses a name that it does not know', async () => {
     const { presenton } = await open()
-    expect(() => presenton.faults.play('read:nonsense' as FaultName)).toThrow(
+    expect(() => presenton.faults.inject('read:nonsense' as FaultName)).toThrow(
       'No such fault: read:nonsense',
     )
     expect(new Set(faultNames).size).toBe(faultNames.length)
@@ -146,7 +146,7 @@ describe('faults inside the slides stream', () => {
   ] as const)('%s ends %s', async (name, ended, seen, stored) => {
     const all = await open({ shape: 'A1' })
     const id = await prepareDeck(all.caller)
-    all.presenton.faults.play(name)
+    all.presenton.faults.inject(name)
     const stream = await readSlides(all, id)
     expect(stream.ended).toBe(ended)
     expect(kinds(stream.text)).toEqual(seen)
@@ -157,14 +157,14 @@ describe('faults inside the slides stream', () => {
   it('strikes the slide that it is told to', async () => {
     const all = await open({ shape: 'A1' })
     const id = await prepareDeck(all.caller)
-    all.presenton.faults.play('slides:error-429', { at: 3 })
+    all.presenton.faults.inject('slides:error-429', { at: 3 })
     expect(kinds((await readSlides(all, id)).text)).toEqual(['chunk', 'chunk', 'chunk', 'error'])
   })
 
   it('cuts in the middle of an event', async () => {
     const all = await open({ shape: 'A1' })
     const id = await prepareDeck(all.caller)
-    all.presenton.faults.play('slides:cut')
+    all.presenton.faults.inject('slides:cut')
     const { text, ended } = await readSlides(all, id)
     expect(ended).toBe('broken')
     expect(text).toMatch(/event: response\ndata: \{"type": "chunk", "chunk": "\{[^\n]*$/)
@@ -173,7 +173,7 @@ describe('faults inside the slides stream', () => {
   it('says nothing more for ever, until the caller leaves', async () => {
     const all = await open({ shape: 'B1' })
     const id = await prepareDeck(all.caller)
-    all.presenton.faults.play('slides:stall', { at: 2 })
+    all.presenton.faults.inject('slides:stall', { at: 2 })
     const response = await all.caller.call('GET', `presentation/stream/${id}`)
     let text = ''
     for await (const part of response.body ?? []) {
@@ -193,7 +193,7 @@ describe('faults inside the slides stream', () => {
     const words = (text: string) => unframe(text).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
     const plain = (await readSlides(all, id)).text
     for (const name of ['crlf', 'comments', 'two-data-lines', 'drip', 'held-tail'] as const) {
-      all.presenton.faults.play(`slides:${name}`)
+      all.presenton.faults.inject(`slides:${name}`)
       const { text, ended } = await readSlides(all, id)
       expect(ended).toBe('well')
       expect(words(text)).toBe(words(plain))
@@ -205,18 +205,18 @@ describe('faults inside the slides stream', () => {
   it('sends one event of 64 MiB, garbage, and kinds that nobody knows', async () => {
     const all = await open({ shape: 'A1' })
     const id = await prepareDeck(all.caller)
-    all.presenton.faults.play('slides:oversized')
+    all.presenton.faults.inject('slides:oversized')
     expect((await readSlides(all, id)).text.length).toBeGreaterThan(64 * 2 ** 20)
-    all.presenton.faults.play('slides:garbage')
+    all.presenton.faults.inject('slides:garbage')
     expect((await readSlides(all, id)).text).toContain('\u0000\u0001\u0002')
-    all.presenton.faults.play('slides:unknown-kinds')
+    all.presenton.faults.inject('slides:unknown-kinds')
     expect(kinds((await readSlides(all, id)).text)).toContain('weather')
   })
 
   it('gives away secrets in the text of an error, for tests that look for them', async () => {
     const all = await open({ shape: 'B1' })
     const id = await prepareDeck(all.caller)
-    all.presenton.faults.play('slides:error-secrets')
+    all.presenton.faults.inject('slides:error-secrets')
     const { text } = await readSlides(all, id)
     expect(secretsIn(text)).not.toEqual([])
   })
@@ -225,7 +225,7 @@ describe('faults inside the slides stream', () => {
     const all = await open({ shape: 'B1' })
     const id = await prepareDeck(all.caller)
     const completed = async (name: FaultName) => {
-      all.presenton.faults.play(name)
+      all.presenton.faults.inject(name)
       return messagesOf((await readSlides(all, id)).text).at(-1)?.presentation?.slides
     }
     expect(await completed('slides:complete-empty')).toEqual([])
@@ -243,7 +243,7 @@ describe('faults of the outlines stream', () => {
     ] as const) {
       const { presenton, caller } = await open({ shape })
       const id = await caller.create()
-      presenton.faults.play(name)
+      presenton.faults.inject(name)
       const last = messagesOf((await caller.outlines(id)).text).at(-1)
       expect(last?.presentation?.outlines.slides.length).toBe(expected)
       if (shape === 'B1')
@@ -257,7 +257,7 @@ describe('faults of the outlines stream', () => {
     const error = async (shape: 'A1' | 'B1') => {
       const { presenton, caller } = await open({ shape })
       const id = await caller.create()
-      presenton.faults.play('outlines:error-401')
+      presenton.faults.inject('outlines:error-401')
       const { text } = await caller.outlines(id)
       expect(presenton.decks.get(id)?.outlines).toBeNull()
       return messagesOf(text).at(-1)
@@ -284,7 +284,7 @@ describe('faults of prepare', () => {
     ] as const) {
       const { presenton, caller } = await open({ shape })
       const id = await caller.create()
-      presenton.faults.play(`prepare:${name}`)
+      presenton.faults.inject(`prepare:${name}`)
       expect((await caller.prepare(id, [{ content: 'a' }])).status).toBe(status)
       expect((await caller.prepare(id, [{ content: 'a' }])).status).toBe(200)
     }
@@ -296,7 +296,7 @@ describe('faults of export and file', () => {
     const { presenton, caller } = await open()
     const id = await finishDeck(caller)
     const path = async (name: FaultName) => {
-      presenton.faults.play(name)
+      presenton.faults.inject(name)
       return JSON.parse((await caller.export(id)).text).path
     }
     expect(await path('export:path-outside')).toBe('/etc/passwd')
@@ -311,7 +311,7 @@ describe('faults of export and file', () => {
     const path = JSON.parse((await caller.export(await finishDeck(caller))).text).path
     const whole = (await caller.file(path)).bytes
     const get = (name: FaultName) => {
-      presenton.faults.play(name)
+      presenton.faults.inject(name)
       return caller.file(path)
     }
     expect((await get('file:empty')).bytes).toHaveLength(0)
@@ -321,7 +321,7 @@ describe('faults of export and file', () => {
     expect(Number(truncated.headers.get('content-length'))).toBe(truncated.bytes.length)
     expect(truncated.bytes.length).toBeLessThan(whole.length)
     expect((await get('file:garbage')).bytes).toHaveLength(whole.length)
-    expect(readZip((await get('file:not-a-presentation')).bytes).size).toBe(0)
+    expect((await readZip((await get('file:not-a-presentation')).bytes)).size).toBe(0)
     expect((await get('file:no-length')).headers.get('content-length')).toBeNull()
     const elsewhere = await get('file:redirect')
     expect([elsewhere.status, elsewhere.headers.get('location')]).toEqual([
@@ -335,7 +335,7 @@ describe('faults of export and file', () => {
   it('sends without end until the caller leaves', async () => {
     const { presenton, caller } = await open()
     const path = JSON.parse((await caller.export(await finishDeck(caller))).text).path
-    presenton.faults.play('file:endless')
+    presenton.faults.inject('file:endless')
     const response = await caller.call('GET', encodeURI(path))
     let size = 0
     for await (const part of response.body ?? []) {

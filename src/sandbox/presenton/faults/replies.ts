@@ -5,7 +5,7 @@
 
 import { crashed, detail, json, type Reply } from '../reply.ts'
 import type { Fault, Scene } from './fault.ts'
-import { modelTexts } from './model-texts.ts'
+import { modelFailures } from './model-failures.ts'
 
 const reply = (change: (reply: Reply) => Reply | 'lost' | 'half'): Fault => ({
   kind: 'reply',
@@ -31,9 +31,9 @@ export const replies = {
  * B passes the class of its model's failure on as its own status; A and T always say 500, with the
  * provider's raw text.
  */
-const model = (failure: keyof typeof modelTexts): Fault =>
+const model = (failure: keyof typeof modelFailures): Fault =>
   answer(({ features }) => {
-    const { raw, friendly, status } = modelTexts[failure]
+    const { raw, friendly, status } = modelFailures[failure]
     return features.modelErrors === 'raw' ? detail(500, raw) : detail(status, friendly)
   })
 

@@ -5,7 +5,7 @@
 
 import { frame } from '../event-stream.ts'
 import type { Fault, FrameKind, FramingFault, Scene, Step, StreamFault } from './fault.ts'
-import { modelTexts } from './model-texts.ts'
+import { modelFailures } from './model-failures.ts'
 
 const strike = (on: FrameKind, nth: number, act: StreamFault['strike']): StreamFault => ({
   kind: 'stream',
@@ -19,11 +19,11 @@ const framing = (act: (text: string) => Step[]): FramingFault => ({
 })
 
 const half = (text: string) => text.slice(0, Math.ceil(text.length / 2))
-const wordOf = ({ features }: Scene, failure: keyof typeof modelTexts) =>
-  features.modelErrors === 'raw' ? modelTexts[failure].raw : modelTexts[failure].friendly
+const wordOf = ({ features }: Scene, failure: keyof typeof modelFailures) =>
+  features.modelErrors === 'raw' ? modelFailures[failure].raw : modelFailures[failure].friendly
 
 /** An `error` event, then a clean end: the model failed. */
-const error = (failure: keyof typeof modelTexts) =>
+const error = (failure: keyof typeof modelFailures) =>
   strike('part', 2, (_, scene) => [
     { write: frame({ type: 'error', detail: wordOf(scene, failure) }) },
     'end',

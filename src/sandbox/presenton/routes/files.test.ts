@@ -5,15 +5,15 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createCaller, finishDeck } from '../caller.ts'
-import { openPresenton, type PresentonOptions } from '../stand-in.ts'
+import { openStandIn, type StandInOptions } from '../stand-in.ts'
 
-async function open(options: PresentonOptions) {
-  const presenton = await openPresenton(options)
+async function open(options: StandInOptions) {
+  const presenton = await openStandIn(options)
   onTestFinished(() => presenton.close())
   return { presenton, caller: createCaller(presenton) }
 }
 
-async function exported(options: PresentonOptions = { shape: 'A1' }) {
+async function exported(options: StandInOptions = { shape: 'A1' }) {
   const all = await open(options)
   const path: string = JSON.parse((await all.caller.export(await finishDeck(all.caller))).text).path
   return { ...all, path, bytes: (await all.caller.file(path)).bytes }

@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createCaller, finishDeck, prepareDeck } from '../caller.ts'
-import { openPresenton, type PresentonOptions, shapes } from '../stand-in.ts'
+import { openStandIn, type StandInOptions, shapes } from '../stand-in.ts'
 
-async function open(options: PresentonOptions = {}) {
-  const presenton = await openPresenton(options)
+async function open(options: StandInOptions = {}) {
+  const presenton = await openStandIn(options)
   onTestFinished(() => presenton.close())
   return { presenton, caller: createCaller(presenton) }
 }

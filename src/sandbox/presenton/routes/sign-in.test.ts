@@ -1,12 +1,12 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createCaller } from '../caller.ts'
-import { openPresenton, type PresentonOptions } from '../stand-in.ts'
+import { openStandIn, type StandInOptions } from '../stand-in.ts'
 
 const credentials = { username: 'admin', password: 'correct horse' }
 const key = 'sk-presenton-0123456789012345678901234567890123456789'
 
-async function open(options: PresentonOptions) {
-  const presenton = await openPresenton(options)
+async function open(options: StandInOptions) {
+  const presenton = await openStandIn(options)
   onTestFinished(() => presenton.close())
   const as = (headers: Record<string, string>) => createCaller(presenton, headers)
   const logIn = async (password = credentials.password) => {

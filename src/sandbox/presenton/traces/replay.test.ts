@@ -4,14 +4,14 @@ import { createCaller, messagesOf } from '../caller.ts'
 import { readZip } from '../content/zip.ts'
 import { frame } from '../event-stream.ts'
 import { compactJson } from '../python-json.ts'
-import { openPresenton } from '../stand-in.ts'
+import { openStandIn } from '../stand-in.ts'
 import { framesOf, type Recording } from './replay.ts'
 
 const recorded = (recording: Recording, name: string) =>
   readFileSync(new URL(`./${recording}/${name}`, import.meta.url), 'utf8')
 
 async function replay(recording: Recording) {
-  const presenton = await openPresenton({ replay: recording })
+  const presenton = await openStandIn({ replay: recording })
   onTestFinished(() => presenton.close())
   return { presenton, caller: createCaller(presenton) }
 }
@@ -39,7 +39,7 @@ describe.each(['v0.7.3', 'v0.9.3'] as const)('a recorded run of %s', (recording)
     else expect(Buffer.byteLength(text)).toBe(19_070) // what it was when recorded
 
     const { path } = JSON.parse((await caller.export(id)).text)
-    const archive = readZip((await caller.file(path)).bytes)
+    const archive = await readZip((await caller.file(path)).bytes)
     expect([...archive.keys()].filter((name) => /slides\/slide\d\.xml$/.test(name))).toHaveLength(3)
     expect(presenton.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
   })
@@ -68,7 +68,7 @@ describe.each([
   const keysOf = (value: unknown) => Object.keys(value as object)
 
   it('have the keys of the recording, in its order', async () => {
-    const presenton = await openPresenton({ shape })
+    const presenton = await openStandIn({ shape })
     onTestFinished(() => presenton.close())
     const caller = createCaller(presenton)
     const created = await caller.send('POST', 'presentation/create', {

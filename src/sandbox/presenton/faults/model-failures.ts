@@ -5,7 +5,7 @@
 
 type ModelText = { raw: string; friendly: string; status: number }
 
-export const modelTexts = {
+export const modelFailures = {
   '401': {
     raw:
       "OpenAI API error: Error code: 401 - {'error': {'message': 'Incorrect API key provided: sk-fak*****key. Find yours in your " +
