@@ -1,6 +1,5 @@
-// Runs that their owner ends and begins again: cancelled in every stage, from another replica than
-// the one that works on it, and retried from where they stood; and outlines that wait for their
-// owner.
+// Cancel, retry and outline approval. Every command is sent to a replica without a worker, so it
+// must take effect on another replica. A retry continues from the last checkpoint.
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { holdInStage, reachState, releaseStage, runningStages } from './presentation-states.ts'
@@ -8,7 +7,7 @@ import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
-/** A replica that works on nothing. */
+/** URL of a replica without a worker. */
 let other: string
 beforeAll(async () => {
   world = await openWorld({ env: { MAX_RUNNING_PER_USER: '1' } })
@@ -17,15 +16,15 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-const act = (user: User, id: string, what: string, at = other) =>
-  user.api(`/presentations/${id}/${what}`, { method: 'POST', at })
+const post = (user: User, id: string, command: string, at = other) =>
+  user.api(`/presentations/${id}/${command}`, { method: 'POST', at })
 
-/** What a run pays for that is cancelled in a stage and then goes on to its end. */
-const paid = {
+/** Paid upstream calls of a run that is cancelled in the stage, retried and completed. */
+const spendAfterRetry = {
   create: { outlines: 1, prepares: 1, slideStreams: 1, exports: 1 },
   outlines: { outlines: 2, prepares: 1, slideStreams: 1, exports: 1 },
   prepare: { outlines: 1, prepares: 1, slideStreams: 1, exports: 1 },
-  // A stream that was begun needs a fresh deck, and that has to be prepared.
+  // A second slides attempt needs a fresh deck, which must be prepared.
   slides: { outlines: 1, prepares: 2, slideStreams: 2, exports: 1 },
   export: { outlines: 1, prepares: 1, slideStreams: 1, exports: 1 },
   store: { outlines: 1, prepares: 1, slideStreams: 1, exports: 1 },
@@ -33,14 +32,14 @@ const paid = {
 
 const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 
-/** The stages of the run that goes on. */
-const stagesAfter: Record<string, string[]> = {
+/** The stages that the retried run starts. */
+const stagesOfRetry: Record<string, string[]> = {
   ...Object.fromEntries(stages.map((stage, index) => [stage, stages.slice(index)])),
   slides: ['create', 'prepare', 'slides', 'export', 'store'],
 }
 
 test.each(runningStages)(
-  'cancelled in %s, upstream is left within a second, and a retry goes on from there',
+  'cancelling in %s aborts the upstream request within a second, and a retry continues there',
   async (stage) => {
     const user = await world.user()
     const before = { ...world.presenton.spend }
@@ -49,8 +48,7 @@ test.each(runningStages)(
     const reader = await user.follow(id, { at: other })
 
     const startedMs = performance.now()
-    const answer = await act(user, id, 'cancel')
-    expect(answer).toMatchObject({
+    expect(await post(user, id, 'cancel')).toMatchObject({
       status: 202,
       body: { status: 'cancelled', error: { code: 'CANCELLED', retryable: true } },
     })
@@ -63,7 +61,7 @@ test.each(runningStages)(
     expect(first.map((event) => event.id)).toEqual(first.map((_, index) => index + 1))
     releaseStage(world, stage)
 
-    expect(await act(user, id, 'retry')).toMatchObject({
+    expect(await post(user, id, 'retry')).toMatchObject({
       status: 202,
       body: { status: 'queued', run: 2, progress: 0, error: null },
     })
@@ -77,15 +75,15 @@ test.each(runningStages)(
       kind,
       n - before[kind as keyof typeof before],
     ])
-    expect(Object.fromEntries(spent)).toEqual(paid[stage])
+    expect(Object.fromEntries(spent)).toEqual(spendAfterRetry[stage])
 
-    // One log: whoever was there sees what is new, whoever comes now sees both runs but for the end
-    // of the first.
+    // Both runs share one log. A resumed subscriber gets the new events; a new subscriber gets both
+    // runs without the first run's terminal event.
     const second = await (await user.follow(id, { lastEventId: first.length, at: other })).rest()
     expect(second[0]).toMatchObject({ id: first.length + 1, data: { type: 'queued', run: 2 } })
     expect(second.every(({ data }) => data.run === 2)).toBe(true)
-    const begun = second.filter(({ data }) => data.type === 'stage').map(({ data }) => data.stage)
-    expect(begun).toEqual(stagesAfter[stage])
+    const started = second.filter(({ data }) => data.type === 'stage').map(({ data }) => data.stage)
+    expect(started).toEqual(stagesOfRetry[stage])
     expect(second.filter(({ data }) => ['complete', 'error'].includes(data.type))).toEqual([
       second.at(-1),
     ])
@@ -96,37 +94,37 @@ test.each(runningStages)(
   },
 )
 
-test('cancelled and retried at once, the first run leaves upstream all the same', async () => {
+test('a cancel followed at once by a retry still aborts the upstream request of the first run', async () => {
   const user = await world.user()
   const { id } = await holdInStage(world, user, 'slides')
   const call = world.presenton.journal.at(-1)!
-  await act(user, id, 'cancel')
-  await act(user, id, 'retry')
+  await post(user, id, 'cancel')
+  await post(user, id, 'retry')
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
   releaseStage(world, 'slides')
   expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
 })
 
-test('a run that the same replica claims anew leaves upstream where it was before', async () => {
-  const [user, another] = [await world.user(), await world.user()]
+test('a replica that claims its own run again aborts the upstream request of the first claim', async () => {
+  const [user, otherUser] = [await world.user(), await world.user()]
   const { id } = await holdInStage(world, user, 'slides')
   const call = world.presenton.journal.at(-1)!
-  // As after a cancel and a retry that came faster than word of the first.
+  // The same state as after a cancel and a retry that arrive before the cancel notification.
   await world.query(
     'update gateway.leases set token = null, expires_at = null where presentation_id = $1',
     [id],
   )
-  const { id: next } = await another.accept()
+  const { id: next } = await otherUser.accept()
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
   releaseStage(world, 'slides')
-  for (const one of [user.settled(id), another.settled(next)])
-    expect(await one).toMatchObject({ status: 'completed', run: 1 })
+  for (const settled of [user.settled(id), otherUser.settled(next)])
+    expect(await settled).toMatchObject({ status: 'completed', run: 1 })
 })
 
-test('a queued one that is cancelled never begins', async () => {
+test('a presentation that is cancelled in the queue never starts', async () => {
   const user = await world.user()
   const { id } = await reachState(world, user, 'queued')
-  expect(await act(user, id, 'cancel')).toMatchObject({
+  expect(await post(user, id, 'cancel')).toMatchObject({
     status: 202,
     body: { status: 'cancelled', queue_position: null, started_at: null },
   })
@@ -134,8 +132,9 @@ test('a queued one that is cancelled never begins', async () => {
   expect(log.map(({ data }) => data.type)).toEqual(['queued', 'error'])
 })
 
-async function awaiting(user: User, more: object = {}): Promise<string> {
-  const { id } = await user.accept({ ...brief, review_outlines: true, ...more })
+/** Accepts a brief with outline review and returns the id once its outlines await approval. */
+async function awaitOutlines(user: User, options: object = {}): Promise<string> {
+  const { id } = await user.accept({ ...brief, review_outlines: true, ...options })
   expect(await user.settled(id)).toMatchObject({ status: 'awaiting_outlines', stage: null })
   return id
 }
@@ -144,10 +143,10 @@ const approve = (user: User, id: string, body?: object | string, at = other) =>
   user.api(`/presentations/${id}/outlines`, { method: 'PUT', body, at })
 
 test.each([undefined, {}, '', { title: 'Our quarter' }])(
-  'approved with %j, the outlines are as they were',
+  'approving with %j keeps the proposed outlines',
   async (body) => {
     const user = await world.user()
-    const id = await awaiting(user)
+    const id = await awaitOutlines(user)
     const { body: proposed } = await user.api(`/presentations/${id}/outlines`)
     expect(proposed).toEqual({
       outlines: [expect.any(String), expect.any(String), expect.any(String)],
@@ -172,9 +171,9 @@ test.each([undefined, {}, '', { title: 'Our quarter' }])(
   },
 )
 
-test('other outlines make other slides, and as many as they are', async () => {
+test('approving with edited outlines sets the slides and their number', async () => {
   const user = await world.user()
-  const id = await awaiting(user)
+  const id = await awaitOutlines(user)
   const outlines = ['# One\nfirst', '# Two\nsecond', '# Three\nthird', '# Four\nfourth']
   const approved = await approve(user, id, { outlines })
   expect(approved).toMatchObject({ status: 202, body: { n_slides: 4 } })
@@ -182,37 +181,30 @@ test('other outlines make other slides, and as many as they are', async () => {
   expect((await user.api(`/presentations/${id}/outlines`)).body.outlines).toEqual(outlines)
 })
 
-test('outlines that no brief may have are refused, and it waits on', async () => {
+test('returns 400 for outlines that a brief could not have, and keeps waiting for approval', async () => {
   const user = await world.user()
-  const id = await awaiting(user, { include_table_of_contents: true })
-  const one = 'x'.repeat(10_001)
-  const bad = [
-    ...[
-      { outlines: [] },
-      { outlines: Array(21).fill('a') },
-      { outlines: [''] },
-      { outlines: [' '] },
-      { outlines: [one] },
-    ],
-    ...[
-      { outlines: ['a\u0000'] },
-      { outlines: 'a' },
-      { outlines: null },
-      { title: 'x'.repeat(201) },
-      { title: 7 },
-      { title: 'a\u0007' },
-    ],
-    // Two slides hold no table of contents.
-    ...[
-      { outlines: ['a', 'b'] },
-      { other: 1 },
-      { outlines: ['a', 'b', 'c'], other: 1 },
-      [],
-      'null',
-      '"text"',
-    ],
+  const id = await awaitOutlines(user, { include_table_of_contents: true })
+  const invalid = [
+    { outlines: [] },
+    { outlines: Array(21).fill('a') },
+    { outlines: [''] },
+    { outlines: [' '] },
+    { outlines: ['x'.repeat(10_001)] },
+    { outlines: ['a\u0000'] },
+    { outlines: 'a' },
+    { outlines: null },
+    { title: 'x'.repeat(201) },
+    { title: 7 },
+    { title: 'a\u0007' },
+    // A table of contents needs at least three slides.
+    { outlines: ['a', 'b'] },
+    { other: 1 },
+    { outlines: ['a', 'b', 'c'], other: 1 },
+    [],
+    'null',
+    '"text"',
   ]
-  for (const body of bad)
+  for (const body of invalid)
     expect(await approve(user, id, body), JSON.stringify(body).slice(0, 60)).toMatchObject({
       status: 400,
       body: { code: 'VALIDATION_FAILED' },
@@ -221,20 +213,20 @@ test('outlines that no brief may have are refused, and it waits on', async () =>
     body: { errors: [{ path: '/outlines/2', message: 'must not be blank' }] },
   })
   expect(await user.read(id)).toMatchObject({ status: 'awaiting_outlines' })
-  await act(user, id, 'cancel')
+  await post(user, id, 'cancel')
 })
 
-test('unapproved in time it fails, and a retry waits again, without paying again', async () => {
+test('a run without approval fails after the review period, and a retry waits again at no cost', async () => {
   const user = await world.user()
   const before = world.presenton.spend.outlines
-  const id = await awaiting(user)
+  const id = await awaitOutlines(user)
   const reader = await user.follow(id)
   await world.query(
     `update gateway.presentations set review_expires_at = now() - interval '1 second' where id = $1`,
     [id],
   )
-  // A worker looks for such runs when it begins.
-  const late = await world.openReplica()
+  // A worker looks for expired reviews when it starts.
+  const replica = await world.openReplica()
   expect((await reader.rest()).at(-1)?.data).toMatchObject({
     type: 'error',
     code: 'REVIEW_EXPIRED',
@@ -242,28 +234,28 @@ test('unapproved in time it fails, and a retry waits again, without paying again
   })
   expect(await user.read(id)).toMatchObject({ status: 'failed', error: { code: 'REVIEW_EXPIRED' } })
   expect(await approve(user, id)).toMatchObject({ status: 409 })
-  expect(await act(user, id, 'retry')).toMatchObject({ status: 202 })
+  expect(await post(user, id, 'retry')).toMatchObject({ status: 202 })
   expect(await user.settled(id)).toMatchObject({ status: 'awaiting_outlines', run: 2 })
   expect(await approve(user, id)).toMatchObject({ status: 202 })
   expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
   expect(world.presenton.spend.outlines - before).toBe(1)
-  await world.closeReplica(late)
+  await world.closeReplica(replica)
 })
 
-test('an approval is never refused for a full queue; a retry and a brief are', async () => {
-  const tight = (await world.openReplica({ WORKER: 'false', MAX_QUEUED_PER_USER: '1' })).url
+test('a full queue refuses a retry and a brief with 429, but never an approval', async () => {
+  const smallQueue = (await world.openReplica({ WORKER: 'false', MAX_QUEUED_PER_USER: '1' })).url
   const user = await world.user()
-  const [waiting, cancelled] = [await awaiting(user), await awaiting(user)]
-  await act(user, cancelled, 'cancel')
+  const [waiting, cancelled] = [await awaitOutlines(user), await awaitOutlines(user)]
+  await post(user, cancelled, 'cancel')
   const { id: queued } = await reachState(world, user, 'queued')
   for (const refused of [
-    await user.post(brief, {}, tight),
-    await act(user, cancelled, 'retry', tight),
+    await user.post(brief, {}, smallQueue),
+    await post(user, cancelled, 'retry', smallQueue),
   ]) {
     expect(refused).toMatchObject({ status: 429, body: { code: 'QUEUE_FULL' } })
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
   }
-  expect(await approve(user, waiting, undefined, tight)).toMatchObject({
+  expect(await approve(user, waiting, undefined, smallQueue)).toMatchObject({
     status: 202,
     body: { queue_position: 2 },
   })

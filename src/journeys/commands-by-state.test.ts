@@ -1,8 +1,8 @@
-// What an owner may do in which state: the table of the README, tried cell by cell.
+// The commands an owner may run in each state: every cell of the README's table is tested.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { reachState, type State, states } from './presentation-states.ts'
-import type { Answer, Ask, User } from './user.ts'
+import type { Ask, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -12,10 +12,10 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-const post = (more: Partial<Ask> = {}): Ask => ({ method: 'POST', ...more })
+const post = (options: Partial<Ask> = {}): Ask => ({ method: 'POST', ...options })
 
 const operations = {
-  rename: ['', { method: 'PATCH', body: { title: 'Another name' } }],
+  rename: ['', { method: 'PATCH', body: { title: 'New title' } }],
   cancel: ['/cancel', post()],
   retry: ['/retry', post()],
   outlines: ['/outlines', {}],
@@ -24,18 +24,20 @@ const operations = {
   download: ['/download', {}],
   ticket: ['/ticket', post()],
   delete: ['', { method: 'DELETE' }],
-} as const satisfies Record<string, [path: string, ask: Ask]>
+} as const satisfies Record<string, [path: string, request: Ask]>
 
 type Operation = keyof typeof operations
 
-/** Status, and the new status of the presentation or the code of the problem. */
-type Cell = [status: number, word?: string]
+/** HTTP status, then the new status of the presentation or the problem code. */
+type Cell = [status: number, outcome?: string]
 
 const conflict: Cell = [409, 'CONFLICT']
 const notReady: Cell = [409, 'NOT_READY']
 
-/** What is the same in every state. */
-const always = { ticket: [200], delete: [204] } as const satisfies Partial<Record<Operation, Cell>>
+/** Commands with the same result in every state. */
+const inEveryState = { ticket: [200], delete: [204] } as const satisfies Partial<
+  Record<Operation, Cell>
+>
 
 const running = {
   rename: [200, 'running'],
@@ -44,27 +46,33 @@ const running = {
   approve: conflict,
   export: conflict,
 } satisfies Partial<Record<Operation, Cell>>
-const early = { ...always, ...running, outlines: notReady, download: notReady } satisfies Record<
-  Operation,
-  Cell
->
-const late = { ...early, outlines: [200] } satisfies Record<Operation, Cell>
+const beforeOutlines = {
+  ...inEveryState,
+  ...running,
+  outlines: notReady,
+  download: notReady,
+} satisfies Record<Operation, Cell>
+const afterOutlines = { ...beforeOutlines, outlines: [200] } satisfies Record<Operation, Cell>
 const ended = {
-  ...always,
+  ...inEveryState,
   outlines: [200],
   approve: conflict,
   download: notReady,
 } satisfies Partial<Record<Operation, Cell>>
 
 const table: Record<State, Record<Operation, Cell>> = {
-  queued: { ...early, rename: [200, 'queued'] },
-  'running create': early,
-  'running outlines': early,
-  'running prepare': late,
-  'running slides': late,
-  'running export': late,
-  'running store': late,
-  awaiting_outlines: { ...late, rename: [200, 'awaiting_outlines'], approve: [202, 'queued'] },
+  queued: { ...beforeOutlines, rename: [200, 'queued'] },
+  'running create': beforeOutlines,
+  'running outlines': beforeOutlines,
+  'running prepare': afterOutlines,
+  'running slides': afterOutlines,
+  'running export': afterOutlines,
+  'running store': afterOutlines,
+  awaiting_outlines: {
+    ...afterOutlines,
+    rename: [200, 'awaiting_outlines'],
+    approve: [202, 'queued'],
+  },
   completed: {
     ...ended,
     rename: [200, 'completed'],
@@ -88,47 +96,46 @@ const table: Record<State, Record<Operation, Cell>> = {
     export: conflict,
     outlines: notReady,
   },
-  exporting: { ...late, cancel: [202, 'completed'], download: [302] },
+  exporting: { ...afterOutlines, cancel: [202, 'completed'], download: [302] },
 }
 
-/** Refused, only read, or the same again: the presentation stays in the state that it was in. */
-const changesNothing = (state: State, [status, word]: Cell) =>
-  status === 200 || status >= 300 || word === state
+/** A refusal, a read or a repeated command leaves the presentation in its state. */
+const keepsState = (state: State, [status, outcome]: Cell) =>
+  status === 200 || status >= 300 || outcome === state
 
-test.each(states)('%s: every operation is answered as the table says', async (state) => {
+test.each(states)('in state %s every operation returns what the table says', async (state) => {
   const all = Object.keys(operations) as Operation[]
-  const steady = all.filter((operation) => changesNothing(state, table[state][operation]))
-  const changing = all.filter((operation) => !steady.includes(operation))
+  const keeping = all.filter((operation) => keepsState(state, table[state][operation]))
+  const changing = all.filter((operation) => !keeping.includes(operation))
 
   const user = await world.user()
   const { id, status, run } = await reachState(world, user, state)
-  for (const operation of steady) {
-    await tryOut(user, id, operation, table[state][operation])
+  for (const operation of keeping) {
+    await expectOutcome(user, id, operation, table[state][operation])
     expect(await user.read(id), operation).toMatchObject({ status, run })
   }
   for (const [index, operation] of changing.entries()) {
-    // The first one may use what stands there already.
+    // The first operation can use the presentation that is already in the state.
     const actor = index === 0 ? user : await world.user()
     const subject = index === 0 ? id : (await reachState(world, actor, state)).id
-    await tryOut(actor, subject, operation, table[state][operation])
+    await expectOutcome(actor, subject, operation, table[state][operation])
     if (operation === 'delete')
       expect(await actor.api(`/presentations/${subject}`)).toMatchObject({ status: 404 })
   }
 })
 
-async function tryOut(
+async function expectOutcome(
   user: User,
   id: string,
   operation: Operation,
-  [status, word]: Cell,
-): Promise<Answer> {
-  const [path, ask] = operations[operation]
-  const answer = await user.api(`/presentations/${id}${path}`, ask)
-  const said = status >= 400 ? answer.body.code : answer.body?.status
-  expect({ operation, status: answer.status, ...(word && { word: said }) }).toEqual({
+  [status, outcome]: Cell,
+): Promise<void> {
+  const [path, request] = operations[operation]
+  const response = await user.api(`/presentations/${id}${path}`, request)
+  const actual = status >= 400 ? response.body.code : response.body?.status
+  expect({ operation, status: response.status, ...(outcome && { outcome: actual }) }).toEqual({
     operation,
     status,
-    ...(word && { word }),
+    ...(outcome && { outcome }),
   })
-  return answer
 }

@@ -1,5 +1,5 @@
-// Owners and workers who act at the same moment, on two replicas of one database: exactly one of
-// them wins, every run has one end.
+// Commands that race each other or a worker, on two replicas of one database: exactly one wins, and
+// every run has one terminal event.
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { holdInStage, reachState, releaseStage } from './presentation-states.ts'
@@ -17,29 +17,32 @@ afterAll(() => world.close())
 
 const rounds = [0, 1, 2, 3, 4, 5]
 
-/** The same request on both replicas at once; the other one first in every second round. */
-async function both(
+/**
+ * Sends a request (or one of two) to each replica at the same time. Odd rounds send to the second
+ * replica first. Returns the responses in the order of the replicas.
+ */
+async function race(
   user: User,
   round: number,
   path: string,
-  ask: Ask | [Ask, Ask],
+  request: Ask | [Ask, Ask],
 ): Promise<[Answer, Answer]> {
-  const asks = Array.isArray(ask) ? ask : ([ask, ask] as const)
+  const requests = Array.isArray(request) ? request : ([request, request] as const)
   const order = round % 2 ? [1, 0] : [0, 1]
   const sent = order.map(
-    (index) => [index, user.api(path, { ...asks[index]!, at: replicas[index]! })] as const,
+    (index) => [index, user.api(path, { ...requests[index]!, at: replicas[index]! })] as const,
   )
-  const answers = new Map(
-    await Promise.all(sent.map(async ([index, answer]) => [index, await answer] as const)),
+  const responses = new Map(
+    await Promise.all(sent.map(async ([index, response]) => [index, await response] as const)),
   )
-  return [answers.get(0)!, answers.get(1)!]
+  return [responses.get(0)!, responses.get(1)!]
 }
 
-const statuses = (answers: Answer[]) => answers.map(({ status }) => status).sort()
-const won = (answers: Answer[]) => answers.findIndex(({ status }) => status < 300)
+const statuses = (responses: Answer[]) => responses.map(({ status }) => status).sort()
+const winner = (responses: Answer[]) => responses.findIndex(({ status }) => status < 300)
 
-/** The rows of the log itself, since readers are not shown the ends of earlier runs. */
-async function log(id: string) {
+/** Reads the log's rows, since subscribers do not get terminal events of earlier runs. */
+async function readRows(id: string) {
   const rows = await world.query<{ seq: string; run: number; terminal: boolean; data: string }>(
     'select seq, run, terminal, data from gateway.events where presentation_id = $1 order by seq',
     [id],
@@ -55,7 +58,7 @@ async function log(id: string) {
 }
 
 test.each(rounds)(
-  'cancel against complete, round %i: the run has one end, and the answer tells which',
+  'cancel against completion, round %i: the run ends once, as the response says',
   async (round) => {
     const user = await world.user()
     const { id } = await holdInStage(world, user, 'store')
@@ -69,16 +72,16 @@ test.each(rounds)(
     const settled = await user.settled(id)
     if (status === 202) expect([body.status, settled.status]).toEqual(['cancelled', 'cancelled'])
     else expect([status, body.code, settled.status]).toEqual([409, 'CONFLICT', 'completed'])
-    const ends = (await log(id)).filter(({ terminal }) => terminal)
+    const ends = (await readRows(id)).filter(({ terminal }) => terminal)
     expect(ends).toMatchObject([
       { run: 1, type: settled.status === 'completed' ? 'complete' : 'error' },
     ])
   },
 )
 
-test('delete against claim: nothing is left of twenty that were deleted as they were accepted', async () => {
+test('delete against claim: no row or deck is left of 20 presentations', async () => {
   const user = await world.user()
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {
       const { body } = await user.post(brief, {}, replicas[index % 2]!)
       return user.api(`/presentations/${body.id}`, {
@@ -87,7 +90,7 @@ test('delete against claim: nothing is left of twenty that were deleted as they 
       })
     }),
   )
-  expect(statuses(answers)).toEqual(Array(20).fill(204))
+  expect(statuses(responses)).toEqual(Array(20).fill(204))
   expect(
     await world.query('select 1 from gateway.presentations where user_id = $1', [user.sub]),
   ).toEqual([])
@@ -96,8 +99,8 @@ test('delete against claim: nothing is left of twenty that were deleted as they 
     const orphans = `select 1 from gateway.${table} t where not exists (select 1 from gateway.presentations p where p.id = t.presentation_id)`
     expect(await world.query(orphans), table).toEqual([])
   }
-  // Decks that were made all the same are removed again; one that came after the round that the
-  // delete began, in the next one.
+  // A worker may have created a deck before its claim was deleted. The clean-up removes such decks,
+  // at the latest in its next periodic round.
   await vi.waitFor(
     async () =>
       expect(
@@ -105,33 +108,36 @@ test('delete against claim: nothing is left of twenty that were deleted as they 
       ).toEqual([]),
     { timeout: 50_000 },
   )
-}, 60_000)
+}, 120_000)
 
-test.each(rounds)('two approvals, round %i: one counts, the other is a conflict', async (round) => {
+test.each(rounds)('two approvals, round %i: one succeeds, the other gets 409', async (round) => {
   const user = await world.user()
   const { id } = await reachState(world, user, 'awaiting_outlines')
   const outlines = [
     ['# First', '# of two'],
     ['# Second', '# of', '# three'],
   ]
-  const [one, other] = outlines.map((own) => ({ method: 'PUT', body: { outlines: own } }))
-  const answers = await both(user, round, `/presentations/${id}/outlines`, [one!, other!])
-  expect(statuses(answers)).toEqual([202, 409])
-  const kept = outlines[won(answers)]!
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', slides_done: kept.length })
-  expect((await user.api(`/presentations/${id}/outlines`)).body.outlines).toEqual(kept)
-  expect((await log(id)).filter(({ type }) => type === 'outlines')).toHaveLength(2)
+  const [first, second] = outlines.map((each) => ({ method: 'PUT', body: { outlines: each } }))
+  const responses = await race(user, round, `/presentations/${id}/outlines`, [first!, second!])
+  expect(statuses(responses)).toEqual([202, 409])
+  const approved = outlines[winner(responses)]!
+  expect(await user.settled(id)).toMatchObject({
+    status: 'completed',
+    slides_done: approved.length,
+  })
+  expect((await user.api(`/presentations/${id}/outlines`)).body.outlines).toEqual(approved)
+  expect((await readRows(id)).filter(({ type }) => type === 'outlines')).toHaveLength(2)
 })
 
 test.each(rounds)(
-  'retry against retry, round %i: one begins a run, the other is a conflict',
+  'retry against retry, round %i: one starts a run, the other gets 409',
   async (round) => {
     const user = await world.user()
     const { id } = await reachState(world, user, 'failed')
-    const answers = await both(user, round, `/presentations/${id}/retry`, { method: 'POST' })
-    expect(statuses(answers)).toEqual([202, 409])
+    const responses = await race(user, round, `/presentations/${id}/retry`, { method: 'POST' })
+    expect(statuses(responses)).toEqual([202, 409])
     expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
-    const events = await log(id)
+    const events = await readRows(id)
     expect(events.filter(({ type }) => type === 'queued').map(({ run }) => run)).toEqual([1, 2])
     expect(
       events.filter(({ terminal }) => terminal).map(({ run, type }) => `${type} ${run}`),
@@ -139,65 +145,65 @@ test.each(rounds)(
   },
 )
 
-test('retries with one key begin one run, and all get its answer', async () => {
+test('retries with one idempotency key start one run and get the same response', async () => {
   const user = await world.user()
   const { id } = await reachState(world, user, 'failed')
   const headers = { 'idempotency-key': 'again' }
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
       user.api(`/presentations/${id}/retry`, { method: 'POST', headers, at: replicas[index % 2]! }),
     ),
   )
-  for (const { status, body } of answers)
-    expect({ status, body }).toEqual({ status: 202, body: answers[0]!.body })
+  for (const { status, body } of responses)
+    expect({ status, body }).toEqual({ status: 202, body: responses[0]!.body })
   expect(
-    answers.filter((answer) => answer.headers.get('idempotency-replayed') !== 'true'),
+    responses.filter((response) => response.headers.get('idempotency-replayed') !== 'true'),
   ).toHaveLength(1)
   expect(await user.settled(id)).toMatchObject({ run: 2 })
-  // The key was for this; for an export it is another request.
-  const other = await user.api(`/presentations/${id}/exports`, {
+  // The key belongs to the retry, so an export may not use it.
+  const reused = await user.api(`/presentations/${id}/exports`, {
     method: 'POST',
     headers,
     body: { format: 'pdf' },
   })
-  expect(other).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } })
+  expect(reused).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } })
 })
 
 test.each(rounds)(
-  'export against export, round %i: one runs, the other is a conflict; with one key both are one',
+  'export against export, round %i: one runs; the other gets 409, or 202 with the same key',
   async (round) => {
     const user = await world.user()
     const { id } = await user.make()
-    const ask = {
+    const request = {
       method: 'POST',
       body: { format: 'pdf' },
       ...(round < 2 && { headers: { 'idempotency-key': 'one' } }),
     }
-    // Else the first may be through before the second arrives.
+    // Without the gate the first export could end before the second request arrives.
     world.presenton.gates.hold('export:work')
-    const answers = await both(user, round, `/presentations/${id}/exports`, ask)
+    const responses = await race(user, round, `/presentations/${id}/exports`, request)
     world.presenton.gates.release('export:work')
-    expect(statuses(answers)).toEqual(round < 2 ? [202, 202] : [202, 409])
+    expect(statuses(responses)).toEqual(round < 2 ? [202, 202] : [202, 409])
     expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2, files: [{}, {}] })
   },
 )
 
 test.each(rounds)(
-  'cancel against cancel, round %i: both are told that it is cancelled, and the log is told once',
+  'cancel against cancel, round %i: race get 202, and the log has one terminal event',
   async (round) => {
     const user = await world.user()
     const { id } = await holdInStage(world, user, 'outlines')
-    const answers = await both(user, round, `/presentations/${id}/cancel`, { method: 'POST' })
-    expect(answers).toMatchObject([
+    const responses = await race(user, round, `/presentations/${id}/cancel`, { method: 'POST' })
+    expect(responses).toMatchObject([
       { status: 202, body: { status: 'cancelled' } },
       { status: 202, body: { status: 'cancelled' } },
     ])
-    expect((await log(id)).filter(({ terminal }) => terminal)).toHaveLength(1)
+    expect((await readRows(id)).filter(({ terminal }) => terminal)).toHaveLength(1)
   },
 )
 
 test.each(rounds)(
-  'delete against what else there is, round %i: it is gone, whoever came first',
+  'delete against delete and retry, round %i: the presentation is deleted in any order',
   async (round) => {
     const user = await world.user()
     const [first, second] = [
@@ -205,7 +211,7 @@ test.each(rounds)(
       await reachState(world, user, 'failed'),
     ]
     const remove = { method: 'DELETE' }
-    expect(statuses(await both(user, round, `/presentations/${first.id}`, remove))).toEqual([
+    expect(statuses(await race(user, round, `/presentations/${first.id}`, remove))).toEqual([
       204, 404,
     ])
     const [removed, retried] = await Promise.all([

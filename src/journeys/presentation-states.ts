@@ -1,5 +1,5 @@
-// Every state that a presentation can be in, and the way there: the gates of the stand-in hold a
-// run where a journey wants it.
+// Brings a presentation into any state it can have. The gates of the stand-in hold a run in the
+// stage that a journey needs.
 
 import { expect, vi } from 'vitest'
 import type { GatePoint } from '../sandbox/presenton/stand-in.ts'
@@ -30,8 +30,8 @@ export const states = [
 export type State = (typeof states)[number]
 
 /**
- * A presentation of this user in this state, held there until the gates are opened. Each user must
- * run one at a time.
+ * Returns a presentation of the user in the given state. It stays there until its gate is released.
+ * Requires `MAX_RUNNING_PER_USER=1`.
  */
 export async function reachState(world: World, user: User, state: State): Promise<Presentation> {
   const { gates, faults } = world.presenton
@@ -78,24 +78,23 @@ export async function reachState(world: World, user: User, state: State): Promis
   return holdInStage(world, user, state.replace('running ', '') as keyof typeof gateOf)
 }
 
-/** A run that stands in the middle of a stage. */
+/** Accepts a brief and returns its presentation once the run is held inside the stage. */
 export async function holdInStage(
   { presenton: { gates } }: World,
   user: User,
   stage: keyof typeof gateOf,
-  more: object = {},
+  options: object = {},
 ): Promise<Presentation> {
   const point = gateOf[stage]
   gates.release(point)
   gates.hold(point)
-  const { id } = await user.accept({ ...brief, ...more })
+  const { id } = await user.accept({ ...brief, ...options })
   await gates.arrived(point)
-  const held = await vi.waitFor(async () => {
-    const now = await user.read(id)
-    expect(now).toMatchObject({ status: 'running', stage })
-    return now
+  return vi.waitFor(async () => {
+    const presentation = await user.read(id)
+    expect(presentation).toMatchObject({ status: 'running', stage })
+    return presentation
   })
-  return held
 }
 
 export function releaseStage({ presenton: { gates } }: World, stage: keyof typeof gateOf) {

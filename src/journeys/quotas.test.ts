@@ -1,5 +1,5 @@
-// What each user may use: exact on three replicas at once, true about when to come back, and given
-// back where nothing was paid for.
+// Quotas: exact over three replicas, with a true `Retry-After`, and released where nothing was paid
+// for.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Gateway } from '../sandbox/gateway.ts'
@@ -8,19 +8,16 @@ import { type Answer, brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
-/**
- * Replicas that work on nothing and allow something else, by the variables that they were opened
- * with.
- */
-let strict: Map<string, Gateway>
+/** Replicas without a worker and with one limit of 7, by the variable that sets the limit. */
+let limited: Map<string, Gateway>
 beforeAll(async () => {
   world = await openWorld({
     replicas: 3,
     env: { QUOTA_PER_HOUR: '5', QUOTA_PER_DAY: '8', MAX_RUNNING: '20', MAX_RUNNING_PER_USER: '1' },
   })
-  strict = new Map()
+  limited = new Map()
   for (const name of ['QUOTA_TOTAL', 'QUOTA_TOTAL_SLIDES', 'QUOTA_SYSTEM_PER_DAY']) {
-    strict.set(
+    limited.set(
       name,
       await world.openReplica({
         WORKER: 'false',
@@ -39,32 +36,38 @@ const used = async (user: User) => {
   const { per_hour, per_day, total, total_slides } = await usage(user)
   return [per_hour.used, per_day.used, total.used, total_slides.used]
 }
-const act = (user: User, id: string, what: string, method = 'POST') =>
-  user.api(`/presentations/${id}${what}`, { method })
-const pass = (user: User, seconds: number) =>
+const post = (user: User, id: string, command: string) =>
+  user.api(`/presentations/${id}${command}`, { method: 'POST' })
+const remove = (user: User, id: string) => user.api(`/presentations/${id}`, { method: 'DELETE' })
+/** Makes the user's usage this much older. */
+const advanceClock = (user: User, seconds: number) =>
   world.query(
     `update gateway.ledger set accepted_at = accepted_at - $2 * interval '1 second' where user_id = $1`,
     [user.sub, seconds],
   )
 
-function countCodes(answers: Answer[]) {
-  const codes = answers.map(({ status, body }) =>
+/** The number of responses by status and problem code. */
+function countOutcomes(responses: Answer[]) {
+  const outcomes = responses.map(({ status, body }) =>
     status === 202 ? '202' : `${status} ${body.code}`,
   )
   return Object.fromEntries(
-    [...new Set(codes)].map((code) => [code, codes.filter((one) => one === code).length]),
+    [...new Set(outcomes)].map((outcome) => [
+      outcome,
+      outcomes.filter((other) => other === outcome).length,
+    ]),
   )
 }
 
-test('with five left, fifty posts at once over three replicas are five; the others are told when to come back, truly', async () => {
+test('accepts 5 of 50 concurrent posts under a quota of 5, and one more after `Retry-After`', async () => {
   const user = await world.user()
   world.presenton.gates.hold('create')
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 50 }, (_, n) => user.post(brief, {}, world.gateways[n % 3]!.url)),
   )
-  expect(countCodes(answers)).toEqual({ '202': 5, '429 QUOTA_EXCEEDED': 45 })
+  expect(countOutcomes(responses)).toEqual({ '202': 5, '429 QUOTA_EXCEEDED': 45 })
   expect((await user.api('/presentations')).body.items).toHaveLength(5)
-  const waits = answers
+  const waits = responses
     .filter(({ status }) => status === 429)
     .map(({ headers }) => Number(headers.get('retry-after')))
   for (const wait of waits) expect([3_595 < wait, wait <= 3_600]).toEqual([true, true])
@@ -78,52 +81,52 @@ test('with five left, fifty posts at once over three replicas are five; the othe
   expect(per_day).toMatchObject({ limit: 8, used: 5, remaining: 3 })
   expect(total).toEqual({ limit: null, used: 5, remaining: null, resets_at: null })
 
-  await pass(user, Math.min(...waits) - 30)
-  const late = await user.post()
-  expect(late).toMatchObject({ status: 429 })
-  await pass(user, Number(late.headers.get('retry-after')))
-  // Now it is the day that ends: three are left of eight.
+  await advanceClock(user, Math.min(...waits) - 30)
+  const refused = await user.post()
+  expect(refused).toMatchObject({ status: 429 })
+  await advanceClock(user, Number(refused.headers.get('retry-after')))
+  // The hourly quota is free again; the daily quota of 8 leaves 3.
   const next = await Promise.all(
     Array.from({ length: 30 }, (_, n) => user.post(brief, {}, world.gateways[n % 3]!.url)),
   )
-  expect(countCodes(next)).toEqual({ '202': 3, '429 QUOTA_EXCEEDED': 27 })
+  expect(countOutcomes(next)).toEqual({ '202': 3, '429 QUOTA_EXCEEDED': 27 })
   expect(
     Number(next.find(({ status }) => status === 429)!.headers.get('retry-after')),
   ).toBeGreaterThan(80_000)
-  for (const { body } of [...answers, ...next].filter(({ status }) => status === 202))
-    await act(user, body.id, '', 'DELETE')
+  for (const { body } of [...responses, ...next].filter(({ status }) => status === 202))
+    await remove(user, body.id)
 })
 
-test('fifty posts at once with one key, over three replicas, make one row, one run, one answer, and count once', async () => {
+test('50 concurrent posts with one key, over three replicas, create one presentation and count once', async () => {
   const user = await world.user()
   const headers = { 'idempotency-key': 'fifty' }
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 50 }, (_, n) => user.post(brief, headers, world.gateways[n % 3]!.url)),
   )
-  for (const { status, body } of answers)
-    expect({ status, body }).toEqual({ status: 202, body: answers[0]!.body })
+  for (const { status, body } of responses)
+    expect({ status, body }).toEqual({ status: 202, body: responses[0]!.body })
   expect(
-    answers.filter((answer) => answer.headers.get('idempotency-replayed') !== 'true'),
+    responses.filter((response) => response.headers.get('idempotency-replayed') !== 'true'),
   ).toHaveLength(1)
   expect((await user.api('/presentations')).body.items).toHaveLength(1)
   expect((await usage(user)).per_hour.used).toBe(1)
-  expect(await user.settled(answers[0]!.body.id)).toMatchObject({ status: 'completed', run: 1 })
-  // What was refused under a key is asked anew.
+  expect(await user.settled(responses[0]!.body.id)).toMatchObject({ status: 'completed', run: 1 })
+  // A refused request does not use up its key.
   await world.query('update gateway.ledger set accepted_at = now() where user_id = $1', [user.sub])
   for (let n = 0; n < 4; n += 1) await user.accept()
   expect(await user.post(brief, { 'idempotency-key': 'refused' })).toMatchObject({ status: 429 })
-  await pass(user, 3_600)
+  await advanceClock(user, 3_600)
   const { body } = await user.post(brief, { 'idempotency-key': 'refused' })
   expect(body.status).toBe('queued')
   await user.settled(body.id)
 })
 
-test('totals count what is kept: deleting makes room, waiting does not', async () => {
+test('the total quota is freed by a delete, not by time', async () => {
   const user = await world.user()
-  const { url } = strict.get('QUOTA_TOTAL')!
-  const answers = await Promise.all(Array.from({ length: 20 }, () => user.post(brief, {}, url)))
-  expect(countCodes(answers)).toEqual({ '202': 7, '402 QUOTA_EXHAUSTED': 13 })
-  await pass(user, 90_000)
+  const { url } = limited.get('QUOTA_TOTAL')!
+  const responses = await Promise.all(Array.from({ length: 20 }, () => user.post(brief, {}, url)))
+  expect(countOutcomes(responses)).toEqual({ '202': 7, '402 QUOTA_EXHAUSTED': 13 })
+  await advanceClock(user, 90_000)
   const refused = await user.post(brief, {}, url)
   expect(refused).toMatchObject({ status: 402, body: { code: 'QUOTA_EXHAUSTED' } })
   expect(refused.headers.get('retry-after')).toBeNull()
@@ -133,31 +136,33 @@ test('totals count what is kept: deleting makes room, waiting does not', async (
     remaining: 0,
     resets_at: null,
   })
-  const kept = answers.filter(({ status }) => status === 202).map(({ body }) => body.id as string)
-  await act(user, kept.pop()!, '', 'DELETE')
+  const accepted = responses
+    .filter(({ status }) => status === 202)
+    .map(({ body }) => body.id as string)
+  await remove(user, accepted.pop()!)
   const { status, body } = await user.post(brief, {}, url)
   expect(status).toBe(202)
-  for (const id of [...kept, body.id]) await act(user, id, '', 'DELETE')
+  for (const id of [...accepted, body.id]) await remove(user, id)
 })
 
-test('slides are reserved as asked for, again as approved, and counted as made', async () => {
+test('reserves the requested slides, then the approved ones, and counts the generated ones', async () => {
   const user = await world.user()
-  const { url } = strict.get('QUOTA_TOTAL_SLIDES')!
+  const { url } = limited.get('QUOTA_TOTAL_SLIDES')!
   const { body } = await user.post({ ...brief, n_slides: 3, review_outlines: true }, {}, url)
   await user.settled(body.id)
   expect(await user.post({ ...brief, n_slides: 5 }, {}, url)).toMatchObject({ status: 402 })
-  const outlines = (n: number) => ({
+  const approval = (n: number) => ({
     method: 'PUT',
     at: url,
     body: { outlines: Array.from({ length: n }, (_, index) => `# Slide ${index}`) },
   })
   const path = `/presentations/${body.id}/outlines`
-  expect(await user.api(path, outlines(8))).toMatchObject({
+  expect(await user.api(path, approval(8))).toMatchObject({
     status: 402,
     body: { code: 'QUOTA_EXHAUSTED' },
   })
   expect(await user.read(body.id)).toMatchObject({ status: 'awaiting_outlines', n_slides: 3 })
-  expect(await user.api(path, outlines(6))).toMatchObject({ status: 202, body: { n_slides: 6 } })
+  expect(await user.api(path, approval(6))).toMatchObject({ status: 202, body: { n_slides: 6 } })
   expect((await usage(user, url)).total_slides).toEqual({
     limit: 7,
     used: 6,
@@ -166,25 +171,27 @@ test('slides are reserved as asked for, again as approved, and counted as made',
   })
   expect(await user.settled(body.id)).toMatchObject({ status: 'completed', slides_done: 6 })
   expect((await usage(user, url)).total_slides.used).toBe(6)
-  await act(user, body.id, '', 'DELETE')
+  await remove(user, body.id)
   expect((await usage(user, url)).total_slides.used).toBe(0)
 })
 
-test('the whole installation has a bound of its own', async () => {
+test('limits all users together by the system quota', async () => {
   await world.query('truncate gateway.ledger')
   const users = await Promise.all(Array.from({ length: 5 }, () => world.user()))
-  const { url } = strict.get('QUOTA_SYSTEM_PER_DAY')!
-  const answers = await Promise.all(
+  const { url } = limited.get('QUOTA_SYSTEM_PER_DAY')!
+  const responses = await Promise.all(
     Array.from({ length: 20 }, (_, n) => users[n % 5]!.post(brief, {}, url)),
   )
-  expect(countCodes(answers)).toEqual({ '202': 7, '429 QUOTA_EXCEEDED': 13 })
-  const sent = answers.map(({ status, body }, n) =>
-    status === 202 ? users[n % 5]!.settled(body.id) : undefined,
+  expect(countOutcomes(responses)).toEqual({ '202': 7, '429 QUOTA_EXCEEDED': 13 })
+  await Promise.all(
+    responses.map(({ status, body }, n) =>
+      status === 202 ? users[n % 5]!.settled(body.id) : undefined,
+    ),
   )
-  await Promise.all(sent)
 })
 
-const given: [state: State, then: string, counts: number[]][] = [
+/** `counts`: usage per hour, per day, in total, and of slides. */
+const usageAfterCommand: [state: State, command: string, counts: number[]][] = [
   ['queued', '/cancel', [0, 0, 0, 0]],
   ['running create', '/cancel', [0, 0, 0, 0]],
   ['running outlines', '/cancel', [1, 1, 1, 3]],
@@ -197,48 +204,48 @@ const given: [state: State, then: string, counts: number[]][] = [
   ['failed', 'DELETE', [0, 0, 0, 0]],
 ]
 
-test.each(given)(
-  '%s, then %s: what still counts in an hour, a day, in all, and of slides, is %j',
-  async (state, then, counts) => {
+test.each(usageAfterCommand)(
+  'in state %s, %s leaves a usage of %j (hour, day, total, slides)',
+  async (state, command, counts) => {
     const user = await world.user()
     const { id } = await reachState(world, user, state)
-    // One that is queued waits behind another one.
+    // A queued presentation waits behind another one, which counts too.
     const others = state === 'queued' ? [1, 1, 1, 3] : [0, 0, 0, 0]
     if (state !== 'failed')
       expect(await used(user)).toEqual([1, 1, 1, 3].map((n, index) => n + others[index]!))
-    await (then === 'DELETE' ? act(user, id, '', 'DELETE') : act(user, id, then))
+    await (command === 'DELETE' ? remove(user, id) : post(user, id, command))
     expect(await used(user)).toEqual(counts.map((n, index) => n + others[index]!))
   },
 )
 
-test('a run that fails without a slide is given back, one that failed with some counts those; a retry reserves again', async () => {
+test('a run that fails without slides is released, one with slides counts them, and a retry reserves again', async () => {
   const user = await world.user()
   const { id } = await reachState(world, user, 'failed')
   expect(await used(user)).toEqual([0, 0, 0, 0])
   world.presenton.faults.inject('slides:cut', { at: 3, times: 2 })
-  expect(await act(user, id, '/retry')).toMatchObject({ status: 202 })
+  expect(await post(user, id, '/retry')).toMatchObject({ status: 202 })
   expect(await used(user)).toEqual([1, 1, 1, 3])
   const failed = await user.settled(id)
   expect(failed).toMatchObject({ status: 'failed', slides_done: 2 })
   expect(await used(user)).toEqual([1, 1, 1, 2])
-  // That one was not given back: only the slides that it had not made are reserved again.
-  expect(await act(user, id, '/retry')).toMatchObject({ status: 202 })
+  // The failed run still counts, so the retry reserves only the missing slides.
+  expect(await post(user, id, '/retry')).toMatchObject({ status: 202 })
   expect(await used(user)).toEqual([1, 1, 1, 3])
   expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 3 })
   expect(await used(user)).toEqual([1, 1, 1, 3])
 })
 
-test('a retry of what was given back needs room like a new one', async () => {
+test('a retry of a released presentation needs quota like a new one', async () => {
   const user = await world.user()
   const { id } = await reachState(world, user, 'failed')
   const held = await holdInStage(world, user, 'outlines')
   for (let n = 0; n < 4; n += 1) await user.accept()
-  const refused = await act(user, id, '/retry')
+  const refused = await post(user, id, '/retry')
   expect(refused).toMatchObject({ status: 429, body: { code: 'QUOTA_EXCEEDED' } })
   expect(await user.read(id)).toMatchObject({ status: 'failed', run: 1 })
-  await pass(user, Number(refused.headers.get('retry-after')))
-  expect(await act(user, id, '/retry')).toMatchObject({ status: 202 })
+  await advanceClock(user, Number(refused.headers.get('retry-after')))
+  expect(await post(user, id, '/retry')).toMatchObject({ status: 202 })
   releaseStage(world, 'outlines')
-  for (const one of [held.id, id])
-    expect(await user.settled(one)).toMatchObject({ status: 'completed' })
+  for (const eachId of [held.id, id])
+    expect(await user.settled(eachId)).toMatchObject({ status: 'completed' })
 })

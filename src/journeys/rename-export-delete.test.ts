@@ -1,5 +1,5 @@
-// The name and the files of a finished deck: renamed at any time, exported again, and gone for good
-// when their owner says so.
+// Rename, export and delete: a title changes at any time, an export adds or replaces a file, and a
+// delete removes rows, stored objects and the upstream deck.
 
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
@@ -11,7 +11,7 @@ import { openWorld, type World } from './world.ts'
 
 let world: World
 let store: Client
-/** A replica that works on nothing. */
+/** URL of a replica without a worker. */
 let other: string
 beforeAll(async () => {
   world = await openWorld({ env: { MAX_RUNNING_PER_USER: '1' } })
@@ -39,15 +39,15 @@ const remove = (user: User, id: string) =>
   user.api(`/presentations/${id}`, { method: 'DELETE', at: other })
 const isStored = async (url: string) => (await fetch(url)).status === 200
 
-/** The keys in the store that belong to this presentation. */
-async function keysOf(id: string): Promise<string[]> {
+/** Keys of all stored objects of the presentation, sorted. */
+async function listKeys(id: string): Promise<string[]> {
   const keys: string[] = []
   for await (const { name } of store.listObjectsV2('presentations', '', true))
     if (name?.includes(id)) keys.push(name)
   return keys.sort()
 }
 
-test('a rename in the middle of a run outlives it, and names the file and the deck at its end', async () => {
+test('a rename during a run is kept, and names the file in the `complete` event', async () => {
   const user = await world.user()
   const { id } = await holdInStage(world, user, 'slides')
   const reader = await user.follow(id, { at: other })
@@ -70,25 +70,36 @@ test('a rename in the middle of a run outlives it, and names the file and the de
   })
   expect(await user.read(id)).toMatchObject({ title, status: 'completed' })
 
-  await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title: 'Finally' } })
-  expect((await download(user, id)).body.file_name).toBe('Finally.pptx')
+  await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title: 'Final' } })
+  expect((await download(user, id)).body.file_name).toBe('Final.pptx')
 })
 
-test('a title that says nothing, or that no title may be, is refused', async () => {
+test('returns 400 for a blank or invalid title', async () => {
   const user = await world.user()
   const { id, title } = await reachState(world, user, 'completed')
-  const bad = ['', ' ', '\u200b', 'x'.repeat(201), 'a\u0000', 'a\u001b', 7, null, undefined, ['a']]
+  const titles = [
+    '',
+    ' ',
+    '\u200b',
+    'x'.repeat(201),
+    'a\u0000',
+    'a\u001b',
+    7,
+    null,
+    undefined,
+    ['a'],
+  ]
   const bodies = [
-    ...bad.map((one) => ({ title: one })),
-    { title: 'good', other: 1 },
+    ...titles.map((title) => ({ title })),
+    { title: 'valid', other: 1 },
     {},
     [],
     '',
     undefined,
   ]
   for (const body of bodies) {
-    const answer = await user.api(`/presentations/${id}`, { method: 'PATCH', body })
-    expect(answer, JSON.stringify(body)).toMatchObject({
+    const response = await user.api(`/presentations/${id}`, { method: 'PATCH', body })
+    expect(response, JSON.stringify(body)).toMatchObject({
       status: 400,
       body: { code: 'VALIDATION_FAILED' },
     })
@@ -102,7 +113,7 @@ test('a title that says nothing, or that no title may be, is refused', async () 
   })
 })
 
-test('a further export adds a file, and its own run to the log; the deck and its files stay meanwhile', async () => {
+test('an export adds a file and a run to the log, and keeps existing files available', async () => {
   const user = await world.user()
   const { id } = await reachState(world, user, 'exporting')
   expect((await download(user, id)).body.content_type).toContain('presentation')
@@ -118,12 +129,11 @@ test('a further export adds a file, and its own run to the log; the deck and its
     run: 2,
     download: { content_type: 'application/pdf' },
   })
-  const own = log.filter(({ data }) => data.run === 2)
-  expect(own[0]?.data).toEqual({ type: 'queued', position: 1, run: 2 })
-  expect(own.filter(({ data }) => data.type === 'stage').map(({ data }) => data.stage)).toEqual([
-    'export',
-    'store',
-  ])
+  const exportRun = log.filter(({ data }) => data.run === 2)
+  expect(exportRun[0]?.data).toEqual({ type: 'queued', position: 1, run: 2 })
+  expect(
+    exportRun.filter(({ data }) => data.type === 'stage').map(({ data }) => data.stage),
+  ).toEqual(['export', 'store'])
   const done = await user.read(id)
   expect(done).toMatchObject({
     status: 'completed',
@@ -138,7 +148,7 @@ test('a further export adds a file, and its own run to the log; the deck and its
   expect((await download(user, id, 'pdf')).body.file_name).toMatch(/\.pdf$/)
 })
 
-test('the same format again gives a new file; links to the one before work until they end', async () => {
+test('exporting the same format again stores a new file, and links to the old one stay valid', async () => {
   const user = await world.user()
   const { id } = await user.make()
   const [{ body: before }, first] = [await download(user, id), await user.read(id)]
@@ -152,7 +162,7 @@ test('the same format again gives a new file; links to the one before work until
     (done.files as { stored_at: string }[])[0]!.stored_at >
       (first.files as { stored_at: string }[])[0]!.stored_at,
   ).toBe(true)
-  expect(await keysOf(id)).toEqual([
+  expect(await listKeys(id)).toEqual([
     expect.stringMatching(new RegExp(`${id}-2\\.pptx$`)),
     expect.stringMatching(new RegExp(`${id}\\.pptx$`)),
   ])
@@ -160,10 +170,10 @@ test('the same format again gives a new file; links to the one before work until
 })
 
 test.each([
-  ['is refused', 'export:422', 'UPSTREAM_REJECTED'],
-  ['finds its deck gone', 'export:404', 'UPSTREAM_ERROR'],
+  ['is rejected by upstream', 'export:422', 'UPSTREAM_REJECTED'],
+  ['finds no deck upstream', 'export:404', 'UPSTREAM_ERROR'],
 ] as const)(
-  'a further export that %s leaves the deck completed, with what went wrong',
+  'an export that %s leaves the presentation completed, with the error',
   async (_, fault, code) => {
     const user = await world.user()
     const made = await user.make()
@@ -183,7 +193,7 @@ test.each([
       code,
       run: 2,
     })
-    // And it can be tried again.
+    // The export can be requested again.
     await exportAs(user, made.id, 'pdf')
     expect(await user.settled(made.id)).toMatchObject({
       status: 'completed',
@@ -194,7 +204,7 @@ test.each([
   },
 )
 
-test('ten exports an hour are enough, and after the time that is told there is room for one', async () => {
+test('refuses the eleventh export of an hour, and accepts one after `Retry-After` seconds', async () => {
   const user = await world.user()
   const { id } = await user.make()
   await world.query(
@@ -203,22 +213,22 @@ test('ten exports an hour are enough, and after the time that is told there is r
   )
   const refused = await exportAs(user, id, 'pdf')
   expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMIT_EXCEEDED' } })
-  const wait = Number(refused.headers.get('retry-after'))
-  expect(wait).toBeGreaterThan(590)
-  expect(wait).toBeLessThanOrEqual(600)
-  const pass = (seconds: number) =>
+  const retryAfterSeconds = Number(refused.headers.get('retry-after'))
+  expect(retryAfterSeconds).toBeGreaterThan(590)
+  expect(retryAfterSeconds).toBeLessThanOrEqual(600)
+  const advanceClock = (seconds: number) =>
     world.query(
       `update gateway.presentations set export_times = array(select t - $2 * interval '1 second' from unnest(export_times) t) where id = $1`,
       [id, seconds],
     )
-  await pass(wait - 5)
+  await advanceClock(retryAfterSeconds - 5)
   expect(await exportAs(user, id, 'pdf')).toMatchObject({ status: 429 })
-  await pass(5)
+  await advanceClock(5)
   expect(await exportAs(user, id, 'pdf')).toMatchObject({ status: 202 })
   await user.settled(id)
 })
 
-test('a format that is none is refused', async () => {
+test('returns 400 for an unknown or missing export format', async () => {
   const user = await world.user()
   const { id } = await user.make()
   for (const body of [
@@ -229,15 +239,15 @@ test('a format that is none is refused', async () => {
     '',
     undefined,
   ]) {
-    const answer = await user.api(`/presentations/${id}/exports`, { method: 'POST', body })
-    expect(answer, JSON.stringify(body)).toMatchObject({
+    const response = await user.api(`/presentations/${id}/exports`, { method: 'POST', body })
+    expect(response, JSON.stringify(body)).toMatchObject({
       status: 400,
       body: { code: 'VALIDATION_FAILED' },
     })
   }
 })
 
-test('what is deleted is gone for all who ask and all who watch, in the store, and upstream', async () => {
+test('a delete returns 404 afterwards, ends open streams, and removes the files and the deck', async () => {
   const user = await world.user()
   const { id, presenton_presentation_id: deckId } = await reachState(world, user, 'exporting')
   const { url } = (await download(user, id)).body
@@ -259,62 +269,63 @@ test('what is deleted is gone for all who ask and all who watch, in the store, a
   await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
     timeout: 5_000,
   })
-  expect(await keysOf(id)).toEqual([])
+  expect(await listKeys(id)).toEqual([])
 })
 
-test('deleted while the store and upstream are away, it is gone at once, and there as soon as they are back', async () => {
+test('a delete during an outage of store and upstream returns 204, and they are cleaned up later', async () => {
   const user = await world.user()
-  const [one, another] = [await user.make(), await user.make()]
+  const [first, second] = [await user.make(), await user.make()]
   await world.objects.down()
   await world.presenton.faults.down()
-  expect(await remove(user, one.id)).toMatchObject({ status: 204 })
-  expect(await user.api(`/presentations/${one.id}`)).toMatchObject({ status: 404 })
+  expect(await remove(user, first.id)).toMatchObject({ status: 204 })
+  expect(await user.api(`/presentations/${first.id}`)).toMatchObject({ status: 404 })
   expect(
     await world.query('select 1 from gateway.uploads where remove_after <= now()'),
   ).toHaveLength(1)
   await world.objects.up()
   await world.presenton.faults.up()
-  // The next deletion takes with it what was left.
-  expect(await remove(user, another.id)).toMatchObject({ status: 204 })
-  for (const { id, presenton_presentation_id: deckId } of [one, another]) {
-    await vi.waitFor(async () => expect(await keysOf(id)).toEqual([]), { timeout: 10_000 })
+  // The next delete also removes what the first one could not.
+  expect(await remove(user, second.id)).toMatchObject({ status: 204 })
+  for (const { id, presenton_presentation_id: deckId } of [first, second]) {
+    await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 10_000 })
     await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
       timeout: 20_000,
     })
   }
 })
 
-test('one deck that upstream will not give up keeps back no other', async () => {
+test('a deck that upstream fails to delete does not block the removal of others', async () => {
   const user = await world.user()
-  const [stuck, fine] = [await user.make(), await user.make()]
+  const [failing, deletable] = [await user.make(), await user.make()]
   world.presenton.faults.inject('delete:500', {
-    deckId: String(stuck.presenton_presentation_id),
+    deckId: String(failing.presenton_presentation_id),
     times: Infinity,
   })
-  for (const { id } of [stuck, fine]) await remove(user, id)
+  for (const { id } of [failing, deletable]) await remove(user, id)
   await vi.waitFor(
-    () => expect(world.presenton.decks.has(String(fine.presenton_presentation_id))).toBe(false),
+    () =>
+      expect(world.presenton.decks.has(String(deletable.presenton_presentation_id))).toBe(false),
     {
       timeout: 5_000,
     },
   )
-  const due = () => world.query('select 1 from gateway.decks where remove_after <= now()')
-  await vi.waitFor(async () => expect(await due()).toEqual([]), { timeout: 5_000 })
-  expect(world.presenton.decks.has(String(stuck.presenton_presentation_id))).toBe(true)
-  // Its time comes again.
+  const dueDecks = () => world.query('select 1 from gateway.decks where remove_after <= now()')
+  await vi.waitFor(async () => expect(await dueDecks()).toEqual([]), { timeout: 5_000 })
+  expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(true)
+  // Once the fault is over and the deck is due again, it is removed.
   world.presenton.faults.clear()
   await world.query('update gateway.decks set remove_after = now() where remove_after is not null')
   const { id } = await user.make()
   await remove(user, id)
   await vi.waitFor(
-    () => expect(world.presenton.decks.has(String(stuck.presenton_presentation_id))).toBe(false),
+    () => expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(false),
     {
       timeout: 5_000,
     },
   )
 })
 
-test('deleted in the middle of its upload, no object stays for ever', async () => {
+test('a delete during an upload removes the object, even one written after the delete', async () => {
   const user = await world.user()
   world.presenton.gates.hold('file:part')
   const { id } = await user.accept(brief)
@@ -323,35 +334,35 @@ test('deleted in the middle of its upload, no object stays for ever', async () =
   expect(await remove(user, id)).toMatchObject({ status: 204 })
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
   world.presenton.gates.release('file:part')
-  expect(await keysOf(id)).toEqual([])
-  // A worker that was stopped in the middle may still have written it: the key is removed once more
-  // when that can't be any more.
-  const [kept] = await world.query<{ key: string }>(
+  expect(await listKeys(id)).toEqual([])
+  // A paused worker may write the object after the delete. The key is removed again once no upload
+  // can still be running.
+  const [upload] = await world.query<{ key: string }>(
     'select object_key as key from gateway.uploads where presentation_id = $1',
     [id],
   )
-  await store.putObject('presentations', kept!.key, 'late')
+  await store.putObject('presentations', upload!.key, 'late')
   await world.query('update gateway.uploads set remove_after = now() where presentation_id = $1', [
     id,
   ])
   const { id: next } = await user.make()
   await remove(user, next)
-  await vi.waitFor(async () => expect(await keysOf(id)).toEqual([]), { timeout: 5_000 })
+  await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 5_000 })
 })
 
-test('what the store gives back otherwise than it was given is not called stored: it is put there once more', async () => {
+test('uploads a file again when the store returns other bytes than were uploaded', async () => {
   const user = await world.user()
-  const isReadBack = ({ method, headers }: { method: string; headers: object }) =>
+  const isVerification = ({ method, headers }: { method: string; headers: object }) =>
     method === 'GET' && 'range' in headers
-  const reading = world.objects.fault({ kind: 'stall' }, { match: isReadBack })
+  const verification = world.objects.fault({ kind: 'stall' }, { match: isVerification })
   const { id } = await user.accept({ ...brief, export_as: 'pdf' })
-  await vi.waitFor(() => expect(reading.hits).toHaveLength(1), 10_000)
-  const [key] = await keysOf(id)
+  await vi.waitFor(() => expect(verification.hits).toHaveLength(1), 10_000)
+  const [key] = await listKeys(id)
   const bytes = await buffer(await store.getObject('presentations', key!))
-  // One byte before its end, and it is still a PDF.
+  // A flipped bit near the end leaves a valid PDF, so only the checksum can tell.
   bytes[bytes.length - 100]! ^= 1
   await store.putObject('presentations', key!, bytes)
-  reading.release()
+  verification.release()
   expect(await user.settled(id)).toMatchObject({ status: 'completed' })
   const { url, sha256 } = (await download(user, id)).body
   const stored = Buffer.from(await (await fetch(url)).arrayBuffer())
