@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest'
 import { readConfig } from '../config/config.ts'
 import type { Health } from '../operations/routes/health.ts'
 import { createLogger } from '../telemetry/logging.ts'
-import { openOperationsServer } from './server.ts'
+import { createOperationsServer } from './server.ts'
 import { openTestServer, rowId, sampleRow, type TestServer } from './test-server.ts'
 
 let server: TestServer
@@ -25,11 +25,13 @@ test('requests under way are answered before the listener is gone', async () => 
   const held = gate()
   const begun = gate()
   server = await openTestServer({
-    services: {
-      async findPresentation() {
-        begun.resolve()
-        await held.promise
-        return sampleRow()
+    features: {
+      presentations: {
+        async findPresentation() {
+          begun.resolve()
+          await held.promise
+          return sampleRow()
+        },
       },
     },
   })
@@ -46,10 +48,12 @@ test('a request that never ends holds the end back no longer than the grace', as
   const begun = gate()
   server = await openTestServer({
     env: { SHUTDOWN_GRACE_SECONDS: '0' },
-    services: {
-      findPresentation() {
-        begun.resolve()
-        return new Promise(() => {})
+    features: {
+      presentations: {
+        findPresentation() {
+          begun.resolve()
+          return new Promise(() => {})
+        },
       },
     },
   })
@@ -79,7 +83,7 @@ const preflight = (origin: string) =>
 test('pages of allowed origins may call, with credentials; of others not', async () => {
   server = await openTestServer({
     env: { CORS_ORIGINS: 'https://app.example,https://other.example' },
-    services: { findPresentation: async () => sampleRow() },
+    features: { presentations: { findPresentation: async () => sampleRow() } },
   })
   const allowed = await preflight('https://app.example')
   expect(allowed.status).toBe(204)
@@ -136,7 +140,9 @@ test('readiness is 503 only when down, and live is always 200', async () => {
   let status: Health['status'] = 'ok'
   const checks = { database: { status: 'ok' } }
   server = await openTestServer({
-    services: { health: async () => ({ status, version: '1', commit: 'abc', checks }) },
+    features: {
+      operations: { health: async () => ({ status, version: '1', commit: 'abc', checks }) },
+    },
   })
   for (const [state, expected] of [
     ['ok', 200],
@@ -161,7 +167,7 @@ test('with OPS_PORT, health and metrics are on the listener for operators and no
   expect((await fetch(`${server.url}/health`)).status).toBe(404)
   expect((await fetch(`${server.url}/metrics`)).status).toBe(404)
   expect((await fetch(`${server.url}/openapi.json`)).status).toBe(200)
-  const operations = await openOperationsServer({
+  const operations = await createOperationsServer({
     config: readConfig({
       ...{
         DATABASE_URL: 'postgres://x',
@@ -172,7 +178,7 @@ test('with OPS_PORT, health and metrics are on the listener for operators and no
       ...{ MINIO_SECRET_KEY: 'x', AUTH_JWT_SECRET: 'x'.repeat(32) },
     }),
     logger: createLogger({ logLevel: 'silent' }),
-    services: {
+    operations: {
       health: async () => ({ status: 'ok', version: '1', commit: null, checks: {} }),
       metrics: async () => ({
         contentType: 'text/plain; version=0.0.4; charset=utf-8',

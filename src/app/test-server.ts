@@ -7,8 +7,10 @@ import { readConfig } from '../config/config.ts'
 import type { App } from '../http/base.ts'
 import { createTokenVerifier } from '../http/tokens.ts'
 import type { PresentationRow } from '../presentations/statements/queries.ts'
+import { presentationView } from '../presentations/view.ts'
 import { createLogger } from '../telemetry/logging.ts'
-import { openServer, type Services } from './server.ts'
+import { createPublicUrl } from './public-url.ts'
+import { createServer, type Features } from './server.ts'
 
 const secret = 'a secret for the tests of http, long enough'
 
@@ -26,93 +28,102 @@ export const rowId = '7b0c5b0e-5f0a-4c7e-9a53-6a6f1f0a1b2c'
 export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationRow {
   const time = new Date('2026-11-20T10:00:00.123Z')
   return {
-    ...{
-      id: rowId,
-      userId: 'alice',
-      presentonPresentationId: null,
-      title: null,
-      status: 'queued',
-      stage: null,
-      run: 1,
-      attempt: 0,
-    },
-    ...{
-      progress: 0,
-      template: 'general',
-      language: 'English',
-      nSlides: 8,
-      slidesDone: 0,
-      exportAs: 'pptx',
-      runFormat: 'pptx',
-      reviewOutlines: false,
-    },
-    ...{
-      metadata: {},
-      files: [],
-      error: null,
-      queuePosition: 1,
-      createdAt: time,
-      updatedAt: time,
-      startedAt: null,
-      completedAt: null,
-    },
+    id: rowId,
+    userId: 'alice',
+    presentonPresentationId: null,
+    title: null,
+    status: 'queued',
+    stage: null,
+    run: 1,
+    attempt: 0,
+    progress: 0,
+    template: 'general',
+    language: 'English',
+    nSlides: 8,
+    slidesDone: 0,
+    exportAs: 'pptx',
+    runFormat: 'pptx',
+    reviewOutlines: false,
+    metadata: {},
+    files: [],
+    error: null,
+    queuePosition: 1,
+    createdAt: time,
+    updatedAt: time,
+    startedAt: null,
+    completedAt: null,
     ...changes,
   }
 }
 
-function notExpected(): never {
-  throw new Error('no test expected this call')
+function unexpectedCall(): never {
+  throw new Error('this test expects no such call')
 }
+
+export type FeatureOverrides = { [Name in keyof Features]?: Partial<Features[Name]> }
 
 export type TestServer = Awaited<ReturnType<typeof openTestServer>>
 
 export async function openTestServer({
   env = {},
-  services = {},
+  features = {},
   beforeListen,
 }: {
   env?: Record<string, string>
-  services?: Partial<Services>
-  /** For what a test wants shorter than anybody else. */
+  /** Replaces single functions; most others throw when they are called. */
+  features?: FeatureOverrides
+  /** Changes the server before it listens, for example its timeouts. */
   beforeListen?: (app: App) => void
 } = {}) {
   const config = readConfig({ ...required, ...env })
+  const publicUrl = createPublicUrl(config)
   const closing = new AbortController()
   const lines: string[] = []
-  const app = await openServer({
+  const app = await createServer({
     config,
     logger: createLogger({ logLevel: 'debug' }, { write: (line: string) => void lines.push(line) }),
     version: '1.2.3',
+    publicUrl: publicUrl.read,
     closing: closing.signal,
-    services: {
-      verify: createTokenVerifier(config.auth),
-      accept: async ({ respond }) => ({ ...respond(sampleRow()), replayed: false }),
-      listPresentations: notExpected,
-      findPresentation: async () => undefined,
-      waitUntilSettled: notExpected,
-      follow: notExpected,
-      cancel: notExpected,
-      retry: notExpected,
-      furtherExport: notExpected,
-      outlines: notExpected,
-      approve: notExpected,
-      rename: notExpected,
-      remove: notExpected,
-      issueTicket: notExpected,
-      redeemTicket: async () => undefined,
-      readUsage: notExpected,
-      presign: notExpected,
-      openPicture: notExpected,
-      ownsPicture: async () => false,
-      listTemplates: async () => [],
-      health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
-      metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
-      ...services,
+    features: {
+      auth: {
+        verify: createTokenVerifier(config.auth),
+        redeemTicket: async () => undefined,
+        ...features.auth,
+      },
+      presentations: {
+        accept: async ({ respond }) => ({ ...respond(sampleRow()), replayed: false }),
+        listPresentations: unexpectedCall,
+        findPresentation: async () => undefined,
+        waitUntilSettled: unexpectedCall,
+        cancel: unexpectedCall,
+        retry: unexpectedCall,
+        furtherExport: unexpectedCall,
+        outlines: unexpectedCall,
+        approve: unexpectedCall,
+        rename: unexpectedCall,
+        remove: unexpectedCall,
+        presign: unexpectedCall,
+        view: (row) =>
+          presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),
+        ...features.presentations,
+      },
+      events: { follow: unexpectedCall, ...features.events },
+      tickets: { issueTicket: unexpectedCall, ...features.tickets },
+      images: { openPicture: unexpectedCall, ownsPicture: async () => false, ...features.images },
+      templates: { listTemplates: async () => [], ...features.templates },
+      usage: { readUsage: unexpectedCall, ...features.usage },
+      operations: {
+        health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
+        metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
+        ...features.operations,
+      },
     },
   })
   beforeListen?.(app)
   await app.listen({ host: '127.0.0.1', port: 0 })
   const { port } = app.server.address() as AddressInfo
+  publicUrl.setPort(port)
   const url = `http://127.0.0.1:${port}`
 
   const token = (

@@ -13,7 +13,10 @@ beforeAll(async () => {
     CORS_ORIGINS: 'https://app.example',
     RATE_LIMIT_PER_MINUTE: '1000',
   }
-  server = await openTestServer({ env, services: { listPresentations: async () => [] } })
+  server = await openTestServer({
+    env,
+    features: { presentations: { listPresentations: async () => [] } },
+  })
   cookie = `gateway_session=${await server.token()}`
 })
 afterAll(() => server.close())

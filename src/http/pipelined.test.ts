@@ -9,10 +9,12 @@ it('notices of every request on a connection that it is gone, also of those that
   let asked = 0
   server = await openTestServer({
     env: { SHUTDOWN_GRACE_SECONDS: '600' },
-    services: {
-      listTemplates: () => {
-        asked += 1
-        return new Promise(() => undefined)
+    features: {
+      templates: {
+        listTemplates: () => {
+          asked += 1
+          return new Promise(() => undefined)
+        },
       },
     },
   })

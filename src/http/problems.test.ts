@@ -14,7 +14,7 @@ beforeAll(async () => {
     throw failure
   }
   server = await openTestServer({
-    services: { listTemplates, findPresentation: async () => undefined },
+    features: { templates: { listTemplates } },
   })
 })
 afterAll(() => server.close())

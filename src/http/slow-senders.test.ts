@@ -98,8 +98,10 @@ test('a connection on which nothing comes, and one that is not used again, end',
 test('who takes no byte of an answer is let go', async () => {
   server = await openTestServer({
     beforeListen: impatient,
-    services: {
-      metrics: async () => ({ contentType: 'text/plain', body: 'x'.repeat(50_000_000) }),
+    features: {
+      operations: {
+        metrics: async () => ({ contentType: 'text/plain', body: 'x'.repeat(50_000_000) }),
+      },
     },
   })
   const ended = new Promise<void>((resolve) => {

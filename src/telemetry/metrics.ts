@@ -5,7 +5,7 @@ import { statuses } from '../contract/presentation.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** Numbers that are read when somebody scrapes. */
+/** Values that are read at each scrape. */
 export interface MetricSources {
   countRuns: () => Promise<Record<string, number>>
   openStreams: () => number
@@ -14,7 +14,7 @@ export interface MetricSources {
 
 const breakerStates = ['closed', 'open', 'half-open'] as const
 
-export function createMetrics(sources: MetricSources) {
+export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
   // Includes nodejs_eventloop_lag_seconds.
@@ -68,27 +68,10 @@ export function createMetrics(sources: MetricSources) {
     help: 'Presentations waiting for a slot, all replicas.',
     registers,
   })
-  new Gauge({
-    name: 'gateway_open_streams',
-    help: 'Open event streams of this replica.',
-    registers,
-    collect() {
-      this.set(sources.openStreams())
-    },
-  })
-  new Gauge({
-    name: 'gateway_breaker_state',
-    help: 'The circuit in front of Presenton: 1 for the state it is in.',
-    labelNames: ['state'],
-    registers,
-    collect() {
-      for (const state of breakerStates)
-        this.set({ state }, state === sources.breakerState() ? 1 : 0)
-    },
-  })
+  let countRuns: MetricSources['countRuns'] | undefined
 
   return {
-    onAnswered: ({
+    onRequestCompleted: ({
       method,
       route,
       status,
@@ -99,18 +82,46 @@ export function createMetrics(sources: MetricSources) {
       status: number
       seconds: number
     }) => request.observe({ method, route, status: String(status) }, seconds),
-    onUpstream: ({ operation, outcome, ms }: { operation: string; outcome: string; ms: number }) =>
-      upstream.observe({ operation, outcome }, ms / 1000),
+    onUpstreamCall: ({
+      operation,
+      outcome,
+      ms,
+    }: {
+      operation: string
+      outcome: string
+      ms: number
+    }) => upstream.observe({ operation, outcome }, ms / 1000),
     onStage: (name: string, outcome: string, seconds: number) =>
       stage.observe({ stage: name, outcome }, seconds),
     onFirstSlide: (seconds: number) => firstSlide.observe(seconds),
-    onDelivered: (events: number) => delivered.inc(events),
+    onEventsDelivered: (events: number) => delivered.inc(events),
     onBytesCopied: (bytes: number) => copied.inc(bytes),
-    /**
-     * The text for a scrape. Without a database the counts of runs are left out, the rest is there.
-     */
+    /** Adds the gauges whose values are read at each scrape. */
+    addSources(sources: MetricSources): void {
+      countRuns = sources.countRuns
+      new Gauge({
+        name: 'gateway_open_streams',
+        help: 'Open event streams of this replica.',
+        registers,
+        collect() {
+          this.set(sources.openStreams())
+        },
+      })
+      new Gauge({
+        name: 'gateway_breaker_state',
+        help: 'The circuit in front of Presenton: 1 for the state it is in.',
+        labelNames: ['state'],
+        registers,
+        collect() {
+          for (const state of breakerStates)
+            this.set({ state }, state === sources.breakerState() ? 1 : 0)
+        },
+      })
+    },
+
+    /** The text for a scrape; without `gateway_runs` values while the database is unreachable. */
     async scrape(): Promise<{ contentType: string; body: string }> {
-      const counts = await sources.countRuns().catch(() => undefined)
+      const counts = await countRuns?.().catch(() => undefined)
       runs.reset()
       queue.reset()
       if (counts) {

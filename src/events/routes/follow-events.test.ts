@@ -20,10 +20,12 @@ async function open(follow: (wanted: Wanted) => Readable | undefined) {
   const seen: Wanted[] = []
   server = await openTestServer({
     env: { RATE_LIMIT_PER_MINUTE: '1000' },
-    services: {
-      async follow(wanted) {
-        seen.push(wanted)
-        return follow(wanted)
+    features: {
+      events: {
+        async follow(wanted) {
+          seen.push(wanted)
+          return follow(wanted)
+        },
       },
     },
   })
@@ -131,9 +133,11 @@ test('what will not pass is final also for an EventSource', async () => {
 
 test('keys that cannot be reached pass, too, though nobody is known yet', async () => {
   server = await openTestServer({
-    services: {
-      verify: async () => {
-        throw new Problem('AUTHENTICATION_UNAVAILABLE', { retryAfterSeconds: 30 })
+    features: {
+      auth: {
+        verify: async () => {
+          throw new Problem('AUTHENTICATION_UNAVAILABLE', { retryAfterSeconds: 30 })
+        },
       },
     },
   })
@@ -145,7 +149,7 @@ test('keys that cannot be reached pass, too, though nobody is known yet', async 
 test('a rate limit that is hit is a pause for an EventSource', async () => {
   server = await openTestServer({
     env: { RATE_LIMIT_PER_MINUTE: '1' },
-    services: { follow: async () => undefined },
+    features: { events: { follow: async () => undefined } },
   })
   expect((await server.call(path, { headers: eventStream })).status).toBe(204)
   expect((await server.call(path)).status).toBe(429)
@@ -202,7 +206,7 @@ test('a HEAD opens no stream', async () => {
 
 test('cuts the connection when the stream is ended in the middle, so that its reader comes back instead of waiting', async () => {
   const stream = new Readable({ read: () => undefined })
-  server = await openTestServer({ services: { follow: async () => stream } })
+  server = await openTestServer({ features: { events: { follow: async () => stream } } })
   const socket = connect(server.port, '127.0.0.1')
   let text = ''
   socket.setEncoding('utf8').on('data', (piece: string) => (text += piece))
@@ -236,7 +240,7 @@ const ask = (version: string, more = '') =>
 test('frames what it sends as chunks, the same bytes for all readers', async () => {
   const frames = ['id: 1\ndata: é\n\n', 'id: 2\ndata: {}\n\n'].map((text) => Buffer.from(text))
   server = await openTestServer({
-    services: { follow: async () => Readable.from(frames, { objectMode: false }) },
+    features: { events: { follow: async () => Readable.from(frames, { objectMode: false }) } },
   })
   const read = () => readAll(server.port, ask('1.1', 'Connection: close\r\n'))
   for (const text of await Promise.all([read(), read()])) {
@@ -249,7 +253,9 @@ test('frames what it sends as chunks, the same bytes for all readers', async () 
 
 test('sends bare bytes to a client of HTTP/1.0', async () => {
   server = await openTestServer({
-    services: { follow: async () => Readable.from([Buffer.from('id: 1\ndata: {}\n\n')]) },
+    features: {
+      events: { follow: async () => Readable.from([Buffer.from('id: 1\ndata: {}\n\n')]) },
+    },
   })
   const text = await readAll(server.port, ask('1.0'))
   expect(text).not.toMatch(/transfer-encoding/i)
@@ -267,7 +273,7 @@ test('sends what was asked for on one connection in its order, whichever stream 
     asked.push(lastEventId)
     return streams.get(lastEventId)
   }
-  server = await openTestServer({ services: { follow } })
+  server = await openTestServer({ features: { events: { follow } } })
   const requests =
     ask('1.1', 'Last-Event-ID: 1\r\n') + ask('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
   const text = readAll(server.port, requests)
@@ -285,7 +291,7 @@ test('sends all that it had to a client who has said that it will send no more',
   const stream = new Readable({ highWaterMark: 2 * bytes, read: () => undefined })
   const served: Socket[] = []
   server = await openTestServer({
-    services: { follow: async () => stream },
+    features: { events: { follow: async () => stream } },
     beforeListen: (app) => app.server.on('connection', (one) => served.push(one)),
   })
   const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })

@@ -27,10 +27,12 @@ beforeAll(async () => {
       PUBLIC_URL: 'https://decks.example',
       APP_LINK: 'https://app.example/{id}',
     },
-    services: {
-      async accept(request) {
-        accepted.push(request)
-        return { ...request.respond(sampleRow()), replayed }
+    features: {
+      presentations: {
+        async accept(request) {
+          accepted.push(request)
+          return { ...request.respond(sampleRow()), replayed }
+        },
       },
     },
   })

@@ -2,7 +2,6 @@
 // file.
 
 import { afterEach, expect, test } from 'vitest'
-import type { Services } from '../../app/server.ts'
 import {
   openTestServer,
   problemOf,
@@ -10,16 +9,17 @@ import {
   sampleRow,
   type TestServer,
 } from '../../app/test-server.ts'
+import type { PresentationServices } from '../routes.ts'
 import type { PresentationRow, StoredFile } from '../statements/queries.ts'
 
 let server: TestServer
 afterEach(() => server.close())
 
-async function open(services: Partial<Services>, env?: Record<string, string>) {
-  server = await openTestServer({ services, ...(env && { env }) })
+async function open(presentations: Partial<PresentationServices>, env?: Record<string, string>) {
+  server = await openTestServer({ features: { presentations }, ...(env && { env }) })
 }
 
-type Query = Parameters<Services['listPresentations']>[0]
+type Query = Parameters<PresentationServices['listPresentations']>[0]
 
 const base = '/api/v1/presentations'
 const pptx: StoredFile = {
@@ -217,7 +217,7 @@ test('waiting hands its seconds on, and what is no number of seconds is refused'
 
 test('who waits is answered at once when the service shuts down, and his leaving ends the wait', async () => {
   const signals: AbortSignal[] = []
-  const waitUntilSettled: Services['waitUntilSettled'] = ({ signal }) => {
+  const waitUntilSettled: PresentationServices['waitUntilSettled'] = ({ signal }) => {
     signals.push(signal)
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   }

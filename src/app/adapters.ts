@@ -1,0 +1,63 @@
+// The clients of Postgres, MinIO and Presenton. None of them connects before its first call, so the
+// process starts while all three are down.
+import type { Config } from '../config/config.ts'
+import { createChannels } from '../database/channels.ts'
+import { openDatabase } from '../database/connection.ts'
+import { createObjectStore } from '../objects/store.ts'
+import { createPresenton } from '../presenton/client.ts'
+import type { Logger } from '../telemetry/logging.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+
+export interface AdapterOptions {
+  config: Config
+  logger: Logger
+  metrics: Pick<Metrics, 'onUpstreamCall'>
+}
+
+export type Adapters = ReturnType<typeof openAdapters>
+
+export function openAdapters({ config, logger, metrics }: AdapterOptions) {
+  const database = openDatabase({
+    ...config.database,
+    onIdleError: (error) => logger.warn({ err: error }, 'an idle database connection failed'),
+  })
+  // Lease renewals have their own connection, so a busy pool can't delay them. A renewal that takes
+  // longer than a third of the lease is useless.
+  const renewals = openDatabase({
+    url: config.database.url,
+    poolMax: 1,
+    silenceMs: Math.max(500, config.leaseMs / 3),
+  })
+  return {
+    database,
+    renewals,
+    channels: createChannels(database),
+    objects: createObjectStore({ ...config.objects, logger }),
+    presenton: openPresenton(config, logger, metrics.onUpstreamCall),
+  }
+}
+
+function openPresenton(
+  { presenton }: Config,
+  logger: Logger,
+  onCall: AdapterOptions['metrics']['onUpstreamCall'],
+) {
+  const { url, username, password, apiKey, appDataDir, breaker } = presenton
+  return createPresenton({
+    url,
+    credentials:
+      username !== undefined && password !== undefined ? { username, password } : undefined,
+    apiKey,
+    appDataDir,
+    timeouts: {
+      createMs: presenton.createTimeoutMs,
+      prepareMs: presenton.prepareTimeoutMs,
+      exportMs: presenton.exportTimeoutMs,
+      stallMs: presenton.streamStallMs,
+      streamMs: presenton.streamTimeoutMs,
+    },
+    breaker,
+    logger,
+    onCall,
+  })
+}

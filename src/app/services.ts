@@ -1,0 +1,143 @@
+// Creates the adapters and the features on top of them from the configuration. Nothing here listens,
+// claims or migrates: see lifecycle.ts and worker.ts.
+import type { Config } from '../config/config.ts'
+import { ownsImage } from '../database/images.ts'
+import { readUsage } from '../database/ledger.ts'
+import { createHub } from '../events/hub.ts'
+import { createTokenVerifier } from '../http/tokens.ts'
+import { createHealth } from '../operations/health.ts'
+import { createRunCounts } from '../operations/statements/run-counts.ts'
+import { createAdmission } from '../presentations/accept.ts'
+import { createPresentationCommands } from '../presentations/commands.ts'
+import type { PresentationServices } from '../presentations/routes.ts'
+import {
+  findPresentation,
+  listPresentations,
+  type PresentationRow,
+} from '../presentations/statements/queries.ts'
+import { downloadView, type Presign, presentationView } from '../presentations/view.ts'
+import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
+import type { Logger } from '../telemetry/logging.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { issueTicket, redeemTicket } from '../tickets/statements.ts'
+import { type Adapters, openAdapters } from './adapters.ts'
+import type { BuildInfo } from './build-info.ts'
+import { createMigration } from './migration.ts'
+import type { PublicUrl } from './public-url.ts'
+import type { Features } from './server.ts'
+
+export interface ServicesOptions {
+  config: Config
+  logger: Logger
+  build: BuildInfo
+  publicUrl: PublicUrl
+  /** Aborts when the shutdown begins. */
+  closing: AbortSignal
+}
+
+export type Services = ReturnType<typeof openServices>
+
+export function openServices({ config, logger, build, publicUrl, closing }: ServicesOptions) {
+  const metrics = createMetrics()
+  const adapters = openAdapters({ config, logger, metrics })
+  const { database, objects, presenton } = adapters
+  const migration = createMigration({ ...config.database, logger, closing })
+  const presign: Presign = (file) =>
+    objects.presign({ ...file, expiresInSeconds: config.objects.downloadLinkSeconds })
+  const view = (row: PresentationRow) =>
+    presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink })
+
+  const hub = openHub({ config, logger, adapters, metrics, view, presign })
+  const health = createHealth({
+    ...build,
+    isClosing: () => closing.aborted,
+    async pingDatabase() {
+      if (!migration.isDone()) throw new Error('The migrations have not been applied yet.')
+      await database.ping()
+    },
+    pingStorage: objects.ping,
+    pingPresenton: presenton.ping,
+    presentonState: presenton.state,
+  })
+  metrics.addSources({
+    countRuns: createRunCounts({ database }),
+    openStreams: () => hub.openStreams(),
+    breakerState: () => presenton.state().breaker,
+  })
+
+  const features: Features = {
+    auth: {
+      verify: createTokenVerifier(config.auth),
+      redeemTicket: (used) => redeemTicket(database, used),
+    },
+    presentations: createPresentationServices({ config, adapters, view, presign }),
+    events: { follow: hub.follow },
+    tickets: { issueTicket: (request) => issueTicket(database, request) },
+    images: {
+      openPicture: presenton.openPicture,
+      ownsPicture: (wanted) => ownsImage(database, wanted),
+    },
+    templates: { listTemplates: presenton.listTemplates },
+    usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
+    operations: { health, metrics: metrics.scrape },
+  }
+  return { adapters, metrics, migration, hub, features }
+}
+
+interface ViewOptions {
+  config: Config
+  adapters: Adapters
+  view: PresentationServices['view']
+  presign: Presign
+}
+
+function openHub({
+  config,
+  logger,
+  adapters: { database, channels },
+  metrics,
+  view,
+  presign,
+}: ViewOptions & { logger: Logger; metrics: Metrics }) {
+  return createHub({
+    database,
+    channels,
+    heartbeatMs: config.events.heartbeatMs,
+    ...config.limits,
+    async describe(reader) {
+      const row = await findPresentation(database, reader)
+      return row ? view(row) : {}
+    },
+    async describeDownload(reader) {
+      const row = await findPresentation(database, reader)
+      const file = row?.files.find(({ format }) => format === row.runFormat)
+      return row && file ? downloadView({ title: row.title, file }, presign) : null
+    },
+    onTrouble: (error) => logger.warn({ err: error }, 'reading an event log failed'),
+    onDelivered: metrics.onEventsDelivered,
+  })
+}
+
+function createPresentationServices({
+  config: { queue, quotas },
+  adapters: { database, channels, presenton },
+  view,
+  presign,
+}: ViewOptions): PresentationServices {
+  const { accept } = createAdmission({
+    database,
+    channels,
+    queue,
+    quotas,
+    knownTemplates: presenton.knownTemplates,
+  })
+  return {
+    ...createPresentationCommands({ database, channels, queue, quotas }),
+    accept,
+    findPresentation: (wanted) => findPresentation(database, wanted),
+    listPresentations: (query) => listPresentations(database, query),
+    waitUntilSettled: createWaitUntilSettled({ database, channels }),
+    view,
+    presign,
+  }
+}

@@ -1,0 +1,61 @@
+// Starts what needs the tables: the listener for notifications and, unless WORKER=false, the worker
+// and the housekeeping.
+import type { Config } from '../config/config.ts'
+import { openListener } from '../database/listener.ts'
+import type { RetryTiming } from '../generation/context.ts'
+import { openWorker } from '../generation/worker.ts'
+import type { Logger } from '../telemetry/logging.ts'
+import { openHousekeeping } from './housekeeping.ts'
+import type { Services } from './services.ts'
+
+export interface BackgroundOptions {
+  config: Config
+  logger: Logger
+  services: Pick<Services, 'adapters' | 'metrics'>
+  /** How runs wait between attempts; for tests that drive time. */
+  waits?: RetryTiming | undefined
+}
+
+export type Background = ReturnType<typeof startBackground>
+
+export function startBackground({ config, logger, services, waits = {} }: BackgroundOptions) {
+  const { adapters, metrics } = services
+  const { database, renewals, channels, objects, presenton } = adapters
+  const listener = openListener({
+    url: config.database.url,
+    channels,
+    onTrouble: (error) => logger.warn({ err: error }, 'the LISTEN connection failed'),
+  })
+  if (!config.worker) return { listener }
+
+  const worker = openWorker({
+    dependencies: {
+      database,
+      presenton,
+      objects,
+      logger,
+      waits,
+      limits: {
+        runTimeoutMs: config.runTimeoutMs,
+        maxFileBytes: config.limits.maxFileBytes,
+        downloadLinkSeconds: config.objects.downloadLinkSeconds,
+        outlinesReviewHours: config.outlinesReviewHours,
+      },
+      onStage: metrics.onStage,
+      onFirstSlide: metrics.onFirstSlide,
+      onBytesCopied: metrics.onBytesCopied,
+    },
+    renewals,
+    channels,
+    slots: { ...config.queue, leaseMs: config.leaseMs },
+  })
+  const housekeeping = openHousekeeping({
+    database,
+    channels,
+    objects,
+    presenton,
+    eventsRetentionHours: config.events.retentionHours,
+    logger,
+  })
+  return { listener, worker, housekeeping }
+}

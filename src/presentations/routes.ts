@@ -1,0 +1,57 @@
+// All routes of presentations, and what they need.
+import type { BriefLimits } from '../contract/brief.ts'
+import type { App } from '../http/base.ts'
+import type { PresentationCommands } from './commands.ts'
+import { createAcceptedResponse } from './respond.ts'
+import { approveOutlinesRoute } from './routes/approve-outlines.ts'
+import { cancelPresentationRoute } from './routes/cancel-presentation.ts'
+import { type CreatePresentation, createPresentationRoute } from './routes/create-presentation.ts'
+import { deletePresentationRoute } from './routes/delete-presentation.ts'
+import {
+  type DownloadPresentation,
+  downloadPresentationRoute,
+} from './routes/download-presentation.ts'
+import { exportPresentationRoute } from './routes/export-presentation.ts'
+import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
+import { readOutlinesRoute } from './routes/read-outlines.ts'
+import { type ReadPresentation, readPresentationRoute } from './routes/read-presentation.ts'
+import { renamePresentationRoute } from './routes/rename-presentation.ts'
+import { retryPresentationRoute } from './routes/retry-presentation.ts'
+
+/** Commands, queries and the view, as the routes call them. */
+export interface PresentationServices extends PresentationCommands {
+  accept: CreatePresentation['accept']
+  findPresentation: ReadPresentation['findPresentation']
+  waitUntilSettled: ReadPresentation['waitUntilSettled']
+  listPresentations: ListPresentations['listPresentations']
+  view: ListPresentations['view']
+  presign: DownloadPresentation['presign']
+}
+
+export interface PresentationRoutes {
+  presentations: PresentationServices
+  limits: BriefLimits
+  defaultTemplate: string
+  /** Aborts when the shutdown begins: requests with `wait` are answered then. */
+  closing: AbortSignal
+}
+
+/** For a scope that requires a caller. */
+export async function presentationRoutes(
+  scope: App,
+  { presentations, limits, defaultTemplate, closing }: PresentationRoutes,
+): Promise<void> {
+  const { view, findPresentation, waitUntilSettled } = presentations
+  const respond = createAcceptedResponse(view)
+  createPresentationRoute(scope, { accept: presentations.accept, respond, limits, defaultTemplate })
+  listPresentationsRoute(scope, { listPresentations: presentations.listPresentations, view })
+  readPresentationRoute(scope, { findPresentation, waitUntilSettled, view, closing })
+  renamePresentationRoute(scope, { rename: presentations.rename, view })
+  deletePresentationRoute(scope, { remove: presentations.remove })
+  cancelPresentationRoute(scope, { cancel: presentations.cancel, view })
+  retryPresentationRoute(scope, { retry: presentations.retry, respond })
+  readOutlinesRoute(scope, { outlines: presentations.outlines })
+  approveOutlinesRoute(scope, { approve: presentations.approve, limits, view })
+  downloadPresentationRoute(scope, { findPresentation, presign: presentations.presign })
+  exportPresentationRoute(scope, { furtherExport: presentations.furtherExport, respond })
+}
