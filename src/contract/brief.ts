@@ -1,12 +1,8 @@
-// What the caller asks for: the wire schema of a brief, and the form it has inside once defaults
-// and the rules that need more than one field are applied. Whatever passes here is safe to hand to
-// upstream and to store as text.
+// The wire schema of a brief: what a caller asks for. Texts that pass it are safe to store and to
+// send upstream.
 
 import Type, { type Static } from 'typebox'
-import { type InvalidPlace, Problem } from '../domain/problem.ts'
-
-export const exportFormats = ['pptx', 'pdf'] as const
-export type ExportFormat = (typeof exportFormats)[number]
+import { exportFormats } from './presentation.ts'
 
 export interface BriefLimits {
   maxSlides: number
@@ -18,7 +14,7 @@ export const maxOutlineChars = 10_000
 export const maxTitleChars = 200
 
 const maxMetadataPairs = 16
-const defaultSlides = 8
+export const defaultSlides = 8
 /**
  * A table of contents is a slide of its own; with a title slide, fewer than three leave nothing to
  * list.
@@ -129,81 +125,3 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
 }
 
 export type BriefBody = Static<ReturnType<typeof createBriefSchema>>
-export type Brief = ReturnType<typeof readBrief>
-
-/**
- * True when there is something to read in it: more than white space and invisible format
- * characters.
- */
-export function hasText(value: string): boolean {
-  return /[^\s\p{Z}\p{Cf}]/u.test(value)
-}
-
-function blankPlaces(body: BriefBody): InvalidPlace[] {
-  const named = { content: body.content, language: body.language, template: body.template }
-  const blank = Object.entries(named).filter(([, value]) => value !== undefined && !hasText(value))
-  return [
-    ...blank.map(([name]) => ({ path: `/${name}`, message: 'must not be blank' })),
-    ...blankOutlines(body.outlines ?? []),
-  ]
-}
-
-/** The outlines that say nothing, as places of the body that holds them in `/outlines`. */
-export function blankOutlines(outlines: readonly string[]): InvalidPlace[] {
-  return outlines.flatMap((outline, i) =>
-    hasText(outline) ? [] : [{ path: `/outlines/${i}`, message: 'must not be blank' }],
-  )
-}
-
-/** The value, or null where it was left out or says nothing. */
-function textOrNull(value: string | undefined): string | null {
-  return value !== undefined && hasText(value) ? value : null
-}
-
-/**
- * Turns a body that matches the schema into the form used inside: every field present, null for
- * what was not given. Throws VALIDATION_FAILED where fields contradict each other or a required
- * text is blank.
- */
-export function readBrief(
-  body: BriefBody,
-  limits: Pick<BriefLimits, 'maxSlides'>,
-  defaults: { template: string },
-) {
-  const { outlines } = body
-  const nSlides = body.n_slides ?? outlines?.length ?? Math.min(defaultSlides, limits.maxSlides)
-  const errors = blankPlaces(body)
-  if (body.content === undefined && outlines === undefined) {
-    errors.push({ path: '/content', message: 'is required unless outlines are given' })
-  }
-  if (outlines !== undefined && nSlides !== outlines.length) {
-    errors.push({
-      path: '/n_slides',
-      message: `must be ${outlines.length}, the number of outlines, or be left out`,
-    })
-  }
-  if (body.include_table_of_contents && nSlides < minSlidesWithContents) {
-    errors.push({
-      path: '/include_table_of_contents',
-      message: `needs n_slides of at least ${minSlidesWithContents}`,
-    })
-  }
-  if (errors.length > 0) throw new Problem('VALIDATION_FAILED', { errors })
-  return {
-    content: body.content ?? null,
-    outlines: outlines ?? null,
-    nSlides,
-    language: body.language ?? 'English',
-    template: body.template ?? defaults.template,
-    tone: body.tone ?? 'default',
-    verbosity: body.verbosity ?? 'standard',
-    instructions: textOrNull(body.instructions),
-    title: textOrNull(body.title),
-    includeTitleSlide: body.include_title_slide ?? true,
-    includeTableOfContents: body.include_table_of_contents ?? false,
-    webSearch: body.web_search ?? false,
-    exportAs: body.export_as ?? ('pptx' as const),
-    reviewOutlines: body.review_outlines ?? false,
-    metadata: body.metadata ?? {},
-  }
-}

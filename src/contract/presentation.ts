@@ -1,10 +1,13 @@
-// The presentation as callers see it: its statuses and its wire form. Every key is always there,
-// null where there is nothing.
+// The presentation on the wire: its statuses, its members, and a page of a list. Every member is
+// always present, null where there is nothing.
 
-import Type, { type Static, type TSchema } from 'typebox'
-import { problemCodes } from '../domain/problem.ts'
-import { stages } from '../domain/stage.ts'
-import { exportFormats } from './brief.ts'
+import Type, { type Static } from 'typebox'
+import { problemCodes } from './problem.ts'
+import { count, nullable, oneOf, text, time } from './shapes.ts'
+import { stages } from './stages.ts'
+
+export const exportFormats = ['pptx', 'pdf'] as const
+export type ExportFormat = (typeof exportFormats)[number]
 
 export const statuses = [
   'queued',
@@ -15,20 +18,6 @@ export const statuses = [
   'cancelled',
 ] as const
 export type Status = (typeof statuses)[number]
-
-function nullable<T extends TSchema>(schema: T) {
-  return Type.Union([schema, Type.Null()])
-}
-
-function oneOf<const T extends readonly string[]>(values: T) {
-  return Type.Unsafe<T[number]>({ type: 'string', enum: values })
-}
-
-const time = (description?: string) =>
-  Type.String({ format: 'date-time', ...(description && { description }) })
-const text = (description?: string) => Type.String(description ? { description } : {})
-const count = (description?: string) =>
-  Type.Integer({ minimum: 0, ...(description && { description }) })
 
 export const statusSchema = oneOf(statuses)
 export const exportFormatSchema = oneOf(exportFormats)
@@ -41,7 +30,7 @@ const fileSchema = Type.Object({
   stored_at: time(),
 })
 
-const runErrorSchema = Type.Object({
+export const runErrorSchema = Type.Object({
   code: oneOf(problemCodes),
   detail: text(),
   retryable: Type.Boolean({ description: 'Whether a retry can help.' }),
@@ -50,7 +39,7 @@ const runErrorSchema = Type.Object({
 const linksSchema = Type.Object({
   self: text(),
   events: text('The event stream.'),
-  download: nullable(text('There once a file is.')),
+  download: nullable(text('Null until a file is stored.')),
   app: nullable(text("The product's own page for this deck.")),
 })
 
@@ -62,7 +51,7 @@ export const presentationSchema = Type.Object(
     status: statusSchema,
     stage: nullable(oneOf(stages)),
     run: Type.Integer({ minimum: 1, description: 'Number of the latest run.' }),
-    attempt: count('Starts of the present stage in this run.'),
+    attempt: count('Starts of the current stage in this run.'),
     progress: Type.Number({ minimum: 0, maximum: 1, description: 'Never falls within a run.' }),
     template: text(),
     language: text(),
@@ -87,3 +76,33 @@ export const presentationSchema = Type.Object(
 )
 
 export type Presentation = Static<typeof presentationSchema>
+
+export const presentationRef = Type.Unsafe<Presentation>({
+  $ref: 'Presentation#',
+  description: 'The presentation as it is now.',
+})
+
+export const presentationPageSchema = Type.Object({
+  items: Type.Array(presentationRef),
+  next_cursor: nullable(text('For the next page; null on the last one.')),
+})
+export type PresentationPage = Static<typeof presentationPageSchema>
+
+export const downloadSchema = Type.Object(
+  {
+    url: text('A presigned link.'),
+    expires_at: time(),
+    file_name: text(),
+    content_type: text(),
+    size_bytes: count(),
+    sha256: text(),
+  },
+  { title: 'Download' },
+)
+export type Download = Static<typeof downloadSchema>
+
+export const outlinesResponseSchema = Type.Object({
+  outlines: Type.Array(Type.String(), { description: 'One for each slide, in Markdown.' }),
+  title: nullable(text()),
+})
+export type OutlinesResponse = Static<typeof outlinesResponseSchema>

@@ -2,7 +2,7 @@
 // whoever holds the token may write, and a write with any other token changes nothing. The lease
 // row is always locked before its presentation.
 import { randomUUID } from 'node:crypto'
-import type { Stage } from '../domain/stage.ts'
+import type { Stage } from '../contract/stages.ts'
 import type { Database } from './connection.ts'
 import { isWaiting, queueOrder } from './queue.ts'
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { type FailureKind, Problem, type ProblemCode } from '../domain/problem.ts'
-import { maxAttempts, type Stage, stages } from '../domain/stage.ts'
+import type { ProblemCode } from '../contract/problem.ts'
+import { type Stage, stages } from '../contract/stages.ts'
+import { type FailureKind, Problem } from '../domain/problem.ts'
+import { maxAttempts } from '../domain/stage.ts'
 import { decide } from './attempts.ts'
 
 const failed = (code: ProblemCode, failure?: FailureKind, retryAfterSeconds?: number) =>

@@ -1,8 +1,10 @@
 // What a failed stage means for its run: wait and try the same again, try the stage once more, go
 // back to an earlier one, or end.
 import { backoffMs, jitterMs } from '../async/backoff.ts'
-import { Problem, type ProblemCode } from '../domain/problem.ts'
-import { maxAttempts, type Stage } from '../domain/stage.ts'
+import type { ProblemCode } from '../contract/problem.ts'
+import type { Stage } from '../contract/stages.ts'
+import { Problem } from '../domain/problem.ts'
+import { maxAttempts } from '../domain/stage.ts'
 
 /**
  * `wait`: upstream is away, nothing was begun. `repeat`: a new attempt of the stage. `restart`: at

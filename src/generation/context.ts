@@ -2,12 +2,13 @@
 // and the signal it must obey.
 
 import { sleep } from '../async/signals.ts'
-import { encodeEvent } from '../contract/events.ts'
+import { encodeUpstreamEvent } from '../contract/events.ts'
+import type { Stage } from '../contract/stages.ts'
 import type { Database } from '../database/connection.ts'
 import type { Run } from '../database/leases.ts'
 import { createOutageTolerantDatabase } from '../database/outages.ts'
 import type { ExtraStatement, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
-import { progressOf, type Stage } from '../domain/stage.ts'
+import { progressOf } from '../domain/stage.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
@@ -69,7 +70,9 @@ export function createContext({ onBackoff, ...input }: ContextOptions) {
     fields: Record<string, unknown>,
     stage: Stage | null = run.stage,
   ): RunEvent {
-    return { data: encodeEvent(type, fields, { run: run.run, stage: stage ?? undefined }) }
+    return {
+      data: encodeUpstreamEvent(type, fields, { run: run.run, stage: stage ?? undefined }).data,
+    }
   }
 
   /** Progress as it may be shown: it never falls within a run, whatever has to be done again. */

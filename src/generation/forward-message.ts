@@ -1,7 +1,7 @@
 // Upstream messages that readers get as they are, but for the run and the stage: every kind that is
 // neither ours nor terminal.
 
-import { ownKinds, terminalKinds } from '../contract/events.ts'
+import { gatewayKinds } from '../contract/events.ts'
 import type { ExtraStatement } from '../database/run-log.ts'
 import type { Message } from '../presenton/client.ts'
 import { redactUpstreamText } from '../presenton/redact.ts'
@@ -13,7 +13,7 @@ export async function forwardMessage(
   { type, value }: Message,
   extraStatements: ExtraStatement[] = [],
 ): Promise<void> {
-  if (ownKinds.has(type) || terminalKinds.has(type)) {
+  if (gatewayKinds.has(type)) {
     context.logger.warn({ kind: type }, 'dropped an upstream message that bears a name of ours')
     return
   }

@@ -2,10 +2,10 @@
 // lease: when that is lost, the run stops here without a word, because somebody else goes on with
 // it or has ended it.
 
-import { errorOf } from '../contract/events.ts'
+import type { Stage } from '../contract/stages.ts'
 import { markPaid, settleFailed } from '../database/ledger.ts'
-import { Problem } from '../domain/problem.ts'
-import { maxTakeovers, paidStages, type Stage } from '../domain/stage.ts'
+import { Problem, toRunError } from '../domain/problem.ts'
+import { maxTakeovers, paidStages } from '../domain/stage.ts'
 import { type Decision, decide } from './attempts.ts'
 import type { Context } from './context.ts'
 import { recoverSlides } from './recover-slides.ts'
@@ -59,10 +59,10 @@ export async function driveRun(context: Context, shouldStop: () => boolean): Pro
  */
 export async function end(context: Context, problem: Problem): Promise<Outcome> {
   const { run } = context
-  const error = errorOf(problem)
+  const error = toRunError(problem)
   context.logger.warn({ code: problem.code, stage: run.stage, err: problem.cause }, 'run failed')
   await context.log.commit({
-    events: [{ ...context.event('error', error), terminal: true }],
+    events: [{ ...context.event('error', { ...error }), terminal: true }],
     // A further export that fails leaves the deck and its files as they were.
     changes:
       run.runKind === 'export'

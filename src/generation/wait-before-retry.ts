@@ -1,6 +1,7 @@
 // The waits of a run between two tries, and what its readers are told meanwhile.
 
-import type { Problem, ProblemCode } from '../domain/problem.ts'
+import type { ProblemCode } from '../contract/problem.ts'
+import type { Problem } from '../domain/problem.ts'
 import type { Context } from './context.ts'
 
 const sentences: Partial<Record<ProblemCode, string>> = {

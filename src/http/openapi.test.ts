@@ -3,7 +3,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestServer, type TestServer } from '../app/test-server.ts'
-import { problemCodes, problems } from '../domain/problem.ts'
+import { problemCodes, problems } from '../contract/problem.ts'
 
 interface Answer {
   description: string
@@ -158,7 +158,7 @@ test('a brief is described with the limits of this installation, and a presentat
 
 test('two statuses stand for a full queue, as it has two', () => {
   const responses = description.paths['/api/v1/presentations']?.post?.responses ?? {}
-  expect(responses['429']?.description).toContain(problems.QUEUE_FULL[2])
+  expect(responses['429']?.description).toContain(problems.QUEUE_FULL.detail)
   expect(responses['503']?.description).toContain('`QUEUE_FULL`')
 })
 

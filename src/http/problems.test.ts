@@ -54,7 +54,7 @@ test('a problem has all its members and the headers that every answer has', asyn
     type: 'about:blank',
     title: 'Service Unavailable',
     status: 503,
-    detail: 'The presentation generator cannot be reached just now.',
+    detail: 'The presentation generator is temporarily unavailable.',
     instance: '/api/v1/templates',
     code: 'UPSTREAM_UNAVAILABLE',
     request_id: response.headers.get('x-request-id'),
@@ -96,7 +96,7 @@ test('what nobody foresaw is an internal error that tells nothing, and is logged
     expect(await problemOf(response)).toMatchObject({
       status: 500,
       code: 'INTERNAL_ERROR',
-      detail: 'Something went wrong on our side.',
+      detail: 'An internal error occurred.',
     })
     for (const secret of secrets) expect(text).not.toContain(secret)
   }

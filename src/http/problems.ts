@@ -2,10 +2,10 @@
 // Problems, what Fastify and its plugins throw, and whatever nobody thought of. Nothing but the
 // Problem's own words ever leaves.
 
-import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { InvalidPlace } from '../contract/problem.ts'
 import { isDatabaseAway } from '../database/connection.ts'
-import { type InvalidPlace, Problem, problems } from '../domain/problem.ts'
+import { Problem } from '../domain/problem.ts'
 import { isDisconnect } from './disconnect.ts'
 
 export const problemType = 'application/problem+json'
@@ -22,17 +22,13 @@ export interface ProblemContext {
 }
 
 export function problemDocument(problem: Problem, { instance, requestId }: ProblemContext) {
-  const [usualStatus] = problems[problem.code]
   // Also where the whole request is at fault and no part of it.
   const errors =
     problem.errors ??
     (problem.code === 'VALIDATION_FAILED' ? [{ path: '', message: problem.detail }] : undefined)
   return {
     type: 'about:blank' as const,
-    title:
-      problem.status === usualStatus
-        ? problem.title
-        : (STATUS_CODES[problem.status] ?? problem.title),
+    title: problem.title,
     status: problem.status,
     detail: problem.detail,
     instance,

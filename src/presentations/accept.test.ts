@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { readBrief } from '../contract/brief.ts'
 import { createChannels } from '../database/channels.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createAdmission } from './accept.ts'
+import { readBrief } from './read-brief.ts'
 import { findPresentation, type PresentationRow } from './statements/queries.ts'
 
 const limits = { maxSlides: 20, maxContentChars: 1000 }

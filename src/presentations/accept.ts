@@ -3,7 +3,6 @@
 import { randomUUID } from 'node:crypto'
 import { createBatcher } from '../async/batcher.ts'
 import { sleep } from '../async/signals.ts'
-import type { Brief } from '../contract/brief.ts'
 import { encodeEvent } from '../contract/events.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
@@ -18,6 +17,7 @@ import {
 } from '../database/idempotency.ts'
 import { type Quotas, readQuotaBudget } from '../database/ledger.ts'
 import { Problem } from '../domain/problem.ts'
+import type { Brief } from './read-brief.ts'
 import {
   countQueued,
   insertPresentations,
@@ -147,7 +147,7 @@ export function createAdmission({
       inputs.set(request, { ...toRow(brief), id: randomUUID(), userId })
     }
 
-    const firstEvent = encodeEvent('queued', { position: 0 }, { run: 1 })
+    const firstEvent = encodeEvent('queued', { position: 0 }, { run: 1 }).data
     const rows =
       inputs.size > 0 ? await insertPresentations(client, [...inputs.values()], firstEvent) : []
     const made = new Map(rows.map((row) => [row.id, row]))

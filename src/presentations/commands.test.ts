@@ -3,7 +3,6 @@
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { readBrief } from '../contract/brief.ts'
 import { createChannels } from '../database/channels.ts'
 import { claim, type Run } from '../database/leases.ts'
 import {
@@ -19,6 +18,7 @@ import { Problem } from '../domain/problem.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createAdmission } from './accept.ts'
 import { createPresentationCommands } from './commands.ts'
+import { readBrief } from './read-brief.ts'
 
 const quotas: Quotas = { perHour: 3, perDay: 5, total: 4, totalSlides: 12, systemPerDay: 8 }
 const users = ['alice', 'bob']

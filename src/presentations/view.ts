@@ -1,8 +1,8 @@
 // A row as its owner sees it on the wire: snake_case, absolute links, every key present.
 
 import type { Presentation } from '../contract/presentation.ts'
-import type { ProblemCode } from '../domain/problem.ts'
-import type { Stage } from '../domain/stage.ts'
+import type { ProblemCode } from '../contract/problem.ts'
+import type { Stage } from '../contract/stages.ts'
 import { downloadFileName } from '../objects/file-name.ts'
 import type { PresentationRow, StoredFile } from './statements/queries.ts'
 

@@ -109,7 +109,7 @@ describe('What an answer of upstream means', () => {
   it('quotes upstream only where it is final, and redacted', () => {
     const text = says('The file /app_data/x is not on host http://presenton:8000')
     expect(judge(400, text).detail).toBe(
-      'The presentation generator refused this request. The file [path] is not on host [url]',
+      'The presentation generator rejected the request. The file [path] is not on host [url]',
     )
     expect(judge(500, text).detail).toBe('The presentation generator failed.')
     expect(judge(400, says('x y '.repeat(500))).detail.length).toBeLessThan(360)

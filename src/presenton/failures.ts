@@ -2,7 +2,8 @@
 // attempt, what is final. The rules are those of the product's specification, "Outage or fault";
 // upstream's own words appear in final ones only, redacted.
 
-import { Problem, problems } from '../domain/problem.ts'
+import { problems } from '../contract/problem.ts'
+import { Problem } from '../domain/problem.ts'
 import { redactUpstreamText } from './redact.ts'
 
 /** An answer that is not what was asked for. `text` is its body, or the beginning of it. */
@@ -61,7 +62,7 @@ export function badFile(reason: string, cause: unknown = new Error(reason)): Pro
 
 /** `words` are upstream's own, or ours; both are redacted, since ours may quote. */
 export function rejected(words: string, cause?: unknown): Problem {
-  const detail = [problems.UPSTREAM_REJECTED[2], redactUpstreamText(words)]
+  const detail = [problems.UPSTREAM_REJECTED.detail, redactUpstreamText(words)]
     .filter((part) => part !== '')
     .join(' ')
   return new Problem('UPSTREAM_REJECTED', {

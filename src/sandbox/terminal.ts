@@ -2,7 +2,7 @@
 // lines where the output is no terminal (a pipe, a CI log).
 
 import { stripVTControlCharacters, styleText } from 'node:util'
-import { type Stage, stages } from '../domain/stage.ts'
+import { type Stage, stages } from '../contract/stages.ts'
 
 export interface Output {
   write(text: string): unknown

@@ -5,7 +5,8 @@ import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestServer, problemOf, rowId, type TestServer } from '../../app/test-server.ts'
-import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import type { ProblemCode } from '../../contract/problem.ts'
+import { Problem } from '../../domain/problem.ts'
 import type { FollowEvents } from './follow-events.ts'
 
 type Wanted = Parameters<FollowEvents['follow']>[0]

@@ -1,10 +1,11 @@
 // Runs whose time ran out while nobody worked on them: outlines that were not approved, and runs
 // that were never claimed.
-import { encodeEvent, errorOf } from '../../contract/events.ts'
+import { encodeEvent } from '../../contract/events.ts'
+import type { ProblemCode } from '../../contract/problem.ts'
 import type { Database } from '../../database/connection.ts'
 import { failedSettlement } from '../../database/ledger.ts'
 import { isWaiting } from '../../database/queue.ts'
-import { Problem, type ProblemCode } from '../../domain/problem.ts'
+import { Problem, toRunError } from '../../domain/problem.ts'
 
 const reasons: { code: ProblemCode; where: string }[] = [
   {
@@ -25,7 +26,7 @@ export async function endOverdueRuns(
 ): Promise<Map<string, number>> {
   const ended = new Map<string, number>()
   for (const { code, where } of reasons) {
-    const error = errorOf(new Problem(code))
+    const error = toRunError(new Problem(code))
     const rows = await database.query<{ id: string; lastSeq: number }>(
       `with due as (
          select p.id, p.run from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
@@ -47,7 +48,7 @@ export async function endOverdueRuns(
          select presentation_id, last_seq, run, true, replace($2, '"run":0', '"run":' || run) from counted
        )
        select presentation_id as id, last_seq as "lastSeq" from counted`,
-      [JSON.stringify(error), encodeEvent('error', error, { run: 0 })],
+      [JSON.stringify(error), encodeEvent('error', error, { run: 0 }).data],
     )
     for (const { id, lastSeq } of rows) ended.set(id, lastSeq)
   }

@@ -2,19 +2,15 @@
 // or as they stand in the body.
 
 import Type from 'typebox'
-import {
-  type BriefLimits,
-  blankOutlines,
-  hasText,
-  outlinesSchema,
-  titleSchema,
-} from '../../contract/brief.ts'
+import { type BriefLimits, outlinesSchema, titleSchema } from '../../contract/brief.ts'
 import type { Presentation } from '../../contract/presentation.ts'
+import { presentationRef } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { defaultToEmptyBody } from '../../http/body/json-parser.ts'
-import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
+import { blankOutlines, hasText } from '../read-brief.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 
 export interface ApproveOutlines extends Pick<PresentationCommands, 'approve'> {

@@ -2,8 +2,9 @@
 // stop twice is to stop once.
 
 import type { Presentation } from '../../contract/presentation.ts'
+import { presentationRef } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
-import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 

@@ -9,7 +9,7 @@ import {
   sampleRow,
   type TestServer,
 } from '../../app/test-server.ts'
-import type { Brief } from '../../contract/brief.ts'
+import type { Brief } from '../read-brief.ts'
 import type { CreatePresentation } from './create-presentation.ts'
 
 type Request = Parameters<CreatePresentation['accept']>[0]

@@ -1,7 +1,8 @@
 // POST /presentations: takes a brief in. Whatever happens to its run is told by the presentation
 // from then on.
 
-import { type Brief, type BriefLimits, createBriefSchema, readBrief } from '../../contract/brief.ts'
+import { type BriefLimits, createBriefSchema } from '../../contract/brief.ts'
+import { presentationRef } from '../../contract/presentation.ts'
 import type { StoredResponse } from '../../database/idempotency.ts'
 import type { App } from '../../http/base.ts'
 import {
@@ -10,7 +11,8 @@ import {
   readIdempotency,
   sendStoredResponse,
 } from '../../http/idempotency.ts'
-import { presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { problemResponsesOfWrite } from '../../http/schemas.ts'
+import { type Brief, readBrief } from '../read-brief.ts'
 import type { Responding } from '../respond.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 

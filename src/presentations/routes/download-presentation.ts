@@ -2,10 +2,10 @@
 // data for programs.
 
 import Type from 'typebox'
-import { exportFormatSchema } from '../../contract/presentation.ts'
+import { downloadSchema, exportFormatSchema } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
-import { downloadSchema, emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
+import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 import { downloadView, type Presign } from '../view.ts'
 

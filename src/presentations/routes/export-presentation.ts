@@ -2,10 +2,10 @@
 // same again.
 
 import Type from 'typebox'
-import { exportFormatSchema } from '../../contract/presentation.ts'
+import { exportFormatSchema, presentationRef } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
 import { idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
-import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import type { Responding } from '../respond.ts'
 

@@ -2,8 +2,9 @@
 
 import Type from 'typebox'
 import type { Presentation } from '../../contract/presentation.ts'
+import { presentationPageSchema, statusSchema } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
-import { presentationPageSchema, problemResponses, statusFilter } from '../../http/schemas.ts'
+import { problemResponses } from '../../http/schemas.ts'
 import { decodeCursor, encodeCursor } from '../cursor.ts'
 import type { ListQuery, PresentationRow } from '../statements/queries.ts'
 
@@ -20,7 +21,7 @@ export function listPresentationsRoute(app: App, { view, listPresentations }: Li
     tags: ['presentations'],
     summary: 'List your presentations, newest first',
     querystring: Type.Object({
-      status: Type.Optional(statusFilter),
+      status: Type.Optional(statusSchema),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: defaultLimit })),
       cursor: Type.Optional(
         Type.String({ maxLength: 200, description: '`next_cursor` of the page before.' }),

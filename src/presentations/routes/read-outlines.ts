@@ -1,7 +1,8 @@
 // GET /presentations/{id}/outlines: what the slides are, or will be, made from.
 
+import { outlinesResponseSchema } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
-import { idParams, outlinesResponse, problemResponses } from '../../http/schemas.ts'
+import { idParams, problemResponses } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 
 export type ReadOutlines = Pick<PresentationCommands, 'outlines'>
@@ -12,7 +13,7 @@ export function readOutlinesRoute(app: App, { outlines }: ReadOutlines) {
     tags: ['presentations'],
     summary: 'Read the outlines',
     params: idParams,
-    response: { 200: outlinesResponse, ...problemResponses('NOT_FOUND', 'NOT_READY') },
+    response: { 200: outlinesResponseSchema, ...problemResponses('NOT_FOUND', 'NOT_READY') },
   }
 
   app.get('/presentations/:id/outlines', { schema }, async (request) =>

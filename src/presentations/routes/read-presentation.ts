@@ -3,10 +3,11 @@
 import Type from 'typebox'
 import { anySignal } from '../../async/signals.ts'
 import type { Presentation } from '../../contract/presentation.ts'
+import { presentationRef } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
-import { idParams, presentationRef, problemResponses } from '../../http/schemas.ts'
+import { idParams, problemResponses } from '../../http/schemas.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 
 const maxWaitSeconds = 60

@@ -1,12 +1,14 @@
 // PATCH /presentations/{id}: another title, and with it another name of the download.
 
 import Type from 'typebox'
-import { hasText, titleSchema } from '../../contract/brief.ts'
+import { titleSchema } from '../../contract/brief.ts'
 import type { Presentation } from '../../contract/presentation.ts'
+import { presentationRef } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
-import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
+import { hasText } from '../read-brief.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 
 export interface RenamePresentation extends Pick<PresentationCommands, 'rename'> {

@@ -1,10 +1,11 @@
 // POST /presentations/{id}/retry: a failed or cancelled one goes on from its last finished stage.
 
 import Type from 'typebox'
+import { presentationRef } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
 import { defaultToEmptyBody } from '../../http/body/json-parser.ts'
 import { idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
-import { idParams, presentationRef, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import type { Responding } from '../respond.ts'
 

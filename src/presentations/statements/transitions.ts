@@ -1,12 +1,12 @@
 // What an owner may do to a presentation: end its run, begin another, approve outlines, rename,
 // remove. Each is one short transaction that holds the lease row, so whatever a worker or another
 // request does at the same time comes before or after it.
-import { encodeEvent, errorOf } from '../../contract/events.ts'
+import { encodeEvent } from '../../contract/events.ts'
 import type { Status } from '../../contract/presentation.ts'
 import type { Queryable } from '../../database/connection.ts'
 import { settleCancelled, settleDeleted } from '../../database/ledger.ts'
 import { countAhead, nextTurn } from '../../database/queue.ts'
-import { Problem } from '../../domain/problem.ts'
+import { Problem, toRunError } from '../../domain/problem.ts'
 
 /** What a transition looks at; stable until its transaction ends. */
 export interface LockedPresentation {
@@ -64,13 +64,13 @@ async function appendEvent(
  * further export leaves the deck complete.
  */
 export async function cancelRun(client: Queryable, locked: LockedPresentation): Promise<void> {
-  const error = errorOf(new Problem('CANCELLED'))
+  const error = toRunError(new Problem('CANCELLED'))
   await client.query(
     'update gateway.leases set token = null, expires_at = null where presentation_id = $1',
     [locked.id],
   )
   await appendEvent(client, locked, {
-    data: encodeEvent('error', error, { run: locked.run }),
+    data: encodeEvent('error', error, { run: locked.run }).data,
     terminal: true,
   })
   if (locked.runKind === 'export') {
@@ -127,7 +127,7 @@ async function appendQueued(client: Queryable, locked: LockedPresentation): Prom
     [locked.id],
   )
   await appendEvent(client, locked, {
-    data: encodeEvent('queued', { position: rows[0]?.position ?? 1 }, { run: locked.run }),
+    data: encodeEvent('queued', { position: rows[0]?.position ?? 1 }, { run: locked.run }).data,
   })
 }
 
@@ -147,7 +147,7 @@ export async function approveOutlines(
     [locked.id, JSON.stringify(outlines), title, nSlides],
   )
   await appendEvent(client, locked, {
-    data: encodeEvent('outlines', { outlines, title }, { run: locked.run }),
+    data: encodeEvent('outlines', { outlines, title }, { run: locked.run }).data,
   })
 }
 

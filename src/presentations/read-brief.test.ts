@@ -1,15 +1,9 @@
 // The rules of a brief that need more than one field, its defaults, and what counts as text.
 
 import { expect, test } from 'vitest'
+import { type BriefBody, createBriefSchema, outlinesSchema, textSchema } from '../contract/brief.ts'
 import { Problem } from '../domain/problem.ts'
-import {
-  type BriefBody,
-  createBriefSchema,
-  hasText,
-  outlinesSchema,
-  readBrief,
-  textSchema,
-} from './brief.ts'
+import { hasText, readBrief } from './read-brief.ts'
 
 const read = (body: BriefBody, maxSlides = 20) =>
   readBrief(body, { maxSlides }, { template: 'general' })

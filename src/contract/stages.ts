@@ -1,0 +1,4 @@
+// The stages of a run, in their order.
+
+export const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store'] as const
+export type Stage = (typeof stages)[number]

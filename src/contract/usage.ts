@@ -1,0 +1,26 @@
+// How much of each quota a user has used.
+
+import Type, { type Static } from 'typebox'
+import { count, nullable, time } from './shapes.ts'
+
+const allowanceSchema = Type.Object({
+  limit: nullable(Type.Integer({ description: 'Null: unlimited.' })),
+  used: count(),
+  remaining: nullable(count('Null: unlimited.')),
+  resets_at: nullable(
+    time(
+      'When the window begins to free itself; null where nothing is used, or time frees nothing.',
+    ),
+  ),
+})
+
+export const usageSchema = Type.Object(
+  {
+    per_hour: allowanceSchema,
+    per_day: allowanceSchema,
+    total: allowanceSchema,
+    total_slides: allowanceSchema,
+  },
+  { title: 'Usage' },
+)
+export type UsageResponse = Static<typeof usageSchema>
