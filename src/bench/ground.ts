@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { migrate } from '../database/migrate.ts'
-import { openAnyObjectStore } from '../sandbox/minio.ts'
+import { openConfiguredObjectStore } from '../sandbox/minio.ts'
 import { openPostgres } from '../sandbox/postgres.ts'
 import { createSecretSigner } from '../sandbox/tokens.ts'
 import type { Settings, Tempo } from './metronome.ts'
@@ -26,7 +26,7 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
   execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' })
   const [postgres, objects, upstream] = await Promise.all([
     openPostgres({ durable: true }),
-    openAnyObjectStore(),
+    openConfiguredObjectStore(),
     startProgram({ args: script('./upstream.ts') }),
   ])
   const signer = createSecretSigner()

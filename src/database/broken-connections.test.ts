@@ -11,7 +11,7 @@ import { createRunLog } from './run-log.ts'
 
 const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
 
-describe.each(['cut', 'cut-after-answer'] as const)('a connection that is %s', (verdict) => {
+describe.each(['cut', 'cut-after-response'] as const)('a connection that is %s', (verdict) => {
   let rows: TestRows
   let proxy: TcpProxy
   let database: Database

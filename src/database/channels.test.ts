@@ -22,7 +22,7 @@ describe('channels', () => {
     sender = createChannels(database)
   })
   afterEach(async () => {
-    proxy.restore()
+    proxy.resetStalled()
     for (const close of closing.splice(0)) await close()
     await sender.close()
     await database.close()
@@ -123,7 +123,7 @@ describe('channels', () => {
 
   it('are heard again soon after the connection vanished without a word', async () => {
     const { heard, all, trouble } = await openReplica(200)
-    proxy.silence()
+    proxy.stall()
     await vi.waitFor(() => expect(all()).toBe(2), { timeout: 5_000 })
     expect(trouble.length).toBeGreaterThan(0)
     sender.queue()

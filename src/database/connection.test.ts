@@ -14,7 +14,7 @@ describe('the pool', () => {
     proxy = await openTcpProxy({ port: Number(new URL(test.url).port) })
   })
   afterEach(async () => {
-    proxy.restore()
+    proxy.resetStalled()
     for (const database of opened.splice(0)) await database.close()
     await proxy.close()
     await test.close()
@@ -84,7 +84,7 @@ describe('the pool', () => {
     const database = open({ silenceMs: 300 })
     await warm(database)
     expect(proxy.accepted).toBe(3)
-    proxy.silence()
+    proxy.stall()
     const first = await timed(database.query('select 1'))
     expect(first.result).toMatchObject({ status: 'rejected', reason: away })
     expect(first.ms).toBeLessThan(4_000)
@@ -105,7 +105,7 @@ describe('the pool', () => {
         return query(text)
       }
       Object.assign(client, { query: note })
-      proxy.silence()
+      proxy.stall()
       await client.query('select 1')
     })
     await expect(work).rejects.toMatchObject(away)
@@ -154,7 +154,7 @@ describe('the pool', () => {
     const [{ pid } = { pid: 0 }] = await database.query<{ pid: number }>(
       'select pg_backend_pid() as pid',
     )
-    proxy.hold()
+    proxy.holdResponses()
     const first = database.query('select 1 as n')
     const second = database.transaction(async (client) => client.query('select 2 as n'))
     const outcomes = Promise.allSettled([first, second])
@@ -164,7 +164,7 @@ describe('the pool', () => {
     await admin.query('select pg_terminate_backend($1)', [pid])
     await admin.close()
     await expect.poll(() => proxy.heldBytes).toBeGreaterThan(answered)
-    proxy.letGo()
+    proxy.releaseResponses()
     const [one, two] = await outcomes
     expect(one).toMatchObject({ status: 'fulfilled', value: [{ n: 1 }] })
     expect(two).toMatchObject({ status: 'rejected', reason: away })
@@ -186,7 +186,7 @@ describe('the pool', () => {
     const database = open()
     opened.pop()
     await warm(database)
-    proxy.silence({ newToo: true })
+    proxy.stall({ includeNew: true })
     expect((await timed(database.close())).ms).toBeLessThan(3_000)
   })
 })

@@ -12,13 +12,13 @@ beforeEach(async () => {
   proxy = await openTcpProxy({ port: Number(new URL(test.url).port) })
 })
 afterEach(async () => {
-  proxy.restore()
+  proxy.resetStalled()
   await proxy.close()
   await test.close()
 })
 
 it('takes a server that accepts and then says nothing for one that is away, so that whoever starts waits for it', async () => {
-  proxy.silence({ newToo: true })
+  proxy.stall({ includeNew: true })
   const failure = await migrate(proxy.through(test.url), { connectMs: 100 }).catch(
     (error: unknown) => error,
   )
@@ -27,7 +27,7 @@ it('takes a server that accepts and then says nothing for one that is away, so t
 })
 
 it('leaves at once when it is told to, though the server has not answered yet', async () => {
-  proxy.silence({ newToo: true })
+  proxy.stall({ includeNew: true })
   const leaving = new AbortController()
   const migrating = migrate(proxy.through(test.url), { signal: leaving.signal, connectMs: 600_000 })
   const failed = expect(migrating).rejects.toThrow('Connection terminated')

@@ -3,7 +3,7 @@
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Problem } from '../domain/problem.ts'
-import { openFront } from '../sandbox/front.ts'
+import { openFaultServer } from '../sandbox/fault-server.ts'
 import { createSecretSigner, openTokenIssuer, type TokenIssuer } from '../sandbox/tokens.ts'
 import { createTokenVerifier, type TokenVerifier } from './tokens.ts'
 
@@ -87,7 +87,7 @@ test('an issuer that is away is no reason to refuse a token whose key is known',
 test('an issuer that has grown slow holds up nobody whose key is known, and is asked once', async () => {
   const token = await issuer.sign(long)
   expect(await codeOf(token)).toBe('alice')
-  const stalled = issuer.fault({ kind: 'stall' }, { times: 100 })
+  const stalled = issuer.injectFault({ kind: 'stall' }, { times: 100 })
   laterMs += 11 * 60_000
   const begun = performance.now()
   expect(await Promise.all([token, token, token].map(codeOf))).toEqual(['alice', 'alice', 'alice'])
@@ -118,7 +118,7 @@ test('an issuer that is away and a key that is not known: unavailable and not re
 
 test('while it is away, the issuer is not asked more often than the limit allows', async () => {
   expect(await codeOf(await issuer.sign(long))).toBe('alice')
-  const fault = issuer.fault({ kind: 'status', status: 500 }, { times: 100 })
+  const fault = issuer.injectFault({ kind: 'status', status: 500 }, { times: 100 })
   const unknown = () => issuer.sign(long, { kid: crypto.randomUUID() })
   for (let i = 0; i < 10; i++)
     expect(await codeOf(await unknown())).toBe('AUTHENTICATION_UNAVAILABLE')
@@ -138,7 +138,7 @@ test('an answer that is no key set counts as unavailable', async () => {
     'null',
     `{"keys":[],"x":"${'x'.repeat(1_100_000)}"}`,
   ]) {
-    issuer.fault({ kind: 'status', status: 200, body })
+    issuer.injectFault({ kind: 'status', status: 200, body })
     expect(await codeOf(await issuer.sign(long)), body.slice(0, 20)).toBe(
       'AUTHENTICATION_UNAVAILABLE',
     )
@@ -148,7 +148,7 @@ test('an answer that is no key set counts as unavailable', async () => {
 })
 
 test('a redirect is not followed', async () => {
-  const front = await openFront({
+  const front = await openFaultServer({
     handle: (_request, response) =>
       void response.writeHead(302, { location: issuer.jwksUrl }).end(),
   })

@@ -143,7 +143,7 @@ test('an issuer that answers too slowly is away, and holds up nobody whose key i
   const gateway = await openWith(slow)
   const known = await slow.sign({ sub: 'alice' })
   expect((await list(gateway.url, bearer(known))).status).toBe(200)
-  const stalled = slow.fault({ kind: 'stall' })
+  const stalled = slow.injectFault({ kind: 'stall' })
   const unknown = list(gateway.url, bearer(await slow.sign({ sub: 'bob' }, { kid: 'unheard-of' })))
   await expect.poll(() => stalled.hits.length).toBe(1)
   const asked = performance.now()

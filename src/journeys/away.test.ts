@@ -110,7 +110,7 @@ test('without Postgres the gateway lives but is not ready; it becomes so by itse
       database: { url, close: () => postgres.close() },
       env: { SSE_HEARTBEAT_SECONDS: '1' },
     })
-    const gateway = await world.openReplica({}, { isReady: false })
+    const gateway = await world.openReplica({}, { waitUntilReady: false })
     expect(await health('/health/live')).toEqual({ status: 200, body: { status: 'ok' } })
     expect(await health()).toMatchObject({
       status: 503,

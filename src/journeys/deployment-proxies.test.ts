@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { hasNginx, openNameServer, openNginx } from '../sandbox/nginx.ts'
+import { hasNginx, openDnsServer, openNginx } from '../sandbox/nginx.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
 import { readComposeFile } from './deployment.ts'
@@ -161,7 +161,7 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
       },
     })
     for (const host of addresses.gateway) await world.openReplica({ HOST: host })
-    const names = await openNameServer({ ...addresses })
+    const names = await openDnsServer({ ...addresses })
     const config = adapt(configs['proxy']!.content, {
       'worker_rlimit_nofile 65536;': '',
       'worker_connections 30000;': 'worker_connections 500;',

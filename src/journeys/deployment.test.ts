@@ -166,7 +166,7 @@ test.each(ours)('what Compose gives the service %s is enough to start it', async
     DRAIN_SECONDS: '0',
   }
   // The names of its neighbours mean nothing here: it lives, and waits for them.
-  const gateway = await openGateway(environment, { isReady: false })
+  const gateway = await openGateway(environment, { waitUntilReady: false })
   try {
     const live = await fetch(`http://127.0.0.1:${operations}/health/live`)
     expect(live.status).toBe(200)

@@ -354,7 +354,7 @@ test('uploads a file again when the store returns other bytes than were uploaded
   const user = await world.user()
   const isVerification = ({ method, headers }: { method: string; headers: object }) =>
     method === 'GET' && 'range' in headers
-  const verification = world.objects.fault({ kind: 'stall' }, { match: isVerification })
+  const verification = world.objects.injectFault({ kind: 'stall' }, { match: isVerification })
   const { id } = await user.accept({ ...brief, export_as: 'pdf' })
   await vi.waitFor(() => expect(verification.hits).toHaveLength(1), 10_000)
   const [key] = await listKeys(id)

@@ -2,7 +2,7 @@
 // streams and runs in every stage.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openRoundRobin, type RoundRobin } from '../sandbox/round-robin.ts'
+import { type LoadBalancer, openLoadBalancer } from '../sandbox/load-balancer.ts'
 import { createCaller } from './chaos/caller.ts'
 import { createHistory } from './chaos/history.ts'
 import type { Led } from './chaos/life.ts'
@@ -15,7 +15,7 @@ const presentations = 20
 const readersOfEach = 10
 
 let world: ChaosWorld
-let front: RoundRobin
+let front: LoadBalancer
 beforeAll(async () => {
   world = await openChaosWorld({
     env: {
@@ -25,7 +25,7 @@ beforeAll(async () => {
       SSE_HEARTBEAT_SECONDS: '1',
     },
   })
-  front = await openRoundRobin(() => world.urls().map((url) => Number(new URL(url).port)))
+  front = await openLoadBalancer(() => world.urls().map((url) => Number(new URL(url).port)))
 })
 afterAll(async () => {
   await front?.close()

@@ -12,7 +12,7 @@ import {
   type SpawnedGateway,
   spawnGateway,
 } from '../sandbox/gateway.ts'
-import { openObjectStore } from '../sandbox/objects.ts'
+import { openObjectStore } from '../sandbox/object-store.ts'
 import { openStandIn, type StandInOptions } from '../sandbox/presenton/stand-in.ts'
 import type { Reader } from '../sandbox/reader.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
-import { openAnyObjectStore } from '../sandbox/minio.ts'
+import { openConfiguredObjectStore } from '../sandbox/minio.ts'
 import { createObjectStore } from './store.ts'
 
 // A file whose length is known goes out in one PUT while it comes in: what must hold although the
@@ -10,10 +10,10 @@ import { createObjectStore } from './store.ts'
 
 const MiB = 1024 * 1024
 const opened: ReturnType<typeof createObjectStore>[] = []
-let outside: Awaited<ReturnType<typeof openAnyObjectStore>>
+let outside: Awaited<ReturnType<typeof openConfiguredObjectStore>>
 
 beforeAll(async () => {
-  outside = await openAnyObjectStore()
+  outside = await openConfiguredObjectStore()
 })
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()))
@@ -96,7 +96,9 @@ it.each([MiB, 9 * MiB, 10 * MiB - 1])(
     const fail = () => Promise.reject(error)
     const body = Readable.from(pieces(randomBytes(sizeBytes), { at: sizeBytes, act: fail }))
     await expect(put(store, { key: `${key}-lost`, body, sizeBytes })).rejects.toBe(error)
-    await vi.waitFor(() => expect(putsOf(`${key}-lost`).every(({ over }) => over)).toBe(true))
+    await vi.waitFor(() =>
+      expect(putsOf(`${key}-lost`).every(({ isFinished }) => isFinished)).toBe(true),
+    )
     expect(await store.statSize(`${key}-lost`)).toBeUndefined()
   },
 )
@@ -117,7 +119,7 @@ it.each([
       sizeBytes,
     })
     await expect(failing).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'bad-file' })
-    await vi.waitFor(() => expect(putsOf(key).every(({ over }) => over)).toBe(true))
+    await vi.waitFor(() => expect(putsOf(key).every(({ isFinished }) => isFinished)).toBe(true))
     expect(await store.statSize(key)).toBeUndefined()
   },
 )
@@ -127,10 +129,10 @@ it.each([
   ['answers 403', { kind: 'status', status: 403 }],
   ['breaks the connection at once', { kind: 'cut request', afterBytes: 0 }],
   ['breaks the connection in the middle of the body', { kind: 'cut request', afterBytes: 5 * MiB }],
-  ['breaks the connection before it answers', { kind: 'cut answer' }],
+  ['breaks the connection before it answers', { kind: 'cut response' }],
 ] as const)('says STORAGE_UNAVAILABLE when the store %s', async (_how, fault) => {
   const store = openStore()
-  outside.fault(fault, {
+  outside.injectFault(fault, {
     match: ({ method, path }) => method === 'PUT' && path.endsWith('/refused'),
   })
   const body = Readable.from(pieces(randomBytes(20 * MiB)))
@@ -151,7 +153,7 @@ it('knows what a store says in its refusal, and makes a bucket that is gone agai
   const store = openStore()
   await store.ensureBucket()
   const body = '<?xml version="1.0"?><Error><Code>NoSuchBucket</Code></Error>'
-  outside.fault(
+  outside.injectFault(
     { kind: 'status', status: 404, body },
     { match: ({ path }) => path.endsWith('/homeless') },
   )
@@ -173,7 +175,7 @@ it('stops at once when its signal aborts, while the store takes nothing or the s
   const store = openStore()
   await store.ensureBucket()
   const reason = new Error('the lease is lost')
-  const stall = outside.fault({ kind: 'stall' })
+  const stall = outside.injectFault({ kind: 'stall' })
   const midway = new AbortController()
   const key = 'aborted'
   const bytes = randomBytes(20 * MiB)
@@ -208,7 +210,7 @@ it('does not wait for ever for a silent store, and lets a source be slower than 
   expect(await put(store, { key: 'slow', body, sizeBytes: 12 * MiB })).toMatchObject({
     sizeBytes: 12 * MiB,
   })
-  const stall = outside.fault({ kind: 'stall' })
+  const stall = outside.injectFault({ kind: 'stall' })
   const stuck = put(store, {
     key: 'stuck',
     body: Readable.from(pieces(randomBytes(20 * MiB))),

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'minio'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { openAnyObjectStore } from '../sandbox/minio.ts'
+import { openConfiguredObjectStore } from '../sandbox/minio.ts'
 import { createObjectStore } from './store.ts'
 
 const MiB = 1024 * 1024
@@ -11,11 +11,11 @@ const contentType = 'application/vnd.openxmlformats-officedocument.presentationm
 const warn = vi.fn()
 const logger = { warn } as unknown as Parameters<typeof createObjectStore>[0]['logger']
 
-let outside: Awaited<ReturnType<typeof openAnyObjectStore>>
+let outside: Awaited<ReturnType<typeof openConfiguredObjectStore>>
 const opened: ReturnType<typeof createObjectStore>[] = []
 
 beforeAll(async () => {
-  outside = await openAnyObjectStore()
+  outside = await openConfiguredObjectStore()
 })
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()))
@@ -173,7 +173,7 @@ describe('put', () => {
     expect(body.destroyed).toBe(true)
 
     const midway = new AbortController()
-    const stall = outside.fault(
+    const stall = outside.injectFault(
       { kind: 'stall' },
       { match: ({ query }) => query.get('partNumber') === '2' },
     )
@@ -197,7 +197,7 @@ describe('put', () => {
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
-    const stall = outside.fault({ kind: 'stall' })
+    const stall = outside.injectFault({ kind: 'stall' })
     await expect(put(store, 'silent', Readable.from(['x']))).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
@@ -216,12 +216,12 @@ describe('put', () => {
       'breaks the connection in the middle of the body',
       { kind: 'cut request', afterBytes: 100_000 },
     ],
-    ['breaks the connection before it answers', { kind: 'cut answer' }],
+    ['breaks the connection before it answers', { kind: 'cut response' }],
   ] as const)(
     'says STORAGE_UNAVAILABLE when the store %s to a part, and takes back the others',
     async (_how, fault) => {
       const store = openStore()
-      outside.fault(fault, { match: ({ query }) => query.get('partNumber') === '2' })
+      outside.injectFault(fault, { match: ({ query }) => query.get('partNumber') === '2' })
       const failing = put(store, 'refused', Readable.from(pieces(randomBytes(20 * MiB))))
       await expect(failing).rejects.toMatchObject({
         code: 'STORAGE_UNAVAILABLE',
@@ -254,7 +254,10 @@ describe('put', () => {
 
   it('writes nothing to the console, though the client would', async () => {
     const consoleWarn = vi.spyOn(console, 'warn')
-    outside.fault({ kind: 'status', status: 503 }, { match: ({ method }) => method === 'HEAD' })
+    outside.injectFault(
+      { kind: 'status', status: 503 },
+      { match: ({ method }) => method === 'HEAD' },
+    )
     await expect(put(openStore(), 'quiet', Readable.from(['x']))).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
@@ -315,11 +318,11 @@ describe('reading and removing', () => {
   it('fails when an answer breaks off, and stops when the signal aborts', async () => {
     const store = openStore()
     await put(store, 'cut', Readable.from([randomBytes(MiB)]))
-    outside.fault({ kind: 'cut answer', afterBytes: 1000 })
+    outside.injectFault({ kind: 'cut response', afterBytes: 1000 })
     await expect(store.readRange('cut', 0, MiB)).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
-    const stall = outside.fault({ kind: 'stall' })
+    const stall = outside.injectFault({ kind: 'stall' })
     const controller = new AbortController()
     const reading = store.readRange('cut', 0, MiB, controller.signal)
     controller.abort(new Error('enough'))

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
-import { Misuse, readArguments } from './arguments.ts'
+import { readArguments, UsageError } from './arguments.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'presenton-gateway-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -83,5 +83,5 @@ test.each([
   [['--brief', write('list.json', '[1]')]],
   [['--brief', write('broken.json', '{')]],
 ])('what cannot be meant is refused: %s', (args) => {
-  expect(() => readArguments(args)).toThrow(Misuse)
+  expect(() => readArguments(args)).toThrow(UsageError)
 })

@@ -20,7 +20,7 @@ AUTH_JWT_PUBLIC_KEY (the latter two with SANDBOX_TOKEN) put real parts in the pl
 `
 
 /** The caller typed something that can't be meant. */
-export class Misuse extends Error {}
+export class UsageError extends Error {}
 
 export interface Arguments {
   once: boolean
@@ -40,7 +40,7 @@ export function readArguments(args: string[]): Arguments {
     brief = fileURLToPath(new URL('briefs/english.md', import.meta.url)),
   } = parse(args)
   const known = shapes.find((one) => one === shape)
-  if (!known) throw new Misuse(`--shape ${shape}: there is no such Presenton`)
+  if (!known) throw new UsageError(`--shape ${shape}: there is no such Presenton`)
   return { once, fast, shape: known, faults: fault.map(readFault), brief: readBrief(brief) }
 }
 
@@ -55,7 +55,7 @@ function parse(args: string[]) {
     } as const
     return parseArgs({ args, options, allowPositionals: false }).values
   } catch (error) {
-    throw new Misuse((error as Error).message)
+    throw new UsageError((error as Error).message)
   }
 }
 
@@ -66,7 +66,7 @@ function readFault(name: string): FaultName {
   const others = faultNames.filter((one) => one.startsWith(`${operation}:`))
   const offered =
     others.length > 0 ? others : [...new Set(faultNames.map((one) => `${one.split(':')[0]}:…`))]
-  throw new Misuse(`--fault ${name}: there is no such fault; there are ${offered.join(', ')}`)
+  throw new UsageError(`--fault ${name}: there is no such fault; there are ${offered.join(', ')}`)
 }
 
 function readBrief(path: string): Record<string, unknown> {
@@ -74,7 +74,7 @@ function readBrief(path: string): Record<string, unknown> {
   try {
     text = readFileSync(path, 'utf8')
   } catch (error) {
-    throw new Misuse(`--brief: ${(error as Error).message}`)
+    throw new UsageError(`--brief: ${(error as Error).message}`)
   }
   if (extname(path) !== '.json') return { content: text, ...readTitle(text) }
   try {
@@ -84,7 +84,7 @@ function readBrief(path: string): Record<string, unknown> {
   } catch {
     // Said below.
   }
-  throw new Misuse(`--brief: ${path} holds no JSON object`)
+  throw new UsageError(`--brief: ${path} holds no JSON object`)
 }
 
 function readTitle(text: string): { title?: string } {

@@ -30,7 +30,7 @@ export interface Deck {
 }
 
 /** The answer was no success; the message says what the gateway said. */
-export class Refused extends Error {}
+export class GatewayError extends Error {}
 
 /** Resolves with the presentation's id once the gateway has accepted the brief. */
 export async function postBrief({ url, token, signal }: Access, brief: object): Promise<string> {
@@ -63,14 +63,15 @@ export async function followRun(
     })
     try {
       if (reader.status === 204) return
-      if (reader.status !== 200) throw new Refused(describeProblem(JSON.parse(await reader.body)))
+      if (reader.status !== 200)
+        throw new GatewayError(describeProblem(JSON.parse(await reader.body)))
       for await (const event of reader) {
         lastEventId = event.id ?? lastEventId
         show(event)
         if (event.data?.type === 'complete') return view.finish(true)
         if (event.data?.type === 'error') {
           view.finish(false)
-          throw new Refused(describeProblem(event.data))
+          throw new GatewayError(describeProblem(event.data))
         }
       }
     } finally {
@@ -117,7 +118,7 @@ export async function download(
   })
   const response = await fetch(redirect.headers.get('location') ?? '', { signal })
   if (!response.ok || !response.body)
-    throw new Refused(`the store answers ${response.status} to the download link`)
+    throw new GatewayError(`the store answers ${response.status} to the download link`)
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `${id.slice(0, 8)}-${stated.file_name.replace(/[\s/\\]+/g, '-')}`)
   const hash = createHash('sha256')
@@ -139,7 +140,7 @@ export async function download(
   )
   const sha256 = hash.digest('hex')
   if (sha256 !== stated.sha256 || bytes !== stated.size_bytes)
-    throw new Refused(`${path} is not the file that the gateway stored`)
+    throw new GatewayError(`${path} is not the file that the gateway stored`)
   return {
     id,
     title,
@@ -182,7 +183,7 @@ function createShow(view: RunView) {
 async function readAnswer(response: Response): Promise<unknown> {
   const body = (await response.json().catch(() => undefined)) as unknown
   if (!response.ok)
-    throw new Refused(body ? describeProblem(body) : `the gateway answers ${response.status}`)
+    throw new GatewayError(body ? describeProblem(body) : `the gateway answers ${response.status}`)
   return body
 }
 

@@ -23,7 +23,7 @@ export interface GatewayOptions {
    * Not only listening but with its tables, ready to work. Default true; a test of a gateway
    * without its database wants false.
    */
-  isReady?: boolean
+  waitUntilReady?: boolean
   /** The waits between attempts, driven by a test. */
   waits?: AppOptions['waits']
 }
@@ -31,7 +31,7 @@ export interface GatewayOptions {
 /** Starts the gateway in this process. */
 export async function openGateway(
   env: Environment,
-  { logFile, isReady = true, waits }: GatewayOptions = {},
+  { logFile, waitUntilReady = true, waits }: GatewayOptions = {},
 ) {
   const config = readConfig({ ...defaults, ...env })
   const logs: string[] = []
@@ -44,7 +44,7 @@ export async function openGateway(
     await app.close()
     await new Promise<void>((resolve) => (file ? file.end(resolve) : resolve()))
   }
-  if (isReady) {
+  if (waitUntilReady) {
     await app.started.catch(async (error: unknown) => {
       await close()
       throw error

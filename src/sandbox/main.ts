@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { mkdirSync, statSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type Arguments, Misuse, readArguments, usage } from './arguments.ts'
-import { claimFolder, findHolder } from './claim.ts'
-import { type Deck, download, followRun, postBrief, Refused } from './demo.ts'
-import { isFree } from './ports.ts'
+import { type Arguments, readArguments, UsageError, usage } from './arguments.ts'
+import { type Deck, download, followRun, GatewayError, postBrief } from './demo.ts'
+import { findLockHolder, lockFolder } from './folder-lock.ts'
+import { isPortFree } from './ports.ts'
 import { paces } from './presenton/stand-in.ts'
 import { openSandbox, type Sandbox } from './sandbox.ts'
 import { createRunView } from './terminal.ts'
@@ -30,11 +30,11 @@ async function main(): Promise<number> {
   try {
     const args = readArguments(process.argv.slice(2))
     mkdirSync(folder, { recursive: true })
-    const claim = claimFolder(folder)
+    const claim = lockFolder(folder)
     release = () => claim?.release()
     if (!claim) {
       say(
-        `Another sandbox runs from this checkout (process ${findHolder(folder)}): this one keeps nothing but its decks.`,
+        `Another sandbox runs from this checkout (process ${findLockHolder(folder)}): this one keeps nothing but its decks.`,
       )
       logFile = join(folder, `gateway-${process.pid}.log`)
     }
@@ -50,11 +50,11 @@ async function main(): Promise<number> {
     return 0
   } catch (error) {
     if (stop.aborted) return 130
-    if (error instanceof Misuse) {
+    if (error instanceof UsageError) {
       complain(`${error.message}\n\n${usage}`)
       return 2
     }
-    complain(error instanceof Refused ? error.message : `${(error as Error).stack ?? error}`)
+    complain(error instanceof GatewayError ? error.message : `${(error as Error).stack ?? error}`)
     if (sandbox) complain(`The gateway's log: ${relative(process.cwd(), logFile)}`)
     return 1
   } finally {
@@ -88,7 +88,7 @@ async function open(
   { keep, logFile }: { keep: boolean; logFile: string },
 ): Promise<Sandbox> {
   const started = performance.now()
-  const port = process.env['PORT'] ?? ((await isFree(3000)) ? '3000' : '0')
+  const port = process.env['PORT'] ?? ((await isPortFree(3000)) ? '3000' : '0')
   const sandbox = await openSandbox({
     folder: keep ? folder : undefined,
     env: { ...process.env, PORT: port },

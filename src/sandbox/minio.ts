@@ -7,13 +7,18 @@ import { request as forward, type IncomingMessage, type ServerResponse } from 'n
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { openFront } from './front.ts'
-import { describe, type ObjectStore, type ObjectStoreOptions, openObjectStore } from './objects.ts'
+import { openFaultServer } from './fault-server.ts'
+import {
+  describeStore,
+  type ObjectStore,
+  type ObjectStoreOptions,
+  openObjectStore,
+} from './object-store.ts'
 import { findFreePort } from './ports.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 
 /** The real one when the environment names it, else the emulated one. */
-export function openAnyObjectStore(options: ObjectStoreOptions = {}): Promise<ObjectStore> {
+export function openConfiguredObjectStore(options: ObjectStoreOptions = {}): Promise<ObjectStore> {
   return process.env['MINIO_BINARY'] ? openMinio(options) : openObjectStore(options)
 }
 
@@ -63,12 +68,12 @@ export async function openMinio({
   process.once('exit', () => child.kill('SIGKILL'))
   try {
     await untilReady(`http://127.0.0.1:${inner}/minio/health/ready`, child)
-    const front = await openFront({
+    const front = await openFaultServer({
       port,
       handle: (request, response) => pass(request, response, inner),
     })
     return {
-      ...describe(front, accessKey, secretKey),
+      ...describeStore(front, accessKey, secretKey),
       async close() {
         await front.close()
         await stop()

@@ -18,7 +18,7 @@ export function isMultipartRequest({ method, query }: Context): boolean {
 }
 
 /** Answers such a request, whose signature is known to be good. */
-export function answerMultipart(ctx: Context, store: Store): void {
+export function handleMultipartRequest(ctx: Context, store: Store): void {
   const [bucket = '', ...rest] = decodeURIComponent(ctx.path).slice(1).split('/')
   const folder = store.getResourcePath(bucket, undefined, 'uploads')
   const { status, body } = answer(ctx, { folder, bucket, key: rest.join('/') })

@@ -9,7 +9,7 @@ import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { isFree } from './ports.ts'
+import { isPortFree } from './ports.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 
 export const hasNginx = !spawnSync('nginx', ['-v']).error
@@ -42,7 +42,7 @@ export async function openNginx({ config, port }: { config: string; port: number
     folder.remove()
   }
 
-  for (let attempt = 0; await isFree(port); attempt++) {
+  for (let attempt = 0; await isPortFree(port); attempt++) {
     if (child.exitCode === null && attempt < 200) await delay(25)
     else {
       await close()
@@ -53,7 +53,7 @@ export async function openNginx({ config, port }: { config: string; port: number
 }
 
 /** Answers every question for an address of a known name with all its addresses. */
-export async function openNameServer(addresses: Record<string, string[]>) {
+export async function openDnsServer(addresses: Record<string, string[]>) {
   const socket = createSocket('udp4')
   socket.on('message', (question, from) => {
     const labels: string[] = []

@@ -15,13 +15,13 @@ const highest = 32000
 export async function findFreePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
     const port = randomInt(lowest, highest)
-    if (await isFree(port)) return port
+    if (await isPortFree(port)) return port
   }
   throw new Error(`no free port found between ${lowest} and ${highest}`)
 }
 
 /** Whether nobody listens on this port of 127.0.0.1. */
-export function isFree(port: number): Promise<boolean> {
+export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()
     probe.once('error', () => resolve(false))

@@ -6,7 +6,7 @@ import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Account, environment } from './postgres-account.ts'
-import { childrenOf, commandOf, isAlive, isGone, signal } from './processes.ts'
+import { childrenOf, commandOf, isAlive, sendSignal, waitForExit } from './processes.ts'
 
 export interface ServerOptions {
   account: Account
@@ -102,8 +102,8 @@ export function findServer(data: string): number | undefined {
 export async function stopServer(data: string): Promise<void> {
   const pid = findServer(data)
   if (pid !== undefined) {
-    signal(pid, 'SIGINT')
-    if (!(await isGone(pid, 15_000))) await killTree(pid)
+    sendSignal(pid, 'SIGINT')
+    if (!(await waitForExit(pid, 15_000))) await killTree(pid)
   }
   // A pid file whose pid is somebody else's by now would make Postgres refuse to start.
   rmSync(join(data, 'postmaster.pid'), { force: true })
@@ -117,10 +117,10 @@ export async function killServer(data: string): Promise<void> {
 
 async function killTree(pid: number): Promise<void> {
   // Stopped first, so that it starts no more children while they are counted.
-  signal(pid, 'SIGSTOP')
+  sendSignal(pid, 'SIGSTOP')
   const all = [...childrenOf(pid), pid]
-  for (const one of all) signal(one, 'SIGKILL')
-  await Promise.all(all.map((one) => isGone(one, 5_000)))
+  for (const one of all) sendSignal(one, 'SIGKILL')
+  await Promise.all(all.map((one) => waitForExit(one, 5_000)))
 }
 
 function readPidFile(data: string): { pid: number; status: string } | undefined {

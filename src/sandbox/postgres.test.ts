@@ -17,9 +17,9 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openPostgres, type Postgres } from './postgres.ts'
-import { sweepPlaces } from './postgres-place.ts'
+import { removeLeftoverDirectories } from './postgres-data-directory.ts'
 import { findServer } from './postgres-server.ts'
-import { childrenOf, commandOf, isAlive, isGone } from './processes.ts'
+import { childrenOf, commandOf, isAlive, waitForExit } from './processes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'presenton-gateway-test-'))
 // Open to the account of Postgres, when root runs this.
@@ -156,7 +156,7 @@ test('a data folder works also where only its owner can look, and nothing stays 
 
   rmSync(hidden, { recursive: true, force: true })
   if (existsSync(place)) utimesSync(place, 0, 0)
-  await sweepPlaces()
+  await removeLeftoverDirectories()
   expect(existsSync(place)).toBe(false)
 })
 
@@ -174,7 +174,7 @@ test('when its process is killed the server ends too, and a throw-away folder go
   const data = await dataOf(url)
   const pid = findServer(data) ?? 0
   child.kill('SIGKILL')
-  expect(await isGone(pid, 10_000)).toBe(true)
+  expect(await waitForExit(pid, 10_000)).toBe(true)
   await expect.poll(() => existsSync(dirname(data)), { timeout: 10_000 }).toBe(false)
 })
 

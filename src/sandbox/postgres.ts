@@ -18,9 +18,9 @@ import { join, resolve } from 'node:path'
 import pg from 'pg'
 import { findFreePort } from './ports.ts'
 import { type Account, preparePrograms, run } from './postgres-account.ts'
-import { startKeeper } from './postgres-keeper.ts'
-import { openPlace, sweepPlaces } from './postgres-place.ts'
+import { openDataDirectory, removeLeftoverDirectories } from './postgres-data-directory.ts'
 import { killServer, PortTaken, startServer, stopServer } from './postgres-server.ts'
+import { startWatchdog } from './postgres-watchdog.ts'
 
 export interface PostgresOptions {
   /** Kept and used again by later runs; without it the data are thrown away at the end. */
@@ -40,13 +40,13 @@ export async function openPostgres({
   port: wanted,
   durable = dataDir !== undefined,
 }: PostgresOptions = {}) {
-  await sweepPlaces()
-  const place = openPlace(dataDir === undefined ? undefined : resolve(dataDir))
+  await removeLeftoverDirectories()
+  const place = openDataDirectory(dataDir === undefined ? undefined : resolve(dataDir))
   const { account, folder } = place
   const data = join(folder, 'data')
   let port = wanted ?? (await findFreePort())
   let programs = ''
-  const keeper = startKeeper(data, place.isThrowaway ? folder : undefined)
+  const keeper = startWatchdog(data, place.isThrowaway ? folder : undefined)
 
   async function start() {
     await startServer({ account, programs, data, log: join(folder, 'log'), port, durable })
@@ -54,7 +54,7 @@ export async function openPostgres({
 
   async function close() {
     await stopServer(data)
-    keeper.dismiss()
+    keeper.stop()
     place.release()
   }
 

@@ -17,7 +17,7 @@ export function isAlive(pid: number): boolean {
 /**
  * When the process started, as the system writes it: with the pid it names one process for good.
  */
-export function startOf(pid: number): string | undefined {
+export function startTimeOf(pid: number): string | undefined {
   return hasProc ? statOf(pid)?.start : ps(pid, 'lstart=') || undefined
 }
 
@@ -47,7 +47,7 @@ export function childrenOf(pid: number): number[] {
 }
 
 /** Sends a signal; a process that is gone already is no error. */
-export function signal(pid: number, name: NodeJS.Signals): void {
+export function sendSignal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
   } catch (error) {
@@ -56,7 +56,7 @@ export function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /** Whether the process is gone within `withinMs`. */
-export async function isGone(pid: number, withinMs: number): Promise<boolean> {
+export async function waitForExit(pid: number, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs
   while (isAlive(pid)) {
     if (performance.now() > deadline) return false

@@ -5,8 +5,8 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Environment, openGateway } from './gateway.ts'
-import { openKeptDatabase } from './kept-database.ts'
-import { openObjectStore } from './objects.ts'
+import { openObjectStore } from './object-store.ts'
+import { openPersistentDatabase } from './persistent-database.ts'
 import { openPostgres } from './postgres.ts'
 import { openStandIn, type Pace, paces, type Shape } from './presenton/stand-in.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
@@ -54,7 +54,7 @@ export async function openSandbox({
       : opened(
           await openPostgres(folder === undefined ? {} : { dataDir: join(folder, 'postgres') }),
         )
-    const database = postgres && (await openKeptDatabase(postgres))
+    const database = postgres && (await openPersistentDatabase(postgres))
     const objects = env['MINIO_ENDPOINT']
       ? undefined
       : opened(await openObjectStore({ dir: join(folder ?? scratch.path, 'objects') }))

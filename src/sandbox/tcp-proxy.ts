@@ -11,11 +11,11 @@ export interface TcpProxyOptions {
 }
 
 /** Looks at each piece of bytes from a client before it goes on; what it returns decides. */
-export type Inspect = (bytes: Buffer) => 'pass' | 'cut' | 'cut-after-answer'
+export type Inspect = (bytes: Buffer) => 'pass' | 'cut' | 'cut-after-response'
 
 export type TcpProxy = Awaited<ReturnType<typeof openTcpProxy>>
 
-interface Line {
+interface ProxiedConnection {
   client: Socket
   server: Socket
   /** Nothing passes any more, in either direction, and nobody is told. */
@@ -26,7 +26,7 @@ interface Line {
 }
 
 export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProxyOptions) {
-  const lines = new Set<Line>()
+  const lines = new Set<ProxiedConnection>()
   let delayMs = 0
   let isBlackHole = false
   let isHeld = false
@@ -35,7 +35,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
     accepted += 1
-    const line: Line = {
+    const line: ProxiedConnection = {
       client,
       server: dial({ port: target, host, allowHalfOpen: true }),
       isSilent: isBlackHole,
@@ -54,7 +54,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     pass(line, client, line.server, (bytes) => {
       const verdict = inspect(bytes)
       if (verdict === 'cut') cutLine(line)
-      if (verdict === 'cut-after-answer') line.cutAtAnswer = true
+      if (verdict === 'cut-after-response') line.cutAtAnswer = true
       return verdict !== 'cut'
     })
     pass(line, line.server, client, (bytes) => {
@@ -64,7 +64,12 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     })
   })
 
-  function pass(line: Line, from: Socket, to: Socket, allows: (bytes: Buffer) => boolean) {
+  function pass(
+    line: ProxiedConnection,
+    from: Socket,
+    to: Socket,
+    allows: (bytes: Buffer) => boolean,
+  ) {
     from.on('data', (bytes: Buffer) => {
       if (line.isSilent || !allows(bytes)) return
       const write = () => {
@@ -80,7 +85,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     })
   }
 
-  function cutLine(line: Line) {
+  function cutLine(line: ProxiedConnection) {
     lines.delete(line)
     for (const socket of [line.client, line.server]) if (!socket.destroyed) socket.resetAndDestroy()
   }
@@ -132,20 +137,20 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
      * From now on nothing passes over the connections that are there, and neither end hears of it.
      * New ones pass, unless `newToo`.
      */
-    silence({ newToo = false }: { newToo?: boolean } = {}): void {
+    stall({ includeNew = false }: { includeNew?: boolean } = {}): void {
       for (const line of lines) line.isSilent = true
-      isBlackHole = newToo
+      isBlackHole = includeNew
     },
     /** New connections pass again; the silent ones are dead for good, and both ends learn of it. */
-    restore(): void {
+    resetStalled(): void {
       isBlackHole = false
       for (const line of lines) if (line.isSilent) cutLine(line)
     },
     /** From now on answers are kept back; `letGo` sends all of them on in one piece. */
-    hold(): void {
+    holdResponses(): void {
       isHeld = true
     },
-    letGo(): void {
+    releaseResponses(): void {
       isHeld = false
       for (const { client, held } of lines) client.write(Buffer.concat(held.splice(0)))
     },

@@ -11,7 +11,7 @@ import {
   type JWTHeaderParameters,
   SignJWT,
 } from 'jose'
-import { openFront } from './front.ts'
+import { openFaultServer } from './fault-server.ts'
 
 export interface Claims {
   sub?: string
@@ -45,7 +45,7 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
   let published = await createKeys()
   let signing = published
 
-  const front = await openFront({
+  const front = await openFaultServer({
     port,
     async handle(request, response) {
       if (request.url !== '/.well-known/jwks.json') return void response.writeHead(404).end()
@@ -60,7 +60,7 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }))
     },
   })
-  const { url: issuer, requests, fault, waitFor, down, up, close } = front
+  const { url: issuer, requests, injectFault, waitFor, down, up, close } = front
   const jwksUrl = `${issuer}/.well-known/jwks.json`
 
   const sign: Sign = async (claims, header = {}) => {
@@ -94,7 +94,7 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
       signing = await createKeys()
       published = [...(unpublished ? [] : signing), ...(forget ? [] : published)]
     },
-    ...{ requests, fault, waitFor, down, up, close },
+    ...{ requests, injectFault, waitFor, down, up, close },
   }
 }
 

@@ -121,7 +121,7 @@ const ofSurroundings: Lane = [
     4,
     'cuts',
     async ({ database }, random, history) => {
-      const verdict = random.pick(['cut', 'cut-after-answer'] as const)
+      const verdict = random.pick(['cut', 'cut-after-response'] as const)
       const every = random.between(5, 40)
       let messages = 0
       history.note(`every ${every}th message to the database: ${verdict}`)
@@ -136,9 +136,9 @@ const ofSurroundings: Lane = [
     'silences',
     async ({ database }, random, history) => {
       history.note('database connections fall silent')
-      database.silence({ newToo: random.chance(0.3) })
+      database.stall({ includeNew: random.chance(0.3) })
       await aMoment(random, random.chance(0.1) ? 24_000 : 4_000)
-      database.restore()
+      database.resetStalled()
     },
   ],
   [
@@ -166,7 +166,7 @@ const ofSurroundings: Lane = [
     'cuts',
     async ({ store }, random, history) => {
       let messages = 0
-      const verdict = random.pick(['cut', 'cut-after-answer'] as const)
+      const verdict = random.pick(['cut', 'cut-after-response'] as const)
       history.note(`messages to the store: ${verdict}`)
       store.inspect(() => (++messages % 3 === 0 ? verdict : 'pass'))
       await aMoment(random, 1_500)

@@ -13,11 +13,11 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { claimFolder, findHolder } from './claim.ts'
+import { findLockHolder, lockFolder } from './folder-lock.ts'
 import { type Account, canUse, findAccount, makeTemporaryFolder } from './postgres-account.ts'
 import { stopServer } from './postgres-server.ts'
 
-export interface Place {
+export interface DataDirectory {
   account: Account
   /** Holds data, log and password. */
   folder: string
@@ -30,11 +30,11 @@ const throwawayPrefix = 'presenton-gateway-postgres-'
 const elsewherePrefix = 'presenton-gateway-data-'
 
 /** Throws when another living process uses the folder. */
-export function openPlace(wanted: string | undefined): Place {
+export function openDataDirectory(wanted: string | undefined): DataDirectory {
   if (wanted === undefined) {
     const account = findAccount('')
     const folder = makeTemporaryFolder(throwawayPrefix, account)
-    claimFolder(folder)
+    lockFolder(folder)
     return {
       account,
       folder,
@@ -43,8 +43,9 @@ export function openPlace(wanted: string | undefined): Place {
     }
   }
   mkdirSync(wanted, { recursive: true })
-  const claim = claimFolder(wanted)
-  if (!claim) throw new Error(`${wanted} is in use by process ${findHolder(wanted) ?? 'unknown'}`)
+  const claim = lockFolder(wanted)
+  if (!claim)
+    throw new Error(`${wanted} is in use by process ${findLockHolder(wanted) ?? 'unknown'}`)
   try {
     const known = findElsewhere(wanted) ?? wanted
     const account = findAccount(join(known, 'data'))
@@ -76,7 +77,7 @@ function findElsewhere(wanted: string): string | undefined {
  * Removes temporary folders of runs that were killed together with their keeper, and of checkouts
  * that are gone.
  */
-export async function sweepPlaces(): Promise<void> {
+export async function removeLeftoverDirectories(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const folder = join(tmpdir(), name)
     if (!isLeftOver(name, folder)) continue
@@ -93,7 +94,7 @@ function isLeftOver(name: string, folder: string): boolean {
   // A fresh one may be about to be claimed.
   const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
   if (age < 60_000) return false
-  if (isThrowaway) return findHolder(folder) === undefined
+  if (isThrowaway) return findLockHolder(folder) === undefined
   const wanted = read(join(folder, 'of'))
   return wanted === undefined ? existsSync(folder) : findElsewhere(wanted) !== folder
 }

@@ -10,9 +10,9 @@ import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import S3rver, { type Context, type Store } from '@20minutes/s3rver'
 import { DUMMY_ACCOUNT } from '@20minutes/s3rver/lib/models/account.js'
-import { type Front, openFront } from './front.ts'
-import { answerMultipart, isMultipartRequest } from './multipart.ts'
-import { isSignatureGood } from './presigned.ts'
+import { type FaultServer, openFaultServer } from './fault-server.ts'
+import { handleMultipartRequest, isMultipartRequest } from './multipart.ts'
+import { isSignatureValid } from './presigned-signature.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 
 export interface ObjectStoreOptions {
@@ -23,7 +23,7 @@ export interface ObjectStoreOptions {
 
 /** A store as tests and the sandbox use it, emulated or real. */
 export interface ObjectStore
-  extends Pick<Front, 'requests' | 'fault' | 'waitFor' | 'down' | 'up' | 'close'> {
+  extends Pick<FaultServer, 'requests' | 'injectFault' | 'waitFor' | 'down' | 'up' | 'close'> {
   endpoint: string
   accessKey: string
   secretKey: string
@@ -50,10 +50,10 @@ export async function openObjectStore({
   app.middleware.unshift(mend(app.store, secretKey))
   app.store.putContent = putWhole
   const answer = app.callback()
-  const front = await openFront({ port, handle: answer })
+  const front = await openFaultServer({ port, handle: answer })
 
   return {
-    ...describe(front, accessKey, secretKey),
+    ...describeStore(front, accessKey, secretKey),
     async close() {
       await front.close()
       DUMMY_ACCOUNT.revokeAccessKey(accessKey)
@@ -64,8 +64,12 @@ export async function openObjectStore({
 }
 
 /** What a store says of itself, emulated or real. */
-export function describe(front: Front, accessKey: string, secretKey: string): ObjectStore {
-  const { url: endpoint, requests, fault, waitFor, down, up, close } = front
+export function describeStore(
+  front: FaultServer,
+  accessKey: string,
+  secretKey: string,
+): ObjectStore {
+  const { url: endpoint, requests, injectFault, waitFor, down, up, close } = front
   const region = 'us-east-1'
   const env = {
     MINIO_ENDPOINT: endpoint,
@@ -73,7 +77,19 @@ export function describe(front: Front, accessKey: string, secretKey: string): Ob
     MINIO_SECRET_KEY: secretKey,
     MINIO_REGION: region,
   }
-  return { endpoint, accessKey, secretKey, region, env, requests, fault, waitFor, down, up, close }
+  return {
+    endpoint,
+    accessKey,
+    secretKey,
+    region,
+    env,
+    requests,
+    injectFault,
+    waitFor,
+    down,
+    up,
+    close,
+  }
 }
 
 function mend(store: Store, secretKey: string) {
@@ -89,7 +105,7 @@ function mend(store: Store, secretKey: string) {
     }
     // Its own check encodes the query otherwise than the rules say; it still sees to the expiry,
     // and refuses what isn't good here.
-    if ('X-Amz-Signature' in ctx.query && isSignatureGood(ctx, secretKey)) {
+    if ('X-Amz-Signature' in ctx.query && isSignatureValid(ctx, secretKey)) {
       ctx.app = Object.create(ctx.app, { allowMismatchedSignatures: { value: true } })
     }
     try {
@@ -99,7 +115,7 @@ function mend(store: Store, secretKey: string) {
       const code = (error as { code?: string }).code ?? ''
       if (!isMultipartRequest(ctx) || !['NotImplemented', 'MethodNotAllowed'].includes(code))
         throw error
-      answerMultipart(ctx, store)
+      handleMultipartRequest(ctx, store)
     }
   }
 }

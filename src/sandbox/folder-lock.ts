@@ -5,17 +5,17 @@
 import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, startOf } from './processes.ts'
+import { isAlive, startTimeOf } from './processes.ts'
 
-export interface Claim {
+export interface FolderLock {
   release(): void
 }
 
 /** Undefined while another process (or this one) holds the folder. The folder must exist. */
-export function claimFolder(folder: string): Claim | undefined {
+export function lockFolder(folder: string): FolderLock | undefined {
   const file = join(folder, 'claim')
   const aside = join(folder, `claim-${randomBytes(6).toString('hex')}`)
-  writeFileSync(aside, `${process.pid} ${startOf(process.pid)}\n`)
+  writeFileSync(aside, `${process.pid} ${startTimeOf(process.pid)}\n`)
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
       if (link(aside, file)) return { release: () => rmSync(file, { force: true }) }
@@ -30,14 +30,14 @@ export function claimFolder(folder: string): Claim | undefined {
 }
 
 /** The pid of the living process that holds the folder. */
-export function findHolder(folder: string): number | undefined {
+export function findLockHolder(folder: string): number | undefined {
   const found = read(join(folder, 'claim'))
   return found && isHeld(found) ? Number(found.split(' ')[0]) : undefined
 }
 
 function isHeld(claim: string): boolean {
   const [pid, start] = claim.trim().split(/ (.*)/)
-  return isAlive(Number(pid)) && startOf(Number(pid)) === start
+  return isAlive(Number(pid)) && startTimeOf(Number(pid)) === start
 }
 
 /**

@@ -8,7 +8,7 @@ import { findFreePort } from './ports.ts'
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
 /** One request as the journal keeps it. */
-export interface Seen {
+export interface RecordedRequest {
   readonly method: string
   /** Decoded, without the query. */
   readonly path: string
@@ -17,10 +17,10 @@ export interface Seen {
   /** Undefined until it is answered; stays so when the connection was cut first. */
   status: number | undefined
   /** Whether the exchange is over, in whatever way. */
-  over: boolean
+  isFinished: boolean
 }
 
-export type Match = (seen: Seen) => boolean
+export type RequestPredicate = (seen: RecordedRequest) => boolean
 
 export type Fault =
   /** Answered with this status; the store is not touched. */
@@ -31,38 +31,38 @@ export type Fault =
    * The store does its work, the connection breaks after that many bytes of the answer's body. 0:
    * not even the status arrives.
    */
-  | { kind: 'cut answer'; afterBytes?: number }
+  | { kind: 'cut response'; afterBytes?: number }
   /** The connection breaks after that many bytes of the request's body; the store sees nothing. */
   | { kind: 'cut request'; afterBytes?: number }
 
 export interface FaultOptions {
   /** How many requests it hits; default 1. */
   times?: number
-  match?: Match
+  match?: RequestPredicate
 }
 
 export interface ActiveFault {
   /** The requests that it has hit so far. */
-  readonly hits: Seen[]
+  readonly hits: RecordedRequest[]
   /** Lets go what is stalled and hits nothing more. */
   release(): void
 }
 
-export type Front = Awaited<ReturnType<typeof openFront>>
+export type FaultServer = Awaited<ReturnType<typeof openFaultServer>>
 
 /** Listens on 127.0.0.1; a given port that is taken rejects. */
-export async function openFront({
+export async function openFaultServer({
   port: wanted,
   handle,
 }: {
   port?: number | undefined
   handle: Handler
 }) {
-  const requests: Seen[] = []
+  const requests: RecordedRequest[] = []
   const faults: (ActiveFault & {
     fault: Fault
     left: number
-    match: Match
+    match: RequestPredicate
     held: Promise<void>
   })[] = []
   const waiting = new Set<() => void>()
@@ -71,7 +71,7 @@ export async function openFront({
     const seen = readSeen(request)
     requests.push(seen)
     response.once('close', () => {
-      seen.over = true
+      seen.isFinished = true
       if (response.writableFinished) seen.status = response.statusCode
       for (const check of waiting) check()
     })
@@ -112,7 +112,7 @@ export async function openFront({
       return
     }
     if (fault?.kind === 'stall') await active?.held
-    if (fault?.kind === 'cut answer') cutAfter(response, fault.afterBytes ?? 0)
+    if (fault?.kind === 'cut response') cutAfter(response, fault.afterBytes ?? 0)
     if (!response.destroyed) await handle(request, response)
   }
 
@@ -159,8 +159,8 @@ export async function openFront({
      * The next requests that match fail in this way. Faults hit in the order in which they were
      * made.
      */
-    fault(fault: Fault, { times = 1, match = () => true }: FaultOptions = {}): ActiveFault {
-      const hits: Seen[] = []
+    injectFault(fault: Fault, { times = 1, match = () => true }: FaultOptions = {}): ActiveFault {
+      const hits: RecordedRequest[] = []
       let letGo = () => {}
       const held = new Promise<void>((resolve) => (letGo = resolve))
       const active = {
@@ -178,9 +178,9 @@ export async function openFront({
      * after `withinMs`.
      */
     async waitFor(
-      match: Match,
+      match: RequestPredicate,
       { count = 1, withinMs = 10_000 }: { count?: number; withinMs?: number } = {},
-    ): Promise<Seen[]> {
+    ): Promise<RecordedRequest[]> {
       const found = () => requests.filter(match).slice(0, count)
       if (found().length === count) return found()
       return new Promise((resolve, reject) => {
@@ -201,7 +201,7 @@ export async function openFront({
   }
 }
 
-function readSeen(request: IncomingMessage): Seen {
+function readSeen(request: IncomingMessage): RecordedRequest {
   const url = new URL(request.url ?? '/', 'http://sandbox')
   return {
     method: request.method ?? '',
@@ -209,7 +209,7 @@ function readSeen(request: IncomingMessage): Seen {
     query: url.searchParams,
     headers: request.headers,
     status: undefined,
-    over: false,
+    isFinished: false,
   }
 }
 

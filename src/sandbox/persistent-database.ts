@@ -11,7 +11,7 @@ const name = 'gateway'
 /**
  * Resolves with the database's URL, and with the name under which an unusable one was set aside.
  */
-export async function openKeptDatabase({
+export async function openPersistentDatabase({
   url,
   urlOf,
   createDatabase,

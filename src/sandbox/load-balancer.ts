@@ -4,10 +4,10 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { findFreePort } from './ports.ts'
 
-export type RoundRobin = Awaited<ReturnType<typeof openRoundRobin>>
+export type LoadBalancer = Awaited<ReturnType<typeof openLoadBalancer>>
 
 /** `ports` is asked at each connection: replicas come and go. */
-export async function openRoundRobin(ports: () => readonly number[]) {
+export async function openLoadBalancer(ports: () => readonly number[]) {
   const open = new Set<Socket>()
   let turn = 0
 

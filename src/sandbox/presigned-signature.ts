@@ -10,7 +10,7 @@ import type { Context } from '@20minutes/s3rver'
  * Whether the link was signed with this key, for just this path, query and host. Its expiry isn't
  * looked at.
  */
-export function isSignatureGood(
+export function isSignatureValid(
   { method, url, headers }: Pick<Context, 'method' | 'url' | 'headers'>,
   secretKey: string,
 ): boolean {

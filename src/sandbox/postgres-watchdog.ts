@@ -22,14 +22,14 @@ for name in INT QUIT KILL; do is_ours && kill -$name "$pid" && wait_gone 50; don
 if [ -n "$throwaway" ]; then rm -rf -- "$throwaway"; fi
 `
 
-export interface Keeper {
+export interface Watchdog {
   /** To be called once the server has been stopped in order. */
-  dismiss(): void
+  stop(): void
 }
 
 /** Guards the server of `dataFolder`; `throwaway` is removed with it. */
-export function startKeeper(dataFolder: string, throwaway: string | undefined): Keeper {
-  if (process.platform === 'win32') return { dismiss() {} }
+export function startWatchdog(dataFolder: string, throwaway: string | undefined): Watchdog {
+  if (process.platform === 'win32') return { stop() {} }
   const child = spawn('/bin/sh', ['-c', script, 'postgres-keeper', dataFolder, throwaway ?? ''], {
     // A session of its own: Ctrl-C in the terminal and a signal to our group must not take the
     // keeper away first.
@@ -41,5 +41,5 @@ export function startKeeper(dataFolder: string, throwaway: string | undefined): 
   child.stdin.on('error', () => undefined)
   child.unref()
   ;(child.stdin as unknown as { unref(): void }).unref()
-  return { dismiss: () => void child.stdin.end('done\n') }
+  return { stop: () => void child.stdin.end('done\n') }
 }

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { Client } from 'minio'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { openAnyObjectStore } from './minio.ts'
-import type { ObjectStore } from './objects.ts'
+import { openConfiguredObjectStore } from './minio.ts'
+import type { ObjectStore } from './object-store.ts'
 
 const MiB = 1024 * 1024
 const bucket = 'decks'
@@ -13,7 +13,7 @@ let store: ObjectStore
 let client: Client
 
 beforeAll(async () => {
-  store = await openAnyObjectStore()
+  store = await openConfiguredObjectStore()
   const { hostname, port } = new URL(store.endpoint)
   client = new Client({
     endPoint: hostname,
@@ -151,7 +151,7 @@ test('an upload that breaks off leaves the object as it was', async () => {
   })
   upload.destroy()
   await failed
-  await expect.poll(() => store.requests.at(-1)?.over).toBe(true)
+  await expect.poll(() => store.requests.at(-1)?.isFinished).toBe(true)
   expect((await get('kept')).toString()).toBe('the first')
 })
 
@@ -182,7 +182,7 @@ test('an unfinished multipart upload is found, listed and aborted', async () => 
 })
 
 test('the next requests fail on demand, those after them succeed', async () => {
-  const { hits } = store.fault(
+  const { hits } = store.injectFault(
     { kind: 'status', status: 503 },
     { times: 2, match: ({ method }) => method === 'PUT' },
   )
@@ -196,21 +196,24 @@ test('the next requests fail on demand, those after them succeed', async () => {
 
 test('a stalled request goes on when it is let go', async () => {
   await put('slow', Buffer.from('hello'), 5)
-  const stall = store.fault({ kind: 'stall' }, { match: ({ path }) => path.endsWith('/slow') })
+  const stall = store.injectFault(
+    { kind: 'stall' },
+    { match: ({ path }) => path.endsWith('/slow') },
+  )
   const got = get('slow')
   await store.waitFor(({ method, path }) => method === 'GET' && path.endsWith('/slow'))
-  expect(stall.hits.map(({ over }) => over)).toEqual([false])
+  expect(stall.hits.map(({ isFinished }) => isFinished)).toEqual([false])
   stall.release()
   expect((await got).toString()).toBe('hello')
 })
 
 test('an answer can be cut: before its first byte, though the object was stored, and in its middle', async () => {
   const link = await client.presignedPutObject(bucket, 'cut', 60)
-  store.fault({ kind: 'cut answer' })
+  store.injectFault({ kind: 'cut response' })
   await expect(fetch(link, { method: 'PUT', body: randomBytes(1000) })).rejects.toThrow()
   expect(await get('cut')).toHaveLength(1000)
 
-  store.fault({ kind: 'cut answer', afterBytes: 100 })
+  store.injectFault({ kind: 'cut response', afterBytes: 100 })
   const stream = await client.getObject(bucket, 'cut')
   const read: Buffer[] = []
   await expect(
@@ -223,7 +226,7 @@ test('an answer can be cut: before its first byte, though the object was stored,
 
 test('a request can be cut in its body, and nothing is stored', async () => {
   const link = await client.presignedPutObject(bucket, 'never', 60)
-  store.fault({ kind: 'cut request', afterBytes: 1000 })
+  store.injectFault({ kind: 'cut request', afterBytes: 1000 })
   await expect(fetch(link, { method: 'PUT', body: randomBytes(100_000) })).rejects.toThrow()
   await expect(client.statObject(bucket, 'never')).rejects.toMatchObject({ code: 'NotFound' })
 })
