@@ -1,13 +1,12 @@
-// What every event log must keep to, whatever happened in it: dense numbers, runs, stages,
-// progress, and slides that join to one document. Reads a whole log of one run and gives back what
-// was in it.
+// The rules of every event log: dense numbers, one run, stages in order, rising progress, and slide
+// chunks that join to one document. `readLog` checks a complete log and returns its content.
 
 import { expect } from 'vitest'
 import type { StreamEvent } from '../sandbox/reader.ts'
 
 export type Log = ReturnType<typeof readLog>
 
-/** Upstream's kinds that a log may hold; any other is one of the gateway's own. */
+/** Event kinds that upstream may send and the gateway forwards. */
 const upstreamKinds = new Set([
   'status',
   'chunk',
@@ -18,7 +17,7 @@ const upstreamKinds = new Set([
 ])
 const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 
-/** Checks the log of a first run, from its first event to its last, and takes it apart. */
+/** Checks the complete log of a first run and returns its content by kind. */
 export function readLog(events: readonly StreamEvent[]) {
   const data = events.map((event) => event.data)
   expect(events.map(({ id }) => id)).toEqual(data.map((_, index) => index + 1))
@@ -34,7 +33,7 @@ export function readLog(events: readonly StreamEvent[]) {
   checkKinds()
   return {
     kinds: data.map(({ type }) => type as string),
-    /** The stages that were started, in order. */
+    /** The started stages, in order. */
     stages: ofKind('stage').map(({ stage }) => stage as string),
     outlines: ofKind('outlines').at(-1) as { outlines: string[]; title: string | null } | undefined,
     slides: slidesOf(),
@@ -67,9 +66,7 @@ export function readLog(events: readonly StreamEvent[]) {
     }
   }
 
-  /**
-   * Each event stands in the stage that it names, between its start and the start of the next one.
-   */
+  /** Every event has the members of its kind, and names the stage that is running. */
   function checkKinds() {
     let stage: string | undefined
     for (const one of data) {
@@ -112,8 +109,8 @@ export function readLog(events: readonly StreamEvent[]) {
   }
 
   /**
-   * The slides since the latest start of their stage: one document, and each slide alone. Undefined
-   * while they are not whole.
+   * The slides since the latest start of their stage. Checks that the chunks join to one document
+   * with the same slides. Undefined when the stage did not complete.
    */
   function slidesOf(): Record<string, unknown>[] | undefined {
     const latest = data.findLastIndex(({ type, stage }) => type === 'stage' && stage === 'slides')
@@ -123,15 +120,15 @@ export function readLog(events: readonly StreamEvent[]) {
     expect(withIndex.map(({ slide_index }) => slide_index)).toEqual(
       withIndex.map((_, index) => index),
     )
-    const single = withIndex.map(({ chunk }) => JSON.parse(chunk) as Record<string, unknown>)
-    const isWhole = data
+    const slides = withIndex.map(({ chunk }) => JSON.parse(chunk) as Record<string, unknown>)
+    const isComplete = data
       .slice(latest)
       .some(({ type, stage }) => type === 'stage' && stage === 'export')
-    if (!isWhole) return undefined
-    const whole = JSON.parse(chunks.map(({ chunk }) => chunk).join('')) as {
+    if (!isComplete) return undefined
+    const document = JSON.parse(chunks.map(({ chunk }) => chunk).join('')) as {
       slides: Record<string, unknown>[]
     }
-    expect(whole).toEqual({ slides: single })
-    return whole.slides
+    expect(document).toEqual({ slides })
+    return slides
   }
 }

@@ -1,10 +1,9 @@
-// The history checker: what readers saw, what the log holds, what lies in the store and what was
-// paid for, held against the promises. Each function returns what is wrong, in words; nothing when
-// all is well.
+// History checks: compare what subscribers read, the log, the stored files and the paid upstream
+// calls with what the gateway promises. Each function returns a list of violations as text.
 
 import type { StreamEvent } from '../sandbox/reader.ts'
 
-export type Seen = Pick<StreamEvent, 'id' | 'data' | 'text'>
+export type SeenEvent = Pick<StreamEvent, 'id' | 'data' | 'text'>
 
 export interface Spent {
   outlines: number
@@ -16,17 +15,17 @@ export interface Spent {
 const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 const maxSlideStreams = 3
 
-const isTerminal = ({ data }: Seen) => data?.type === 'complete' || data?.type === 'error'
-/** Every reader has a download link of its own. */
-const plain = ({ text }: Seen) => text.replace(/,"download":.*$/, '')
-const runOf = ({ data }: Seen) => data?.run as number
+const isTerminal = ({ data }: SeenEvent) => data?.type === 'complete' || data?.type === 'error'
+/** The event without its download link, which differs for each subscriber. */
+const withoutLink = ({ text }: SeenEvent) => text.replace(/,"download":.*$/, '')
+const runOf = ({ data }: SeenEvent) => data?.run as number
 
 /**
- * A whole log, read from its start: dense numbers, runs one after the other, one terminal event
- * each, slides that join to one document.
+ * Checks a log that was read from its start: dense numbers, runs in order, one terminal event at
+ * the end of the latest run, slide chunks that join to one document.
  */
-export function checkLog(all: readonly Seen[], { isEnded }: { isEnded: boolean }): string[] {
-  const wrong: string[] = []
+export function checkLog(all: readonly SeenEvent[], { isEnded }: { isEnded: boolean }): string[] {
+  const violations: string[] = []
   const runs = new Map(
     [...new Set(all.map(runOf))].map((run) => [run, all.filter((event) => runOf(event) === run)]),
   )
@@ -34,111 +33,114 @@ export function checkLog(all: readonly Seen[], { isEnded }: { isEnded: boolean }
   let expected = 1
   let run = 1
   for (const event of all) {
-    // The terminal events of runs before the latest are left out for new readers.
+    // New subscribers do not get the terminal events of earlier runs.
     if (event.id === expected + 1 && runOf(event) === run + 1) expected += 1
-    if (event.id !== expected) wrong.push(`number ${event.id} where ${expected} was expected`)
+    if (event.id !== expected) violations.push(`number ${event.id} where ${expected} was expected`)
     expected = (event.id ?? expected) + 1
     if (runOf(event) !== run && runOf(event) !== run + 1)
-      wrong.push(`an event of run ${runOf(event)} after run ${run}`)
+      violations.push(`an event of run ${runOf(event)} after run ${run}`)
     run = runOf(event)
   }
   for (const [number, events] of runs) {
     const terminals = events.filter(isTerminal).length
     if (events[0]?.data.type !== 'queued')
-      wrong.push(`run ${number} begins with ${events[0]?.data.type}`)
+      violations.push(`run ${number} begins with ${events[0]?.data.type}`)
     if (number < latest && terminals > 0)
-      wrong.push(`the terminal event of run ${number} is still shown`)
+      violations.push(`the terminal event of run ${number} is still shown`)
     if (number === latest && isEnded && terminals !== 1)
-      wrong.push(`run ${number} has ${terminals} terminal events`)
-    if (terminals > 0 && !isTerminal(events.at(-1) as Seen))
-      wrong.push(`run ${number} goes on after its terminal event`)
-    wrong.push(...checkRun(events).map((what) => `run ${number}: ${what}`))
+      violations.push(`run ${number} has ${terminals} terminal events`)
+    if (terminals > 0 && !isTerminal(events.at(-1) as SeenEvent))
+      violations.push(`run ${number} continues after its terminal event`)
+    violations.push(...checkRun(events).map((violation) => `run ${number}: ${violation}`))
   }
-  return wrong
+  return violations
 }
 
-function checkRun(events: readonly Seen[]): string[] {
-  const wrong: string[] = []
+function checkRun(events: readonly SeenEvent[]): string[] {
+  const violations: string[] = []
   const starts = new Map<string, number>()
   let progress = 0
   let stage = ''
   let text: string[] = []
   for (const { data } of events) {
     if (data.type === 'stage') {
-      if (stage === 'slides' && data.stage === 'export') wrong.push(...checkSlides(text))
-      if (!stages.includes(data.stage)) wrong.push(`unknown stage ${data.stage}`)
+      if (stage === 'slides' && data.stage === 'export') violations.push(...checkSlides(text))
+      if (!stages.includes(data.stage)) violations.push(`unknown stage ${data.stage}`)
       starts.set(data.stage, (starts.get(data.stage) ?? 0) + 1)
       if (data.attempt !== starts.get(data.stage))
-        wrong.push(`attempt ${data.attempt} of ${data.stage} is start ${starts.get(data.stage)}`)
+        violations.push(
+          `start ${starts.get(data.stage)} of ${data.stage} is called attempt ${data.attempt}`,
+        )
       if (data.progress < progress)
-        wrong.push(`progress falls from ${progress} to ${data.progress}`)
+        violations.push(`progress falls from ${progress} to ${data.progress}`)
       progress = data.progress
       stage = data.stage
       text = []
     }
     if (data.type === 'chunk') text.push(data.chunk)
-    if (data.type === 'chunk' && stage !== 'slides') wrong.push(`a chunk in stage ${stage}`)
+    if (data.type === 'chunk' && stage !== 'slides') violations.push(`a chunk in stage ${stage}`)
   }
-  return wrong
+  return violations
 }
 
 function checkSlides(chunks: readonly string[]): string[] {
   try {
     const { slides } = JSON.parse(chunks.join('')) as { slides: { index?: number }[] }
     const indexes = slides.map(({ index }) => index)
-    return indexes.every((index, place) => index === undefined || index === place)
+    return indexes.every((index, position) => index === undefined || index === position)
       ? []
       : [`slides ${indexes.join(', ')}`]
   } catch {
-    return ['the chunks of the slides do not join to JSON']
+    return ['the slide chunks do not join to JSON']
   }
 }
 
-/**
- * What one reader saw over all its reconnects: each event of the log once, in order, as it is in
- * the log.
- */
-export function checkReading(reading: readonly Seen[], log: readonly Seen[]): string[] {
-  const wrong: string[] = []
+/** Checks that one subscriber got each event of the log once and in order, over all reconnects. */
+export function checkReading(reading: readonly SeenEvent[], log: readonly SeenEvent[]): string[] {
+  const violations: string[] = []
   const byId = new Map(log.map((event) => [event.id, event]))
   const latest = Math.max(0, ...log.map(runOf))
   let last = 0
   for (const event of reading) {
     if (event.id === undefined) {
       if (event.data?.type !== 'status')
-        wrong.push(`an event without a number: ${event.text.slice(0, 80)}`)
+        violations.push(`an event without a number: ${event.text.slice(0, 80)}`)
       continue
     }
-    // Left out for whoever came later: terminal events of earlier runs, which nobody else can show
-    // us any more.
+    // The terminal event of an earlier run is missing for subscribers that connected later.
     const isGap = event.id === last + 2 && !byId.has(last + 1) && runOf(event) > 1
-    if (event.id !== last + 1 && !isGap) wrong.push(`number ${event.id} after ${last}`)
+    if (event.id !== last + 1 && !isGap) violations.push(`number ${event.id} after ${last}`)
     const logged = byId.get(event.id)
-    if (logged ? plain(logged) !== plain(event) : !(isTerminal(event) && runOf(event) < latest)) {
-      wrong.push(`number ${event.id} is not what the log says`)
+    if (
+      logged
+        ? withoutLink(logged) !== withoutLink(event)
+        : !(isTerminal(event) && runOf(event) < latest)
+    ) {
+      violations.push(`number ${event.id} differs from the log`)
     }
     last = event.id
   }
-  return wrong
+  return violations
 }
 
 /**
- * No more was paid for than was begun, visibly, and never more than three streams of slides in one
- * run.
+ * Checks that every paid upstream call belongs to a stage event, and that no run had more than
+ * three slide streams.
  */
-export function checkSpend(log: readonly Seen[], spent: Spent): string[] {
-  const wrong: string[] = []
-  const begun = (stage: string) =>
+export function checkSpend(log: readonly SeenEvent[], spent: Spent): string[] {
+  const violations: string[] = []
+  const starts = (stage: string) =>
     log.filter(({ data }) => data.type === 'stage' && data.stage === stage).length
   const bounds: [keyof Spent, number][] = [
-    ['outlines', begun('outlines')],
-    ['prepares', begun('prepare')],
-    ['slideStreams', Math.min(begun('slides'), maxSlideStreams * Math.max(1, ...log.map(runOf)))],
-    ['exports', begun('export')],
+    ['outlines', starts('outlines')],
+    ['prepares', starts('prepare')],
+    ['slideStreams', Math.min(starts('slides'), maxSlideStreams * Math.max(1, ...log.map(runOf)))],
+    ['exports', starts('export')],
   ]
   for (const [kind, bound] of bounds)
-    if (spent[kind] > bound) wrong.push(`${spent[kind]} ${kind} where ${bound} were begun`)
-  return wrong
+    if (spent[kind] > bound)
+      violations.push(`${spent[kind]} ${kind}, but only ${bound} were started`)
+  return violations
 }
 
 export interface Outcome {
@@ -148,44 +150,43 @@ export interface Outcome {
 }
 
 /**
- * The state agrees with the end of the log; completed means that a whole file is there that was
- * exported. `exported`: sha256 of each of the deck.
+ * Checks that the status agrees with the end of the log, and that a completed presentation has a
+ * complete file. `exported`: SHA-256 of each file that upstream exported from the deck.
  */
 export function checkOutcome(
   { status, files, error }: Outcome,
-  log: readonly Seen[],
+  log: readonly SeenEvent[],
   {
     fetched,
     exported,
   }: { fetched: { sha256: string; bytes: number } | undefined; exported: readonly string[] },
 ): string[] {
-  const wrong: string[] = []
+  const violations: string[] = []
   const last = log.at(-1)
-  const ended: Record<string, string> = {
+  const terminalKind: Record<string, string> = {
     completed: 'complete',
     failed: 'error',
     cancelled: 'error',
   }
   const isExport = log.some(
-    (event) => runOf(event) === runOf(last as Seen) && event.data.stage === 'export',
+    (event) => runOf(event) === runOf(last as SeenEvent) && event.data.stage === 'export',
   )
-  if (!(status in ended)) wrong.push(`still ${status}`)
+  if (!(status in terminalKind)) violations.push(`still ${status}`)
   else if (
-    last?.data.type !== ended[status] &&
+    last?.data.type !== terminalKind[status] &&
     !(status === 'completed' && isExport && last?.data.type === 'error')
   ) {
-    wrong.push(`${status}, but the log ends with ${last?.data.type}`)
+    violations.push(`${status}, but the log ends with ${last?.data.type}`)
   }
-  if (status === 'failed' && !error) wrong.push('failed without an error')
-  if (status !== 'completed') return wrong
+  if (status === 'failed' && !error) violations.push('failed without an error')
+  if (status !== 'completed') return violations
   const file = files.find(({ sha256 }) => sha256 === fetched?.sha256)
-  if (!fetched) wrong.push('completed, but nothing can be downloaded')
-  else if (!file) wrong.push('the downloaded file is none of those recorded')
+  if (!fetched) violations.push('completed, but no file can be downloaded')
+  else if (!file) violations.push('the downloaded file is not one of those recorded')
   else if (file.size_bytes !== fetched.bytes)
-    wrong.push(`${fetched.bytes} bytes instead of ${file.size_bytes}`)
-  // Not what lies upstream in the end: an export that was given up may still have written its file
-  // there.
+    violations.push(`${fetched.bytes} bytes instead of ${file.size_bytes}`)
+  // `exported` may hold more: an abandoned export may still have written its file upstream.
   if (!files.every(({ sha256 }) => exported.includes(sha256)))
-    wrong.push('a stored file is none that was exported from this deck')
-  return wrong
+    violations.push('a stored file was not exported from this deck')
+  return violations
 }

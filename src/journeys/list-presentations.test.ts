@@ -1,4 +1,5 @@
-// The list of one's own presentations: newest first, page by page, by status, and nobody else's.
+// The list of a user's presentations: newest first, in pages, filtered by status, without those of
+// other users.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { brief, type User } from './user.ts'
@@ -10,7 +11,7 @@ let bob: User
 const ids = { alice: [] as string[], bob: [] as string[] }
 
 beforeAll(async () => {
-  // A replica that only serves keeps all of them queued; another one made the first three.
+  // Three presentations are completed; the others stay queued on a replica without a worker.
   world = await openWorld({ env: { WORKER: 'false' } })
   ;[alice, bob] = [await world.user('alice'), await world.user('bob')]
   const worker = await world.openReplica({ WORKER: 'true' })
@@ -38,7 +39,7 @@ async function pagesOf(user: User, query = ''): Promise<string[][]> {
   return pages
 }
 
-test('everybody sees their own, newest first, each once, whatever the size of a page', async () => {
+test('lists each presentation of the user once, newest first, for every page size', async () => {
   for (const [user, own] of [
     [alice, ids.alice],
     [bob, ids.bob],
@@ -54,7 +55,7 @@ test('everybody sees their own, newest first, each once, whatever the size of a 
   expect([first?.length, second?.length]).toEqual([20, 11])
 })
 
-test('pages stay whole while new ones come in', async () => {
+test('a presentation created between two pages neither repeats nor hides others', async () => {
   const { body: first } = await alice.api('/presentations?limit=10')
   const { id } = await alice.accept()
   const { body: second } = await alice.api(`/presentations?limit=100&cursor=${first.next_cursor}`)
@@ -63,13 +64,13 @@ test('pages stay whole while new ones come in', async () => {
   ids.alice.push(id)
 })
 
-test('an item of the list says what the presentation itself says', async () => {
+test('an item of the list equals the presentation', async () => {
   const { body } = await alice.api('/presentations?limit=100')
   for (const item of [body.items.at(0), body.items.at(-1)])
     expect(item).toEqual(await alice.read(item.id))
 })
 
-test('a status picks', async () => {
+test('filters by status', async () => {
   const newestFirst = [...ids.alice].reverse()
   expect((await pagesOf(alice, 'status=completed&limit=2')).flat()).toEqual(newestFirst.slice(-3))
   expect((await pagesOf(alice, 'status=queued&limit=9')).flat()).toEqual(newestFirst.slice(0, -3))
@@ -91,15 +92,15 @@ test.each([
   [`cursor=${'x'.repeat(500)}`, 'cursor'],
   [`cursor=${Buffer.from('["2026-01-01", "x"]').toString('base64url')}`, 'cursor'],
   [`cursor=${Buffer.from("2026-01-01T00:00:00.000Z,' or 1=1").toString('base64url')}`, 'cursor'],
-])('%s is refused at its place', async (query, path) => {
-  const answer = await alice.api(`/presentations?${query}`)
-  expect(answer).toMatchObject({
+])('returns 400 for %s and names the parameter', async (query, path) => {
+  const response = await alice.api(`/presentations?${query}`)
+  expect(response).toMatchObject({
     status: 400,
     body: { code: 'VALIDATION_FAILED', errors: [{ path }] },
   })
 })
 
-test("somebody else's cursor shows nothing of theirs", async () => {
+test("another user's cursor lists only the caller's own presentations", async () => {
   const { body } = await alice.api('/presentations?limit=5')
   const { body: others } = await bob.api(`/presentations?limit=100&cursor=${body.next_cursor}`)
   for (const { id } of others.items) expect(ids.bob).toContain(id)

@@ -1,5 +1,5 @@
-// Tickets: how a page whose EventSource can send neither header nor cookie opens its stream, once
-// for each ticket.
+// Tickets: a page whose EventSource can send neither header nor cookie opens one stream with each
+// ticket.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'
@@ -18,7 +18,8 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-async function take(of = id, by = user): Promise<string> {
+/** Requests a ticket for the presentation. */
+async function createTicket(of = id, by = user): Promise<string> {
   const { status, body, headers } = await by.api(`/presentations/${of}/ticket`, { method: 'POST' })
   expect({ status, body }).toEqual({
     status: 200,
@@ -28,7 +29,7 @@ async function take(of = id, by = user): Promise<string> {
   return body.ticket
 }
 
-/** Opens the stream without anything but the ticket. */
+/** Opens the stream with the ticket as the only credential. */
 const open = (ticket: string, { of = id, query = '', at = world.url, headers = {} } = {}) =>
   openReader(`${at}/api/v1/presentations/${of}/events?ticket=${ticket}${query}`, { headers })
 
@@ -41,18 +42,20 @@ async function expectRefused(opening: ReturnType<typeof open>) {
   expect(reader.headers['www-authenticate']).toBe('Bearer')
 }
 
-test('a ticket opens the stream, once; the page comes back with a new one, and its last id', async () => {
-  const ticket = await take()
+test('a ticket opens one stream; a reconnect needs a new ticket and the last event id', async () => {
+  const ticket = await createTicket()
   const whole = await (await open(ticket)).rest()
   expect(whole.at(-1)?.data.type).toBe('complete')
   await expectRefused(open(ticket))
-  const resumed = await open(await take(), { query: `&last_event_id=${whole.length - 2}` })
+  const resumed = await open(await createTicket(), { query: `&last_event_id=${whole.length - 2}` })
   expect((await resumed.rest()).map((event) => event.id)).toEqual([whole.length - 1, whole.length])
-  expect((await open(await take(), { query: `&last_event_id=${whole.length}` })).status).toBe(204)
+  expect(
+    (await open(await createTicket(), { query: `&last_event_id=${whole.length}` })).status,
+  ).toBe(204)
 })
 
-test('used by twenty at once, on two replicas, it opens one stream', async () => {
-  const ticket = await take()
+test('20 concurrent uses of a ticket, on two replicas, open one stream', async () => {
+  const ticket = await createTicket()
   const readers = await Promise.all(
     Array.from({ length: 20 }, (_, n) => open(ticket, { at: world.gateways[n % 2]!.url })),
   )
@@ -60,10 +63,10 @@ test('used by twenty at once, on two replicas, it opens one stream', async () =>
   await Promise.all(readers.map((reader) => reader.rest()))
 })
 
-test('it opens nothing else: no other presentation, no other route; and is good for its own after that', async () => {
-  const ticket = await take()
-  const { id: another } = await user.make()
-  await expectRefused(open(ticket, { of: another }))
+test('a ticket is refused for other presentations and routes, and stays valid for its own', async () => {
+  const ticket = await createTicket()
+  const { id: otherId } = await user.make()
+  await expectRefused(open(ticket, { of: otherId }))
   await expectRefused(open(ticket, { of: '00000000-0000-4000-8000-000000000000' }))
   await expectRefused(open(ticket, { of: 'nothing' }))
   for (const path of ['', `/${id}`, `/${id}/download`, `/${id}/outlines`, `/${id}/ticket`]) {
@@ -78,9 +81,9 @@ test('it opens nothing else: no other presentation, no other route; and is good 
   expect((await (await open(ticket)).rest()).length).toBeGreaterThan(5)
 })
 
-test('what is no ticket is refused, also beside a good cookie, and a bad token is not rescued by a good ticket', async () => {
+test('refuses an invalid ticket beside a valid cookie, and an invalid token beside a valid ticket', async () => {
   const cookie = `gateway_session=${user.token}`
-  for (const bad of [
+  for (const invalid of [
     '',
     'x',
     'A'.repeat(43),
@@ -88,45 +91,45 @@ test('what is no ticket is refused, also beside a good cookie, and a bad token i
     encodeURIComponent(`' or 1=1 --`),
     'a&ticket=b',
   ]) {
-    await expectRefused(open(bad))
-    await expectRefused(open(bad, { headers: { cookie } }))
+    await expectRefused(open(invalid))
+    await expectRefused(open(invalid, { headers: { cookie } }))
   }
-  const ticket = await take()
+  const ticket = await createTicket()
   await expectRefused(open(ticket, { headers: { authorization: 'Bearer nonsense' } }))
   expect((await open(ticket)).status).toBe(200)
 })
 
-test('nobody gets one for what is not theirs', async () => {
-  const stranger = await world.user('stranger')
+test('returns 404 when another user requests a ticket', async () => {
+  const other = await world.user('other')
   for (const of of [id, '00000000-0000-4000-8000-000000000000', 'nothing']) {
-    const answer = await stranger.api(`/presentations/${of}/ticket`, { method: 'POST' })
-    expect(answer).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } })
+    const response = await other.api(`/presentations/${of}/ticket`, { method: 'POST' })
+    expect(response).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } })
   }
 })
 
-test('it is good for a minute, and not beyond the life of its presentation', async () => {
-  const [old, fresh] = [await take(), await take()]
+test('a ticket expires after a minute, and with its presentation', async () => {
+  const [old, fresh] = [await createTicket(), await createTicket()]
   await world.query(`update gateway.tickets set expires_at = expires_at - interval '55 seconds'`)
   expect((await open(fresh)).status).toBe(200)
   await world.query(`update gateway.tickets set expires_at = expires_at - interval '5 seconds'`)
   await expectRefused(open(old))
 
-  const { id: gone } = await user.make()
-  const ticket = await take(gone)
-  await user.api(`/presentations/${gone}`, { method: 'DELETE' })
-  await expectRefused(open(ticket, { of: gone }))
+  const { id: deleted } = await user.make()
+  const ticket = await createTicket(deleted)
+  await user.api(`/presentations/${deleted}`, { method: 'DELETE' })
+  await expectRefused(open(ticket, { of: deleted }))
 })
 
-test('its stream lives until the token ends that it was taken with, and no longer', async () => {
+test('the stream of a ticket ends when the token that requested the ticket expires', async () => {
   const token = await world.sign({ sub: user.sub, expiresInSeconds: 3 })
-  const short = createUser({
+  const expiring = createUser({
     sub: user.sub,
     token,
     url: () => world.url,
     onReader: () => undefined,
   })
   const { id: running } = await holdInStage(world, user, 'outlines')
-  const reader = await open(await take(running, short), { of: running })
+  const reader = await open(await createTicket(running, expiring), { of: running })
   const events = await reader.rest(10_000)
   expect(events.at(-1)).toMatchObject({
     id: undefined,
@@ -135,8 +138,8 @@ test('its stream lives until the token ends that it was taken with, and no longe
   expect(await reader.ended).toBe('clean')
 })
 
-test('no ticket stands in a log line', async () => {
-  const ticket = await take()
+test('no log line contains a ticket', async () => {
+  const ticket = await createTicket()
   await (await open(ticket)).rest()
   await expectRefused(open(ticket))
   const lines = world.gateways.flatMap(({ logs }) => logs)

@@ -2,7 +2,7 @@
 // cancelled, retried, exported again, deleted.
 
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Seen } from '../history-checks.ts'
+import type { SeenEvent } from '../history-checks.ts'
 import type { Answer, Caller } from './caller.ts'
 import type { History } from './history.ts'
 import type { Random } from './random.ts'
@@ -22,7 +22,7 @@ export interface Led {
   isDeleted: boolean
   /** It was retried: what it counts in the quota depends on more than its last run. */
   isRetried: boolean
-  readings: Promise<Seen[]>[]
+  readings: Promise<SeenEvent[]>[]
   /** Nothing more is going to be asked of it. */
   conclude(): void
 }

@@ -3,7 +3,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader, type Reader } from '../../sandbox/reader.ts'
-import type { Seen } from '../history-checks.ts'
+import type { SeenEvent } from '../history-checks.ts'
 import type { History } from './history.ts'
 import type { Random } from './random.ts'
 
@@ -24,9 +24,9 @@ const comeBackMs = 50
 const silenceMs = 3_000
 
 /** Resolves with all that was seen, once there is nothing more to see. */
-export async function read(options: ReadingOptions): Promise<Seen[]> {
+export async function read(options: ReadingOptions): Promise<SeenEvent[]> {
   const { id, token, urls, random, history, isOver, hops = 0.3 } = options
-  const seen: Seen[] = []
+  const seen: SeenEvent[] = []
   let last = 0
   for (let isCurious = false; ; isCurious = true) {
     if (isCurious) await delay(random.between(0, 2 * comeBackMs))
@@ -64,7 +64,7 @@ export async function read(options: ReadingOptions): Promise<Seen[]> {
 
 async function take(
   reader: Reader,
-  { seen, last, hopsAfter }: { seen: Seen[]; last: number; hopsAfter: number },
+  { seen, last, hopsAfter }: { seen: SeenEvent[]; last: number; hopsAfter: number },
 ): Promise<number> {
   let cursor = last
   let bytes = -1

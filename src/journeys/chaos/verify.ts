@@ -8,7 +8,7 @@ import {
   checkOutcome,
   checkReading,
   checkSpend,
-  type Seen,
+  type SeenEvent,
   type Spent,
 } from '../history-checks.ts'
 import type { History } from './history.ts'
@@ -43,7 +43,7 @@ async function verifyLife(
   const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, {
     token: caller.token,
   })
-  const log: Seen[] = reader.status === 200 ? await reader.rest() : []
+  const log: SeenEvent[] = reader.status === 200 ? await reader.rest() : []
   const { body } = await caller.ask(`/presentations/${id}`)
   const deckRows = await query<{ deck_id: string }>(
     'select deck_id from gateway.decks where presentation_id = $1',
