@@ -14,7 +14,7 @@ import { endOverdueRuns } from '../generation/statements/overdue.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
-import { forgetTickets } from '../tickets/statements.ts'
+import { pruneTickets } from '../tickets/statements.ts'
 
 export interface HousekeepingOptions {
   database: Pick<Database, 'query'>
@@ -55,7 +55,7 @@ export function openHousekeeping({
     { name: 'remove objects', everyMs: 30_000, work: removals.objects, isWoken: true },
     { name: 'remove decks', everyMs: 30_000, work: removals.decks, isWoken: true },
     { name: 'prune logs', everyMs: 60_000, work: prune },
-    { name: 'forget tickets', everyMs: 60_000, work: () => forgetTickets(database) },
+    { name: 'prune tickets', everyMs: 60_000, work: () => pruneTickets(database) },
     { name: 'forget idempotency keys', everyMs: 600_000, work: () => forgetKeys(database) },
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
   ]

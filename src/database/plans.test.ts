@@ -10,7 +10,7 @@ import { countAtRest, createRunCounts } from '../operations/statements/run-count
 import { countQueued } from '../presentations/statements/insert.ts'
 import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
-import { forgetTickets, redeemTicket } from '../tickets/statements.ts'
+import { pruneTickets, redeemTicket } from '../tickets/statements.ts'
 import type { Database } from './connection.ts'
 import { findLogHead, pruneLogs, readLogChanges, readLogPage } from './event-log.ts'
 import { forgetKeys } from './idempotency.ts'
@@ -121,7 +121,7 @@ describe('the plan of', () => {
       ['ledger_accepted', 'ledger_kept'],
       (database) => readUsage(database, 'user-7', quotas),
     ],
-    ['a ticket', ['tickets_pkey'], (database) => redeemTicket(database, { ticket: 'a', id })],
+    ['a ticket', ['tickets_pkey'], (database) => redeemTicket(database, { ticket: 'a', purpose: 'events', presentationId: id })],
   ]
 
   const sweeps: [string, string[], Parameters<typeof plansOf>[0]][] = [
@@ -184,7 +184,7 @@ describe('the plan of', () => {
       ['decks_to_remove'],
       (database) => findRemovableDecks(database),
     ],
-    ['the forgetting of tickets', ['tickets_expired'], forgetTickets],
+    ['the pruning of tickets', ['tickets_expired'], pruneTickets],
     ['the forgetting of keys', ['idempotency_keys_created'], forgetKeys],
   ]
 

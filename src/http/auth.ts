@@ -3,6 +3,7 @@
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
+import type { TicketPurpose } from '../domain/ticket-purposes.ts'
 import type { App } from './base.ts'
 import type { CheckRateLimit } from './rate-limit.ts'
 import type { Caller, TokenVerifier } from './tokens.ts'
@@ -13,17 +14,25 @@ declare module 'fastify' {
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** A `?ticket=` is a credential on this route. */
-    takesTicket?: boolean
+    /** The route accepts tickets of this purpose, as `?ticket=`. */
+    takesTicket?: TicketPurpose
   }
 }
 
 export const sessionCookie = 'gateway_session'
 
+/** A ticket, and the route that it should open. */
+export interface RouteTicket {
+  ticket: string
+  purpose: TicketPurpose
+  /** The id in the route's path; null where the path has none. */
+  presentationId: string | null
+}
+
 export interface AuthOptions {
   verify: TokenVerifier
-  /** Uses a ticket of this presentation up; undefined when it is none. */
-  redeemTicket: (used: { ticket: string; id: string }) => Promise<Caller | undefined>
+  /** Uses the ticket up and returns its user; undefined for one that does not open this route. */
+  redeemTicket: (use: RouteTicket) => Promise<Caller | undefined>
   /** Whether a page of this origin may change things with the session cookie. */
   isTrustedOrigin: (origin: string) => boolean
   checkRateLimit: CheckRateLimit
@@ -61,8 +70,8 @@ export function authenticate(
     return verify(session)
   }
 
-  async function callerOfTicket(used: { ticket: string; id: string }): Promise<Caller> {
-    const caller = await redeemTicket(used)
+  async function callerOfTicket(use: RouteTicket): Promise<Caller> {
+    const caller = await redeemTicket(use)
     if (!caller) throw new Problem('AUTHENTICATION_FAILED')
     return caller
   }
@@ -91,14 +100,14 @@ export function createAnonymousRateLimit({
  * The ticket in the query, on routes that take one; undefined when there is none. A bad one is
  * never rescued by a cookie.
  */
-function ticketOf(request: FastifyRequest): { ticket: string; id: string } | undefined {
-  if (!request.routeOptions.config.takesTicket) return undefined
+function ticketOf(request: FastifyRequest): RouteTicket | undefined {
+  const purpose = request.routeOptions.config.takesTicket
+  if (!purpose) return undefined
   const { ticket } = request.query as { ticket?: unknown }
   if (ticket === undefined) return undefined
-  const { id } = request.params as { id?: unknown }
-  if (typeof ticket !== 'string' || typeof id !== 'string')
-    throw new Problem('AUTHENTICATION_FAILED')
-  return { ticket, id }
+  if (typeof ticket !== 'string') throw new Problem('AUTHENTICATION_FAILED')
+  const { id = null } = request.params as { id?: string }
+  return { ticket, purpose, presentationId: id }
 }
 
 /**

@@ -1,53 +1,90 @@
-// Tickets: each opens one event stream of one presentation, once, within a minute. The word itself
-// is known only to whoever got it; here lies its hash. To use one is to delete it, so that of many
-// uses at once, on whatever replica, one finds it.
+// Tickets: each opens one thing, once, within a minute. The table holds their hashes only.
+// Redeeming deletes the row, so of several attempts on any replicas exactly one succeeds.
 import { createHash, randomBytes } from 'node:crypto'
-import type { Database } from '../database/connection.ts'
+import { and, eq, gt, lte, sql } from 'drizzle-orm'
+import type { Queryable } from '../database/connection.ts'
+import { tickets } from '../database/schema/users.ts'
+import { build, columns, type Given, statement } from '../database/statement.ts'
+import type { TicketPurpose } from '../domain/ticket-purposes.ts'
 
 export const ticketSeconds = 60
 
-export interface TicketRequest {
+/** What a ticket opens. `presentationId` is null for purposes that concern no presentation. */
+export interface TicketScope {
+  purpose: TicketPurpose
+  presentationId: string | null
+}
+
+export interface TicketRequest extends TicketScope {
   userId: string
-  /** Of the presentation. */
-  id: string
   tokenExpiresAt: Date
 }
 
-/** A new ticket; undefined when the presentation isn't this user's. */
+/** Returns a new ticket, or undefined when the presentation is not this user's. */
 export async function issueTicket(
-  database: Pick<Database, 'query'>,
-  { userId, id, tokenExpiresAt }: TicketRequest,
+  database: Queryable,
+  { userId, purpose, presentationId, tokenExpiresAt }: TicketRequest,
 ): Promise<string | undefined> {
   const ticket = randomBytes(32).toString('base64url')
+  // Raw: the owner check and the insert are one statement. A token may end in the year 275760,
+  // which Postgres takes as a number but not as a text.
   const rows = await database.query(
-    `insert into gateway.tickets (hash, user_id, presentation_id, expires_at, token_expires_at)
-     select $1, p.user_id, p.id, now() + $4 * interval '1 second', to_timestamp($5::float8 / 1000)
-     from gateway.presentations p where p.id = $2 and p.user_id = $3 returning 1`,
-    [hashOf(ticket), id, userId, ticketSeconds, tokenExpiresAt.getTime()],
+    `insert into gateway.tickets (hash, user_id, purpose, presentation_id, expires_at, token_expires_at)
+     select $1, $2, $3, $4::uuid, now() + $5 * interval '1 second', to_timestamp($6::float8 / 1000)
+     where $4 is null
+       or exists (select 1 from gateway.presentations p where p.id = $4 and p.user_id = $2)
+     returning 1`,
+    [hashOf(ticket), userId, purpose, presentationId, ticketSeconds, tokenExpiresAt.getTime()],
   )
   return rows.length > 0 ? ticket : undefined
 }
 
-/**
- * Uses the ticket up and says whose it was; undefined for one that is unknown, used, too old, or of
- * another presentation.
- */
-export async function redeemTicket(
-  database: Pick<Database, 'query'>,
-  { ticket, id }: { ticket: string; id: string },
-): Promise<{ userId: string; expiresAt: Date } | undefined> {
-  const rows = await database.query<{ userId: string; expiresAtMs: number }>(
-    `delete from gateway.tickets where hash = $1 and presentation_id::text = lower($2) and expires_at > now() and token_expires_at > now()
-     returning user_id as "userId", (extract(epoch from token_expires_at) * 1000)::float8 as "expiresAtMs"`,
-    [hashOf(ticket), id],
-  )
-  const row = rows[0]
-  return row && { userId: row.userId, expiresAt: new Date(row.expiresAtMs) }
+export interface TicketUse extends TicketScope {
+  ticket: string
 }
 
-/** Forgets what nobody can use any more. */
-export async function forgetTickets(database: Pick<Database, 'query'>): Promise<void> {
-  await database.query('delete from gateway.tickets where expires_at <= now()')
+const deleteTicket = statement((given: Given<TicketScope & { hash: string }>) =>
+  build
+    .delete(tickets)
+    .where(
+      and(
+        eq(tickets.hash, given.hash),
+        eq(tickets.purpose, given.purpose),
+        // As text: the id comes from a path and may be no UUID.
+        sql`${tickets.presentationId}::text is not distinct from lower(${given.presentationId})`,
+        gt(tickets.expiresAt, sql`now()`),
+        gt(tickets.tokenExpiresAt, sql`now()`),
+      ),
+    )
+    .returning({
+      ...columns(tickets, 'userId'),
+      // As a number, as above.
+      tokenExpiresAtMs:
+        sql<number>`(extract(epoch from ${tickets.tokenExpiresAt}) * 1000)::float8`.as(
+          'tokenExpiresAtMs',
+        ),
+    }),
+)
+
+/**
+ * Uses the ticket up. Returns its user and the end of the token that issued it; undefined for a
+ * ticket that is unknown, used, expired, or of another purpose or presentation.
+ */
+export async function redeemTicket(
+  database: Queryable,
+  { ticket, purpose, presentationId }: TicketUse,
+): Promise<{ userId: string; expiresAt: Date } | undefined> {
+  const [row] = await deleteTicket(database, { hash: hashOf(ticket), purpose, presentationId })
+  return row && { userId: row.userId, expiresAt: new Date(row.tokenExpiresAtMs) }
+}
+
+const deleteExpired = statement(() =>
+  build.delete(tickets).where(lte(tickets.expiresAt, sql`now()`)),
+)
+
+/** Deletes expired tickets. */
+export async function pruneTickets(database: Queryable): Promise<void> {
+  await deleteExpired(database)
 }
 
 /** 32 random bytes need neither salt nor a slow hash. */

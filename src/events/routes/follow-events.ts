@@ -71,7 +71,7 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       schema,
       exposeHeadRoute: false,
       errorHandler: handleStreamError,
-      config: { takesTicket: true },
+      config: { takesTicket: 'events' },
     },
     async (request, reply) => {
       const followed = await follow({

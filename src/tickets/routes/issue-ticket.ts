@@ -1,6 +1,5 @@
-// POST /presentations/{id}/ticket: a word that opens the event stream once, for pages whose
-// EventSource can send neither header nor cookie. It is the caller's own right to read, lent for a
-// minute; the stream it opens ends with the caller's token.
+// POST /presentations/{id}/ticket: a credential that opens the event stream once, for pages whose
+// EventSource can send neither header nor cookie. The stream ends with the caller's token.
 
 import Type from 'typebox'
 import { Problem } from '../../domain/problem.ts'
@@ -9,7 +8,7 @@ import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import { type TicketRequest, ticketSeconds } from '../statements.ts'
 
 export interface IssueTicket {
-  /** Undefined when the presentation isn't theirs. */
+  /** Undefined when the presentation is not this user's. */
   issueTicket: (request: TicketRequest) => Promise<string | undefined>
 }
 
@@ -18,15 +17,14 @@ export function issueTicketRoute(app: App, { issueTicket }: IssueTicket) {
     operationId: 'issueTicket',
     tags: ['presentations'],
     summary: 'Get a ticket that opens the event stream once',
-    description:
-      'Send it as `?ticket=`, with `&last_event_id=` where you have seen events already. A used one is refused: take another.',
+    description: 'Send it as `?ticket=`, with `&last_event_id=` to resume. Each ticket works once.',
     params: idParams,
     response: {
       200: Type.Object({
         ticket: Type.String(),
         expires_in: Type.Integer({
           minimum: 1,
-          description: 'How long it can be used, in seconds.',
+          description: 'Lifetime in seconds.',
         }),
       }),
       ...problemResponsesOfWrite('NOT_FOUND'),
@@ -35,7 +33,12 @@ export function issueTicketRoute(app: App, { issueTicket }: IssueTicket) {
 
   app.post('/presentations/:id/ticket', { schema }, async (request) => {
     const { userId, expiresAt } = request.caller
-    const ticket = await issueTicket({ userId, id: request.params.id, tokenExpiresAt: expiresAt })
+    const ticket = await issueTicket({
+      userId,
+      purpose: 'events',
+      presentationId: request.params.id,
+      tokenExpiresAt: expiresAt,
+    })
     if (ticket === undefined) throw new Problem('NOT_FOUND')
     return { ticket, expires_in: ticketSeconds }
   })

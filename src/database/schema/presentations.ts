@@ -1,0 +1,147 @@
+// Presentations and their queue. The presentation row is the job: its status, its checkpoints and
+// its position in the queue cannot disagree.
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  json,
+  jsonb,
+  text,
+  timestamp,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { exportFormats } from '../../contract/brief.ts'
+import { type Presentation, statuses } from '../../contract/presentation.ts'
+import { type Stage, stages } from '../../domain/stage.ts'
+import { gateway, time } from './gateway.ts'
+
+/** What a run makes: a whole deck, or a further file of a finished deck. */
+export const runKinds = ['deck', 'export'] as const
+export type RunKind = (typeof runKinds)[number]
+
+/** The members of a brief that only the worker reads. */
+export interface RunBrief {
+  content: string
+  tone: string
+  verbosity: string
+  instructions: string | null
+  includeTitleSlide: boolean
+  includeTableOfContents: boolean
+  webSearch: boolean
+}
+
+/** Why the latest run ended without success. */
+export type RunError = NonNullable<Presentation['error']>
+
+/** A number for each stage that was reached. */
+export type StageCounts = Partial<Record<Stage, number>>
+
+export const presentations = gateway.table(
+  'presentations',
+  {
+    id: uuid('id').primaryKey(),
+    userId: text('user_id').notNull(),
+    /** The deck in Presenton that the latest run works on. */
+    deckId: text('presenton_presentation_id'),
+    /** Where Presenton has the exported file. */
+    exportPath: text('presenton_path'),
+    objectKey: text('minio_object_key'),
+    title: text('title'),
+    status: text('status', { enum: statuses }).notNull(),
+    stage: text('stage', { enum: stages }),
+    /** Number of the latest run, from 1. */
+    run: integer('run').notNull().default(1),
+    runKind: text('run_kind', { enum: runKinds }).notNull().default('deck'),
+    /** The format of the file that the latest run makes. */
+    runFormat: text('run_format', { enum: exportFormats }).notNull(),
+    /** Starts of the current stage in the latest run. */
+    attempt: integer('attempt').notNull().default(0),
+    /** From 0 to 1. */
+    progress: doublePrecision('progress').notNull().default(0),
+    template: text('template').notNull(),
+    language: text('language').notNull(),
+    nSlides: integer('n_slides').notNull(),
+    slidesDone: integer('slides_done').notNull().default(0),
+    exportAs: text('export_as', { enum: exportFormats }).notNull(),
+    reviewOutlines: boolean('review_outlines').notNull().default(false),
+    metadata: jsonb('metadata').$type<Record<string, string>>().notNull().default({}),
+    /** `json`, not `jsonb`: text of a model may hold escaped NULs, which jsonb refuses. */
+    brief: json('brief').$type<RunBrief>().notNull(),
+    outlines: json('outlines').$type<string[]>(),
+    /** The current outlines were approved, or need no approval. */
+    outlinesApproved: boolean('outlines_approved').notNull().default(false),
+    error: json('error').$type<RunError>(),
+    /** First key of the queue's order (see queue.ts). */
+    turn: bigint('turn', { mode: 'number' }).notNull(),
+    queuedAt: time('queued_at').notNull(),
+    /** First claim of the latest run, or of its part after a review. */
+    runStartedAt: time('run_started_at'),
+    /** Time the latest run used before its review; its clock stops while the review lasts. */
+    runUsedMs: bigint('run_used_ms', { mode: 'number' }).notNull().default(0),
+    /** Starts of each stage in the latest run. */
+    starts: jsonb('starts').$type<StageCounts>().notNull().default({}),
+    /** Failed attempts of each stage in the latest run. */
+    failures: jsonb('failures').$type<StageCounts>().notNull().default({}),
+    slideStreams: integer('slide_streams').notNull().default(0),
+    takeovers: integer('takeovers').notNull().default(0),
+    /**
+     * A stream of slides was opened for the current deck. A second attempt then first checks what
+     * upstream already has, because each stream costs money.
+     */
+    deckStreamed: boolean('deck_streamed').notNull().default(false),
+    deckPrepared: boolean('deck_prepared').notNull().default(false),
+    slidesFinished: boolean('slides_finished').notNull().default(false),
+    reviewExpiresAt: time('review_expires_at'),
+    uploads: integer('uploads').notNull().default(0),
+    /** Times of further exports in the last hour. */
+    exportTimes: timestamp('export_times', { withTimezone: true, precision: 3 })
+      .array()
+      .notNull()
+      .default([]),
+    createdAt: time('created_at').notNull().defaultNow(),
+    updatedAt: time('updated_at').notNull().defaultNow(),
+    startedAt: time('started_at'),
+    completedAt: time('completed_at'),
+    /** End of the latest run; null again once its log is pruned. */
+    endedAt: time('ended_at'),
+  },
+  (table) => [
+    check(
+      'presentations_status',
+      sql`${table.status} in (${sql.raw(statuses.map((status) => `'${status}'`).join(', '))})`,
+    ),
+    index('presentations_of_user').on(table.userId, table.createdAt, table.id),
+    index('presentations_of_user_by_status').on(
+      table.userId,
+      table.status,
+      table.createdAt,
+      table.id,
+    ),
+    // What can be claimed: the queue, and further exports, which show as running while they wait.
+    index('presentations_waiting')
+      .on(table.turn, table.queuedAt, table.id)
+      .where(sql`${table.status} in ('queued', 'running') and ${table.runStartedAt} is null`),
+    index('presentations_running').on(table.userId).where(sql`${table.status} = 'running'`),
+    index('presentations_turns')
+      .on(table.userId, table.turn)
+      .where(sql`${table.status} in ('queued', 'running')`),
+    index('presentations_in_review')
+      .on(table.reviewExpiresAt)
+      .where(sql`${table.status} = 'awaiting_outlines'`),
+    index('presentations_ended').on(table.endedAt).where(sql`${table.endedAt} is not null`),
+    // Small enough to be read whole for a count, unlike the table.
+    index('presentations_at_rest')
+      .on(table.status)
+      .where(sql`${table.status} in ('completed', 'failed', 'cancelled')`),
+  ],
+)
+
+/** One row: the turn that was claimed last. A run that joins the queue gets a later one. */
+export const queueClock = gateway.table('queue_clock', {
+  id: integer('id').primaryKey(),
+  turn: bigint('turn', { mode: 'number' }).notNull().default(0),
+})

@@ -1,0 +1,4 @@
+// What a ticket can open. A ticket of one purpose never opens another.
+
+export const ticketPurposes = ['events'] as const
+export type TicketPurpose = (typeof ticketPurposes)[number]
