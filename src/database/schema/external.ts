@@ -3,7 +3,7 @@
 
 import { sql } from 'drizzle-orm'
 import { bigint, index, json, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { exportFormats } from '../../contract/brief.ts'
+import { exportFormats } from '../../contract/presentation.ts'
 import { gateway, time } from './gateway.ts'
 import { presentations } from './presentations.ts'
 

@@ -14,9 +14,8 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { exportFormats } from '../../contract/brief.ts'
-import { type Presentation, statuses } from '../../contract/presentation.ts'
-import { type Stage, stages } from '../../domain/stage.ts'
+import { exportFormats, type Presentation, statuses } from '../../contract/presentation.ts'
+import { type Stage, stages } from '../../contract/stages.ts'
 import { gateway, time } from './gateway.ts'
 
 /** What a run makes: a whole deck, or a further file of a finished deck. */
