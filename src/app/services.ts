@@ -17,6 +17,7 @@ import {
 } from '../presentations/statements/queries.ts'
 import { downloadView, type Presign, presentationView } from '../presentations/view.ts'
 import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
+import { sharedAccount } from '../presenton/account.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
@@ -56,7 +57,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
       await database.ping()
     },
     pingStorage: objects.ping,
-    pingPresenton: presenton.ping,
+    pingPresenton: (signal) => presenton.ping({ signal }),
     presentonState: presenton.state,
   })
   metrics.addSources({
@@ -74,8 +75,8 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     events: { follow: hub.follow },
     tickets: { issueTicket: (request) => issueTicket(database, request) },
     images: {
-      openPicture: presenton.openPicture,
-      ownsPicture: (wanted) => ownsImage(database, wanted),
+      openImage: presenton.openImage,
+      ownsImage: (wanted) => ownsImage(database, wanted),
     },
     templates: { listTemplates: presenton.listTemplates },
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
@@ -129,7 +130,7 @@ function createPresentationServices({
     channels,
     queue,
     quotas,
-    knownTemplates: presenton.knownTemplates,
+    knownTemplates: () => presenton.knownTemplates(sharedAccount),
   })
   return {
     ...createPresentationCommands({ database, channels, queue, quotas }),

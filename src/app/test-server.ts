@@ -110,7 +110,7 @@ export async function openTestServer({
       },
       events: { follow: unexpectedCall, ...features.events },
       tickets: { issueTicket: unexpectedCall, ...features.tickets },
-      images: { openPicture: unexpectedCall, ownsPicture: async () => false, ...features.images },
+      images: { openImage: unexpectedCall, ownsImage: async () => false, ...features.images },
       templates: { listTemplates: async () => [], ...features.templates },
       usage: { readUsage: unexpectedCall, ...features.usage },
       operations: {

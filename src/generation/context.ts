@@ -10,6 +10,7 @@ import { createOutageTolerantDatabase } from '../database/outages.ts'
 import type { ExtraStatement, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
 import { progressOf } from '../domain/stage.ts'
 import type { ObjectStore } from '../objects/store.ts'
+import { sharedAccount, type UpstreamAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 
@@ -84,6 +85,8 @@ export function createContext({ onBackoff, ...input }: ContextOptions) {
   return {
     ...dependencies,
     ...input,
+    /** The account at Presenton that the run acts for. */
+    account: sharedAccount as UpstreamAccount,
     random: waits.random,
     /** Reads what is not in the log, however long the database is away. */
     database: createOutageTolerantDatabase(dependencies.database, signal),

@@ -3,7 +3,7 @@
 
 import { gatewayKinds } from '../contract/events.ts'
 import type { ExtraStatement } from '../database/run-log.ts'
-import type { Message } from '../presenton/client.ts'
+import type { Message } from '../presenton/messages.ts'
 import { redactUpstreamText } from '../presenton/redact.ts'
 import type { Context } from './context.ts'
 

@@ -3,11 +3,12 @@
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { sleep } from '../async/signals.ts'
+import { sharedAccount } from '../presenton/account.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openStandIn, type StandIn } from '../sandbox/presenton/stand-in.ts'
 import { decide } from './attempts.ts'
 
-const forever = new AbortController().signal
+const call = { account: sharedAccount, signal: new AbortController().signal }
 const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
 const deck = {
   ...{
@@ -37,7 +38,7 @@ beforeEach(async () => {
     breaker: { errorPercent: 50, minCalls: 5, windowMs: 300_000, resetMs: 10_000 },
     logger: quiet,
   })
-  await presenton.features(forever)
+  await presenton.features(call.signal)
 })
 afterEach(async () => {
   vi.useRealTimers()
@@ -72,7 +73,7 @@ it('burns nothing for an hour, asks rarely, and goes on within 15 s of the retur
   async function run(number: number) {
     for (let waits = 0; ; waits += 1) {
       try {
-        await presenton.createDeck(deck, forever)
+        await presenton.createDeck({ ...call, brief: deck })
         break
       } catch (error) {
         const decision = decide({ stage: 'create', error, failures: {}, waits })

@@ -2,7 +2,7 @@
 // paid for again. A deck that lacks any of them is given up for a fresh one, for two streams of one
 // deck were seen to double its slides.
 
-import { type DeckSlides, isWhole } from '../presenton/client.ts'
+import { type DeckSlides, hasAllSlides } from '../presenton/deck-responses.ts'
 import { decide } from './attempts.ts'
 import type { Context } from './context.ts'
 import { waitBeforeRetry } from './wait-before-retry.ts'
@@ -13,13 +13,13 @@ import { waitBeforeRetry } from './wait-before-retry.ts'
  * times is given up, too. Throws a Problem that ends the run.
  */
 export async function recoverSlides(context: Context): Promise<DeckSlides | undefined> {
-  const { run, presenton, signal, random, logger } = context
+  const { run, presenton, account, signal, random, logger } = context
   if (!run.deckId || !run.outlines)
     throw new Error('Only a deck that was prepared has been streamed.')
   for (let failed = 0, waits = 0; ; ) {
     try {
-      const deck = await presenton.readDeck(run.deckId, signal)
-      if (isWhole(deck, run.outlines.length)) return deck
+      const deck = await presenton.readDeck({ account, signal, deckId: run.deckId })
+      if (hasAllSlides(deck, run.outlines.length)) return deck
       break
     } catch (error) {
       signal.throwIfAborted()

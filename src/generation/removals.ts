@@ -5,6 +5,7 @@ import type { Database } from '../database/connection.ts'
 import { Problem } from '../domain/problem.ts'
 import { storeCode } from '../objects/calls.ts'
 import type { ObjectStore } from '../objects/store.ts'
+import { sharedAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { findRemovableDecks, forgetDeck, postponeDeck } from './statements/decks.ts'
@@ -67,7 +68,7 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
     decks: () =>
       round({
         find: () => findRemovableDecks(database),
-        remove: (deckId) => presenton.deleteDeck(deckId, signal),
+        remove: (deckId) => presenton.deleteDeck({ account: sharedAccount, signal, deckId }),
         forget: (deckId) => forgetDeck(database, deckId),
         postpone: (deckId) => postponeDeck(database, deckId, postponedMinutes),
       }),

@@ -1,12 +1,11 @@
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton, PresentonOptions } from './client.ts'
-import { connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import { asShared, connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
 
 const deckPath = '/api/v1/ppt/presentation/d'
 const preparePath = '/api/v1/ppt/presentation/prepare'
 const statusPath = '/api/v1/auth/status'
-const forever = new AbortController().signal
 const good = json({ slides: [] })
 const bad = json({}, 500)
 
@@ -37,10 +36,10 @@ async function reconnect(options: Partial<PresentonOptions>) {
     },
     ...options,
   })
-  await presenton.features(forever)
+  await presenton.features(asShared.signal)
 }
 
-const read = () => presenton.readDeck('d', forever)
+const read = () => presenton.readDeck({ ...asShared, deckId: 'd' })
 
 async function openCircuit() {
   upstream.answers[deckPath] = bad
@@ -76,7 +75,7 @@ describe('The circuit', () => {
     for (let i = 0; i < 8; i++) {
       await read().catch(() => undefined)
       await presenton
-        .streamSlides('d', forever)
+        .streamSlides({ ...asShared, deckId: 'd' })
         .next()
         .catch(() => undefined)
     }
@@ -84,7 +83,7 @@ describe('The circuit', () => {
     for (let i = 0; i < 8; i++) {
       const leaving = new AbortController()
       const visits = upstream.visits.length
-      const call = presenton.readDeck('d', leaving.signal)
+      const call = presenton.readDeck({ ...asShared, signal: leaving.signal, deckId: 'd' })
       await upstream.until(() => upstream.visits.length > visits)
       leaving.abort('enough')
       await expect(call).rejects.toBe('enough')
@@ -130,7 +129,7 @@ describe('The circuit', () => {
     upstream.answers[deckPath] = () => undefined
     const before = upstream.to(deckPath).length
     const leaving = new AbortController()
-    const probe = presenton.readDeck('d', leaving.signal)
+    const probe = presenton.readDeck({ ...asShared, signal: leaving.signal, deckId: 'd' })
     await upstream.until(() => upstream.to(deckPath).length > before)
     leaving.abort('enough')
     await expect(probe).rejects.toBe('enough')
@@ -142,10 +141,14 @@ describe('The circuit', () => {
     const before = upstream.to(statusPath).length
     upstream.answers[preparePath] = () => undefined
     const leaving = new AbortController()
-    const slow = presenton.prepareDeck(
-      { deckId: 'd', outlines: ['a'], title: 't', template: 'general' },
-      leaving.signal,
-    )
+    const slow = presenton.prepareDeck({
+      ...asShared,
+      signal: leaving.signal,
+      deckId: 'd',
+      outlines: ['a'],
+      title: 't',
+      templateId: 'general',
+    })
     await upstream.until(() => upstream.to(preparePath).length === 1)
     expect(upstream.to(statusPath).length).toBe(before + 1)
     expect(presenton.state().breaker).toBe('closed')
@@ -155,11 +158,13 @@ describe('The circuit', () => {
 
   it('is closed by a ping when half-open, but pings of a closed one do not count', async () => {
     await halfOpenCircuit()
-    await presenton.ping(forever)
+    await presenton.ping({ signal: asShared.signal })
     expect(presenton.state().breaker).toBe('closed')
     upstream.answers[statusPath] = bad
     for (let i = 0; i < 8; i++)
-      await expect(presenton.ping(forever)).rejects.toMatchObject({ failure: 'fault' })
+      await expect(presenton.ping({ signal: asShared.signal })).rejects.toMatchObject({
+        failure: 'fault',
+      })
     expect(presenton.state().breaker).toBe('closed')
   })
 
@@ -174,7 +179,7 @@ describe('The circuit', () => {
       setTimeout(() => response.destroy(), 5)
     }
     for (let i = 0; i < 12; i++) {
-      const messages = presenton.streamSlides('d', forever)
+      const messages = presenton.streamSlides({ ...asShared, deckId: 'd' })
       await messages.next().catch(() => undefined)
       await messages.next().catch(() => undefined)
     }
@@ -193,7 +198,7 @@ describe('The circuit', () => {
           `data: ${JSON.stringify({ type: 'complete', presentation: { outlines } })}\n\n`,
         )
     }
-    const stream = presenton.streamOutlines('slow', forever)
+    const stream = presenton.streamOutlines({ ...asShared, deckId: 'slow' })
     await stream.next()
     await openCircuit()
     finish()
@@ -208,7 +213,7 @@ describe('A closed client', () => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: {"type":"chunk"}\n\n')
     }
-    const stream = presenton.streamSlides('d', forever)
+    const stream = presenton.streamSlides({ ...asShared, deckId: 'd' })
     await stream.next()
     const call = read()
     call.catch(() => undefined)

@@ -1,14 +1,14 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { Message, Presenton, PresentonOptions } from './client.ts'
-import { connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import type { Presenton, PresentonOptions } from './client.ts'
+import { asShared, connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import type { Message } from './messages.ts'
 
 const id = '17db6369-29fb-4099-9d3c-f350de99850d'
 const slidesPath = '/api/v1/ppt/presentation/stream/'
 const frame = (value: unknown) => `event: response\ndata: ${JSON.stringify(value)}\n\n`
 const complete = frame({ type: 'complete', presentation: { id, slides: [{ index: 0 }] } })
-const forever = new AbortController().signal
 
 let upstream: Upstream
 let presenton: Presenton
@@ -54,7 +54,10 @@ describe('A slide stream', () => {
 
   it('gives the messages of each read, ends with complete, and closes its connection', async () => {
     begin((response) => response.write(complete))
-    expect(await collect(presenton.streamSlides(id, forever))).toEqual(['chunk', 'complete'])
+    expect(await collect(presenton.streamSlides({ ...asShared, deckId: id }))).toEqual([
+      'chunk',
+      'complete',
+    ])
     await upstream.idle()
   })
 
@@ -66,7 +69,7 @@ describe('A slide stream', () => {
     ]
     for (const end of ends) {
       begin((response) => setTimeout(() => end(response), 20))
-      const stream = presenton.streamSlides(id, forever)
+      const stream = presenton.streamSlides({ ...asShared, deckId: id })
       expect((await stream.next()).value).toHaveLength(1)
       await expect(stream.next()).rejects.toMatchObject({
         code: 'UPSTREAM_ERROR',
@@ -78,12 +81,16 @@ describe('A slide stream', () => {
   it('is a timeout when it stalls, before or after its head, or is not done in its time', async () => {
     await reconnect({ timeouts: { ...timeouts, stallMs: 100 } })
     begin(() => undefined)
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+    await expect(
+      collect(presenton.streamSlides({ ...asShared, deckId: id })),
+    ).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
     upstream.answers[slidesPath] = () => undefined
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+    await expect(
+      collect(presenton.streamSlides({ ...asShared, deckId: id })),
+    ).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
@@ -92,7 +99,9 @@ describe('A slide stream', () => {
       const timer = setInterval(() => response.write(': ping\n\n'), 10)
       response.on('close', () => clearInterval(timer))
     })
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+    await expect(
+      collect(presenton.streamSlides({ ...asShared, deckId: id })),
+    ).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
@@ -111,7 +120,7 @@ describe('A slide stream', () => {
       }
       response.end(complete)
     })
-    const stream = presenton.streamSlides(id, forever)
+    const stream = presenton.streamSlides({ ...asShared, deckId: id })
     await stream.next()
     await new Promise((resolve) => setTimeout(resolve, 200))
     expect(written).toBeLessThan(300)
@@ -121,10 +130,10 @@ describe('A slide stream', () => {
 
   it('leaves no connection when its consumer leaves or its caller aborts', async () => {
     begin(() => undefined)
-    for await (const _ of presenton.streamSlides(id, forever)) break
+    for await (const _ of presenton.streamSlides({ ...asShared, deckId: id })) break
     await upstream.idle()
     const leaving = new AbortController()
-    const stream = presenton.streamSlides(id, leaving.signal)
+    const stream = presenton.streamSlides({ ...asShared, signal: leaving.signal, deckId: id })
     await stream.next()
     leaving.abort('enough')
     await upstream.idle()
@@ -133,15 +142,21 @@ describe('A slide stream', () => {
 
   it('is refused before it begins like any call, and is a fault when it is no event stream', async () => {
     upstream.answers[slidesPath] = json({ detail: 'Presentation not found' }, 404)
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+    await expect(
+      collect(presenton.streamSlides({ ...asShared, deckId: id })),
+    ).rejects.toMatchObject({
       failure: 'gone',
     })
     upstream.answers[slidesPath] = json({ detail: 'Presentation not prepared for stream' }, 400)
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+    await expect(
+      collect(presenton.streamSlides({ ...asShared, deckId: id })),
+    ).rejects.toMatchObject({
       failure: 'final',
     })
     upstream.answers[slidesPath] = json({})
-    await expect(collect(presenton.streamSlides(id, forever))).rejects.toMatchObject({
+    await expect(
+      collect(presenton.streamSlides({ ...asShared, deckId: id })),
+    ).rejects.toMatchObject({
       failure: 'fault',
     })
   })

@@ -4,7 +4,14 @@ import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ObservedCall } from './call-metrics.ts'
 import type { Presenton, PresentonOptions } from './client.ts'
-import { connect, json, openapi, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import {
+  asShared,
+  connect,
+  json,
+  openapi,
+  openUpstream,
+  type Upstream,
+} from './fixtures/upstream.ts'
 
 const id = '17db6369-29fb-4099-9d3c-f350de99850d'
 const deck = {
@@ -18,7 +25,6 @@ const deck = {
   webSearch: false,
 }
 const createPath = '/api/v1/ppt/presentation/create'
-const forever = new AbortController().signal
 
 let upstream: Upstream
 let presenton: Presenton
@@ -49,7 +55,9 @@ const timeouts = {
 
 describe('A call', () => {
   it('sends what the deck is to be, and only headers of ours', async () => {
-    expect(await presenton.createDeck({ ...deck, instructions: 'short' }, forever)).toEqual({
+    expect(
+      await presenton.createDeck({ ...asShared, brief: { ...deck, instructions: 'short' } }),
+    ).toEqual({
       deckId: id,
     })
     const [visit] = upstream.to(createPath)
@@ -81,7 +89,7 @@ describe('A call', () => {
     ['hosts that cannot be resolved', 'http://presenton.invalid'],
   ])('takes %s for an outage', async (_, url) => {
     const away = connect(url)
-    await expect(away.createDeck(deck, forever)).rejects.toMatchObject({
+    await expect(away.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       failure: 'outage',
     })
@@ -90,7 +98,7 @@ describe('A call', () => {
 
   it('takes a connection that breaks after the request for a fault: it may have been acted on', async () => {
     upstream.answers[createPath] = (response) => response.destroy()
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
@@ -104,7 +112,7 @@ describe('A call', () => {
     ['a redirect', (response: ServerResponse) => response.writeHead(302, { location: '/x' }).end()],
   ])('takes %s for a fault', async (_, answer) => {
     upstream.answers[createPath] = answer
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
@@ -114,18 +122,18 @@ describe('A call', () => {
   it('reads no answer over the bound', async () => {
     await reconnect({ maxMessageBytes: 1000 })
     upstream.answers['/openapi.json'] = json({ ...openapi(), x: 'x'.repeat(2000) })
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
   })
 
   it('ends at its deadline', async () => {
-    await presenton.features(forever)
+    await presenton.features(asShared.signal)
     const visits = upstream.visits.length
     await reconnect({ timeouts: { ...timeouts, createMs: 100 } })
     upstream.answers[createPath] = () => undefined
-    await expect(presenton.createDeck(deck, forever)).rejects.toMatchObject({
+    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
@@ -136,8 +144,8 @@ describe('A call', () => {
     const leaving = new AbortController()
     upstream.answers[createPath] = (response, { body }) =>
       body.includes('stay') ? setTimeout(() => json({ id })(response, {} as never), 50) : undefined
-    const other = presenton.createDeck({ ...deck, content: 'stay' }, forever)
-    const left = presenton.createDeck(deck, leaving.signal)
+    const other = presenton.createDeck({ ...asShared, brief: { ...deck, content: 'stay' } })
+    const left = presenton.createDeck({ ...asShared, signal: leaving.signal, brief: deck })
     await upstream.until(() => upstream.to(createPath).length === 2)
     leaving.abort('enough')
     await expect(left).rejects.toBe('enough')
@@ -145,7 +153,9 @@ describe('A call', () => {
   })
 
   it('does not begin when its caller has left', async () => {
-    await expect(presenton.createDeck(deck, AbortSignal.abort('gone'))).rejects.toBe('gone')
+    await expect(
+      presenton.createDeck({ ...asShared, signal: AbortSignal.abort('gone'), brief: deck }),
+    ).rejects.toBe('gone')
     expect(upstream.visits).toEqual([])
   })
 
@@ -155,7 +165,7 @@ describe('A call', () => {
     // A TLS handshake that nobody answers.
     const away = connect(`https://127.0.0.1:${(silent.address() as AddressInfo).port}`)
     const leaving = new AbortController()
-    const call = away.ping(leaving.signal)
+    const call = away.ping({ signal: leaving.signal })
     const [socket] = await once(silent, 'connection')
     leaving.abort('enough')
     await expect(call).rejects.toBe('enough')
@@ -167,9 +177,9 @@ describe('A call', () => {
   it('says what it came to', async () => {
     const calls: ObservedCall[] = []
     await reconnect({ onCall: (call) => calls.push(call) })
-    await presenton.createDeck(deck, forever)
+    await presenton.createDeck({ ...asShared, brief: deck })
     upstream.answers[createPath] = json({ detail: 'no' }, 400)
-    await presenton.createDeck(deck, forever).catch(() => undefined)
+    await presenton.createDeck({ ...asShared, brief: deck }).catch(() => undefined)
     expect(calls.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
       'create ok',
       'create rejected',
@@ -179,7 +189,9 @@ describe('A call', () => {
   it('deletes what is not there any more, and reads it not', async () => {
     const path = `/api/v1/ppt/presentation/${id}`
     upstream.answers[path] = json({ detail: 'Presentation not found' }, 404)
-    await presenton.deleteDeck(id, forever)
-    await expect(presenton.readDeck(id, forever)).rejects.toMatchObject({ failure: 'gone' })
+    await presenton.deleteDeck({ ...asShared, deckId: id })
+    await expect(presenton.readDeck({ ...asShared, deckId: id })).rejects.toMatchObject({
+      failure: 'gone',
+    })
   })
 })

@@ -2,6 +2,7 @@
 // Failures are Problems whose `failure` says what a run should do next; a caller's own abort
 // rejects with its signal's reason instead.
 
+import { type CallOptions, sharedAccount, type UpstreamAccount } from './account.ts'
 import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
 import { createCallMetrics, type ObservedCall } from './call-metrics.ts'
 import { createConnections } from './connection.ts'
@@ -10,21 +11,11 @@ import { type Features, paths } from './dialect.ts'
 import { createExchange } from './exchange.ts'
 import { unavailable } from './failures.ts'
 import { type OpenedFile, openMountedFile, openRemoteFile } from './file.ts'
-import { type OpenedImage, openImage } from './image.ts'
+import { type OpenedImage, openRemoteImage } from './image.ts'
 import { type Credentials, createLogin } from './login.ts'
 import { createProbe } from './probe.ts'
 import type { Template } from './template-lists.ts'
 import { createTemplates } from './templates.ts'
-
-export type { DeckOutlines, DeckSlides } from './deck-parts.ts'
-// biome-ignore lint/performance/noBarrelFile: this file is the one way in, and who streams a deck also reads what it completes with.
-export { isWhole, readOutlines, readSlides } from './deck-parts.ts'
-export type { Features } from './dialect.ts'
-export { mayHaveStarted } from './failures.ts'
-export type { OpenedFile } from './file.ts'
-export type { OpenedImage } from './image.ts'
-export type { Message } from './messages.ts'
-export type { Template } from './template-lists.ts'
 
 export interface PresentonOptions {
   /** Where its nginx listens, such as http://presenton. */
@@ -95,6 +86,7 @@ export function createPresenton(options: PresentonOptions) {
     send: (json) =>
       observe.call('login', () =>
         exchange.sendPlain({
+          account: sharedAccount,
           subject: 'login',
           method: 'POST',
           path: paths.login,
@@ -134,7 +126,7 @@ export function createPresenton(options: PresentonOptions) {
      * The file of an export's `path`; see `OpenedFile`. One that cannot be the export is a
      * 'bad-file'.
      */
-    openFile: (path: string, signal: AbortSignal): Promise<OpenedFile> =>
+    openFile: ({ account, signal, path }: CallOptions & { path: string }): Promise<OpenedFile> =>
       observe.call('file', () => {
         if (appDataDir !== undefined) return openMountedFile(appDataDir, path, signal)
         // Between two reads a file has no reason to be as slow as a model.
@@ -143,7 +135,7 @@ export function createPresenton(options: PresentonOptions) {
           stallMs: Math.min(timeouts.stallMs, timeouts.createMs),
         }
         return probe.speak(signal, ({ auth }) =>
-          openRemoteFile({ exchange, auth, ...limits }, path, signal),
+          openRemoteFile({ exchange, auth, ...limits }, { account, signal, path }),
         )
       }),
 
@@ -151,24 +143,32 @@ export function createPresenton(options: PresentonOptions) {
      * Of a slide, by its unencoded path; NOT_FOUND for anything that is no picture. Who may see it
      * is not asked here.
      */
-    openPicture: (path: string, signal: AbortSignal): Promise<OpenedImage> =>
-      observe.call('picture', () =>
+    openImage: ({ account, signal, path }: CallOptions & { path: string }): Promise<OpenedImage> =>
+      observe.call('image', () =>
         probe.speak(signal, ({ auth }) =>
-          openImage({ exchange, auth, timeoutMs: timeouts.createMs }, path, signal),
+          openRemoteImage(
+            { exchange, auth, timeoutMs: timeouts.createMs },
+            { account, signal, path },
+          ),
         ),
       ),
 
-    listTemplates: (signal: AbortSignal): Promise<Template[]> =>
+    listTemplates: ({ account, signal }: CallOptions): Promise<Template[]> =>
       observe.call('templates', () =>
-        probe.speak(signal, (features) => templates.list(features, signal)),
+        probe.speak(signal, (features) => templates.list({ account, signal, features })),
       ),
 
     /** The ids of the list as it was last read; undefined before that. Asks nobody. */
-    knownTemplates: (): ReadonlySet<string> | undefined => templates.known(),
+    knownTemplates: (account: UpstreamAccount): ReadonlySet<string> | undefined =>
+      templates.known(account),
 
-    hasTemplate: (id: string, signal: AbortSignal): Promise<boolean> =>
+    hasTemplate: ({
+      account,
+      signal,
+      templateId,
+    }: CallOptions & { templateId: string }): Promise<boolean> =>
       observe.call('templates', () =>
-        probe.speak(signal, (features) => templates.has(id, features, signal)),
+        probe.speak(signal, (features) => templates.has({ account, signal, features, templateId })),
       ),
 
     state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({
@@ -180,7 +180,7 @@ export function createPresenton(options: PresentonOptions) {
      * Rejects with a Problem when upstream does not answer, or is not one that the gateway can
      * speak to.
      */
-    ping: (signal: AbortSignal): Promise<void> =>
+    ping: ({ signal }: { signal: AbortSignal }): Promise<void> =>
       observe.call('ping', async () => {
         await exchange.ping(signal)
         await probe.read(signal)

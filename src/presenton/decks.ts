@@ -2,20 +2,21 @@
 // slides, read, exported, deleted. None of it is repeated here, save where upstream has shown that
 // it did nothing: a refused login, or a route of another version.
 
+import type { CallOptions } from './account.ts'
 import type { CallMetrics } from './call-metrics.ts'
 import {
   type DeckSlides,
+  parseCompletedOutlines,
+  parseCompletedSlides,
   parseCreated,
   parseDeck,
   parseExported,
   parseOutlineList,
   readDeckId,
-  readOutlines,
-  readSlides,
-} from './deck-parts.ts'
+} from './deck-responses.ts'
 import {
   createBody,
-  type Deck,
+  type DeckBrief,
   exportCall,
   type Features,
   type FileFormat,
@@ -45,6 +46,15 @@ export interface StreamLogger {
   warn(fields: object, message: string): void
 }
 
+export interface DeckCall extends CallOptions {
+  deckId: string
+}
+
+export interface StreamCall extends DeckCall {
+  /** Gets what is wrong in the stream; the client's own logger without it. */
+  logger?: StreamLogger
+}
+
 interface DecksOptions {
   exchange: Exchange
   probe: Probe
@@ -66,11 +76,12 @@ export function createDecks({
   logger,
 }: DecksOptions) {
   const call = (
+    { account, signal }: CallOptions,
     { auth }: Features,
     path: string,
-    signal: AbortSignal,
     more: Partial<Call> = {},
   ): Call => ({
+    account,
     subject: 'deck',
     path,
     auth,
@@ -79,32 +90,23 @@ export function createDecks({
     ...more,
   })
 
-  interface Stream {
+  interface Stream extends StreamCall {
     operation: string
-    deckId: string
     path: string
-    signal: AbortSignal
-    logger: StreamLogger | undefined
     read(complete: Message): unknown
   }
 
-  async function* stream({
-    operation,
-    deckId,
-    path,
-    signal,
-    read,
-    ...given
-  }: Stream): AsyncGenerator<Message[]> {
+  async function* stream({ operation, path, read, ...given }: Stream): AsyncGenerator<Message[]> {
     const onTrouble = (trouble: { dropped: string } | { reported: string }) =>
       (given.logger ?? logger).warn({ operation, ...trouble }, 'trouble in a stream of Presenton')
     function check(complete: Message): void {
       read(complete)
-      if ((readDeckId(complete) ?? deckId) !== deckId) throw fault('complete of another deck')
+      if ((readDeckId(complete) ?? given.deckId) !== given.deckId)
+        throw fault('complete of another deck')
     }
-    const opened = await probe.speak(signal, (features) =>
+    const opened = await probe.speak(given.signal, (features) =>
       exchange.open(
-        call(features, path, signal, { timeoutMs: timeouts.streamMs }),
+        call(given, features, path, { timeoutMs: timeouts.streamMs }),
         timeouts.stallMs,
       ),
     )
@@ -119,14 +121,14 @@ export function createDecks({
   }
 
   return {
-    createDeck: (deck: Deck, signal: AbortSignal): Promise<{ deckId: string }> =>
+    createDeck: (given: CallOptions & { brief: DeckBrief }): Promise<{ deckId: string }> =>
       observe.call('create', () =>
-        probe.speak(signal, async (features) => {
-          const json = createBody(deck, features)
+        probe.speak(given.signal, async (features) => {
+          const json = createBody(given.brief, features)
           return parseCreated(
             parseJson(
               await exchange.send(
-                call(features, paths.create, signal, { subject: 'other', method: 'POST', json }),
+                call(given, features, paths.create, { subject: 'other', method: 'POST', json }),
               ),
             ),
           )
@@ -137,38 +139,26 @@ export function createDecks({
      * Every start is paid for and writes the outlines anew. What is amiss in it is told to
      * `logger`. Ends after the first `complete`; see `readOutlines`.
      */
-    streamOutlines: (
-      deckId: string,
-      signal: AbortSignal,
-      logger?: StreamLogger,
-    ): AsyncGenerator<Message[]> =>
+    streamOutlines: (given: StreamCall): AsyncGenerator<Message[]> =>
       observe.stream(
         'outlines',
         stream({
+          ...given,
           operation: 'outlines',
-          deckId,
-          path: paths.outlinesStream(deckId),
-          signal,
-          logger,
-          read: readOutlines,
+          path: paths.outlinesStream(given.deckId),
+          read: parseCompletedOutlines,
         }),
       ),
 
     /** Every start is paid for. Ends after the first `complete`; see `readSlides`. */
-    streamSlides: (
-      deckId: string,
-      signal: AbortSignal,
-      logger?: StreamLogger,
-    ): AsyncGenerator<Message[]> =>
+    streamSlides: (given: StreamCall): AsyncGenerator<Message[]> =>
       observe.stream(
         'slides',
         stream({
+          ...given,
           operation: 'slides',
-          deckId,
-          path: paths.slidesStream(deckId),
-          signal,
-          logger,
-          read: readSlides,
+          path: paths.slidesStream(given.deckId),
+          read: parseCompletedSlides,
         }),
       ),
 
@@ -176,33 +166,33 @@ export function createDecks({
      * Outlines that an interrupted run may have left; undefined where there are none, or upstream
      * cannot say.
      */
-    findOutlines: (deckId: string, signal: AbortSignal): Promise<string[] | undefined> =>
+    findOutlines: (given: DeckCall): Promise<string[] | undefined> =>
       observe.call('read', () =>
-        probe.speak(signal, async (features) => {
+        probe.speak(given.signal, async (features) => {
           if (!features.outlinesReadable) return undefined
           return parseOutlineList(
-            parseJson(await exchange.send(call(features, paths.outlines(deckId), signal))),
+            parseJson(await exchange.send(call(given, features, paths.outlines(given.deckId)))),
           )
         }),
       ),
 
     /** Gives the deck its outlines, its title and its layouts, which a model picks. */
     prepareDeck: (
-      deck: { deckId: string; outlines: string[]; title: string; template: string },
-      signal: AbortSignal,
+      given: DeckCall & { outlines: string[]; title: string; templateId: string },
     ): Promise<void> =>
       observe.call('prepare', () =>
-        probe.speak(signal, async (features) => {
-          const layout = await templates.forPrepare(
-            deck.template,
-            deck.outlines.length,
+        probe.speak(given.signal, async (features) => {
+          const layout = await templates.forPrepare({
+            account: given.account,
+            signal: given.signal,
             features,
-            signal,
-          )
+            templateId: given.templateId,
+            outlines: given.outlines.length,
+          })
           const json = {
-            presentation_id: deck.deckId,
-            outlines: deck.outlines.map((content) => ({ content })),
-            title: deck.title,
+            presentation_id: given.deckId,
+            outlines: given.outlines.map((content) => ({ content })),
+            title: given.title,
             layout,
           }
           const more = {
@@ -212,14 +202,16 @@ export function createDecks({
             timeoutMs: timeouts.prepareMs,
             slow: true,
           } as const
-          await exchange.send(call(features, paths.prepare, signal, more))
+          await exchange.send(call(given, features, paths.prepare, more))
         }),
       ),
 
-    readDeck: (deckId: string, signal: AbortSignal): Promise<DeckSlides> =>
+    readDeck: (given: DeckCall): Promise<DeckSlides> =>
       observe.call('read', () =>
-        probe.speak(signal, async (features) =>
-          parseDeck(parseJson(await exchange.send(call(features, paths.deck(deckId), signal)))),
+        probe.speak(given.signal, async (features) =>
+          parseDeck(
+            parseJson(await exchange.send(call(given, features, paths.deck(given.deckId)))),
+          ),
         ),
       ),
 
@@ -228,16 +220,15 @@ export function createDecks({
      * writes its file, which may bear it.
      */
     exportDeck: (
-      deck: { deckId: string; format: FileFormat; title: string },
-      signal: AbortSignal,
+      given: DeckCall & { format: FileFormat; title: string },
     ): Promise<{ path: string }> =>
       observe.call('export', () =>
-        probe.speak(signal, async (features) => {
+        probe.speak(given.signal, async (features) => {
           if (namesFilesByTitle(features)) {
             await exchange.send(
-              call(features, paths.update, signal, {
+              call(given, features, paths.update, {
                 method: 'PATCH',
-                json: { id: deck.deckId, title: deck.title },
+                json: { id: given.deckId, title: given.title },
               }),
             )
           }
@@ -245,20 +236,20 @@ export function createDecks({
             method: 'POST',
             timeoutMs: timeouts.exportMs,
             slow: true,
-            ...exportCall(deck.deckId, deck.format, features),
+            ...exportCall(given.deckId, given.format, features),
           } as const
           return parseExported(
-            parseJson(await exchange.send(call(features, request.path, signal, request))),
+            parseJson(await exchange.send(call(given, features, request.path, request))),
           )
         }),
       ),
 
     /** One that is not there any more is deleted. */
-    deleteDeck: (deckId: string, signal: AbortSignal): Promise<void> =>
+    deleteDeck: (given: DeckCall): Promise<void> =>
       observe.call('delete', () =>
-        probe.speak(signal, async (features) => {
+        probe.speak(given.signal, async (features) => {
           await exchange.send(
-            call(features, paths.deck(deckId), signal, { method: 'DELETE', expect: [404] }),
+            call(given, features, paths.deck(given.deckId), { method: 'DELETE', expect: [404] }),
           )
         }),
       ),

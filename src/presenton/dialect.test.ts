@@ -1,9 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton, PresentonOptions } from './client.ts'
 import { authKindOf, featuresOf } from './dialect.ts'
-import { connect, json, openapi, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import {
+  asShared,
+  connect,
+  json,
+  openapi,
+  openUpstream,
+  type Upstream,
+} from './fixtures/upstream.ts'
 
-const forever = new AbortController().signal
 const p = '/api/v1/ppt/presentation'
 const preparePath = `${p}/prepare`
 const editPath = `${p}/edit`
@@ -96,26 +102,27 @@ describe('The upstream behind the address', () => {
   }
 
   const asked = () => upstream.to('/openapi.json').length
-  const doExport = () => presenton.exportDeck({ deckId: 'd', format: 'pptx', title: 't' }, forever)
+  const doExport = () =>
+    presenton.exportDeck({ ...asShared, deckId: 'd', format: 'pptx', title: 't' })
 
   it('is asked once for all who wait, and again after ten minutes', async () => {
     expect(presenton.state()).toEqual({ breaker: 'closed', supported: undefined })
-    await Promise.all([presenton.features(forever), presenton.features(forever)])
+    await Promise.all([presenton.features(asShared.signal), presenton.features(asShared.signal)])
     expect(asked()).toBe(1)
     expect(presenton.state()).toEqual({ breaker: 'closed', supported: true })
     time += 10 * minute - 1
-    await presenton.features(forever)
+    await presenton.features(asShared.signal)
     expect(asked()).toBe(1)
     time += 1
-    await presenton.features(forever)
+    await presenton.features(asShared.signal)
     expect(asked()).toBe(2)
   })
 
   it('stays what it was while it cannot be asked', async () => {
-    const features = await presenton.features(forever)
+    const features = await presenton.features(asShared.signal)
     time += 20 * minute
     upstream.answers['/openapi.json'] = json({}, 500)
-    expect(await presenton.features(forever)).toEqual(features)
+    expect(await presenton.features(asShared.signal)).toEqual(features)
   })
 
   it('is asked again at a route that is gone, and the call is made once more in the new words', async () => {
@@ -144,7 +151,13 @@ describe('The upstream behind the address', () => {
       422,
     )
     const prepare = () =>
-      presenton.prepareDeck({ deckId: 'd', outlines: ['a'], title: 't', template: 'x' }, forever)
+      presenton.prepareDeck({
+        ...asShared,
+        deckId: 'd',
+        outlines: ['a'],
+        title: 't',
+        templateId: 'x',
+      })
     for (let i = 0; i < 5; i++)
       await expect(prepare()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
     expect(asked()).toBe(2)
@@ -159,20 +172,20 @@ describe('The upstream behind the address', () => {
       detail: expect.stringContaining('older than 0.5.14'),
     }
     await expect(doExport()).rejects.toMatchObject(rejection)
-    await expect(presenton.ping(forever)).rejects.toMatchObject(rejection)
+    await expect(presenton.ping({ signal: asShared.signal })).rejects.toMatchObject(rejection)
     expect(presenton.state()).toEqual({
       breaker: 'closed',
       supported: false,
       detail: 'Presenton older than 0.5.14',
     })
     upstream.answers['/openapi.json'] = json(openapi())
-    await presenton.ping(forever)
+    await presenton.ping({ signal: asShared.signal })
     expect(presenton.state()).toEqual({ breaker: 'closed', supported: true })
   })
 
   it('may hide its document; then its kind of login tells the likeliest features', async () => {
     upstream.answers['/openapi.json'] = json({ detail: 'Not Found' }, 404)
-    expect(await presenton.features(forever)).toMatchObject({
+    expect(await presenton.features(asShared.signal)).toMatchObject({
       layout: 'object',
       exportRoute: 'export',
       templates: 'groups',
@@ -183,14 +196,14 @@ describe('The upstream behind the address', () => {
       role: 'admin',
     })
     open({})
-    expect(await presenton.features(forever)).toMatchObject({
+    expect(await presenton.features(asShared.signal)).toMatchObject({
       layout: 'id',
       exportRoute: 'edit',
       templates: 'paged',
     })
     upstream.answers['/api/v1/auth/status'] = json({ configured: true, authenticated: true })
     open({})
-    expect(await presenton.features(forever)).toMatchObject({
+    expect(await presenton.features(asShared.signal)).toMatchObject({
       layout: 'object',
       exportRoute: 'edit',
       templates: 'list',
@@ -199,7 +212,7 @@ describe('The upstream behind the address', () => {
 
   it('may be something else altogether, which is a fault and may pass', async () => {
     upstream.answers['/api/v1/auth/status'] = (response) => response.end('<html>We are back soon')
-    await expect(presenton.features(forever)).rejects.toMatchObject({
+    await expect(presenton.features(asShared.signal)).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
@@ -210,6 +223,6 @@ describe('The upstream behind the address', () => {
     upstream.answers['/below/api/v1/auth/status'] = json({ detail: 'Not Found' }, 404)
     await presenton.close()
     presenton = connect(`${upstream.url}/below/`)
-    expect(await presenton.features(forever)).toMatchObject({ auth: 'none' })
+    expect(await presenton.features(asShared.signal)).toMatchObject({ auth: 'none' })
   })
 })

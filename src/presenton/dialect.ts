@@ -21,7 +21,7 @@ export interface Features {
   smart: boolean
 }
 
-export interface Deck {
+export interface DeckBrief {
   /** The conversation summary. */
   content: string
   nSlides: number
@@ -60,7 +60,7 @@ export const paths = {
 }
 
 /** What this version's create takes. */
-export function createBody(deck: Deck, { smart }: Features) {
+export function createBody(deck: DeckBrief, { smart }: Features) {
   return {
     content: deck.content,
     n_slides: deck.nSlides,

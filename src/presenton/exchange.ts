@@ -2,6 +2,7 @@
 // refused, the circuit breaker, a deadline, and bounded answers. Who calls it says what is asked;
 // what an answer means is in `failures`.
 
+import { type CallOptions, sharedAccount } from './account.ts'
 import type { Breaker } from './breaker.ts'
 import { type CallDeadline, createCallDeadline } from './call-deadline.ts'
 import type { Connections, UpstreamResponse } from './connection.ts'
@@ -15,7 +16,7 @@ import {
 } from './failures.ts'
 import type { AuthKind, Login } from './login.ts'
 
-export interface Call {
+export interface Call extends CallOptions {
   subject: Subject
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   path: string
@@ -24,7 +25,6 @@ export interface Call {
   auth: AuthKind
   /** For the whole of it, the body included. */
   timeoutMs: number
-  signal: AbortSignal
   /** Statuses outside 2xx that are an answer and no failure, also not to the circuit. */
   expect?: readonly number[]
   /**
@@ -213,6 +213,7 @@ export function createExchange({
     if (call.slow && breaker.state() === 'half-open') {
       await ask(
         {
+          account: call.account,
           subject: 'other',
           path: probePath,
           auth: 'none',
@@ -222,11 +223,15 @@ export function createExchange({
         {},
       )
     }
-    const pass = await login().pass(call.auth, call.signal)
+    const pass = await login().pass(call.account, call.auth, call.signal)
     const answer = await act(pass.headers)
-    if (!isAnswer(answer) || !isUnauthorized(answer, call.subject) || !login().renew(pass))
+    if (
+      !isAnswer(answer) ||
+      !isUnauthorized(answer, call.subject) ||
+      !login().renew(call.account, pass)
+    )
       return answer
-    return act((await login().pass(call.auth, call.signal)).headers)
+    return act((await login().pass(call.account, call.auth, call.signal)).headers)
   }
 
   function accepted(call: Call, answer: TextResponse): TextResponse {
@@ -268,6 +273,7 @@ export function createExchange({
      */
     async ping(signal: AbortSignal): Promise<void> {
       const call: Call = {
+        account: sharedAccount,
         subject: 'other',
         path: probePath,
         auth: 'none',

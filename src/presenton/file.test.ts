@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton } from './client.ts'
-import { connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import { asShared, connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
 
 const forever = new AbortController().signal
 const badFile = { code: 'UPSTREAM_ERROR', failure: 'bad-file' }
@@ -32,7 +32,7 @@ const badPaths = [
 let presenton: Presenton
 
 async function read(path: string, signal = forever) {
-  const { body, sizeBytes } = await presenton.openFile(path, signal)
+  const { body, sizeBytes } = await presenton.openFile({ ...asShared, signal, path })
   return { sizeBytes, bytes: Buffer.concat(await body.toArray()) }
 }
 
@@ -90,7 +90,9 @@ describe('A file over HTTP', () => {
   it('is bad when it is empty, with a length or without', async () => {
     upstream.answers['/app_data/'] = (response) =>
       response.writeHead(200, { 'content-length': 0 }).end()
-    await expect(presenton.openFile('/app_data/x.pptx', forever)).rejects.toMatchObject(badFile)
+    await expect(
+      presenton.openFile({ ...asShared, path: '/app_data/x.pptx' }),
+    ).rejects.toMatchObject(badFile)
     upstream.answers['/app_data/'] = (response) => {
       response.flushHeaders()
       response.end()
@@ -107,7 +109,7 @@ describe('A file over HTTP', () => {
       response.write('PK')
       setTimeout(() => response.destroy(), 20)
     }
-    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    const { body } = await presenton.openFile({ ...asShared, path: '/app_data/x.pptx' })
     await expect(body.toArray()).rejects.toMatchObject(badFile)
   })
 
@@ -127,7 +129,7 @@ describe('A file over HTTP', () => {
       timeouts: { createMs: 100, prepareMs: 1, exportMs: 1, stallMs: 20_000, streamMs: 20_000 },
     })
     upstream.answers['/app_data/'] = (response) => response.write('PK')
-    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    const { body } = await presenton.openFile({ ...asShared, path: '/app_data/x.pptx' })
     await expect(body.toArray()).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
@@ -136,7 +138,7 @@ describe('A file over HTTP', () => {
 
   it('gives its connection back when nobody reads it, and when its caller leaves', async () => {
     upstream.answers['/app_data/'] = (response) => response.write('PK')
-    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    const { body } = await presenton.openFile({ ...asShared, path: '/app_data/x.pptx' })
     body.destroy()
     await upstream.idle()
     const leaving = new AbortController()
@@ -157,7 +159,7 @@ describe('A file over HTTP', () => {
       }
       response.end()
     }
-    const { body } = await presenton.openFile('/app_data/x.pptx', forever)
+    const { body } = await presenton.openFile({ ...asShared, path: '/app_data/x.pptx' })
     await new Promise((resolve) => body.once('readable', resolve))
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(written).toBeLessThan(300)
@@ -223,7 +225,10 @@ describe('A file from the mounted directory', () => {
   it('errors when it becomes shorter while it is read', async () => {
     const path = join(data, 'exports/large.pptx')
     await writeFile(path, Buffer.alloc(1_000_000))
-    const { body, sizeBytes } = await presenton.openFile('/app_data/exports/large.pptx', forever)
+    const { body, sizeBytes } = await presenton.openFile({
+      ...asShared,
+      path: '/app_data/exports/large.pptx',
+    })
     expect(sizeBytes).toBe(1_000_000)
     await truncate(path, 10)
     await expect(body.toArray()).rejects.toMatchObject(badFile)
@@ -232,7 +237,11 @@ describe('A file from the mounted directory', () => {
   it('ends when its caller leaves', async () => {
     await writeFile(join(data, 'large.pptx'), Buffer.alloc(1_000_000))
     const leaving = new AbortController()
-    const { body } = await presenton.openFile('/app_data/large.pptx', leaving.signal)
+    const { body } = await presenton.openFile({
+      ...asShared,
+      signal: leaving.signal,
+      path: '/app_data/large.pptx',
+    })
     leaving.abort(new Error('enough'))
     await expect(body.toArray()).rejects.toThrow('enough')
   })
@@ -245,7 +254,7 @@ describe('An export', () => {
     })
     presenton = connect(upstream.url)
     await expect(
-      presenton.exportDeck({ deckId: 'd', format: 'pdf', title: 't' }, forever),
+      presenton.exportDeck({ ...asShared, deckId: 'd', format: 'pdf', title: 't' }),
     ).rejects.toMatchObject({
       failure: 'fault',
     })

@@ -7,6 +7,7 @@ import { type FileHandle, lstat, open, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
+import type { CallOptions } from './account.ts'
 import type { Exchange, Opened } from './exchange.ts'
 import { badFile, fault } from './failures.ts'
 import type { AuthKind } from './login.ts'
@@ -38,15 +39,14 @@ export async function openRemoteFile(
     timeoutMs,
     stallMs,
   }: { exchange: Exchange; auth: AuthKind; timeoutMs: number; stallMs: number },
-  path: string,
-  signal: AbortSignal,
+  { account, signal, path }: CallOptions & { path: string },
 ): Promise<OpenedFile> {
   // Upstream neither encodes the path it gives (titles with blanks, # and %) nor takes it
   // unencoded. Its files are served as immutable for a year, and are not: hence no-store.
   const encoded = root + segmentsBelow(root, path).map(encodeURIComponent).join('/')
   const headers = { 'cache-control': 'no-store' }
   const opened = await exchange.open(
-    { subject: 'file', path: encoded, headers, auth, timeoutMs, signal },
+    { account, subject: 'file', path: encoded, headers, auth, timeoutMs, signal },
     stallMs,
   )
   const length = opened.headers['content-length']

@@ -14,9 +14,8 @@ import {
   shapes,
 } from '../sandbox/presenton/stand-in.ts'
 import type { Presenton } from './client.ts'
-import { connect } from './fixtures/upstream.ts'
+import { asShared, connect } from './fixtures/upstream.ts'
 
-const forever = new AbortController().signal
 const credentials = { username: 'gateway', password: 'a password of ours' }
 
 let upstream: StandIn
@@ -45,7 +44,8 @@ async function open(shape: Shape) {
   presenton = connect(upstream.url, shape === 'A1' ? {} : { credentials })
 }
 
-const ask = () => presenton.hasTemplate('general', forever).catch((error: unknown) => error)
+const ask = () =>
+  presenton.hasTemplate({ ...asShared, templateId: 'general' }).catch((error: unknown) => error)
 
 describe('a fault in a first call', () => {
   it.each<{ shape: Shape; name: FaultName }>(cases)('$shape: $name', async ({ shape, name }) => {

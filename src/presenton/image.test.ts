@@ -1,8 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton } from './client.ts'
-import { connect, openUpstream, type Upstream } from './fixtures/upstream.ts'
-
-const forever = new AbortController().signal
+import { asShared, connect, openUpstream, type Upstream } from './fixtures/upstream.ts'
 
 let upstream: Upstream
 let presenton: Presenton
@@ -26,7 +24,7 @@ describe('A picture', () => {
   ])('comes as it is: %s', async (path) => {
     upstream.answers['GET /'] = (response) =>
       response.writeHead(200, { 'content-type': 'image/png', 'content-length': 3 }).end('PNG')
-    const { body, contentType, sizeBytes } = await presenton.openPicture(path, forever)
+    const { body, contentType, sizeBytes } = await presenton.openImage({ ...asShared, path })
     expect({
       bytes: Buffer.concat(await body.toArray()).toString(),
       contentType,
@@ -50,7 +48,9 @@ describe('A picture', () => {
     '/api/user-config',
     '',
   ])('is not asked for where none can be: %j', async (path) => {
-    await expect(presenton.openPicture(path, forever)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(presenton.openImage({ ...asShared, path })).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    })
     expect(
       upstream.visits.every(
         (visit) => visit.path.includes('auth/status') || visit.path.includes('openapi'),
@@ -59,25 +59,33 @@ describe('A picture', () => {
   })
 
   it('is not found when upstream has none, leads elsewhere, or gives something else', async () => {
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-    })
+    await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
+      {
+        code: 'NOT_FOUND',
+      },
+    )
     upstream.answers['/static/'] = (response) =>
       response.writeHead(302, { location: '/elsewhere' }).end()
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-    })
+    await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
+      {
+        code: 'NOT_FOUND',
+      },
+    )
     upstream.answers['/static/'] = (response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
-      code: 'NOT_FOUND',
-    })
+    await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
+      {
+        code: 'NOT_FOUND',
+      },
+    )
   })
 
   it('fails like any call when upstream does', async () => {
     upstream.answers['/static/'] = (response) => response.writeHead(502).end('<html>')
-    await expect(presenton.openPicture('/static/x.png', forever)).rejects.toMatchObject({
-      code: 'UPSTREAM_UNAVAILABLE',
-    })
+    await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
+      {
+        code: 'UPSTREAM_UNAVAILABLE',
+      },
+    )
   })
 })

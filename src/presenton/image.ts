@@ -4,6 +4,7 @@
 
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
+import type { CallOptions } from './account.ts'
 import type { Exchange } from './exchange.ts'
 import { segmentsBelow } from './file.ts'
 import type { AuthKind } from './login.ts'
@@ -19,10 +20,9 @@ export interface OpenedImage {
 const roots = ['/app_data/images/', '/static/']
 
 /** Takes the path unencoded. Rejects with NOT_FOUND for what is no picture there. */
-export async function openImage(
+export async function openRemoteImage(
   { exchange, auth, timeoutMs }: { exchange: Exchange; auth: AuthKind; timeoutMs: number },
-  path: string,
-  signal: AbortSignal,
+  { account, signal, path }: CallOptions & { path: string },
 ): Promise<OpenedImage> {
   try {
     const top = roots.find((root) => path.startsWith(root)) ?? ''
@@ -32,7 +32,7 @@ export async function openImage(
         .map(encodeURIComponent)
         .join('/')
     const opened = await exchange.open(
-      { subject: 'file', path: encoded, auth, timeoutMs, signal },
+      { account, subject: 'file', path: encoded, auth, timeoutMs, signal },
       timeoutMs,
     )
     const { 'content-type': contentType, 'content-length': length } = opened.headers

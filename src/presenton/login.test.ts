@@ -1,11 +1,17 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton, PresentonOptions } from './client.ts'
-import { connect, json, openUpstream, type Upstream, type Visit } from './fixtures/upstream.ts'
+import {
+  asShared,
+  connect,
+  json,
+  openUpstream,
+  type Upstream,
+  type Visit,
+} from './fixtures/upstream.ts'
 
 const credentials = { username: 'admin', password: 'correct horse' }
 const basic = `Basic ${Buffer.from('admin:correct horse').toString('base64')}`
 const apiKey = 'sk-presenton-0123456789'
-const forever = new AbortController().signal
 const deckPath = '/api/v1/ppt/presentation/d'
 const loginPath = '/api/v1/auth/login'
 const users = { configured: true, authenticated: false, username: null, user_id: null, role: null }
@@ -60,7 +66,7 @@ function open(options: Partial<PresentonOptions>) {
   presenton = connect(upstream.url, { now: () => time, ...options })
 }
 
-const read = () => presenton.readDeck('d', forever)
+const read = () => presenton.readDeck({ ...asShared, deckId: 'd' })
 const logins = () => upstream.to(loginPath).length
 
 describe('The login', () => {
@@ -101,7 +107,7 @@ describe('The login', () => {
     let asked = 0
     upstream.answers['/app_data/'] = (response) =>
       asked++ === 0 ? response.writeHead(401).end('<html>') : response.end('PK')
-    const { body } = await presenton.openFile('/app_data/exports/x.pptx', forever)
+    const { body } = await presenton.openFile({ ...asShared, path: '/app_data/exports/x.pptx' })
     expect((await body.toArray()).toString()).toBe('PK')
     expect(logins()).toBe(2)
   })
@@ -113,7 +119,7 @@ describe('The login', () => {
       answer = () => login?.(response, visit)
     }
     const leaving = new AbortController()
-    const left = presenton.readDeck('d', leaving.signal)
+    const left = presenton.readDeck({ ...asShared, signal: leaving.signal, deckId: 'd' })
     const other = read()
     await upstream.until(() => logins() === 1)
     leaving.abort('enough')

@@ -4,6 +4,7 @@
 
 import { raceSignal } from '../async/signals.ts'
 import type { Problem } from '../domain/problem.ts'
+import { createPerAccount, type UpstreamAccount } from './account.ts'
 import { problemOf, rejected, retryAfterOf, type TextResponse, unavailable } from './failures.ts'
 
 /** How a caller of this upstream proves itself; which of them applies, the dialect tells. */
@@ -35,7 +36,17 @@ const refusedSeconds = 120
 
 export type Login = ReturnType<typeof createLogin>
 
-export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
+/** The sessions of all accounts: each has its own cookie, logins and refused credentials. */
+export function createLogin(options: LoginOptions) {
+  const sessionOf = createPerAccount(() => createAccountLogin(options))
+  return {
+    pass: (account: UpstreamAccount, kind: AuthKind, signal: AbortSignal): Promise<AuthHeaders> =>
+      sessionOf(account).pass(kind, signal),
+    renew: (account: UpstreamAccount, used: AuthHeaders): boolean => sessionOf(account).renew(used),
+  }
+}
+
+function createAccountLogin({ credentials, apiKey, send, now }: LoginOptions) {
   const basic =
     credentials &&
     `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`
@@ -74,7 +85,7 @@ export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
       }
       throw blocked.why(refusedSeconds)
     }
-    const found = answer.status === 200 ? sessionOf(answer.headers['set-cookie']) : undefined
+    const found = answer.status === 200 ? sessionCookieOf(answer.headers['set-cookie']) : undefined
     if (found === undefined) throw problemOf(answer, 'login', now())
     blocked = undefined
     cookie = found
@@ -118,7 +129,7 @@ export function createLogin({ credentials, apiKey, send, now }: LoginOptions) {
  * `presenton_session=…` of a Set-Cookie header; nothing else that upstream may set is ever sent
  * back.
  */
-function sessionOf(header: string | string[] | undefined): string | undefined {
+function sessionCookieOf(header: string | string[] | undefined): string | undefined {
   for (const line of header === undefined ? [] : [header].flat()) {
     const pair = line.split(';', 1)[0]?.trim() ?? ''
     if (/^presenton_session=[^\s;,]+$/.test(pair)) return pair

@@ -3,6 +3,7 @@
 // while no new one can be had.
 
 import { raceSignal } from '../async/signals.ts'
+import { sharedAccount } from './account.ts'
 import { authKindOf, type Features, featuresOf, guessedFeatures, paths } from './dialect.ts'
 import { type Exchange, parseJson } from './exchange.ts'
 import { fault, problemOf, rejected, suggestsVersionChange } from './failures.ts'
@@ -33,7 +34,13 @@ export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, no
   let askedAgainAt = Number.NEGATIVE_INFINITY
 
   async function ask(): Promise<Features> {
-    const common = { subject: 'other', timeoutMs, signal: closing } as const
+    // What upstream is does not depend on who asks.
+    const common = {
+      account: sharedAccount,
+      subject: 'other',
+      timeoutMs,
+      signal: closing,
+    } as const
     const status = await exchange.sendPlain({ ...common, path: paths.authStatus, auth: 'none' })
     const statusBody = status.text.trimStart().startsWith('{') ? parseJson(status) : undefined
     const auth = authKindOf(status.status, statusBody, means)

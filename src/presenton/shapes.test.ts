@@ -9,12 +9,13 @@ import {
   type StandIn,
   type StandInOptions,
 } from '../sandbox/presenton/stand-in.ts'
-import { type Message, type Presenton, readOutlines, readSlides } from './client.ts'
-import { connect } from './fixtures/upstream.ts'
+import type { Presenton } from './client.ts'
+import { parseCompletedOutlines, parseCompletedSlides } from './deck-responses.ts'
+import { asShared, connect } from './fixtures/upstream.ts'
+import type { Message } from './messages.ts'
 
 const credentials = { username: 'admin', password: 'correct horse' }
 const apiKey = 'sk-presenton-0123456789abcdef0123456789abcdef01234567'
-const forever = new AbortController().signal
 const brief = {
   content:
     'The support team answered faster this quarter. The backlog fell by a third. Next we hire two people.',
@@ -54,65 +55,77 @@ async function read(stream: AsyncGenerator<Message[]>): Promise<Message[]> {
 }
 
 async function outlined() {
-  const { deckId } = await presenton.createDeck(brief, forever)
-  const { outlines } = readOutlines(
-    (await read(presenton.streamOutlines(deckId, forever))).at(-1) as Message,
+  const { deckId } = await presenton.createDeck({ ...asShared, brief })
+  const { outlines } = parseCompletedOutlines(
+    (await read(presenton.streamOutlines({ ...asShared, deckId }))).at(-1) as Message,
   )
   return { deckId, outlines }
 }
 
 async function prepared() {
   const deck = await outlined()
-  await presenton.prepareDeck({ ...deck, title: 'deck 1', template: 'general' }, forever)
+  await presenton.prepareDeck({ ...asShared, ...deck, title: 'deck 1', templateId: 'general' })
   return deck
 }
 
 async function exported() {
   const { deckId } = await prepared()
-  await read(presenton.streamSlides(deckId, forever))
+  await read(presenton.streamSlides({ ...asShared, deckId }))
   return {
     deckId,
-    ...(await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever)),
+    ...(await presenton.exportDeck({
+      ...asShared,
+      deckId,
+      format: 'pptx',
+      title: 'deck 1 export 1',
+    })),
   }
 }
 
 describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) => {
   it('goes from create to file and to nothing', async () => {
     await open(shape)
-    expect(await presenton.hasTemplate('general', forever)).toBe(true)
-    expect(await presenton.hasTemplate('no-such', forever)).toBe(false)
-    expect((await presenton.listTemplates(forever)).map(({ id }) => id)).toContain('general')
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'general' })).toBe(true)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'no-such' })).toBe(false)
+    expect((await presenton.listTemplates(asShared)).map(({ id }) => id)).toContain('general')
     const { deckId, outlines } = await prepared()
     expect(outlines).toHaveLength(3)
-    const messages = await read(presenton.streamSlides(deckId, forever))
-    const { slides } = readSlides(messages.at(-1) as Message)
+    const messages = await read(presenton.streamSlides({ ...asShared, deckId }))
+    const { slides } = parseCompletedSlides(messages.at(-1) as Message)
     expect(slides.map(({ index }) => index)).toEqual([0, 1, 2])
-    const stored = await presenton.readDeck(deckId, forever)
+    const stored = await presenton.readDeck({ ...asShared, deckId })
     expect(stored.slides.map(({ index }) => index).sort()).toEqual([0, 1, 2])
     expect(stored.presentation.id).toBe(deckId)
     for (const [format, start] of [
       ['pptx', 'PK'],
       ['pdf', '%PDF-'],
     ] as const) {
-      const { path } = await presenton.exportDeck(
-        { deckId, format, title: `deck 1 ${format}` },
-        forever,
-      )
-      const { body, sizeBytes } = await presenton.openFile(path, forever)
+      const { path } = await presenton.exportDeck({
+        ...asShared,
+        deckId,
+        format,
+        title: `deck 1 ${format}`,
+      })
+      const { body, sizeBytes } = await presenton.openFile({ ...asShared, path })
       const bytes = Buffer.concat(await body.toArray())
       expect(bytes.subarray(0, start.length).toString()).toBe(start)
       expect(sizeBytes).toBe(bytes.length)
     }
-    await presenton.deleteDeck(deckId, forever)
-    await presenton.deleteDeck(deckId, forever)
-    await expect(presenton.readDeck(deckId, forever)).rejects.toMatchObject({ failure: 'gone' })
-    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({
+    await presenton.deleteDeck({ ...asShared, deckId })
+    await presenton.deleteDeck({ ...asShared, deckId })
+    await expect(presenton.readDeck({ ...asShared, deckId })).rejects.toMatchObject({
       failure: 'gone',
     })
-    const gone = presenton.prepareDeck(
-      { deckId, outlines, title: 't', template: 'general' },
-      forever,
-    )
+    await expect(read(presenton.streamSlides({ ...asShared, deckId }))).rejects.toMatchObject({
+      failure: 'gone',
+    })
+    const gone = presenton.prepareDeck({
+      ...asShared,
+      deckId,
+      outlines,
+      title: 't',
+      templateId: 'general',
+    })
     await expect(gone).rejects.toMatchObject({ failure: 'gone' })
     expect(standIn.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 2 })
     expect(presenton.state()).toEqual({ breaker: 'closed', supported: true })
@@ -122,7 +135,7 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
     await open(shape)
     const { path } = await exported()
     const mounted = connect(standIn.url, { appDataDir: standIn.appDataDir })
-    const { body, sizeBytes } = await mounted.openFile(path, forever)
+    const { body, sizeBytes } = await mounted.openFile({ ...asShared, path })
     expect(Buffer.concat(await body.toArray()).length).toBe(sizeBytes)
     await mounted.close()
   })
@@ -130,10 +143,13 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
   it('refuses a template that it does not have', async () => {
     await open(shape)
     const { deckId, outlines } = await outlined()
-    const prepare = presenton.prepareDeck(
-      { deckId, outlines, title: 't', template: 'no-such' },
-      forever,
-    )
+    const prepare = presenton.prepareDeck({
+      ...asShared,
+      deckId,
+      outlines,
+      title: 't',
+      templateId: 'no-such',
+    })
     await expect(prepare).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
   })
 
@@ -142,13 +158,13 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
     const { deckId } = await prepared()
     standIn.gates.hold('slides:slide')
     const leaving = new AbortController()
-    const stream = presenton.streamSlides(deckId, leaving.signal)
+    const stream = presenton.streamSlides({ ...asShared, signal: leaving.signal, deckId })
     const first = read(stream)
     await standIn.gates.arrived('slides:slide')
     leaving.abort('enough')
     await expect(first).rejects.toBe('enough')
     standIn.gates.releaseAll()
-    expect((await presenton.readDeck(deckId, forever)).slides).toEqual([])
+    expect((await presenton.readDeck({ ...asShared, deckId })).slides).toEqual([])
   })
 })
 
@@ -169,10 +185,13 @@ describe('Proofs of who calls', () => {
       await open(shape)
       const { deckId, path } = await exported()
       standIn.dropSessions()
-      const { body } = await presenton.openFile(path, forever)
+      const { body } = await presenton.openFile({ ...asShared, path })
       await body.toArray()
       standIn.dropSessions()
-      await Promise.all([presenton.readDeck(deckId, forever), presenton.readDeck(deckId, forever)])
+      await Promise.all([
+        presenton.readDeck({ ...asShared, deckId }),
+        presenton.readDeck({ ...asShared, deckId }),
+      ])
       expect(
         standIn.journal.filter(({ operation }) => operation === 'login').length,
       ).toBeLessThanOrEqual(3)
@@ -190,14 +209,14 @@ describe('Proofs of who calls', () => {
 
   it('are final when refused, and when nobody has set the login up', async () => {
     await open('B1', { client: { credentials: { ...credentials, password: 'wrong horse' } } })
-    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({
+    await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_REJECTED',
       failure: 'final',
     })
     await presenton.close()
     await standIn.close()
     await open('B1', { server: { credentials: undefined, unconfigured: true } })
-    await expect(presenton.createDeck(brief, forever)).rejects.toMatchObject({
+    await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_REJECTED',
       failure: 'final',
     })
@@ -214,11 +233,23 @@ describe('An upgrade under way', () => {
     await open(before, { server: { credentials }, client: { credentials } })
     const { deckId, outlines } = await outlined()
     standIn.setShape(after)
-    await presenton.prepareDeck({ deckId, outlines, title: 'deck 1', template: 'general' }, forever)
-    await read(presenton.streamSlides(deckId, forever))
+    await presenton.prepareDeck({
+      ...asShared,
+      deckId,
+      outlines,
+      title: 'deck 1',
+      templateId: 'general',
+    })
+    await read(presenton.streamSlides({ ...asShared, deckId }))
     expect(
-      (await presenton.exportDeck({ deckId, format: 'pptx', title: 'deck 1 export 1' }, forever))
-        .path,
+      (
+        await presenton.exportDeck({
+          ...asShared,
+          deckId,
+          format: 'pptx',
+          title: 'deck 1 export 1',
+        })
+      ).path,
     ).toMatch(/^\/app_data\//)
   })
 })
@@ -256,7 +287,7 @@ describe('What the stand-in plays', () => {
     })
     const { deckId } = await prepared()
     standIn.faults.inject(name)
-    await expect(read(presenton.streamSlides(deckId, forever))).rejects.toMatchObject({
+    await expect(read(presenton.streamSlides({ ...asShared, deckId }))).rejects.toMatchObject({
       code,
       failure,
     })
@@ -281,9 +312,9 @@ describe('What the stand-in plays', () => {
     await open('B1')
     const { deckId } = await prepared()
     standIn.faults.inject(name)
-    const messages = await read(presenton.streamSlides(deckId, forever))
+    const messages = await read(presenton.streamSlides({ ...asShared, deckId }))
     expect(messages.filter(({ type }) => type === 'complete')).toHaveLength(1)
-    expect(readSlides(messages.at(-1) as Message).slides).toHaveLength(3)
+    expect(parseCompletedSlides(messages.at(-1) as Message).slides).toHaveLength(3)
   })
 
   const paths: FaultName[] = [
@@ -301,7 +332,7 @@ describe('What the stand-in plays', () => {
     await open('B1')
     standIn.faults.inject(name)
     const { path } = await exported()
-    await expect(presenton.openFile(path, forever)).rejects.toMatchObject({
+    await expect(presenton.openFile({ ...asShared, path })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'bad-file',
     })
@@ -325,11 +356,11 @@ describe('What the stand-in plays', () => {
     await open('B1')
     const { deckId } = await prepared()
     await standIn.faults.down()
-    await expect(presenton.readDeck(deckId, forever)).rejects.toMatchObject({
+    await expect(presenton.readDeck({ ...asShared, deckId })).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       failure: 'outage',
     })
     await standIn.faults.up()
-    expect((await presenton.readDeck(deckId, forever)).slides).toEqual([])
+    expect((await presenton.readDeck({ ...asShared, deckId })).slides).toEqual([])
   })
 })

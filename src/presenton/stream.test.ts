@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
-import { readOutlines, readSlides } from './deck-parts.ts'
+import { parseCompletedOutlines, parseCompletedSlides } from './deck-responses.ts'
 import type { Message } from './messages.ts'
 import { readStream } from './stream.ts'
 
@@ -51,7 +51,7 @@ const fault = { code: 'UPSTREAM_ERROR', failure: 'fault' }
 
 describe('A stream of upstream', () => {
   it('reads the recorded bodies', async () => {
-    const slides = await readAll(inPieces(recorded.slides, []), { check: readSlides })
+    const slides = await readAll(inPieces(recorded.slides, []), { check: parseCompletedSlides })
     expect(slides.failure).toBeUndefined()
     expect(slides.messages.map(({ type }) => type)).toEqual([
       'chunk',
@@ -61,11 +61,13 @@ describe('A stream of upstream', () => {
       'chunk',
       'complete',
     ])
-    expect(readSlides(slides.messages.at(-1) as Message).slides.map(({ index }) => index)).toEqual([
-      0, 1, 2,
-    ])
-    const outlines = await readAll(inPieces(recorded.outlines, []), { check: readOutlines })
-    const found = readOutlines(outlines.messages.at(-1) as Message)
+    expect(
+      parseCompletedSlides(slides.messages.at(-1) as Message).slides.map(({ index }) => index),
+    ).toEqual([0, 1, 2])
+    const outlines = await readAll(inPieces(recorded.outlines, []), {
+      check: parseCompletedOutlines,
+    })
+    const found = parseCompletedOutlines(outlines.messages.at(-1) as Message)
     expect(found.outlines).toHaveLength(3)
     expect(found.title).toMatch(/^Quarterly review .* é$/)
   })
@@ -201,7 +203,7 @@ describe('A stream of upstream', () => {
       { slides: [{ index: -1 }] },
     ]) {
       const { messages, failure } = await read(frame({ type: 'complete', presentation }), {
-        check: readSlides,
+        check: parseCompletedSlides,
       })
       expect(messages).toEqual([])
       expect(failure).toMatchObject(fault)
@@ -210,7 +212,7 @@ describe('A stream of upstream', () => {
       expect(
         (
           await read(frame({ type: 'complete', presentation: { outlines } }), {
-            check: readOutlines,
+            check: parseCompletedOutlines,
           })
         ).failure,
       ).toMatchObject(fault)

@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sharedAccount } from './account.ts'
 import type { Presenton } from './client.ts'
-import { connect, json, openapi, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import {
+  asShared,
+  connect,
+  json,
+  openapi,
+  openUpstream,
+  type Upstream,
+} from './fixtures/upstream.ts'
 
-const forever = new AbortController().signal
 const listPath = '/api/v1/ppt/template/all'
 const groupPath = '/api/template?group='
 const preparePath = '/api/v1/ppt/presentation/prepare'
@@ -58,10 +65,10 @@ describe('Templates in pages', () => {
   })
 
   it('are listed whole and cached for ten minutes', async () => {
-    expect(presenton.knownTemplates()).toBeUndefined()
+    expect(presenton.knownTemplates(sharedAccount)).toBeUndefined()
     const [list] = await Promise.all([
-      presenton.listTemplates(forever),
-      presenton.listTemplates(forever),
+      presenton.listTemplates(asShared),
+      presenton.listTemplates(asShared),
     ])
     expect(list).toEqual(
       ['general', 'modern', '0f0e'].map((id) => ({
@@ -72,19 +79,19 @@ describe('Templates in pages', () => {
       })),
     )
     expect(upstream.to(listPath)).toHaveLength(2)
-    expect([...(presenton.knownTemplates() ?? [])]).toEqual(
+    expect([...(presenton.knownTemplates(sharedAccount) ?? [])]).toEqual(
       expect.arrayContaining(['general', '0f0e', 'custom-0f0e']),
     )
     time += 11 * minute
-    await presenton.listTemplates(forever)
+    await presenton.listTemplates(asShared)
     expect(upstream.to(listPath)).toHaveLength(4)
   })
 
   it('stay as they were while they cannot be listed', async () => {
-    const list = await presenton.listTemplates(forever)
+    const list = await presenton.listTemplates(asShared)
     time += 11 * minute
     upstream.answers[listPath] = json({}, 500)
-    expect(await presenton.listTemplates(forever)).toEqual(list)
+    expect(await presenton.listTemplates(asShared)).toEqual(list)
   })
 
   it.each([
@@ -93,19 +100,19 @@ describe('Templates in pages', () => {
     [json({}, 502), 'outage'],
   ] as const)('cannot be listed', async (answer, failure) => {
     upstream.answers[listPath] = answer
-    await expect(presenton.listTemplates(forever)).rejects.toMatchObject({ failure })
-    expect(presenton.knownTemplates()).toBeUndefined()
+    await expect(presenton.listTemplates(asShared)).rejects.toMatchObject({ failure })
+    expect(presenton.knownTemplates(sharedAccount)).toBeUndefined()
   })
 
   it('are looked up one by one when they are not in the list', async () => {
     upstream.answers['/api/v1/ppt/template/new'] = json({ id: 'new' })
-    expect(await presenton.hasTemplate('new', forever)).toBe(true)
-    expect(await presenton.hasTemplate('custom-new', forever)).toBe(true)
-    expect(await presenton.hasTemplate('nope', forever)).toBe(false)
-    expect(await presenton.hasTemplate('../../x', forever)).toBe(false)
-    await presenton.listTemplates(forever)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'new' })).toBe(true)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'custom-new' })).toBe(true)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(false)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: '../../x' })).toBe(false)
+    await presenton.listTemplates(asShared)
     const visits = upstream.visits.length
-    expect(await presenton.hasTemplate('general', forever)).toBe(true)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'general' })).toBe(true)
     expect(upstream.visits.length).toBe(visits)
   })
 })
@@ -134,11 +141,11 @@ describe('Templates as groups', () => {
   })
 
   const prepare = (template: string, outlines = ['a']) =>
-    presenton.prepareDeck({ deckId: 'd', outlines, title: 't', template }, forever)
+    presenton.prepareDeck({ ...asShared, deckId: 'd', outlines, title: 't', templateId: template })
   const prepared = () => JSON.parse(upstream.to(preparePath).at(-1)?.body ?? 'null')
 
   it('are those it was shipped with where it cannot list them, and those its users made', async () => {
-    expect(ids(await presenton.listTemplates(forever))).toEqual(builtIn)
+    expect(ids(await presenton.listTemplates(asShared))).toEqual(builtIn)
     upstream.answers[customPath] = json({
       success: true,
       presentations: [
@@ -147,7 +154,7 @@ describe('Templates as groups', () => {
       ],
     })
     time += 11 * minute
-    const list = await presenton.listTemplates(forever)
+    const list = await presenton.listTemplates(asShared)
     expect(list.slice(-2)).toEqual([
       { id: 'custom-u1', name: 'Ours', description: '', layout_count: 4 },
       { id: 'custom-u2', name: 'Custom', description: '', layout_count: 1 },
@@ -163,13 +170,13 @@ describe('Templates as groups', () => {
         settings: { description: 'For all', ordered: false, default: true },
       },
     ])
-    expect(await presenton.listTemplates(forever)).toEqual([
+    expect(await presenton.listTemplates(asShared)).toEqual([
       { id: 'general', name: 'General', description: 'For all', layout_count: 2 },
     ])
   })
 
   it('are sent to prepare whole; each is fetched once for all who need it', async () => {
-    expect(await presenton.hasTemplate('general', forever)).toBe(true)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'general' })).toBe(true)
     await Promise.all([prepare('general'), prepare('general')])
     expect(upstream.to(`${groupPath}general`)).toHaveLength(1)
     expect(prepared()).toEqual({
@@ -192,8 +199,8 @@ describe('Templates as groups', () => {
   })
 
   it('that are unknown are refused before anything is spent, and are not asked for again and again', async () => {
-    expect(await presenton.hasTemplate('nope', forever)).toBe(false)
-    expect(await presenton.hasTemplate('nope', forever)).toBe(false)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(false)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(false)
     await expect(prepare('nope')).rejects.toMatchObject({
       code: 'UPSTREAM_REJECTED',
       failure: 'final',
@@ -201,7 +208,7 @@ describe('Templates as groups', () => {
     expect(upstream.to(`${groupPath}nope`)).toHaveLength(1)
     time += 2 * minute
     upstream.answers[`${groupPath}nope`] = json(layout)
-    expect(await presenton.hasTemplate('nope', forever)).toBe(true)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(true)
   })
 
   it('that are unknown do not open the circuit: anyone may name one', async () => {
@@ -209,7 +216,8 @@ describe('Templates as groups', () => {
     presenton = connect(upstream.url, {
       breaker: { errorPercent: 10, minCalls: 3, windowMs: 60_000, resetMs: 60_000 },
     })
-    for (let i = 0; i < 20; i++) await presenton.hasTemplate(`nope-${i}`, forever)
+    for (let i = 0; i < 20; i++)
+      await presenton.hasTemplate({ ...asShared, templateId: `nope-${i}` })
     expect(presenton.state().breaker).toBe('closed')
   })
 
@@ -218,12 +226,14 @@ describe('Templates as groups', () => {
       { error: 'Failed to fetch or parse client page' },
       500,
     )
-    await expect(presenton.hasTemplate('modern', forever)).rejects.toMatchObject({
+    await expect(
+      presenton.hasTemplate({ ...asShared, templateId: 'modern' }),
+    ).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
     upstream.answers[`${groupPath}modern`] = json(layout)
-    expect(await presenton.hasTemplate('modern', forever)).toBe(true)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'modern' })).toBe(true)
   })
 
   it('goes on being fetched for the others when one caller leaves', async () => {
@@ -232,8 +242,12 @@ describe('Templates as groups', () => {
       answer = () => json(layout)(response, visit)
     }
     const leaving = new AbortController()
-    const left = presenton.hasTemplate('general', leaving.signal)
-    const other = presenton.hasTemplate('general', forever)
+    const left = presenton.hasTemplate({
+      ...asShared,
+      signal: leaving.signal,
+      templateId: 'general',
+    })
+    const other = presenton.hasTemplate({ ...asShared, templateId: 'general' })
     await upstream.until(() => upstream.to(groupPath).length === 1)
     leaving.abort('enough')
     await expect(left).rejects.toBe('enough')
@@ -253,17 +267,20 @@ describe('Templates in a plain list', () => {
     upstream.answers[listPath] = json([{ id: 'general', name: 'General', total_layouts: 12 }])
     upstream.answers['/api/v1/ppt/template/general'] = json({ name: 'general', slides: [{}] })
     upstream.answers[preparePath] = json({})
-    expect(await presenton.listTemplates(forever)).toEqual([
+    expect(await presenton.listTemplates(asShared)).toEqual([
       { id: 'general', name: 'General', description: '', layout_count: 12 },
     ])
-    await presenton.prepareDeck(
-      { deckId: 'd', outlines: ['a'], title: 't', template: 'general' },
-      forever,
-    )
+    await presenton.prepareDeck({
+      ...asShared,
+      deckId: 'd',
+      outlines: ['a'],
+      title: 't',
+      templateId: 'general',
+    })
     expect(JSON.parse(upstream.to(preparePath)[0]?.body ?? '').layout).toEqual({
       name: 'general',
       slides: [{}],
     })
-    expect(await presenton.hasTemplate('nope', forever)).toBe(false)
+    expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(false)
   })
 })

@@ -3,6 +3,7 @@
 // upstream starts a browser for each, so a layout is shared by all runs that need it.
 
 import { raceSignal } from '../async/signals.ts'
+import { type CallOptions, createPerAccount, type UpstreamAccount } from './account.ts'
 import { type Features, paths } from './dialect.ts'
 import { type Call, type Exchange, parseJson } from './exchange.ts'
 import { problemOf, rejected, type TextResponse, unexpectedShape } from './failures.ts'
@@ -35,22 +36,49 @@ interface TemplatesOptions {
   now(): number
 }
 
+interface TemplateCall extends CallOptions {
+  features: Features
+  templateId: string
+}
+
 export type Templates = ReturnType<typeof createTemplates>
 
-export function createTemplates({
-  exchange,
-  listMs,
-  layoutMs,
-  closing,
-  onTrouble,
-  now,
-}: TemplatesOptions) {
+/** The templates of all accounts: each has a list of its own. */
+export function createTemplates(options: TemplatesOptions) {
+  const templatesOf = createPerAccount((account) => createAccountTemplates(account, options))
+  return {
+    list: ({ account, signal, features }: Omit<TemplateCall, 'templateId'>) =>
+      templatesOf(account).list(features, signal),
+    /** Ids of the cached list, however old it is; asks nobody. */
+    known: (account: UpstreamAccount) => templatesOf(account).known(),
+    has: ({ account, signal, features, templateId }: TemplateCall) =>
+      templatesOf(account).has(templateId, features, signal),
+    /**
+     * What `prepare` wants as its layout. An ordered one with fewer slides than outlines crashes
+     * upstream, so its order is given up.
+     */
+    forPrepare: ({
+      account,
+      signal,
+      features,
+      templateId,
+      outlines,
+    }: TemplateCall & { outlines: number }) =>
+      templatesOf(account).forPrepare(templateId, outlines, features, signal),
+  }
+}
+
+function createAccountTemplates(
+  account: UpstreamAccount,
+  { exchange, listMs, layoutMs, closing, onTrouble, now }: TemplatesOptions,
+) {
   let cached: { list: Template[]; ids: ReadonlySet<string>; untilMs: number } | undefined
   let listing: Promise<Template[]> | undefined
   const layouts = new Map<string, { layout: Promise<Layout | undefined>; untilMs: number }>()
 
   const get = (path: string, features: Features, more: Partial<Call> = {}): Promise<TextResponse> =>
     exchange.send({
+      account,
       subject: 'other',
       path,
       auth: features.auth,
@@ -162,7 +190,6 @@ export function createTemplates({
       }
     },
 
-    /** Ids of the cached list, however old it is; asks nobody. */
     known: (): ReadonlySet<string> | undefined => cached?.ids,
 
     async has(id: string, features: Features, signal: AbortSignal): Promise<boolean> {
@@ -177,10 +204,6 @@ export function createTemplates({
       return answer.status === 200
     },
 
-    /**
-     * What `prepare` wants as its layout. An ordered one with fewer slides than outlines crashes
-     * upstream, so its order is given up.
-     */
     async forPrepare(
       id: string,
       outlines: number,

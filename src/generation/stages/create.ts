@@ -7,12 +7,14 @@ import type { Context } from '../context.ts'
 import { recordDeck, scheduleDeckRemoval } from '../statements/decks.ts'
 
 export async function create(context: Context): Promise<void> {
-  const { run, presenton, signal } = context
+  const { run, presenton, account, signal } = context
   // Asked here, before the first stage that costs money.
-  if (!(await presenton.hasTemplate(run.template, signal)))
+  if (!(await presenton.hasTemplate({ account, signal, templateId: run.template })))
     throw rejected('It does not have this template.')
-  const { deckId } = await presenton.createDeck(
-    {
+  const { deckId } = await presenton.createDeck({
+    account,
+    signal,
+    brief: {
       content: run.brief.content,
       nSlides: run.nSlides,
       language: run.language,
@@ -23,8 +25,7 @@ export async function create(context: Context): Promise<void> {
       includeTableOfContents: run.brief.includeTableOfContents,
       webSearch: run.brief.webSearch,
     },
-    signal,
-  )
+  })
   run.deckId = deckId
   run.deckPrepared = false
   run.deckStreamed = false

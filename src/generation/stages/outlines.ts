@@ -2,18 +2,23 @@
 // comes; what counts is `complete`.
 import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
-import { readOutlines } from '../../presenton/client.ts'
+import { parseCompletedOutlines } from '../../presenton/deck-responses.ts'
 import type { Context } from '../context.ts'
 import { forwardMessage } from '../forward-message.ts'
 import { titleFrom } from '../title.ts'
 
 export async function outlines(context: Context): Promise<void> {
-  const { run, presenton, signal } = context
+  const { run, presenton, account, signal, logger } = context
   if (!run.deckId) throw new Error('Outlines need a deck.')
-  for await (const messages of presenton.streamOutlines(run.deckId, signal, context.logger)) {
+  for await (const messages of presenton.streamOutlines({
+    account,
+    signal,
+    deckId: run.deckId,
+    logger,
+  })) {
     for (const message of messages) {
       if (message.type === 'complete') {
-        await finish(context, readOutlines(message))
+        await finish(context, parseCompletedOutlines(message))
         return
       }
       if (message.type === 'chunk')

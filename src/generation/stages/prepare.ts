@@ -2,19 +2,18 @@
 import type { Context } from '../context.ts'
 
 export async function prepare(context: Context): Promise<void> {
-  const { run, presenton, signal } = context
+  const { run, presenton, account, signal } = context
   if (!run.deckId || !run.outlines) throw new Error('Prepare needs a deck and outlines.')
-  await presenton.prepareDeck(
-    {
-      deckId: run.deckId,
-      outlines: run.outlines,
-      // A name of ours: upstream names files by it, and equal or very long names break them. People
-      // see the user's title.
-      title: deckTitle(run),
-      template: run.template,
-    },
+  await presenton.prepareDeck({
+    account,
     signal,
-  )
+    deckId: run.deckId,
+    outlines: run.outlines,
+    // A name of ours: upstream names files by it, and equal or very long names break them. People
+    // see the user's title.
+    title: deckTitle(run),
+    templateId: run.template,
+  })
   run.deckPrepared = true
   await context.commit([], { deck_prepared: true })
 }

@@ -6,7 +6,12 @@ import { markFirstSlide, settleSlides } from '../../database/ledger.ts'
 import type { RunEvent } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
 import { maxSlideStreams } from '../../domain/stage.ts'
-import { type DeckSlides, isWhole, mayHaveStarted, readSlides } from '../../presenton/client.ts'
+import {
+  type DeckSlides,
+  hasAllSlides,
+  parseCompletedSlides,
+} from '../../presenton/deck-responses.ts'
+import { mayHaveStarted } from '../../presenton/failures.ts'
 import type { Context } from '../context.ts'
 import { forwardMessage } from '../forward-message.ts'
 import { createSlideChunks, type Piece, type SlideChunks } from '../slide-chunks.ts'
@@ -40,16 +45,16 @@ async function countStream(context: Context, by: 1 | -1): Promise<void> {
 }
 
 async function stream(context: Context, deckId: string): Promise<void> {
-  const { presenton, signal } = context
+  const { presenton, account, signal, logger } = context
   const chunks = createSlideChunks()
   const pictures = createImageRecorder(context.run.userId)
   const startedMs = performance.now()
-  for await (const messages of presenton.streamSlides(deckId, signal, context.logger)) {
+  for await (const messages of presenton.streamSlides({ account, signal, deckId, logger })) {
     for (const message of messages) {
       if (message.type === 'complete') {
-        const deck = readSlides(message)
+        const deck = parseCompletedSlides(message)
         // Another look may find what was not said: upstream stores all slides before it completes.
-        if (!isWhole(deck, context.run.outlines?.length ?? 0))
+        if (!hasAllSlides(deck, context.run.outlines?.length ?? 0))
           throw incomplete('slides are missing')
         await finish(context, chunks, pictures, deck)
         return

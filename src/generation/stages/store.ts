@@ -40,12 +40,12 @@ export async function store(context: Context): Promise<void> {
  * store.
  */
 async function copy(
-  { run, presenton, objects, limits, logger, signal, assertHeld }: Context,
+  { run, presenton, account, objects, limits, logger, signal, assertHeld }: Context,
   key: string,
 ) {
   if (!run.path) throw new Error('Nothing was exported.')
   const format = run.runFormat
-  const { body, sizeBytes } = await presenton.openFile(run.path, signal)
+  const { body, sizeBytes } = await presenton.openFile({ account, signal, path: run.path })
   const held = confirmAtEnd(body, assertHeld)
   const file = { key, body: held, sizeBytes, contentType: contentTypes[format] }
   const stored = await objects.put({ ...file, maxBytes: limits.maxFileBytes, signal, logger })

@@ -11,6 +11,7 @@ import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { handleError, pathOf } from '../../http/problems.ts'
 import { problemResponses } from '../../http/schemas.ts'
+import { type CallOptions, sharedAccount } from '../../presenton/account.ts'
 
 export interface Image {
   body: Readable
@@ -20,9 +21,9 @@ export interface Image {
 
 export interface ImageServices {
   /** By its unencoded path; NOT_FOUND for what is no picture. */
-  openPicture: (path: string, signal: AbortSignal) => Promise<Image>
+  openImage: (call: CallOptions & { path: string }) => Promise<Image>
   /** Whether a picture occurs in this user's slides. */
-  ownsPicture: (wanted: { userId: string; path: string }) => Promise<boolean>
+  ownsImage: (wanted: { userId: string; path: string }) => Promise<boolean>
 }
 
 const ownedRoot = '/app_data/images'
@@ -43,7 +44,7 @@ const cacheControl = 'private, max-age=3600'
 const asked = Symbol('asked for')
 type Asked = { path: string; signal: AbortSignal }
 
-export async function imageRoutes(app: App, { openPicture, ownsPicture }: ImageServices) {
+export async function imageRoutes(app: App, { openImage, ownsImage }: ImageServices) {
   const allowedPaths = new WeakMap<FastifyRequest, string>()
   app.addHook('onRoute', (route) => {
     const isOwned = route.url.startsWith(ownedRoot)
@@ -71,7 +72,7 @@ export async function imageRoutes(app: App, { openPicture, ownsPicture }: ImageS
   async function checkPath(request: FastifyRequest) {
     const path = plainPath(pathOf(request))
     const isOwn = path.startsWith(`${ownedRoot}/`)
-    if (isOwn && !(await ownsPicture({ userId: request.caller.userId, path })))
+    if (isOwn && !(await ownsImage({ userId: request.caller.userId, path })))
       throw new Problem('NOT_FOUND')
     allowedPaths.set(request, path)
   }
@@ -80,7 +81,7 @@ export async function imageRoutes(app: App, { openPicture, ownsPicture }: ImageS
   const client = {
     request({ method, headers }: { method: string; headers: Record<symbol, Asked> }, done: Done) {
       const { path, signal } = headers[asked] as Asked
-      openPicture(path, signal).then(
+      openImage({ account: sharedAccount, signal, path }).then(
         (picture) => done(null, answerOf(picture, method)),
         (error: Error) => done(error),
       )

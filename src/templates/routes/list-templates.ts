@@ -4,6 +4,7 @@ import Type from 'typebox'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { problemResponses } from '../../http/schemas.ts'
+import { type CallOptions, sharedAccount } from '../../presenton/account.ts'
 
 export interface Template {
   id: string
@@ -13,7 +14,7 @@ export interface Template {
 }
 
 export interface ListTemplates {
-  listTemplates: (signal: AbortSignal) => Promise<Template[]>
+  listTemplates: (call: CallOptions) => Promise<Template[]>
 }
 
 const templateSchema = Type.Object(
@@ -41,5 +42,7 @@ export function listTemplatesRoute(app: App, { listTemplates }: ListTemplates) {
       ),
     },
   }
-  app.get('/templates', { schema }, (_request, reply) => listTemplates(disconnectSignal(reply)))
+  app.get('/templates', { schema }, (_request, reply) =>
+    listTemplates({ account: sharedAccount, signal: disconnectSignal(reply) }),
+  )
 }

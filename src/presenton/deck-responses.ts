@@ -57,13 +57,13 @@ export function parseOutlineList(value: unknown): string[] | undefined {
 }
 
 /** The outlines in the `complete` of an outlines stream; none at all is a fault. */
-export function readOutlines({ value }: Message): DeckOutlines {
+export function parseCompletedOutlines({ value }: Message): DeckOutlines {
   const { outlines, title } = checked(Outlined, value.presentation, 'the outlines')
   return { title: title?.trim() || null, outlines: outlines.slides.map(({ content }) => content) }
 }
 
 /** The deck in the `complete` of a slides stream; one without slides is a fault. */
-export function readSlides({ value }: Message): DeckSlides {
+export function parseCompletedSlides({ value }: Message): DeckSlides {
   const deck = parseDeck(value.presentation)
   if (deck.slides.length === 0) throw fault('complete without slides')
   return deck
@@ -73,7 +73,7 @@ export function readSlides({ value }: Message): DeckSlides {
  * Each index from 0 once, and at least one slide for each outline: a table of contents may add
  * some.
  */
-export function isWhole({ slides }: DeckSlides, outlines: number): boolean {
+export function hasAllSlides({ slides }: DeckSlides, outlines: number): boolean {
   const indexes = new Set(slides.map(({ index }) => index))
   const isDense =
     indexes.size === slides.length && slides.every(({ index }) => index < slides.length)

@@ -1,0 +1,26 @@
+// The account at Presenton that a call acts for. Today there is one, which all users share.
+
+export type UpstreamAccount = { kind: 'shared' }
+
+export const sharedAccount: UpstreamAccount = { kind: 'shared' }
+
+/** What the options of every call contain. */
+export interface CallOptions {
+  account: UpstreamAccount
+  /** Ends the call, which then rejects with the signal's reason. */
+  signal: AbortSignal
+}
+
+/** Returns the state of an account; `create` runs when an account is first seen. */
+export function createPerAccount<State>(
+  create: (account: UpstreamAccount) => State,
+): (account: UpstreamAccount) => State {
+  const states = new Map<UpstreamAccount['kind'], State>()
+  return (account) => {
+    const known = states.get(account.kind)
+    if (known !== undefined) return known
+    const state = create(account)
+    states.set(account.kind, state)
+    return state
+  }
+}
