@@ -1,0 +1,193 @@
+// The documentation names what the code has: codes, variables, event kinds, metrics, alerts. A
+// change of one without the other fails here.
+
+import { existsSync, readdirSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { readConfig } from './config/config.ts'
+import { ownKinds, terminalKinds } from './contract/events.ts'
+import { Problem, problemCodes } from './domain/problem.ts'
+import { pages, readBlocks, readPage, readProse, readRows } from './journeys/docs-pages.ts'
+import { createMetrics } from './telemetry/metrics.ts'
+
+const root = fileURLToPath(new URL('../', import.meta.url))
+
+/** The name in backquotes that a row begins with, and the other cells of that row. */
+function namedRows(page: string, pattern: RegExp): Map<string, string[]> {
+  return new Map(
+    readRows(page).flatMap(([first = '', ...rest]) => {
+      const [, name = ''] = /^`([^`]+)`$/.exec(first) ?? []
+      return pattern.test(name) ? [[name, rest]] : []
+    }),
+  )
+}
+
+describe('docs/api.md', () => {
+  const rows = namedRows('docs/api.md', /^[A-Z_]+$/)
+
+  test('lists exactly the problem codes of the contract', () => {
+    expect([...rows.keys()].sort()).toEqual([...problemCodes].sort())
+  })
+
+  test.each(problemCodes)('states the status of %s, and whether a retry can help', (code) => {
+    const { status, retryable } = new Problem(code)
+    const [statusCell = '', retryableCell] = rows.get(code) ?? []
+    if (statusCell !== 'in events') expect(statusCell.split(', ').map(Number)).toContain(status)
+    expect(retryableCell).toBe(retryable ? 'yes' : 'no')
+  })
+})
+
+describe('docs/configuration.md', () => {
+  const rows = namedRows('docs/configuration.md', /^[A-Z_]+$/)
+  const minimal = {
+    DATABASE_URL: 'postgres://localhost/decks',
+    PRESENTON_URL: 'http://presenton',
+    MINIO_ENDPOINT: 'http://minio:9000',
+    MINIO_ACCESS_KEY: 'key',
+    MINIO_SECRET_KEY: 'secret',
+    AUTH_JWT_SECRET: 'a secret of at least thirty-two bytes',
+  }
+
+  /** Every name that `readConfig` asks the environment for. */
+  function readVariables(): string[] {
+    const names = new Set<string>()
+    const env = new Proxy<Record<string, string>>(minimal, {
+      get(target, name: string) {
+        names.add(name)
+        return target[name]
+      },
+    })
+    readConfig(env)
+    return [...names]
+  }
+  const variables = readVariables()
+  const described = variables.flatMap((name) => {
+    const [fallback = '', values = ''] = rows.get(name) ?? []
+    return rows.has(name) ? [{ name, fallback, values }] : []
+  })
+
+  test('describes every variable', () => {
+    expect(variables.length).toBeGreaterThan(40)
+    expect(variables.filter((name) => !rows.has(name))).toEqual([])
+  })
+
+  test('marks as required what is required', () => {
+    const required = described.filter(({ fallback }) => fallback === 'required')
+    expect(required.map(({ name }) => name)).toEqual(
+      Object.keys(minimal).filter((name) => !name.startsWith('AUTH_')),
+    )
+    for (const { name } of required)
+      expect(() => readConfig({ ...minimal, [name]: '' })).toThrow(name)
+  })
+
+  const defaults = described.flatMap(({ name, fallback }) => {
+    const [, value] = /^`([^`]+)`$/.exec(fallback) ?? []
+    return value === undefined ? [] : [{ name, value }]
+  })
+  test.each(defaults)('states the default of $name', ({ name, value }) => {
+    expect(readConfig({ ...minimal, [name]: value })).toEqual(readConfig(minimal))
+  })
+
+  const ranges = described.flatMap(({ name, values }) => {
+    const [, min, max] = /^([\d,]+) to ([\d,]+)$/.exec(values) ?? []
+    const numberOf = (text = '') => Number(text.replaceAll(',', ''))
+    return min === undefined ? [] : [{ name, min: numberOf(min), max: numberOf(max) }]
+  })
+  test.each(ranges)('states the range of $name', ({ name, min, max }) => {
+    const read = (value: number) => () => readConfig({ ...minimal, [name]: String(value) })
+    for (const value of [min, max]) expect(read(value)).not.toThrow()
+    for (const value of [min - 1, max + 1]) expect(read(value)).toThrow(name)
+  })
+})
+
+describe('docs/events.md', () => {
+  const examples = readBlocks('docs/events.md').filter(({ language }) => language === 'json')
+
+  test.each([...ownKinds, ...terminalKinds])('describes the kind %s by an example', (kind) => {
+    const example = examples.find(({ section }) => section === kind)
+    expect(JSON.parse(example?.code ?? '{}')).toMatchObject({ type: kind })
+  })
+
+  test.each(examples)('shows under "$section" an event of that kind', ({ section, code }) => {
+    const { type } = JSON.parse(code)
+    expect(section.split(', ')).toContain(type)
+  })
+})
+
+describe('docs/operations.md', () => {
+  test('describes exactly the metrics of the gateway', async () => {
+    const metrics = createMetrics({
+      countRuns: async () => ({}),
+      openStreams: () => 0,
+      breakerState: () => 'closed',
+    })
+    const { body } = await metrics.scrape()
+    const own = [...body.matchAll(/^# HELP ((?:gateway|http|presenton)_\w+)/gm)]
+    const documented = readProse('docs/operations.md').matchAll(
+      /^\| `((?:gateway|http|presenton)_\w+)/gm,
+    )
+    const names = (found: Iterable<RegExpExecArray>) => [...found].map(([, name]) => name).sort()
+    expect(names(documented)).toEqual(names(own))
+  })
+
+  test('describes exactly the alerts of docker-compose.yml', () => {
+    const compose = parse(readPage('docker-compose.yml'), { merge: true })
+    const { groups } = parse(compose.configs['prometheus-alerts'].content)
+    const alerts = groups.flatMap(({ rules }: { rules: { alert: string }[] }) =>
+      rules.map(({ alert }) => alert),
+    )
+    expect([...namedRows('docs/operations.md', /^[A-Z][a-z]+[A-Z]\w+$/).keys()]).toEqual(alerts)
+  })
+})
+
+/** The anchor that GitHub gives a heading. */
+function anchorOf(heading: string): string {
+  return heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+    .replace(/\s/g, '-')
+}
+
+describe.each(pages)('%s', (page) => {
+  test('links only to pages and headings that exist', () => {
+    const links = [...readProse(page).matchAll(/\]\(([^)\s]+)\)/g)].map(([, link = '']) => link)
+    const broken = links.filter((link) => {
+      if (/^https?:/.test(link)) return false
+      const [path = '', anchor] = link.split('#')
+      const target = path === '' ? page : normalize(join(dirname(page), path))
+      if (!existsSync(join(root, target))) return true
+      if (anchor === undefined) return false
+      const headings = [...readProse(target).matchAll(/^#+ (.+)$/gm)]
+      return !headings.some(([, heading = '']) => anchorOf(heading) === anchor)
+    })
+    expect(broken).toEqual([])
+  })
+
+  test('names only files that exist', () => {
+    const named = [...readPage(page).matchAll(/`((?:src|docs|drizzle)\/[\w./-]*)`/g)]
+    const missing = named
+      .map(([, path = '']) => path)
+      .filter((path) => !existsSync(join(root, path)))
+    expect(missing).toEqual([])
+  })
+})
+
+describe('docs/architecture.md', () => {
+  test('shows every folder of src', () => {
+    const tree = readBlocks('docs/architecture.md').find(({ code }) => code.startsWith('src/'))
+    const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+    const shown = [...(tree?.code ?? '').matchAll(/^ {2}(\w+)\//gm)].map(([, name]) => name)
+    expect(shown.sort()).toEqual(folders.sort())
+  })
+})
+
+test('the README and each decision stay short', () => {
+  const lines = (page: string) => readPage(page).trimEnd().split('\n').length
+  expect(lines('README.md')).toBeLessThanOrEqual(220)
+  for (const page of pages.filter((name) => name.startsWith('docs/decisions/')))
+    expect(lines(page), page).toBeLessThanOrEqual(40)
+})
