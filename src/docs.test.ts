@@ -4,13 +4,14 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { TSchema } from 'typebox'
+import Value from 'typebox/value'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { readConfig } from './config/config.ts'
-import { ownKinds, terminalKinds } from './contract/events.ts'
-import { Problem, problemCodes } from './domain/problem.ts'
+import { eventKinds, eventSchema } from './contract/events.ts'
+import { problemCodes, problems } from './contract/problem.ts'
 import { pages, readBlocks, readPage, readProse, readRows } from './journeys/docs-pages.ts'
-import { createMetrics } from './telemetry/metrics.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
@@ -32,11 +33,17 @@ describe('docs/api.md', () => {
   })
 
   test.each(problemCodes)('states the status of %s, and whether a retry can help', (code) => {
-    const { status, retryable } = new Problem(code)
+    const { status, retryable } = problems[code]
     const [statusCell = '', retryableCell] = rows.get(code) ?? []
     if (statusCell !== 'in events') expect(statusCell.split(', ').map(Number)).toContain(status)
     expect(retryableCell).toBe(retryable ? 'yes' : 'no')
   })
+})
+
+test.each(pages)('%s quotes the sentences of problems as they are', (page) => {
+  const sentences = Object.values(problems).map(({ detail }) => detail)
+  const quoted = [...readPage(page).matchAll(/"detail":\s*"([^"]+)"/g)].map(([, text]) => text)
+  expect(quoted.filter((text) => !sentences.some((sentence) => sentence === text))).toEqual([])
 })
 
 describe('docs/configuration.md', () => {
@@ -104,34 +111,25 @@ describe('docs/configuration.md', () => {
 
 describe('docs/events.md', () => {
   const examples = readBlocks('docs/events.md').filter(({ language }) => language === 'json')
+  const { anyOf } = eventSchema as unknown as { anyOf: (TSchema & { title: string })[] }
 
-  test.each([...ownKinds, ...terminalKinds])('describes the kind %s by an example', (kind) => {
-    const example = examples.find(({ section }) => section === kind)
-    expect(JSON.parse(example?.code ?? '{}')).toMatchObject({ type: kind })
+  test.each(Object.keys(eventKinds))('has a section for the kind %s', (kind) => {
+    const sections = [...readProse('docs/events.md').matchAll(/^### (.+)$/gm)]
+    expect(sections.flatMap(([, heading = '']) => heading.split(', '))).toContain(kind)
   })
 
-  test.each(examples)('shows under "$section" an event of that kind', ({ section, code }) => {
-    const { type } = JSON.parse(code)
-    expect(section.split(', ')).toContain(type)
+  test.each(examples)('shows under "$section" a valid event of that kind', ({ section, code }) => {
+    const event = JSON.parse(code)
+    expect(section.split(', ')).toContain(event.type)
+    // Its presentation is shortened.
+    if (event.type === 'resync') return
+    const schema = anyOf.find(({ title }) => title === `${event.type} event`)
+    expect(Value.Errors(schema ?? {}, event)).toEqual([])
+    expect(schema).toBeDefined()
   })
 })
 
 describe('docs/operations.md', () => {
-  test('describes exactly the metrics of the gateway', async () => {
-    const metrics = createMetrics({
-      countRuns: async () => ({}),
-      openStreams: () => 0,
-      breakerState: () => 'closed',
-    })
-    const { body } = await metrics.scrape()
-    const own = [...body.matchAll(/^# HELP ((?:gateway|http|presenton)_\w+)/gm)]
-    const documented = readProse('docs/operations.md').matchAll(
-      /^\| `((?:gateway|http|presenton)_\w+)/gm,
-    )
-    const names = (found: Iterable<RegExpExecArray>) => [...found].map(([, name]) => name).sort()
-    expect(names(documented)).toEqual(names(own))
-  })
-
   test('describes exactly the alerts of docker-compose.yml', () => {
     const compose = parse(readPage('docker-compose.yml'), { merge: true })
     const { groups } = parse(compose.configs['prometheus-alerts'].content)

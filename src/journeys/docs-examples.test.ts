@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
 import { readDescription, routesOf } from './described-routes.ts'
-import { type CodeBlock, readBlocks, readSection } from './docs-pages.ts'
+import { type CodeBlock, readBlocks, readProse, readSection } from './docs-pages.ts'
 import { type BrowserOptions, openBrowser } from './event-source.ts'
 import { reachState, type State } from './presentation-states.ts'
 import { brief, type User } from './user.ts'
@@ -302,4 +302,12 @@ describe('docs/api.md', () => {
       ).toEqual([])
     }
   })
+})
+
+test('docs/operations.md describes exactly the metrics of the gateway', async () => {
+  const text = await (await fetch(`${world.url}/metrics`)).text()
+  const ours = /(?:gateway|http|presenton)_\w+/.source
+  const names = (from: string, before: string) =>
+    [...from.matchAll(new RegExp(`^${before}(${ours})`, 'gm'))].map(([, name]) => name).sort()
+  expect(names(readProse('docs/operations.md'), '\\| `')).toEqual(names(text, '# HELP '))
 })
