@@ -1,5 +1,5 @@
-// What a brief may ask for besides a summary: outlines and a title of the caller's own, another
-// format, another language; and waiting for it.
+// Options of a brief: given outlines, title, language and other settings. Also `?wait` and the list
+// of templates.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { readLog } from './event-log-rules.ts'
@@ -28,7 +28,7 @@ function deckOf({ presenton_presentation_id: deckId }: Record<string, unknown>) 
   }
 }
 
-test("a caller's own outlines are used as they are, and none are paid for", async () => {
+test('uses given outlines unchanged, and pays for none', async () => {
   const { id, n_slides } = await user.accept({ outlines, title: 'Invoices' })
   expect(n_slides).toBe(3)
   const log = readLog(await (await user.follow(id)).rest())
@@ -41,7 +41,7 @@ test("a caller's own outlines are used as they are, and none are paid for", asyn
   expect(spend).toEqual({ outlines: 0, prepares: 1, slideStreams: 1, exports: 1 })
 })
 
-test('own outlines may come with a summary, and their number decides', async () => {
+test('accepts content beside outlines, and requires n_slides to match their number', async () => {
   const made = await user.make({
     content: brief.content,
     outlines: outlines.slice(0, 2),
@@ -49,17 +49,17 @@ test('own outlines may come with a summary, and their number decides', async () 
   })
   expect(made).toMatchObject({ n_slides: 2, slides_done: 2 })
   expect(deckOf(made).deck.content).toBe(brief.content)
-  const wrong = await user.post({ outlines, n_slides: 8 })
-  expect(wrong).toMatchObject({ status: 400, body: { errors: [{ path: '/n_slides' }] } })
+  const mismatch = await user.post({ outlines, n_slides: 8 })
+  expect(mismatch).toMatchObject({ status: 400, body: { errors: [{ path: '/n_slides' }] } })
 })
 
-test("without a title the generator's is taken, in the row, the events and the file's name alike", async () => {
+test("without a given title the row, the events and the file name use upstream's title", async () => {
   const { id, title } = await user.accept()
   expect(title).toBeNull()
   const log = readLog(await (await user.follow(id)).rest())
   const done = await user.read(id)
   expect(done.title).toEqual(expect.stringMatching(/\S/))
-  // Upstream names a deck by the beginning of its first outline.
+  // Upstream derives the title from the start of the first outline.
   const beginning = log.outlines?.outlines[0]?.replace(/[#\s]+/g, ' ').trim()
   expect(beginning?.startsWith(String(done.title))).toBe(true)
   expect(log.outlines?.title).toBe(done.title)
@@ -67,7 +67,7 @@ test("without a title the generator's is taken, in the row, the events and the f
   expect(log.terminal.download.file_name).toMatch(/\.pptx$/)
 })
 
-test('a given title is kept whatever the generator thinks, and upstream never sees it', async () => {
+test('keeps a given title and never sends it to upstream', async () => {
   const title = `„Größe“ 数 🚀 ${'x'.repeat(180)}`
   const { id } = await user.accept({ ...brief, title })
   const log = readLog(await (await user.follow(id)).rest())
@@ -78,43 +78,29 @@ test('a given title is kept whatever the generator thinks, and upstream never se
   expect(file?.path).toMatch(/^\/app_data\/exports\/[\x21-\x7e]{1,100}\.pptx$/)
 })
 
-test('what the brief says reaches upstream', async () => {
-  const made = await user.make({
-    ...{
-      content: brief.content,
-      n_slides: 5,
-      language: 'Deutsch',
-      tone: 'funny',
-      verbosity: 'concise',
-      template: 'modern',
-    },
-    ...{
-      instructions: 'No jargon.',
-      include_title_slide: false,
-      include_table_of_contents: true,
-      web_search: true,
-    },
-  })
+test('sends every option of the brief to upstream', async () => {
+  const options = {
+    content: brief.content,
+    n_slides: 5,
+    language: 'Deutsch',
+    tone: 'funny',
+    verbosity: 'concise',
+    instructions: 'No jargon.',
+    include_title_slide: false,
+    include_table_of_contents: true,
+    web_search: true,
+  }
+  const made = await user.make({ ...options, template: 'modern' })
   expect(made).toMatchObject({
     n_slides: 5,
     language: 'Deutsch',
     template: 'modern',
     slides_done: 5,
   })
-  expect(deckOf(made).deck).toMatchObject({
-    ...{
-      content: brief.content,
-      n_slides: 5,
-      language: 'Deutsch',
-      tone: 'funny',
-      verbosity: 'concise',
-      instructions: 'No jargon.',
-    },
-    ...{ include_title_slide: false, include_table_of_contents: true, web_search: true },
-  })
+  expect(deckOf(made).deck).toMatchObject(options)
 })
 
-test('any text that is no control character goes through whole, from the summary to the slides', async () => {
+test('keeps every character but control characters from the content to the slides', async () => {
   const content =
     'Größe zählt. 数据很重要。 مرحبا بالعالم. Emoji: 👩‍👩‍👧‍👦 and 🇩🇪. Quotes " \\ </script> %41 \u2028 {{x}}.\tTab.\r\nLine two of it.'
   const { id } = await user.accept({ content, n_slides: 2, metadata: { 'ключ "1"': '值\n2' } })
@@ -125,35 +111,35 @@ test('any text that is no control character goes through whole, from the summary
   expect(done.metadata).toEqual({ 'ключ "1"': '值\n2' })
 })
 
-test('GET with wait answers when the run has ended, or after that many seconds as it is then', async () => {
+test('GET with `wait` returns when the run has ended, or the current state after the given seconds', async () => {
   const { gates } = world.presenton
   gates.hold('prepare')
   const { id } = await user.accept()
-  const early = performance.now()
+  const startedMs = performance.now()
   const { body } = await user.api(`/presentations/${id}?wait=1`)
   expect(body).toMatchObject({ status: 'running', queue_position: null })
-  expect(performance.now() - early).toBeGreaterThanOrEqual(990)
+  expect(performance.now() - startedMs).toBeGreaterThanOrEqual(990)
   const waiting = user.api(`/presentations/${id}?wait=60`)
   await gates.arrived('prepare')
   gates.release('prepare')
   expect((await waiting).body).toMatchObject({ status: 'completed' })
-  // An ended one is answered at once.
-  const late = performance.now()
+  // After the end of the run it returns at once.
+  const endedMs = performance.now()
   expect((await user.api(`/presentations/${id}?wait=60`)).body).toMatchObject({
     status: 'completed',
   })
-  expect(performance.now() - late).toBeLessThan(1_000)
+  expect(performance.now() - endedMs).toBeLessThan(1_000)
 
-  for (const bad of ['0', '61', '-1', '1.5', 'x', '']) {
-    const refused = await user.api(`/presentations/${id}?wait=${bad}`)
-    expect({ bad, ...refused }).toMatchObject({
+  for (const invalid of ['0', '61', '-1', '1.5', 'x', '']) {
+    const refused = await user.api(`/presentations/${id}?wait=${invalid}`)
+    expect({ invalid, ...refused }).toMatchObject({
       status: 400,
       body: { code: 'VALIDATION_FAILED', errors: [{ path: 'wait' }] },
     })
   }
 })
 
-test('the templates are listed, one list for every version of upstream', async () => {
+test('lists the templates in the same shape for every version of upstream', async () => {
   const replica = await world.openReplica()
   for (const shape of ['A1', 'T', 'B1', 'B2'] as const) {
     world.presenton.setShape(shape)

@@ -1,4 +1,4 @@
-// Who comes when: the queue with its positions, taking turns, the caps on what runs and what waits.
+// The queue: positions, fair order between users, and limits on running and queued presentations.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { brief, type User } from './user.ts'
@@ -14,17 +14,17 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-const one = { ...brief, n_slides: 1 }
+const oneSlideBrief = { ...brief, n_slides: 1 }
 
-/** Occupies the only slot until `create` is released. */
+/** Occupies the only slot until the gate `create` is released. */
 async function holdSlot(user: User) {
   world.presenton.gates.hold('create')
-  const { id } = await user.accept(one)
+  const { id } = await user.accept(oneSlideBrief)
   await world.presenton.gates.arrived('create')
   return id
 }
 
-test('users take turns, and the position says who is next', async () => {
+test('the queue alternates between users, and runs start in the order of the positions', async () => {
   const [alice, bob, carol] = [
     await world.user('alice'),
     await world.user('bob'),
@@ -33,13 +33,13 @@ test('users take turns, and the position says who is next', async () => {
   const first = await holdSlot(alice)
   const queued: { user: User; id: string }[] = []
   for (const user of [alice, alice, alice, bob, bob, carol])
-    queued.push({ user, id: (await user.accept(one)).id })
+    queued.push({ user, id: (await user.accept(oneSlideBrief)).id })
   const positions = await Promise.all(
     queued.map(async ({ user, id }) => (await user.read(id)).queue_position as number),
   )
   expect([...positions].sort()).toEqual([1, 2, 3, 4, 5, 6])
   expect(await alice.read(first)).toMatchObject({ status: 'running', queue_position: null })
-  // Nobody's second comes before everybody's next one.
+  // Every user's next presentation comes before any user's second one.
   const [, , aliceThird, bobFirst, bobSecond, carolFirst] = positions as [
     number,
     number,
@@ -64,11 +64,11 @@ test('users take turns, and the position says who is next', async () => {
   expect(order).toEqual([1, 2, 3, 4, 5, 6])
 })
 
-test('the first event tells the position, and a reader may wait in the queue', async () => {
+test('the first event contains the queue position, and its stream stays open until the end', async () => {
   const user = await world.user()
   const first = await holdSlot(user)
-  const second = await user.accept(one)
-  const third = await user.accept(one)
+  const second = await user.accept(oneSlideBrief)
+  const third = await user.accept(oneSlideBrief)
   expect([second.queue_position, third.queue_position]).toEqual([1, 2])
   const reader = await user.follow(third.id)
   expect((await reader.expectNext('queued')).data).toEqual({ type: 'queued', position: 2, run: 1 })
@@ -77,12 +77,12 @@ test('the first event tells the position, and a reader may wait in the queue', a
   await Promise.all([first, second.id].map((id) => user.settled(id)))
 })
 
-test('never more runs at once than allowed, over all replicas', async () => {
+test('never exceeds MAX_RUNNING over all replicas', async () => {
   const users = [await world.user(), await world.user()]
   const ids = await Promise.all(
     [0, 1, 2, 3, 4, 5].map(async (n) => ({
       user: users[n % 2]!,
-      ...(await users[n % 2]!.accept(one)),
+      ...(await users[n % 2]!.accept(oneSlideBrief)),
     })),
   )
   const starts: { from: number; to: number }[] = []
@@ -95,51 +95,51 @@ test('never more runs at once than allowed, over all replicas', async () => {
     expect(from).toBeGreaterThanOrEqual(starts[index - 1]?.to ?? 0)
 })
 
-test("a user's own queue ends at its bound, everybody's at its own, and both say when to come back", async () => {
+test('returns 429 above MAX_QUEUED_PER_USER and 503 above MAX_QUEUED, with `Retry-After`', async () => {
   const [alice, bob] = [await world.user('alice'), await world.user('bob')]
   const held = await holdSlot(alice)
   const accepted = [{ user: alice, id: held }]
-  const posts = await Promise.all(Array.from({ length: 8 }, () => alice.post(one)))
+  const posts = await Promise.all(Array.from({ length: 8 }, () => alice.post(oneSlideBrief)))
   const statuses = posts.map(({ status }) => status).sort()
   expect(statuses).toEqual([202, 202, 202, 202, 202, 429, 429, 429])
   for (const { status, body } of posts)
     if (status === 202) accepted.push({ user: alice, id: body.id })
-  const full = posts.find(({ status }) => status === 429)!
-  expect(full.body).toMatchObject({ code: 'QUEUE_FULL', status: 429 })
-  expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0)
+  const aboveUserLimit = posts.find(({ status }) => status === 429)!
+  expect(aboveUserLimit.body).toMatchObject({ code: 'QUEUE_FULL', status: 429 })
+  expect(Number(aboveUserLimit.headers.get('retry-after'))).toBeGreaterThan(0)
 
-  const others = await Promise.all(Array.from({ length: 5 }, () => bob.post(one)))
+  const others = await Promise.all(Array.from({ length: 5 }, () => bob.post(oneSlideBrief)))
   expect(others.map(({ status }) => status).sort()).toEqual([202, 202, 202, 503, 503])
   for (const { status, body } of others)
     if (status === 202) accepted.push({ user: bob, id: body.id })
-  const closed = others.find(({ status }) => status === 503)!
-  expect(closed.body).toMatchObject({ code: 'QUEUE_FULL', status: 503 })
-  expect(Number(closed.headers.get('retry-after'))).toBeGreaterThan(0)
+  const aboveTotalLimit = others.find(({ status }) => status === 503)!
+  expect(aboveTotalLimit.body).toMatchObject({ code: 'QUEUE_FULL', status: 503 })
+  expect(Number(aboveTotalLimit.headers.get('retry-after'))).toBeGreaterThan(0)
 
   world.presenton.gates.release('create')
   for (const { user, id } of accepted)
     expect(await user.settled(id)).toMatchObject({ status: 'completed' })
 })
 
-test('one user runs no more at once than allowed, however many slots are free', async () => {
-  const wide = await openWorld({
+test('never exceeds MAX_RUNNING_PER_USER, even with free slots', async () => {
+  const manySlots = await openWorld({
     replicas: 2,
     env: { MAX_RUNNING: '4', MAX_RUNNING_PER_USER: '2' },
   })
   try {
-    const [alice, bob] = [await wide.user('alice'), await wide.user('bob')]
-    wide.presenton.gates.hold('create')
-    const own = await Promise.all([1, 2, 3, 4].map(() => alice.accept(one)))
-    await wide.presenton.gates.arrived('create', 2)
-    const { id } = await bob.accept(one)
-    await wide.presenton.gates.arrived('create', 3)
+    const [alice, bob] = [await manySlots.user('alice'), await manySlots.user('bob')]
+    manySlots.presenton.gates.hold('create')
+    const own = await Promise.all([1, 2, 3, 4].map(() => alice.accept(oneSlideBrief)))
+    await manySlots.presenton.gates.arrived('create', 2)
+    const { id } = await bob.accept(oneSlideBrief)
+    await manySlots.presenton.gates.arrived('create', 3)
     const statuses = await Promise.all(own.map(async (each) => (await alice.read(each.id)).status))
     expect(statuses.sort()).toEqual(['queued', 'queued', 'running', 'running'])
     expect(await bob.read(id)).toMatchObject({ status: 'running' })
-    wide.presenton.gates.release('create')
+    manySlots.presenton.gates.release('create')
     await Promise.all([bob.settled(id), ...own.map((each) => alice.settled(each.id))])
-    await wide.expectNothingLeft()
+    await manySlots.expectNothingLeft()
   } finally {
-    await wide.close()
+    await manySlots.close()
   }
 })

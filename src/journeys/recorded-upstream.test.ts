@@ -1,5 +1,5 @@
-// What the real Presenton said, replayed byte for byte: the gateway makes of it the deck that was
-// recorded.
+// Replays recorded runs of the real Presenton byte for byte. The gateway must produce the recorded
+// deck.
 
 import { readFileSync } from 'node:fs'
 import { createParser } from 'eventsource-parser'
@@ -19,8 +19,8 @@ interface Message {
   }
 }
 
-/** The messages of a recorded stream, as any reader of event streams sees them. */
-function recorded(recording: Recording, name: 'outlines' | 'slides'): Message[] {
+/** The messages of a recorded stream, parsed by a standard SSE parser. */
+function readRecording(recording: Recording, name: 'outlines' | 'slides'): Message[] {
   const messages: Message[] = []
   const parser = createParser({ onEvent: ({ data }) => messages.push(JSON.parse(data)) })
   parser.feed(
@@ -37,13 +37,13 @@ const presentationOf = (messages: Message[]) =>
 const textOf = (messages: { chunk?: string }[]) => messages.map(({ chunk }) => chunk ?? '').join('')
 
 test.each<Recording>(['v0.7.3', 'v0.9.3'])(
-  'the recorded run of %s ends in the deck that was recorded',
+  'the recorded run of %s produces the recorded deck',
   async (replay) => {
     const world = await openWorld({ replay })
     try {
       const [outlineMessages, slideMessages] = [
-        recorded(replay, 'outlines'),
-        recorded(replay, 'slides'),
+        readRecording(replay, 'outlines'),
+        readRecording(replay, 'slides'),
       ]
       const [outlined, finished] = [presentationOf(outlineMessages), presentationOf(slideMessages)]
       const user = await world.user()
@@ -59,7 +59,7 @@ test.each<Recording>(['v0.7.3', 'v0.9.3'])(
         textOf(outlineMessages),
       )
 
-      // Every slide chunk as it was recorded, and the commas that upstream forgets between them.
+      // The log has every recorded slide chunk, and adds the commas that upstream omits.
       const chunks = log.data.filter(({ type }) => type === 'chunk').map(({ chunk }) => chunk)
       expect(chunks.filter((chunk) => chunk !== ',')).toEqual(
         slideMessages.flatMap(({ chunk }) => (chunk === undefined ? [] : [chunk])),
@@ -68,11 +68,11 @@ test.each<Recording>(['v0.7.3', 'v0.9.3'])(
       expect(log.slides?.map(({ id: slide }) => slide)).toEqual(
         finished.slides.map(({ id: slide }) => slide),
       )
-      const passedOn = log.data.filter(
+      const forwarded = log.data.filter(
         ({ stage, type }) => stage === 'slides' && type !== 'stage' && type !== 'chunk',
       )
       const others = slideMessages.filter(({ type }) => type !== 'chunk' && type !== 'complete')
-      expect(passedOn).toEqual(others.map((message) => ({ ...message, run: 1, stage: 'slides' })))
+      expect(forwarded).toEqual(others.map((message) => ({ ...message, run: 1, stage: 'slides' })))
 
       const done = await user.read(id)
       expect(log.terminal.presentation).toEqual({ ...finished, title: done.title })

@@ -1,5 +1,5 @@
-// Following a log: dropped and taken up again at every event number, by many at once, while it
-// grows and after its end; and what the stream looks like to browsers and proxies.
+// Event streams: resumed at every event number, during a run and after its end, by many subscribers
+// at once. Also the headers and heartbeats that browsers and proxies need.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Reader, StreamEvent } from '../sandbox/reader.ts'
@@ -16,11 +16,11 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-/** The presigned links of two readers differ; all else must be the same bytes. */
-const plain = (events: readonly StreamEvent[]) =>
+/** The events without download links, which differ for each subscriber. */
+const withoutLinks = (events: readonly StreamEvent[]) =>
   events.map(({ id, event, text }) => [id, event, text.replace(/,"download":.*$/, '')])
 
-test('a finished log is read again from every number on, each event once, in order, on both replicas', async () => {
+test('a finished log can be resumed at every number, on both replicas', async () => {
   const { id } = await user.make()
   const whole = await (await user.follow(id)).rest()
   readLog(whole)
@@ -29,29 +29,30 @@ test('a finished log is read again from every number on, each event once, in ord
     const rests = await Promise.all(
       Array.from({ length: last }, async (_, from) => {
         const reader = await user.follow(id, { lastEventId: from, at: url })
-        return plain(await reader.rest())
+        return withoutLinks(await reader.rest())
       }),
     )
-    for (const [from, rest] of rests.entries()) expect(rest).toEqual(plain(whole).slice(from))
+    for (const [from, rest] of rests.entries())
+      expect(rest).toEqual(withoutLinks(whole).slice(from))
     const finished = await user.follow(id, { lastEventId: last, at: url })
     expect(finished.status).toBe(204)
     expect(await finished.body).toBe('')
   }
 })
 
-test('five readers who drop and resume at different numbers while the run goes on miss nothing and get nothing twice', async () => {
+test('subscribers that reconnect during a run get every event once', async () => {
   const { gates } = world.presenton
   gates.hold('outlines:chunk')
   gates.hold('slides:slide')
   const { id } = await user.accept()
 
-  /** Reads `step` events, drops, and comes back with the last number, to the other replica. */
-  async function dropping(step: number): Promise<StreamEvent[]> {
+  /** Reads `step` events, disconnects, and resumes on the other replica, until the log ends. */
+  async function readWithReconnects(step: number): Promise<StreamEvent[]> {
     const read: StreamEvent[] = []
-    for (let turn = 0; ; turn++) {
+    for (let connection = 0; ; connection++) {
       const lastEventId = read.at(-1)?.id
       const reader = await user.follow(id, {
-        at: world.gateways[turn % 2]!.url,
+        at: world.gateways[connection % 2]!.url,
         ...(lastEventId === undefined ? {} : { lastEventId }),
       })
       expect(reader.status).toBe(200)
@@ -64,8 +65,8 @@ test('five readers who drop and resume at different numbers while the run goes o
       reader.close()
     }
   }
-  const readers = [1, 2, 3, 7, 10_000].map(dropping)
-  // Let the run go on step by step, so that the readers really wait for it in between.
+  const readers = [1, 2, 3, 7, 10_000].map(readWithReconnects)
+  // The gates let the run advance step by step, so that the subscribers wait in between.
   for (const point of ['outlines:chunk', 'slides:slide'] as const) {
     await gates.arrived(point)
     for (let step = 1; step <= 3; step++) {
@@ -75,14 +76,14 @@ test('five readers who drop and resume at different numbers while the run goes o
     gates.release(point)
   }
   const logs = await Promise.all(readers)
-  const first = plain(logs[0]!)
+  const first = withoutLinks(logs[0]!)
   for (const log of logs) {
     readLog(log)
-    expect(plain(log)).toEqual(first)
+    expect(withoutLinks(log)).toEqual(first)
   }
 })
 
-test('a running log is resumed at every number so far, and goes on from there', async () => {
+test('a running log can be resumed at every number so far', async () => {
   const { gates } = world.presenton
   gates.hold('slides:slide')
   const { id } = await user.accept()
@@ -95,8 +96,8 @@ test('a running log is resumed at every number so far, and goes on from there', 
   const readers = await Promise.all(
     soFar.map(({ id: seen }) => user.follow(id, { lastEventId: seen! })),
   )
-  // All of them are as far as can be before anything more happens.
-  const begun = await Promise.all(
+  // Every subscriber reads up to the current end before the run continues.
+  const caughtUp = await Promise.all(
     readers.map(async (reader, index) => {
       const read: StreamEvent[] = []
       while (read.length < soFar.length - index - 1) read.push((await reader.next())!)
@@ -107,16 +108,16 @@ test('a running log is resumed at every number so far, and goes on from there', 
   const whole = [...soFar, ...(await watching.rest())]
   readLog(whole)
   for (const [index, reader] of readers.entries()) {
-    expect(plain([...begun[index]!, ...(await reader.rest())])).toEqual(
-      plain(whole).slice(index + 1),
+    expect(withoutLinks([...caughtUp[index]!, ...(await reader.rest())])).toEqual(
+      withoutLinks(whole).slice(index + 1),
     )
   }
 })
 
-test('the last id may come in the query, the header wins, and what is no number is refused', async () => {
+test('accepts last_event_id as a query parameter, prefers the header, and returns 400 for a non-number', async () => {
   const { id } = await user.make()
-  const whole = plain(await (await user.follow(id)).rest())
-  const rest = async (reader: Reader) => plain(await reader.rest())
+  const whole = withoutLinks(await (await user.follow(id)).rest())
+  const rest = async (reader: Reader) => withoutLinks(await reader.rest())
   expect(await rest(await user.follow(id, { query: '?last_event_id=3' }))).toEqual(whole.slice(3))
   expect(await rest(await user.follow(id, { query: '?last_event_id=3', lastEventId: 5 }))).toEqual(
     whole.slice(5),
@@ -126,11 +127,13 @@ test('the last id may come in the query, the header wins, and what is no number 
   expect(await rest(await user.follow(id, { query: '?last_event_id=' }))).toEqual(whole)
   expect((await user.follow(id, { query: `?last_event_id=${whole.length}` })).status).toBe(204)
 
-  for (const bad of ['-1', '1.5', 'abc', '0x10', '1e3', '1,2', ' ', '１']) {
-    const asked = [await user.follow(id, { query: `?last_event_id=${encodeURIComponent(bad)}` })]
-    if (/^[\x21-\x7e]+$/.test(bad)) asked.push(await user.follow(id, { lastEventId: bad }))
-    for (const reader of asked) {
-      expect({ bad, status: reader.status }).toEqual({ bad, status: 400 })
+  for (const invalid of ['-1', '1.5', 'abc', '0x10', '1e3', '1,2', ' ', '１']) {
+    const query = `?last_event_id=${encodeURIComponent(invalid)}`
+    const readers = [await user.follow(id, { query })]
+    if (/^[\x21-\x7e]+$/.test(invalid))
+      readers.push(await user.follow(id, { lastEventId: invalid }))
+    for (const reader of readers) {
+      expect({ invalid, status: reader.status }).toEqual({ invalid, status: 400 })
       expect(reader.headers['content-type']).toMatch(/^application\/problem\+json/)
       expect(JSON.parse(await reader.body)).toMatchObject({
         code: 'VALIDATION_FAILED',
@@ -140,7 +143,7 @@ test('the last id may come in the query, the header wins, and what is no number 
   }
 })
 
-test('an id beyond the log is told where it stands, and the next reconnect goes on', async () => {
+test('an id beyond the log gets a `resync` event with the last id, which the client resumes from', async () => {
   const { id } = await user.make()
   const last = (await (await user.follow(id)).rest()).length
   for (const beyond of [last + 1, 10 ** 9, '9'.repeat(30)]) {
@@ -156,7 +159,7 @@ test('an id beyond the log is told where it stands, and the next reconnect goes 
   expect((await user.follow(id, { lastEventId: last })).status).toBe(204)
 })
 
-test('the stream is made for browsers and proxies: at once, unbuffered, uncompressed, with a time to come back', async () => {
+test('the stream is immediate, unbuffered and uncompressed, with `retry` and heartbeats', async () => {
   world.presenton.gates.hold('create')
   const { id } = await user.accept()
   const reader = await user.follow(id, {
@@ -171,7 +174,7 @@ test('the stream is made for browsers and proxies: at once, unbuffered, uncompre
   expect(reader.retry).toBeGreaterThanOrEqual(1_000)
   expect(reader.retry).toBeLessThanOrEqual(3_000)
   await reader.expectNext('stage')
-  // Nothing happens now, and yet the connection is kept warm.
+  // No event is due, so only heartbeats arrive.
   await expect
     .poll(() => reader.comments, { timeout: 5_000, interval: 50 })
     .toBeGreaterThanOrEqual(2)
@@ -179,10 +182,9 @@ test('the stream is made for browsers and proxies: at once, unbuffered, uncompre
   expect((await reader.rest()).at(-1)).toMatchObject({ data: { type: 'complete' } })
 })
 
-test('a handler written for the slide stream of Presenton works on the whole log', async () => {
+test("a client of Presenton's slide stream can read the whole log", async () => {
   const { id } = await user.accept()
-  // As Presenton's own page does it: names are not looked at, chunks are gathered, unknown types
-  // fall through.
+  // Like Presenton's own page: it joins the chunks and ignores unknown types.
   let text = ''
   let deck: { slides: unknown[] } | undefined
   for (const { event, data } of await (await user.follow(id)).rest()) {
@@ -195,7 +197,7 @@ test('a handler written for the slide stream of Presenton works on the whole log
   expect(JSON.parse(text)).toEqual({ slides: deck?.slides })
 })
 
-test('readers who leave never stop or repeat a run, however many and however often', async () => {
+test('disconnecting subscribers neither stop nor repeat a run', async () => {
   const { gates, spend } = world.presenton
   const before = { ...spend }
   gates.hold('slides:slide')
@@ -216,7 +218,7 @@ test('readers who leave never stop or repeat a run, however many and however oft
   expect(spent).toEqual([1, 1, 1, 1])
 })
 
-test('a reader who takes nothing holds up neither the run nor the other readers, and later gets all of it', async () => {
+test('a subscriber that stops reading delays neither the run nor others, and later gets every event', async () => {
   world.presenton.gates.hold('create')
   const { id } = await user.accept({
     content: 'One sentence after the other. '.repeat(400),
@@ -225,8 +227,8 @@ test('a reader who takes nothing holds up neither the run nor the other readers,
   const [slow, quick] = [await user.follow(id), await user.follow(id)]
   slow.pause()
   world.presenton.gates.release('create')
-  const whole = plain(await quick.rest())
+  const whole = withoutLinks(await quick.rest())
   expect(await user.read(id)).toMatchObject({ status: 'completed', slides_done: 20 })
   slow.resume()
-  expect(plain(await slow.rest())).toEqual(whole)
+  expect(withoutLinks(await slow.rest())).toEqual(whole)
 })

@@ -1,5 +1,5 @@
-// A new release rolls out: every replica is replaced in turn, behind a round-robin, under many open
-// streams and runs in every stage.
+// A rolling restart: every replica behind a round-robin proxy is replaced, one after the other,
+// while many streams are open and runs are in every stage.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type LoadBalancer, openLoadBalancer } from '../sandbox/load-balancer.ts'
@@ -32,7 +32,7 @@ afterAll(async () => {
   await world?.close()
 })
 
-test('no reader sees what an EventSource would not heal, and no run ends wrong, is taken over or is paid for twice', async () => {
+test('every subscriber can reconnect, and no run fails, is taken over or is paid for twice', async () => {
   const random = createRandom(7)
   const history = createHistory()
   const urls = () => [front.url]
@@ -93,7 +93,7 @@ test('no reader sees what an EventSource would not heal, and no run ends wrong, 
     'select sum(takeovers)::int as takeovers from gateway.presentations',
   )
   expect(row?.takeovers).toBe(0)
-  // What was paid for was let finish: nothing was begun twice.
+  // Draining finishes paid upstream calls, so none is repeated.
   const { outlines, slideStreams } = world.presenton.spend
   expect({ outlines, slideStreams }).toEqual({
     outlines: presentations,

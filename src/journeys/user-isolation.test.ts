@@ -1,5 +1,5 @@
-// Two users don't see each other's anything: on every route that the gateway's own description
-// names, a foreign id, an unknown one and one that is none are answered alike.
+// Users are isolated: every described route gives the same response for a foreign, an unknown and a
+// malformed id.
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-/** Valid bodies, so that it is the id alone that is refused. */
+/** Valid bodies, so that only the id can cause a refusal. */
 const bodies: Record<string, object> = {
   'PATCH /presentations/{id}': { title: 'Mine now' },
   'PUT /presentations/{id}/outlines': { outlines: ['Mine now'] },
@@ -30,8 +30,8 @@ interface Route {
   path: string
 }
 
-/** All routes about one presentation, also those that the description gains later. */
-async function routesOfOne(): Promise<Route[]> {
+/** Every described route of a single presentation, including those added later. */
+async function presentationRoutes(): Promise<Route[]> {
   const { paths } = (await (await fetch(`${world.url}/openapi.json`)).json()) as {
     paths: Record<string, object>
   }
@@ -46,7 +46,7 @@ async function routesOfOne(): Promise<Route[]> {
     .filter(({ method }) => method !== 'HEAD' && method !== 'PARAMETERS')
 }
 
-function ask(user: User, { method, path }: Route, id: string): Promise<Answer> {
+function request(user: User, { method, path }: Route, id: string): Promise<Answer> {
   const body = bodies[`${method} ${path}`]
   return user.api(path.replace('{id}', id), {
     method,
@@ -55,8 +55,8 @@ function ask(user: User, { method, path }: Route, id: string): Promise<Answer> {
   })
 }
 
-/** What is answered, without what names the request itself. */
-function essence({ status, headers, body }: Answer) {
+/** The response without members and headers that identify the request. */
+function comparable({ status, headers, body }: Answer) {
   const { instance, request_id, ...rest } = body
   expect({ instance, request_id }).toEqual({
     instance: expect.any(String),
@@ -68,8 +68,8 @@ function essence({ status, headers, body }: Answer) {
   return { status, body: rest, headers: names.sort() }
 }
 
-test('a foreign, an unknown and a malformed id are answered alike, on every route', async () => {
-  const routes = await routesOfOne()
+test('returns the same 404 for a foreign, an unknown and a malformed id, on every route', async () => {
+  const routes = await presentationRoutes()
   expect(routes).toEqual(
     expect.arrayContaining([
       { method: 'GET', path: '/presentations/{id}' },
@@ -87,14 +87,14 @@ test('a foreign, an unknown and a malformed id are answered alike, on every rout
     '1',
   ]
   for (const route of routes) {
-    const answers = await Promise.all(ids.map((id) => ask(bob, route, id)))
-    const [foreign] = answers.map(essence)
+    const responses = await Promise.all(ids.map((id) => request(bob, route, id)))
+    const [foreign] = responses.map(comparable)
     expect({ route, ...foreign }).toMatchObject({
       status: 404,
       body: { code: 'NOT_FOUND', type: 'about:blank', title: 'Not Found' },
     })
-    for (const [index, answer] of answers.entries())
-      expect({ route, id: ids[index], ...essence(answer) }).toEqual({
+    for (const [index, response] of responses.entries())
+      expect({ route, id: ids[index], ...comparable(response) }).toEqual({
         route,
         id: ids[index],
         ...foreign,
@@ -102,16 +102,16 @@ test('a foreign, an unknown and a malformed id are answered alike, on every rout
   }
 })
 
-test('also where a query asks for more, and for those who want an event stream', async () => {
+test('returns the same 404 with `wait`, for downloads and for event streams', async () => {
   for (const path of ['', '?wait=1', '/events?last_event_id=3', '/download?format=pptx']) {
-    const asked = performance.now()
+    const startedMs = performance.now()
     const [foreign, unknown] = await Promise.all(
       [made.id, randomUUID()].map((id) => bob.api(`/presentations/${id}${path}`)),
     )
-    expect(essence(foreign!)).toEqual(essence(unknown!))
+    expect(comparable(foreign!)).toEqual(comparable(unknown!))
     expect(foreign).toMatchObject({ status: 404 })
-    // Nobody waits for what is not theirs: the time would tell.
-    expect(performance.now() - asked).toBeLessThan(900)
+    // A wait would reveal that the presentation exists.
+    expect(performance.now() - startedMs).toBeLessThan(900)
   }
   for (const id of [made.id, randomUUID(), 'no-id']) {
     const reader = await bob.follow(id, { lastEventId: 1 })
@@ -120,20 +120,20 @@ test('also where a query asks for more, and for those who want an event stream',
   }
 })
 
-test('nothing that was tried has changed anything for its owner', async () => {
+test("another user's requests changed nothing for the owner", async () => {
   expect(await alice.read(made.id)).toEqual(made)
   expect((await alice.api('/presentations')).body.items).toEqual([made])
   expect((await bob.api('/presentations')).body).toEqual({ items: [], next_cursor: null })
 })
 
-test('an id is a name, however it is written', async () => {
+test('an id in upper case is either unknown or names the same presentation', async () => {
   const { status, body } = await alice.api(`/presentations/${made.id.toUpperCase()}`)
   expect([200, 404]).toContain(status)
   if (status === 200) expect(body.id).toBe(made.id)
 })
 
-test('users whose names look alike, or like something else, are different users', async () => {
-  const names = [
+test('similar or crafted subjects are different users', async () => {
+  const subjects = [
     'Alice',
     'alice ',
     'alice/../bob',
@@ -143,7 +143,7 @@ test('users whose names look alike, or like something else, are different users'
     'a'.repeat(255),
     '{"$ne":1}',
   ]
-  for (const sub of names) {
+  for (const sub of subjects) {
     const token = await world.sign({ sub })
     const headers = { authorization: `Bearer ${token}` }
     const list = await fetch(`${world.url}/api/v1/presentations`, { headers })
@@ -155,8 +155,8 @@ test('users whose names look alike, or like something else, are different users'
   }
 })
 
-test('without a good token nothing is told, not even what exists', async () => {
-  const routes = await routesOfOne()
+test('returns 401 on every route without a valid token', async () => {
+  const routes = await presentationRoutes()
   for (const route of [
     ...routes,
     { method: 'GET', path: '/presentations' },
@@ -169,20 +169,20 @@ test('without a good token nothing is told, not even what exists', async () => {
       'Bearer x.y.z',
       `Basic ${Buffer.from('alice:x').toString('base64')}`,
     ]) {
-      const answer = await fetch(`${world.url}/api/v1${route.path.replace('{id}', made.id)}`, {
+      const response = await fetch(`${world.url}/api/v1${route.path.replace('{id}', made.id)}`, {
         method: route.method,
         headers: { accept: 'application/json', ...(authorization && { authorization }) },
       })
       expect({
         route,
-        status: answer.status,
-        how: answer.headers.get('www-authenticate'),
+        status: response.status,
+        challenge: response.headers.get('www-authenticate'),
       }).toMatchObject({
         route,
         status: 401,
-        how: expect.stringMatching(/^Bearer/),
+        challenge: expect.stringMatching(/^Bearer/),
       })
-      expect(await answer.json()).toMatchObject({ code: 'AUTHENTICATION_FAILED' })
+      expect(await response.json()).toMatchObject({ code: 'AUTHENTICATION_FAILED' })
     }
   }
 })
