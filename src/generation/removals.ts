@@ -3,7 +3,7 @@
 // nor an outage forgets it.
 import type { Database } from '../database/connection.ts'
 import { Problem } from '../domain/problem.ts'
-import { storeCode } from '../objects/calls.ts'
+import { storeErrorCode } from '../objects/calls.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
@@ -81,7 +81,7 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
  */
 function isAway(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
-  if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(storeCode(error))
+  if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(storeErrorCode(error))
   return error.failure === 'outage' || error.code === 'DATABASE_UNAVAILABLE'
 }
 

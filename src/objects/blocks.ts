@@ -1,71 +1,67 @@
-// A stream cut into blocks of one size, as a multipart upload wants them. Measured and bounded on
-// the way: nothing is held but two blocks, so that one is filled while the other is sent, and no
-// source can make a reader wait for ever.
+// Cuts a stream into blocks of equal size, as a multipart upload needs them. At most two blocks are
+// in memory: one is filled while the other is sent. Size and silence of the source are limited.
 
 import type { Readable } from 'node:stream'
 import { anySignal, raceSignal } from '../async/signals.ts'
-import { Problem } from '../domain/problem.ts'
-import { rejectFile } from './zip-directory.ts'
+import { refuseFile, SourceTimeout } from './invalid-file.ts'
 
 export interface BlockOptions {
   blockBytes: number
+  /** A longer source is refused. */
   maxBytes: number
-  /** How long the source may be silent. */
+  /** How long the source may send nothing. */
   idleMs: number
   signal: AbortSignal
-  /** Every piece as it comes: what is summed up bit by bit holds up nothing else. */
+  /** Called for every chunk as it arrives, to spread the cost of hashing. */
   onBytes?: (bytes: Buffer) => void
 }
 
 export interface Block {
-  /** Valid until the next block but one is asked for: the memory is used again. */
+  /** Valid until the block after the next one is requested: the memory is reused. */
   bytes: Buffer
   isLast: boolean
 }
 
 /**
- * At least one block, none of them empty; an empty source is refused, like one over `maxBytes`,
- * with UPSTREAM_ERROR `bad-file`. A silent one is UPSTREAM_TIMEOUT; errors of the source pass as
- * they are. The source is destroyed in the end, whatever happens.
+ * Yields at least one block, none of them empty. Throws InvalidFile for an empty source and for one
+ * over `maxBytes`, SourceTimeout for a silent one, and errors of the source as they are. Always
+ * destroys the source.
  */
 export async function* blocksOf(
   body: Readable,
   { blockBytes, maxBytes, idleMs, signal, onBytes }: BlockOptions,
 ): AsyncGenerator<Block> {
   let block: Buffer = Buffer.allocUnsafeSlow(blockBytes)
-  let other: Buffer | undefined
+  let spare: Buffer | undefined
   const source = body[Symbol.asyncIterator]()
   const idle = new AbortController()
-  const ends = anySignal(signal, idle.signal)
+  const abortOrIdle = anySignal(signal, idle.signal)
   let filled = 0
   let total = 0
   try {
     for (;;) {
-      const timer = setTimeout(
-        () => idle.abort(new Problem('UPSTREAM_TIMEOUT', { failure: 'fault' })),
-        idleMs,
-      )
-      const { value, done } = await raceSignal(source.next(), ends).finally(() =>
+      const timer = setTimeout(() => idle.abort(new SourceTimeout(idleMs)), idleMs)
+      const { value, done } = await raceSignal(source.next(), abortOrIdle).finally(() =>
         clearTimeout(timer),
       )
       if (done) break
       let chunk = toBuffer(value)
       total += chunk.length
-      if (total > maxBytes) rejectFile('is too large')
+      if (total > maxBytes) refuseFile(`is larger than ${maxBytes} bytes`)
       onBytes?.(chunk)
       while (chunk.length > 0) {
-        // Handed out only when more is known to follow, so that the last one can be told.
+        // A full block is yielded only when more bytes follow, so that the last one is marked.
         if (filled === blockBytes) {
           yield { bytes: block, isLast: false }
-          ;[block, other] = [other ?? Buffer.allocUnsafeSlow(blockBytes), block]
+          ;[block, spare] = [spare ?? Buffer.allocUnsafeSlow(blockBytes), block]
           filled = 0
         }
-        const taken = chunk.copy(block, filled)
-        filled += taken
-        chunk = chunk.subarray(taken)
+        const copied = chunk.copy(block, filled)
+        filled += copied
+        chunk = chunk.subarray(copied)
       }
     }
-    if (total === 0) rejectFile('is empty')
+    if (total === 0) refuseFile('is empty')
     yield { bytes: block.subarray(0, filled), isLast: true }
   } finally {
     body.destroy()

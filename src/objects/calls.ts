@@ -1,6 +1,6 @@
-// One call to the store, with its signal, its deadline and its failure. The minio client knows
-// neither signals nor time limits, and retries with lines on the console; so each call gets a
-// client of its own (an object, no connection) over a transport of ours.
+// One call to the store, with its signal, timeout and error. The minio client has no signals and no
+// timeouts, and logs retries to the console. So each call gets its own client (an object without a
+// connection) over our HTTP agent.
 
 import {
   Agent as HttpAgent,
@@ -15,79 +15,80 @@ import { Problem } from '../domain/problem.ts'
 import { openPutRequest, type PutRequest } from './put-request.ts'
 
 export interface StoreAccess {
-  /** Origins: scheme, host and port. */
+  /** An origin: scheme, host and port. */
   endpoint: string
   accessKey: string
   secretKey: string
   region: string
 }
 
-export interface Limits {
-  /** Undefined where nobody waits for this call, as in cleaning up. */
+export interface CallLimits {
+  /** Undefined for calls that nothing cancels, such as a cleanup. */
   signal: AbortSignal | undefined
-  /** For the whole call, its answer included. */
-  totalMs: number
+  /** For the whole call, including the response body. */
+  timeoutMs: number
 }
 
 export interface PutTarget {
   bucket: string
   key: string
   contentType: string
-  /** In bytes, exactly. */
+  /** Of the body, in bytes. */
   length: number
-  /** Of which upload it is a part. */
-  part?: { uploadId: string; number: number }
+  /** Set for a part of a multipart upload. */
+  part?: { uploadId: string; number: number } | undefined
 }
 
 /**
- * As long as stores forgive a clock for the requests that they take; it ends with the first byte,
- * not with the last.
+ * How long the URL of a PUT is valid: 15 minutes, the clock difference that stores accept for other
+ * requests. The store checks it at the first byte only.
  */
-const putSeconds = 900
+const putUrlSeconds = 900
 
 export type StoreCalls = ReturnType<typeof createStoreCalls>
 type Transport = NonNullable<ClientOptions['transport']>
 
-/** `idleMs`: how long a connection may stand without a byte in either direction. */
+/** `idleMs`: how long a connection may carry no byte in either direction. */
 export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: number }) {
   const isSecure = access.endpoint.startsWith('https:')
-  // Idle connections go before a store or a proxy closes them: one that is closed just as it is
-  // used would be an outage to us.
+  // We close idle connections before a store or proxy does: a connection that is closed while a
+  // request starts on it would look like an outage.
   const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, timeout: 4_000 })
   const send = isSecure ? requestHttps : requestHttp
 
   function clientFor(signal: AbortSignal): Client {
     const request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => {
       const sent = send({ ...options, agent, signal, timeout: idleMs }, onResponse)
-      sent.on('timeout', () => sent.destroy(new Error(`the store was silent for ${idleMs} ms`)))
+      sent.on('timeout', () => sent.destroy(new Error(`The store was silent for ${idleMs} ms.`)))
       return sent
     }
     return createClient(access, { request: request as Transport['request'] })
   }
 
   /**
-   * Rejects with the signal's own reason when that aborts, with Problem STORAGE_UNAVAILABLE (and
-   * its cause) when the store fails or takes too long, at once and with all its sockets closed. A
-   * Problem that `work` throws passes as it is.
+   * Rejects with the signal's reason when it aborts, and with Problem STORAGE_UNAVAILABLE (and its
+   * cause) when the store fails or is too slow. Both close the call's sockets. A Problem that
+   * `work` throws passes unchanged.
    */
   async function call<T>(
-    { signal, totalMs }: Limits,
+    { signal, timeoutMs }: CallLimits,
     work: (client: Client) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted()
-    const left = new AbortController()
-    // A timeout signal that nobody but another signal refers to may be collected, and then never
-    // fires.
+    const ended = new AbortController()
+    // Not AbortSignal.timeout: one that only another signal refers to can be collected as garbage
+    // and then never fires.
     const timer = setTimeout(
-      () => left.abort(new DOMException(`the store took over ${totalMs} ms`, 'TimeoutError')),
-      totalMs,
+      () =>
+        ended.abort(new DOMException(`The store took more than ${timeoutMs} ms.`, 'TimeoutError')),
+      timeoutMs,
     )
-    const ends = anySignal(signal, left.signal)
+    const signalOrTimeout = anySignal(signal, ended.signal)
     try {
-      return await raceSignal(work(clientFor(ends)), ends)
+      return await raceSignal(work(clientFor(signalOrTimeout)), signalOrTimeout)
     } catch (error) {
-      // The client leaves answers of some failures unread, and those hold their sockets.
-      left.abort()
+      // The client leaves the body of some error responses unread, which keeps their sockets open.
+      ended.abort()
       signal?.throwIfAborted()
       throw error instanceof Problem ? error : new Problem('STORAGE_UNAVAILABLE', { cause: error })
     } finally {
@@ -96,27 +97,28 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
   }
 
   /**
-   * A PUT that is about to be written. Its payload isn't part of the signature, as with HTTPS: what
-   * arrived is looked at in the store. What it rejects with is to pass through `call`; it lives
-   * until it is finished, destroyed, or the signal aborts.
+   * Starts a PUT whose body is written later. The signature doesn't cover the body; the caller
+   * checks what arrived. Pass its rejections through `call`. It stays open until it is finished,
+   * destroyed, or the signal aborts.
    */
   async function openPut(
-    { bucket, key, part, ...rest }: PutTarget,
+    { bucket, key, contentType, length, part }: PutTarget,
     signal: AbortSignal,
   ): Promise<PutRequest> {
     const query = part ? { uploadId: part.uploadId, partNumber: String(part.number) } : {}
-    const url = await createClient(access).presignedUrl('PUT', bucket, key, putSeconds, query)
-    return openPutRequest({ url, ...rest, send, agent, signal, idleMs })
+    const client = createClient(access)
+    const url = await client.presignedUrl('PUT', bucket, key, putUrlSeconds, query)
+    return openPutRequest({ url, contentType, length, send, agent, signal, idleMs })
   }
 
   return { call, openPut, close: () => agent.destroy() }
 }
 
 /**
- * The code that the store gave, where it gave one: `NoSuchKey`, or `NotFound` where the answer has
- * no body.
+ * The store's error code, such as `NoSuchKey` (`NotFound` when the response has no body), or the
+ * code of a connection error. Undefined when there is none.
  */
-export function storeCode(error: unknown): string | undefined {
+export function storeErrorCode(error: unknown): string | undefined {
   const cause = error instanceof Problem ? error.cause : error
   const code = (cause as { code?: unknown } | undefined)?.code
   return typeof code === 'string' ? code : undefined
@@ -133,7 +135,7 @@ export function createClient(
     ...(port ? { port: Number(port) } : {}),
     accessKey,
     secretKey,
-    // With the region given, nothing has to be asked before something is signed.
+    // With a region, the client needs no request to sign a URL.
     region,
     retryOptions: { disableRetry: true },
     ...(transport ? { transport: transport as Transport } : {}),

@@ -4,12 +4,14 @@ import PptxGenJS from 'pptxgenjs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { checkDeckFile } from './deck-file.ts'
+import { InvalidFile } from './invalid-file.ts'
 
+const MiB = 1024 * 1024
 let pptx: Buffer
 let pdf: Buffer
 
 beforeAll(async () => {
-  // The package's types describe its CommonJS default as a namespace.
+  // The types describe the default export of the CommonJS build.
   const deck = new (PptxGenJS as unknown as new () => import('pptxgenjs').default)()
   deck.addSlide().addText('One')
   pptx = Buffer.from((await deck.write({ outputType: 'nodebuffer' })) as Uint8Array)
@@ -24,7 +26,7 @@ beforeAll(async () => {
 })
 
 /**
- * Why a file is refused; undefined when it is taken. Fails on any other error, and when the check
+ * Why a file is refused; undefined when it is accepted. Fails on any other error, and when the check
  * reads too much.
  */
 async function refusal(
@@ -41,59 +43,62 @@ async function refusal(
     await checkDeckFile({ format, sizeBytes, readRange })
     return undefined
   } catch (error) {
-    if (!(error instanceof Problem)) throw error
-    expect(error).toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'bad-file' })
-    expect(read).toBeLessThan(13 * 1024 * 1024)
-    return (error.cause as Error).message
+    if (!(error instanceof InvalidFile)) throw error
+    expect(read).toBeLessThan(13 * MiB)
+    return error.reason
   }
 }
 
 interface Entry {
   name: string
   content: string | Buffer
-  /** What its header in the directory says instead. */
-  claims?: { packed?: number; offset?: number; crc?: number }
+  /** Wrong values for its header in the central directory. */
+  declared?: { compressedBytes?: number; offset?: number; crc32?: number }
 }
 
-/** A ZIP written by hand, so that it can lie. */
-function zip(
-  entries: Entry[],
-  end: { count?: number; size?: number; offset?: number; comment?: string } = {},
-): Buffer {
+interface EndRecord {
+  entryCount?: number
+  directoryBytes?: number
+  directoryOffset?: number
+  comment?: string
+}
+
+/** Written by hand, since no library writes wrong values. */
+function buildZip(entries: Entry[], end: EndRecord = {}): Buffer {
   const files: Buffer[] = []
   const directory: Buffer[] = []
   let offset = 0
-  for (const { name, content, claims = {} } of entries) {
+  for (const { name, content, declared = {} } of entries) {
     const plain = Buffer.from(content as string)
-    const packed = deflateRawSync(plain)
-    const header = Buffer.alloc(30)
-    header.writeUInt32LE(0x04034b50)
-    header.writeUInt16LE(8, 8)
-    header.writeUInt16LE(name.length, 26)
-    const listed = Buffer.alloc(46)
-    listed.writeUInt32LE(0x02014b50)
-    listed.writeUInt16LE(8, 10)
-    listed.writeUInt32LE(claims.crc ?? crcOf(plain), 16)
-    listed.writeUInt32LE(claims.packed ?? packed.length, 20)
-    listed.writeUInt32LE(plain.length, 24)
-    listed.writeUInt16LE(name.length, 28)
-    listed.writeUInt32LE(claims.offset ?? offset, 42)
-    directory.push(listed, Buffer.from(name))
-    files.push(header, Buffer.from(name), packed)
-    offset += 30 + name.length + packed.length
+    const compressed = deflateRawSync(plain)
+    const localHeader = Buffer.alloc(30)
+    localHeader.writeUInt32LE(0x04034b50)
+    localHeader.writeUInt16LE(8, 8)
+    localHeader.writeUInt16LE(name.length, 26)
+    const header = Buffer.alloc(46)
+    header.writeUInt32LE(0x02014b50)
+    header.writeUInt16LE(8, 10)
+    header.writeUInt32LE(declared.crc32 ?? crc32(plain), 16)
+    header.writeUInt32LE(declared.compressedBytes ?? compressed.length, 20)
+    header.writeUInt32LE(plain.length, 24)
+    header.writeUInt16LE(name.length, 28)
+    header.writeUInt32LE(declared.offset ?? offset, 42)
+    directory.push(header, Buffer.from(name))
+    files.push(localHeader, Buffer.from(name), compressed)
+    offset += 30 + name.length + compressed.length
   }
-  const listing = Buffer.concat(directory)
-  const last = Buffer.alloc(22)
-  last.writeUInt32LE(0x06054b50)
-  last.writeUInt16LE(end.count ?? entries.length, 10)
-  last.writeUInt32LE(end.size ?? listing.length, 12)
-  last.writeUInt32LE(end.offset ?? offset, 16)
-  last.writeUInt16LE(end.comment?.length ?? 0, 20)
-  return Buffer.concat([...files, listing, last, Buffer.from(end.comment ?? '')])
+  const directoryBytes = directory.reduce((sum, { length }) => sum + length, 0)
+  const endRecord = Buffer.alloc(22)
+  endRecord.writeUInt32LE(0x06054b50)
+  endRecord.writeUInt16LE(end.entryCount ?? entries.length, 10)
+  endRecord.writeUInt32LE(end.directoryBytes ?? directoryBytes, 12)
+  endRecord.writeUInt32LE(end.directoryOffset ?? offset, 16)
+  endRecord.writeUInt16LE(end.comment?.length ?? 0, 20)
+  return Buffer.concat([...files, ...directory, endRecord, Buffer.from(end.comment ?? '')])
 }
 
-/** Bit by bit, so that it is not checked against itself. */
-function crcOf(bytes: Buffer): number {
+/** Not the function of node:zlib, which the code under test uses. */
+function crc32(bytes: Buffer): number {
   let crc = -1
   for (const byte of bytes) {
     crc ^= byte
@@ -102,87 +107,108 @@ function crcOf(bytes: Buffer): number {
   return ~crc >>> 0
 }
 
-const main = 'application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml'
-const types = (type = main, part = '/ppt/presentation.xml') => ({
+const mainType =
+  'application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml'
+const contentTypes = (type = mainType, part = '/ppt/presentation.xml') => ({
   name: '[Content_Types].xml',
   content: `<?xml version="1.0"?><Types><Override PartName="${part}" ContentType="${type}"/></Types>`,
 })
 const presentation = { name: 'ppt/presentation.xml', content: '<p:presentation/>' }
 
-describe('checkDeckFile, pptx', () => {
-  it('takes a real deck', async () => {
+describe('checkDeckFile for PPTX', () => {
+  it('accepts a real deck', async () => {
     expect(await refusal(pptx)).toBeUndefined()
   })
 
-  it('takes all kinds of PowerPoint main parts, a comment at the end, and wide numbers', async () => {
+  it('accepts all types of PowerPoint main parts, a comment, and ZIP64', async () => {
     for (const type of [
-      main,
-      main.replace('presentation.main', 'slideshow.main'),
+      mainType,
+      mainType.replace('presentation.main', 'slideshow.main'),
       'application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml',
     ]) {
-      expect(await refusal(zip([types(type), presentation]))).toBeUndefined()
+      expect(await refusal(buildZip([contentTypes(type), presentation]))).toBeUndefined()
     }
-    const withEndInside = `a comment with an end record: PK\u0005\u0006${'\u0000'.repeat(18)} and more`
-    expect(await refusal(zip([types(), presentation], { comment: withEndInside }))).toBeUndefined()
-    expect(await refusal(zip64(zip([types(), presentation])))).toBeUndefined()
+    const commentWithEndRecord = `a comment with an end record: PK\u0005\u0006${'\u0000'.repeat(18)} and more`
+    expect(
+      await refusal(buildZip([contentTypes(), presentation], { comment: commentWithEndRecord })),
+    ).toBeUndefined()
+    expect(await refusal(toZip64(buildZip([contentTypes(), presentation])))).toBeUndefined()
   })
 
-  it('refuses every file that was cut off, wherever', async () => {
+  it('refuses a file that is cut off at any byte', async () => {
     const step = Math.max(1, Math.floor(pptx.length / 200))
     for (let length = 0; length < pptx.length; length += step)
       expect(await refusal(pptx.subarray(0, length))).toBeDefined()
-    expect(await refusal(pptx.subarray(0, -1))).toContain('whole to its end')
+    expect(await refusal(pptx.subarray(0, -1))).toContain('not a complete ZIP')
   })
 
-  it('refuses one that is shorter than announced, and one with something behind it', async () => {
-    expect(await refusal(pptx, 'pptx', pptx.length + 10)).toContain('shorter than announced')
-    expect(await refusal(Buffer.concat([pptx, Buffer.from('x')]))).toContain('whole to its end')
+  it('refuses a file that is shorter than declared, and one with bytes after its end', async () => {
+    expect(await refusal(pptx, 'pptx', pptx.length + 10)).toContain('shorter than declared')
+    expect(await refusal(Buffer.concat([pptx, Buffer.from('x')]))).toContain('not a complete ZIP')
   })
 
   it.each<[string, () => Buffer, string]>([
     [
-      'another kind of package',
-      () => zip([types(main.replace('presentationml.presentation', 'wordprocessingml.document'))]),
+      'another type of package',
+      () =>
+        buildZip([
+          contentTypes(
+            mainType.replace('presentationml.presentation', 'wordprocessingml.document'),
+          ),
+        ]),
       'no PowerPoint',
     ],
-    ['a main part that is not there', () => zip([types()]), 'no PowerPoint'],
-    ['no content types', () => zip([presentation]), 'no [Content_Types].xml'],
+    ['a package without its main part', () => buildZip([contentTypes()]), 'no PowerPoint'],
+    ['a package without content types', () => buildZip([presentation]), 'no [Content_Types].xml'],
     [
-      'an entry behind the end',
-      () => zip([types(), { ...presentation, claims: { offset: 0xfffffff0 } }]),
-      'lies outside',
+      'an entry after the end',
+      () => buildZip([contentTypes(), { ...presentation, declared: { offset: 0xfffffff0 } }]),
+      'outside its bounds',
     ],
     [
       'an entry longer than the file',
-      () => zip([types(), { ...presentation, claims: { packed: 1e9 } }]),
-      'lies outside',
-    ],
-    ['a wrong checksum', () => zip([{ ...types(), claims: { crc: 7 } }, presentation]), 'damaged'],
-    [
-      'a content types entry that is a bomb',
-      () => zip([{ ...types(), content: Buffer.alloc(5 * 1024 * 1024) }, presentation]),
-      'too large',
+      () => buildZip([contentTypes(), { ...presentation, declared: { compressedBytes: 1e9 } }]),
+      'outside its bounds',
     ],
     [
-      'more entries than it has',
-      () => zip([types(), presentation], { count: 60_000 }),
-      'more or fewer',
+      'a wrong checksum',
+      () => buildZip([{ ...contentTypes(), declared: { crc32: 7 } }, presentation]),
+      'damaged',
+    ],
+    [
+      'a content types entry that inflates to 5 MiB',
+      () => buildZip([{ ...contentTypes(), content: Buffer.alloc(5 * MiB) }, presentation]),
+      'over 4 MiB',
+    ],
+    [
+      'an entry count that is too high',
+      () => buildZip([contentTypes(), presentation], { entryCount: 60_000 }),
+      'has 2 entries, but declares 60000',
     ],
     [
       'a directory larger than the file',
-      () => zip([types(), presentation], { size: 0xfffffff0 }),
-      'lies outside',
+      () => buildZip([contentTypes(), presentation], { directoryBytes: 0xfffffff0 }),
+      'outside its bounds',
     ],
-    ['a directory elsewhere', () => zip([types(), presentation], { offset: 3 }), 'broken table'],
-    ['an empty archive', () => zip([]), 'no [Content_Types].xml'],
-    ['a page of HTML', () => Buffer.from('<html>504 Gateway Timeout</html>'), 'whole to its end'],
-    ['nothing', () => Buffer.alloc(0), 'whole to its end'],
+    [
+      'a directory over 8 MiB',
+      () => Buffer.concat([Buffer.alloc(9 * MiB), buildZip([], { directoryBytes: 9 * MiB })]),
+      'central directory over 8 MiB',
+    ],
+    [
+      'a directory at a wrong offset',
+      () => buildZip([contentTypes(), presentation], { directoryOffset: 3 }),
+      'damaged central directory',
+    ],
+    ['an empty archive', () => buildZip([]), 'no [Content_Types].xml'],
+    ['a page of HTML', () => Buffer.from('<html>504 Gateway Timeout</html>'), 'not a complete ZIP'],
+    ['an empty file', () => Buffer.alloc(0), 'not a complete ZIP'],
   ])('refuses %s', async (_what, make, reason) => {
     expect(await refusal(make())).toContain(reason)
   })
 
-  it('survives every damaged byte of the directory and the end without another error', async () => {
-    const small = zip([types(), presentation])
+  it('throws no other error for any damaged byte of the directory and the end record', async () => {
+    const small = buildZip([contentTypes(), presentation])
     for (let at = small.length - 160; at < small.length; at += 1) {
       for (const value of [0x00, 0x7f, 0xff]) {
         const damaged = Buffer.from(small)
@@ -192,7 +218,7 @@ describe('checkDeckFile, pptx', () => {
     }
   })
 
-  it('passes on what reading throws', async () => {
+  it('rejects with the error of the reader', async () => {
     const readRange = () => Promise.reject(new Problem('STORAGE_UNAVAILABLE'))
     await expect(
       checkDeckFile({ format: 'pptx', sizeBytes: 100, readRange }),
@@ -202,8 +228,8 @@ describe('checkDeckFile, pptx', () => {
   })
 })
 
-describe('checkDeckFile, pdf', () => {
-  it('takes a real one and refuses a part of it, or something else', async () => {
+describe('checkDeckFile for PDF', () => {
+  it('accepts a real PDF and refuses an incomplete one and other files', async () => {
     expect(await refusal(pdf, 'pdf')).toBeUndefined()
     expect(await refusal(pdf.subarray(0, pdf.length - 10), 'pdf')).toContain('end like a PDF')
     expect(await refusal(pptx, 'pdf')).toContain('begin like a PDF')
@@ -212,20 +238,20 @@ describe('checkDeckFile, pdf', () => {
   })
 })
 
-/** The same archive with the numbers of its end moved into a ZIP64 record. */
-function zip64(archive: Buffer): Buffer {
+/** The same archive with the numbers of its end record in a ZIP64 end record. */
+function toZip64(archive: Buffer): Buffer {
   const end = Buffer.from(archive.subarray(-22))
-  const wide = Buffer.alloc(56)
-  wide.writeUInt32LE(0x06064b50)
-  wide.writeBigUInt64LE(44n, 4)
-  wide.writeBigUInt64LE(BigInt(end.readUInt16LE(10)), 32)
-  wide.writeBigUInt64LE(BigInt(end.readUInt32LE(12)), 40)
-  wide.writeBigUInt64LE(BigInt(end.readUInt32LE(16)), 48)
+  const zip64 = Buffer.alloc(56)
+  zip64.writeUInt32LE(0x06064b50)
+  zip64.writeBigUInt64LE(44n, 4)
+  zip64.writeBigUInt64LE(BigInt(end.readUInt16LE(10)), 32)
+  zip64.writeBigUInt64LE(BigInt(end.readUInt32LE(12)), 40)
+  zip64.writeBigUInt64LE(BigInt(end.readUInt32LE(16)), 48)
   const locator = Buffer.alloc(20)
   locator.writeUInt32LE(0x07064b50)
   locator.writeBigUInt64LE(BigInt(archive.length - 22), 8)
   end.writeUInt16LE(0xffff, 10)
   end.writeUInt32LE(0xffffffff, 12)
   end.writeUInt32LE(0xffffffff, 16)
-  return Buffer.concat([archive.subarray(0, -22), wide, locator, end])
+  return Buffer.concat([archive.subarray(0, -22), zip64, locator, end])
 }

@@ -23,17 +23,17 @@ describe('downloadFileName', () => {
     ['gepj.\u202excod', 'gepj.xcod.pptx'],
     ['half \ud83d pair', 'half pair.pptx'],
     ['nul\u0000byte\u0085', 'nulbyte.pptx'],
-  ])('makes of %j %j', (title, name) => {
+  ])('names the file of title %j %j', (title, name) => {
     expect(downloadFileName(title, 'pptx')).toBe(name)
   })
 
-  it('keeps within 150 characters and 200 bytes and tears no character', () => {
+  it('limits a name to 150 characters and 200 bytes and splits no character', () => {
     expect(downloadFileName('a'.repeat(400), 'pptx')).toBe(`${'a'.repeat(145)}.pptx`)
     expect(downloadFileName('é'.repeat(400), 'pdf')).toBe(`${'é'.repeat(98)}.pdf`)
     expect(downloadFileName('👨‍👩‍👧'.repeat(40), 'pdf')).toMatch(/^(👨‍👩‍👧){10}\.pdf$/u)
   })
 
-  it('is safe for whatever a title holds', () => {
+  it('is safe for any title', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (title) => {
         const name = downloadFileName(title, 'pptx')
@@ -47,7 +47,7 @@ describe('downloadFileName', () => {
 })
 
 describe('contentDisposition', () => {
-  it('says the name in ASCII and in UTF-8', () => {
+  it('gives the name in ASCII and in UTF-8', () => {
     expect(contentDisposition('deck.pptx')).toBe(
       `attachment; filename="deck.pptx"; filename*=UTF-8''deck.pptx`,
     )
@@ -56,7 +56,7 @@ describe('contentDisposition', () => {
     )
   })
 
-  it('lets nothing break out of the header', () => {
+  it('escapes everything that could end the header value', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 200 }), (name) => {
         expect(contentDisposition(name)).toMatch(

@@ -1,26 +1,35 @@
-// Where a finished file lies in the bucket. No key is ever written twice, so a key tells which
-// upload of which presentation it was.
+// Names of objects in the bucket. No key is written twice, so a key identifies one upload.
 
 import { createHash } from 'node:crypto'
 
-export interface KeyParts {
-  /** The token's `sub`: any text at all. */
+/** What an object is for: the first folder of its key. */
+export type ObjectPurpose = 'presentations' | 'sources'
+
+export interface PresentationKeyParts {
+  /** The token's `sub`: any text. */
   userId: string
   presentationId: string
   /** Counts the uploads of this presentation, from 1. */
-  n: number
+  uploadNumber: number
   format: 'pptx' | 'pdf'
 }
 
-export function objectKey({ userId, presentationId, n, format }: KeyParts): string {
-  return `presentations/${folderOf(userId)}/${presentationId}${n > 1 ? `-${n}` : ''}.${format}`
+export function presentationKey(parts: PresentationKeyParts): string {
+  const { userId, presentationId, uploadNumber, format } = parts
+  const suffix = uploadNumber > 1 ? `-${uploadNumber}` : ''
+  return `${userFolder('presentations', userId)}${presentationId}${suffix}.${format}`
+}
+
+/** The prefix of all keys of one user and purpose, with its final slash. */
+export function userFolder(purpose: ObjectPurpose, userId: string): string {
+  return `${purpose}/${segmentOf(userId)}/`
 }
 
 /**
- * One path segment for every user, readable where it can be: stores take 1024 bytes a key, and
- * clients resolve `.` and `..`.
+ * One path segment for each user, readable where possible. Longer ids are hashed, since stores
+ * limit a key to 1024 bytes. `.` and `..` are escaped, since clients resolve them.
  */
-function folderOf(userId: string): string {
+function segmentOf(userId: string): string {
   if (userId === '.') return '%2E'
   if (userId === '..') return '%2E%2E'
   const encoded = percentEncoded(userId)
@@ -29,7 +38,7 @@ function folderOf(userId: string): string {
     : `sha256-${createHash('sha256').update(userId).digest('hex')}`
 }
 
-/** Undefined for half a surrogate pair, which has no UTF-8. */
+/** Undefined when the text holds half a surrogate pair, which has no UTF-8. */
 function percentEncoded(text: string): string | undefined {
   try {
     return encodeURIComponent(text)

@@ -1,18 +1,18 @@
-// One PUT of a body of known length to a signed address, written piece by piece: the client can
-// only send what lies in memory as a whole, and reads it twice more for its sums. An object or a
-// part comes to be with its last byte, or not at all.
+// One PUT of a body of known length to a presigned URL, written piece by piece: the minio client
+// sends only a body that is whole in memory. The store creates the object or part when it has
+// received the last byte, or not at all.
 
 import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 
 export interface PutRequestOptions {
   url: string
+  /** Of the whole body, in bytes. */
   length: number
   contentType: string
   send: (url: string, options: RequestOptions) => ClientRequest
   agent: Agent
-  /** Ends it, whatever it is doing. */
   signal: AbortSignal
-  /** How long the connection may stand still while the store has something to take or to answer. */
+  /** How long the store may be silent while it has bytes to receive or a response to send. */
   idleMs: number
 }
 
@@ -20,7 +20,7 @@ export type PutRequest = ReturnType<typeof openPutRequest>
 
 const maxErrorBytes = 64 * 1024
 
-/** Rejections are errors of the connection, or of the store with its `code`. */
+/** Its methods reject with errors of the connection, or with the store's error and its `code`. */
 export function openPutRequest({
   url,
   length,
@@ -33,23 +33,20 @@ export function openPutRequest({
   const headers = { 'content-type': contentType, 'content-length': length }
   const request = send(url, { method: 'PUT', headers, agent, signal, timeout: idleMs })
   let isFinished = false
-  request.on('timeout', () => request.destroy(new Error(`the store was silent for ${idleMs} ms`)))
-  const answered = new Promise<string>((resolve, reject) => {
+  request.on('timeout', () => request.destroy(new Error(`The store was silent for ${idleMs} ms.`)))
+  const responded = new Promise<string>((resolve, reject) => {
     request.on('error', reject)
-    request.on('response', (answer) => {
-      readAnswer(answer).then(
-        (etag) => (isFinished ? resolve(etag) : reject(new Error('the store answered too early'))),
-        reject,
-      )
+    request.on('response', (response) => {
+      readEtag(response).then((etag) => {
+        if (isFinished) resolve(etag)
+        else reject(new Error('The store responded before it had the whole body.'))
+      }, reject)
     })
   })
-  answered.catch(() => undefined)
+  responded.catch(() => undefined)
 
-  /**
-   * The clock of the connection runs only while the store's side of it is waited for: the source
-   * may be slower.
-   */
-  async function watched<T>(work: Promise<T>): Promise<T> {
+  /** The idle timeout runs only while we wait for the store: the source may be slower. */
+  async function withIdleTimeout<T>(work: Promise<T>): Promise<T> {
     request.socket?.setTimeout(idleMs)
     try {
       return await work
@@ -59,36 +56,35 @@ export function openPutRequest({
   }
 
   return {
-    /** Resolves when the bytes have left: their memory may be used again. */
+    /** Resolves when the bytes are sent: their memory may be reused. */
     write(bytes: Buffer): Promise<void> {
       const written = new Promise<void>((resolve, reject) => {
         request.write(bytes, (error) => (error ? reject(error) : resolve()))
       })
-      // A store that refuses says so before it has all.
-      return watched(Promise.race([written, answered.then(() => undefined)]))
+      // A store that refuses the upload responds before it has all bytes.
+      return withIdleTimeout(Promise.race([written, responded.then(() => undefined)]))
     },
 
-    /** The last bytes; resolves with the ETag once the store has taken everything. */
+    /** Sends the last bytes; resolves with the ETag of what the store created. */
     finish(bytes: Buffer): Promise<string> {
       isFinished = true
       request.end(bytes)
-      return watched(answered)
+      return withIdleTimeout(responded)
     },
 
-    /** Nothing comes to be unless it was finished. */
+    /** Without `finish()` nothing is created. */
     destroy(): void {
       request.destroy()
     },
   }
 }
 
-async function readAnswer(answer: IncomingMessage): Promise<string> {
+async function readEtag(response: IncomingMessage): Promise<string> {
   let text = ''
-  for await (const chunk of answer.setEncoding('utf8'))
+  for await (const chunk of response.setEncoding('utf8'))
     if (text.length < maxErrorBytes) text += chunk
-  if (answer.statusCode === 200) return String(answer.headers.etag ?? '').replaceAll('"', '')
+  if (response.statusCode === 200) return String(response.headers.etag ?? '').replaceAll('"', '')
   const code = /<Code>(\w{1,100})<\/Code>/.exec(text)?.[1]
-  throw Object.assign(new Error(`the store answered ${answer.statusCode} ${code ?? ''}`.trim()), {
-    code,
-  })
+  const reason = code === undefined ? '' : ` (${code})`
+  throw Object.assign(new Error(`The store responded ${response.statusCode}${reason}.`), { code })
 }

@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Client } from 'minio'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { openConfiguredObjectStore } from '../sandbox/minio.ts'
+import { createClient } from './calls.ts'
+import { InvalidFile, SourceTimeout } from './invalid-file.ts'
 import { createObjectStore } from './store.ts'
 
 const MiB = 1024 * 1024
@@ -11,20 +12,20 @@ const contentType = 'application/vnd.openxmlformats-officedocument.presentationm
 const warn = vi.fn()
 const logger = { warn } as unknown as Parameters<typeof createObjectStore>[0]['logger']
 
-let outside: Awaited<ReturnType<typeof openConfiguredObjectStore>>
+let server: Awaited<ReturnType<typeof openConfiguredObjectStore>>
 const opened: ReturnType<typeof createObjectStore>[] = []
 
 beforeAll(async () => {
-  outside = await openConfiguredObjectStore()
+  server = await openConfiguredObjectStore()
 })
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((store) => store.close()))
-  expect(await incomplete('decks')).toEqual([])
+  expect(await unfinishedUploads('decks')).toEqual([])
 })
-afterAll(() => outside.close())
+afterAll(() => server.close())
 
 function openStore(changes: Partial<Parameters<typeof createObjectStore>[0]> = {}) {
-  const { endpoint, accessKey, secretKey, region } = outside
+  const { endpoint, accessKey, secretKey, region } = server
   const store = createObjectStore({
     endpoint,
     publicEndpoint: endpoint,
@@ -39,28 +40,25 @@ function openStore(changes: Partial<Parameters<typeof createObjectStore>[0]> = {
   return store
 }
 
-function rawClient() {
-  const { hostname, port } = new URL(outside.endpoint)
-  const { accessKey, secretKey, region } = outside
-  return new Client({
-    endPoint: hostname,
-    port: Number(port),
-    useSSL: false,
-    accessKey,
-    secretKey,
-    region,
-  })
+/** Undefined when there is no such object or bucket. */
+async function storedSize(key: string, bucket = 'decks'): Promise<number | undefined> {
+  try {
+    return (await createClient(server).statObject(bucket, key)).size
+  } catch (error) {
+    if ((error as { code?: string }).code === 'NotFound') return undefined
+    throw error
+  }
 }
 
-/** The keys of uploads that were begun and neither finished nor taken back. */
-async function incomplete(bucket: string): Promise<string[]> {
-  const client = rawClient()
+/** The keys of multipart uploads that are neither completed nor aborted. */
+async function unfinishedUploads(bucket: string): Promise<string[]> {
+  const client = createClient(server)
   if (!(await client.bucketExists(bucket))) return []
   const { uploads } = await client.listIncompleteUploadsQuery(bucket, '', '', '', '')
   return uploads.map(({ key }) => key)
 }
 
-/** In pieces of 100 kB, as they come from a socket; `fail` ends it after that many bytes. */
+/** Yields pieces of 100 kB, like a socket; fails after that many bytes if requested. */
 async function* pieces(bytes: Buffer, fail?: { after: number; error: Error }) {
   for (let at = 0; at < bytes.length; at += 100_000) {
     if (fail && at >= fail.after) throw fail.error
@@ -79,7 +77,7 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 
 describe('put', () => {
   it.each([1, 70_000, 8 * MiB - 1, 8 * MiB, 8 * MiB + 1, 20 * MiB])(
-    'stores %i bytes as they came, measured on the way',
+    'stores %i bytes and reports their size, hash and tail',
     async (size) => {
       const store = openStore()
       const bytes = randomBytes(size)
@@ -87,174 +85,171 @@ describe('put', () => {
         sizeBytes,
         sha256: sum,
         tail,
-      } = await put(store, `whole-${size}`, Readable.from(pieces(bytes)))
+      } = await put(store, `complete-${size}`, Readable.from(pieces(bytes)))
       expect({ sizeBytes, sum }).toEqual({ sizeBytes: size, sum: sha256(bytes) })
       expect(tail.equals(bytes.subarray(-64 * 1024))).toBe(true)
-      expect(await store.statSize(`whole-${size}`)).toBe(size)
-      const stored = await store.readRange(`whole-${size}`, 0, size + 5)
+      expect(await storedSize(`complete-${size}`)).toBe(size)
+      const stored = await store.readRange({ key: `complete-${size}`, offset: 0, length: size + 5 })
       expect(sha256(stored)).toBe(sum)
     },
   )
 
-  it('takes text and typed arrays, too', async () => {
+  it('accepts a source of strings and typed arrays', async () => {
     const store = openStore()
     await put(store, 'mixed', Readable.from(['äb', new Uint8Array([1, 2]), Buffer.from('c')]))
-    expect((await store.readRange('mixed', 0, 10)).toString()).toBe('äb\u0001\u0002c')
+    const stored = await store.readRange({ key: 'mixed', offset: 0, length: 10 })
+    expect(stored.toString()).toBe('äb\u0001\u0002c')
   })
 
-  it('refuses an empty source and one that is too large, and stores neither', async () => {
+  it('refuses an empty source and one that is too large, and creates no object', async () => {
     const store = openStore()
-    const refused = { code: 'UPSTREAM_ERROR', failure: 'bad-file' }
-    await expect(put(store, 'empty', Readable.from([]))).rejects.toMatchObject(refused)
+    const empty = put(store, 'empty', Readable.from([]))
+    await expect(empty).rejects.toBeInstanceOf(InvalidFile)
+    await expect(empty).rejects.toMatchObject({ reason: 'is empty' })
     const endless = Readable.from(
       (async function* () {
         for (;;) yield Buffer.alloc(MiB)
       })(),
     )
-    await expect(put(store, 'large', endless, { maxBytes: 20 * MiB })).rejects.toMatchObject(
-      refused,
-    )
+    const large = put(store, 'large', endless, { maxBytes: 20 * MiB })
+    await expect(large).rejects.toBeInstanceOf(InvalidFile)
+    await expect(large).rejects.toMatchObject({ reason: `is larger than ${20 * MiB} bytes` })
     expect(endless.destroyed).toBe(true)
     expect(
       await put(store, 'exact', Readable.from(pieces(Buffer.alloc(MiB))), { maxBytes: MiB }),
     ).toMatchObject({
       sizeBytes: MiB,
     })
-    expect([await store.statSize('empty'), await store.statSize('large')]).toEqual([
-      undefined,
-      undefined,
-    ])
+    expect([await storedSize('empty'), await storedSize('large')]).toEqual([undefined, undefined])
   })
 
   it.each([0, 300_000, 9 * MiB, 17 * MiB])(
-    'passes on the error of a source that fails after %i bytes, and takes back what was sent',
+    'rejects with the error of a source that fails after %i bytes, and removes the sent parts',
     async (after) => {
       const store = openStore()
-      const error = new Error('upstream hung up')
+      const error = new Error('the source failed')
       const body = Readable.from(pieces(randomBytes(20 * MiB), { after, error }))
       await expect(put(store, `failed-${after}`, body)).rejects.toBe(error)
       await store.close()
-      expect(await incomplete('decks')).toEqual([])
-      expect(await openStore().statSize(`failed-${after}`)).toBeUndefined()
+      expect(await unfinishedUploads('decks')).toEqual([])
+      expect(await storedSize(`failed-${after}`)).toBeUndefined()
     },
   )
 
-  it('fails when the source was torn before it was read, or is torn while the bucket is made', async () => {
+  it('rejects when the source is destroyed before or while it is read', async () => {
     const store = openStore()
-    const torn = new Readable({ read() {} })
-    torn.on('error', () => undefined)
-    torn.destroy(new Error('torn before'))
-    await expect(put(store, 'torn', torn)).rejects.toThrow('torn before')
-    const body = new Readable({ read() {} })
-    const failing = put(openStore(), 'torn', body)
-    body.destroy(new Error('torn meanwhile'))
-    await expect(failing).rejects.toThrow('torn meanwhile')
-    const cut = new Readable({ read() {} })
-    const cutting = put(store, 'torn', cut)
-    cut.push('some')
-    cut.destroy()
-    await expect(cutting).rejects.toThrow()
+    const destroyedBefore = new Readable({ read() {} })
+    destroyedBefore.on('error', () => undefined)
+    destroyedBefore.destroy(new Error('destroyed before'))
+    await expect(put(store, 'destroyed', destroyedBefore)).rejects.toThrow('destroyed before')
+
+    // While the bucket is being created.
+    const destroyedEarly = new Readable({ read() {} })
+    const early = put(openStore(), 'destroyed', destroyedEarly)
+    destroyedEarly.destroy(new Error('destroyed early'))
+    await expect(early).rejects.toThrow('destroyed early')
+
+    const destroyedWithoutError = new Readable({ read() {} })
+    const withoutError = put(store, 'destroyed', destroyedWithoutError)
+    destroyedWithoutError.push('some')
+    destroyedWithoutError.destroy()
+    await expect(withoutError).rejects.toThrow()
   })
 
-  it('stops at once when its signal aborts, while the source is silent, while a part is on its way, or before it began', async () => {
+  it('stops at once when its signal aborts: before the start, while the source is silent, during a part', async () => {
     const store = openStore()
     const reason = new Error('the lease is lost')
-    const before = AbortSignal.abort(reason)
-    await expect(put(store, 'aborted', Readable.from(['x']), { signal: before })).rejects.toBe(
-      reason,
-    )
+    const aborted = AbortSignal.abort(reason)
+    const notStarted = put(store, 'aborted', Readable.from(['x']), { signal: aborted })
+    await expect(notStarted).rejects.toBe(reason)
 
-    const silent = new AbortController()
+    const whileSilent = new AbortController()
     const body = new Readable({ read() {} })
     body.push(randomBytes(MiB))
-    const waiting = put(store, 'aborted', body, { signal: silent.signal })
-    setImmediate(() => silent.abort(reason))
+    const waiting = put(store, 'aborted', body, { signal: whileSilent.signal })
+    setImmediate(() => whileSilent.abort(reason))
     await expect(waiting).rejects.toBe(reason)
     expect(body.destroyed).toBe(true)
 
-    const midway = new AbortController()
-    const stall = outside.injectFault(
+    const duringPart = new AbortController()
+    const stall = server.injectFault(
       { kind: 'stall' },
       { match: ({ query }) => query.get('partNumber') === '2' },
     )
     const sending = put(store, 'aborted', Readable.from(pieces(randomBytes(20 * MiB))), {
-      signal: midway.signal,
+      signal: duringPart.signal,
     })
-    const [stalled] = await outside.waitFor(
+    const [stalled] = await server.waitFor(
       ({ query }) => query.get('partNumber') === '2' && query.has('uploadId'),
     )
     expect(stalled).toBeDefined()
-    midway.abort(reason)
+    duringPart.abort(reason)
     await expect(sending).rejects.toBe(reason)
     stall.release()
   })
 
-  it('does not wait for ever: neither for a silent source nor for a silent store', async () => {
-    const store = openStore({ times: { sourceIdleMs: 50, idleMs: 1_000 } })
+  it('times out on a silent source, on a silent store, and on an upload that takes too long', async () => {
+    const store = openStore({ timeouts: { sourceIdleMs: 50, idleMs: 1_000 } })
     await store.ensureBucket()
     const silent = new Readable({ read() {} })
-    await expect(put(store, 'silent', silent)).rejects.toMatchObject({
-      code: 'UPSTREAM_TIMEOUT',
-      failure: 'fault',
-    })
-    const stall = outside.injectFault({ kind: 'stall' })
+    await expect(put(store, 'silent', silent)).rejects.toBeInstanceOf(SourceTimeout)
+    const stall = server.injectFault({ kind: 'stall' })
     await expect(put(store, 'silent', Readable.from(['x']))).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
     stall.release()
-    const byTotal = openStore({ times: { putMs: 50 } })
-    await expect(put(byTotal, 'silent', new Readable({ read() {} }))).rejects.toMatchObject({
+    const shortTotal = openStore({ timeouts: { putMs: 50 } })
+    await expect(put(shortTotal, 'silent', new Readable({ read() {} }))).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
   })
 
   it.each([
-    ['answers 503', { kind: 'status', status: 503 }],
-    ['answers 500', { kind: 'status', status: 500 }],
-    ['answers 403', { kind: 'status', status: 403 }],
+    ['responds 503', { kind: 'status', status: 503 }],
+    ['responds 500', { kind: 'status', status: 500 }],
+    ['responds 403', { kind: 'status', status: 403 }],
     [
-      'breaks the connection in the middle of the body',
+      'closes the connection in the middle of the body',
       { kind: 'cut request', afterBytes: 100_000 },
     ],
-    ['breaks the connection before it answers', { kind: 'cut response' }],
+    ['closes the connection before it responds', { kind: 'cut response' }],
   ] as const)(
-    'says STORAGE_UNAVAILABLE when the store %s to a part, and takes back the others',
+    'rejects with STORAGE_UNAVAILABLE when the store %s during a part, and removes the other parts',
     async (_how, fault) => {
       const store = openStore()
-      outside.injectFault(fault, { match: ({ query }) => query.get('partNumber') === '2' })
+      server.injectFault(fault, { match: ({ query }) => query.get('partNumber') === '2' })
       const failing = put(store, 'refused', Readable.from(pieces(randomBytes(20 * MiB))))
       await expect(failing).rejects.toMatchObject({
         code: 'STORAGE_UNAVAILABLE',
         cause: expect.any(Error),
       })
       await store.close()
-      expect(await incomplete('decks')).toEqual([])
+      expect(await unfinishedUploads('decks')).toEqual([])
     },
   )
 
-  it('says STORAGE_UNAVAILABLE while the store is down, and works once it is back', async () => {
+  it('rejects with STORAGE_UNAVAILABLE while the store is down, and works after it is back', async () => {
     const store = openStore()
-    await outside.down()
+    await server.down()
     const all = [
       put(store, 'down', Readable.from(['x'])),
-      store.readRange('down', 0, 1),
-      store.statSize('down'),
+      store.readRange({ key: 'down', offset: 0, length: 1 }),
       store.remove('down'),
       store.ping(),
       store.ensureBucket(),
     ]
     const outcomes = await Promise.allSettled(all)
-    await outside.up()
+    await server.up()
     expect(outcomes.map((outcome) => outcome.status === 'rejected' && outcome.reason.code)).toEqual(
       all.map(() => 'STORAGE_UNAVAILABLE'),
     )
     await put(store, 'down', Readable.from(['x']))
-    expect(await store.statSize('down')).toBe(1)
+    expect(await storedSize('down')).toBe(1)
   })
 
-  it('writes nothing to the console, though the client would', async () => {
+  it('keeps the minio client from writing to the console', async () => {
     const consoleWarn = vi.spyOn(console, 'warn')
-    outside.injectFault(
+    server.injectFault(
       { kind: 'status', status: 503 },
       { match: ({ method }) => method === 'HEAD' },
     )
@@ -267,7 +262,7 @@ describe('put', () => {
 })
 
 describe('the bucket', () => {
-  it('is made at first need, once, also when several replicas need it at the same time', async () => {
+  it('is created once at first use, also when several replicas need it at the same time', async () => {
     const bucket = `racing-${randomBytes(4).toString('hex')}`
     const replicas = Array.from({ length: 4 }, () => openStore({ bucket }))
     await Promise.all(
@@ -275,16 +270,17 @@ describe('the bucket', () => {
         [0, 1].map((j) => put(store, `${i}-${j}`, Readable.from([`${i}-${j}`]))),
       ),
     )
-    expect((await replicas[0]?.readRange('3-1', 0, 10))?.toString()).toBe('3-1')
+    const content = await replicas[0]?.readRange({ key: '3-1', offset: 0, length: 10 })
+    expect(content?.toString()).toBe('3-1')
   })
 
-  it('is made again after somebody removed it', async () => {
+  it('is created again after it was removed', async () => {
     const bucket = `removed-${randomBytes(4).toString('hex')}`
     const store = openStore({ bucket })
     await put(store, 'a', Readable.from(['a']))
     await store.remove('a')
-    await rawClient().removeBucket(bucket)
-    expect(await store.statSize('a')).toBeUndefined()
+    await createClient(server).removeBucket(bucket)
+    expect(await storedSize('a', bucket)).toBeUndefined()
     await store.remove('a')
     await expect(put(store, 'b', Readable.from(['b']))).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
@@ -292,9 +288,9 @@ describe('the bucket', () => {
     expect(await put(store, 'b', Readable.from(['b']))).toMatchObject({ sizeBytes: 1 })
   })
 
-  it('is not needed for a ping, which only wants an answer', async () => {
-    await openStore({ bucket: 'never-made' }).ping()
-    expect(await rawClient().bucketExists('never-made')).toBe(false)
+  it('is not needed for a ping, which only checks the credentials', async () => {
+    await openStore({ bucket: 'never-created' }).ping()
+    expect(await createClient(server).bucketExists('never-created')).toBe(false)
     await expect(openStore({ secretKey: 'wrong-secret-key' }).ping()).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
@@ -302,40 +298,41 @@ describe('the bucket', () => {
 })
 
 describe('reading and removing', () => {
-  it('reads exactly the range, less at the end, nothing behind it', async () => {
+  it('reads exactly the range, less at the end, nothing after the end', async () => {
     const store = openStore()
     await put(store, 'range', Readable.from(['0123456789']))
     const read = async (offset: number, length: number) =>
-      (await store.readRange('range', offset, length)).toString()
+      (await store.readRange({ key: 'range', offset, length })).toString()
     expect(
       await Promise.all([read(0, 4), read(4, 3), read(8, 100), read(10, 5), read(3, 0)]),
     ).toEqual(['0123', '456', '89', '', ''])
-    await expect(store.readRange('missing', 0, 4)).rejects.toMatchObject({
+    await expect(store.readRange({ key: 'missing', offset: 0, length: 4 })).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
   })
 
-  it('fails when an answer breaks off, and stops when the signal aborts', async () => {
+  it('rejects when the connection closes during a response, and when the signal aborts', async () => {
     const store = openStore()
     await put(store, 'cut', Readable.from([randomBytes(MiB)]))
-    outside.injectFault({ kind: 'cut response', afterBytes: 1000 })
-    await expect(store.readRange('cut', 0, MiB)).rejects.toMatchObject({
+    server.injectFault({ kind: 'cut response', afterBytes: 1000 })
+    await expect(store.readRange({ key: 'cut', offset: 0, length: MiB })).rejects.toMatchObject({
       code: 'STORAGE_UNAVAILABLE',
     })
-    const stall = outside.injectFault({ kind: 'stall' })
+    const stall = server.injectFault({ kind: 'stall' })
     const controller = new AbortController()
-    const reading = store.readRange('cut', 0, MiB, controller.signal)
+    const { signal } = controller
+    const reading = store.readRange({ key: 'cut', offset: 0, length: MiB, signal })
     controller.abort(new Error('enough'))
     await expect(reading).rejects.toThrow('enough')
     stall.release()
   })
 
-  it('removes, and does not mind that nothing is there', async () => {
+  it('removes an object, and resolves when there is none', async () => {
     const store = openStore()
-    await put(store, 'gone', Readable.from(['x']))
-    await store.remove('gone')
-    await store.remove('gone')
-    expect(await store.statSize('gone')).toBeUndefined()
+    await put(store, 'removed', Readable.from(['x']))
+    await store.remove('removed')
+    await store.remove('removed')
+    expect(await storedSize('removed')).toBeUndefined()
   })
 })
 
@@ -348,7 +345,7 @@ describe('presign', () => {
       expiresInSeconds,
     })
 
-  it('makes a link that anybody can follow and nobody can change, with the name and type of the file', async () => {
+  it('makes a link that works without credentials, carries name and type, and allows no change', async () => {
     const store = openStore()
     const key = `presentations/auth0%7Ca%2Fb c'(1)*/deck.pptx`
     await put(store, key, Readable.from(['deck']))
@@ -373,12 +370,12 @@ describe('presign', () => {
     const store = openStore()
     await put(store, 'short', Readable.from(['x']))
     const { url, expiresAt } = await link(store, 'short', 1)
-    // The one wait for the clock: the store's own, which no test can turn.
+    // A real wait: a test can't set the clock of the store.
     await delay(expiresAt.getTime() - Date.now() + 1100)
     expect((await fetch(url)).status).toBe(403)
   })
 
-  it('signs for the public address and asks nobody, so it also works while the store is down', async () => {
+  it('signs for the public endpoint without a request, so it also works while the store is down', async () => {
     const { url } = await link(
       openStore({ endpoint: 'http://127.0.0.1:1', publicEndpoint: 'https://files.example' }),
       'a',

@@ -1,35 +1,44 @@
-// The object store (MinIO, or anything that speaks S3) as the rest of the gateway sees it: put a
-// stream, read a piece, sign a link, remove. The bucket is made at first need, so that the store
-// need not be there when the gateway starts; it is never listed.
+// The object store (MinIO or another S3 service) for the rest of the gateway: put a stream, read a
+// range, presign a link, remove. The bucket is created at first use, so that the gateway starts
+// without the store. It is never listed.
 
 import type { Readable } from 'node:stream'
 import { raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Logger } from '../telemetry/logging.ts'
-import { createClient, createStoreCalls, type StoreAccess, storeCode } from './calls.ts'
+import { createClient, createStoreCalls, type StoreAccess, storeErrorCode } from './calls.ts'
 import { contentDisposition } from './file-name.ts'
-import { type Uploaded, upload } from './upload.ts'
+import { type UploadResult, upload } from './upload.ts'
 
 export type ObjectStore = ReturnType<typeof createObjectStore>
 
 export interface ObjectStoreOptions extends StoreAccess {
-  /** The origin that links are signed for. */
+  /** The origin for which download links are signed. */
   publicEndpoint: string
   bucket: string
   logger: Pick<Logger, 'warn'>
-  times?: Partial<typeof defaultTimes>
+  timeouts?: Partial<typeof defaultTimeouts>
 }
 
 export interface PutOptions {
+  /** Never used before. */
   key: string
   body: Readable
-  /** As announced; a body of any other length is refused. */
+  /** The declared length, if any; a body of another length is refused. */
   sizeBytes?: number | undefined
   contentType: string
   maxBytes: number
   signal: AbortSignal
-  /** Where what is left behind by a failure is told of. */
+  /** For a failed cleanup after a failed upload; the store's logger by default. */
   logger?: Pick<Logger, 'warn'>
+}
+
+export interface RangeOptions {
+  key: string
+  /** In bytes. */
+  offset: number
+  length: number
+  signal?: AbortSignal
 }
 
 export interface LinkOptions {
@@ -39,8 +48,8 @@ export interface LinkOptions {
   expiresInSeconds: number
 }
 
-const defaultTimes = {
-  /** A connection without a byte in either direction. */
+const defaultTimeouts = {
+  /** For a connection without a byte in either direction. */
   idleMs: 30_000,
   callMs: 30_000,
   partMs: 300_000,
@@ -50,55 +59,51 @@ const defaultTimes = {
 
 /**
  * Opens no connection before the first call. Calls reject with Problem STORAGE_UNAVAILABLE when the
- * store fails or does not answer in time, and with the reason of their signal when that aborts.
+ * store fails or is too slow, and with the reason of their signal when it aborts.
  */
-export function createObjectStore({
-  publicEndpoint,
-  bucket,
-  logger,
-  times: given,
-  ...access
-}: ObjectStoreOptions) {
-  const times = { ...defaultTimes, ...given }
-  const calls = createStoreCalls(access, times)
-  const signer = createClient({ ...access, endpoint: publicEndpoint })
-  const cleaning = new Set<Promise<void>>()
+export function createObjectStore(options: ObjectStoreOptions) {
+  const { bucket, logger, ...access } = options
+  const timeouts = { ...defaultTimeouts, ...options.timeouts }
+  const calls = createStoreCalls(access, timeouts)
+  const linkSigner = createClient({ ...access, endpoint: options.publicEndpoint })
+  const cleanups = new Set<Promise<void>>()
   let bucketReady: Promise<void> | undefined
 
-  const limitsFor = (signal: AbortSignal | undefined) => ({ signal, totalMs: times.callMs })
+  const limitsFor = (signal?: AbortSignal) => ({ signal, timeoutMs: timeouts.callMs })
 
-  /** One flight for all who wait, tied to none of them; forgotten when it fails. */
+  /** Concurrent callers share one attempt; a signal ends only its own wait. Failures aren't kept. */
   function ensureBucket(signal?: AbortSignal): Promise<void> {
-    bucketReady ??= makeBucket().catch((error) => {
+    bucketReady ??= createBucket().catch((error) => {
       bucketReady = undefined
       throw error
     })
     return signal ? raceSignal(bucketReady, signal) : bucketReady
   }
 
-  async function makeBucket(): Promise<void> {
-    const exists = () =>
-      calls
-        .call(limitsFor(undefined), (client) => client.bucketExists(bucket))
-        .catch((error) => {
-          // A key that may only read and write objects may not ask for the bucket: then it was made
-          // by whoever gave that key.
-          if (storeCode(error) === 'AccessDenied') return true
-          throw error
-        })
-    if (await exists()) return
+  async function createBucket(): Promise<void> {
+    if (await bucketExists()) return
     try {
-      await calls.call(limitsFor(undefined), (client) => client.makeBucket(bucket, access.region))
+      await calls.call(limitsFor(), (client) => client.makeBucket(bucket, access.region))
     } catch (error) {
-      // Another replica may have been faster.
-      if (!(await exists())) throw error
+      // Another replica may have created it at the same time.
+      if (!(await bucketExists())) throw error
+    }
+  }
+
+  async function bucketExists(): Promise<boolean> {
+    try {
+      return await calls.call(limitsFor(), (client) => client.bucketExists(bucket))
+    } catch (error) {
+      // Credentials that allow only reading and writing objects imply that the bucket exists.
+      if (storeErrorCode(error) === 'AccessDenied') return true
+      throw error
     }
   }
 
   /**
-   * Stores the stream under a key that was never used before. An empty stream, and one over
-   * `maxBytes`, is UPSTREAM_ERROR with failure `bad-file`; a source that falls silent is
-   * UPSTREAM_TIMEOUT; errors of the source pass as they are. The source is destroyed in the end.
+   * Stores the stream. Rejects with InvalidFile for an empty source, one over `maxBytes` or of
+   * another length than declared; with SourceTimeout for a silent one; with errors of the source as
+   * they are. Always destroys the source.
    */
   async function put({
     key,
@@ -108,8 +113,8 @@ export function createObjectStore({
     maxBytes,
     signal,
     logger: putLogger = logger,
-  }: PutOptions): Promise<Uploaded> {
-    // From the first moment on: an error of the source that nobody listens to ends the process.
+  }: PutOptions): Promise<UploadResult> {
+    // Before the first wait: an error event without a listener would end the process.
     body.on('error', () => undefined)
     try {
       await ensureBucket(signal)
@@ -117,76 +122,55 @@ export function createObjectStore({
         body,
         { calls, bucket, key, contentType, sizeBytes },
         {
-          ...{
-            maxBytes,
-            signal,
-            sourceIdleMs: times.sourceIdleMs,
-            partMs: times.partMs,
-            totalMs: times.putMs,
-          },
-          onUnfinished: (uploadId) => takeBack(key, uploadId, putLogger),
+          maxBytes,
+          signal,
+          sourceIdleMs: timeouts.sourceIdleMs,
+          partMs: timeouts.partMs,
+          totalMs: timeouts.putMs,
+          onAbandoned: (uploadId) => removeParts(key, uploadId, putLogger),
         },
       )
     } catch (error) {
-      if (storeCode(error) === 'NoSuchBucket') bucketReady = undefined
+      if (storeErrorCode(error) === 'NoSuchBucket') bucketReady = undefined
       throw error
     } finally {
       body.destroy()
     }
   }
 
-  function takeBack(key: string, uploadId: string, putLogger: Pick<Logger, 'warn'>): void {
-    const done = calls
-      .call(limitsFor(undefined), (client) =>
+  function removeParts(key: string, uploadId: string, putLogger: Pick<Logger, 'warn'>): void {
+    const cleanup = calls
+      .call(limitsFor(), (client) =>
         client.abortMultipartUpload(bucket, key, encodeURIComponent(uploadId)),
       )
       .catch((error) =>
         putLogger.warn(
           { err: error, object_key: key },
-          'the parts of a failed upload could not be removed',
+          'The parts of a failed upload could not be removed.',
         ),
       )
-      .finally(() => cleaning.delete(done))
-    cleaning.add(done)
+      .finally(() => cleanups.delete(cleanup))
+    cleanups.add(cleanup)
   }
 
   return {
     ensureBucket,
     put,
 
-    /** The bytes from `offset` on; fewer than `length` where the object ends. */
-    async readRange(
-      key: string,
-      offset: number,
-      length: number,
-      signal?: AbortSignal,
-    ): Promise<Buffer> {
+    /** The bytes from `offset` on; fewer than `length` only at the end of the object. */
+    async readRange({ key, offset, length, signal }: RangeOptions): Promise<Buffer> {
       if (length <= 0) return Buffer.alloc(0)
       try {
         return await calls.call(limitsFor(signal), async (client) => {
           return readAll(await client.getPartialObject(bucket, key, offset, length), length)
         })
       } catch (error) {
-        if (storeCode(error) === 'InvalidRange') return Buffer.alloc(0)
+        if (storeErrorCode(error) === 'InvalidRange') return Buffer.alloc(0)
         throw error
       }
     },
 
-    /** Undefined when there is no such object. */
-    async statSize(key: string, signal?: AbortSignal): Promise<number | undefined> {
-      try {
-        return (await calls.call(limitsFor(signal), (client) => client.statObject(bucket, key)))
-          .size
-      } catch (error) {
-        if (isMissing(error)) return undefined
-        throw error
-      }
-    },
-
-    /**
-     * Made without asking anybody, so it also works while the store is away. `expiresAt` is exact
-     * to the second, as signatures are.
-     */
+    /** Needs no request to the store. `expiresAt` has no milliseconds, like signatures. */
     async presign({
       key,
       fileName,
@@ -194,64 +178,57 @@ export function createObjectStore({
       expiresInSeconds,
     }: LinkOptions): Promise<{ url: string; expiresAt: Date }> {
       const signedAt = new Date(Math.floor(Date.now() / 1000) * 1000)
-      const answerHeaders = {
+      const responseHeaders = {
         'response-content-disposition': contentDisposition(fileName),
         'response-content-type': contentType,
       }
-      const url = await signer.presignedGetObject(
+      const url = await linkSigner.presignedGetObject(
         bucket,
         key,
         expiresInSeconds,
-        answerHeaders,
+        responseHeaders,
         signedAt,
       )
       return { url, expiresAt: new Date(signedAt.getTime() + expiresInSeconds * 1000) }
     },
 
-    /** An object that is not there is fine. */
+    /** Also resolves when there is no such object. */
     async remove(key: string, signal?: AbortSignal): Promise<void> {
       try {
         await calls.call(limitsFor(signal), (client) => client.removeObject(bucket, key))
       } catch (error) {
-        if (!isMissing(error)) throw error
+        const code = storeErrorCode(error) ?? ''
+        if (!['NoSuchKey', 'NoSuchBucket', 'NotFound'].includes(code)) throw error
       }
     },
 
-    /**
-     * Resolves when the store answers and takes our keys, whether or not the bucket was made yet.
-     */
+    /** Resolves when the store accepts our credentials, with or without the bucket. */
     async ping(signal?: AbortSignal): Promise<void> {
       await calls.call(limitsFor(signal), (client) => client.bucketExists(bucket))
     },
 
-    /** Waits for what is being cleaned up, within the limits of its calls. */
+    /** Waits for running cleanups, which have their own timeouts. */
     async close(): Promise<void> {
-      await Promise.all(cleaning)
+      await Promise.all(cleanups)
       calls.close()
     },
   }
 }
 
-function isMissing(error: unknown): boolean {
-  return ['NoSuchKey', 'NoSuchBucket', 'NotFound'].includes(storeCode(error) ?? '')
-}
-
-/** No more than was asked for, also from a store that ignores the range. */
-async function readAll(answer: Readable, length: number): Promise<Buffer> {
-  const { statusCode } = answer as { statusCode?: number }
-  if (statusCode !== 206)
-    throw new Problem('STORAGE_UNAVAILABLE', {
-      cause: new Error('the store does not answer with ranges'),
-    })
+/** Rejects when the store ignores the range, or sends more than `length` bytes. */
+async function readAll(response: Readable, length: number): Promise<Buffer> {
+  const { statusCode } = response as { statusCode?: number }
+  if (statusCode !== 206) throw unusable('The store ignored the requested range.')
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of answer) {
+  for await (const chunk of response) {
     chunks.push(chunk)
     bytes += (chunk as Buffer).length
-    if (bytes > length)
-      throw new Problem('STORAGE_UNAVAILABLE', {
-        cause: new Error('the store sent more than was asked for'),
-      })
+    if (bytes > length) throw unusable('The store sent more bytes than requested.')
   }
   return Buffer.concat(chunks)
+}
+
+function unusable(message: string): Problem {
+  return new Problem('STORAGE_UNAVAILABLE', { cause: new Error(message) })
 }

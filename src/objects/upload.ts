@@ -1,7 +1,6 @@
-// Brings a stream into the store, whole or not at all: in one PUT where its length is known or
-// small, else in parts of 8 MiB. A PUT that breaks off leaves nothing to take back, and no store
-// has to put it together. Written without the client's own putObject, which takes 528 MB for a
-// stream of unknown length; one that fails on the way hangs it or kills the process.
+// Streams a source into the store, completely or not at all. A source of known or small length goes
+// out in one PUT, others in parts of 8 MiB. The minio client's putObject is not used: a failing
+// source hangs it or ends the process, and it holds 131 MB with such parts (528 MB by default).
 
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
@@ -9,14 +8,14 @@ import { anySignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { type Block, blocksOf } from './blocks.ts'
 import type { PutTarget, StoreCalls } from './calls.ts'
+import { refuseFile } from './invalid-file.ts'
 import type { PutRequest } from './put-request.ts'
-import { rejectFile } from './zip-directory.ts'
 
-/** Stores want parts of at least 5 MiB, and take 10,000 of them. */
+/** Stores require parts of at least 5 MiB and accept 10,000 of them. */
 export const partBytes = 8 * 1024 * 1024
-/** What goes out of one PUT at a time: enough to keep the store busy while the next is read. */
+/** One write of a single PUT: keeps the store busy while the next piece is read. */
 const pieceBytes = 1024 * 1024
-/** The most that S3 takes in one PUT. */
+/** The limit of S3 for one PUT. */
 const maxPutBytes = 5 * 1024 * 1024 * 1024
 const tailBytes = 64 * 1024
 
@@ -25,135 +24,139 @@ export interface UploadTarget {
   bucket: string
   key: string
   contentType: string
-  /** Where it is known: a source that turns out otherwise is refused. */
+  /** Where it is known: a source of another length is refused. */
   sizeBytes: number | undefined
 }
 
 export interface UploadLimits {
   maxBytes: number
   signal: AbortSignal
-  /** How long the source may be silent. */
+  /** How long the source may send nothing. */
   sourceIdleMs: number
-  /** For one part or piece, or for putting parts together. */
+  /** For one part or piece, and for the completion of a multipart upload. */
   partMs: number
-  /** For everything. */
+  /** For the whole upload. */
   totalMs: number
   /**
-   * Told of an upload that was begun and must be taken back; never awaited here, so that a failure
-   * is known at once.
+   * Called when a multipart upload failed and its parts have to be removed. It isn't awaited, so
+   * that the failure is reported at once.
    */
-  onUnfinished: (uploadId: string) => void
+  onAbandoned: (uploadId: string) => void
 }
 
-export interface Uploaded {
+export interface UploadResult {
   sizeBytes: number
   /** In hex. */
   sha256: string
-  /** The last 64 KiB at most. */
+  /** The last 64 KiB, or all bytes of a smaller file. */
   tail: Buffer
 }
 
+/**
+ * Rejects with InvalidFile or SourceTimeout, with Problem STORAGE_UNAVAILABLE when the store fails,
+ * with the signal's reason, or with the error of the source.
+ */
 export async function upload(
   body: Readable,
   target: UploadTarget,
   limits: UploadLimits,
-): Promise<Uploaded> {
+): Promise<UploadResult> {
   const total = AbortSignal.timeout(limits.totalMs)
-  // Ends the reading of a silent source when the sending fails, and what is being sent when the
-  // reading does.
-  const left = new AbortController()
-  const signal = anySignal(limits.signal, total, left.signal)
-  const isStreamed =
+  // Stops reading when sending fails, and sending when reading fails.
+  const failed = new AbortController()
+  const signal = anySignal(limits.signal, total, failed.signal)
+  const isOneRequest =
     target.sizeBytes !== undefined &&
     target.sizeBytes > partBytes &&
     target.sizeBytes <= maxPutBytes
-  const onFailure = (error: unknown) => left.abort(error)
-  const sender = (isStreamed ? sendAtOnce : sendInParts)(target, { ...limits, signal, onFailure })
+  const onFailure = (error: unknown) => failed.abort(error)
+  const createSender = isOneRequest ? createSingleSender : createMultipartSender
+  const sender = createSender(target, { ...limits, signal, onFailure })
   const hash = createHash('sha256')
   let sizeBytes = 0
   let tail: Buffer = Buffer.alloc(0)
   try {
     const blocks = blocksOf(body, {
-      blockBytes: isStreamed ? pieceBytes : partBytes,
-      ...{ maxBytes: limits.maxBytes, idleMs: limits.sourceIdleMs, signal },
+      blockBytes: isOneRequest ? pieceBytes : partBytes,
+      maxBytes: limits.maxBytes,
+      idleMs: limits.sourceIdleMs,
+      signal,
       onBytes: (bytes) => hash.update(bytes),
     })
     for await (const block of blocks) {
       sizeBytes += block.bytes.length
-      assertAnnounced(sizeBytes, block.isLast, target.sizeBytes)
+      assertDeclaredSize(sizeBytes, block.isLast, target.sizeBytes)
       tail = tailOf(tail, block.bytes)
       await sender.send(block)
     }
     await sender.finish()
   } catch (error) {
-    left.abort(error)
-    sender.giveUp()
+    failed.abort(error)
+    sender.abandon()
     limits.signal.throwIfAborted()
     throw error === total.reason ? new Problem('STORAGE_UNAVAILABLE', { cause: error }) : error
   }
   return { sizeBytes, sha256: hash.digest('hex'), tail }
 }
 
-/** Before the bytes go out: a store makes an object of as many as were announced. */
-function assertAnnounced(sizeBytes: number, isLast: boolean, announced: number | undefined): void {
-  if (announced === undefined || (isLast ? sizeBytes === announced : sizeBytes < announced)) return
-  rejectFile('is not as long as announced')
+/** Called before the bytes are sent: with the declared number of bytes the store creates an object. */
+function assertDeclaredSize(
+  sizeBytes: number,
+  isLast: boolean,
+  declared: number | undefined,
+): void {
+  if (declared === undefined || (isLast ? sizeBytes === declared : sizeBytes < declared)) return
+  refuseFile(`has another length than the declared ${declared} bytes`)
 }
 
 interface Sender {
-  /** Resolves when the next block may be read, and the memory of the one before this used again. */
+  /** Resolves when the next block may be read and the memory of the previous one reused. */
   send(block: Block): Promise<void>
-  /** After the last block: resolves when the object is there. */
+  /** After the last block: resolves when the object exists. */
   finish(): Promise<void>
-  giveUp(): void
+  /** After a failure: no object is created. */
+  abandon(): void
 }
 
-interface SendLimits extends Pick<UploadLimits, 'signal' | 'partMs' | 'onUnfinished'> {
-  /** Of what is sent while the next block is read. */
+interface SenderOptions extends Pick<UploadLimits, 'signal' | 'partMs' | 'onAbandoned'> {
+  /** Reports a failure while the next block is being read. */
   onFailure: (error: unknown) => void
 }
 
-function sendAtOnce(
-  { calls, sizeBytes: length = 0, ...target }: UploadTarget,
-  limits: SendLimits,
+function createSingleSender(
+  { calls, bucket, key, contentType, sizeBytes: length = 0 }: UploadTarget,
+  { signal, partMs, onFailure }: SenderOptions,
 ): Sender {
-  const { signal, onFailure } = limits
-  const piece = { signal, totalMs: limits.partMs }
+  const limits = { signal, timeoutMs: partMs }
   let put: PutRequest | undefined
   let sending: Promise<unknown> = Promise.resolve()
   return {
     async send({ bytes, isLast }) {
       await sending
-      put ??= await calls.openPut({ ...target, length }, signal)
+      put ??= await calls.openPut({ bucket, key, contentType, length }, signal)
       const request = put
-      sending = calls.call<unknown>(piece, () =>
+      sending = calls.call<unknown>(limits, () =>
         isLast ? request.finish(bytes) : request.write(bytes),
       )
       sending.catch(onFailure)
     },
     finish: async () => void (await sending),
-    giveUp: () => put?.destroy(),
+    abandon: () => put?.destroy(),
   }
 }
 
-/**
- * One after the other: what a store is still taking when it hears that all was in vain may stay in
- * it.
- */
-function sendInParts(
-  { calls, ...target }: UploadTarget,
-  { signal, partMs, onUnfinished }: SendLimits,
+/** Sends one part at a time: a store may keep a part that it receives during the abort. */
+function createMultipartSender(
+  { calls, bucket, key, contentType }: UploadTarget,
+  { signal, partMs, onAbandoned }: SenderOptions,
 ): Sender {
-  const { bucket, key, contentType } = target
-  const limits = { signal, totalMs: partMs }
+  const limits = { signal, timeoutMs: partMs }
   const etags: { part: number; etag: string }[] = []
   let uploadId: string | undefined
 
-  async function put(bytes: Buffer, part?: NonNullable<PutTarget['part']>): Promise<string> {
-    const request = await calls.openPut(
-      { ...target, length: bytes.length, ...(part ? { part } : {}) },
-      signal,
-    )
+  async function put(bytes: Buffer, part?: PutTarget['part']): Promise<string> {
+    const target = { bucket, key, contentType, length: bytes.length, part }
+    const request = await calls.openPut(target, signal)
     try {
       return await calls.call(limits, () => request.finish(bytes))
     } catch (error) {
@@ -177,15 +180,14 @@ function sendInParts(
       if (id !== undefined)
         await calls.call(limits, (client) => client.completeMultipartUpload(bucket, key, id, etags))
     },
-    giveUp() {
-      if (uploadId !== undefined) onUnfinished(uploadId)
+    abandon() {
+      if (uploadId !== undefined) onAbandoned(uploadId)
     },
   }
 }
 
+/** A copy, since the memory of a block is reused. */
 function tailOf(before: Buffer, bytes: Buffer): Buffer {
-  // Copied: the memory of a block is used again.
-  return Buffer.concat(
-    bytes.length >= tailBytes ? [bytes.subarray(-tailBytes)] : [before, bytes],
-  ).subarray(-tailBytes)
+  const kept = bytes.length >= tailBytes ? [bytes] : [before, bytes]
+  return Buffer.concat(kept.map((part) => part.subarray(-tailBytes))).subarray(-tailBytes)
 }

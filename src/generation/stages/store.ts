@@ -3,9 +3,10 @@
 
 import { Problem } from '../../domain/problem.ts'
 import { checkDeckFile } from '../../objects/deck-file.ts'
-import { objectKey } from '../../objects/keys.ts'
+import { presentationKey } from '../../objects/keys.ts'
 import { confirmAtEnd } from '../confirm-at-end.ts'
 import type { Context } from '../context.ts'
+import { asUpstreamProblem } from '../file-problem.ts'
 import { findFinishedDeck } from '../statements/decks.ts'
 import { recordFile, recordUpload } from '../statements/uploads.ts'
 
@@ -18,7 +19,9 @@ export async function store(context: Context): Promise<void> {
   const { run } = context
   const format = run.runFormat
   const key = await takeKey(context)
-  const { sizeBytes, sha256 } = await copy(context, key)
+  const { sizeBytes, sha256 } = await copy(context, key).catch((error) => {
+    throw asUpstreamProblem(error)
+  })
   const presentation = (run.deckId && (await findFinishedDeck(context.database, run.deckId))) || {}
   const file = { format, objectKey: key, sizeBytes, sha256, contentType: contentTypes[format] }
   await context.log.commit({
@@ -50,7 +53,7 @@ async function copy(
   const file = { key, body: held, sizeBytes, contentType: contentTypes[format] }
   const stored = await objects.put({ ...file, maxBytes: limits.maxFileBytes, signal, logger })
   const readRange = (offset: number, length: number) =>
-    objects.readRange(key, offset, length, signal)
+    objects.readRange({ key, offset, length, signal })
   const end = await readRange(stored.sizeBytes - stored.tail.length, stored.tail.length)
   if (!end.equals(stored.tail))
     throw new Problem('STORAGE_UNAVAILABLE', {
@@ -67,10 +70,10 @@ async function copy(
 async function takeKey(context: Context): Promise<string> {
   const { run } = context
   run.uploads += 1
-  const key = objectKey({
+  const key = presentationKey({
     userId: run.userId,
     presentationId: run.id,
-    n: run.uploads,
+    uploadNumber: run.uploads,
     format: run.runFormat,
   })
   await context.commit([], { uploads: run.uploads }, [
