@@ -7,7 +7,7 @@ import { anySignal, sleep } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { pruneLogs } from '../database/event-log.ts'
-import { forgetKeys } from '../database/idempotency.ts'
+import { pruneKeys } from '../database/idempotency-keys.ts'
 import { pruneLedger } from '../database/ledger.ts'
 import { createRemovals } from '../generation/removals.ts'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
@@ -56,7 +56,7 @@ export function openHousekeeping({
     { name: 'remove decks', everyMs: 30_000, work: removals.decks, isWoken: true },
     { name: 'prune logs', everyMs: 60_000, work: prune },
     { name: 'prune tickets', everyMs: 60_000, work: () => pruneTickets(database) },
-    { name: 'forget idempotency keys', everyMs: 600_000, work: () => forgetKeys(database) },
+    { name: 'prune idempotency keys', everyMs: 600_000, work: () => pruneKeys(database) },
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
   ]
 

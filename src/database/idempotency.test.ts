@@ -2,7 +2,9 @@ import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openDatabase, type Queryable } from './connection.ts'
-import { forgetKeys, respondOnce, type StoredResponse } from './idempotency.ts'
+import { respondOnce, respondToEach } from './idempotency.ts'
+import { pruneKeys } from './idempotency-keys.ts'
+import type { StoredResponse } from './schema/users.ts'
 
 const request = { userId: 'alice', key: 'key', fingerprint: 'one' }
 
@@ -24,23 +26,23 @@ describe('an idempotency key', () => {
     await client.query('insert into work values ($1)', [works])
     return { status: 202, location: `/${works}`, body: { text: 'a "word" for word\u0000', works } }
   }
-  const done = async () => (await rows.database.query('select 1 from work')).length
+  const countWork = async () => (await rows.database.query('select 1 from work')).length
 
-  it('lets fifty requests at once, over three replicas, do the work once and get one answer', async () => {
+  it('does the work once for fifty simultaneous requests over three replicas', async () => {
     const replicas = [1, 2, 3].map(() => openDatabase({ url: rows.url, poolMax: 10 }))
-    const answers = await Promise.all(
+    const responses = await Promise.all(
       Array.from({ length: 50 }, (_, n) => respondOnce(replicas[n % 3]!, request, work)),
     )
     expect(works).toBe(1)
-    expect(await done()).toBe(1)
-    expect(answers.filter(({ replayed }) => !replayed)).toHaveLength(1)
-    const [first] = answers
-    for (const answer of answers)
-      expect({ ...answer, replayed: true }).toEqual({ ...first, replayed: true })
+    expect(await countWork()).toBe(1)
+    expect(responses.filter(({ replayed }) => !replayed)).toHaveLength(1)
+    const [first] = responses
+    for (const response of responses)
+      expect({ ...response, replayed: true }).toEqual({ ...first, replayed: true })
     await Promise.all(replicas.map((replica) => replica.close()))
   })
 
-  it('is refused for another request, and belongs to one user', async () => {
+  it('is refused for a different request, and belongs to one user', async () => {
     await respondOnce(rows.database, request, work)
     const other = respondOnce(rows.database, { ...request, fingerprint: 'two' }, work)
     await expect(other).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED', status: 422 })
@@ -49,40 +51,40 @@ describe('an idempotency key', () => {
     ).toMatchObject({
       replayed: false,
     })
-    expect(await done()).toBe(2)
+    expect(await countWork()).toBe(2)
   })
 
-  it('keeps nothing of work that failed, so that the next one with it begins anew', async () => {
+  it('stores nothing when the work fails, so that the next request starts again', async () => {
     const failing = respondOnce(rows.database, request, async (client) => {
       await work(client)
       throw new Error('no')
     })
     await expect(failing).rejects.toThrow('no')
-    expect(await done()).toBe(0)
+    expect(await countWork()).toBe(0)
     expect(
       await respondOnce(rows.database, { ...request, fingerprint: 'two' }, work),
     ).toMatchObject({ replayed: false })
   })
 
-  it('keeps nothing when the connection dies in the middle, or just before the commit', async () => {
-    for (const kill of ['before', 'after']) {
-      const dying = respondOnce(rows.database, request, async (client) => {
-        const die = () => client.query('select pg_terminate_backend(pg_backend_pid())')
-        if (kill === 'before') await die()
-        const answer = await work(client)
-        await die()
-        return answer
+  it('stores nothing when the connection breaks before the work or before the commit', async () => {
+    for (const breakAt of ['before', 'after']) {
+      const failing = respondOnce(rows.database, request, async (client) => {
+        const breakConnection = () => client.query('select pg_terminate_backend(pg_backend_pid())')
+        if (breakAt === 'before') await breakConnection()
+        const response = await work(client)
+        await breakConnection()
+        return response
       })
-      await expect(dying).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
-      expect(await done()).toBe(0)
+      await expect(failing).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' })
+      expect(await countWork()).toBe(0)
     }
     expect(await respondOnce(rows.database, request, work)).toMatchObject({ replayed: false })
     expect(await respondOnce(rows.database, request, work)).toMatchObject({ replayed: true })
-    expect(await done()).toBe(1)
+    expect(await countWork()).toBe(1)
   })
 
-  it('waits for the first one to end; when that takes over five seconds, says when to come back', async () => {
-    // Another replica that is slow: it holds the key in a transaction that doesn't end.
+  it('waits for the first request, and returns CONFLICT with Retry-After after five seconds', async () => {
+    // A slow replica holds the key in an open transaction.
     const first = new pg.Client(rows.url)
     await first.connect()
     await first.query('begin')
@@ -106,7 +108,43 @@ describe('an idempotency key', () => {
     await first.end()
   })
 
-  it('is free again after a day, and forgotten', async () => {
+  it('bounds only the wait for a key, not that for a later lock', async () => {
+    const setting = async (client: Queryable) => (await client.query('show lock_timeout'))[0]
+    const [timeouts] = await respondToEach({
+      database: rows.database,
+      requests: [request],
+      keyOf: (key) => key,
+      work: async (client) => [{ status: 200, location: '', body: await setting(client) }],
+    })
+    expect(timeouts).toMatchObject({ body: { lock_timeout: '0' } })
+  })
+
+  it('costs two statements besides those of the work', async () => {
+    const texts: string[] = []
+    await respondToEach({
+      database: {
+        transaction: (run, first) => {
+          texts.push(`begin; ${first}`)
+          return rows.database.transaction(
+            (client) =>
+              run({
+                query: (text, values) => {
+                  texts.push(text.trim().split(/\s+/)[0]!)
+                  return client.query(text, values)
+                },
+              }),
+            first,
+          )
+        },
+      },
+      requests: [request, { ...request, key: 'another' }],
+      keyOf: (key) => key,
+      work: async (_, fresh) => fresh.map(() => ({ status: 200, location: '', body: null })),
+    })
+    expect(texts).toEqual([`begin; set local lock_timeout = '5s'`, 'with', 'update'])
+  })
+
+  it('expires after a day, and is pruned then', async () => {
     const age = (hours: number) =>
       rows.database.query(
         `update gateway.idempotency_keys set created_at = created_at - $1 * interval '1 hour'`,
@@ -114,20 +152,20 @@ describe('an idempotency key', () => {
       )
     await respondOnce(rows.database, request, work)
     await age(23)
-    await forgetKeys(rows.database)
+    await pruneKeys(rows.database)
     expect(await respondOnce(rows.database, request, work)).toMatchObject({ replayed: true })
     await age(2)
     expect(
       await respondOnce(rows.database, { ...request, fingerprint: 'two' }, work),
     ).toMatchObject({ replayed: false })
     await age(25)
-    await forgetKeys(rows.database)
+    await pruneKeys(rows.database)
     expect(await rows.database.query('select 1 from gateway.idempotency_keys')).toEqual([])
   })
 
-  it('is not needed: without one every request does its work', async () => {
+  it('is optional: without one every request does its work', async () => {
     await respondOnce(rows.database, undefined, work)
     await respondOnce(rows.database, undefined, work)
-    expect(await done()).toBe(2)
+    expect(await countWork()).toBe(2)
   })
 })

@@ -1,197 +1,174 @@
-// Idempotency keys: the first answer to a key is kept in the transaction that did the work, so that
-// the one exists exactly when the other does. Per user, for a day.
+// Idempotency keys: the first response to a key is stored in the transaction that did the work, so
+// that both exist or neither. A key belongs to one user and lives for a day.
 import { Problem } from '../domain/problem.ts'
 import type { Database, Queryable } from './connection.ts'
+import {
+  boundKeyWait,
+  findKeys,
+  type IdempotentRequest,
+  insertKeys,
+  keyId,
+  releaseKeys,
+  type StoredKey,
+  storeResponses,
+} from './idempotency-keys.ts'
+import type { StoredResponse } from './schema/users.ts'
 
-/** An answer that can be given again, word for word. */
-export interface StoredResponse {
-  status: number
-  location: string
-  body: unknown
-}
+export type IdempotentResponse = StoredResponse & { replayed: boolean }
 
-export interface IdempotentRequest {
-  userId: string
-  key: string
-  /**
-   * Hash of method, path and validated body: what must be the same for the key to mean the same.
-   */
-  fingerprint: string
-}
+/** The outcome of one request. A refusal (Problem) is not stored under its key. */
+export type IdempotentOutcome = IdempotentResponse | Problem
 
-const keptFor = '24 hours'
-/** How long a repeated request waits for the first. */
-export const waitSeconds = 5
-
-/** What one request gets: an answer, kept or new, or a refusal that is not kept. */
-export type IdempotentOutcome = (StoredResponse & { replayed: boolean }) | Problem
-
-/** CONFLICT (with Retry-After): the first one is still under way. */
+/** CONFLICT with Retry-After: the first request with the key is still processed. */
 export const firstRequestPending = () =>
   new Problem('CONFLICT', {
-    cause: new Error('The first request with this Idempotency-Key is still under way.'),
+    cause: new Error('The first request with this Idempotency-Key is still being processed.'),
     retryAfterSeconds: 1,
   })
 
+export interface IdempotentBatch<Request> {
+  database: Pick<Database, 'transaction'>
+  requests: readonly Request[]
+  /** Undefined for a request without a key: its work is always done. */
+  keyOf: (request: Request) => IdempotentRequest | undefined
+  /** Does the work of these requests and returns what becomes of each, in their order. */
+  work: (client: Queryable, requests: Request[]) => Promise<(StoredResponse | Problem)[]>
+}
+
+/** A request with its key, and its outcome once that is known. */
+interface Entry<Request> {
+  request: Request
+  key: IdempotentRequest | undefined
+  outcome?: IdempotentOutcome
+}
+
 /**
- * Takes the keys for this transaction. For each: the kept answer when the request was answered
- * before, IDEMPOTENCY_KEY_REUSED for another request under the same key, undefined when it is ours
- * to answer.
- * @throws Problem CONFLICT when a first one is still under way after five seconds.
+ * Responds to each request, all in one transaction: with the stored response of its key, or by
+ * doing its work. Of several requests with one key, only the first is worked on.
+ *
+ * @throws Problem CONFLICT when another transaction holds one of the keys for over five seconds;
+ * whatever `work` throws, after a rollback
+ */
+export async function respondToEach<Request>({
+  database,
+  requests,
+  keyOf,
+  work,
+}: IdempotentBatch<Request>): Promise<IdempotentOutcome[]> {
+  const entries = requests.map((request): Entry<Request> => ({ request, key: keyOf(request) }))
+  const firsts = new Map<string, Entry<Request>>()
+  for (const entry of entries) {
+    if (entry.key && !firsts.has(keyId(entry.key))) firsts.set(keyId(entry.key), entry)
+  }
+  const firstOf = (entry: Entry<Request>) => (entry.key && firsts.get(keyId(entry.key))) ?? entry
+
+  await database.transaction(
+    (client) =>
+      respondToFirsts(
+        client,
+        entries.filter((entry) => firstOf(entry) === entry),
+        work,
+      ),
+    firsts.size > 0 ? boundKeyWait : '',
+  )
+  return entries.map((entry) => {
+    const first = firstOf(entry)
+    if (!first.outcome) throw new Error('A request got no response.')
+    return first === entry ? first.outcome : outcomeOfRepeat(entry.key, first.key, first.outcome)
+  })
+}
+
+/** Sets the outcome of each entry. No two have the same key. */
+async function respondToFirsts<Request>(
+  client: Queryable,
+  entries: Entry<Request>[],
+  work: IdempotentBatch<Request>['work'],
+): Promise<void> {
+  const keys = entries.flatMap(({ key }) => key ?? [])
+  if (keys.length > 0) {
+    const stored = await takeKeys(client, keys)
+    for (const entry of entries) {
+      const outcome = entry.key && stored.get(entry.key)
+      if (outcome) entry.outcome = outcome
+    }
+  }
+  const fresh = entries.filter(({ outcome }) => !outcome)
+  if (fresh.length === 0) return
+
+  const results = await work(
+    client,
+    fresh.map(({ request }) => request),
+  )
+  const responses = new Map<IdempotentRequest, StoredResponse>()
+  const refused: IdempotentRequest[] = []
+  for (const [index, entry] of fresh.entries()) {
+    const result = results[index]
+    if (!result) throw new Error('The work of a request gave no result.')
+    entry.outcome = result instanceof Problem ? result : { ...result, replayed: false }
+    if (!entry.key) continue
+    if (result instanceof Problem) refused.push(entry.key)
+    else responses.set(entry.key, result)
+  }
+  if (responses.size > 0) await storeResponses(client, responses)
+  if (refused.length > 0) await releaseKeys(client, refused)
+}
+
+/**
+ * Takes the keys for this transaction. Returns the outcome of those that another transaction took
+ * before.
  */
 async function takeKeys(
   client: Queryable,
-  requests: IdempotentRequest[],
-): Promise<(IdempotentOutcome | undefined)[]> {
-  await client.query(`set local lock_timeout = '${waitSeconds}s'`)
-  const columns = [requests.map(({ userId }) => userId), requests.map(({ key }) => key)]
-  const taken = new Set<string>()
-  try {
-    // Waits here while another transaction holds the same key, and then sees what that one left. In
-    // one order, so that two who take several don't wait for each other.
-    const rows = await client.query<{ userId: string; key: string }>(
-      `insert into gateway.idempotency_keys as k (user_id, key, fingerprint)
-       select * from unnest($1::text[], $2::text[], $3::text[]) given(user_id, key, fingerprint) order by 1, 2
-       on conflict (user_id, key) do update set fingerprint = excluded.fingerprint, answer = null, created_at = now()
-         where k.created_at < now() - interval '${keptFor}' returning user_id as "userId", key`,
-      [...columns, requests.map(({ fingerprint }) => fingerprint)],
-    )
-    for (const row of rows) taken.add(keyId(row))
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === '55P03')
-      throw firstRequestPending()
-    throw error
-  }
-  await client.query('set local lock_timeout = 0')
-  if (taken.size === requests.length) return requests.map(() => undefined)
-  const rows = await client.query<{
-    userId: string
-    key: string
-    fingerprint: string
-    answer: StoredResponse | null
-  }>(
-    `select k.user_id as "userId", k.key, k.fingerprint, k.answer from gateway.idempotency_keys k
-     join unnest($1::text[], $2::text[]) given(user_id, key) using (user_id, key)`,
-    columns,
-  )
-  const found = new Map(rows.map((row) => [keyId(row), row]))
-  return requests.map((request) => {
-    if (taken.has(keyId(request))) return undefined
-    const kept = found.get(keyId(request))
-    if (!kept || kept.fingerprint !== request.fingerprint)
-      return new Problem('IDEMPOTENCY_KEY_REUSED')
-    return kept.answer ? { ...kept.answer, replayed: true } : firstRequestPending()
+  keys: IdempotentRequest[],
+): Promise<Map<IdempotentRequest, IdempotentOutcome>> {
+  const taken = await insertKeys(client, keys).catch((error: unknown) => {
+    throw isLockTimeout(error) ? firstRequestPending() : error
   })
+  const others = keys.filter((key) => !taken.has(keyId(key)))
+  if (others.length === 0) return new Map()
+  const stored = await findKeys(client, others)
+  return new Map(others.map((key) => [key, storedOutcome(key, stored.get(keyId(key)))]))
 }
 
-/** What two requests with the same key have in common, and no others. */
-export const keyId = ({ userId, key }: Pick<IdempotentRequest, 'userId' | 'key'>) =>
-  `${key} ${userId}`
-
-/**
- * Does `work` for those requests whose key (or having none) says that they are not answered yet,
- * and keeps its answers under the keys. One transaction, the caller's: a key without its work, or
- * work without its key, cannot be. Of several with one key, the first is asked for all. `work` gets
- * the places of the new ones and gives their answers in that order, or what they are refused with.
- */
-export async function respondToEach(
-  client: Queryable,
-  requests: (IdempotentRequest | undefined)[],
-  work: (places: number[]) => Promise<(StoredResponse | Problem)[]>,
-): Promise<IdempotentOutcome[]> {
-  const firsts = new Map<string, number>()
-  const places: number[] = []
-  for (const [place, request] of requests.entries()) {
-    if (request && firsts.has(keyId(request))) continue
-    if (request) firsts.set(keyId(request), places.length)
-    places.push(place)
-  }
-  const distinct = places.map((place) => requests[place])
-  const given = await respondToDistinct(client, distinct, (wanted) =>
-    work(wanted.map((index) => places[index] ?? -1)),
-  )
-  return requests.map((request, place) => {
-    const index = (request && firsts.get(keyId(request))) ?? places.indexOf(place)
-    const first = given[index]
-    if (!first) throw new Error('A request got no answer.')
-    if (!request || places[index] === place) return first
-    const isSame = request.fingerprint === distinct[index]?.fingerprint
-    if (first instanceof Problem) return isSame ? first : firstRequestPending()
-    return isSame ? { ...first, replayed: true } : new Problem('IDEMPOTENCY_KEY_REUSED')
-  })
+function isLockTimeout(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '55P03'
 }
 
-/** No two have the same key. */
-async function respondToDistinct(
-  client: Queryable,
-  requests: (IdempotentRequest | undefined)[],
-  work: (places: number[]) => Promise<(StoredResponse | Problem)[]>,
-): Promise<IdempotentOutcome[]> {
-  const keyed = requests.filter((request) => request !== undefined)
-  const kept = keyed.length > 0 ? await takeKeys(client, keyed) : []
-  const given = requests.map((request) => request && kept[keyed.indexOf(request)])
-  const places = given.flatMap((one, place) => (one ? [] : [place]))
-  if (places.length === 0) return given.filter((one) => one !== undefined)
-  const answers = await work(places)
-  const answered: { request: IdempotentRequest; answer: StoredResponse }[] = []
-  const refused: IdempotentRequest[] = []
-  for (const [index, place] of places.entries()) {
-    const answer = answers[index]
-    const request = requests[place]
-    if (!answer) throw new Error('A request got no answer.')
-    given[place] = answer instanceof Problem ? answer : { ...answer, replayed: false }
-    if (request && answer instanceof Problem) refused.push(request)
-    else if (request && !(answer instanceof Problem)) answered.push({ request, answer })
-  }
-  if (answered.length > 0) await storeResponses(client, answered)
-  if (refused.length > 0) await releaseKeys(client, refused)
-  return given.filter((one) => one !== undefined)
+function storedOutcome(key: IdempotentRequest, stored: StoredKey | undefined): IdempotentOutcome {
+  if (stored?.fingerprint !== key.fingerprint) return new Problem('IDEMPOTENCY_KEY_REUSED')
+  return stored.response ? { ...stored.response, replayed: true } : firstRequestPending()
+}
+
+/** The outcome of a request whose key an earlier request of the same batch has. */
+function outcomeOfRepeat(
+  key: IdempotentRequest | undefined,
+  firstKey: IdempotentRequest | undefined,
+  first: IdempotentOutcome,
+): IdempotentOutcome {
+  const isSame = key?.fingerprint === firstKey?.fingerprint
+  // A refusal releases the key, so a different request under it may be sent again.
+  if (first instanceof Problem) return isSame ? first : firstRequestPending()
+  return isSame ? { ...first, replayed: true } : new Problem('IDEMPOTENCY_KEY_REUSED')
 }
 
 /**
- * The same for one request, in a transaction of its own: does `work` and keeps its answer under the
- * key, or gives the answer that an earlier request with this key got. Without a key, only does the
- * work. What `work` throws undoes everything.
+ * Responds to one request: does the work and stores its response under the key, or returns the
+ * response that is stored there. Without a key it only does the work.
+ *
+ * @throws Problem IDEMPOTENCY_KEY_REUSED, CONFLICT; whatever `work` throws, after a rollback
  */
 export async function respondOnce(
   database: Pick<Database, 'transaction'>,
-  request: IdempotentRequest | undefined,
+  key: IdempotentRequest | undefined,
   work: (client: Queryable) => Promise<StoredResponse>,
-): Promise<StoredResponse & { replayed: boolean }> {
-  const [given] = await database.transaction((client) =>
-    respondToEach(client, [request], async () => [await work(client)]),
-  )
-  if (!given || given instanceof Problem) throw given ?? new Error('A request got no answer.')
-  return given
-}
-
-async function storeResponses(
-  client: Queryable,
-  answered: { request: IdempotentRequest; answer: StoredResponse }[],
-): Promise<void> {
-  await client.query(
-    `update gateway.idempotency_keys k set answer = given.answer
-     from unnest($1::text[], $2::text[], $3::json[]) given(user_id, key, answer) where k.user_id = given.user_id and k.key = given.key`,
-    [
-      answered.map(({ request }) => request.userId),
-      answered.map(({ request }) => request.key),
-      answered.map(({ answer }) => JSON.stringify(answer)),
-    ],
-  )
-}
-
-/** Only answers are kept, and who was refused may come again with the same key. */
-async function releaseKeys(client: Queryable, refused: IdempotentRequest[]): Promise<void> {
-  await client.query(
-    `delete from gateway.idempotency_keys k using unnest($1::text[], $2::text[]) given(user_id, key)
-     where k.user_id = given.user_id and k.key = given.key`,
-    [refused.map(({ userId }) => userId), refused.map(({ key }) => key)],
-  )
-}
-
-/** Forgets keys whose day is over. */
-export async function forgetKeys(database: Pick<Database, 'query'>): Promise<void> {
-  await database.query(
-    `delete from gateway.idempotency_keys where created_at < now() - interval '${keptFor}'`,
-  )
+): Promise<IdempotentResponse> {
+  const [outcome] = await respondToEach({
+    database,
+    requests: [key],
+    keyOf: (request) => request,
+    work: async (client) => [await work(client)],
+  })
+  if (!outcome || outcome instanceof Problem)
+    throw outcome ?? new Error('A request got no response.')
+  return outcome
 }

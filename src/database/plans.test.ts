@@ -13,7 +13,7 @@ import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts
 import { pruneTickets, redeemTicket } from '../tickets/statements.ts'
 import type { Database } from './connection.ts'
 import { findLogHead, pruneLogs, readLogChanges, readLogPage } from './event-log.ts'
-import { forgetKeys } from './idempotency.ts'
+import { pruneKeys } from './idempotency-keys.ts'
 import { claim, hasClaimable, renew } from './leases.ts'
 import { pruneLedger, readQuotaBudget, readUsage } from './ledger.ts'
 import { createSharedWrites } from './shared-writes.ts'
@@ -121,7 +121,11 @@ describe('the plan of', () => {
       ['ledger_accepted', 'ledger_kept'],
       (database) => readUsage(database, 'user-7', quotas),
     ],
-    ['a ticket', ['tickets_pkey'], (database) => redeemTicket(database, { ticket: 'a', purpose: 'events', presentationId: id })],
+    [
+      'a ticket',
+      ['tickets_pkey'],
+      (database) => redeemTicket(database, { ticket: 'a', purpose: 'events', presentationId: id }),
+    ],
   ]
 
   const sweeps: [string, string[], Parameters<typeof plansOf>[0]][] = [
@@ -185,7 +189,7 @@ describe('the plan of', () => {
       (database) => findRemovableDecks(database),
     ],
     ['the pruning of tickets', ['tickets_expired'], pruneTickets],
-    ['the forgetting of keys', ['idempotency_keys_created'], forgetKeys],
+    ['the pruning of idempotency keys', ['idempotency_keys_created'], pruneKeys],
   ]
 
   async function check(indexes: string[], ask: Parameters<typeof plansOf>[0]) {

@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import type { StoredResponse } from '../database/idempotency.ts'
+import type { IdempotentResponse } from '../database/idempotency.ts'
 import { Problem } from '../domain/problem.ts'
 import { pathOf } from './problems.ts'
 
@@ -56,7 +56,7 @@ export const idempotencyHeaders = Type.Object({
 /** Sends an answer, made now or kept from the first time. */
 export function sendStoredResponse(
   reply: FastifyReply,
-  { status, location, body, replayed }: StoredResponse & { replayed: boolean },
+  { status, location, body, replayed }: IdempotentResponse,
 ) {
   if (replayed) reply.header('idempotency-replayed', 'true')
   return reply.code(status).header('location', location).send(body)

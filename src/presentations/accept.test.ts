@@ -25,9 +25,9 @@ describe('briefs that arrive together', () => {
     const groups: number[] = []
     const intake = createAdmission({
       database: {
-        transaction: (work) => {
+        transaction: (work, first) => {
           groups.push(1)
-          return rows.database.transaction(work)
+          return rows.database.transaction(work, first)
         },
       },
       channels: createChannels(undefined),

@@ -9,13 +9,12 @@ import type { Database, Queryable } from '../database/connection.ts'
 import {
   firstRequestPending,
   type IdempotentOutcome,
-  type IdempotentRequest,
-  keyId,
+  type IdempotentResponse,
   respondToEach,
-  type StoredResponse,
-  waitSeconds,
 } from '../database/idempotency.ts'
+import { type IdempotentRequest, keyId, keyWaitSeconds } from '../database/idempotency-keys.ts'
 import { type Quotas, readQuotaBudget } from '../database/ledger.ts'
+import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Brief } from './read-brief.ts'
 import {
@@ -63,25 +62,22 @@ export function createAdmission({
   knownTemplates,
 }: AdmissionOptions) {
   // One transaction, one lock and one fsync for all that come while the one before is under way.
-  const groups = createBatcher<BriefRequest, StoredResponse & { replayed: boolean }>({
+  const groups = createBatcher<BriefRequest, IdempotentResponse>({
     process: acceptAll,
   })
 
   async function acceptAll(requests: BriefRequest[]): Promise<IdempotentOutcome[]> {
-    const keyed = requests.map(
-      ({ userId, idempotency }) => idempotency && { ...idempotency, userId },
-    )
     const ids: string[] = []
-    const given = await database.transaction((client) =>
-      respondToEach(client, keyed, async (places) => {
-        const taken = await insertAccepted(
-          client,
-          places.flatMap((place) => requests[place] ?? []),
-        )
+    const given = await respondToEach({
+      database,
+      requests,
+      keyOf: ({ userId, idempotency }) => idempotency && { ...idempotency, userId },
+      work: async (client, fresh) => {
+        const taken = await insertAccepted(client, fresh)
         ids.push(...taken.ids)
         return taken.answers
-      }),
-    )
+      },
+    })
     if (ids.length > 0) channels.queue()
     for (const id of ids) channels.events(id, 1)
     return given
@@ -93,12 +89,12 @@ export function createAdmission({
    * Who repeats a key waits here for the first: the group that holds it may hang, and those behind
    * it are told something else.
    */
-  async function accept(request: BriefRequest): Promise<StoredResponse & { replayed: boolean }> {
+  async function accept(request: BriefRequest): Promise<IdempotentResponse> {
     const { userId, idempotency } = request
     if (!idempotency) return groups.add(request)
     const name = keyId({ ...idempotency, userId })
     const patience = new AbortController()
-    const tooLate = sleep(waitSeconds * 1000, patience.signal).then(() =>
+    const tooLate = sleep(keyWaitSeconds * 1000, patience.signal).then(() =>
       Promise.reject(firstRequestPending()),
     )
     tooLate.catch(() => undefined)

@@ -5,12 +5,10 @@
 import { minSlidesWithContents } from '../contract/brief.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
-import {
-  type IdempotentRequest,
-  respondOnce,
-  type StoredResponse,
-} from '../database/idempotency.ts'
+import { respondOnce } from '../database/idempotency.ts'
+import type { IdempotentRequest } from '../database/idempotency-keys.ts'
 import { isReservationReleased, type Quotas, reserve, reserveSlides } from '../database/ledger.ts'
+import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkQueue, type QueueLimits } from './accept.ts'
 import { countQueued, lockAdmission } from './statements/insert.ts'

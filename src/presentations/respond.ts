@@ -1,7 +1,7 @@
 // The response of routes that start a run: 202 with the presentation, stored under its idempotency key.
 
 import type { Presentation } from '../contract/presentation.ts'
-import type { StoredResponse } from '../database/idempotency.ts'
+import type { StoredResponse } from '../database/schema/users.ts'
 import type { PresentationRow } from './statements/queries.ts'
 
 /** How a route turns the row into its response; the response is stored under the idempotency key. */

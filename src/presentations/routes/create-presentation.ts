@@ -3,7 +3,8 @@
 
 import { type BriefLimits, createBriefSchema } from '../../contract/brief.ts'
 import { presentationRef } from '../../contract/presentation.ts'
-import type { StoredResponse } from '../../database/idempotency.ts'
+import type { IdempotentResponse } from '../../database/idempotency.ts'
+import type { StoredResponse } from '../../database/schema/users.ts'
 import type { App } from '../../http/base.ts'
 import {
   type Idempotency,
@@ -27,7 +28,7 @@ export interface CreatePresentation extends Responding {
     brief: Brief
     idempotency?: Idempotency
     respond: (row: PresentationRow) => StoredResponse
-  }) => Promise<StoredResponse & { replayed: boolean }>
+  }) => Promise<IdempotentResponse>
 }
 
 export function createPresentationRoute(
