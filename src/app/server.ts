@@ -1,22 +1,31 @@
-// The servers and the list of their routes: each scope chooses its authentication and limits, each
-// feature folder registers its own routes.
+// The servers and the list of their routes.
+//
+// To add a transport, register a scope and let it choose: `requireCaller` or `limitAnonymous`; a body
+// parser (`jsonBodies`, or its own with its own limit); `securityHeaders`; `cacheControl`. The base
+// gives every scope request log, problem documents and strict headers, but no body parser.
+// A transport on a port of its own starts from another `createBase`, as `createOperationsServer` does,
+// with `limitConnections` and `drainOnClose` where clients wait for responses.
+// A WebSocket listens to `upgrade` of `app.server` and closes its sockets when `closing` aborts.
 
-import cors from '@fastify/cors'
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { type FollowEvents, followEventsRoute } from '../events/routes/follow-events.ts'
 import { type AuthOptions, authenticate, createAnonymousRateLimit } from '../http/auth.ts'
 import { type App, type BaseOptions, createBase } from '../http/base.ts'
+import { jsonBodies } from '../http/body/json-bodies.ts'
 import { limitConnections } from '../http/connection-limit.ts'
+import { allowOrigins } from '../http/cors.ts'
 import { drainOnClose } from '../http/drain-on-close.ts'
 import { describeRoutes, openapiRoutes } from '../http/openapi.ts'
-import { type CheckRateLimit, createRateLimit } from '../http/rate-limit.ts'
+import { normalizeParameters } from '../http/parameters.ts'
+import { createRateLimit, limitUnknownRoutes } from '../http/rate-limit.ts'
 import { sharedSchemas } from '../http/schemas.ts'
+import { cacheControl, strictHeaders } from '../http/security-headers.ts'
 import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
 import { type OperationsRoutes, operationsRoutes } from '../operations/routes.ts'
 import { type PresentationServices, presentationRoutes } from '../presentations/routes.ts'
 import { apiPrefix } from '../presentations/view.ts'
-import { createSessionRoute, deleteSessionRoute } from '../session/routes/session.ts'
+import { sessionRoutes } from '../session/routes.ts'
 import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
 import { type ReadUsage, readUsageRoute } from '../usage/routes/read-usage.ts'
@@ -45,20 +54,6 @@ export interface ServerOptions {
   onRequestCompleted?: BaseOptions['onRequestCompleted']
 }
 
-const corsHeaders = {
-  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-  allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
-  exposedHeaders: [
-    'Location',
-    'Retry-After',
-    'RateLimit-Limit',
-    'RateLimit-Remaining',
-    'RateLimit-Reset',
-    'Idempotency-Replayed',
-    'Content-Disposition',
-  ],
-}
-
 /**
  * The public server, with health and metrics unless OPS_PORT is set. It does not listen yet;
  * `close()` waits for requests under way.
@@ -72,30 +67,21 @@ export async function createServer({
   closing,
   onRequestCompleted,
 }: ServerOptions): Promise<App> {
-  let limitAnonymous: CheckRateLimit = async () => {}
-  const app = createBase({
-    ...baseOptions(config, logger),
-    onRequestCompleted,
-    limitUnknown: (request, reply) => limitAnonymous(request, reply),
-  })
+  const app = createBase({ ...baseOptions(config, logger), onRequestCompleted })
   const { corsOrigins, limits, presenton } = config
+  const { verify, redeemTicket } = features.auth
   const isTrustedOrigin = (origin: string) =>
     origin === new URL(publicUrl()).origin || corsOrigins.includes(origin)
 
   limitConnections(app, limits)
   drainOnClose(app, { closing, graceMs: config.shutdownGraceMs })
-  if (corsOrigins.length > 0) {
-    await app.register(cors, {
-      ...corsHeaders,
-      origin: [...corsOrigins],
-      credentials: true,
-      maxAge: 600,
-      strictPreflight: false,
-    })
-  }
+  await allowOrigins(app, corsOrigins)
   app.decorateRequest('caller')
   const checkRateLimit = await createRateLimit(app, { perMinute: limits.rateLimitPerMinute })
-  limitAnonymous = createAnonymousRateLimit({ verify: features.auth.verify, checkRateLimit })
+  const limitAnonymous = createAnonymousRateLimit({ verify, checkRateLimit })
+  limitUnknownRoutes(app, limitAnonymous)
+  const requireCaller = (scope: App) =>
+    authenticate(scope, { verify, redeemTicket, isTrustedOrigin, checkRateLimit })
   await describeRoutes(app, { version })
 
   if (config.opsPort === undefined) await app.register(operationsRoutes, features.operations)
@@ -105,31 +91,35 @@ export async function createServer({
   })
 
   await app.register(
-    async (scope: App) => {
-      await scope.register(async (anybody: App) => {
-        anybody.addHook('onRequest', limitAnonymous)
-        deleteSessionRoute(anybody, { publicUrl, isTrustedOrigin })
+    async (api: App) => {
+      cacheControl(api, 'no-store')
+      jsonBodies(api)
+      normalizeParameters(api)
+      await api.register(sessionRoutes, {
+        publicUrl,
+        isTrustedOrigin,
+        requireCaller,
+        limitAnonymous,
       })
-      await scope.register(async (own: App) => {
-        authenticate(own, { ...features.auth, isTrustedOrigin, checkRateLimit })
-        createSessionRoute(own, { publicUrl })
-        await own.register(presentationRoutes, {
+      await api.register(async (scope: App) => {
+        requireCaller(scope)
+        await scope.register(presentationRoutes, {
           presentations: features.presentations,
           limits,
           defaultTemplate: presenton.defaultTemplate,
           closing,
         })
-        followEventsRoute(own, features.events)
-        issueTicketRoute(own, features.tickets)
-        readUsageRoute(own, features.usage)
-        listTemplatesRoute(own, features.templates)
+        followEventsRoute(scope, features.events)
+        issueTicketRoute(scope, features.tickets)
+        readUsageRoute(scope, features.usage)
+        listTemplatesRoute(scope, features.templates)
       })
     },
     { prefix: apiPrefix },
   )
-  await app.register(async (own: App) => {
-    authenticate(own, { ...features.auth, isTrustedOrigin, checkRateLimit })
-    await imageRoutes(own, features.images)
+  await app.register(async (scope: App) => {
+    requireCaller(scope)
+    await imageRoutes(scope, features.images)
   })
   return app
 }
@@ -159,7 +149,10 @@ function baseOptions(
   return {
     logger,
     trustProxy,
-    security: { isHttps: publicUrl.startsWith('https:'), isShared: corsOrigins.length > 0 },
+    headers: strictHeaders({
+      isHttps: publicUrl.startsWith('https:'),
+      isShared: corsOrigins.length > 0,
+    }),
     // Above the longest silence of a healthy connection: a `wait` of 60 s, or two heartbeats.
     idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
   }

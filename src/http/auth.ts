@@ -1,5 +1,5 @@
-// Who calls. Registered once in the scope of all routes that need a caller, so that none of them
-// can forget it.
+// Authentication of requests: bearer token, ticket or session cookie. One hook for a whole scope, so
+// no route can forget it.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
@@ -10,7 +10,7 @@ import type { Caller, TokenVerifier } from './tokens.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set for every request of the authenticated scope. */
+    /** Set for every request of an authenticated scope. */
     caller: Caller
   }
   interface FastifyContextConfig {
@@ -31,46 +31,43 @@ export interface RouteTicket {
 
 export interface AuthOptions {
   verify: TokenVerifier
-  /** Uses the ticket up and returns its user; undefined for one that does not open this route. */
+  /** Uses up the ticket and returns its user; undefined when it does not open this route. */
   redeemTicket: (use: RouteTicket) => Promise<Caller | undefined>
-  /** Whether a page of this origin may change things with the session cookie. */
+  /** Whether pages of this origin may make changes with the session cookie. */
   isTrustedOrigin: (origin: string) => boolean
   checkRateLimit: CheckRateLimit
 }
 
-/** Every request of this scope has a `caller` from here on, or was refused. */
+/** Sets `request.caller` for every request of the scope, or refuses the request. */
 export function authenticate(
   scope: App,
   { verify, redeemTicket, isTrustedOrigin, checkRateLimit }: AuthOptions,
 ) {
   scope.addHook('onRoute', (route) => {
-    // Also on one that has no schema yet.
     route.schema = { ...route.schema, security: [{ bearer: [] }, { session: [] }] }
   })
   scope.addHook('onRequest', async (request, reply) => {
-    // What is answered here is one user's own.
-    reply.header('cache-control', 'no-store')
     try {
-      request.caller = await callerOf(request)
+      request.caller = await findCaller(request)
     } finally {
-      // Also when refused: then by address, and with one too many, 429 takes the place of 401.
+      // Failed authentications count by address; beyond the limit, 429 replaces the 401.
       await checkRateLimit(request, reply)
     }
   })
 
-  async function callerOf(request: FastifyRequest): Promise<Caller> {
-    refuseTokensInQuery(request)
+  async function findCaller(request: FastifyRequest): Promise<Caller> {
+    rejectTokenInQuery(request)
     const token = bearerToken(request)
     if (token !== undefined) return verify(token)
     const ticket = ticketOf(request)
-    if (ticket !== undefined) return callerOfTicket(ticket)
+    if (ticket !== undefined) return findTicketOwner(ticket)
     const session = sessionToken(request)
     if (session === undefined) throw new Problem('AUTHENTICATION_FAILED')
     checkOrigin(request, isTrustedOrigin)
     return verify(session)
   }
 
-  async function callerOfTicket(use: RouteTicket): Promise<Caller> {
+  async function findTicketOwner(use: RouteTicket): Promise<Caller> {
     const caller = await redeemTicket(use)
     if (!caller) throw new Problem('AUTHENTICATION_FAILED')
     return caller
@@ -78,8 +75,8 @@ export function authenticate(
 }
 
 /**
- * For what needs no caller: counts it for the user of a good token, else by address. Refuses nobody
- * but who asks too often.
+ * For routes without authentication: counts a request for the user of a valid token, else for the
+ * address. Only the rate limit refuses.
  */
 export function createAnonymousRateLimit({
   verify,
@@ -90,16 +87,13 @@ export function createAnonymousRateLimit({
       const token = bearerToken(request) ?? sessionToken(request)
       if (token !== undefined) request.caller = await verify(token)
     } catch {
-      // A token that is not good tells nothing about who asks.
+      // Without a valid token the request counts for its address.
     }
     await checkRateLimit(request, reply)
   }
 }
 
-/**
- * The ticket in the query, on routes that take one; undefined when there is none. A bad one is
- * never rescued by a cookie.
- */
+/** The ticket in the query, on routes that accept one. A cookie never replaces an invalid ticket. */
 function ticketOf(request: FastifyRequest): RouteTicket | undefined {
   const purpose = request.routeOptions.config.takesTicket
   if (!purpose) return undefined
@@ -111,29 +105,27 @@ function ticketOf(request: FastifyRequest): RouteTicket | undefined {
 }
 
 /**
- * The token of the Authorization header; undefined when there is no such header. Anything but one
- * Bearer token is refused.
+ * The token of the Authorization header; undefined without the header.
+ * @throws Problem AUTHENTICATION_FAILED for anything but one Bearer token
  */
 export function bearerToken(request: FastifyRequest): string | undefined {
-  // `headers` keeps the first of several and drops the rest; a proxy before us may have believed
-  // another one.
-  const given = request.raw.headersDistinct.authorization
-  if (given === undefined) return undefined
-  const [, token] = (given.length === 1 && /^bearer +([\w~+/.-]+=*)$/i.exec(given[0] ?? '')) || []
+  // `headers` keeps the first of several and drops the rest; a proxy in front may have checked another.
+  const values = request.raw.headersDistinct.authorization
+  if (values === undefined) return undefined
+  const [, token] = (values.length === 1 && /^bearer +([\w~+/.-]+=*)$/i.exec(values[0] ?? '')) || []
   if (token === undefined) throw new Problem('AUTHENTICATION_FAILED')
   return token
 }
 
-/** The token of the session cookie; undefined when there is none. */
+/** The token of the session cookie; undefined without one. */
 function sessionToken(request: FastifyRequest): string | undefined {
   const values = sessionCookies(request)
-  // Two of them: one was planted, from a sibling domain or over plain http, and nothing tells
-  // which.
+  // With two values, a sibling domain or a page over plain http planted one of them.
   if (new Set(values).size > 1) throw new Problem('AUTHENTICATION_FAILED')
   return values[0] || undefined
 }
 
-/** Whether there is such a cookie at all, good or not. */
+/** Whether the request has a session cookie, valid or not. */
 export function hasSessionCookie(request: FastifyRequest): boolean {
   return sessionCookies(request).length > 0
 }
@@ -144,8 +136,8 @@ function sessionCookies(request: FastifyRequest): string[] {
 }
 
 /**
- * Browsers send the cookie whoever made the page; so what changes something must come from a page
- * we trust.
+ * Browsers send the cookie from any page, so a change with it must come from a trusted origin.
+ * @throws Problem PERMISSION_DENIED
  */
 export function checkOrigin(
   request: FastifyRequest,
@@ -157,11 +149,8 @@ export function checkOrigin(
   if (!isTrusted) throw new Problem('PERMISSION_DENIED')
 }
 
-/**
- * URLs end up in logs, histories and Referer headers; a token that arrives in one is not to be
- * used, also not by mistake.
- */
-function refuseTokensInQuery(request: FastifyRequest) {
+/** URLs end up in logs, browser histories and Referer headers, so a token in one is refused. */
+function rejectTokenInQuery(request: FastifyRequest) {
   const query = new URLSearchParams(/\?([^#]*)/.exec(request.url)?.[1] ?? '')
   for (const [name, value] of query) {
     if (

@@ -1,6 +1,6 @@
-// A Fastify server as every listener of this service needs it: strict about what comes in, patient
-// with nobody, and with a problem document for whatever goes wrong. What it serves is put together
-// in server.ts.
+// The Fastify server that every listener of this service starts from: connection timeouts, checks of
+// the request head, the request log, and a problem document for every error. Body parsers, rate
+// limits, cache rules and other security headers are added by the scopes: see app/server.ts.
 
 import { randomUUID } from 'node:crypto'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -16,10 +16,10 @@ import fastify, {
 } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { createMethodTable } from './allowed-methods.ts'
-import { addJsonParser, maxBodyBytes } from './body/json-parser.ts'
+import { closePipelinedResponses } from './pipelined-responses.ts'
 import { handleError, pathOf } from './problems.ts'
 import { rejectConnect, respondToClientError } from './raw-responses.ts'
-import { type SecurityOptions, securityHeaders } from './security-headers.ts'
+import { type CompletedRequest, logCompletedRequests } from './request-log.ts'
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -29,49 +29,46 @@ export type App = FastifyInstance<
   TypeBoxTypeProvider
 >
 
-/** What is known of a request once it is answered, or once its caller has left. */
-export interface CompletedRequest {
-  method: string
-  /** The route's pattern, or 'unknown': paths themselves hold ids. */
-  route: string
-  status: number
-  seconds: number
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Set by `limitUnknownRoutes`. Fastify runs no hook before `frameworkErrors`. */
+    checkUnknownRoute?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+  }
 }
 
 export interface BaseOptions {
   logger: FastifyBaseLogger
   trustProxy: boolean | number | string[]
-  security: SecurityOptions
-  /**
-   * A connection on which nothing moves for so long is closed. Must be above the heartbeat of the
-   * event streams.
-   */
+  /** On every response; a scope changes them with `securityHeaders`. */
+  headers: Record<string, string>
+  /** A connection without any traffic is closed after this time. Longer than a stream's heartbeat. */
   idleTimeoutMs: number
-  onRequestCompleted?: ((answered: CompletedRequest) => void) | undefined
-  /** Counts a request that no route answers; throws when there were too many. */
-  limitUnknown?: ((request: FastifyRequest, reply: FastifyReply) => Promise<void>) | undefined
+  /**
+   * Time for head and body of one request. Node has one value for the whole server, so a transport
+   * with large uploads raises it for all; `jsonBodies` has a timeout of its own.
+   */
+  requestTimeoutMs?: number
+  onRequestCompleted?: ((completed: CompletedRequest) => void) | undefined
 }
 
-/** Head and body of a request must have come within this time, however slowly somebody sends. */
-const requestTimeoutMs = 60_000
 const headersTimeoutMs = 20_000
-/** Room for a token of 16 KiB beside the other headers. */
+/** Enough for a token of 16 KiB beside the other headers. */
 const maxHeaderBytes = 32 * 1024
 /**
- * Node counts names and values alone, so that many small headers slip through; beyond 2000 it drops
- * them without a word.
+ * Node's limit of bytes counts names and values only, so many small headers pass it. Beyond 2,000
+ * headers Node drops the rest silently.
  */
 const maxHeaders = 200
 
+/** Does not listen yet. It has no body parser: a request with a body gets 415 until a scope adds one. */
 export function createBase({
   logger,
   trustProxy,
-  security,
+  headers,
   idleTimeoutMs,
+  requestTimeoutMs = 60_000,
   onRequestCompleted,
-  limitUnknown,
 }: BaseOptions): App {
-  const headers = securityHeaders(security)
   const methods = createMethodTable()
 
   const app: App = fastify<RawServerDefault>({
@@ -83,31 +80,26 @@ export function createBase({
     requestIdHeader: false,
     genReqId: ({ headers: { 'x-request-id': given } }) =>
       typeof given === 'string' && /^[\w.:-]{1,64}$/.test(given) ? given : randomUUID(),
-    // Given a number, Fastify trusts nobody (it can't know the nearest peer). Whoever sets one
-    // vouches for the network.
+    // Fastify ignores a hop count, because it can't tell who the nearest peer is. An operator who
+    // sets one vouches for the network.
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
-    bodyLimit: maxBodyBytes,
-    // A proxy may ask for the whole address (RFC 9112, section 3.2.2). Whose name stands in it does
-    // not matter here.
+    // A proxy may send the whole URL as target (RFC 9112, section 3.2.2). Its host is ignored.
     rewriteUrl: ({ url = '/' }) => url.replace(/^https?:\/\/[^/?#]*\/?/i, '/'),
-    // No parameter is matched by a pattern, so their length is no danger; a bound would answer long
-    // ids unlike other ones.
+    // Routes match parameters without patterns, so long ones are harmless: they get 404, not 414.
     routerOptions: { maxParamLength: maxHeaderBytes },
     connectionTimeout: idleTimeoutMs,
     requestTimeout: requestTimeoutMs,
-    // Node would refuse a missing Host by itself, with nothing but a status.
     http: {
+      // Node would refuse a missing Host header without a problem document.
       requireHostHeader: false,
       headersTimeout: headersTimeoutMs,
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: maxHeaderBytes,
     },
     forceCloseConnections: true,
-    // While closing we still answer: our own stages of shutdown decide what is served, in our own
-    // format.
+    // Our shutdown stages decide what is still served, and how a refusal looks.
     return503OnClosing: false,
-    // One error at a time: collecting all of them lets 8 MiB of nonsense become gigabytes of
-    // messages.
+    // `allErrors` would let a body of 8 MiB cause gigabytes of messages.
     ajv: {
       customOptions: {
         coerceTypes: false,
@@ -118,10 +110,10 @@ export function createBase({
     },
     frameworkErrors: (error, request, reply) => {
       setCommonHeaders(request, reply)
-      const counted = limitUnknown?.(request, reply) ?? Promise.resolve()
-      void counted.then(
+      const checked = app.checkUnknownRoute?.(request, reply) ?? Promise.resolve()
+      void checked.then(
         () => handleError(error, request, reply),
-        (refusal: unknown) => handleError(refusal, request, reply),
+        (tooMany: unknown) => handleError(tooMany, request, reply),
       )
     },
     clientErrorHandler: (error, socket) => respondToClientError(error, socket, headers),
@@ -131,18 +123,17 @@ export function createBase({
     reply.headers({ ...headers, 'x-request-id': request.id })
   }
 
-  function refuseUnknown(request: FastifyRequest): never {
+  function refuseUnknownRoute(request: FastifyRequest): never {
     const allowed = methods.of(pathOf(request))
-    // A route may find out by itself that there is nothing.
+    // The method is allowed when a route itself called the not-found handler.
     if (allowed.length === 0 || allowed.includes(request.method)) throw new Problem('NOT_FOUND')
     throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
   }
 
-  // The schemas of answers are for readers of the documentation; what is sent was checked by the
-  // compiler.
+  app.removeAllContentTypeParsers()
+  // Response schemas document; the compiler has checked what is sent.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
-  addJsonParser(app)
-  // The route of all preflights says nothing about any one path.
+  // @fastify/cors adds the route `*` for preflights; it allows no method of a path.
   app.addHook('onRoute', ({ url, method }) => void (url === '*' || methods.add(url, method)))
   closePipelinedResponses(app)
   logCompletedRequests(app, onRequestCompleted)
@@ -150,98 +141,22 @@ export function createBase({
     setCommonHeaders(request, reply)
     checkRequestHead(request)
   })
-  // Before the body is read: nobody has to be heard out who asks for nothing we have.
-  app.addHook('preParsing', async (request, reply) => {
-    if (!request.is404) return
-    await limitUnknown?.(request, reply)
-    refuseUnknown(request)
-  })
-  app.addHook('preValidation', async (request) => {
-    readNumbers(request)
-    readId(request)
+  // Reject unknown routes before reading the body.
+  app.addHook('preParsing', async (request) => {
+    if (request.is404) refuseUnknownRoute(request)
   })
   app.setErrorHandler(handleError)
-  app.setNotFoundHandler(refuseUnknown)
-  // Node would answer 417 to an expectation it doesn't know; it may as well be passed over (RFC
-  // 9110, section 10.1.1).
+  app.setNotFoundHandler(refuseUnknownRoute)
+  // Ignore unknown expectations, as RFC 9110, section 10.1.1 allows. Node would respond 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
   app.server.on('connect', (_request, socket) => rejectConnect(socket, headers))
   return app
 }
 
-/** What Node's parser lets pass, and no honest client sends. */
+/** Rejects what Node's parser accepts although no correct client sends it. */
 function checkRequestHead({ raw: { rawHeaders, httpVersion } }: FastifyRequest) {
   if (rawHeaders.length > 2 * maxHeaders) throw new Problem('VALIDATION_FAILED', { status: 431 })
   const hosts = rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length
-  // Of two, whatever stands between us and the caller may have read the other (RFC 9112, section
-  // 3.2).
+  // A proxy in front may have used the other of two Host headers (RFC 9112, section 3.2).
   if (hosts > 1 || (hosts === 0 && httpVersion === '1.1')) throw new Problem('VALIDATION_FAILED')
-}
-
-/**
- * Parameters of a query come as text. Where the schema says integer, plain digits are read as one;
- * all else is left to be refused.
- */
-function readNumbers(request: FastifyRequest) {
-  const schema = request.routeOptions.schema?.querystring as
-    | { properties?: Record<string, { type?: string }> }
-    | undefined
-  const query = request.query as Record<string, unknown>
-  for (const [name, property] of Object.entries(schema?.properties ?? {})) {
-    const value = query[name]
-    if (property.type === 'integer' && typeof value === 'string' && /^-?\d{1,15}$/.test(value))
-      query[name] = Number(value)
-  }
-}
-
-/** Ids may be spelled in capitals; from here on each has one spelling, the database's. */
-function readId({ params }: FastifyRequest) {
-  const given = params as { id?: unknown }
-  if (typeof given.id === 'string') given.id = given.id.toLowerCase()
-}
-
-/**
- * Node tells of a closed connection only the answer whose turn it is. Those that were asked for
- * behind it (pipelined) would never end, for whoever counts what is under way or feeds a stream.
- */
-function closePipelinedResponses(app: App) {
-  app.addHook('onRequest', async (request, { raw }) => {
-    if (raw.socket) return
-    const { socket } = request.raw
-    const tell = () => void process.nextTick(() => raw.closed || raw.emit('close'))
-    // As many as there are of them.
-    socket.setMaxListeners(0)
-    socket.once('close', tell)
-    raw.once('close', () => socket.off('close', tell))
-  })
-}
-
-/**
- * One line for each request, at its end or when its caller leaves; never with the query, which may
- * hold a ticket.
- */
-function logCompletedRequests(app: App, onAnswered: BaseOptions['onRequestCompleted']) {
-  app.addHook('onRequest', async (request, reply) => {
-    reply.raw.once('close', () => {
-      const { method, routeOptions } = request
-      const route = routeOptions.url ?? 'unknown'
-      const aborted = !reply.raw.writableFinished
-      // Until headers are sent the status says 200, whatever would have come; 499 is what nginx
-      // calls a caller who left.
-      const status = aborted && !reply.raw.headersSent ? 499 : reply.raw.statusCode
-      const answered = { method, route, status, seconds: reply.elapsedTime / 1000 }
-      onAnswered?.(answered)
-      request.log.info(
-        {
-          method,
-          route,
-          path: pathOf(request),
-          status,
-          ms: Math.round(reply.elapsedTime),
-          ...(aborted && { aborted }),
-        },
-        'request',
-      )
-    })
-  })
 }

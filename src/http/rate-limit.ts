@@ -1,5 +1,5 @@
-// How many requests one user may make in a minute, here on this replica. Who shows no good token is
-// counted by address, so that guessing is bounded too.
+// The number of requests that one user may make in a minute on this replica. Requests without a
+// valid token count for their address, so guessing tokens is limited, too.
 
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -7,15 +7,12 @@ import { Problem } from '../domain/problem.ts'
 import type { App } from './base.ts'
 import { callerKey } from './caller-key.ts'
 
-/**
- * Counts a request and writes the RateLimit headers; throws RATE_LIMIT_EXCEEDED when it is one too
- * many.
- */
+/** Counts a request and writes the RateLimit headers. @throws Problem RATE_LIMIT_EXCEEDED */
 export type CheckRateLimit = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
 
 const windowMs = 60_000
-/** Users and addresses that are remembered at once; the least recent ones are forgotten first. */
-const rememberedKeys = 50_000
+/** Users and addresses remembered at once; the least recent ones are forgotten first. */
+const maxKeys = 50_000
 
 export async function createRateLimit(
   app: App,
@@ -25,7 +22,7 @@ export async function createRateLimit(
     global: false,
     max: perMinute,
     timeWindow: windowMs,
-    cache: rememberedKeys,
+    cache: maxKeys,
     keyGenerator: callerKey,
   })
   const count = app.createRateLimit()
@@ -41,4 +38,12 @@ export async function createRateLimit(
     if (counted.isExceeded)
       throw new Problem('RATE_LIMIT_EXCEEDED', { retryAfterSeconds: counted.ttlInSeconds })
   }
+}
+
+/** Counts requests that no route of this server matches, also those with an unreadable URL. */
+export function limitUnknownRoutes(app: App, check: CheckRateLimit) {
+  app.decorate('checkUnknownRoute', check)
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) await check(request, reply)
+  })
 }

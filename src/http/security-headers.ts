@@ -1,21 +1,22 @@
-// The headers that stand on every answer, also on those that no route and no hook of Fastify sees
-// (a URL that can't be read, a request that isn't HTTP). One list for all three ways out, which is
-// why it is not left to a plugin.
+// The security headers of all responses, and how a scope changes them. They are a plain list, not a
+// plugin, because responses that no hook sees need them, too: unreadable URLs, invalid HTTP.
+import type { App } from './base.ts'
 
-/** For answers that are data: nothing in them may run, load, or be framed. */
-const contentSecurityPolicy =
+/** For responses that are data: nothing in them may run, load or be framed. */
+const dataOnlyPolicy =
   "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-export interface SecurityOptions {
-  /** Browsers are told to stay with https; only where the service is reached that way. */
+export interface StrictHeaderOptions {
+  /** Browsers are told to use https from now on. */
   isHttps: boolean
-  /** Pages of other origins may embed what we serve (pictures of slides). */
+  /** Pages of other origins may embed what we serve, for example slide images. */
   isShared: boolean
 }
 
-export function securityHeaders({ isHttps, isShared }: SecurityOptions): Record<string, string> {
+/** The strictest set, for `createBase`. */
+export function strictHeaders({ isHttps, isShared }: StrictHeaderOptions): Record<string, string> {
   return {
-    'content-security-policy': contentSecurityPolicy,
+    'content-security-policy': dataOnlyPolicy,
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': isShared ? 'cross-origin' : 'same-origin',
     'permissions-policy': 'camera=(), geolocation=(), microphone=()',
@@ -26,4 +27,21 @@ export function securityHeaders({ isHttps, isShared }: SecurityOptions): Record<
     'x-permitted-cross-domain-policies': 'none',
     ...(isHttps && { 'strict-transport-security': 'max-age=31536000; includeSubDomains' }),
   }
+}
+
+/** Replaces headers of the base for all routes of this scope; undefined removes one. */
+export function securityHeaders(scope: App, changes: Record<string, string | undefined>) {
+  scope.addHook('onRequest', async (_request, reply) => {
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === undefined) reply.removeHeader(name)
+      else reply.header(name, value)
+    }
+  })
+}
+
+/** What caches may do with the responses of this scope; a route may still set its own. */
+export function cacheControl(scope: App, value: string) {
+  scope.addHook('onRequest', async (_request, reply) => {
+    reply.header('cache-control', value)
+  })
 }

@@ -1,98 +1,104 @@
-// Room for the bodies that are being read. What has come of a body is held until all of it is
-// there, up to a minute and 8 MiB each: without a bound, one user's slow posts would fill the
-// memory. Who finds no room is not read from meanwhile, so the bytes stay with the sender.
+// The memory for bodies that are being read, per user and in total. Without a limit the slow uploads
+// of one user, each held for up to a minute, could fill the memory. A body without a reservation is
+// not read, so its bytes stay with the sender.
 
 import { Problem } from '../../domain/problem.ts'
 
 const mib = 1024 * 1024
 
 export interface BodyBudgetLimits {
-  /** Bytes of one user's bodies. The largest body there is must fit in. */
+  /** Bytes of one user. The largest possible body must fit. */
   perUser: number
-  /** Bytes of everybody's. */
-  inAll: number
-  /** Bodies of one user that wait for room. */
+  /** Bytes of all users. */
+  total: number
+  /** Reservations of one user that wait. */
   waitingPerUser: number
-  waitingInAll: number
-  patienceMs: number
+  waitingTotal: number
+  /** How long a reservation may wait. */
+  timeoutMs: number
 }
 
-const usual: BodyBudgetLimits = {
+const defaultLimits: BodyBudgetLimits = {
   perUser: 8 * mib,
-  inAll: 256 * mib,
+  total: 256 * mib,
   waitingPerUser: 16,
-  waitingInAll: 1_000,
-  patienceMs: 15_000,
+  waitingTotal: 1_000,
+  timeoutMs: 15_000,
 }
 const retryAfterSeconds = 5
 
 export type BodyBudget = ReturnType<typeof createBodyBudget>
 
-/** A body's place, taken or waited for. */
+/** Memory for one body, granted or waited for. */
 export interface Reservation {
-  /** Rejects with RATE_LIMIT_EXCEEDED when too many wait, or it has waited too long. */
+  /** Rejects with RATE_LIMIT_EXCEEDED when too many wait, or after the timeout. */
   granted: Promise<void>
-  /** Gives it back, or waits no longer. To be called once or more. */
+  /** Returns the memory, or stops waiting. Repeated calls do nothing. */
   release: () => void
 }
 
 interface Waiting {
   user: string
   bytes: number
-  enter: () => void
+  grant: () => void
 }
 
-export function createBodyBudget(bounds: BodyBudgetLimits = usual) {
-  const taken = new Map<string, number>()
-  let takenInAll = 0
-  /** Small before large; of equals, who came first. */
+export function createBodyBudget(limits: BodyBudgetLimits = defaultLimits) {
+  const usedByUser = new Map<string, number>()
+  let usedTotal = 0
+  /** Small bodies first; equal ones in order of arrival. */
   const waiting: Waiting[] = []
 
-  const takenBy = (user: string) => taken.get(user) ?? 0
+  const usedBy = (user: string) => usedByUser.get(user) ?? 0
 
   function fits({ user, bytes }: Waiting): boolean {
-    return takenBy(user) + bytes <= bounds.perUser && takenInAll + bytes <= bounds.inAll
+    return usedBy(user) + bytes <= limits.perUser && usedTotal + bytes <= limits.total
   }
 
-  function change({ user, bytes }: Waiting, sign: 1 | -1): void {
-    takenInAll += sign * bytes
-    const left = takenBy(user) + sign * bytes
-    if (left > 0) taken.set(user, left)
-    else taken.delete(user)
+  function addUsage(user: string, bytes: number): void {
+    usedTotal += bytes
+    const used = usedBy(user) + bytes
+    if (used > 0) usedByUser.set(user, used)
+    else usedByUser.delete(user)
   }
 
-  function letIn(): void {
+  function grantWaiting(): void {
     for (let i = 0; i < waiting.length; ) {
       const next = waiting[i]
       if (next && fits(next)) {
         waiting.splice(i, 1)
-        next.enter()
+        next.grant()
       } else i += 1
     }
   }
 
+  function enqueue(entry: Waiting): void {
+    const after = waiting.findIndex(({ bytes }) => bytes > entry.bytes)
+    waiting.splice(after === -1 ? waiting.length : after, 0, entry)
+  }
+
   return {
-    /** Asks for room for a body of at most so many bytes. */
-    take(user: string, bytes: number): Reservation {
-      let state: 'waiting' | 'in' | 'left' = 'waiting'
+    /** Reserves memory for a body of at most `bytes`. */
+    reserve(user: string, bytes: number): Reservation {
+      let state: 'waiting' | 'granted' | 'released' = 'waiting'
       let timer: NodeJS.Timeout | undefined
       let resolve = () => {}
-      let reject = (_refusal: Problem) => {}
+      let reject = (_problem: Problem) => {}
       const granted = new Promise<void>((...settle) => ([resolve, reject] = settle))
-      const own: Waiting = { user, bytes, enter }
+      const entry: Waiting = { user, bytes, grant }
 
-      function enter() {
+      function grant() {
         clearTimeout(timer)
-        state = 'in'
-        change(own, 1)
+        state = 'granted'
+        addUsage(user, bytes)
         resolve()
       }
       function release() {
         clearTimeout(timer)
-        if (state === 'in') change(own, -1)
-        else if (waiting.includes(own)) waiting.splice(waiting.indexOf(own), 1)
-        state = 'left'
-        letIn()
+        if (state === 'granted') addUsage(user, -bytes)
+        else if (waiting.includes(entry)) waiting.splice(waiting.indexOf(entry), 1)
+        state = 'released'
+        grantWaiting()
       }
       function refuse() {
         release()
@@ -100,13 +106,13 @@ export function createBodyBudget(bounds: BodyBudgetLimits = usual) {
       }
 
       const waitingOfUser = waiting.filter((other) => other.user === user).length
-      if (fits(own)) enter()
-      else if (waitingOfUser >= bounds.waitingPerUser || waiting.length >= bounds.waitingInAll)
-        refuse()
+      const isQueueFull =
+        waitingOfUser >= limits.waitingPerUser || waiting.length >= limits.waitingTotal
+      if (fits(entry)) grant()
+      else if (isQueueFull) refuse()
       else {
-        const after = waiting.findIndex((other) => other.bytes > bytes)
-        waiting.splice(after === -1 ? waiting.length : after, 0, own)
-        timer = setTimeout(refuse, bounds.patienceMs)
+        enqueue(entry)
+        timer = setTimeout(refuse, limits.timeoutMs)
       }
       return { granted, release }
     },

@@ -1,103 +1,101 @@
-// When a body is parsed. Parsing holds the loop, and everybody waits for it; so between two turns
-// of the loop only so much is parsed, users take turns, small bodies go before large ones, and
-// after a large one the loop belongs to all others for a while.
+// Decides when a body is parsed. Parsing blocks the event loop, so one iteration of the loop parses a
+// bounded number of bytes, users alternate, small bodies precede large ones, and a pause follows each
+// large one.
 
 interface Waiting {
   bytes: number
-  work: () => void
+  parse: () => void
 }
 
 export type ParseQueue = ReturnType<typeof createParseQueue>
 
-/** Up to this size, a body is small. A summary of some thousand words is. */
+/** A summary of some thousand words is below this size. */
 export const smallBodyBytes = 64 * 1024
-/** So many bytes of small bodies are parsed between two turns of the loop. */
-const turnBytes = 2 * smallBodyBytes
+/** Bytes of small bodies that one iteration of the event loop parses. */
+const iterationBytes = 2 * smallBodyBytes
 /**
- * After a large body no other large one for so many times as long as it took. What is done with it
- * takes about as long again.
+ * The pause after a large body, as a multiple of its parse time. Validating and storing a body takes
+ * about as long as parsing it.
  */
-const restFactor = 8
+const pauseFactor = 8
 
 export function createParseQueue() {
   const small = createLane()
   const large = createLane()
-  let isPlanned = false
-  let isResting = false
-  let restedAtMs = 0
+  let isScheduled = false
+  let isPausing = false
+  let pausedUntilMs = 0
 
-  function plan(): void {
-    if (isPlanned) return
-    const restMs = large.isEmpty() ? 0 : restedAtMs - performance.now()
-    if (!small.isEmpty() || (!large.isEmpty() && restMs <= 0)) {
-      isPlanned = true
-      setImmediate(turn)
-    } else if (!large.isEmpty() && !isResting) {
-      isResting = true
+  function schedule(): void {
+    if (isScheduled) return
+    const pauseMs = large.isEmpty() ? 0 : pausedUntilMs - performance.now()
+    if (!small.isEmpty() || (!large.isEmpty() && pauseMs <= 0)) {
+      isScheduled = true
+      setImmediate(parseSome)
+    } else if (!large.isEmpty() && !isPausing) {
+      isPausing = true
       setTimeout(() => {
-        isResting = false
-        plan()
-      }, Math.ceil(restMs))
+        isPausing = false
+        schedule()
+      }, Math.ceil(pauseMs))
     }
   }
 
-  function turn(): void {
-    for (let left = turnBytes; left > 0; ) {
+  function parseSome(): void {
+    for (let bytesLeft = iterationBytes; bytesLeft > 0; ) {
       const next = small.take()
       if (!next) break
-      left -= next.bytes
-      next.work()
+      bytesLeft -= next.bytes
+      next.parse()
     }
-    const beganMs = performance.now()
-    const next = beganMs >= restedAtMs ? large.take() : undefined
+    const startMs = performance.now()
+    const next = startMs >= pausedUntilMs ? large.take() : undefined
     if (next) {
-      next.work()
-      const tookMs = performance.now() - beganMs
-      restedAtMs = beganMs + tookMs * (1 + restFactor)
+      next.parse()
+      const tookMs = performance.now() - startMs
+      pausedUntilMs = startMs + tookMs * (1 + pauseFactor)
     }
-    isPlanned = false
-    plan()
+    isScheduled = false
+    schedule()
   }
 
   return {
-    /**
-     * Runs `work`, the parsing of so many bytes for this user, when it is its turn; its error is
-     * passed on.
-     */
-    run<T>({ user, bytes }: { user: string; bytes: number }, work: () => T): Promise<T> {
+    /** Runs `parse` later, for a body of `bytes` of this user; settles with its result or error. */
+    run<T>({ user, bytes }: { user: string; bytes: number }, parse: () => T): Promise<T> {
       const done = new Promise<T>((resolve, reject) => {
         const settle = () => {
           try {
-            resolve(work())
+            resolve(parse())
           } catch (error) {
             reject(error)
           }
         }
         const lane = bytes > smallBodyBytes ? large : small
-        lane.add(user, { bytes, work: settle })
+        lane.add(user, { bytes, parse: settle })
       })
-      plan()
+      schedule()
       return done
     },
   }
 }
 
-/** Who waits, taken in rotation of the users. */
+/** Waiting bodies, taken from one user after the other. */
 function createLane() {
   const byUser = new Map<string, Waiting[]>()
 
   return {
     isEmpty: () => byUser.size === 0,
-    add(user: string, waiting: Waiting): void {
-      const own = byUser.get(user)
-      if (own) own.push(waiting)
-      else byUser.set(user, [waiting])
+    add(user: string, body: Waiting): void {
+      const bodies = byUser.get(user)
+      if (bodies) bodies.push(body)
+      else byUser.set(user, [body])
     },
     take(): Waiting | undefined {
-      for (const [user, own] of byUser) {
+      for (const [user, bodies] of byUser) {
+        // Added again at the end, so the other users come first.
         byUser.delete(user)
-        const next = own.shift()
-        if (own.length > 0) byUser.set(user, own)
+        const next = bodies.shift()
+        if (bodies.length > 0) byUser.set(user, bodies)
         return next
       }
       return undefined

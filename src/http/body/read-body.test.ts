@@ -1,40 +1,52 @@
 import { PassThrough } from 'node:stream'
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { createBodyBudget } from './body-budget.ts'
 import { readBody } from './read-body.ts'
 
 const mib = 1024 * 1024
+afterEach(() => void vi.useRealTimers())
 
-function open() {
-  const room = createBodyBudget()
+function openPayload() {
+  const budget = createBodyBudget()
   const payload = new PassThrough()
   const read = () =>
     readBody(payload, {
-      announcedBytes: 8 * mib,
-      limitBytes: 8 * mib,
-      reserve: (bytes) => room.take('alice', bytes),
+      contentLength: 8 * mib,
+      maxBytes: 8 * mib,
+      timeoutMs: 60_000,
+      reserve: (bytes) => budget.reserve('alice', bytes),
     })
-  /** There is room for another large one, so none is held. */
-  const isFree = async () => {
-    const place = room.take('alice', 8 * mib)
-    await place.granted
-    place.release()
+  /** Resolves when the whole budget of the user is free. */
+  const expectBudgetFree = async () => {
+    const reservation = budget.reserve('alice', 8 * mib)
+    await reservation.granted
+    reservation.release()
   }
-  return { payload, read, isFree }
+  return { payload, read, expectBudgetFree }
 }
 
-it('holds no room for a sender who left before it was asked for', async () => {
-  const { payload, read, isFree } = open()
+it('reserves no memory for a client that disconnected before the read', async () => {
+  const { payload, read, expectBudgetFree } = openPayload()
   payload.destroy()
   await expect(read()).rejects.toMatchObject({ code: 'VALIDATION_FAILED' })
-  await isFree()
+  await expectBudgetFree()
 })
 
-it('gives the room back when its sender leaves without a word', async () => {
-  const { payload, read, isFree } = open()
+it('releases the reservation when the client disconnects without an error', async () => {
+  const { payload, read, expectBudgetFree } = openPayload()
   const reading = read()
   payload.write(Buffer.from('{"content":"'))
   payload.destroy()
   await expect(reading).rejects.toMatchObject({ code: 'VALIDATION_FAILED' })
-  await isFree()
+  await expectBudgetFree()
+})
+
+it('refuses a body that is not complete after the timeout with 408, and releases it', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  const { payload, read, expectBudgetFree } = openPayload()
+  const reading = read()
+  payload.write(Buffer.from('{"content":"'))
+  vi.advanceTimersByTime(60_000)
+  await expect(reading).rejects.toMatchObject({ code: 'VALIDATION_FAILED', status: 408 })
+  await expectBudgetFree()
 })

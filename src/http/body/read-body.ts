@@ -1,6 +1,6 @@
-// Reads a body from its request: bounded, with room taken for what is more than a little, and its
-// shape looked at as it comes. A body that is refused in the middle is read to its end and
-// forgotten: an answer before that would be lost to most clients, who write first.
+// Reads one request body: bounded in size and time, with a reservation beyond the small size, and
+// with a shape check of every chunk. A body that is refused midway is read to its end and discarded,
+// because most clients read no response before they have sent everything.
 
 import type { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'
@@ -9,82 +9,88 @@ import { createShapeCheck } from './json-shape.ts'
 import { smallBodyBytes } from './parse-queue.ts'
 
 export interface ReadBodyOptions {
-  /** As the request announces it; undefined when it comes in chunks. */
-  announcedBytes: number | undefined
-  limitBytes: number
+  /** Undefined for a chunked body. */
+  contentLength: number | undefined
+  maxBytes: number
+  timeoutMs: number
   reserve: (bytes: number) => Reservation
-  /** What it is refused with, whatever comes. */
+  /** The problem that a body of any content gets. */
   refusal?: Problem | undefined
 }
 
 export interface ReadBody {
   bytes: Buffer
-  /** Gives its room back; to be called when it is parsed. */
+  /** Returns the reserved memory; to be called after parsing. */
   release: () => void
 }
 
 /**
- * Rejects with PAYLOAD_TOO_LARGE as soon as that is known, with VALIDATION_FAILED when it breaks
- * off or is built too large.
+ * @throws Problem PAYLOAD_TOO_LARGE as soon as it is known, RATE_LIMIT_EXCEEDED without a
+ * reservation, VALIDATION_FAILED for a broken off, slow (408), deeply nested or very wide body
  */
 export function readBody(
   payload: Readable,
-  { announcedBytes, limitBytes, reserve, ...given }: ReadBodyOptions,
+  { contentLength = 0, maxBytes, timeoutMs, reserve, ...options }: ReadBodyOptions,
 ): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
-    if ((announcedBytes ?? 0) > limitBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
-    // Its sender left while we asked who that is: nothing will come any more, not even an error.
+    if (contentLength > maxBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
+    // The client disconnected during authentication. The stream emits no further event.
     if (payload.destroyed) return reject(new Problem('VALIDATION_FAILED'))
-    const look = createShapeCheck()
-    let pieces: Buffer[] = []
+    const checkShape = createShapeCheck()
+    let chunks: Buffer[] = []
     let received = 0
-    let refusal = given.refusal
-    let place: Reservation | undefined
+    let refusal = options.refusal
+    let reservation: Reservation | undefined
+    const timer = setTimeout(
+      () => fail(new Problem('VALIDATION_FAILED', { status: 408 })),
+      timeoutMs,
+    )
 
-    const release = () => place?.release()
+    const release = () => reservation?.release()
 
-    function forget() {
-      pieces = []
+    function discard() {
+      chunks = []
       release()
     }
-    function end() {
-      payload.off('data', take).off('end', finish).off('error', breakOff).off('close', breakOff)
+    function stopReading() {
+      clearTimeout(timer)
+      payload.off('data', onData).off('end', onEnd).off('error', onAbort).off('close', onAbort)
     }
     function fail(problem: Problem) {
-      end()
-      forget()
-      // What still comes must not stop the connection from being closed.
+      stopReading()
+      discard()
+      // An unread body would keep the connection from closing.
       payload.on('error', () => undefined).resume()
       reject(problem)
     }
-    function breakOff(cause?: Error) {
+    function onAbort(cause?: Error) {
       fail(new Problem('VALIDATION_FAILED', { cause }))
     }
-    function finish() {
-      end()
+    function onEnd() {
+      stopReading()
       if (refusal) reject(refusal)
-      else resolve({ bytes: Buffer.concat(pieces, received), release })
+      else resolve({ bytes: Buffer.concat(chunks, received), release })
     }
-    function wait(bytes: number) {
+    function pauseUntilReserved(bytes: number) {
       payload.pause()
-      place = reserve(bytes)
-      place.granted.then(() => payload.resume(), fail)
+      reservation = reserve(bytes)
+      reservation.granted.then(() => payload.resume(), fail)
     }
-    function take(piece: Buffer) {
-      received += piece.length
-      if (received > limitBytes) return fail(new Problem('PAYLOAD_TOO_LARGE'))
+    function onData(chunk: Buffer) {
+      received += chunk.length
+      if (received > maxBytes) return fail(new Problem('PAYLOAD_TOO_LARGE'))
       if (refusal) return
-      const wrong = look(piece)
-      if (wrong) {
-        refusal = new Problem('VALIDATION_FAILED', { errors: [wrong] })
-        return forget()
+      const error = checkShape(chunk)
+      if (error) {
+        refusal = new Problem('VALIDATION_FAILED', { errors: [error] })
+        return discard()
       }
-      pieces.push(piece)
-      if (!place && received > smallBodyBytes) wait(limitBytes)
+      chunks.push(chunk)
+      if (!reservation && received > smallBodyBytes) pauseUntilReserved(maxBytes)
     }
 
-    payload.on('data', take).on('end', finish).on('error', breakOff).on('close', breakOff)
-    if (!refusal && (announcedBytes ?? 0) > smallBodyBytes) wait(announcedBytes ?? 0)
+    payload.on('data', onData).on('end', onEnd).on('error', onAbort).on('close', onAbort)
+    if (!refusal && contentLength > smallBodyBytes) pauseUntilReserved(contentLength)
     else payload.resume()
   })
 }

@@ -3,7 +3,7 @@
 import Type from 'typebox'
 import { presentationRef } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
-import { defaultToEmptyBody } from '../../http/body/json-parser.ts'
+import { defaultToEmptyBody } from '../../http/body/json-bodies.ts'
 import { idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
 import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'

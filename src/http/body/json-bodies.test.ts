@@ -1,9 +1,11 @@
-// What a body may cost before it is refused: who sends it is known first, one user's bodies fill no
-// memory, and nothing is parsed that is built too large.
+// Limits on the cost of a body: no body before authentication, bounded memory per user, no parsing of
+// a body with an abusive shape.
 
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestServer, problemOf, type TestServer } from '../../app/test-server.ts'
+import type { Problem } from '../../domain/problem.ts'
+import { parseJson } from './json-bodies.ts'
 
 const path = '/api/v1/presentations'
 const mib = 1024 * 1024
@@ -21,11 +23,11 @@ const head = (bearer: string, length: number | 'chunked') =>
     length === 'chunked' ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`
   }\r\n\r\n`
 
-/** A connection of its own on which this is written; `answer` is the first that came back. */
+/** Writes the text to a new connection; `response` is the first response, as text. */
 async function send(text: string) {
   const socket = connect(server.port, '127.0.0.1')
   sockets.push(socket)
-  const answer = new Promise<string>((resolve) => {
+  const response = new Promise<string>((resolve) => {
     let all = ''
     socket.setEncoding('latin1').on('data', (data: string) => {
       all += data
@@ -37,45 +39,44 @@ async function send(text: string) {
     socket.once('close', () => resolve(all))
   })
   await new Promise<void>((resolve) => socket.write(text, () => resolve()))
-  return { socket, answer }
+  return { socket, response }
 }
 
-test('who is not known, or asks too often, is refused before a byte of the body came', async () => {
+test('returns 401 and 429 before any byte of the body arrives', async () => {
   server = await openTestServer({ env: { RATE_LIMIT_PER_MINUTE: '1' } })
-  expect(await (await send(head('Bearer nonsense', 8_000_000))).answer).toMatch(/^HTTP\/1\.1 401 /)
+  expect(await (await send(head('Bearer nonsense', 8_000_000))).response).toMatch(
+    /^HTTP\/1\.1 401 /,
+  )
   expect((await server.post(path, { content: 'x' })).status).toBe(202)
-  expect(await (await send(head(server.bearer, 8_000_000))).answer).toMatch(/^HTTP\/1\.1 429 /)
+  expect(await (await send(head(server.bearer, 8_000_000))).response).toMatch(/^HTTP\/1\.1 429 /)
 })
 
-test('what is nested deep or has very many members is refused without being parsed, and its sender heard out', async () => {
+test('returns 400 for deep or wide JSON without parsing it, after reading all of it', async () => {
   server = await openTestServer()
   const parse = vi.spyOn(JSON, 'parse')
-  const bodies: [string, RegExp, string][] = [
+  const cases: [body: string, message: RegExp, path: string][] = [
     [`{"content":${'['.repeat(50_000)}${']'.repeat(50_000)}}`, /nested/, '/content'],
     [`${'{"a":'.repeat(20_000)}1${'}'.repeat(20_000)}`, /nested/, '/a'],
     [`[${'1,'.repeat(4 * mib - 2)}1]`, /members/, ''],
   ]
-  for (const [body, message, where] of bodies) {
-    const answer = await server.post(path, body)
-    const problem = await problemOf(answer)
-    expect(problem).toMatchObject({
+  for (const [body, message, errorPath] of cases) {
+    expect(await problemOf(await server.post(path, body))).toMatchObject({
       status: 400,
       code: 'VALIDATION_FAILED',
-      errors: [{ path: where, message: expect.stringMatching(message) }],
+      errors: [{ path: errorPath, message: expect.stringMatching(message) }],
     })
   }
   expect(parse.mock.calls.filter(([text]) => text.length > 10_000)).toEqual([])
   expect((await server.post(path, { content: '[[[['.repeat(1_000) })).status).toBe(202)
 })
 
-test('a key that reaches for a prototype is called what it is', async () => {
+test('names the prototype keys that it refuses', async () => {
   server = await openTestServer()
   for (const body of [
     '{"content":"x","__proto__":{}}',
     '{"content":"x","metadata":{"constructor":{"prototype":{}}}}',
   ]) {
-    const answer = await server.post(path, body)
-    expect(await problemOf(answer)).toMatchObject({
+    expect(await problemOf(await server.post(path, body))).toMatchObject({
       status: 400,
       errors: [{ path: '', message: expect.stringContaining('__proto__') }],
     })
@@ -83,16 +84,16 @@ test('a key that reaches for a prototype is called what it is', async () => {
 })
 
 test.each([8_000_000, 'chunked' as const])(
-  "one user's slow large bodies (%s) wait for each other, and hold up nobody else",
+  "limits one user's slow large bodies (%s) without delaying other users",
   async (length) => {
     server = await openTestServer()
-    const begun = length === 'chunked' ? `30000\r\n${' '.repeat(0x30000)}\r\n` : ' '
+    const start = length === 'chunked' ? `30000\r\n${' '.repeat(0x30000)}\r\n` : ' '
     const slow = []
-    for (let n = 0; n < 17; n += 1) slow.push(await send(`${head(server.bearer, length)}${begun}`))
-    // Sixteen wait, one is read; the next is one too many. Which of them, the kernel says.
+    for (let n = 0; n < 17; n += 1) slow.push(await send(`${head(server.bearer, length)}${start}`))
+    // One is read and sixteen wait, so one of the eighteen is refused.
     const refused = await Promise.race([
-      ...slow.map(({ answer }) => answer),
-      (await send(`${head(server.bearer, length)}${begun}`)).answer,
+      ...slow.map(({ response }) => response),
+      (await send(`${head(server.bearer, length)}${start}`)).response,
     ])
     expect(refused).toMatch(/^HTTP\/1\.1 429 .*retry-after: \d+.*"RATE_LIMIT_EXCEEDED"/s)
 
@@ -100,7 +101,7 @@ test.each([8_000_000, 'chunked' as const])(
     expect((await server.post(path, { content: 'x'.repeat(90_000) }, bob)).status).toBe(202)
     expect((await server.post(path, { content: 'small' })).status).toBe(202)
 
-    // Those who are let go make room.
+    // Closed connections release their reservations.
     const last = server.post(path, { content: 'x'.repeat(90_000) })
     for (const { socket } of slow) socket.destroy()
     for (const socket of sockets) socket.destroy()
@@ -115,13 +116,40 @@ test.each([8_000_000, 'chunked' as const])(
   },
 )
 
-test('a body in pieces is as good as one that says its length, up to the same bound', async () => {
+test('accepts chunked bodies up to the same size as bodies with a length', async () => {
   server = await openTestServer()
   const chunked = (bytes: number) => {
     const body = `{"content":"${'x'.repeat(bytes - 14)}"}`
     return `${head(server.bearer, 'chunked')}${bytes.toString(16)}\r\n${body}\r\n0\r\n\r\n`
   }
-  expect(await (await send(chunked(90_000))).answer).toMatch(/^HTTP\/1\.1 202 /)
-  expect(await (await send(chunked(8 * mib))).answer).toMatch(/^HTTP\/1\.1 400 .*\/content/s)
-  expect(await (await send(chunked(8 * mib + 1))).answer).toMatch(/^HTTP\/1\.1 413 /)
+  expect(await (await send(chunked(90_000))).response).toMatch(/^HTTP\/1\.1 202 /)
+  expect(await (await send(chunked(8 * mib))).response).toMatch(/^HTTP\/1\.1 400 .*\/content/s)
+  expect(await (await send(chunked(8 * mib + 1))).response).toMatch(/^HTTP\/1\.1 413 /)
+})
+
+test('parseJson refuses prototype keys at any depth, and no harmless ones', () => {
+  const errorOf = (text: string) => {
+    try {
+      parseJson(Buffer.from(text))
+      return undefined
+    } catch (error) {
+      return (error as Problem).errors?.[0]?.message
+    }
+  }
+  for (const text of [
+    '{"__proto__":1}',
+    '[{"a":{"\\u005f_proto__":{}}}]',
+    '{"a":[1,{"constructor":{"prototype":1}}]}',
+  ])
+    expect(errorOf(text), text).toMatch(/__proto__/)
+  for (const text of [
+    'null',
+    '1',
+    '"__proto__"',
+    '{"constructor":1}',
+    '{"constructor":{"a":1}}',
+    '{"prototype":{}}',
+    '{"proto":"__proto__"}',
+  ])
+    expect(errorOf(text), text).toBeUndefined()
 })

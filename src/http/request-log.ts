@@ -1,0 +1,36 @@
+// One log line for each request, when its response ends or its client disconnects. The query is left
+// out, because it may hold a ticket.
+import type { FastifyInstance } from 'fastify'
+import { pathOf } from './problems.ts'
+
+export interface CompletedRequest {
+  method: string
+  /** The route's pattern, or 'unknown'; paths themselves hold ids. */
+  route: string
+  status: number
+  seconds: number
+}
+
+/** nginx's status for a client that disconnected before the response. */
+const clientClosedRequest = 499
+
+export function logCompletedRequests(
+  app: FastifyInstance,
+  onRequestCompleted?: (completed: CompletedRequest) => void,
+) {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.raw.once('close', () => {
+      const { method, routeOptions } = request
+      const route = routeOptions.url ?? 'unknown'
+      const aborted = !reply.raw.writableFinished
+      // Before the headers are sent, `statusCode` is 200 whatever was to come.
+      const status = aborted && !reply.raw.headersSent ? clientClosedRequest : reply.raw.statusCode
+      onRequestCompleted?.({ method, route, status, seconds: reply.elapsedTime / 1000 })
+      const ms = Math.round(reply.elapsedTime)
+      request.log.info(
+        { method, route, path: pathOf(request), status, ms, ...(aborted && { aborted }) },
+        'request',
+      )
+    })
+  })
+}
