@@ -1,19 +1,20 @@
-// Tests run against a real Postgres and real sockets, in as many processes as there are workers.
-// Files share those, one after the other, since to load the program anew for each file takes more
-// than most of the files do: it keeps nothing at the level of modules, and a test that looks at the
-// whole process stands under `alone`.
+// Tests run against a real Postgres and real sockets, in several processes. Test files share these
+// processes, since loading the program for each file takes longer than most files run. A test that
+// measures the whole process is listed in `alone`.
 
 import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 const alone = ['src/presenton/breaker.test.ts']
 
-const each = { pool: 'forks', testTimeout: 30_000, hookTimeout: 60_000 } as const
+// Generous, since a busy machine makes a test ten times as slow. Tests wait for events, not for time.
+const timeoutMs = 120_000
+const each = { pool: 'forks', testTimeout: timeoutMs, hookTimeout: timeoutMs } as const
 
 export default defineConfig({
   test: {
     globalSetup: 'src/sandbox/global-setup.ts',
-    // Most of a test's time is waiting for sockets and disks, so one file a core leaves cores idle.
+    // Tests mostly wait for sockets and disks, so one worker for each core would leave cores idle.
     maxWorkers: availableParallelism() + 2,
     watch: false,
     reporters: ['default'],

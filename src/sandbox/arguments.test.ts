@@ -8,13 +8,13 @@ import { readArguments, UsageError } from './arguments.ts'
 const folder = mkdtempSync(join(tmpdir(), 'presenton-gateway-test-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-function write(name: string, text: string): string {
+function writeBrief(name: string, text: string): string {
   const path = join(folder, name)
   writeFileSync(path, text)
   return path
 }
 
-test('without flags a deck is made of the sample, at the pace of a model, and the gateway goes on serving', () => {
+test('uses the sample brief, the pace of a model and continuous serving by default', () => {
   const { brief, ...rest } = readArguments([])
   expect(rest).toEqual({ once: false, fast: false, shape: 'B1', faults: [] })
   expect(brief['title']).toBe('A cooler Marlow Quay: what we talked through')
@@ -23,7 +23,7 @@ test('without flags a deck is made of the sample, at the pace of a model, and th
   expect(words).toBeLessThan(600)
 })
 
-test('flags are read', () => {
+test('reads flags', () => {
   expect(readArguments(['--once', '--fast', '--shape', 'A1'])).toMatchObject({
     once: true,
     fast: true,
@@ -31,33 +31,35 @@ test('flags are read', () => {
   })
 })
 
-test('faults are read by name, and a wrong name is answered with the right ones', () => {
+test('reads faults by name and lists the known ones for a wrong name', () => {
   expect(readArguments(['--fault', 'slides:cut', '--fault', 'export:500']).faults).toEqual([
     'slides:cut',
     'export:500',
   ])
   expect(() => readArguments(['--fault', 'slides:nonsense'])).toThrow(
-    /no such fault; there are .*slides:cut/,
+    /slides:nonsense is unknown. Use .*slides:cut/,
   )
   expect(() => readArguments(['--fault', 'nonsense'])).toThrow(/slides:…/)
 })
 
-test('a JSON file is a whole brief, any other file is its content', () => {
+test('reads a JSON file as a whole brief, any other file as its content', () => {
   expect(
-    readArguments(['--brief', write('brief.json', '{"content":"Hello.","n_slides":3}')]).brief,
+    readArguments(['--brief', writeBrief('brief.json', '{"content":"Hello.","n_slides":3}')]).brief,
   ).toEqual({
     content: 'Hello.',
     n_slides: 3,
   })
-  expect(readArguments(['--brief', write('notes.txt', 'Hello.\n# not a title')]).brief).toEqual({
+  expect(
+    readArguments(['--brief', writeBrief('notes.txt', 'Hello.\n# not a title')]).brief,
+  ).toEqual({
     content: 'Hello.\n# not a title',
   })
-  expect(readArguments(['--brief', write('notes.md', '# Hello 🍵\r\nWorld.')]).brief).toMatchObject(
-    { title: 'Hello 🍵' },
-  )
+  expect(
+    readArguments(['--brief', writeBrief('notes.md', '# Hello 🍵\r\nWorld.')]).brief,
+  ).toMatchObject({ title: 'Hello 🍵' })
 })
 
-test('the sample in many scripts is whole', () => {
+test('reads the sample brief in many scripts without damage', () => {
   const path = fileURLToPath(new URL('briefs/many-scripts.md', import.meta.url))
   const content = String(readArguments(['--brief', path]).brief['content'])
   for (const script of [
@@ -80,8 +82,8 @@ test.each([
   [['--shape', 'C3']],
   [['--shape']],
   [['--brief', join(folder, 'missing.txt')]],
-  [['--brief', write('list.json', '[1]')]],
-  [['--brief', write('broken.json', '{')]],
-])('what cannot be meant is refused: %s', (args) => {
+  [['--brief', writeBrief('list.json', '[1]')]],
+  [['--brief', writeBrief('broken.json', '{')]],
+])('rejects an invalid command line: %s', (args) => {
   expect(() => readArguments(args)).toThrow(UsageError)
 })

@@ -1,4 +1,4 @@
-// The sandbox's command line: flags, and the brief that it makes a deck of.
+// The sandbox's command line: its flags, and the brief for the first presentation.
 
 import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
@@ -6,20 +6,28 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type FaultName, faultNames, type Shape, shapes } from './presenton/stand-in.ts'
 
-export const usage = `npm run sandbox -- [--once] [--brief FILE] [--shape A1|T|B1|B2] [--fast] [--fault NAME]
+export const usage = `Usage: npm run sandbox -- [--once] [--brief FILE] [--shape A1|T|B1|B2] [--fast] [--fault NAME]
 
-  --once        end after the first deck
-  --brief FILE  make a deck of this: a .json file is a whole brief, any other text file is its content
-                (a first line "# Something" is its title, too)
-  --shape NAME  which Presenton the stand-in is: A1 (0.5.14 to 0.7.3), T (0.8), B1 (0.9; default), B2 (newer)
-  --fast        the stand-in doesn't wait as a model would
-  --fault NAME  the stand-in fails so, once, in the first deck: slides:cut, export:500, outlines:error-429, … (may be repeated)
+  --once        Stop after the first presentation.
+  --brief FILE  Make a presentation from this file. A .json file is a whole brief. Any other file is
+                a text, and a first line "# Something" becomes the title.
+  --shape NAME  The versions of Presenton that the stand-in imitates: A1 (0.5.14 to 0.7.3), T (0.8),
+                B1 (0.9, the default), B2 (later).
+  --fast        The stand-in responds at once instead of as slowly as a model.
+  --fault NAME  The stand-in fails once in the first presentation: slides:cut, export:500,
+                outlines:error-429 and so on. You can repeat this flag.
 
-DATABASE_URL, MINIO_ENDPOINT (with MINIO_ACCESS_KEY and so on), PRESENTON_URL and AUTH_JWT_SECRET, AUTH_JWKS_URL or
-AUTH_JWT_PUBLIC_KEY (the latter two with SANDBOX_TOKEN) put real parts in the place of the embedded ones. SANDBOX_FOLDER says where data are kept (default .sandbox).
+Environment variables replace the embedded parts by your own:
+  DATABASE_URL       PostgreSQL
+  MINIO_ENDPOINT     object store, with MINIO_ACCESS_KEY, MINIO_SECRET_KEY and so on
+  PRESENTON_URL      Presenton
+  AUTH_JWT_SECRET    secret to sign tokens
+  AUTH_JWKS_URL or AUTH_JWT_PUBLIC_KEY, with a valid token in SANDBOX_TOKEN
+
+SANDBOX_FOLDER is the folder for all data (default: .sandbox).
 `
 
-/** The caller typed something that can't be meant. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
 export interface Arguments {
@@ -30,7 +38,7 @@ export interface Arguments {
   brief: Record<string, unknown>
 }
 
-/** Throws Misuse for unknown flags and for a brief that can't be read. */
+/** Throws UsageError for unknown flags and values, and for an unreadable brief. */
 export function readArguments(args: string[]): Arguments {
   const {
     once = false,
@@ -39,9 +47,9 @@ export function readArguments(args: string[]): Arguments {
     fault = [],
     brief = fileURLToPath(new URL('briefs/english.md', import.meta.url)),
   } = parse(args)
-  const known = shapes.find((one) => one === shape)
-  if (!known) throw new UsageError(`--shape ${shape}: there is no such Presenton`)
-  return { once, fast, shape: known, faults: fault.map(readFault), brief: readBrief(brief) }
+  const knownShape = shapes.find((name) => name === shape)
+  if (!knownShape) throw new UsageError(`--shape ${shape} is unknown. Use ${shapes.join(', ')}.`)
+  return { once, fast, shape: knownShape, faults: fault.map(readFault), brief: readBrief(brief) }
 }
 
 function parse(args: string[]) {
@@ -60,13 +68,13 @@ function parse(args: string[]) {
 }
 
 function readFault(name: string): FaultName {
-  const known = faultNames.find((one) => one === name)
+  const known = faultNames.find((faultName) => faultName === name)
   if (known) return known
   const [operation] = name.split(':')
-  const others = faultNames.filter((one) => one.startsWith(`${operation}:`))
-  const offered =
-    others.length > 0 ? others : [...new Set(faultNames.map((one) => `${one.split(':')[0]}:…`))]
-  throw new UsageError(`--fault ${name}: there is no such fault; there are ${offered.join(', ')}`)
+  const similar = faultNames.filter((faultName) => faultName.startsWith(`${operation}:`))
+  const operations = [...new Set(faultNames.map((faultName) => faultName.split(':')[0]))]
+  const suggestions = similar.length > 0 ? similar : operations.map((prefix) => `${prefix}:…`)
+  throw new UsageError(`--fault ${name} is unknown. Use ${suggestions.join(', ')}.`)
 }
 
 function readBrief(path: string): Record<string, unknown> {
@@ -82,9 +90,9 @@ function readBrief(path: string): Record<string, unknown> {
     if (typeof brief === 'object' && brief !== null && !Array.isArray(brief))
       return brief as Record<string, unknown>
   } catch {
-    // Said below.
+    // Reported below.
   }
-  throw new UsageError(`--brief: ${path} holds no JSON object`)
+  throw new UsageError(`--brief: ${path} must contain a JSON object.`)
 }
 
 function readTitle(text: string): { title?: string } {

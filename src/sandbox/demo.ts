@@ -1,5 +1,5 @@
-// Makes one deck through the gateway's public API, as an agent's tool would: post the brief, follow
-// the events across disconnects, download the file. Knows nothing of the gateway's inside.
+// Makes a presentation through the gateway's public API, as an agent's tool would: posts the brief,
+// follows the events across disconnects, downloads the file. Imports nothing of the gateway.
 
 import { createHash, randomUUID } from 'node:crypto'
 import { createWriteStream, mkdirSync } from 'node:fs'
@@ -7,29 +7,29 @@ import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { progressOf } from '../domain/stage.ts'
+import type { ProgressOutput } from './progress-output.ts'
 import { openReader, type StreamEvent } from './reader.ts'
-import type { RunView } from './terminal.ts'
 
 export interface Access {
-  /** The gateway's, without a path. */
+  /** The gateway's origin, without a path. */
   url: string
   token: string
   signal: AbortSignal
 }
 
-export interface Deck {
+export interface DownloadedDeck {
   id: string
   title: string
   slides: number
   path: string
   bytes: number
   sha256: string
+  /** Presigned, of the object store. */
   link: string
   linkExpiresAt: string
 }
 
-/** The answer was no success; the message says what the gateway said. */
+/** The gateway or the store responded with an error, or the run failed. */
 export class GatewayError extends Error {}
 
 /** Resolves with the presentation's id once the gateway has accepted the brief. */
@@ -44,16 +44,16 @@ export async function postBrief({ url, token, signal }: Access, brief: object): 
     body: JSON.stringify(brief),
     signal,
   })
-  return ((await readAnswer(response)) as { id: string }).id
+  return ((await readJson(response)) as { id: string }).id
 }
 
-/** Shows the run until its end; rejects when it ends badly. */
+/** Prints the progress of a run until its end. Rejects with GatewayError when the run fails. */
 export async function followRun(
   { url, token, signal }: Access,
   id: string,
-  view: RunView,
+  progress: ProgressOutput,
 ): Promise<void> {
-  const show = createShow(view)
+  const show = createEventPrinter(progress)
   let lastEventId: number | undefined
   for (;;) {
     const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, {
@@ -68,34 +68,33 @@ export async function followRun(
       for await (const event of reader) {
         lastEventId = event.id ?? lastEventId
         show(event)
-        if (event.data?.type === 'complete') return view.finish(true)
+        if (event.data?.type === 'complete') return progress.finish(true)
         if (event.data?.type === 'error') {
-          view.finish(false)
+          progress.finish(false)
           throw new GatewayError(describeProblem(event.data))
         }
       }
     } finally {
       reader.close()
     }
-    // A stream may end at any time (a restart, a token that expires): the last id says where to go
-    // on.
-    view.message('the stream ended, reading on')
+    // A restart or an expired token may end the stream at any time. The last event id continues it.
+    progress.detail('the event stream ended, reconnecting')
     await delay(reader.retry ?? 2000, undefined, { signal })
   }
 }
 
 /**
- * Fetches the file by the gateway's link into `folder` and compares it with what the gateway says
- * of it.
+ * Downloads the file into `folder` through the gateway's link. Throws unless its size and SHA-256
+ * are those that the gateway states.
  */
 export async function download(
   { url, token, signal }: Access,
   id: string,
   folder: string,
-): Promise<Deck> {
+): Promise<DownloadedDeck> {
   const headers = { authorization: `Bearer ${token}` }
   const get = async (path: string) =>
-    readAnswer(
+    readJson(
       await fetch(`${url}/api/v1/presentations/${id}${path}`, {
         headers: { ...headers, accept: 'application/json' },
         signal,
@@ -110,7 +109,7 @@ export async function download(
     size_bytes: number
   }
 
-  // As a browser does it: the link of the page, which leads to the store.
+  // As in a browser: the gateway redirects to the store, which must not see the token.
   const redirect = await fetch(`${url}/api/v1/presentations/${id}/download`, {
     headers,
     redirect: 'manual',
@@ -118,7 +117,7 @@ export async function download(
   })
   const response = await fetch(redirect.headers.get('location') ?? '', { signal })
   if (!response.ok || !response.body)
-    throw new GatewayError(`the store answers ${response.status} to the download link`)
+    throw new GatewayError(`The object store responded to the link with ${response.status}.`)
   mkdirSync(folder, { recursive: true })
   const path = join(folder, `${id.slice(0, 8)}-${stated.file_name.replace(/[\s/\\]+/g, '-')}`)
   const hash = createHash('sha256')
@@ -134,13 +133,11 @@ export async function download(
     Readable.fromWeb(response.body as import('node:stream/web').ReadableStream),
     count,
     createWriteStream(path),
-    {
-      signal,
-    },
+    { signal },
   )
   const sha256 = hash.digest('hex')
   if (sha256 !== stated.sha256 || bytes !== stated.size_bytes)
-    throw new GatewayError(`${path} is not the file that the gateway stored`)
+    throw new GatewayError(`${path} differs from the file that the gateway stored.`)
   return {
     id,
     title,
@@ -153,37 +150,35 @@ export async function download(
   }
 }
 
-function createShow(view: RunView) {
-  let total = 1
-  let done = 0
+function createEventPrinter(progress: ProgressOutput) {
+  let total: number | undefined
   return ({ data }: StreamEvent) => {
     switch (data?.type) {
       case 'queued':
-        return view.message(`queued, position ${data.position}`)
+        return progress.detail(`queued, position ${data.position}`)
       case 'stage':
-        if (data.stage === 'slides') done = 0
-        return view.stage(data.stage, data)
+        return progress.startStage(data.stage, data.attempt)
       case 'outlines':
         total = data.outlines.length
-        return view.note(`${total} outlines: ${data.title ?? ''}`)
+        return progress.detail(`${total} outlines: ${data.title ?? ''}`)
       case 'awaiting_outlines':
-        return view.message(
-          `waits until ${data.expires_at} for its outlines to be approved (PUT …/outlines)`,
-        )
+        return progress.detail(`waiting until ${data.expires_at} for you to approve the outlines`)
       case 'chunk':
+        // A chunk with an index holds one whole slide. The others separate slides.
         if (data.slide_index === undefined) return
-        done = data.slide_index + 1
-        return view.note(`${done} of ${total} slides`, progressOf('slides', { done, total }))
+        return progress.detail(`slide ${data.slide_index + 1}${total ? ` of ${total}` : ''}`)
       case 'status':
-        return view.message(data.status)
+        return progress.detail(data.status)
     }
   }
 }
 
-async function readAnswer(response: Response): Promise<unknown> {
+async function readJson(response: Response): Promise<unknown> {
   const body = (await response.json().catch(() => undefined)) as unknown
   if (!response.ok)
-    throw new GatewayError(body ? describeProblem(body) : `the gateway answers ${response.status}`)
+    throw new GatewayError(
+      body ? describeProblem(body) : `The gateway responded with ${response.status}.`,
+    )
   return body
 }
 

@@ -1,58 +1,56 @@
-// The HTTP front that every small server of the sandbox has: a port that can go down and come back,
-// a journal of what was asked, and faults on demand (an error, a stall, a cut), so that a test
-// drives the outside world step by step instead of sleeping.
+// An HTTP server for the sandbox's store and token issuer. It records requests, can go down and come
+// back on its port, and fails on demand, so that tests control the outside world without sleeping.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { findFreePort } from './ports.ts'
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
-/** One request as the journal keeps it. */
 export interface RecordedRequest {
   readonly method: string
   /** Decoded, without the query. */
   readonly path: string
   readonly query: URLSearchParams
   readonly headers: IncomingMessage['headers']
-  /** Undefined until it is answered; stays so when the connection was cut first. */
+  /** Undefined until the whole response is sent, and for good when the connection breaks first. */
   status: number | undefined
-  /** Whether the exchange is over, in whatever way. */
+  /** The response is sent, or the connection has closed. */
   isFinished: boolean
 }
 
-export type RequestPredicate = (seen: RecordedRequest) => boolean
+export type RequestPredicate = (request: RecordedRequest) => boolean
 
 export type Fault =
-  /** Answered with this status; the store is not touched. */
+  /** Responds with this status; the handler does not run. */
   | { kind: 'status'; status: number; body?: string }
-  /** Held before the store sees it, until `release`. */
+  /** Holds the request before the handler runs, until `release`. */
   | { kind: 'stall' }
   /**
-   * The store does its work, the connection breaks after that many bytes of the answer's body. 0:
-   * not even the status arrives.
+   * The handler runs, then the connection closes after that many bytes of the response body. 0: the
+   * client gets not even the status.
    */
   | { kind: 'cut response'; afterBytes?: number }
-  /** The connection breaks after that many bytes of the request's body; the store sees nothing. */
+  /** Closes the connection after that many bytes of the request body. The handler does not run. */
   | { kind: 'cut request'; afterBytes?: number }
 
 export interface FaultOptions {
-  /** How many requests it hits; default 1. */
+  /** How many requests fail; default 1. */
   times?: number
   match?: RequestPredicate
 }
 
 export interface ActiveFault {
-  /** The requests that it has hit so far. */
+  /** The requests that have failed so far. */
   readonly hits: RecordedRequest[]
-  /** Lets go what is stalled and hits nothing more. */
+  /** Ends the fault and continues the requests that it holds. */
   release(): void
 }
 
 export type FaultServer = Awaited<ReturnType<typeof openFaultServer>>
 
-/** Listens on 127.0.0.1; a given port that is taken rejects. */
+/** Listens on 127.0.0.1. Rejects when the requested port is taken. */
 export async function openFaultServer({
-  port: wanted,
+  port: requestedPort,
   handle,
 }: {
   port?: number | undefined
@@ -61,25 +59,25 @@ export async function openFaultServer({
   const requests: RecordedRequest[] = []
   const faults: (ActiveFault & {
     fault: Fault
-    left: number
+    remaining: number
     match: RequestPredicate
-    held: Promise<void>
+    released: Promise<void>
   })[] = []
   const waiting = new Set<() => void>()
 
   const server = createServer((request, response) => {
-    const seen = readSeen(request)
-    requests.push(seen)
+    const recorded = record(request)
+    requests.push(recorded)
     response.once('close', () => {
-      seen.isFinished = true
-      if (response.writableFinished) seen.status = response.statusCode
+      recorded.isFinished = true
+      if (response.writableFinished) recorded.status = response.statusCode
       for (const check of waiting) check()
     })
     for (const check of waiting) check()
-    const active = faults.find(({ left, match }) => left > 0 && match(seen))
+    const active = faults.find(({ remaining, match }) => remaining > 0 && match(recorded))
     if (active) {
-      active.left--
-      active.hits.push(seen)
+      active.remaining--
+      active.hits.push(recorded)
     }
     const { socket } = request
     void serve(request, response, active).catch(() => socket.destroy())
@@ -94,24 +92,23 @@ export async function openFaultServer({
     const fault = active?.fault
     const { socket } = request
     if (fault?.kind === 'status') {
-      // Read to its end first: many clients notice the answer to an unfinished upload only as a
-      // broken pipe.
+      // Read the request first: to many clients a response to an unfinished upload is a broken pipe.
       for await (const _ of request);
       response
         .writeHead(fault.status, { 'content-type': 'text/plain' })
-        .end(fault.body ?? 'a fault made for a test\n')
+        .end(fault.body ?? 'injected fault\n')
       return
     }
     if (fault?.kind === 'cut request') {
-      let left = fault.afterBytes ?? 0
-      if (left <= 0) socket.destroy()
+      let remainingBytes = fault.afterBytes ?? 0
+      if (remainingBytes <= 0) socket.destroy()
       request.on('data', (chunk: Buffer) => {
-        left -= chunk.length
-        if (left <= 0) socket.destroy()
+        remainingBytes -= chunk.length
+        if (remainingBytes <= 0) socket.destroy()
       })
       return
     }
-    if (fault?.kind === 'stall') await active?.held
+    if (fault?.kind === 'stall') await active?.released
     if (fault?.kind === 'cut response') cutAfter(response, fault.afterBytes ?? 0)
     if (!response.destroyed) await handle(request, response)
   }
@@ -132,16 +129,16 @@ export async function openFaultServer({
     const closed = new Promise((resolve) => server.close(resolve))
     server.closeAllConnections()
     await closed
-    // Clients in this very process learn of it in the next turns of the loop; until then they would
-    // still use a dead connection.
-    for (let turn = 0; turn < 5; turn++) await new Promise(setImmediate)
+    // HTTP clients in this process notice the closed sockets in the next iterations of the event
+    // loop. Before that they would still send requests on them.
+    for (let iteration = 0; iteration < 5; iteration++) await new Promise(setImmediate)
   }
 
   const isTaken = (error: unknown) => (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
-  let port = wanted ?? (await findFreePort())
+  let port = requestedPort ?? (await findFreePort())
   for (let attempt = 1; !server.listening; attempt++) {
     await listen(port).catch(async (error) => {
-      if (!isTaken(error) || wanted !== undefined || attempt === 10) throw error
+      if (!isTaken(error) || requestedPort !== undefined || attempt === 10) throw error
       port = await findFreePort()
     })
   }
@@ -149,33 +146,28 @@ export async function openFaultServer({
   return {
     url: `http://127.0.0.1:${port}`,
     port,
-    /** Everything that was asked, in order. */
+    /** All requests so far, in order. */
     requests,
-    /** Refuses and cuts connections until `up`. Faults end with it. */
+    /** Closes all connections and refuses new ones until `up`. Ends all faults. */
     down,
-    /** Back on the same port. */
+    /** Listens on the same port again. */
     up: () => listen(port),
-    /**
-     * The next requests that match fail in this way. Faults hit in the order in which they were
-     * made.
-     */
+    /** The next matching requests fail. Of several faults the oldest one applies. */
     injectFault(fault: Fault, { times = 1, match = () => true }: FaultOptions = {}): ActiveFault {
-      const hits: RecordedRequest[] = []
-      let letGo = () => {}
-      const held = new Promise<void>((resolve) => (letGo = resolve))
+      const { promise: released, resolve } = createDeferred()
       const active = {
-        ...{ fault, match, held, hits, left: times },
+        ...{ fault, match, released, hits: [], remaining: times },
         release() {
-          active.left = 0
-          letGo()
+          active.remaining = 0
+          resolve()
         },
       }
       faults.push(active)
       return active
     },
     /**
-     * Resolves with the first `count` requests that match, those already made included; rejects
-     * after `withinMs`.
+     * Resolves with the first `count` matching requests, earlier ones included. Rejects after
+     * `withinMs`.
      */
     async waitFor(
       match: RequestPredicate,
@@ -201,7 +193,15 @@ export async function openFaultServer({
   }
 }
 
-function readSeen(request: IncomingMessage): RecordedRequest {
+function createDeferred() {
+  let resolve = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}
+
+function record(request: IncomingMessage): RecordedRequest {
   const url = new URL(request.url ?? '/', 'http://sandbox')
   return {
     method: request.method ?? '',
@@ -214,19 +214,19 @@ function readSeen(request: IncomingMessage): RecordedRequest {
 }
 
 function cutAfter(response: ServerResponse, bytes: number) {
-  let left = bytes
+  let remainingBytes = bytes
   const write = response.write.bind(response)
-  // destroySoon lets out what was written, destroy nothing.
+  // destroySoon sends what was written before; destroy sends nothing.
   const cut = () => (bytes === 0 ? response.socket?.destroy() : response.socket?.destroySoon())
-  const pass = (chunk: string | Uint8Array) => {
-    if (left > 0) write(Buffer.from(chunk).subarray(0, left))
-    left -= Buffer.byteLength(chunk)
-    if (left <= 0) cut()
+  const writeUntilCut = (chunk: string | Uint8Array) => {
+    if (remainingBytes > 0) write(Buffer.from(chunk).subarray(0, remainingBytes))
+    remainingBytes -= Buffer.byteLength(chunk)
+    if (remainingBytes <= 0) cut()
     return true
   }
-  response.write = pass as typeof response.write
+  response.write = writeUntilCut as typeof response.write
   response.end = ((chunk?: unknown) => {
-    if (typeof chunk === 'string' || chunk instanceof Uint8Array) pass(chunk)
+    if (typeof chunk === 'string' || chunk instanceof Uint8Array) writeUntilCut(chunk)
     cut()
     return response
   }) as typeof response.end

@@ -12,24 +12,24 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true }))
 
-test('a folder is held by one until it is released', () => {
-  const claim = lockFolder(folder)
-  expect(claim).toBeDefined()
+test('locks a folder until it is released', () => {
+  const lock = lockFolder(folder)
+  expect(lock).toBeDefined()
   expect(lockFolder(folder)).toBeUndefined()
   expect(findLockHolder(folder)).toBe(process.pid)
-  claim?.release()
+  lock?.release()
   expect(readdirSync(folder)).toEqual([])
   expect(lockFolder(folder)).toBeDefined()
 })
 
-test('the claim of a dead process counts for nothing', () => {
-  writeFileSync(join(folder, 'claim'), '2147483646 17\n')
+test('ignores the lock of a dead process', () => {
+  writeFileSync(join(folder, 'lock'), '2147483646 17\n')
   expect(findLockHolder(folder)).toBeUndefined()
   expect(lockFolder(folder)).toBeDefined()
-  expect(readdirSync(folder)).toEqual(['claim'])
+  expect(readdirSync(folder)).toEqual(['lock'])
 })
 
-test('the claim of a dead process counts for nothing also when its pid is used again', () => {
-  writeFileSync(join(folder, 'claim'), `${process.pid} long ago\n`)
+test('ignores the lock of a dead process whose pid is in use again', () => {
+  writeFileSync(join(folder, 'lock'), `${process.pid} long ago\n`)
   expect(lockFolder(folder)).toBeDefined()
 })

@@ -1,50 +1,51 @@
-// One process at a time may use a folder of the sandbox. The claim is a file that names its holder
-// by pid and start time, so that what a killed process left behind is recognised as left behind,
-// also when its pid is somebody else's by now.
+// A lock file, so that only one process at a time uses a folder of the sandbox. It names the holder
+// by pid and start time: the lock of a killed process is stale, even when its pid is in use again.
 
 import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isAlive, startTimeOf } from './processes.ts'
 
+export const lockFileName = 'lock'
+
 export interface FolderLock {
   release(): void
 }
 
-/** Undefined while another process (or this one) holds the folder. The folder must exist. */
+/** Returns undefined while a living process, this one included, holds the lock of the folder. */
 export function lockFolder(folder: string): FolderLock | undefined {
-  const file = join(folder, 'claim')
-  const aside = join(folder, `claim-${randomBytes(6).toString('hex')}`)
-  writeFileSync(aside, `${process.pid} ${startTimeOf(process.pid)}\n`)
+  const file = join(folder, lockFileName)
+  const draft = join(folder, `${lockFileName}-${randomBytes(6).toString('hex')}`)
+  writeFileSync(draft, `${process.pid} ${startTimeOf(process.pid)}\n`)
   try {
     for (let attempt = 0; attempt < 5; attempt++) {
-      if (link(aside, file)) return { release: () => rmSync(file, { force: true }) }
+      if (link(draft, file)) return { release: () => rmSync(file, { force: true }) }
       const found = read(file)
       if (found && isHeld(found)) return undefined
-      if (found) discard(file, found, `${aside}-stale`)
+      if (found) removeStale(file, found, `${draft}-stale`)
     }
     return undefined
   } finally {
-    rmSync(aside, { force: true })
+    rmSync(draft, { force: true })
   }
 }
 
-/** The pid of the living process that holds the folder. */
+/** The pid of the living process that holds the lock. */
 export function findLockHolder(folder: string): number | undefined {
-  const found = read(join(folder, 'claim'))
+  const found = read(join(folder, lockFileName))
   return found && isHeld(found) ? Number(found.split(' ')[0]) : undefined
 }
 
-function isHeld(claim: string): boolean {
-  const [pid, start] = claim.trim().split(/ (.*)/)
-  return isAlive(Number(pid)) && startTimeOf(Number(pid)) === start
+function isHeld(lock: string): boolean {
+  const [pid, startTime] = lock.trim().split(/ (.*)/)
+  return isAlive(Number(pid)) && startTimeOf(Number(pid)) === startTime
 }
 
 /**
- * Removes the stale claim and no other: somebody else may have replaced it by a good one since it
- * was read.
+ * Removes the lock file if it is still the stale one. Another process may have replaced it since it
+ * was read; then that process's lock is put back.
  */
-function discard(file: string, stale: string, aside: string): void {
+function removeStale(file: string, stale: string, aside: string): void {
   try {
     renameSync(file, aside)
   } catch {
@@ -54,6 +55,7 @@ function discard(file: string, stale: string, aside: string): void {
   rmSync(aside, { force: true })
 }
 
+/** False when `to` exists. Unlike a rename, a hard link never replaces a file. */
 function link(from: string, to: string): boolean {
   try {
     linkSync(from, to)

@@ -8,11 +8,11 @@ let env: Environment
 
 beforeAll(async () => {
   database = await openTestDatabase()
-  const nowhere = 'http://127.0.0.1:9'
+  const unreachable = 'http://127.0.0.1:9'
   env = {
     DATABASE_URL: database.url,
-    PRESENTON_URL: nowhere,
-    MINIO_ENDPOINT: nowhere,
+    PRESENTON_URL: unreachable,
+    MINIO_ENDPOINT: unreachable,
     MINIO_ACCESS_KEY: 'key',
     MINIO_SECRET_KEY: 'secret',
     ...createSecretSigner().env,
@@ -23,7 +23,7 @@ afterAll(() => database.close())
 
 const isAlive = async (url: string) => (await fetch(`${url}/health/live`)).status === 200
 
-test('the gateway runs in this process on a port of its own and keeps its log', async () => {
+test('runs the gateway in this process on a free port and keeps its log lines', async () => {
   const gateway = await openGateway(env)
   expect(await isAlive(gateway.url)).toBe(true)
   expect(gateway.logs.join('')).toContain('"msg":"listening"')
@@ -31,7 +31,7 @@ test('the gateway runs in this process on a port of its own and keeps its log', 
   await expect(fetch(gateway.url)).rejects.toThrow()
 })
 
-test('the gateway runs as a process, ends in order at SIGTERM and at once at SIGKILL', async () => {
+test('runs the gateway as a child process that shuts down at SIGTERM and dies at SIGKILL', async () => {
   const [first, second] = await Promise.all([spawnGateway(env), spawnGateway(env)])
   expect(first.url).not.toBe(second.url)
   expect(await isAlive(first.url)).toBe(true)
@@ -42,12 +42,12 @@ test('the gateway runs as a process, ends in order at SIGTERM and at once at SIG
   expect(await second.exited).toEqual({ code: null, signal: 'SIGKILL' })
 })
 
-test('a gateway that cannot start says why', async () => {
+test('rejects with the reason when the gateway cannot start', async () => {
   await expect(spawnGateway({ ...env, DATABASE_URL: '' })).rejects.toThrow('DATABASE_URL')
   await expect(openGateway({ ...env, DATABASE_URL: '' })).rejects.toThrow('DATABASE_URL')
 })
 
-test('a gateway ends when the process that started it lets go of it', async () => {
+test('ends the child process when its parent closes the pipe', async () => {
   const gateway = await spawnGateway(env)
   gateway.child.stdin?.end()
   expect(await gateway.exited).toEqual({ code: null, signal: 'SIGKILL' })

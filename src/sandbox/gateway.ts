@@ -1,5 +1,5 @@
-// The gateway as the sandbox and the tests run it: inside this process, or as a process of its own
-// that can be killed.
+// Runs the gateway for the sandbox and for tests: in this process, or as a child process that a test
+// can kill.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
@@ -8,23 +8,24 @@ import { type AppOptions, openApp } from '../app/app.ts'
 import { readConfig } from '../config/config.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import { builtProgram } from './built-program.ts'
+import { exitWithParent } from './exit-with-parent.ts'
 
 export type Environment = Record<string, string | undefined>
 
-/** Any free port of this machine only, unless the environment says otherwise. */
+// Reachable from this machine only, on any free port.
 const defaults: Environment = { HOST: '127.0.0.1', PORT: '0' }
 
 export type Gateway = Awaited<ReturnType<typeof openGateway>>
 
 export interface GatewayOptions {
-  /** Where log lines go; without it they are kept in `logs`. */
+  /** The file for log lines. Without it they are kept in `logs`. */
   logFile?: string
   /**
-   * Not only listening but with its tables, ready to work. Default true; a test of a gateway
-   * without its database wants false.
+   * Default true: resolve once the database is migrated. False: resolve once the gateway listens,
+   * for tests without a database.
    */
   waitUntilReady?: boolean
-  /** The waits between attempts, driven by a test. */
+  /** Lets a test control the delays between attempts. */
   waits?: AppOptions['waits']
 }
 
@@ -55,17 +56,12 @@ export async function openGateway(
 
 export type SpawnedGateway = Awaited<ReturnType<typeof spawnGateway>>
 
-// A gateway must not outlive the tests that started it, whatever they died of: the end of its
-// standard input ends it.
-const leash =
-  'data:text/javascript,process.stdin.resume().on("end",()=>process.kill(process.pid,"SIGKILL")).unref()'
-
 /**
- * Starts the built gateway and waits until it serves. Nothing of our own environment is handed on
- * but PATH.
+ * Starts the built gateway and resolves once it listens. The child gets `env` and our PATH, nothing
+ * else of our environment. Rejects with its log lines if it exits before.
  */
 export async function spawnGateway(env: Environment) {
-  const child = spawn(process.execPath, ['--import', leash, builtProgram], {
+  const child = spawn(process.execPath, ['--import', exitWithParent, builtProgram], {
     env: { PATH: process.env['PATH'], ...defaults, ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
@@ -87,22 +83,21 @@ export async function spawnGateway(env: Environment) {
       if (address) resolve(address)
     })
     void exited.then(async ({ code, signal }) => {
-      // What it said last may still be on its way.
+      // Its last lines may still be in the pipe.
       await new Promise((done) => setImmediate(done))
-      reject(new Error(`the gateway ended at its start (${signal ?? code}):\n${logs.join('\n')}`))
+      reject(
+        new Error(`the gateway exited during startup (${signal ?? code}):\n${logs.join('\n')}`),
+      )
     })
   })
   return {
     url,
     child: child as ChildProcess,
-    /** Its log lines, and what it wrote to standard error. */
+    /** The lines of its standard output and standard error. */
     logs,
-    /** Resolves when it has ended, however that came. */
+    /** Resolves when the process has ended. */
     exited,
-    /**
-     * Sends the signal and waits for the end (for SIGSTOP and SIGCONT: doesn't wait). Default
-     * SIGKILL.
-     */
+    /** Sends the signal and, except for SIGSTOP and SIGCONT, waits for the process to end. */
     async kill(signal: NodeJS.Signals = 'SIGKILL') {
       child.kill(signal)
       if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await exited

@@ -1,5 +1,5 @@
-// Runs once for all test files: the built gateway, one Postgres, and in it a migrated template from
-// which each file gets a database of its own.
+// Runs once before all test files: builds the gateway and starts one Postgres with a migrated
+// template database, which each test file clones.
 
 import type { TestProject } from 'vitest/node'
 import { migrate } from '../database/migrate.ts'
@@ -9,7 +9,7 @@ import { templateName } from './test-database.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Of the server that all test files share; superuser, database `postgres`. */
+    /** The server that all test files share: superuser, database `postgres`. */
     postgresUrl: string
   }
 }

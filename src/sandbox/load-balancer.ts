@@ -1,26 +1,26 @@
-// What stands in front of several replicas: connections go to each in turn, and to the next one
-// where nobody listens. It looks at nothing that passes, as a plain TCP load balancer.
+// A plain TCP load balancer in front of several replicas: round-robin, and on to the next replica
+// if one refuses the connection.
 
 import { connect, createServer, type Socket } from 'node:net'
 import { findFreePort } from './ports.ts'
 
 export type LoadBalancer = Awaited<ReturnType<typeof openLoadBalancer>>
 
-/** `ports` is asked at each connection: replicas come and go. */
-export async function openLoadBalancer(ports: () => readonly number[]) {
-  const open = new Set<Socket>()
-  let turn = 0
+/** Calls `listPorts` for each connection, since replicas start and stop. */
+export async function openLoadBalancer(listPorts: () => readonly number[]) {
+  const clients = new Set<Socket>()
+  let connections = 0
 
   const server = createServer((client) => {
-    open.add(client)
+    clients.add(client)
     client.on('error', () => undefined)
-    client.once('close', () => open.delete(client))
+    client.once('close', () => clients.delete(client))
     client.pause()
-    const all = ports()
-    const first = turn++
-    function dial(tried: number) {
-      const port = all[(first + tried) % Math.max(1, all.length)]
-      if (port === undefined || tried === all.length) return void client.destroy()
+    const ports = listPorts()
+    const first = connections++
+    function connectReplica(tried: number) {
+      const port = ports[(first + tried) % Math.max(1, ports.length)]
+      if (port === undefined || tried === ports.length) return void client.destroy()
       const replica = connect({ port, host: '127.0.0.1' })
       replica.once('connect', () => {
         replica.removeAllListeners('error')
@@ -30,9 +30,9 @@ export async function openLoadBalancer(ports: () => readonly number[]) {
         client.pipe(replica)
         replica.pipe(client)
       })
-      replica.once('error', () => dial(tried + 1))
+      replica.once('error', () => connectReplica(tried + 1))
     }
-    dial(0)
+    connectReplica(0)
   })
 
   const port = await findFreePort()
@@ -44,7 +44,7 @@ export async function openLoadBalancer(ports: () => readonly number[]) {
     url: `http://127.0.0.1:${port}`,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
-      for (const socket of open) socket.destroy()
+      for (const client of clients) client.destroy()
       await closed
     },
   }

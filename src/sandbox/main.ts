@@ -1,24 +1,25 @@
-// `npm run sandbox`: everything on one machine, one deck made before your eyes, then a gateway to
-// play with until Ctrl-C.
+// `npm run sandbox`: starts the sandbox, makes one presentation with live progress, prints how to use
+// the API, then serves until Ctrl-C.
 
 import { once } from 'node:events'
-import { mkdirSync, statSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Arguments, readArguments, UsageError, usage } from './arguments.ts'
-import { type Deck, download, followRun, GatewayError, postBrief } from './demo.ts'
+import { type DownloadedDeck, download, followRun, GatewayError, postBrief } from './demo.ts'
 import { findLockHolder, lockFolder } from './folder-lock.ts'
 import { isPortFree } from './ports.ts'
 import { paces } from './presenton/stand-in.ts'
+import { createProgressOutput } from './progress-output.ts'
 import { openSandbox, type Sandbox } from './sandbox.ts'
-import { createRunView } from './terminal.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = resolve(process.env['SANDBOX_FOLDER'] || join(root, '.sandbox'))
-const tokenSeconds = 12 * 3600
+const tokenHours = 12
 
-const say = (text = '') => process.stdout.write(`${text}\n`)
-const complain = (text: string) => process.stderr.write(`${text}\n`)
+const print = (text = '') => process.stdout.write(`${text}\n`)
+const printError = (text: string) => process.stderr.write(`${text}\n`)
+const shownPath = (path: string) => relative(process.cwd(), path)
 
 process.exitCode = await main()
 
@@ -26,127 +27,145 @@ async function main(): Promise<number> {
   const stop = listenForSignals()
   let logFile = join(folder, 'gateway.log')
   let sandbox: Sandbox | undefined
-  let release = () => {}
+  let releaseLock = () => {}
   try {
     const args = readArguments(process.argv.slice(2))
     mkdirSync(folder, { recursive: true })
-    const claim = lockFolder(folder)
-    release = () => claim?.release()
-    if (!claim) {
-      say(
-        `Another sandbox runs from this checkout (process ${findLockHolder(folder)}): this one keeps nothing but its decks.`,
+    const lock = lockFolder(folder)
+    releaseLock = () => lock?.release()
+    if (!lock) {
+      print(
+        `Another sandbox (process ${findLockHolder(folder)}) uses ${folder}.\nThis one keeps no data except the files that it downloads.\n`,
       )
       logFile = join(folder, `gateway-${process.pid}.log`)
     }
-    sandbox = await open(args, { keep: claim !== undefined, logFile })
+    sandbox = await start(args, { keepsData: lock !== undefined, logFile })
     stop.throwIfAborted()
-    const token = await sandbox.sign({ sub: 'sandbox-user', expiresInSeconds: tokenSeconds })
-    const deck = await make({ url: sandbox.url, token, signal: stop }, args)
-    describe(sandbox, deck, token)
-    if (!args.once) {
-      say('\nServing until Ctrl-C.')
+    const token = await sandbox.sign({
+      sub: 'sandbox-user',
+      expiresInSeconds: tokenHours * 3600,
+    })
+    const deck = await makePresentation({ url: sandbox.url, token, signal: stop }, args)
+    printDeck(deck)
+    printCommands(sandbox.url, deck, token)
+    if (args.once) {
+      print('\nThe sandbox stops now, because of --once. To use the link and the commands,')
+      print('run `npm run sandbox` without it.')
+    } else {
+      print('\nThe gateway is running. Press Ctrl-C to stop it.')
       if (!stop.aborted) await once(stop, 'abort')
     }
     return 0
   } catch (error) {
     if (stop.aborted) return 130
     if (error instanceof UsageError) {
-      complain(`${error.message}\n\n${usage}`)
+      printError(`${error.message}\n\n${usage}`)
       return 2
     }
-    complain(error instanceof GatewayError ? error.message : `${(error as Error).stack ?? error}`)
-    if (sandbox) complain(`The gateway's log: ${relative(process.cwd(), logFile)}`)
+    printError(error instanceof GatewayError ? error.message : `${(error as Error).stack ?? error}`)
+    if (sandbox) printError(`The gateway's log is in ${shownPath(logFile)}.`)
     return 1
   } finally {
-    if (stop.aborted) say('\nStopping …')
+    if (stop.aborted) print('\nStopping …')
     await sandbox?.close()
-    release()
+    releaseLock()
   }
 }
 
-/** Aborts at the first signal that asks us to end. */
+/** Aborts at the first signal that asks the process to end. */
 function listenForSignals(): AbortSignal {
   const stop = new AbortController()
-  let at = 0
+  let firstAtMs: number | undefined
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      // A later one is somebody who does not want to wait; what is left over then ends by itself.
-      // One Ctrl-C can arrive twice: from the terminal, and handed on by the process that started
-      // us.
-      if (stop.signal.aborted && performance.now() - at > 1000) process.exit(130)
-      at ||= performance.now()
+      firstAtMs ??= performance.now()
+      // A second Ctrl-C exits at once; watchdogs then stop what still runs. But npm may forward the
+      // first Ctrl-C, so that it arrives twice.
+      if (performance.now() - firstAtMs > 1000) process.exit(130)
       stop.abort()
     })
   }
-  // Whoever reads our output went away (`| head`).
+  // The program that reads our output has ended, such as `| head`.
   process.stdout.on('error', () => stop.abort())
   return stop.signal
 }
 
-async function open(
+async function start(
   { shape, fast, faults }: Arguments,
-  { keep, logFile }: { keep: boolean; logFile: string },
+  { keepsData, logFile }: { keepsData: boolean; logFile: string },
 ): Promise<Sandbox> {
-  const started = performance.now()
+  print('Starting the gateway with everything it needs …')
+  const startedAtMs = performance.now()
   const port = process.env['PORT'] ?? ((await isPortFree(3000)) ? '3000' : '0')
   const sandbox = await openSandbox({
-    folder: keep ? folder : undefined,
+    folder: keepsData ? folder : undefined,
     env: { ...process.env, PORT: port },
     shape,
     pace: fast ? paces.fast : paces.model,
     logFile,
   })
-  const { database, objects, presenton } = sandbox
-  for (const name of faults) presenton?.faults.inject(name)
-  say(`Started in ${((performance.now() - started) / 1000).toFixed(1)} s:`)
-  say(`  gateway    ${sandbox.url}   (API: ${sandbox.url}/docs)`)
-  say(`  Postgres   ${database?.url ?? 'yours (DATABASE_URL)'}`)
-  say(`  objects    ${objects?.endpoint ?? 'yours (MINIO_ENDPOINT)'}`)
-  say(
-    `  Presenton  ${presenton ? `${presenton.url}   a stand-in of shape ${shape}: its slides are the summary's own sentences, no model` : 'yours (PRESENTON_URL)'}`,
+  const { url, database, objects, standIn } = sandbox
+  for (const name of faults) standIn?.faults.inject(name)
+  print(`Started in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s:`)
+  print(`  Gateway       ${url}`)
+  print(`  API docs      ${url}/docs`)
+  print(`  Postgres      ${database?.url ?? 'yours, from DATABASE_URL'}`)
+  print(`  Object store  ${objects?.endpoint ?? 'yours, from MINIO_ENDPOINT'}`)
+  print(
+    standIn
+      ? `  Presenton     ${standIn.url}, a stand-in of shape ${shape} without a model:\n                its slides are sentences of the brief`
+      : '  Presenton     yours, from PRESENTON_URL',
   )
-  if (database?.setAside)
-    say(`  (the kept database is not of this version; it is set aside as "${database.setAside}")`)
-  say(`  log        ${relative(process.cwd(), logFile)}\n`)
+  print(`  Gateway log   ${shownPath(logFile)}`)
+  if (database?.renamedTo) {
+    print('\nThis version cannot use the database of an earlier run, so it created a new one.')
+    print(`The old one is renamed to "${database.renamedTo}".`)
+  }
   return sandbox
 }
 
-async function make(
+async function makePresentation(
   access: { url: string; token: string; signal: AbortSignal },
   { brief }: Arguments,
-): Promise<Deck> {
-  const view = createRunView()
+): Promise<DownloadedDeck> {
+  print('\nMaking a presentation from the brief:')
+  const progress = createProgressOutput()
   try {
     const id = await postBrief(access, brief)
-    await followRun(access, id, view)
+    await followRun(access, id, progress)
     return await download(access, id, join(folder, 'decks'))
   } finally {
-    view.finish(false)
+    progress.finish(false)
   }
 }
 
-function describe({ url }: Sandbox, deck: Deck, token: string): void {
-  const api = `${url}/api/v1/presentations`
-  say(`\n${deck.title}`)
-  say(`  file    ${relative(process.cwd(), deck.path)}`)
-  say(
-    `  size    ${deck.bytes} bytes (${statSync(deck.path).size === deck.bytes ? 'whole' : 'NOT WHOLE'}), ${deck.slides} slides`,
-  )
-  say(`  sha256  ${deck.sha256}`)
-  say(`\nDownload link, until ${deck.linkExpiresAt}:\n  ${deck.link}`)
-  say(`\nTo try:\n`)
-  say(`TOKEN=${token}`)
-  say(`# make a deck`)
-  say(
-    `curl -s -X POST ${api} -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s)" \\`,
-  )
-  say(
-    `  -d '{"content":"We agreed on three things. The bridge is repaired in May. The ferry runs until then. Both are paid by the port.","n_slides":4}'`,
-  )
-  say(`# follow its events (any id from the answer above or the list below)`)
-  say(`curl -sN ${api}/${deck.id}/events -H "Authorization: Bearer $TOKEN"`)
-  say(`# list`)
-  say(`curl -s "${api}?limit=5" -H "Authorization: Bearer $TOKEN"`)
-  say(`# download`)
-  say(`curl -sL -o deck.pptx ${api}/${deck.id}/download -H "Authorization: Bearer $TOKEN"`)
+function printDeck({ title, slides, path, bytes, sha256, link, linkExpiresAt }: DownloadedDeck) {
+  print(`\nThe presentation "${title}" is ready.`)
+  print(`  File     ${shownPath(path)}`)
+  print(`  Size     ${slides} slides, ${bytes.toLocaleString('en')} bytes`)
+  print(`  SHA-256  ${sha256}`)
+  print(`\nDownload link, valid until ${linkExpiresAt}:\n${link}`)
+}
+
+function printCommands(url: string, { id }: DownloadedDeck, token: string): void {
+  const authorization = '-H "Authorization: Bearer $TOKEN"'
+  print(`\nTry the API: paste these lines into another terminal. The token is valid for ${tokenHours} hours.
+
+API=${url}/api/v1
+TOKEN=${token}
+ID=${id}
+
+# Make a presentation. The response contains its id.
+curl -s $API/presentations ${authorization} \\
+  -H 'Content-Type: application/json' -H "Idempotency-Key: $(date +%s)" \\
+  -d '{"content":"The bridge is repaired in May. The ferry runs until then. The port pays for both.","n_slides":3}'
+
+# Follow the events of a presentation.
+curl -sN $API/presentations/$ID/events ${authorization}
+
+# List your presentations.
+curl -s "$API/presentations?limit=5" ${authorization}
+
+# Download the file.
+curl -sL -o deck.pptx $API/presentations/$ID/download ${authorization}`)
 }

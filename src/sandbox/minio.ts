@@ -1,9 +1,9 @@
-// A real MinIO behind the same front as the emulated store, for whoever has its program:
-// `MINIO_BINARY=/path/to/minio npm test`.
+// A real MinIO that records requests and injects faults like the emulated store. Run the tests
+// against it with `MINIO_BINARY=/path/to/minio npm test`.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type IncomingMessage, request as openRequest, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -17,7 +17,7 @@ import {
 import { findFreePort } from './ports.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 
-/** The real one when the environment names it, else the emulated one. */
+/** A real MinIO if MINIO_BINARY is set, else the emulated store. */
 export function openConfiguredObjectStore(options: ObjectStoreOptions = {}): Promise<ObjectStore> {
   return process.env['MINIO_BINARY'] ? openMinio(options) : openObjectStore(options)
 }
@@ -27,19 +27,19 @@ export async function openMinio({
   port,
   binary = process.env['MINIO_BINARY'],
 }: ObjectStoreOptions & { binary?: string | undefined } = {}): Promise<ObjectStore> {
-  if (!binary) throw new Error('MINIO_BINARY does not name the MinIO server program')
+  if (!binary) throw new Error('set MINIO_BINARY to the path of the MinIO server program')
   const temporary = dir === undefined ? openTemporaryFolder('minio') : undefined
   const folder = dir ?? join(temporary?.path ?? '', 'store')
   const accessKey = `sandbox-${randomBytes(4).toString('hex')}`
   const secretKey = randomBytes(20).toString('hex')
-  const inner = await findFreePort()
+  const minioPort = await findFreePort()
   const child = spawn(
     binary,
     [
       'server',
       '--quiet',
       '--address',
-      `127.0.0.1:${inner}`,
+      `127.0.0.1:${minioPort}`,
       '--console-address',
       `127.0.0.1:${await findFreePort()}`,
       folder,
@@ -64,18 +64,18 @@ export async function openMinio({
     await exited
     temporary?.remove()
   }
-  // Only a clean end of ours is noticed here; the store has no keeper, since few runs use it.
+  // MinIO has no watchdog, since few runs use it: after `kill -9` of this process it keeps running.
   process.once('exit', () => child.kill('SIGKILL'))
   try {
-    await untilReady(`http://127.0.0.1:${inner}/minio/health/ready`, child)
-    const front = await openFaultServer({
+    await waitUntilReady(`http://127.0.0.1:${minioPort}/minio/health/ready`, child)
+    const server = await openFaultServer({
       port,
-      handle: (request, response) => pass(request, response, inner),
+      handle: (request, response) => forward(request, response, minioPort),
     })
     return {
-      ...describeStore(front, accessKey, secretKey),
+      ...describeStore(server, accessKey, secretKey),
       async close() {
-        await front.close()
+        await server.close()
         await stop()
       },
     }
@@ -85,10 +85,10 @@ export async function openMinio({
   }
 }
 
-async function untilReady(url: string, child: ChildProcess) {
+async function waitUntilReady(url: string, child: ChildProcess) {
   for (let attempt = 0; attempt < 300; attempt++) {
     if (child.exitCode !== null)
-      throw new Error(`MinIO ended at its start (exit ${child.exitCode})`)
+      throw new Error(`MinIO exited with ${child.exitCode} during startup`)
     const response = await fetch(url).catch(() => undefined)
     await response?.body?.cancel()
     if (response?.ok) return
@@ -97,10 +97,10 @@ async function untilReady(url: string, child: ChildProcess) {
   throw new Error('MinIO was not ready in 30 s')
 }
 
-/** Hands the request on as it came: the signature covers the Host header, so that stays too. */
-function pass(request: IncomingMessage, response: ServerResponse, port: number) {
+/** Forwards the request unchanged, with its Host header, which the signature covers. */
+function forward(request: IncomingMessage, response: ServerResponse, port: number) {
   const { method, url: path, rawHeaders } = request
-  const onward = forward({
+  const forwarded = openRequest({
     host: '127.0.0.1',
     port,
     method,
@@ -108,10 +108,10 @@ function pass(request: IncomingMessage, response: ServerResponse, port: number) 
     headers: rawHeaders as unknown as Record<string, string>,
     setHost: false,
   })
-  onward.on('response', (answer) => {
-    response.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
-    pipeline(answer, response, () => undefined)
+  forwarded.on('response', (result) => {
+    response.writeHead(result.statusCode ?? 502, result.rawHeaders)
+    pipeline(result, response, () => undefined)
   })
-  onward.on('error', () => request.socket.destroy())
-  pipeline(request, onward, () => undefined)
+  forwarded.on('error', () => request.socket.destroy())
+  pipeline(request, forwarded, () => undefined)
 }

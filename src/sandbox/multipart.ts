@@ -1,15 +1,12 @@
-// The multipart operations that s3rver leaves out: list the unfinished uploads of a bucket, list
-// the parts of one, abort one. Without the first, the minio client can't upload a stream of unknown
-// size; the others show what a client does with what it left behind.
+// The multipart operations that s3rver lacks: list the unfinished uploads of a bucket, list the parts
+// of an upload, abort an upload. The minio client needs the first to upload a stream of unknown
+// size. Tests need the others to see how a client cleans up.
 
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Context, Store } from '@20minutes/s3rver'
 
-/**
- * Whether the request is one of these. s3rver refuses them as unknown, but only after it has
- * checked the signature.
- */
+/** Whether s3rver lacks this operation. It rejects such a request after checking the signature. */
 export function isMultipartRequest({ method, query }: Context): boolean {
   return (
     (method === 'GET' && ('uploads' in query || 'uploadId' in query)) ||
@@ -17,21 +14,21 @@ export function isMultipartRequest({ method, query }: Context): boolean {
   )
 }
 
-/** Answers such a request, whose signature is known to be good. */
+/** Responds to such a request. The caller has checked the signature. */
 export function handleMultipartRequest(ctx: Context, store: Store): void {
   const [bucket = '', ...rest] = decodeURIComponent(ctx.path).slice(1).split('/')
   const folder = store.getResourcePath(bucket, undefined, 'uploads')
-  const { status, body } = answer(ctx, { folder, bucket, key: rest.join('/') })
+  const { status, body } = handle(ctx, { folder, bucket, key: rest.join('/') })
   ctx.status = status
   if (!body) return
   ctx.type = 'application/xml'
   ctx.body = `<?xml version="1.0" encoding="UTF-8"?>\n${encode(body)}`
 }
 
-function answer(
+function handle(
   { method, query }: Context,
   { folder, bucket, key }: { folder: string; bucket: string; key: string },
-): Answer {
+): MultipartResponse {
   const uploads = listUploads(folder)
   if ('uploads' in query) {
     const prefix = String(query['prefix'] ?? '')
@@ -82,7 +79,7 @@ function listUploads(folder: string) {
 }
 
 function listParts(folder: string) {
-  // Beside each part lies its MD5, written once the part is whole.
+  // s3rver writes a part's MD5 beside it once the part is complete.
   const numbers = readdirSync(folder).flatMap((name) =>
     /^\d+\.md5$/.test(name) ? [Number.parseInt(name, 10)] : [],
   )
@@ -99,12 +96,12 @@ function listParts(folder: string) {
     })
 }
 
-interface Answer {
+interface MultipartResponse {
   status: number
   body?: Elements
 }
 
-/** Elements by name; one that holds a list is repeated. */
+/** XML elements by name. An array makes one element for each of its items. */
 interface Elements {
   [name: string]: string | number | Elements | Elements[]
 }
@@ -114,10 +111,13 @@ function encode(elements: Elements): string {
     .flatMap(([name, content]) =>
       [content]
         .flat()
-        .map((one) => `<${name}>${typeof one === 'object' ? encode(one) : quote(one)}</${name}>`),
+        .map(
+          (item) =>
+            `<${name}>${typeof item === 'object' ? encode(item) : escapeXml(item)}</${name}>`,
+        ),
     )
     .join('')
 }
 
-const quote = (text: string | number) =>
-  String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
+const escapeXml = (text: string | number) =>
+  String(text).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)

@@ -1,6 +1,5 @@
-// A real nginx with a given configuration, for whoever has the program (`apt-get install nginx`);
-// and the smallest name server that answers for the names in such a configuration, as a container
-// engine's does.
+// A real nginx with a given configuration, for tests on machines that have it (`apt-get install
+// nginx`), and a small DNS server for the names in that configuration, like a container engine's.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
@@ -15,8 +14,8 @@ import { openTemporaryFolder } from './temporary-folder.ts'
 export const hasNginx = !spawnSync('nginx', ['-v']).error
 
 /**
- * Starts it in the foreground and waits until it listens on `port`, which must stand in the
- * configuration.
+ * Resolves once nginx listens on `port`, which the configuration must name. `{folder}` in the
+ * configuration is replaced by a temporary folder.
  */
 export async function openNginx({ config, port }: { config: string; port: number }) {
   const folder = openTemporaryFolder('nginx')
@@ -29,8 +28,8 @@ export async function openNginx({ config, port }: { config: string; port: number
       stdio: ['ignore', 'ignore', 'pipe'],
     },
   )
-  let said = ''
-  child.stderr.on('data', (bytes: Buffer) => (said += bytes.toString()))
+  let stderr = ''
+  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
   const exited = once(child, 'exit')
   const kill = () => child.kill('SIGTERM')
   process.once('exit', kill)
@@ -46,42 +45,42 @@ export async function openNginx({ config, port }: { config: string; port: number
     if (child.exitCode === null && attempt < 200) await delay(25)
     else {
       await close()
-      throw new Error(`nginx does not listen on ${port}:\n${said}`)
+      throw new Error(`nginx does not listen on ${port}:\n${stderr}`)
     }
   }
   return { url: `http://127.0.0.1:${port}`, close }
 }
 
-/** Answers every question for an address of a known name with all its addresses. */
+/** Resolves known names to all their IPv4 addresses. */
 export async function openDnsServer(addresses: Record<string, string[]>) {
   const socket = createSocket('udp4')
-  socket.on('message', (question, from) => {
+  socket.on('message', (query, from) => {
     const labels: string[] = []
     let at = 12
-    for (let length = question[at] ?? 0; length > 0; length = question[at] ?? 0) {
-      labels.push(question.toString('latin1', at + 1, at + 1 + length))
+    for (let length = query[at] ?? 0; length > 0; length = query[at] ?? 0) {
+      labels.push(query.toString('latin1', at + 1, at + 1 + length))
       at += 1 + length
     }
-    const asked = question.subarray(12, at + 5)
-    const isForAddress = question.readUInt16BE(at + 1) === 1
-    const known = (isForAddress && addresses[labels.join('.')]) || []
-    const header = Buffer.from(question.subarray(0, 12))
+    const question = query.subarray(12, at + 5)
+    const isAddressQuery = query.readUInt16BE(at + 1) === 1
+    const found = (isAddressQuery && addresses[labels.join('.')]) || []
+    const header = Buffer.from(query.subarray(0, 12))
     header.writeUInt16BE(0x8180, 2)
-    header.writeUInt16BE(known.length, 6)
+    header.writeUInt16BE(found.length, 6)
     header.writeUInt32BE(0, 8)
-    // A pointer to the name in the question, type A, class IN, 1 s to live, four bytes.
-    const answers = known.map((one) =>
-      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...one.split('.').map(Number)]),
+    // A pointer to the name in the question, type A, class IN, TTL 1 s, 4 bytes of data.
+    const records = found.map((address) =>
+      Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, ...address.split('.').map(Number)]),
     )
-    socket.send(Buffer.concat([header, asked, ...answers]), from.port, from.address)
+    socket.send(Buffer.concat([header, question, ...records]), from.port, from.address)
   })
   socket.bind(0, '127.0.0.1')
   await once(socket, 'listening')
   return {
     port: (socket.address() as AddressInfo).port,
-    /** From the next question on. */
-    change(name: string, to: string[]) {
-      addresses[name] = to
+    /** Replaces the addresses of a name. */
+    change(name: string, newAddresses: string[]) {
+      addresses[name] = newAddresses
     },
     async close() {
       socket.close()

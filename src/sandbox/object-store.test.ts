@@ -38,8 +38,8 @@ const put = (key: string, bytes: Buffer | Readable, size?: number) =>
   client.putObject(bucket, key, bytes, size, { 'Content-Type': 'text/plain' })
 const get = async (key: string) => buffer(await client.getObject(bucket, key))
 
-/** In pieces of an odd size, as a network brings them. */
-function* pieces(bytes: Buffer) {
+/** Chunks of an odd size, as a network delivers them. */
+function* chunksOf(bytes: Buffer) {
   for (let at = 0; at < bytes.length; at += 65_537) yield bytes.subarray(at, at + 65_537)
 }
 
@@ -47,7 +47,7 @@ test.each([
   ['presentations/ada/5b1f.pptx'],
   ['presentations/ada%40example.org/5b1f-2.pptx'],
   ['presentations/日本 語/é & ü.pdf'],
-])('an object comes back as it was put: %s', async (key) => {
+])('returns an object as it was stored: %s', async (key) => {
   const bytes = randomBytes(100_000)
   await put(key, bytes, bytes.length)
   expect(sha256(await get(key))).toBe(sha256(bytes))
@@ -58,22 +58,22 @@ test.each([
   await expect(client.statObject(bucket, key)).rejects.toMatchObject({ code: 'NotFound' })
 })
 
-test('a stream of known size is one request', async () => {
+test('uploads a stream of known size in one request', async () => {
   const bytes = randomBytes(3 * MiB)
-  await put('known', Readable.from(pieces(bytes)), bytes.length)
+  await put('known', Readable.from(chunksOf(bytes)), bytes.length)
   expect(store.requests.map(({ method }) => method)).toEqual(['PUT'])
   expect(sha256(await get('known'))).toBe(sha256(bytes))
 })
 
-test('a stream of unknown size, 20 MB in parts of 8 MiB', async () => {
+test('uploads a stream of unknown size in parts of 8 MiB', async () => {
   const bytes = randomBytes(20_000_000)
-  await put('unknown', Readable.from(pieces(bytes)))
+  await put('unknown', Readable.from(chunksOf(bytes)))
   expect(store.requests.filter(({ query }) => query.has('partNumber'))).toHaveLength(3)
   expect(sha256(await get('unknown'))).toBe(sha256(bytes))
   expect(await client.findUploadId(bucket, 'unknown')).toBeUndefined()
 })
 
-test('a part of an object, also its end', async () => {
+test('returns a range of an object, also to its end', async () => {
   const bytes = randomBytes(1000)
   await put('ranged', bytes, bytes.length)
   expect(
@@ -88,7 +88,7 @@ test('a part of an object, also its end', async () => {
   ).toBe(true)
 })
 
-test('a presigned link gives the object under the name and type that the link states', async () => {
+test('serves a presigned link with the file name and type of the link', async () => {
   await put('linked', Buffer.from('hello'), 5)
   const disposition = `attachment; filename="deck.pptx"; filename*=UTF-8''d%C3%A9ck.pptx`
   const link = await client.presignedGetObject(bucket, 'linked', 60, {
@@ -103,7 +103,7 @@ test('a presigned link gives the object under the name and type that the link st
   expect(await response.text()).toBe('hello')
 })
 
-test('links that were tampered with, that have expired, and requests without a signature are refused', async () => {
+test('refuses modified links, expired links and unsigned requests', async () => {
   await put('guarded', Buffer.from('hello'), 5)
   await put('other', Buffer.from('hello'), 5)
   const link = await client.presignedGetObject(bucket, 'guarded', 60)
@@ -114,7 +114,7 @@ test('links that were tampered with, that have expired, and requests without a s
     {},
     new Date(Date.now() - 60_000),
   )
-  const refused = [
+  const invalidUrls = [
     link.replace('/guarded?', '/other?'),
     link.replace(/X-Amz-Expires=\d+/, 'X-Amz-Expires=600'),
     link.replace(/(X-Amz-Signature=).{4}/, '$10000'),
@@ -123,7 +123,7 @@ test('links that were tampered with, that have expired, and requests without a s
     `${store.endpoint}/${bucket}/guarded`,
     `${store.endpoint}/${bucket}`,
   ]
-  for (const url of refused) {
+  for (const url of invalidUrls) {
     const response = await fetch(url)
     expect([response.status, await response.text()], url).toEqual([
       403,
@@ -140,22 +140,22 @@ test('links that were tampered with, that have expired, and requests without a s
   expect(await (await fetch(link)).text()).toBe('hello')
 })
 
-test('an upload that breaks off leaves the object as it was', async () => {
-  await put('kept', Buffer.from('the first'), 9)
-  const link = await client.presignedPutObject(bucket, 'kept', 60)
+test('keeps the old object when an upload breaks off', async () => {
+  await put('replaced', Buffer.from('the first'), 9)
+  const link = await client.presignedPutObject(bucket, 'replaced', 60)
   const upload = request(link, { method: 'PUT', headers: { 'content-length': '1000000' } })
   const failed = new Promise<Error>((resolve) => upload.on('error', resolve))
   upload.write(randomBytes(50_000))
-  await store.waitFor(({ method, path }) => method === 'PUT' && path.endsWith('/kept'), {
+  await store.waitFor(({ method, path }) => method === 'PUT' && path.endsWith('/replaced'), {
     count: 2,
   })
   upload.destroy()
   await failed
   await expect.poll(() => store.requests.at(-1)?.isFinished).toBe(true)
-  expect((await get('kept')).toString()).toBe('the first')
+  expect((await get('replaced')).toString()).toBe('the first')
 })
 
-test('an unfinished multipart upload is found, listed and aborted', async () => {
+test('finds, lists and aborts an unfinished multipart upload', async () => {
   const uploadId = await client.initiateNewMultipartUpload(bucket, 'unfinished', {})
   await client.uploadPart(
     {
@@ -181,7 +181,7 @@ test('an unfinished multipart upload is found, listed and aborted', async () => 
   )
 })
 
-test('the next requests fail on demand, those after them succeed', async () => {
+test('fails as many requests as the fault says, and no more', async () => {
   const { hits } = store.injectFault(
     { kind: 'status', status: 503 },
     { times: 2, match: ({ method }) => method === 'PUT' },
@@ -194,20 +194,20 @@ test('the next requests fail on demand, those after them succeed', async () => {
   expect(hits.map(({ status }) => status)).toEqual([503, 503])
 })
 
-test('a stalled request goes on when it is let go', async () => {
+test('continues a stalled request after its release', async () => {
   await put('slow', Buffer.from('hello'), 5)
   const stall = store.injectFault(
     { kind: 'stall' },
     { match: ({ path }) => path.endsWith('/slow') },
   )
-  const got = get('slow')
+  const download = get('slow')
   await store.waitFor(({ method, path }) => method === 'GET' && path.endsWith('/slow'))
   expect(stall.hits.map(({ isFinished }) => isFinished)).toEqual([false])
   stall.release()
-  expect((await got).toString()).toBe('hello')
+  expect((await download).toString()).toBe('hello')
 })
 
-test('an answer can be cut: before its first byte, though the object was stored, and in its middle', async () => {
+test('cuts a response before its first byte, after the object was stored, and in its middle', async () => {
   const link = await client.presignedPutObject(bucket, 'cut', 60)
   store.injectFault({ kind: 'cut response' })
   await expect(fetch(link, { method: 'PUT', body: randomBytes(1000) })).rejects.toThrow()
@@ -224,14 +224,14 @@ test('an answer can be cut: before its first byte, though the object was stored,
   expect(Buffer.concat(read)).toHaveLength(100)
 })
 
-test('a request can be cut in its body, and nothing is stored', async () => {
+test('cuts a request in its body and stores nothing', async () => {
   const link = await client.presignedPutObject(bucket, 'never', 60)
   store.injectFault({ kind: 'cut request', afterBytes: 1000 })
   await expect(fetch(link, { method: 'PUT', body: randomBytes(100_000) })).rejects.toThrow()
   await expect(client.statObject(bucket, 'never')).rejects.toMatchObject({ code: 'NotFound' })
 })
 
-test('down refuses connections, up brings the same objects back on the same port', async () => {
+test('refuses connections while down, and serves the same objects on the same port after up', async () => {
   await put('stays', Buffer.from('hello'), 5)
   await store.down()
   await expect(fetch(store.endpoint)).rejects.toMatchObject({ cause: { code: 'ECONNREFUSED' } })

@@ -1,7 +1,6 @@
-// An S3-compatible store for development and tests, on s3rver: the one emulator that checks
-// signatures and their expiry. What it gets wrong, and a real store gets right, is mended here: it
-// lets unsigned requests in, refuses good links whose file name is in UTF-8, lacks some multipart
-// operations, and keeps a truncated object when an upload breaks off.
+// An S3-compatible store for development and tests, based on s3rver, the one emulator that checks
+// signatures and their expiry. Fixed here: it accepts unsigned requests, rejects valid links with
+// file names in UTF-8, lacks multipart operations, and keeps the truncated object of a broken upload.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
@@ -16,12 +15,12 @@ import { isSignatureValid } from './presigned-signature.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 
 export interface ObjectStoreOptions {
-  /** Kept for later runs; without it what is stored is thrown away at the end. */
+  /** Later runs use this folder again. Without it, all objects are removed at the end. */
   dir?: string
   port?: number
 }
 
-/** A store as tests and the sandbox use it, emulated or real. */
+/** An emulated or real store, as the sandbox and tests use it. */
 export interface ObjectStore
   extends Pick<FaultServer, 'requests' | 'injectFault' | 'waitFor' | 'down' | 'up' | 'close'> {
   endpoint: string
@@ -39,23 +38,21 @@ export async function openObjectStore({
   const temporary = dir === undefined ? openTemporaryFolder('objects') : undefined
   const directory = dir ?? join(temporary?.path ?? '', 'store')
   mkdirSync(directory, { recursive: true })
-  // s3rver knows one list of keys per process: keys of our own for each store, so that several stay
-  // apart.
+  // s3rver has one list of keys per process, so each store gets a key of its own.
   const accessKey = `sandbox-${randomBytes(4).toString('hex')}`
   const secretKey = randomBytes(20).toString('hex')
   DUMMY_ACCOUNT.createKeyPair(accessKey, secretKey)
 
   const app = new S3rver({ directory, silent: true, vhostBuckets: false })
   app.on('error', () => undefined)
-  app.middleware.unshift(mend(app.store, secretKey))
-  app.store.putContent = putWhole
-  const answer = app.callback()
-  const front = await openFaultServer({ port, handle: answer })
+  app.middleware.unshift(fixSignaturesAndMultipart(app.store, secretKey))
+  app.store.putContent = putAtomically
+  const server = await openFaultServer({ port, handle: app.callback() })
 
   return {
-    ...describeStore(front, accessKey, secretKey),
+    ...describeStore(server, accessKey, secretKey),
     async close() {
-      await front.close()
+      await server.close()
       DUMMY_ACCOUNT.revokeAccessKey(accessKey)
       app.logger.close()
       temporary?.remove()
@@ -63,13 +60,13 @@ export async function openObjectStore({
   }
 }
 
-/** What a store says of itself, emulated or real. */
+/** What an emulated and a real store have in common. */
 export function describeStore(
-  front: FaultServer,
+  server: FaultServer,
   accessKey: string,
   secretKey: string,
 ): ObjectStore {
-  const { url: endpoint, requests, injectFault, waitFor, down, up, close } = front
+  const { url: endpoint, requests, injectFault, waitFor, down, up, close } = server
   const region = 'us-east-1'
   const env = {
     MINIO_ENDPOINT: endpoint,
@@ -92,7 +89,7 @@ export function describeStore(
   }
 }
 
-function mend(store: Store, secretKey: string) {
+function fixSignaturesAndMultipart(store: Store, secretKey: string) {
   return async (ctx: Context, next: () => Promise<void>) => {
     const isSigned =
       ctx.headers['authorization'] || 'X-Amz-Signature' in ctx.query || 'Signature' in ctx.query
@@ -103,15 +100,15 @@ function mend(store: Store, secretKey: string) {
         '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
       return
     }
-    // Its own check encodes the query otherwise than the rules say; it still sees to the expiry,
-    // and refuses what isn't good here.
+    // s3rver's own check encodes the query incorrectly. It is told to accept what is valid here, and
+    // it still checks the expiry.
     if ('X-Amz-Signature' in ctx.query && isSignatureValid(ctx, secretKey)) {
       ctx.app = Object.create(ctx.app, { allowMismatchedSignatures: { value: true } })
     }
     try {
       await next()
     } catch (error) {
-      // These two come from its router, behind the check of the signature.
+      // s3rver's router throws these two codes after the check of the signature.
       const code = (error as { code?: string }).code ?? ''
       if (!isMultipartRequest(ctx) || !['NotImplemented', 'MethodNotAllowed'].includes(code))
         throw error
@@ -120,11 +117,8 @@ function mend(store: Store, secretKey: string) {
   }
 }
 
-/**
- * Replaces s3rver's own, which writes in place: an object appears whole or not at all, as in a real
- * store.
- */
-async function putWhole(
+/** Replaces s3rver's own, which writes in place. As in a real store, no partial object appears. */
+async function putAtomically(
   path: string,
   content: NodeJS.ReadableStream | Buffer,
 ): Promise<[size: number, md5: string]> {

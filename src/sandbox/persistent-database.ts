@@ -1,6 +1,5 @@
-// The sandbox's own database, kept from run to run. The data of a sandbox are worth less than its
-// start: what the migrations of this checkout can't bring up to date is set aside under another
-// name, and a fresh database takes its place.
+// The sandbox's own database, which later runs use again. A sandbox must always start: if this
+// checkout's migrations fail on the database, it is renamed and a new one is created.
 
 import pg from 'pg'
 import { migrate } from '../database/migrate.ts'
@@ -8,9 +7,7 @@ import type { Postgres } from './postgres.ts'
 
 const name = 'gateway'
 
-/**
- * Resolves with the database's URL, and with the name under which an unusable one was set aside.
- */
+/** `renamedTo`: the new name of an incompatible database, if there was one. */
 export async function openPersistentDatabase({
   url,
   urlOf,
@@ -23,14 +20,14 @@ export async function openPersistentDatabase({
     if (rowCount === 0) await createDatabase(name)
     try {
       await migrate(urlOf(name))
-      return { url: urlOf(name), setAside: undefined }
+      return { url: urlOf(name), renamedTo: undefined }
     } catch {
-      const setAside = `${name} until ${new Date().toISOString()}`
+      const renamedTo = `${name} until ${new Date().toISOString()}`
       await client.query(
-        `alter database ${pg.escapeIdentifier(name)} rename to ${pg.escapeIdentifier(setAside)}`,
+        `alter database ${pg.escapeIdentifier(name)} rename to ${pg.escapeIdentifier(renamedTo)}`,
       )
       await migrate(await createDatabase(name))
-      return { url: urlOf(name), setAside }
+      return { url: urlOf(name), renamedTo }
     }
   } finally {
     await client.end()

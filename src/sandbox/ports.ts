@@ -1,16 +1,16 @@
-// A free TCP port of this machine, for servers that must be able to come back on the same one.
+// Free TCP ports of this machine, for servers that must be able to restart on the same port.
 
 import { randomInt } from 'node:crypto'
 import { createServer } from 'node:net'
 
-// Below the ranges from which Linux (32768+) and macOS (49152+) take the local port of outgoing
-// connections: while a server of ours is down for a test, nothing takes its port by chance.
+// Below the ephemeral ports of Linux (32768+) and macOS (49152+): while a test has a server down,
+// no outgoing connection takes its port by chance.
 const lowest = 15000
 const highest = 32000
 
 /**
- * A port on 127.0.0.1 that was free a moment ago. Somebody may take it before the caller does: be
- * ready to ask again.
+ * A port of 127.0.0.1 that was free a moment ago. Another process may take it first, so callers
+ * retry with another port when listening fails.
  */
 export async function findFreePort(): Promise<number> {
   for (let attempt = 0; attempt < 100; attempt++) {
@@ -20,7 +20,7 @@ export async function findFreePort(): Promise<number> {
   throw new Error(`no free port found between ${lowest} and ${highest}`)
 }
 
-/** Whether nobody listens on this port of 127.0.0.1. */
+/** Whether no process listens on this port of 127.0.0.1. */
 export function isPortFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = createServer()

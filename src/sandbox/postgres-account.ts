@@ -1,7 +1,6 @@
-// Under which account Postgres runs, and from which copy of its programs. Postgres refuses to run
-// as root; a checkout may lie where nobody but root can look; an install without scripts leaves out
-// the links to its libraries. Nothing is created on the machine for this: root hands over to an
-// unused uid, and what that uid can't reach is copied into a temporary folder.
+// The account and the programs with which Postgres runs. Postgres refuses to run as root, so root
+// starts it under an unused uid, without creating a user. Programs that this uid can't reach, or
+// that lack the links to their libraries (`npm ci --ignore-scripts`), are copied and repaired.
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -22,35 +21,35 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 
 export interface Account {
-  /** Set when the server runs as another user than we do. */
+  /** Set when the server runs under another uid than this process. */
   ids?: { uid: number; gid: number }
-  /** What to put before the command. */
+  /** Words before the command. */
   prefix: string[]
 }
 
-// "nobody" on most systems. A fixed number, since a slim image has no such name.
-const nobody = 65534
+// The user "nobody" on most systems. A number, since slim images don't have that name.
+const unusedId = 65534
 
-/** The account for a server whose data lies in `dataFolder` (which need not exist yet). */
-export function findAccount(dataFolder: string): Account {
+/** The account for a server with this data directory, which need not exist yet. */
+export function findAccount(data: string): Account {
   if (process.getuid?.() !== 0) return { prefix: [] }
-  const owner = statSync(dataFolder, { throwIfNoEntry: false })
+  const owner = statSync(data, { throwIfNoEntry: false })
   const ids =
-    owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : { uid: nobody, gid: nobody }
-  // The second way is for root of a user namespace that has no other uid: there the process stays
-  // root outside, and only believes otherwise.
-  const ways: Account[] = [
+    owner && owner.uid !== 0 ? { uid: owner.uid, gid: owner.gid } : { uid: unusedId, gid: unusedId }
+  // The second candidate is for root of a user namespace with no other uid: there the server only
+  // believes that it has another one.
+  const candidates: Account[] = [
     { ids, prefix: [] },
-    { prefix: ['unshare', '--user', `--map-user=${nobody}`] },
+    { prefix: ['unshare', '--user', `--map-user=${unusedId}`] },
   ]
-  const way = ways.find(
+  const usable = candidates.find(
     (account) => run(account, ['/bin/sh', '-c', 'test "$(id -u)" != 0']).status === 0,
   )
-  if (!way)
+  if (!usable)
     throw new Error(
-      'Postgres does not run as root, and this root cannot become anybody else: start the sandbox as a normal user',
+      'Postgres refuses to run as root, and this root user cannot switch to another uid. Start the sandbox as a normal user.',
     )
-  return way
+  return usable
 }
 
 /** A new temporary folder that the account can use. */
@@ -67,18 +66,18 @@ export function makeTemporaryFolder(name: string, account: Account): string {
     rmSync(folder, { recursive: true })
   }
   throw new Error(
-    `no temporary folder that Postgres can use: ${tmpdir()} and /tmp are closed to it`,
+    `found no temporary folder that Postgres can use: it has no access to ${tmpdir()}, /tmp or /var/tmp`,
   )
 }
 
-/** Whether the account can reach the folder and look into it. */
+/** Whether the account can reach and list the folder. */
 export function canUse(account: Account, folder: string): boolean {
   return run(account, ['/bin/sh', '-c', 'test -r "$1" && test -x "$1"', 'sh', folder]).status === 0
 }
 
 /**
- * The folder with `bin/postgres` and `bin/initdb` that work for the account: the installed one,
- * else a repaired copy under `copyInto`.
+ * The folder whose `bin/postgres` and `bin/initdb` work for the account: the installed one, else a
+ * repaired copy under `copyInto`.
  */
 export function preparePrograms(account: Account, copyInto: string): string {
   const installed = findInstalled()
@@ -89,14 +88,11 @@ export function preparePrograms(account: Account, copyInto: string): string {
   const tried = version(account, copy)
   if (tried.status === 0) return copy
   throw new Error(
-    `the embedded Postgres does not run from ${copy}: ${tried.error?.message ?? tried.stderr.trim()}`,
+    `The embedded Postgres does not run from ${copy}: ${tried.error?.message ?? tried.stderr.trim()}`,
   )
 }
 
-/**
- * Runs a command to its end as the account. The environment is small and the same everywhere, so
- * that messages are in English.
- */
+/** Runs a command as the account and waits for its end. */
 export function run(account: Account, command: string[]) {
   const [program = '', ...args] = [...account.prefix, ...command]
   return spawnSync(program, args, {
@@ -108,6 +104,7 @@ export function run(account: Account, command: string[]) {
   })
 }
 
+/** The same small environment on every machine, so that messages are in English. */
 export function environment(): Record<string, string> {
   return {
     PATH: process.env['PATH'] ?? '/usr/bin:/bin',
@@ -132,16 +129,17 @@ function findInstalled(): string {
       'native',
     )
   } catch (cause) {
-    throw new Error(`there is no embedded Postgres for this machine (${name}): give DATABASE_URL`, {
-      cause,
-    })
+    throw new Error(
+      `There is no embedded Postgres for this machine (${name}). Set DATABASE_URL to use your own.`,
+      { cause },
+    )
   }
 }
 
 function copyPrograms(installed: string, copy: string): void {
   rmSync(copy, { recursive: true, force: true })
   mkdirSync(copy, { recursive: true })
-  // Static libraries and the like are for compiling against Postgres: 3 MB that nothing here reads.
+  // Static libraries and headers are for compiling against Postgres: 3 MB that nothing here reads.
   const filter = (path: string) => !/\.(a|pc)$|[\\/]include$/.test(path)
   cpSync(installed, copy, { recursive: true, verbatimSymlinks: true, filter })
   const root = dirname(installed)
@@ -154,14 +152,14 @@ function copyPrograms(installed: string, copy: string): void {
     if (!lstatSync(path, { throwIfNoEntry: false }))
       symlinkSync(relative(dirname(target), source), path)
   }
-  openToAll(copy)
+  makeReadableForAll(copy)
 }
 
-function openToAll(folder: string): void {
+function makeReadableForAll(folder: string): void {
   chmodSync(folder, 0o755)
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name)
-    if (entry.isDirectory()) openToAll(path)
+    if (entry.isDirectory()) makeReadableForAll(path)
     else if (entry.isFile())
       chmodSync(path, folder.endsWith('bin') || statSync(path).mode & 0o100 ? 0o755 : 0o644)
   }

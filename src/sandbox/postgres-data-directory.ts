@@ -1,6 +1,6 @@
-// Where the data of an embedded Postgres lie: in the wanted folder, or in a temporary one where
-// there is none, or where the server's account can't reach it; and the removal of temporary ones
-// that nobody needs any more.
+// Where an embedded Postgres keeps its data: in the requested folder; in a temporary folder if none
+// is requested, or if the server's account can't use the requested one. Also removes temporary
+// folders that no process needs any more.
 
 import {
   existsSync,
@@ -19,19 +19,19 @@ import { stopServer } from './postgres-server.ts'
 
 export interface DataDirectory {
   account: Account
-  /** Holds data, log and password. */
+  /** Contains the data, the log and the password. */
   folder: string
-  /** Whether it goes with the process that opened it. */
+  /** Whether the folder is removed when the process ends. */
   isThrowaway: boolean
   release(): void
 }
 
-const throwawayPrefix = 'presenton-gateway-postgres-'
-const elsewherePrefix = 'presenton-gateway-data-'
+const throwawayPrefix = 'presenton-sandbox-postgres-'
+const substitutePrefix = 'presenton-sandbox-data-'
 
 /** Throws when another living process uses the folder. */
-export function openDataDirectory(wanted: string | undefined): DataDirectory {
-  if (wanted === undefined) {
+export function openDataDirectory(requested: string | undefined): DataDirectory {
+  if (requested === undefined) {
     const account = findAccount('')
     const folder = makeTemporaryFolder(throwawayPrefix, account)
     lockFolder(folder)
@@ -42,61 +42,65 @@ export function openDataDirectory(wanted: string | undefined): DataDirectory {
       release: () => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }),
     }
   }
-  mkdirSync(wanted, { recursive: true })
-  const claim = lockFolder(wanted)
-  if (!claim)
-    throw new Error(`${wanted} is in use by process ${findLockHolder(wanted) ?? 'unknown'}`)
+  mkdirSync(requested, { recursive: true })
+  const lock = lockFolder(requested)
+  if (!lock)
+    throw new Error(`${requested} is in use by process ${findLockHolder(requested) ?? 'unknown'}`)
   try {
-    const known = findElsewhere(wanted) ?? wanted
-    const account = findAccount(join(known, 'data'))
-    const folder = canUse(account, known) ? known : makeElsewhere(wanted, account)
-    return { account, folder, isThrowaway: false, release: claim.release }
+    const existing = findSubstitute(requested) ?? requested
+    const account = findAccount(join(existing, 'data'))
+    const folder = canUse(account, existing) ? existing : makeSubstitute(requested, account)
+    return { account, folder, isThrowaway: false, release: lock.release }
   } catch (error) {
-    claim.release()
+    lock.release()
     throw error
   }
 }
 
-// Root can use a folder that the server's account can't reach (a checkout in a home of mode 0700).
-// Then the data lie in a temporary folder. The wanted one and that one name each other, so that
-// neither is used for the wrong checkout, or kept for a deleted one.
+// Root can use a folder that the server's account can't reach, such as a checkout in a home of mode
+// 0700. Then a temporary folder is its substitute. The two name each other, so that no substitute
+// serves another checkout or outlives its own.
+const substituteFile = 'substitute'
+const requestedFile = 'substitute-of'
 
-function makeElsewhere(wanted: string, account: Account): string {
-  const folder = makeTemporaryFolder(elsewherePrefix, account)
-  writeFileSync(join(folder, 'of'), wanted)
-  writeFileSync(join(wanted, 'elsewhere'), folder)
+function makeSubstitute(requested: string, account: Account): string {
+  const folder = makeTemporaryFolder(substitutePrefix, account)
+  writeFileSync(join(folder, requestedFile), requested)
+  writeFileSync(join(requested, substituteFile), folder)
   return folder
 }
 
-function findElsewhere(wanted: string): string | undefined {
-  const folder = read(join(wanted, 'elsewhere'))
-  return folder !== undefined && read(join(folder, 'of')) === wanted ? folder : undefined
+function findSubstitute(requested: string): string | undefined {
+  const folder = read(join(requested, substituteFile))
+  return folder !== undefined && read(join(folder, requestedFile)) === requested
+    ? folder
+    : undefined
 }
 
 /**
- * Removes temporary folders of runs that were killed together with their keeper, and of checkouts
- * that are gone.
+ * Removes temporary folders whose process and watchdog were killed, and substitutes for folders that
+ * no longer exist.
  */
-export async function removeLeftoverDirectories(): Promise<void> {
+export async function removeAbandonedDirectories(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {
     const folder = join(tmpdir(), name)
-    if (!isLeftOver(name, folder)) continue
-    // What belongs to another user stays.
+    if (!isAbandoned(name, folder)) continue
+    // The folder may belong to another user; then it stays.
     await stopServer(join(folder, 'data'))
       .then(() => rmSync(folder, { recursive: true, force: true }))
       .catch(() => undefined)
   }
 }
 
-function isLeftOver(name: string, folder: string): boolean {
+function isAbandoned(name: string, folder: string): boolean {
   const isThrowaway = name.startsWith(throwawayPrefix)
-  if (!isThrowaway && !name.startsWith(elsewherePrefix)) return false
-  // A fresh one may be about to be claimed.
-  const age = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-  if (age < 60_000) return false
+  if (!isThrowaway && !name.startsWith(substitutePrefix)) return false
+  // The process that made a new folder may not have locked it yet.
+  const ageMs = Date.now() - (statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
+  if (ageMs < 60_000) return false
   if (isThrowaway) return findLockHolder(folder) === undefined
-  const wanted = read(join(folder, 'of'))
-  return wanted === undefined ? existsSync(folder) : findElsewhere(wanted) !== folder
+  const requested = read(join(folder, requestedFile))
+  return requested === undefined ? existsSync(folder) : findSubstitute(requested) !== folder
 }
 
 function read(file: string): string | undefined {

@@ -1,5 +1,5 @@
-// One Postgres process on one data folder: started, watched until it is ready, stopped, killed; and
-// the same for a server that an earlier process of ours left running.
+// Starts, finds, stops and kills the Postgres server of one data directory, including a server that
+// an earlier process of ours left running.
 
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync, rmSync } from 'node:fs'
@@ -17,10 +17,10 @@ export interface ServerOptions {
   durable: boolean
 }
 
-/** Thrown when the port was taken: another one may do. */
+/** The port is taken. The caller may try another one. */
 export class PortTaken extends Error {}
 
-/** Starts a server; resolves once it accepts connections. */
+/** Resolves once the server accepts connections. Throws PortTaken, or an error with the log's end. */
 export async function startServer({
   account,
   programs,
@@ -29,18 +29,17 @@ export async function startServer({
   port,
   durable,
 }: ServerOptions): Promise<void> {
-  const output = openSync(log, 'w')
+  const logFile = openSync(log, 'w')
   const settings = {
     listen_addresses: '127.0.0.1',
-    // TCP only: the path of a socket in a deep checkout is longer than the system allows (about 100
-    // bytes).
+    // TCP only: in a deep checkout a socket's path exceeds the system's limit of about 100 bytes.
     unix_socket_directories: '',
     max_connections: 200,
     shared_buffers: '64MB',
     jit: 'off',
     timezone: 'UTC',
-    // A killed server may lose nothing that it confirmed: tests depend on it. So only what guards
-    // against the machine's own crash is left out; `synchronous_commit` stays on.
+    // Tests need a killed server to keep what it has confirmed, so `synchronous_commit` stays on.
+    // Only the protection against a crash of the machine itself is off.
     ...(durable
       ? {}
       : { fsync: 'off', full_page_writes: 'off', wal_level: 'minimal', max_wal_senders: 0 }),
@@ -55,16 +54,15 @@ export async function startServer({
     String(port),
     ...flags,
   ]
-  // Detached: Ctrl-C in the terminal is for us, and we stop the server when the gateway is done
-  // with it.
+  // Detached, so that Ctrl-C in the terminal does not stop the server before the gateway.
   const child = spawn(program, args, {
     ...account.ids,
     cwd: '/',
     detached: true,
-    stdio: ['ignore', output, output],
+    stdio: ['ignore', logFile, logFile],
     env: environment(),
   })
-  closeSync(output)
+  closeSync(logFile)
   let ended: string | undefined
   child.once('error', (error) => (ended = error.message))
   child.once('exit', (code, name) => (ended ??= `exit ${code ?? name}`))
@@ -74,18 +72,18 @@ export async function startServer({
   while (readPidFile(data)?.status !== 'ready' || readPidFile(data)?.pid !== child.pid) {
     if (ended || performance.now() > deadline) {
       if (child.pid && !ended) await killTree(child.pid)
-      const said = readFileSync(log, 'utf8').trim().split('\n').slice(-15).join('\n')
-      if (/could not bind|could not create any TCP/.test(said))
+      const output = readFileSync(log, 'utf8').trim().split('\n').slice(-15).join('\n')
+      if (/could not bind|could not create any TCP/.test(output))
         throw new PortTaken(`port ${port} is taken`)
       throw new Error(
-        `the embedded Postgres did not start (${ended ?? 'not ready in 60 s'}):\n${said}`,
+        `the embedded Postgres did not start (${ended ?? 'not ready in 60 s'}):\n${output}`,
       )
     }
     await delay(10)
   }
 }
 
-/** The pid of the server that runs on this data folder, if it really is one. */
+/** The pid of the server that runs on this data directory, checked by its command line. */
 export function findServer(data: string): number | undefined {
   const pid = readPidFile(data)?.pid
   if (pid === undefined || !isAlive(pid)) return undefined
@@ -95,32 +93,29 @@ export function findServer(data: string): number | undefined {
     : undefined
 }
 
-/**
- * Stops whatever server runs on this data folder, ours of now or of an earlier process, and clears
- * its pid file.
- */
+/** Stops the server of this data directory, if one runs, and removes its pid file. */
 export async function stopServer(data: string): Promise<void> {
   const pid = findServer(data)
   if (pid !== undefined) {
     sendSignal(pid, 'SIGINT')
     if (!(await waitForExit(pid, 15_000))) await killTree(pid)
   }
-  // A pid file whose pid is somebody else's by now would make Postgres refuse to start.
+  // Postgres refuses to start if another process has the pid in this file by now.
   rmSync(join(data, 'postmaster.pid'), { force: true })
 }
 
-/** `kill -9` for the server and each of its processes. */
+/** `kill -9` for the server and all its processes. */
 export async function killServer(data: string): Promise<void> {
   const pid = findServer(data)
   if (pid !== undefined) await killTree(pid)
 }
 
 async function killTree(pid: number): Promise<void> {
-  // Stopped first, so that it starts no more children while they are counted.
+  // Paused first, so that it starts no more children while they are listed.
   sendSignal(pid, 'SIGSTOP')
   const all = [...childrenOf(pid), pid]
-  for (const one of all) sendSignal(one, 'SIGKILL')
-  await Promise.all(all.map((one) => waitForExit(one, 5_000)))
+  for (const member of all) sendSignal(member, 'SIGKILL')
+  await Promise.all(all.map((member) => waitForExit(member, 5_000)))
 }
 
 function readPidFile(data: string): { pid: number; status: string } | undefined {

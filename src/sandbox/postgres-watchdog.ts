@@ -1,12 +1,13 @@
-// Stops the embedded Postgres when the process that opened it dies without a word (`kill -9`). A
-// shell waits at the end of a pipe whose other end only we hold: the kernel closes it, whatever we
-// die of.
+// A watchdog process that stops the embedded Postgres when the process that started it dies, even
+// by `kill -9`. It waits for the end of a pipe: the kernel closes our end however we die.
 
 import { spawn } from 'node:child_process'
 
-// A line on the pipe means an orderly end; the end of the pipe without a line means that we are
-// gone. The server is looked up in its own pid file at that moment, so restarts need no word, and
-// is signalled only while its command line names this data folder.
+export const watchdogName = 'postgres-watchdog'
+
+// A line on the pipe means a normal shutdown, the end of the pipe without a line means that we died.
+// The script reads the server's pid file only then, so it follows restarts, and it signals a process
+// only if its command line names the data directory.
 const script = `
 read -r line && exit 0
 data=$1 throwaway=$2 tries=0
@@ -17,22 +18,24 @@ is_ours() {
   if [ -r /proc/self/cmdline ]; then tr '\\0' '\\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qxF -e "$data"
   else ps -ww -o command= -p "$pid" | grep -qF -e "$data"; fi
 }
-wait_gone() { tries=0; while is_ours && [ $tries -lt "$1" ]; do sleep 0.1; tries=$((tries + 1)); done; }
-for name in INT QUIT KILL; do is_ours && kill -$name "$pid" && wait_gone 50; done
+wait_for_exit() { tries=0; while is_ours && [ $tries -lt "$1" ]; do sleep 0.1; tries=$((tries + 1)); done; }
+for name in INT QUIT KILL; do is_ours && kill -$name "$pid" && wait_for_exit 50; done
 if [ -n "$throwaway" ]; then rm -rf -- "$throwaway"; fi
 `
 
 export interface Watchdog {
-  /** To be called once the server has been stopped in order. */
+  /** Call it once the server has been stopped. */
   stop(): void
 }
 
-/** Guards the server of `dataFolder`; `throwaway` is removed with it. */
-export function startWatchdog(dataFolder: string, throwaway: string | undefined): Watchdog {
+/**
+ * Watches the server of the data directory `data`. When this process dies, the watchdog also removes
+ * the folder `throwaway`. On Windows it does nothing.
+ */
+export function startWatchdog(data: string, throwaway: string | undefined): Watchdog {
   if (process.platform === 'win32') return { stop() {} }
-  const child = spawn('/bin/sh', ['-c', script, 'postgres-keeper', dataFolder, throwaway ?? ''], {
-    // A session of its own: Ctrl-C in the terminal and a signal to our group must not take the
-    // keeper away first.
+  const child = spawn('/bin/sh', ['-c', script, watchdogName, data, throwaway ?? ''], {
+    // A session of its own: Ctrl-C and signals to our process group must not end it before us.
     detached: true,
     cwd: '/',
     stdio: ['pipe', 'ignore', 'ignore'],

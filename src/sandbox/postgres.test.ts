@@ -17,12 +17,13 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openPostgres, type Postgres } from './postgres.ts'
-import { removeLeftoverDirectories } from './postgres-data-directory.ts'
+import { removeAbandonedDirectories } from './postgres-data-directory.ts'
 import { findServer } from './postgres-server.ts'
+import { watchdogName } from './postgres-watchdog.ts'
 import { childrenOf, commandOf, isAlive, waitForExit } from './processes.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'presenton-gateway-test-'))
-// Open to the account of Postgres, when root runs this.
+// When root runs the tests, the account of Postgres needs access.
 chmodSync(folder, 0o755)
 let postgres: Postgres
 
@@ -46,13 +47,13 @@ async function query(sql: string, url = postgres.url) {
   }
 }
 
-/** The data folder of the server at `url`, as the server itself knows it. */
-async function dataOf(url: string): Promise<string> {
+/** The data directory of the server at `url`, as the server itself reports it. */
+async function dataDirectoryOf(url: string): Promise<string> {
   return (await query('show data_directory', url))[0].data_directory
 }
 
-/** A process of its own that opens a Postgres and says where; it waits until it is killed. */
-async function openElsewhere(options: object) {
+/** Starts a process that opens a Postgres, prints its URL, and runs until it is killed. */
+async function openInChildProcess(options: object) {
   const code = `import { openPostgres } from ${JSON.stringify(new URL('postgres.ts', import.meta.url).href)}
     const { url } = await openPostgres(${JSON.stringify(options)})
     console.log(url)
@@ -65,18 +66,18 @@ async function openElsewhere(options: object) {
   return { child, url }
 }
 
-test('it is a PostgreSQL 18 with NOTIFY across connections', async () => {
+test('runs PostgreSQL 18 and delivers NOTIFY across connections', async () => {
   expect((await query('show server_version'))[0].server_version).toMatch(/^18\./)
   const listener = new pg.Client({ connectionString: postgres.url })
   await listener.connect()
   await listener.query('listen greeting')
-  const heard = once(listener, 'notification')
+  const notification = once(listener, 'notification')
   await query(`notify greeting, 'hello'`)
-  expect((await heard)[0].payload).toBe('hello')
+  expect((await notification)[0].payload).toBe('hello')
   await listener.end()
 })
 
-test('a database cloned from a template has its tables', async () => {
+test('clones a database with the tables of its template', async () => {
   const url = await postgres.createDatabase('the template')
   await query('create table notes as select 1 as number', url)
   const clone = await postgres.createDatabase('the clone', { template: 'the template' })
@@ -85,7 +86,7 @@ test('a database cloned from a template has its tables', async () => {
   await expect(query('select 1', clone)).rejects.toThrow('does not exist')
 })
 
-test('what was committed survives kill -9 of the server, on the same port', async () => {
+test('keeps committed rows and the port after kill -9 of the server', async () => {
   const url = await postgres.createDatabase('ledger')
   await query('create table entries (number int)', url)
   await query('insert into entries select generate_series(1, 100)', url)
@@ -95,16 +96,16 @@ test('what was committed survives kill -9 of the server, on the same port', asyn
   expect(await query('select count(*)::int as count from entries', url)).toEqual([{ count: 100 }])
 })
 
-test('a restart disconnects clients and takes new ones', async () => {
+test('disconnects clients at a restart and accepts new ones', async () => {
   const client = new pg.Client({ connectionString: postgres.url })
-  const cut = new Promise<Error>((resolve) => client.on('error', resolve))
+  const disconnected = new Promise<Error>((resolve) => client.on('error', resolve))
   await client.connect()
   await postgres.restart()
-  expect(await cut).toBeInstanceOf(Error)
+  expect(await disconnected).toBeInstanceOf(Error)
   expect(await query('select 1 as one')).toEqual([{ one: 1 }])
 })
 
-test('several servers run side by side', async () => {
+test('runs several servers side by side', async () => {
   const others = await Promise.all([openPostgres(), openPostgres()])
   expect(new Set([postgres, ...others].map((server) => server.port)).size).toBe(3)
   for (const other of others)
@@ -112,17 +113,17 @@ test('several servers run side by side', async () => {
   await Promise.all(others.map((server) => server.close()))
 })
 
-test('a port that is taken is refused when it was asked for', async () => {
-  const squatter = createServer().listen(0, '127.0.0.1')
-  await once(squatter, 'listening')
-  const { port } = squatter.address() as { port: number }
+test('rejects when the requested port is taken', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as { port: number }
   await expect(openPostgres({ port })).rejects.toThrow(`port ${port} is taken`)
-  squatter.close()
+  other.close()
 })
 
-test('after close no process and no folder is left of a throw-away server', async () => {
+test('removes the process and the folder of a throw-away server at close', async () => {
   const server = await openPostgres()
-  const data = await dataOf(server.url)
+  const data = await dataDirectoryOf(server.url)
   const pid = findServer(data)
   await server.close()
   expect(pid).toBeTypeOf('number')
@@ -130,19 +131,19 @@ test('after close no process and no folder is left of a throw-away server', asyn
   expect(existsSync(dirname(data))).toBe(false)
 })
 
-test('a data folder keeps its rows from one opening to the next, with the same password', async () => {
+test('keeps the rows and the password of a data directory for the next start', async () => {
   const dataDir = join(folder, 'kept')
   const first = await openPostgres({ dataDir })
   await query('create table notes as select 1 as number', first.url)
   await first.close()
   const second = await openPostgres({ dataDir })
   expect(await query('select * from notes', second.url)).toEqual([{ number: 1 }])
-  expect(readdirSync(dataDir)).toContain('claim')
+  expect(readdirSync(dataDir)).toContain('lock')
   await second.close()
-  expect(readdirSync(dataDir)).not.toContain('claim')
+  expect(readdirSync(dataDir)).not.toContain('lock')
 })
 
-test('a data folder works also where only its owner can look, and nothing stays behind when it is gone', async () => {
+test('serves a data directory that only its owner can reach, and removes its substitute later', async () => {
   const hidden = join(folder, 'hidden')
   mkdirSync(hidden, { mode: 0o700 })
   const dataDir = join(hidden, 'postgres')
@@ -151,41 +152,41 @@ test('a data folder works also where only its owner can look, and nothing stays 
   await first.close()
   const second = await openPostgres({ dataDir })
   expect(await query('select * from notes', second.url)).toEqual([{ number: 1 }])
-  const place = dirname(await dataOf(second.url))
+  const substitute = dirname(await dataDirectoryOf(second.url))
   await second.close()
 
   rmSync(hidden, { recursive: true, force: true })
-  if (existsSync(place)) utimesSync(place, 0, 0)
-  await removeLeftoverDirectories()
-  expect(existsSync(place)).toBe(false)
+  if (existsSync(substitute)) utimesSync(substitute, 0, 0)
+  await removeAbandonedDirectories()
+  expect(existsSync(substitute)).toBe(false)
 })
 
-test('a data folder that another process uses is refused, and its server left alone', async () => {
+test('refuses a data directory that another process uses, and leaves its server running', async () => {
   const dataDir = join(folder, 'shared')
-  const { child, url } = await openElsewhere({ dataDir })
+  const { child, url } = await openInChildProcess({ dataDir })
   await expect(openPostgres({ dataDir })).rejects.toThrow(`in use by process ${child.pid}`)
   expect(await query('select 1 as one', url)).toEqual([{ one: 1 }])
   child.kill('SIGKILL')
   await once(child, 'exit')
 })
 
-test('when its process is killed the server ends too, and a throw-away folder goes with it', async () => {
-  const { child, url } = await openElsewhere({})
-  const data = await dataOf(url)
+test('stops the server and removes its throw-away folder when its process is killed', async () => {
+  const { child, url } = await openInChildProcess({})
+  const data = await dataDirectoryOf(url)
   const pid = findServer(data) ?? 0
   child.kill('SIGKILL')
   expect(await waitForExit(pid, 10_000)).toBe(true)
   await expect.poll(() => existsSync(dirname(data)), { timeout: 10_000 }).toBe(false)
 })
 
-test('a server that outlived its process and its keeper is stopped by the next opening', async () => {
-  const dataDir = join(folder, 'left')
-  const { child, url } = await openElsewhere({ dataDir })
-  const data = await dataOf(url)
+test('stops a server that outlived its process and its watchdog at the next start', async () => {
+  const dataDir = join(folder, 'outlived')
+  const { child, url } = await openInChildProcess({ dataDir })
+  const data = await dataDirectoryOf(url)
   const pid = findServer(data) ?? 0
-  const keeper =
-    childrenOf(child.pid ?? 0).find((one) => commandOf(one).includes('postgres-keeper')) ?? 0
-  process.kill(keeper, 'SIGKILL')
+  const watchdog =
+    childrenOf(child.pid ?? 0).find((pid) => commandOf(pid).includes(watchdogName)) ?? 0
+  process.kill(watchdog, 'SIGKILL')
   child.kill('SIGKILL')
   await once(child, 'exit')
   expect(isAlive(pid)).toBe(true)

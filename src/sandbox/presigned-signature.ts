@@ -1,15 +1,12 @@
-// The signature of a presigned link (AWS Signature Version 4, in the query), checked by the rules.
-// s3rver leaves the signs !'()* as they are when it encodes the query, so it refuses each link that
-// states a file name in UTF-8 (RFC 8187: `filename*=UTF-8''…`).
+// Checks the signature of a presigned link (AWS Signature Version 4, in the query). s3rver's own check
+// does not encode the characters !'()* in the query, so it rejects links whose file name is in UTF-8
+// (RFC 8187: `filename*=UTF-8''…`).
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Context } from '@20minutes/s3rver'
 
-/**
- * Whether the link was signed with this key, for just this path, query and host. Its expiry isn't
- * looked at.
- */
+/** Whether this key signed exactly this path, query and host. Does not check the expiry. */
 export function isSignatureValid(
   { method, url, headers }: Pick<Context, 'method' | 'url' | 'headers'>,
   secretKey: string,
@@ -49,5 +46,5 @@ const hmac = (key: Buffer | string, text: string) => createHmac('sha256', key).u
 const encode = (text: string) =>
   encodeURIComponent(text).replace(
     /[!'()*]/g,
-    (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   )

@@ -1,6 +1,5 @@
-// What the sandbox has to know about processes it did not start itself: does one live, when did it
-// start, what is it. Nothing is signalled on the word of a pid file alone, since pids are used
-// again.
+// Questions about processes that the sandbox did not start in this process: is one alive, when did
+// it start, which command does it run. A pid file alone is no proof, since pids are used again.
 
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
@@ -8,20 +7,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 
 const hasProc = existsSync('/proc/self/stat')
 
-/** False also for a zombie: inside a container nobody may ever collect an orphan. */
+/** False for a zombie, too: in a container without an init process an orphan may stay one. */
 export function isAlive(pid: number): boolean {
-  const state = hasProc ? statOf(pid)?.state : ps(pid, 'stat=')
+  const state = hasProc ? readStat(pid)?.state : ps(pid, 'stat=')
   return state !== undefined && state !== '' && !/^[ZX]/.test(state)
 }
 
-/**
- * When the process started, as the system writes it: with the pid it names one process for good.
- */
+/** The start time in the system's own format. Together with the pid it identifies one process. */
 export function startTimeOf(pid: number): string | undefined {
-  return hasProc ? statOf(pid)?.start : ps(pid, 'lstart=') || undefined
+  return hasProc ? readStat(pid)?.startTime : ps(pid, 'lstart=') || undefined
 }
 
-/** The command line; its arguments are joined with spaces. */
+/** The command line, its arguments joined with spaces. */
 export function commandOf(pid: number): string {
   if (!hasProc) return ps(pid, 'command=') ?? ''
   try {
@@ -43,10 +40,10 @@ export function childrenOf(pid: number): number[] {
   const pids = readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-  return pids.filter((child) => statOf(child)?.parent === pid)
+  return pids.filter((child) => readStat(child)?.parent === pid)
 }
 
-/** Sends a signal; a process that is gone already is no error. */
+/** Sends a signal. A process that has already ended is not an error. */
 export function sendSignal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name)
@@ -55,9 +52,9 @@ export function sendSignal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Whether the process is gone within `withinMs`. */
-export async function waitForExit(pid: number, withinMs: number): Promise<boolean> {
-  const deadline = performance.now() + withinMs
+/** Resolves with true when the process has ended, with false after `timeoutMs`. */
+export async function waitForExit(pid: number, timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs
   while (isAlive(pid)) {
     if (performance.now() > deadline) return false
     await delay(10)
@@ -65,13 +62,13 @@ export async function waitForExit(pid: number, withinMs: number): Promise<boolea
   return true
 }
 
-function statOf(pid: number): { state: string; parent: number; start: string } | undefined {
+function readStat(pid: number): { state: string; parent: number; startTime: string } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    // The command's name stands in brackets and may itself hold brackets and spaces: what follows
-    // the last one is regular.
+    // The command name is in brackets and may contain brackets and spaces itself, so the fields are
+    // read behind the last bracket.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { state: fields[0] ?? '', parent: Number(fields[1]), start: fields[19] ?? '' }
+    return { state: fields[0] ?? '', parent: Number(fields[1]), startTime: fields[19] ?? '' }
   } catch {
     return undefined
   }

@@ -24,7 +24,7 @@ const head = (response: ServerResponse) =>
 const frame = (id: number, type: string) =>
   `id: ${id}\nevent: response\ndata: {"type":"${type}"}\n\n`
 
-test('events come one by one with id, name and data; retry and comments are counted', async () => {
+test('reads events one by one with id, name and data, the retry time and the comments', async () => {
   const url = await serve((_request, response) => {
     head(response)
     response.end(
@@ -45,7 +45,7 @@ test('events come one by one with id, name and data; retry and comments are coun
   expect([reader.retry, reader.comments]).toEqual([2345, 2])
 })
 
-test('an event cut anywhere by the network is read whole, also within a letter', async () => {
+test('joins an event that arrives byte by byte, also within a character', async () => {
   const bytes = Buffer.from(frame(1, 'τσάι 🍵'))
   const url = await serve(async (_request, response) => {
     head(response)
@@ -59,7 +59,7 @@ test('an event cut anywhere by the network is read whole, also within a letter',
   expect((await reader.rest()).map(({ data }) => data)).toEqual([{ type: 'τσάι 🍵' }])
 })
 
-test('token and last id are sent', async () => {
+test('sends the token and the last event id', async () => {
   const url = await serve((request, response) => {
     head(response)
     const { authorization, accept, 'last-event-id': last } = request.headers
@@ -73,7 +73,7 @@ test('token and last id are sent', async () => {
   })
 })
 
-test('an answer that is no stream keeps its status, headers and body', async () => {
+test('gives status, headers and body of a response that is not a stream', async () => {
   const url = await serve((_request, response) =>
     response
       .writeHead(404, { 'content-type': 'application/problem+json' })
@@ -86,7 +86,7 @@ test('an answer that is no stream keeps its status, headers and body', async () 
   expect(await reader.next()).toBeUndefined()
 })
 
-test('another event than the expected one, the end, and silence are told apart', async () => {
+test('rejects with different errors for an unexpected event, a timeout and an early end', async () => {
   const url = await serve((request, response) => {
     head(response)
     response.write(frame(1, 'stage'))
@@ -94,7 +94,7 @@ test('another event than the expected one, the end, and silence are told apart',
   })
   const silent = await openReader(url)
   await expect(silent.expectNext('complete')).rejects.toThrow(
-    'complete was expected, not {"type":"stage"}',
+    'expected complete, received {"type":"stage"}',
   )
   await expect(silent.expectNext('complete', 20)).rejects.toThrow('no event within 20 ms')
   silent.close()
@@ -102,7 +102,7 @@ test('another event than the expected one, the end, and silence are told apart',
   await expect(ending.until('complete')).rejects.toThrow('ended without complete, after stage')
 })
 
-test('a stream that breaks off rejects, after what came before', async () => {
+test('gives the events before a broken connection, then rejects', async () => {
   const url = await serve((_request, response) => {
     head(response)
     response.write(frame(1, 'stage'), () => response.destroy())
@@ -113,10 +113,10 @@ test('a stream that breaks off rejects, after what came before', async () => {
   expect(await reader.ended).toBe('broken')
 })
 
-test('close ends the connection, and iteration with it', async () => {
-  let gone: Promise<unknown> = Promise.resolve()
+test('ends the connection and the iteration at close', async () => {
+  let disconnected: Promise<unknown> = Promise.resolve()
   const url = await serve((_request, response) => {
-    gone = once(response, 'close')
+    disconnected = once(response, 'close')
     head(response)
     response.write(frame(1, 'stage') + frame(2, 'stage'))
   })
@@ -128,20 +128,20 @@ test('close ends the connection, and iteration with it', async () => {
   }
   expect(ids).toEqual([1, 2])
   expect(await reader.ended).toBe('closed')
-  await gone
+  await disconnected
 })
 
-test('a paused reader takes nothing off the socket until it goes on', async () => {
+test('reads nothing from the socket while paused', async () => {
   const filler = 'x'.repeat(64 * 1024)
   let sent = 0
-  let stuck: () => void = () => {}
-  const isStuck = new Promise<void>((resolve) => (stuck = resolve))
+  let reportBlocked: () => void = () => {}
+  const blocked = new Promise<void>((resolve) => (reportBlocked = resolve))
   const url = await serve(async (_request, response) => {
     head(response)
     while (sent < 400) {
       sent++
       if (!response.write(`id: ${sent}\ndata: {"type":"chunk","chunk":"${filler}"}\n\n`)) {
-        if (sent > 20) stuck()
+        if (sent > 20) reportBlocked()
         await once(response, 'drain')
       }
     }
@@ -149,7 +149,7 @@ test('a paused reader takes nothing off the socket until it goes on', async () =
   })
   const reader = await openReader(url)
   reader.pause()
-  await isStuck
+  await blocked
   expect(sent).toBeLessThan(400)
   reader.resume()
   expect(await reader.rest()).toHaveLength(400)

@@ -1,6 +1,5 @@
-// Reads an event stream over a socket of its own, as a browser's EventSource would, but keeps
-// everything that EventSource hides: status, headers, comments, how the stream ended. For the
-// sandbox and for tests.
+// Reads an event stream over a connection of its own, like a browser's EventSource, and shows what
+// EventSource hides: status, headers, comments, and how the stream ended.
 
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { text } from 'node:stream/consumers'
@@ -14,24 +13,24 @@ export interface ReaderOptions {
 }
 
 export interface StreamEvent {
-  /** Undefined when the event bears none. */
+  /** Undefined when the event has none. */
   id: number | undefined
   event: string
-  // biome-ignore lint/suspicious/noExplicitAny: tests look into every kind of event
+  // biome-ignore lint/suspicious/noExplicitAny: tests check every kind of event
   data: any
-  /** The data as it came. */
+  /** The data before parsing. */
   text: string
 }
 
 /**
- * `clean`: the server ended the stream; `broken`: the connection broke; `closed`: by `close` or the
- * signal.
+ * `clean`: the server ended the stream. `broken`: the connection broke. `closed`: this side closed
+ * it, by `close` or the signal.
  */
 export type Ending = 'clean' | 'broken' | 'closed'
 
 export type Reader = Awaited<ReturnType<typeof openReader>>
 
-/** Resolves once the answer's head is there, whatever its status. */
+/** Resolves with the head of the response, also of an error response. */
 export async function openReader(
   url: string,
   { token, lastEventId, headers = {}, signal }: ReaderOptions = {},
@@ -54,7 +53,7 @@ export async function openReader(
     ending: undefined as Ending | undefined,
   }
   const events: StreamEvent[] = []
-  let wake = () => {}
+  let notify = () => {}
   let isClosed = false
 
   const parser = createParser({
@@ -76,7 +75,7 @@ export async function openReader(
     response.once('close', () => {
       state.ending = isClosed ? 'closed' : response.complete ? 'clean' : 'broken'
       resolve(state.ending)
-      wake()
+      notify()
     })
   })
   response.on('error', () => undefined)
@@ -85,24 +84,24 @@ export async function openReader(
     response.on('data', (chunk: string) => {
       state.bytes += Buffer.byteLength(chunk)
       parser.feed(chunk)
-      wake()
+      notify()
     })
   }
 
   /**
-   * The next event; undefined after a clean end or `close`. Rejects when the connection breaks or
-   * nothing comes in time.
+   * The next event, undefined after a clean end or `close`. Rejects when the connection breaks or no
+   * event comes in time.
    */
   async function next(withinMs = 10_000): Promise<StreamEvent | undefined> {
     const deadline = performance.now() + withinMs
     while (events.length === 0) {
       if (state.ending === 'broken') throw new Error('the event stream broke off')
       if (state.ending !== undefined) return undefined
-      const left = deadline - performance.now()
-      if (left <= 0) throw new Error(`no event within ${withinMs} ms`)
+      const remainingMs = deadline - performance.now()
+      if (remainingMs <= 0) throw new Error(`no event within ${withinMs} ms`)
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, left)
-        wake = () => {
+        const timer = setTimeout(resolve, remainingMs)
+        notify = () => {
           clearTimeout(timer)
           resolve()
         }
@@ -114,13 +113,13 @@ export async function openReader(
   return {
     status: response.statusCode ?? 0,
     headers: response.headers as IncomingHttpHeaders,
-    /** The whole body of an answer that is no event stream. */
+    /** The whole body of a response that is not an event stream. */
     body: isStream ? Promise.resolve('') : text(response),
     /** The last `retry:` line, in ms. */
     get retry() {
       return state.retry
     },
-    /** How many comment lines (heartbeats) have come. */
+    /** How many comment lines (heartbeats) were received. */
     get comments() {
       return state.comments
     },
@@ -129,12 +128,12 @@ export async function openReader(
     },
     ended,
     next,
-    /** The next event, which must be of this kind (`data.type`). */
+    /** The next event. Rejects unless it is of this kind (`data.type`). */
     async expectNext(kind?: string, withinMs?: number): Promise<StreamEvent> {
       const event = await next(withinMs)
-      if (!event) throw new Error(`the event stream ended, ${kind ?? 'another event'} was expected`)
+      if (!event) throw new Error(`the event stream ended, expected ${kind ?? 'another event'}`)
       if (kind !== undefined && event.data?.type !== kind)
-        throw new Error(`${kind} was expected, not ${event.text}`)
+        throw new Error(`expected ${kind}, received ${event.text}`)
       return event
     },
     /** All events up to and including the first one of this kind. */
@@ -151,7 +150,7 @@ export async function openReader(
       }
       return read
     },
-    /** All events to the end of the stream. */
+    /** All events until the end of the stream. */
     async rest(withinMs = 30_000): Promise<StreamEvent[]> {
       const read: StreamEvent[] = []
       const deadline = performance.now() + withinMs
@@ -163,7 +162,7 @@ export async function openReader(
         read.push(event)
       return read
     },
-    /** Takes no byte off the socket until `resume`: a slow reader. */
+    /** Reads nothing from the socket until `resume`, like a slow client. */
     pause: () => void response.pause(),
     resume: () => void response.resume(),
     close() {
@@ -182,11 +181,11 @@ function send(
   signal: AbortSignal | undefined,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    // A connection of its own: closing it is what a browser's tab does when it is closed.
-    const sent = request(url, { headers, agent: false, ...(signal ? { signal } : {}) })
-    sent.once('response', resolve)
-    sent.once('error', reject)
-    sent.end()
+    // Without an agent, `close` closes the connection, like closing a browser tab.
+    const outgoing = request(url, { headers, agent: false, ...(signal ? { signal } : {}) })
+    outgoing.once('response', resolve)
+    outgoing.once('error', reject)
+    outgoing.end()
   })
 }
 

@@ -1,10 +1,11 @@
-// Rows for adapter tests: a database of one's own with presentations in it.
+// A test database with presentations in it, for tests of the database layer.
+
 import { randomUUID } from 'node:crypto'
 import { openDatabase } from '../database/connection.ts'
 import { insertPresentations, type NewPresentation } from '../presentations/statements/insert.ts'
 import { openTestDatabase } from './test-database.ts'
 
-/** A cloned database and a pool on it; `close` ends both. */
+/** Clones a database and opens a pool on it. `close` drops the one and ends the other. */
 export async function openTestRows() {
   const test = await openTestDatabase()
   const database = openDatabase({ url: test.url, poolMax: 5 })
@@ -17,7 +18,7 @@ export async function openTestRows() {
       await database.transaction((client) =>
         insertPresentations(
           client,
-          [{ ...plain, ...overrides, id }],
+          [{ ...defaults, ...overrides, id }],
           '{"type":"queued","position":0,"run":1}',
         ),
       )
@@ -32,7 +33,7 @@ export async function openTestRows() {
 
 export type TestRows = Awaited<ReturnType<typeof openTestRows>>
 
-const plain: Omit<NewPresentation, 'id'> = {
+const defaults: Omit<NewPresentation, 'id'> = {
   userId: 'alice',
   title: null,
   template: 'general',

@@ -1,4 +1,4 @@
-// The parts of @20minutes/s3rver that the sandbox uses; the package has no types of its own.
+// Types for the parts of @20minutes/s3rver that the sandbox uses; the package has none.
 
 declare module '@20minutes/s3rver' {
   import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -6,9 +6,9 @@ declare module '@20minutes/s3rver' {
   export interface Context {
     app: object
     method: string
-    /** Path and query as they came. */
+    /** Path and query, still encoded. */
     url: string
-    /** As it came, still encoded. */
+    /** Still encoded. */
     path: string
     query: Record<string, string | string[] | undefined>
     headers: Record<string, string | undefined>
@@ -40,7 +40,7 @@ declare module '@20minutes/s3rver' {
 }
 
 declare module '@20minutes/s3rver/lib/models/account.js' {
-  /** The keys that every store of this process knows. */
+  /** Its keys are valid for every store of this process. */
   export const DUMMY_ACCOUNT: {
     createKeyPair(accessKey: string, secretKey: string): void
     revokeAccessKey(accessKey: string): void

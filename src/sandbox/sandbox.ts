@@ -1,6 +1,5 @@
-// The whole outside world and the gateway in it, on one machine: Postgres, object store, token
-// issuer, a stand-in for Presenton. Any of them is replaced by a real one when the environment
-// names it.
+// The gateway and everything around it on one machine: Postgres, an object store, a token issuer and
+// a stand-in for Presenton. Environment variables replace any of them by a real one.
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -14,18 +13,23 @@ import { createSecretSigner, openTokenIssuer, type Sign } from './tokens.ts'
 
 export interface SandboxOptions {
   /**
-   * Data are kept here for the next run; without it they are thrown away. One sandbox at a time.
+   * Keeps the data for later runs; only one sandbox at a time may use it. Without it, all data are
+   * removed at the end.
    */
   folder?: string | undefined
-  /** Names the real parts, and any other variable of the gateway. */
+  /** Names real parts, and sets any other variable of the gateway. */
   env?: Environment
   shape?: Shape
   pace?: Pace
-  /** Where the gateway's log lines go; without it they are kept in `gateway.logs`. */
+  /** The file for the gateway's log lines. Without it they are kept in `gateway.logs`. */
   logFile?: string
 }
 
 export type Sandbox = Awaited<ReturnType<typeof openSandbox>>
+
+interface Closable {
+  close(): Promise<unknown>
+}
 
 export async function openSandbox({
   folder,
@@ -36,57 +40,60 @@ export async function openSandbox({
 }: SandboxOptions = {}) {
   const closing: (() => unknown)[] = []
   async function close() {
-    for (let last = closing.pop(); last; last = closing.pop()) await last()
+    for (let closePart = closing.pop(); closePart; closePart = closing.pop()) await closePart()
   }
-  function opened<T extends { close(): Promise<unknown> }>(part: T): T {
+  function closeAtEnd<T extends Closable>(part: T): T {
     closing.push(() => part.close())
     return part
   }
 
   try {
-    // What is of this run only. Left over from a killed run, it goes now.
-    const scratch = openScratch(folder)
-    closing.push(scratch.remove)
-    mkdirSync(join(scratch.path, 'app_data'), { recursive: true })
+    const runFolder = openRunFolder(folder)
+    closing.push(runFolder.remove)
+    const appDataDir = join(runFolder.path, 'app_data')
+    mkdirSync(appDataDir, { recursive: true })
 
     const postgres = env['DATABASE_URL']
       ? undefined
-      : opened(
+      : closeAtEnd(
           await openPostgres(folder === undefined ? {} : { dataDir: join(folder, 'postgres') }),
         )
     const database = postgres && (await openPersistentDatabase(postgres))
     const objects = env['MINIO_ENDPOINT']
       ? undefined
-      : opened(await openObjectStore({ dir: join(folder ?? scratch.path, 'objects') }))
-    const presenton = env['PRESENTON_URL']
+      : closeAtEnd(await openObjectStore({ dir: join(folder ?? runFolder.path, 'objects') }))
+    const standIn = env['PRESENTON_URL']
       ? undefined
-      : opened(await openStandIn({ shape, pace, appDataDir: join(scratch.path, 'app_data') }))
-    const { sign, variables } = await openAuthentication(env, opened)
+      : closeAtEnd(await openStandIn({ shape, pace, appDataDir }))
+    const { sign, variables } = await openAuthentication(env, closeAtEnd)
 
-    const gateway = opened(
+    const gateway = closeAtEnd(
       await openGateway(
         {
-          // A sandbox that is started ten times in an hour is no abuse.
-          ...{ QUOTA_PER_HOUR: '0', QUOTA_PER_DAY: '0' },
-          // And Ctrl-C means now, also in the middle of a run; the next sandbox goes on with it.
-          ...{ SHUTDOWN_GRACE_SECONDS: '2', DRAIN_SECONDS: '0' },
+          // A sandbox that is started ten times in an hour is not abuse.
+          QUOTA_PER_HOUR: '0',
+          QUOTA_PER_DAY: '0',
+          // Ctrl-C ends the sandbox at once, also during a run. The next sandbox continues the run.
+          SHUTDOWN_GRACE_SECONDS: '2',
+          DRAIN_SECONDS: '0',
           ...env,
           ...(database ? { DATABASE_URL: database.url } : {}),
           ...(objects ? objects.env : {}),
-          ...(presenton ? { PRESENTON_URL: presenton.url } : {}),
+          ...(standIn ? { PRESENTON_URL: standIn.url } : {}),
           ...variables,
         },
         logFile === undefined ? {} : { logFile },
       ),
     )
-    return { gateway, url: gateway.url, database, postgres, objects, presenton, sign, close }
+    return { gateway, url: gateway.url, database, postgres, objects, standIn, sign, close }
   } catch (error) {
     await close()
     throw error
   }
 }
 
-function openScratch(folder: string | undefined) {
+/** A folder for the data of this run only. Removes what a killed run left in it. */
+function openRunFolder(folder: string | undefined) {
   if (folder === undefined) return openTemporaryFolder('sandbox')
   const path = join(folder, 'run')
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 })
@@ -94,31 +101,25 @@ function openScratch(folder: string | undefined) {
   return { path, remove }
 }
 
-/** How the gateway checks tokens here, and how to get one. */
+/** How the gateway checks tokens (`variables`), and how to get one (`sign`). */
 async function openAuthentication(
   env: Environment,
-  opened: <T extends { close(): Promise<unknown> }>(part: T) => T,
+  closeAtEnd: <T extends Closable>(part: T) => T,
 ): Promise<{ sign: Sign; variables: Environment }> {
   if (env['AUTH_JWT_SECRET']) {
     const { sign } = createSecretSigner(env['AUTH_JWT_SECRET'])
-    return {
-      variables: {},
-      sign: (claims) =>
-        sign({
-          iss: env['AUTH_ISSUER'] || undefined,
-          aud: env['AUTH_AUDIENCE'] || undefined,
-          ...claims,
-        }),
-    }
+    const iss = env['AUTH_ISSUER'] || undefined
+    const aud = env['AUTH_AUDIENCE'] || undefined
+    return { variables: {}, sign: (claims) => sign({ iss, aud, ...claims }) }
   }
   if (env['AUTH_JWKS_URL'] || env['AUTH_JWT_PUBLIC_KEY']) {
     const token = env['SANDBOX_TOKEN']
     if (!token)
       throw new Error(
-        'AUTH_JWKS_URL or AUTH_JWT_PUBLIC_KEY is set, so only its owner can sign: give a token in SANDBOX_TOKEN',
+        'The sandbox cannot sign tokens for AUTH_JWKS_URL or AUTH_JWT_PUBLIC_KEY. Set SANDBOX_TOKEN to a valid token.',
       )
     return { variables: {}, sign: () => Promise.resolve(token) }
   }
-  const issuer = opened(await openTokenIssuer())
+  const issuer = closeAtEnd(await openTokenIssuer())
   return { variables: issuer.env, sign: issuer.sign }
 }

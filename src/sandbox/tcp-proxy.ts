@@ -1,16 +1,16 @@
-// The network between a test's gateway and what it leans on: a TCP proxy whose connections are cut,
-// left hanging half-open, delayed or refused on demand.
+// A TCP proxy between a test's gateway and its database or store. A test can make the network fail:
+// reset, stall, delay or refuse connections, and hold responses back.
 
-import { createServer, connect as dial, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import { findFreePort } from './ports.ts'
 
 export interface TcpProxyOptions {
-  /** Where connections go on to. */
+  /** Of the server behind the proxy. */
   port: number
   host?: string
 }
 
-/** Looks at each piece of bytes from a client before it goes on; what it returns decides. */
+/** Decides what happens to a chunk from a client, and to its connection. */
 export type Inspect = (bytes: Buffer) => 'pass' | 'cut' | 'cut-after-response'
 
 export type TcpProxy = Awaited<ReturnType<typeof openTcpProxy>>
@@ -18,62 +18,62 @@ export type TcpProxy = Awaited<ReturnType<typeof openTcpProxy>>
 interface ProxiedConnection {
   client: Socket
   server: Socket
-  /** Nothing passes any more, in either direction, and nobody is told. */
-  isSilent: boolean
-  cutAtAnswer: boolean
-  /** What the server said while answers are held. */
+  /** Drops the bytes of both directions without closing either side. */
+  isStalled: boolean
+  cutAtResponse: boolean
+  /** Chunks from the server that came while responses were held. */
   held: Buffer[]
 }
 
 export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProxyOptions) {
-  const lines = new Set<ProxiedConnection>()
+  const connections = new Set<ProxiedConnection>()
   let delayMs = 0
-  let isBlackHole = false
-  let isHeld = false
+  let stallsNew = false
+  let holdsResponses = false
   let inspect: Inspect = () => 'pass'
   let accepted = 0
 
   const server = createServer({ allowHalfOpen: true }, (client) => {
     accepted += 1
-    const line: ProxiedConnection = {
+    const connection: ProxiedConnection = {
       client,
-      server: dial({ port: target, host, allowHalfOpen: true }),
-      isSilent: isBlackHole,
-      cutAtAnswer: false,
+      server: connect({ port: target, host, allowHalfOpen: true }),
+      isStalled: stallsNew,
+      cutAtResponse: false,
       held: [],
     }
-    lines.add(line)
-    for (const socket of [line.client, line.server]) {
+    connections.add(connection)
+    for (const socket of [connection.client, connection.server]) {
       socket.setNoDelay(true)
-      // What breaks on one side breaks on the other, save where the network between them is gone.
+      // An error on one side resets the other side, too, except on a stalled connection.
       socket.on('error', () => undefined)
       socket.once('close', () => {
-        if (!line.isSilent && !isHeld) cutLine(line)
+        if (!connection.isStalled && !holdsResponses) resetConnection(connection)
       })
     }
-    pass(line, client, line.server, (bytes) => {
+    forward(connection, client, connection.server, (bytes) => {
       const verdict = inspect(bytes)
-      if (verdict === 'cut') cutLine(line)
-      if (verdict === 'cut-after-response') line.cutAtAnswer = true
+      if (verdict === 'cut') resetConnection(connection)
+      if (verdict === 'cut-after-response') connection.cutAtResponse = true
       return verdict !== 'cut'
     })
-    pass(line, line.server, client, (bytes) => {
-      if (line.cutAtAnswer) cutLine(line)
-      if (isHeld) line.held.push(bytes)
-      return !line.cutAtAnswer && !isHeld
+    forward(connection, connection.server, client, (bytes) => {
+      if (connection.cutAtResponse) resetConnection(connection)
+      if (holdsResponses) connection.held.push(bytes)
+      return !connection.cutAtResponse && !holdsResponses
     })
   })
 
-  function pass(
-    line: ProxiedConnection,
+  function forward(
+    connection: ProxiedConnection,
     from: Socket,
     to: Socket,
     allows: (bytes: Buffer) => boolean,
   ) {
     from.on('data', (bytes: Buffer) => {
-      if (line.isSilent || !allows(bytes)) return
+      if (connection.isStalled || !allows(bytes)) return
       const write = () => {
-        if (line.isSilent || to.destroyed || to.write(bytes)) return
+        if (connection.isStalled || to.destroyed || to.write(bytes)) return
         from.pause()
         to.once('drain', () => from.resume())
       }
@@ -81,13 +81,14 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
       else write()
     })
     from.on('end', () => {
-      if (!line.isSilent && !isHeld) to.end()
+      if (!connection.isStalled && !holdsResponses) to.end()
     })
   }
 
-  function cutLine(line: ProxiedConnection) {
-    lines.delete(line)
-    for (const socket of [line.client, line.server]) if (!socket.destroyed) socket.resetAndDestroy()
+  function resetConnection(connection: ProxiedConnection) {
+    connections.delete(connection)
+    for (const socket of [connection.client, connection.server])
+      if (!socket.destroyed) socket.resetAndDestroy()
   }
 
   const listen = (port: number) =>
@@ -100,8 +101,8 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     })
 
   function cut(): number {
-    const count = lines.size
-    for (const line of lines) cutLine(line)
+    const count = connections.size
+    for (const connection of connections) resetConnection(connection)
     return count
   }
 
@@ -117,7 +118,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
   return {
     port,
     url: `http://127.0.0.1:${port}`,
-    /** The same URL with the proxy's address in it. */
+    /** The same URL with the proxy's host and port. */
     through(url: string): string {
       const changed = new URL(url)
       changed.hostname = '127.0.0.1'
@@ -125,51 +126,52 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
       return changed.href
     },
     get connections() {
-      return lines.size
+      return connections.size
     },
-    /** All that were ever made. */
+    /** How many connections the proxy has accepted so far. */
     get accepted() {
       return accepted
     },
-    /** Resets every connection; returns how many. New ones pass. */
+    /** Resets every connection and returns their number. New connections work. */
     cut,
     /**
-     * From now on nothing passes over the connections that are there, and neither end hears of it.
-     * New ones pass, unless `newToo`.
+     * From now on the open connections drop all bytes, and neither side notices. New connections
+     * work unless `includeNew`.
      */
     stall({ includeNew = false }: { includeNew?: boolean } = {}): void {
-      for (const line of lines) line.isSilent = true
-      isBlackHole = includeNew
+      for (const connection of connections) connection.isStalled = true
+      stallsNew = includeNew
     },
-    /** New connections pass again; the silent ones are dead for good, and both ends learn of it. */
+    /** Resets the stalled connections on both sides. New connections work again. */
     resetStalled(): void {
-      isBlackHole = false
-      for (const line of lines) if (line.isSilent) cutLine(line)
+      stallsNew = false
+      for (const connection of connections) if (connection.isStalled) resetConnection(connection)
     },
-    /** From now on answers are kept back; `letGo` sends all of them on in one piece. */
+    /** From now on the proxy holds all responses back until `releaseResponses`. */
     holdResponses(): void {
-      isHeld = true
+      holdsResponses = true
     },
+    /** Sends the held responses of each connection in one chunk. */
     releaseResponses(): void {
-      isHeld = false
-      for (const { client, held } of lines) client.write(Buffer.concat(held.splice(0)))
+      holdsResponses = false
+      for (const { client, held } of connections) client.write(Buffer.concat(held.splice(0)))
     },
-    /** How many bytes are kept back. */
+    /** How many bytes are held back. */
     get heldBytes() {
-      return [...lines].reduce(
+      return [...connections].reduce(
         (sum, { held }) => sum + held.reduce((bytes, piece) => bytes + piece.length, 0),
         0,
       )
     },
-    /** Everything takes so much longer, each way. */
+    /** Delays every chunk in both directions. */
     delay(ms: number): void {
       delayMs = ms
     },
-    /** Lets a test decide at each piece from a client; without one all pass. */
-    inspect(look: Inspect = () => 'pass'): void {
-      inspect = look
+    /** Calls `decide` for each chunk from a client. Without it every chunk passes. */
+    inspect(decide: Inspect = () => 'pass'): void {
+      inspect = decide
     },
-    /** Refuses connections, after those that are there were reset. */
+    /** Resets the open connections and refuses new ones until `up`. */
     down,
     up: () => listen(port),
     close: down,

@@ -1,5 +1,5 @@
-// A temporary folder that goes with its process: removed at the end, or by the next one that asks,
-// when the process was killed.
+// A temporary folder that the process removes at its end. After a crash, the next process that
+// opens one for the same purpose removes it.
 
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -7,20 +7,20 @@ import { join } from 'node:path'
 import { findLockHolder, lockFolder } from './folder-lock.ts'
 
 export function openTemporaryFolder(purpose: string) {
-  const prefix = `presenton-gateway-${purpose}-`
+  const prefix = `presenton-sandbox-${purpose}-`
   for (const name of readdirSync(tmpdir()))
-    if (name.startsWith(prefix)) removeIfLeftOver(join(tmpdir(), name))
+    if (name.startsWith(prefix)) removeIfAbandoned(join(tmpdir(), name))
   const path = mkdtempSync(join(tmpdir(), prefix))
   lockFolder(path)
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) }
 }
 
-function removeIfLeftOver(path: string): void {
+function removeIfAbandoned(path: string): void {
   try {
-    // A fresh one may be about to be claimed.
-    if (findLockHolder(path) === undefined && Date.now() - statSync(path).mtimeMs > 60_000)
-      rmSync(path, { recursive: true })
+    // The process that made a new folder may not have locked it yet.
+    const isNew = Date.now() - statSync(path).mtimeMs < 60_000
+    if (findLockHolder(path) === undefined && !isNew) rmSync(path, { recursive: true })
   } catch {
-    // It went meanwhile, or belongs to another user.
+    // Another process has removed it, or it belongs to another user.
   }
 }

@@ -2,7 +2,7 @@ import pg from 'pg'
 import { expect, test } from 'vitest'
 import { openTestDatabase } from './test-database.ts'
 
-async function tables(url: string) {
+async function listTables(url: string) {
   const client = new pg.Client({ connectionString: url })
   await client.connect()
   const { rows } = await client.query(
@@ -12,31 +12,31 @@ async function tables(url: string) {
   return rows.map((row: { tablename: string }) => row.tablename)
 }
 
-test('each test database is a migrated one of its own', async () => {
+test('gives each caller a migrated database of its own', async () => {
   const [first, second] = await Promise.all([openTestDatabase(), openTestDatabase()])
   try {
     expect(first.url).not.toBe(second.url)
-    expect(await tables(first.url)).toContain('presentations')
-    expect(await tables(second.url)).toContain('presentations')
+    expect(await listTables(first.url)).toContain('presentations')
+    expect(await listTables(second.url)).toContain('presentations')
   } finally {
     await Promise.all([first.close(), second.close()])
   }
 })
 
-test('an empty test database has no table of the gateway', async () => {
+test('creates no tables in an empty database', async () => {
   const database = await openTestDatabase({ empty: true })
   try {
-    expect(await tables(database.url)).toEqual([])
+    expect(await listTables(database.url)).toEqual([])
   } finally {
     await database.close()
   }
 })
 
-test('a test database is dropped also while a connection is open', async () => {
+test('drops the database while a connection is open', async () => {
   const database = await openTestDatabase()
   const client = new pg.Client({ connectionString: database.url })
-  const cut = new Promise<Error>((resolve) => client.on('error', resolve))
+  const disconnected = new Promise<Error>((resolve) => client.on('error', resolve))
   await client.connect()
   await database.close()
-  expect(await cut).toBeInstanceOf(Error)
+  expect(await disconnected).toBeInstanceOf(Error)
 })

@@ -1,5 +1,5 @@
-// A migrated database for one test file, cloned from the template in about 30 ms: files don't see
-// each other's rows.
+// A migrated database for one test file, cloned from the template in about 30 ms, so that test files
+// don't see each other's rows.
 
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
@@ -7,7 +7,7 @@ import { inject } from 'vitest'
 
 export const templateName = 'gateway_template'
 
-/** `empty` gives a database without the gateway's schema. */
+/** `empty`: without the gateway's schema. */
 export async function openTestDatabase({ empty = false }: { empty?: boolean } = {}) {
   const server = inject('postgresUrl')
   const name = `test_${randomBytes(8).toString('hex')}`
@@ -15,10 +15,10 @@ export async function openTestDatabase({ empty = false }: { empty?: boolean } = 
   const url = new URL(server)
   url.pathname = name
   return {
-    /** Superuser of the shared server. */
+    /** Connects as a superuser of the shared server. */
     url: url.href,
     name,
-    /** Drops the database; connections that are still open are cut. */
+    /** Drops the database and disconnects its clients. */
     close: () => query(server, `drop database if exists ${name} with (force)`),
   }
 }

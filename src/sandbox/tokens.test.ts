@@ -7,7 +7,7 @@ import {
   openTokenIssuer,
 } from './tokens.ts'
 
-test('a token is verified by the published keys, whichever algorithm signed it', async () => {
+test('signs tokens that the published keys verify, with each algorithm', async () => {
   const issuer = await openTokenIssuer()
   try {
     const { jwksUrl, audience } = issuer
@@ -28,29 +28,29 @@ test('a token is verified by the published keys, whichever algorithm signed it',
   }
 })
 
-test('rotation publishes new keys, keeps or forgets the old, and can keep the new ones back', async () => {
+test('rotates keys, and publishes old and new ones as requested', async () => {
   const issuer = await openTokenIssuer()
   try {
-    const kids = async () =>
+    const publishedKids = async () =>
       (
         (await (await fetch(issuer.jwksUrl)).json()) as { keys: { kid: string; d?: string }[] }
       ).keys.map(({ kid }) => kid)
-    const kid = async () => decodeProtectedHeader(await issuer.sign({ sub: 'ada' })).kid
-    const first = await kid()
+    const signingKid = async () => decodeProtectedHeader(await issuer.sign({ sub: 'ada' })).kid
+    const first = await signingKid()
     await issuer.rotate()
-    expect(await kids()).toHaveLength(4)
-    expect(await kids()).toContain(first)
-    await issuer.rotate({ forget: true })
-    expect(await kids()).toHaveLength(2)
-    expect(await kids()).toContain(await kid())
-    await issuer.rotate({ unpublished: true })
-    expect(await kids()).not.toContain(await kid())
+    expect(await publishedKids()).toHaveLength(4)
+    expect(await publishedKids()).toContain(first)
+    await issuer.rotate({ publishOld: false })
+    expect(await publishedKids()).toHaveLength(2)
+    expect(await publishedKids()).toContain(await signingKid())
+    await issuer.rotate({ publishNew: false })
+    expect(await publishedKids()).not.toContain(await signingKid())
   } finally {
     await issuer.close()
   }
 })
 
-test('while the issuer is down its keys cannot be had, and later they can', async () => {
+test('refuses requests for keys while the issuer is down, and serves them later', async () => {
   const issuer = await openTokenIssuer()
   try {
     await issuer.down()
@@ -62,7 +62,7 @@ test('while the issuer is down its keys cannot be had, and later they can', asyn
   }
 })
 
-test('claims can be left out, and a token can be expired from the start', async () => {
+test('omits claims on request, and makes expired tokens', async () => {
   const { secret, sign } = createSecretSigner()
   const key = new TextEncoder().encode(secret)
   const { payload } = await jwtVerify(await sign({ sub: 'ada', exp: undefined }), key)
@@ -75,7 +75,7 @@ test('claims can be left out, and a token can be expired from the start', async 
 })
 
 test.each(['RS256', 'ES256', 'EdDSA', 'PS256'] as const)(
-  'a %s key pair comes with its public half as PEM',
+  'gives the public key of a %s key pair as PEM',
   async (alg) => {
     const { publicKeyPem, sign } = await createKeyPairSigner(alg)
     const { payload } = await jwtVerify(
@@ -86,6 +86,6 @@ test.each(['RS256', 'ES256', 'EdDSA', 'PS256'] as const)(
   },
 )
 
-test('an unsigned token says so', () => {
+test('makes a token whose header says that it is unsigned', () => {
   expect(decodeProtectedHeader(createUnsignedToken({ sub: 'ada' })).alg).toBe('none')
 })

@@ -1,6 +1,5 @@
-// A token issuer for development and tests: signs with keys of its own and publishes them as a JWKS
-// over HTTP; and signers without a server, for the gateway's other two ways to check a token (a
-// shared secret, a public key).
+// Signs tokens for development and tests, in the three ways that the gateway can check: by an issuer
+// that publishes its keys as a JWKS over HTTP, with a shared secret, and with a key pair.
 
 import { randomBytes } from 'node:crypto'
 import {
@@ -15,12 +14,9 @@ import { openFaultServer } from './fault-server.ts'
 
 export interface Claims {
   sub?: string
-  /** Negative: already expired. Default 3600. */
+  /** Default 3600. A negative number makes an expired token. */
   expiresInSeconds?: number
-  /**
-   * Any other claim; `exp`, `iss` and so on replace what would be set, and `undefined` leaves one
-   * out.
-   */
+  /** Any other claim. `exp`, `iss` and so on replace the defaults; `undefined` omits a claim. */
   [claim: string]: unknown
 }
 
@@ -37,15 +33,13 @@ interface Key {
   publicKey: CryptoKey
 }
 
-/**
- * Publishes an RS256 and an ES256 key; signs with the first unless the header names another `alg`.
- */
+/** Publishes an RS256 and an ES256 key. Signs with RS256 unless the header names another `alg`. */
 export async function openTokenIssuer({ port }: { port?: number } = {}) {
   const audience = 'presenton-gateway'
   let published = await createKeys()
   let signing = published
 
-  const front = await openFaultServer({
+  const server = await openFaultServer({
     port,
     async handle(request, response) {
       if (request.url !== '/.well-known/jwks.json') return void response.writeHead(404).end()
@@ -60,12 +54,12 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys }))
     },
   })
-  const { url: issuer, requests, injectFault, waitFor, down, up, close } = front
+  const { url: issuer, requests, injectFault, waitFor, down, up, close } = server
   const jwksUrl = `${issuer}/.well-known/jwks.json`
 
   const sign: Sign = async (claims, header = {}) => {
     const key = signing.find(({ alg }) => alg === (header.alg ?? 'RS256')) ?? signing[0]
-    if (!key) throw new Error('no key')
+    if (!key) throw new Error('the issuer has no keys')
     return signWith(
       key.privateKey,
       { iss: issuer, aud: audience, ...claims },
@@ -77,35 +71,26 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
     jwksUrl,
     issuer,
     audience,
-    /** The gateway's variables for this issuer. */
+    /** The gateway's environment variables for this issuer. */
     env: { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience },
     sign,
-    /**
-     * Signs with new keys from now on. The old ones stay published unless `forget`; the new ones
-     * unless `unpublished`.
-     */
-    async rotate({
-      forget = false,
-      unpublished = false,
-    }: {
-      forget?: boolean
-      unpublished?: boolean
-    } = {}) {
+    /** Signs with new keys from now on. By default both old and new keys are published. */
+    async rotate({ publishOld = true, publishNew = true } = {}) {
       signing = await createKeys()
-      published = [...(unpublished ? [] : signing), ...(forget ? [] : published)]
+      published = [...(publishNew ? signing : []), ...(publishOld ? published : [])]
     },
     ...{ requests, injectFault, waitFor, down, up, close },
   }
 }
 
-/** HS256 with a fresh secret. */
+/** Signs with HS256 and, by default, a random secret. */
 export function createSecretSigner(secret = randomBytes(32).toString('hex')) {
   const key = new TextEncoder().encode(secret)
   const sign: Sign = (claims, header = {}) => signWith(key, claims, { alg: 'HS256', ...header })
   return { secret, env: { AUTH_JWT_SECRET: secret }, sign }
 }
 
-/** A fresh pair of keys, the public one as PEM (SPKI). */
+/** Signs with a new key pair. The public key is given as PEM (SPKI). */
 export async function createKeyPairSigner(alg: Algorithm = 'RS256') {
   const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true })
   const publicKeyPem = await exportSPKI(publicKey)
@@ -113,7 +98,7 @@ export async function createKeyPairSigner(alg: Algorithm = 'RS256') {
   return { publicKeyPem, env: { AUTH_JWT_PUBLIC_KEY: publicKeyPem }, sign }
 }
 
-/** A token that claims to need no signature, for the test that it is refused. */
+/** A token with `alg: none`, for tests that it is rejected. */
 export function createUnsignedToken({ expiresInSeconds = 3600, ...claims }: Claims): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url')
   return `${encode({ alg: 'none', typ: 'JWT' })}.${encode({ exp: now() + expiresInSeconds, ...claims })}.`
