@@ -11,7 +11,7 @@ import { malformedRequests } from './malformed-requests.ts'
 const tables = {
   'forged tokens': forgedTokens.map(({ name }) => name),
   'borrowed credentials': borrowedCredentials.map(({ name }) => name),
-  'rough requests': malformedRequests.map(({ name }) => name),
+  'malformed requests': malformedRequests.map(({ name }) => name),
   'awkward titles': awkwardTitles,
   'strange ids, on every route that takes one': strangeIds,
 }

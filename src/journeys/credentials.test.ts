@@ -1,5 +1,5 @@
-// Who calls, from sign-in to file: every kind of key a token can be checked with, the cookie for
-// browsers, tickets for streams from elsewhere, and tokens that end before the stream does.
+// Credentials from the request to the file: tokens of each kind of key, the session cookie, tickets,
+// and tokens that expire during a stream.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'
@@ -15,18 +15,18 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-test('a deck is made with a token of each kind of key, and a token of another kind opens nothing', async () => {
+test('accepts tokens of the configured kind of key, and refuses the other kinds', async () => {
   const issuer = await openTokenIssuer()
   const pair = await createKeyPairSigner('EdDSA')
   const signers: Sign[] = [world.sign, issuer.sign, pair.sign]
-  const none = { AUTH_JWT_SECRET: '' }
+  const withoutSecret = { AUTH_JWT_SECRET: '' }
   const replicas = [
     world.gateways[0]!,
-    await world.openReplica({ ...none, ...issuer.env }),
-    await world.openReplica({ ...none, ...pair.env }),
+    await world.openReplica({ ...withoutSecret, ...issuer.env }),
+    await world.openReplica({ ...withoutSecret, ...pair.env }),
   ]
   for (const [index, sign] of signers.entries()) {
-    const user = await world.user('somebody', { sign })
+    const user = await world.user('user', { sign })
     const statuses = await Promise.all(
       replicas.map(async ({ url }) => (await user.post(brief, {}, url)).status),
     )
@@ -40,7 +40,7 @@ test('a deck is made with a token of each kind of key, and a token of another ki
   await world.openReplica()
 })
 
-test("with the cookie the browser's own EventSource and plain links work, and only trusted pages may change anything", async () => {
+test('the cookie works for EventSource and links, and for writes only from trusted origins', async () => {
   const user = await world.user()
   const opened = await user.api('/session', { method: 'POST' })
   expect(opened.status).toBe(204)
@@ -65,10 +65,10 @@ test("with the cookie the browser's own EventSource and plain links work, and on
       .toString(),
   ).toBe('PK')
 
-  const post = async (from: Record<string, string>) => {
+  const post = async (originHeaders: Record<string, string>) => {
     const sent = await fetch(`${world.url}/api/v1/presentations`, {
       method: 'POST',
-      headers: { ...headers, ...from, 'content-type': 'application/json' },
+      headers: { ...headers, ...originHeaders, 'content-type': 'application/json' },
       body: JSON.stringify(brief),
     })
     const body = (await sent.json()) as { id?: string; code?: string }
@@ -90,50 +90,50 @@ test("with the cookie the browser's own EventSource and plain links work, and on
     status: 202,
   })
   expect(await post({ origin: 'https://app.example' })).toMatchObject({ status: 202 })
-  // A bad token is never rescued by a good cookie.
+  // A valid cookie does not make up for an invalid token.
   expect(
     await post({ authorization: 'Bearer x.y.z', origin: 'https://app.example' }),
   ).toMatchObject({ status: 401 })
 })
 
-test('a ticket opens one stream, of its presentation alone; the next one goes on where it ended', async () => {
+test('a ticket opens one stream of its presentation, and the next ticket resumes it', async () => {
   const user = await world.user()
   const { id } = await user.make()
   const other = await user.make()
-  const ticketOf = async (of: string) => {
+  const createTicket = async (of: string) => {
     const { status, body } = await user.api(`/presentations/${of}/ticket`, { method: 'POST' })
     expect({ status, body }).toMatchObject({ body: { ticket: expect.any(String), expires_in: 60 } })
     expect(status).toBeLessThan(300)
     return body.ticket as string
   }
-  const open = (of: string, ticket: string, more = '') =>
+  const open = (of: string, ticket: string, query = '') =>
     openReader(
-      `${world.url}/api/v1/presentations/${of}/events?ticket=${encodeURIComponent(ticket)}${more}`,
+      `${world.url}/api/v1/presentations/${of}/events?ticket=${encodeURIComponent(ticket)}${query}`,
     )
 
-  const ticket = await ticketOf(id)
+  const ticket = await createTicket(id)
   const reader = await open(id, ticket)
   const log = await reader.rest()
   readLog(log)
   expect((await open(id, ticket)).status).toBe(401)
-  expect((await open(other.id, await ticketOf(id))).status).toBeGreaterThanOrEqual(401)
-  const resumed = await open(id, await ticketOf(id), `&last_event_id=${log.length - 2}`)
+  expect((await open(other.id, await createTicket(id))).status).toBeGreaterThanOrEqual(401)
+  const resumed = await open(id, await createTicket(id), `&last_event_id=${log.length - 2}`)
   expect((await resumed.rest()).map((event) => event.id)).toEqual([log.length - 1, log.length])
-  // It is good for streams only.
+  // Other routes do not accept a ticket.
   const misused = await fetch(
-    `${world.url}/api/v1/presentations/${id}?ticket=${encodeURIComponent(await ticketOf(id))}`,
+    `${world.url}/api/v1/presentations/${id}?ticket=${encodeURIComponent(await createTicket(id))}`,
   )
   expect(misused.status).toBe(401)
 })
 
-test('a stream whose token ends is told so and closed whole, and a new token goes on from there', async () => {
+test('a stream ends with TOKEN_EXPIRED when its token expires, and resumes with a new token', async () => {
   const { gates } = world.presenton
   gates.hold('slides:slide')
   const user = await world.user()
   const { id } = await user.accept()
   await gates.arrived('slides:slide')
-  const again = await world.user('the same', { sub: user.sub, expiresInSeconds: 1 })
-  const reader = await again.follow(id)
+  const expiring = await world.user('expiring', { sub: user.sub, expiresInSeconds: 1 })
+  const reader = await expiring.follow(id)
   const read = await reader.rest()
   expect(await reader.ended).toBe('clean')
   expect(read.pop()).toMatchObject({
@@ -146,10 +146,10 @@ test('a stream whose token ends is told so and closed whole, and a new token goe
   expect(readLog([...read, ...(await resumed.rest())]).terminal.type).toBe('complete')
 })
 
-test('a token in a query is refused, however it is named', async () => {
+test('returns 401 for a token in any query parameter', async () => {
   const user = await world.user()
   for (const name of ['access_token', 'token', 'jwt', 'x']) {
-    const answer = await fetch(`${world.url}/api/v1/presentations?${name}=${user.token}`)
-    expect(answer.status).toBe(401)
+    const response = await fetch(`${world.url}/api/v1/presentations?${name}=${user.token}`)
+    expect(response.status).toBe(401)
   }
 })

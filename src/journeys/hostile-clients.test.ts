@@ -1,5 +1,5 @@
-// What hurts: requests that are broken, smuggled, endless or too many, over sockets. They are
-// refused with problem documents, at little cost, and who asks honestly beside them is answered.
+// Hostile clients on raw sockets: malformed, smuggled, endless and too many requests. The gateway
+// refuses them with problem documents and keeps serving legitimate users.
 
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
@@ -24,10 +24,7 @@ afterAll(() => world.close())
 const fill = (text: string) =>
   text.replaceAll('{id}', made.id).replaceAll('{auth}', `Authorization: Bearer ${user.token}\r\n`)
 
-/**
- * Writes the bytes and reads until the other side closes; what is still to be written then is let
- * go.
- */
+/** Writes the bytes and reads until the gateway closes the connection. Ignores write errors. */
 function exchange(bytes: string): Promise<string> {
   const { hostname, port } = new URL(world.url)
   return new Promise((resolve) => {
@@ -42,20 +39,20 @@ function exchange(bytes: string): Promise<string> {
   })
 }
 
-interface Parsed {
+interface ParsedResponse {
   status: number
   headers: HeaderValues
   text: string
 }
 
-/** The answers of one connection, by their own lengths. */
-function parseAnswers(raw: string): Parsed[] {
-  const answers: Parsed[] = []
+/** Splits the bytes of a connection into responses, by their Content-Length. */
+function parseResponses(raw: string): ParsedResponse[] {
+  const responses: ParsedResponse[] = []
   let rest = raw
   while (rest !== '') {
     const [head = ''] = rest.split('\r\n\r\n', 1)
     const [, status = ''] = /^HTTP\/1\.1 (\d{3})/.exec(head) ?? []
-    if (status === '') throw new Error(`no answer: ${rest.slice(0, 200)}`)
+    if (status === '') throw new Error(`not a response: ${rest.slice(0, 200)}`)
     const pairs = head
       .split('\r\n')
       .slice(1)
@@ -69,51 +66,51 @@ function parseAnswers(raw: string): Parsed[] {
       rest.slice(head.length + 4, head.length + 4 + length),
       'latin1',
     ).toString()
-    answers.push({ status: Number(status), headers, text })
+    responses.push({ status: Number(status), headers, text })
     rest = rest.slice(head.length + 4 + length)
   }
-  return answers
+  return responses
 }
 
 const rowCount = async () => (await world.query('select id from gateway.presentations')).length
 
 test.each<MalformedRequest>(malformedRequests)(
-  'answered as what it is: $name',
-  async ({ name, bytes, answers }) => {
-    const parsed = parseAnswers(await exchange(fill(bytes)))
+  'returns the expected status for $name',
+  async ({ name, bytes, statuses }) => {
+    const responses = parseResponses(await exchange(fill(bytes)))
     expect(
-      parsed.map(({ status }) => status),
-      `${name}: one answer for each request`,
-    ).toHaveLength(answers.length)
-    for (const [i, answer] of parsed.entries()) {
-      const expected = answers[i] ?? []
-      if (answer.status >= 400) expectProblem(answer, expected, name)
-      else expect([expected].flat(), name).toContain(answer.status)
-      expectHardened(answer.headers, name)
-      expect(answer.text).not.toContain('smuggled')
+      responses.map(({ status }) => status),
+      `${name}: one response for each request`,
+    ).toHaveLength(statuses.length)
+    for (const [i, response] of responses.entries()) {
+      const expected = statuses[i] ?? []
+      if (response.status >= 400) expectProblem(response, expected, name)
+      else expect([expected].flat(), name).toContain(response.status)
+      expectHardened(response.headers, name)
+      expect(response.text).not.toContain('smuggled')
     }
   },
 )
 
-test('none of these has made anything, and the gateway is as well as before', async () => {
+test('malformed requests created nothing, and the gateway is ready', async () => {
   expect(await rowCount()).toBe(1)
   expect((await fetch(`${world.url}/health/ready`)).status).toBe(200)
   expect(({} as { isAdmin?: boolean }).isAdmin).toBeUndefined()
 })
 
-test('every answer bears the same headers of protection, of whatever kind it is', async () => {
-  const seen: string[] = []
-  async function look(what: string, answer: Response, ownPolicy = false) {
-    expectHardened(Object.fromEntries(answer.headers), what, { ownPolicy })
-    await answer.body?.cancel()
-    seen.push(`${answer.status}`)
+test('every response has the security headers', async () => {
+  const seenStatuses = new Set<number>()
+  async function check(what: string, response: Response, ownPolicy = false) {
+    expectHardened(Object.fromEntries(response.headers), what, { ownPolicy })
+    await response.body?.cancel()
+    seenStatuses.add(response.status)
   }
   const authorization = `Bearer ${user.token}`
   for (const { method, path } of routesOf(await readDescription(world.url)).filter(
     (route) => route.method === 'GET',
   )) {
     const url = `${world.url}${path.replace(/\{[^}]*\}/, made.id)}`
-    await look(
+    await check(
       `${method} ${path}`,
       await fetch(url, { headers: { authorization }, redirect: 'manual' }),
     )
@@ -122,10 +119,10 @@ test('every answer bears the same headers of protection, of whatever kind it is'
     method: 'POST',
     headers: { authorization },
   })
-  await look('a session', session)
-  await look('nothing', await fetch(`${world.url}/nothing`))
-  await look('a wrong method', await fetch(`${world.url}/health`, { method: 'DELETE' }))
-  await look('a bad path', await fetch(`${world.url}/%zz`))
+  await check('a session', session)
+  await check('an unknown path', await fetch(`${world.url}/nothing`))
+  await check('a wrong method', await fetch(`${world.url}/health`, { method: 'DELETE' }))
+  await check('a malformed path', await fetch(`${world.url}/%zz`))
   for (const path of [
     '/docs',
     '/docs/',
@@ -134,20 +131,20 @@ test('every answer bears the same headers of protection, of whatever kind it is'
     '/docs/json',
     '/docs/nothing',
   ]) {
-    await look(path, await fetch(`${world.url}${path}`, { redirect: 'manual' }), true)
+    await check(path, await fetch(`${world.url}${path}`, { redirect: 'manual' }), true)
   }
-  expect(new Set(seen).size).toBeGreaterThan(4)
+  expect(seenStatuses.size).toBeGreaterThan(4)
   expect(Object.keys(hardened).length).toBeGreaterThan(8)
 })
 
 /**
- * Connections that begin something and leave it at that; with `isAnswered`, they wait for an answer
- * to it.
+ * Opens connections, writes the bytes to each and keeps it open. With `expectsResponse`, it waits
+ * for the first bytes of a response on each.
  */
-async function hold(
+async function openConnections(
   count: number,
   bytes: string,
-  { url = world.url, isAnswered = false } = {},
+  { url = world.url, expectsResponse = false } = {},
 ): Promise<Socket[]> {
   const { hostname, port } = new URL(url)
   const sockets: Socket[] = []
@@ -156,9 +153,11 @@ async function hold(
       const socket = connect(Number(port), hostname)
       socket.on('error', () => undefined)
       return new Promise<Socket>((resolve, reject) => {
-        if (isAnswered) socket.once('data', () => resolve(socket))
+        if (expectsResponse) socket.once('data', () => resolve(socket))
         socket.once('connect', () =>
-          bytes === '' ? resolve(socket) : socket.write(bytes, () => isAnswered || resolve(socket)),
+          bytes === ''
+            ? resolve(socket)
+            : socket.write(bytes, () => expectsResponse || resolve(socket)),
         )
         socket.once('close', () => reject(new Error('a connection was refused')))
       })
@@ -168,56 +167,57 @@ async function hold(
   return sockets
 }
 
-const honest = async () => {
-  const begun = performance.now()
+/** Sends a legitimate request and returns its duration. */
+const readMs = async () => {
+  const startedMs = performance.now()
   const { status } = await user.api(`/presentations/${made.id}`)
   expect(status).toBe(200)
-  return performance.now() - begun
+  return performance.now() - startedMs
 }
 
 test.each<[what: string, count: number, bytes: string]>([
-  ['heads that never end', 500, 'GET /health HTTP/1.1\r\nHost: x\r\nX-A: b\r\n'],
+  ['unfinished headers', 500, 'GET /health HTTP/1.1\r\nHost: x\r\nX-A: b\r\n'],
   [
-    'bodies that never come',
+    'unfinished bodies',
     300,
     `POST /api/v1/presentations HTTP/1.1\r\nHost: x\r\n{auth}Content-Type: application/json\r\nContent-Length: 8000000\r\n\r\n{`,
   ],
   [
-    'bodies of strangers that never come',
+    'unfinished anonymous bodies',
     300,
     'POST /nothing HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 8000000\r\n\r\n{',
   ],
-])('beside many %s, who asks honestly is answered', async (_what, count, bytes) => {
-  const sockets = await hold(count, fill(bytes))
+])('serves users while many connections have %s', async (_what, count, bytes) => {
+  const sockets = await openConnections(count, fill(bytes))
   try {
-    const times = []
-    for (let i = 0; i < 20; i++) times.push(await honest())
-    expect(times.sort((a, b) => a - b)[10]).toBeLessThan(500)
+    const durationsMs = []
+    for (let i = 0; i < 20; i++) durationsMs.push(await readMs())
+    expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(500)
   } finally {
     for (const socket of sockets) socket.destroy()
   }
 })
 
-// The gateway in a process of its own, so that each side has as many sockets as one process may
+// The gateway runs in a process of its own, because each side needs the sockets that one process may
 // open.
 test.each<[what: string, bytes: string]>([
-  ['on which nothing comes', ''],
-  ['kept for a next request', 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ['silent', ''],
+  ['idle keep-alive', 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'],
 ])(
-  'beside ten thousand connections %s, who asks honestly is answered',
-  { timeout: 90_000 },
+  'serves users beside ten thousand %s connections',
+  { timeout: 120_000 },
   async (_what, bytes) => {
     const gateway = await world.spawnReplica({ WORKER: 'false', MAX_STREAMS: '100' })
-    const sockets = await hold(manyConnections(), bytes, {
+    const sockets = await openConnections(connectionCount(), bytes, {
       url: gateway.url,
-      isAnswered: bytes !== '',
+      expectsResponse: bytes !== '',
     })
     try {
       const headers = { authorization: `Bearer ${user.token}` }
       for (let i = 0; i < 20; i++) {
-        const answer = await fetch(`${gateway.url}/api/v1/presentations/${made.id}`, { headers })
-        expect(answer.status).toBe(200)
-        await answer.arrayBuffer()
+        const response = await fetch(`${gateway.url}/api/v1/presentations/${made.id}`, { headers })
+        expect(response.status).toBe(200)
+        await response.arrayBuffer()
       }
     } finally {
       for (const socket of sockets) socket.destroy()
@@ -226,8 +226,8 @@ test.each<[what: string, bytes: string]>([
   },
 )
 
-/** Ten thousand, where a process may open so many. */
-function manyConnections(): number {
+/** Ten thousand, or half of what the process may open. */
+function connectionCount(): number {
   try {
     const [, limit] = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
     return Math.min(10_000, Math.floor(Number(limit) / 2))
@@ -236,27 +236,27 @@ function manyConnections(): number {
   }
 }
 
-test('beside a flood of what is refused, who asks honestly is answered', async () => {
+test('serves users during a flood of invalid requests', async () => {
   const flood = [
     '{',
     `{"content":${'['.repeat(100_000)}`,
     JSON.stringify({ content: 'x', n_slides: 'x'.repeat(500_000) }),
   ]
   let isOver = false
-  const attackers = Array.from({ length: 8 }, async (_, i) => {
+  const signedInAttackers = Array.from({ length: 8 }, async (_, i) => {
     while (!isOver)
       await user.post(flood[i % flood.length] as unknown as object).catch(() => undefined)
   })
-  const strangers = Array.from({ length: 8 }, async () => {
+  const anonymousAttackers = Array.from({ length: 8 }, async () => {
     while (!isOver)
       await fetch(`${world.url}/${'aa://'.repeat(4_000)}`).then(
-        (answer) => answer.arrayBuffer(),
+        (response) => response.arrayBuffer(),
         () => undefined,
       )
   })
-  const times = []
-  for (let i = 0; i < 20; i++) times.push(await honest())
+  const durationsMs = []
+  for (let i = 0; i < 20; i++) durationsMs.push(await readMs())
   isOver = true
-  await Promise.all([...attackers, ...strangers])
-  expect(times.sort((a, b) => a - b)[10]).toBeLessThan(2_000)
+  await Promise.all([...signedInAttackers, ...anonymousAttackers])
+  expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(2_000)
 })

@@ -265,9 +265,9 @@ test('a delete returns 404 afterwards, ends open streams, and removes the files 
   for (const path of ['', '/events', '/download', '/outlines'])
     expect(await user.api(`/presentations/${id}${path}`)).toMatchObject({ status: 404 })
   expect((await user.api('/presentations')).body.items).toEqual([])
-  await vi.waitFor(async () => expect(await isStored(url)).toBe(false), { timeout: 5_000 })
+  await vi.waitFor(async () => expect(await isStored(url)).toBe(false), { timeout: 20_000 })
   await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
-    timeout: 5_000,
+    timeout: 20_000,
   })
   expect(await listKeys(id)).toEqual([])
 })
@@ -287,7 +287,7 @@ test('a delete during an outage of store and upstream returns 204, and they are 
   // The next delete also removes what the first one could not.
   expect(await remove(user, second.id)).toMatchObject({ status: 204 })
   for (const { id, presenton_presentation_id: deckId } of [first, second]) {
-    await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 10_000 })
+    await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 20_000 })
     await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
       timeout: 20_000,
     })
@@ -306,11 +306,11 @@ test('a deck that upstream fails to delete does not block the removal of others'
     () =>
       expect(world.presenton.decks.has(String(deletable.presenton_presentation_id))).toBe(false),
     {
-      timeout: 5_000,
+      timeout: 20_000,
     },
   )
   const dueDecks = () => world.query('select 1 from gateway.decks where remove_after <= now()')
-  await vi.waitFor(async () => expect(await dueDecks()).toEqual([]), { timeout: 5_000 })
+  await vi.waitFor(async () => expect(await dueDecks()).toEqual([]), { timeout: 20_000 })
   expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(true)
   // Once the fault is over and the deck is due again, it is removed.
   world.presenton.faults.clear()
@@ -320,7 +320,7 @@ test('a deck that upstream fails to delete does not block the removal of others'
   await vi.waitFor(
     () => expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(false),
     {
-      timeout: 5_000,
+      timeout: 20_000,
     },
   )
 })
@@ -347,7 +347,7 @@ test('a delete during an upload removes the object, even one written after the d
   ])
   const { id: next } = await user.make()
   await remove(user, next)
-  await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 5_000 })
+  await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 20_000 })
 })
 
 test('uploads a file again when the store returns other bytes than were uploaded', async () => {
@@ -356,7 +356,7 @@ test('uploads a file again when the store returns other bytes than were uploaded
     method === 'GET' && 'range' in headers
   const verification = world.objects.injectFault({ kind: 'stall' }, { match: isVerification })
   const { id } = await user.accept({ ...brief, export_as: 'pdf' })
-  await vi.waitFor(() => expect(verification.hits).toHaveLength(1), 10_000)
+  await vi.waitFor(() => expect(verification.hits).toHaveLength(1), 20_000)
   const [key] = await listKeys(id)
   const bytes = await buffer(await store.getObject('presentations', key!))
   // A flipped bit near the end leaves a valid PDF, so only the checksum can tell.

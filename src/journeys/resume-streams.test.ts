@@ -176,7 +176,7 @@ test('the stream is immediate, unbuffered and uncompressed, with `retry` and hea
   await reader.expectNext('stage')
   // No event is due, so only heartbeats arrive.
   await expect
-    .poll(() => reader.comments, { timeout: 5_000, interval: 50 })
+    .poll(() => reader.comments, { timeout: 20_000, interval: 50 })
     .toBeGreaterThanOrEqual(2)
   world.presenton.gates.release('create')
   expect((await reader.rest()).at(-1)).toMatchObject({ data: { type: 'complete' } })

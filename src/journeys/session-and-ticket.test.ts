@@ -1,10 +1,10 @@
-// The session cookie and the ticket: what a browser holds for its user, and what nobody else may do
-// with it. And what pages of other origins see.
+// Session cookies and tickets: other users and other origins can't use them. Also CORS: what pages
+// of allowed origins may send and read.
 
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { openReader, type Reader } from '../sandbox/reader.ts'
+import { openReader } from '../sandbox/reader.ts'
 import { expectProblem, type HeaderValues, toAnswer } from './attack-shape.ts'
 import { borrowedCredentials } from './borrowed-credentials.ts'
 import type { Presentation, User } from './user.ts'
@@ -27,8 +27,8 @@ beforeAll(async () => {
 afterEach(() => world.expectNothingLeft())
 afterAll(() => world.close())
 
-/** As fetch would, but with any Host, and with headers that come twice. */
-function ask(
+/** Sends a request that fetch does not allow: with any Host, and with repeated headers. */
+function send(
   method: string,
   path: string,
   headers: Record<string, string> | [string, string][] = {},
@@ -43,7 +43,7 @@ function ask(
       ...pairs.flat(),
       ...(body === undefined ? [] : ['content-length', String(Buffer.byteLength(body))]),
     ]
-    const sent = request(
+    const outgoing = request(
       { hostname, port, path: `/api/v1${path}`, method, headers: flat, agent: false },
       (response) => {
         text(response).then(
@@ -57,29 +57,29 @@ function ask(
         )
       },
     )
-    sent.once('error', reject).end(body)
+    outgoing.once('error', reject).end(body)
   })
 }
 
 test.each(borrowedCredentials)(
-  'good credentials are no use to another: $name',
+  "refuses another user's valid credentials: $name",
   async ({ method = 'GET', path, headers, body, status }) => {
     const fill = (given: string) => given.replace('{id}', made.id).replace('{token}', victim.token)
     const own = { token: victim.token, cookie: `gateway_session=${victim.token}` }
-    const answer = await ask(method, fill(path), headers?.(own), body && fill(body))
-    expectProblem(answer, status, path)
-    expect(answer.headers['set-cookie']).toBeUndefined()
-    // A page elsewhere may not read it either.
-    expect(answer.headers['access-control-allow-origin']).toBeUndefined()
+    const response = await send(method, fill(path), headers?.(own), body && fill(body))
+    expectProblem(response, status, path)
+    expect(response.headers['set-cookie']).toBeUndefined()
+    // Pages of other origins may not read the response.
+    expect(response.headers['access-control-allow-origin']).toBeUndefined()
   },
 )
 
-test('nothing of that has changed anything', async () => {
+test('the refused requests changed nothing', async () => {
   expect(await victim.read(made.id)).toEqual(made)
   expect((await victim.api('/presentations')).body.items).toHaveLength(1)
 })
 
-test('links lead to the configured address, whatever name the request used', async () => {
+test('links use PUBLIC_URL, whatever host the request names', async () => {
   for (const forwarded of [
     {},
     {
@@ -89,7 +89,7 @@ test('links lead to the configured address, whatever name the request used', asy
     },
   ]) {
     const headers = { host: 'evil.example', authorization: `Bearer ${victim.token}`, ...forwarded }
-    const { status, text: body } = await ask('GET', `/presentations/${made.id}`, headers)
+    const { status, text: body } = await send('GET', `/presentations/${made.id}`, headers)
     expect([status, body]).toEqual([200, expect.not.stringContaining('evil.example')])
     expect(JSON.parse(body).links.self).toBe(
       `https://decks.example/api/v1/presentations/${made.id}`,
@@ -97,7 +97,7 @@ test('links lead to the configured address, whatever name the request used', asy
   }
 })
 
-test('an allowed page is told before it asks what it may send, and reads what it must know', async () => {
+test('an allowed origin may send the needed headers and read the documented ones', async () => {
   const origin = 'https://app.example'
   for (const [method, path] of [
     ['POST', '/presentations'],
@@ -105,7 +105,7 @@ test('an allowed page is told before it asks what it may send, and reads what it
     ['DELETE', '/session'],
     ['GET', '/nothing'],
   ] as const) {
-    const preflight = await ask('OPTIONS', path, {
+    const preflight = await send('OPTIONS', path, {
       origin,
       'access-control-request-method': method,
       'access-control-request-headers': 'authorization,content-type,idempotency-key,last-event-id',
@@ -126,18 +126,19 @@ test('an allowed page is told before it asks what it may send, and reads what it
     [`/presentations/${made.id}/download`, { authorization }, 409],
     ['/presentations', {}, 401],
     ['/nothing', { authorization }, 404],
-    ['/%zz', {}, 404],
+    ['/%zz', {}, 400],
   ] as [string, Record<string, string>, number][]) {
-    const answer = await ask('GET', path, { origin, ...headers })
-    expect(answer.status).toBe(path === '/%zz' ? 400 : status)
+    const response = await send('GET', path, { origin, ...headers })
+    expect(response.status).toBe(status)
+    // A malformed path is refused before CORS applies.
     if (path === '/%zz') continue
-    expect(answer.headers['access-control-expose-headers'], path).toBe(exposed)
-    expect(answer.headers['access-control-allow-origin'], path).toBe(origin)
-    expect(answer.headers.vary, path).toMatch(/\bOrigin\b/)
+    expect(response.headers['access-control-expose-headers'], path).toBe(exposed)
+    expect(response.headers['access-control-allow-origin'], path).toBe(origin)
+    expect(response.headers.vary, path).toMatch(/\bOrigin\b/)
   }
 })
 
-const ticketOf = async (user: User, id: string, at?: string) => {
+const createTicket = async (user: User, id: string, at?: string) => {
   const { status, body } = await user.api(`/presentations/${id}/ticket`, {
     method: 'POST',
     ...(at && { at }),
@@ -150,26 +151,25 @@ const ticketOf = async (user: User, id: string, at?: string) => {
 }
 const withTicket = (ticket: string, id = made.id, at = world.url) =>
   openReader(`${at}/api/v1/presentations/${id}/events?ticket=${encodeURIComponent(ticket)}`)
-const closed = (readers: Reader[]) => readers.forEach((reader) => void reader.close())
 
-test('of many uses of one ticket at once, on two replicas, one opens a stream', async () => {
+test('of many concurrent uses of a ticket, on two replicas, one opens a stream', async () => {
   const urls = world.gateways.map(({ url }) => url)
   for (let round = 0; round < 5; round++) {
-    const ticket = await ticketOf(victim, made.id)
+    const ticket = await createTicket(victim, made.id)
     const readers = await Promise.all(
       Array.from({ length: 12 }, (_, i) => withTicket(ticket, made.id, urls[i % 2])),
     )
     expect(readers.map(({ status }) => status).sort()).toEqual([200, ...Array(11).fill(401)])
     const [opened] = readers.filter(({ status }) => status === 200)
     expect((await opened?.expectNext('queued'))?.id).toBe(1)
-    closed(readers)
+    for (const reader of readers) reader.close()
   }
 })
 
-test('a ticket opens its own presentation only, as itself, in time, and nothing but events', async () => {
+test('a ticket opens only the events of its presentation, unchanged and before it expires', async () => {
   const other = await victim.accept()
-  const theirs = await mallory.accept()
-  const refusedAs = async (ticket: string, id?: string) => {
+  const foreign = await mallory.accept()
+  const expectRefused = async (ticket: string, id?: string) => {
     const reader = await withTicket(ticket, id)
     expectProblem(
       { status: reader.status, headers: reader.headers as HeaderValues, text: await reader.body },
@@ -177,9 +177,10 @@ test('a ticket opens its own presentation only, as itself, in time, and nothing 
       ticket,
     )
   }
-  const ticket = await ticketOf(victim, made.id)
-  for (const id of [other.id, theirs.id, crypto.randomUUID(), 'no-id']) await refusedAs(ticket, id)
-  for (const bent of [
+  const ticket = await createTicket(victim, made.id)
+  for (const id of [other.id, foreign.id, crypto.randomUUID(), 'no-id'])
+    await expectRefused(ticket, id)
+  for (const changed of [
     `${ticket}x`,
     ticket.slice(0, -1),
     ticket.toUpperCase(),
@@ -189,7 +190,7 @@ test('a ticket opens its own presentation only, as itself, in time, and nothing 
     '%00',
     'x'.repeat(20_000),
   ]) {
-    await refusedAs(bent)
+    await expectRefused(changed)
   }
   for (const path of ['', '/download', '/outlines']) {
     expectProblem(
@@ -204,38 +205,38 @@ test('a ticket opens its own presentation only, as itself, in time, and nothing 
     `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}&ticket=${ticket}`,
   )
   expectProblem(await toAnswer(twice), 401, 'twice')
-  const beside = await openReader(
+  const withInvalidToken = await openReader(
     `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}`,
     { token: 'x.y.z' },
   )
-  expect(beside.status).toBe(401)
-  // All of that has not used it up; time does.
+  expect(withInvalidToken.status).toBe(401)
+  // Refused uses leave the ticket valid. It ends with its first use or its expiry.
   const reader = await withTicket(ticket)
   expect(reader.status).toBe(200)
   reader.close()
-  const late = await ticketOf(victim, made.id)
+  const expired = await createTicket(victim, made.id)
   await world.query("update gateway.tickets set expires_at = now() - interval '1 ms'")
-  await refusedAs(late)
+  await expectRefused(expired)
   expect(await mallory.api(`/presentations/${made.id}/ticket`, { method: 'POST' })).toMatchObject({
     status: 404,
   })
 })
 
-test('a ticket dies with its presentation, and its stream with the token it was made from', async () => {
-  const gone = await victim.accept()
-  const ticket = await ticketOf(victim, gone.id)
-  expect(await victim.api(`/presentations/${gone.id}`, { method: 'DELETE' })).toMatchObject({
+test('a ticket ends with its presentation, and its stream with the token that requested it', async () => {
+  const deleted = await victim.accept()
+  const ticket = await createTicket(victim, deleted.id)
+  expect(await victim.api(`/presentations/${deleted.id}`, { method: 'DELETE' })).toMatchObject({
     status: 204,
   })
-  expect((await withTicket(ticket, gone.id)).status).toBeOneOf([401, 404])
+  expect((await withTicket(ticket, deleted.id)).status).toBeOneOf([401, 404])
 
   const token = await world.sign({ sub: victim.sub, expiresInSeconds: 3 })
-  const answer = await fetch(`${world.url}/api/v1/presentations/${made.id}/ticket`, {
+  const response = await fetch(`${world.url}/api/v1/presentations/${made.id}/ticket`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}` },
   })
-  const short = ((await answer.json()) as { ticket: string }).ticket
-  const reader = await withTicket(short)
+  const shortTicket = ((await response.json()) as { ticket: string }).ticket
+  const reader = await withTicket(shortTicket)
   expect(reader.status).toBe(200)
   const events = await reader.rest()
   expect(events.at(-1)).toMatchObject({
@@ -246,12 +247,12 @@ test('a ticket dies with its presentation, and its stream with the token it was 
   expect(await reader.ended).toBe('clean')
 })
 
-test('a stream whose token expires in the middle ends cleanly, and goes on with a new token where it was', async () => {
-  const dying = await world.sign({ sub: victim.sub, expiresInSeconds: 2 })
+test('a stream whose token expires ends cleanly, and resumes with a new token', async () => {
+  const expiring = await world.sign({ sub: victim.sub, expiresInSeconds: 2 })
   const path = `${world.url}/api/v1/presentations/${made.id}/events`
   const readers = await Promise.all([
-    openReader(path, { token: dying }),
-    openReader(path, { headers: { cookie: `gateway_session=${dying}` } }),
+    openReader(path, { token: expiring }),
+    openReader(path, { headers: { cookie: `gateway_session=${expiring}` } }),
   ])
   for (const reader of readers) {
     expect(reader.status).toBe(200)
@@ -260,10 +261,10 @@ test('a stream whose token expires in the middle ends cleanly, and goes on with 
     expect(events.at(-1)?.id).toBeUndefined()
     expect(await reader.ended).toBe('clean')
   }
-  const again = await victim.follow(made.id, { lastEventId: 1 })
-  expect(again.status).toBe(200)
+  const resumed = await victim.follow(made.id, { lastEventId: 1 })
+  expect(resumed.status).toBe(200)
   expect(await victim.api(`/presentations/${made.id}/cancel`, { method: 'POST' })).toMatchObject({
     status: 202,
   })
-  expect((await again.rest()).map(({ id, data }) => [id, data.code])).toEqual([[2, 'CANCELLED']])
+  expect((await resumed.rest()).map(({ id, data }) => [id, data.code])).toEqual([[2, 'CANCELLED']])
 })
