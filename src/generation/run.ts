@@ -76,13 +76,13 @@ export async function end(context: Context, problem: Problem): Promise<Outcome> 
 
 /** What the checkpoints say comes next. */
 function nextStage({ run }: Context): Stage | 'review' {
-  if (run.runKind === 'export') return run.path === null ? 'export' : 'store'
+  if (run.runKind === 'export') return run.exportPath === null ? 'export' : 'store'
   if (run.deckId === null) return 'create'
   if (run.outlines === null) return 'outlines'
   if (run.reviewOutlines && !run.outlinesApproved) return 'review'
   if (!run.deckPrepared) return 'prepare'
   if (!run.slidesFinished) return 'slides'
-  return run.path === null ? 'export' : 'store'
+  return run.exportPath === null ? 'export' : 'store'
 }
 
 /**
@@ -203,7 +203,7 @@ async function goBack(
     })
   }
   if (decision.next === 're-export') {
-    run.path = null
+    run.exportPath = null
     await context.append([], { presenton_path: null })
   }
   await waitBeforeRetry(decision.problem, decision.waitMs, context)

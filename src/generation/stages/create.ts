@@ -30,7 +30,7 @@ export async function create(context: Context): Promise<void> {
   run.deckPrepared = false
   run.deckStreamed = false
   run.slidesFinished = false
-  run.path = null
+  run.exportPath = null
   try {
     await context.commit(
       ownOutlines(context),

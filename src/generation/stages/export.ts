@@ -14,6 +14,6 @@ export async function exportDeck(context: Context): Promise<void> {
     format: run.runFormat,
     title: deckTitle(run),
   })
-  run.path = path
+  run.exportPath = path
   await context.commit([], { presenton_path: path })
 }

@@ -46,9 +46,9 @@ async function copy(
   { run, presenton, account, objects, limits, logger, signal, assertHeld }: Context,
   key: string,
 ) {
-  if (!run.path) throw new Error('Nothing was exported.')
+  if (!run.exportPath) throw new Error('Nothing was exported.')
   const format = run.runFormat
-  const { body, sizeBytes } = await presenton.openFile({ account, signal, path: run.path })
+  const { body, sizeBytes } = await presenton.openFile({ account, signal, path: run.exportPath })
   const held = confirmAtEnd(body, assertHeld)
   const file = { key, body: held, sizeBytes, contentType: contentTypes[format] }
   const stored = await objects.put({ ...file, maxBytes: limits.maxFileBytes, signal, logger })

@@ -1,8 +1,9 @@
 // Taking presentations in: their rows, their lease rows, what they reserve in the ledger of quotas,
 // and the first events of their logs, in the transaction of the caller.
 import type { Queryable } from '../../database/connection.ts'
-import type { RunBrief } from '../../database/leases.ts'
+
 import { countAhead, isWaiting, nextTurn, queueOrder } from '../../database/queue.ts'
+import type { RunBrief } from '../../database/schema/presentations.ts'
 import type { PresentationRow } from './queries.ts'
 
 export interface NewPresentation {
