@@ -1,12 +1,14 @@
-# The gateway's image: Node, the built program, its migrations and its production dependencies, nothing else. The program has most of
-# them in it, since one file loads three times as fast as a thousand; they stay beside it with their licences, and for the pages of /docs.
-# It writes no file, so its root can be read-only. To have the commit in it, which /health shows: --build-arg GATEWAY_COMMIT="$(git rev-parse HEAD)"
+# The gateway's image: Node, the bundled program, its migrations and its production dependencies.
+# Most dependencies are in the bundle, because one file loads three times as fast as a thousand. They
+# are also installed beside it, for their licences and for the pages of /docs.
+# The program writes no file, so the root file system can be read-only.
+# For the commit that /health shows: --build-arg GATEWAY_COMMIT="$(git rev-parse HEAD)"
 
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# No dependency has anything to compile or to fetch, so no script of other people's packages runs here. Their types and source maps
-# are more than half of what they weigh, and nothing reads them at run time.
+# No dependency needs an install script, so none runs here. Type declarations and source maps are more
+# than half of the size, and nothing reads them at run time.
 RUN npm ci --omit=dev --ignore-scripts \
   && find node_modules -type f \( -name '*.map' -o -name '*.ts' -o -name '*.mts' -o -name '*.cts' \) -delete
 
@@ -18,8 +20,8 @@ COPY tsconfig.json ./
 COPY src ./src
 RUN npm run build
 
-# What a server never calls goes: package managers, headers, manuals, and the right of programs to run as their owner. That is
-# a third of the image, and most of what scanners find in it; it leaves only when the rest is copied into an empty image.
+# Removes what a server never uses: package managers, headers, manuals and setuid bits. That is a third
+# of the image, and most findings of scanners. Only a copy into an empty image makes it smaller.
 FROM node:24-bookworm-slim AS base
 RUN rm -rf /usr/local/lib/node_modules /usr/local/include /opt/yarn* \
     /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg \
@@ -38,13 +40,13 @@ COPY --from=build /app/dist ./dist
 ARG GATEWAY_COMMIT=""
 ENV GATEWAY_COMMIT=$GATEWAY_COMMIT
 LABEL org.opencontainers.image.title="presenton-gateway" \
-  org.opencontainers.image.description="A backend-for-frontend in front of Presenton" \
+  org.opencontainers.image.description="Backend-for-frontend for Presenton" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.revision=$GATEWAY_COMMIT
 USER node
 EXPOSE 3000
-# Alive, not ready: a container that is restarted because its database is away would only lose what it still does.
+# Liveness, not readiness: a restart because the database is away would only interrupt running work.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OPS_PORT || process.env.PORT || 3000}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Exec form: node is process 1 and gets SIGTERM itself.
+# Exec form, so that node receives SIGTERM.
 CMD ["node", "dist/main.js"]
