@@ -1,5 +1,5 @@
-// What operators see: /metrics after traffic that is known, and the alerts and dashboards of
-// docker-compose.yml, which must speak of what is really there.
+// Metrics after known traffic, and the alerts and dashboards of docker-compose.yml, which must use
+// only existing metrics and labels.
 
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
@@ -23,7 +23,7 @@ interface Sample {
   value: number
 }
 
-/** Every line of a scrape, taken apart. */
+/** Fetches and parses all samples. */
 async function scrape(): Promise<Sample[]> {
   const response = await fetch(`${world.url}/metrics`)
   expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/)
@@ -38,68 +38,72 @@ async function scrape(): Promise<Sample[]> {
   })
 }
 
-/** The sum of all samples of the name that bear these labels. */
+/** The sum of all samples with the name and the labels. */
 function sum(samples: Sample[], name: string, labels: Record<string, string> = {}): number {
   return samples
     .filter(
-      (one) =>
-        one.name === name &&
-        Object.entries(labels).every(([key, value]) => one.labels[key] === value),
+      (sample) =>
+        sample.name === name &&
+        Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
     )
     .reduce((total, { value }) => total + value, 0)
 }
 
 const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 
-test('a deck that is made, followed and downloaded is counted in all its parts', async () => {
+test('a run that is followed to its end increments the metrics of every part', async () => {
   const user = await world.user()
   const before = await scrape()
   const { id } = await user.accept()
   const events = await (await user.follow(id)).rest()
   const { body } = await user.api(`/presentations/${id}`)
-  await user.api('/presentations/no-such-thing')
-  await user.api(`/nowhere/${id}`)
+  await user.api('/presentations/malformed-id')
+  await user.api(`/unknown/${id}`)
   const after = await scrape()
-  const grown = (name: string, labels?: Record<string, string>) =>
+  const increase = (name: string, labels?: Record<string, string>) =>
     sum(after, name, labels) - sum(before, name, labels)
 
   expect(
-    grown('http_request_duration_seconds_count', {
+    increase('http_request_duration_seconds_count', {
       method: 'POST',
       route: '/api/v1/presentations',
       status: '202',
     }),
   ).toBe(1)
   expect(
-    grown('http_request_duration_seconds_count', {
+    increase('http_request_duration_seconds_count', {
       route: '/api/v1/presentations/:id/events',
       status: '200',
     }),
   ).toBe(1)
   expect(
-    grown('http_request_duration_seconds_count', {
+    increase('http_request_duration_seconds_count', {
       route: '/api/v1/presentations/:id',
       status: '200',
     }),
   ).toBe(1)
-  expect(grown('http_request_duration_seconds_count', { route: 'unknown', status: '404' })).toBe(1)
+  expect(increase('http_request_duration_seconds_count', { route: 'unknown', status: '404' })).toBe(
+    1,
+  )
   for (const stage of stages)
-    expect(grown('gateway_stage_duration_seconds_count', { stage, outcome: 'ok' }), stage).toBe(1)
-  expect(grown('gateway_stage_duration_seconds_count')).toBe(stages.length)
-  expect(grown('gateway_time_to_first_slide_seconds_count')).toBe(1)
-  expect(grown('gateway_events_delivered_total')).toBe(events.length)
-  expect(grown('gateway_bytes_copied_total')).toBe(body.files[0].size_bytes)
-  expect(grown('gateway_runs', { status: 'completed' })).toBe(1)
+    expect(increase('gateway_stage_duration_seconds_count', { stage, outcome: 'ok' }), stage).toBe(
+      1,
+    )
+  expect(increase('gateway_stage_duration_seconds_count')).toBe(stages.length)
+  expect(increase('gateway_time_to_first_slide_seconds_count')).toBe(1)
+  expect(increase('gateway_events_delivered_total')).toBe(events.length)
+  expect(increase('gateway_bytes_copied_total')).toBe(body.files[0].size_bytes)
+  expect(increase('gateway_runs', { status: 'completed' })).toBe(1)
   for (const operation of ['create', 'prepare', 'export', 'file']) {
     expect(
-      grown('presenton_request_duration_seconds_count', { operation, outcome: 'ok' }),
+      increase('presenton_request_duration_seconds_count', { operation, outcome: 'ok' }),
       operation,
     ).toBe(1)
   }
   expect(after.filter(({ name }) => name === 'nodejs_eventloop_lag_seconds')).toHaveLength(1)
 })
 
-test('a stream of upstream that was read to its `complete` ended well', async () => {
+test('an upstream stream that is read to its `complete` counts as ok', async () => {
   const before = await scrape()
   await (await world.user()).make()
   const after = await scrape()
@@ -110,12 +114,12 @@ test('a stream of upstream that was read to its `complete` ended well', async ()
   }
 })
 
-test('what is going on is seen while it goes on', async () => {
+test('gauges show running and queued presentations, open streams and the circuit state', async () => {
   const { gates } = world.presenton
   const user = await world.user()
   gates.hold('slides')
   const made = await Promise.all([1, 2, 3].map(() => user.accept()))
-  // MAX_RUNNING_PER_USER is 2.
+  // MAX_RUNNING_PER_USER is 2 by default.
   await gates.arrived('slides', 2)
   const readers = await Promise.all(made.map(({ id }) => user.follow(id)))
   const samples = await scrape()
@@ -136,7 +140,7 @@ test('what is going on is seen while it goes on', async () => {
   for (const reader of readers) expect((await reader.rest()).at(-1)?.data.type).toBe('complete')
 })
 
-test('an attempt that failed is told by its code', async () => {
+test('a failed attempt is counted with its problem code', async () => {
   const user = await world.user()
   world.presenton.faults.inject('outlines:500')
   const before = await scrape()
@@ -149,16 +153,16 @@ test('an attempt that failed is told by its code', async () => {
   ).toBe(1)
 })
 
-test('nothing that callers choose becomes a label', async () => {
+test('no text of a caller becomes a label', async () => {
   const user = await world.user('label')
   const labelsOf = (samples: Sample[]) =>
     new Set(samples.map(({ name, labels }) => JSON.stringify([name, labels])))
-  const tries = async (turn: number) => {
-    const odd = `odd-${turn}-${'x'.repeat(turn)}`
+  const sendOddRequests = async (round: number) => {
+    const odd = `odd-${round}-${'x'.repeat(round)}`
     await Promise.all([
       user.api(`/${odd}`),
       user.api(`/presentations/${odd}`),
-      user.api(`/presentations/00000000-0000-4000-8000-00000000000${turn}`),
+      user.api(`/presentations/00000000-0000-4000-8000-00000000000${round}`),
       user.api(`/presentations?status=${odd}`),
       user.post({ content: odd, template: odd, language: odd, n_slides: -1 }),
       fetch(`${world.url}/app_data/images/${odd}.png`),
@@ -166,12 +170,12 @@ test('nothing that callers choose becomes a label', async () => {
       fetch(`${world.url}/${odd}`, { method: 'PROPFIND' }),
     ])
   }
-  await tries(0)
+  await sendOddRequests(0)
   const before = labelsOf(await scrape())
-  for (let turn = 1; turn < 8; turn++) await tries(turn)
+  for (let round = 1; round < 8; round++) await sendOddRequests(round)
   const after = labelsOf(await scrape())
-  expect([...after].filter((one) => !before.has(one))).toEqual([])
-  expect([...after].filter((one) => /label|odd|[0-9a-f]{8}-/.test(one))).toEqual([])
+  expect([...after].filter((labels) => !before.has(labels))).toEqual([])
+  expect([...after].filter((labels) => /label|odd|[0-9a-f]{8}-/.test(labels))).toEqual([])
 })
 
 describe('alerts and dashboards', () => {
@@ -183,7 +187,7 @@ describe('alerts and dashboards', () => {
     panels: { id: number; targets: { expr: string }[] }[]
   }
 
-  test('speak only of metrics that there are, and labels that they bear', async () => {
+  test('use only existing metrics and labels', async () => {
     await (await world.user()).make()
     const samples = await scrape()
     const expressions = [
@@ -199,7 +203,7 @@ describe('alerts and dashboards', () => {
     for (const expr of expressions) {
       for (const [, name = '', label = ''] of expr.matchAll(/\b(\w+)\{(\w+)(?:=|!)/g)) {
         if (name !== 'up')
-          expect(samples.find((one) => one.name === name)?.labels, expr).toHaveProperty(label)
+          expect(samples.find((sample) => sample.name === name)?.labels, expr).toHaveProperty(label)
       }
     }
     expect(new Set(dashboard.panels.map(({ id }) => id)).size).toBe(dashboard.panels.length)
@@ -214,7 +218,7 @@ describe('alerts and dashboards', () => {
   })
 
   test.skipIf(spawnSync('promtool', ['--version']).error)(
-    'are taken by Prometheus, and fire when they should',
+    'are valid for Prometheus, and the alerts fire under their conditions',
     () => {
       const folder = openTemporaryFolder('promtool')
       const write = (name: string, text: string) => writeFileSync(join(folder.path, name), text)
@@ -298,9 +302,9 @@ describe('alerts and dashboards', () => {
             cwd: folder.path,
             encoding: 'utf8',
           })
-          expect({ status, said: status === 0 ? '' : stdout + stderr }).toEqual({
+          expect({ status, output: status === 0 ? '' : stdout + stderr }).toEqual({
             status: 0,
-            said: '',
+            output: '',
           })
         }
       } finally {
@@ -321,8 +325,8 @@ describe('alerts and dashboards', () => {
   }) {
     return {
       ...test,
-      exp_alerts: test.exp_alerts.map((one) => ({
-        ...one,
+      exp_alerts: test.exp_alerts.map((expected) => ({
+        ...expected,
         exp_annotations: summaryOf(test.alertname),
       })),
     }

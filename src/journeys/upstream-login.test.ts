@@ -1,5 +1,5 @@
-// How the gateway proves itself to each Presenton: with its own credentials and nothing else, with
-// one login for all, and once more when a session is lost.
+// Authentication to each version of Presenton: only the gateway's own credentials, one shared login,
+// and a new login when the session is lost.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
@@ -25,7 +25,7 @@ const calls = () => world.presenton.journal
 const logins = () => calls().filter(({ operation }) => operation === 'login')
 
 describe.each<Shape>([...shapes])('shape %s', (shape) => {
-  test('gets the credentials of the gateway, and never a header of a caller', async () => {
+  test("receives the gateway's credentials and no header of a caller", async () => {
     await open(upstreamOf(shape))
     const user = await world.user()
     const headers = {
@@ -40,9 +40,9 @@ describe.each<Shape>([...shapes])('shape %s', (shape) => {
     expect(posted.headers.get('set-cookie')).toBeNull()
     expect(await user.settled(posted.body.id)).toMatchObject({ status: 'completed' })
 
-    const told = JSON.stringify(calls().map((call) => call.headers))
+    const sentHeaders = JSON.stringify(calls().map((call) => call.headers))
     for (const secret of [user.token, 'planted', '6.6.6.6', user.sub])
-      expect(told).not.toContain(secret)
+      expect(sentHeaders).not.toContain(secret)
     const paid = calls().filter(({ operation }) => operation === 'slides' || operation === 'create')
     const expected = {
       A1: { authorization: undefined, cookie: undefined },
@@ -57,7 +57,7 @@ describe.each<Shape>([...shapes])('shape %s', (shape) => {
   })
 })
 
-test('many runs share one login, and one new login when the session is lost under way', async () => {
+test('concurrent runs share one login, and one new login when the session is lost', async () => {
   await open(upstreamOf('B2'))
   const user = await world.user()
   const { gates, dropSessions } = world.presenton
@@ -69,7 +69,7 @@ test('many runs share one login, and one new login when the session is lost unde
   gates.releaseAll()
   for (const { id } of accepted) {
     expect(await user.settled(id)).toMatchObject({ status: 'completed' })
-    // Nothing is begun again for it.
+    // The lost session restarts no stage.
     const log = readLog(await (await user.follow(id)).rest())
     expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
     expect(log.statuses.filter(({ code }) => code)).toEqual([])
@@ -77,7 +77,7 @@ test('many runs share one login, and one new login when the session is lost unde
   expect(logins()).toHaveLength(2)
 })
 
-test('a wrong password is tried once, ends runs with a sentence, and locks no account', async () => {
+test('a wrong password is tried once, so that upstream locks no account, and fails the runs', async () => {
   const credentials = { username: 'gateway', password: 'the right one' }
   const env = { PRESENTON_USERNAME: 'gateway', PRESENTON_PASSWORD: 'a wrong one' }
   await open({ shape: 'B2', credentials, env })
@@ -93,14 +93,14 @@ test('a wrong password is tried once, ends runs with a sentence, and locks no ac
   expect(logins()).toHaveLength(1)
 })
 
-test("the model's own 401 is no reason for a login", async () => {
+test('a 401 of the model causes no new login', async () => {
   await open({ ...upstreamOf('B2') })
   world.presenton.faults.inject('prepare:model-401')
   await (await world.user()).make()
   expect(logins()).toHaveLength(1)
 })
 
-test('a key that upstream takes back ends runs, unless there is a login to stand in for it', async () => {
+test('a revoked API key fails the runs, and a configured login works without a key', async () => {
   const credentials = { username: 'gateway', password: 'the password' }
   await open({
     shape: 'B1',

@@ -1,5 +1,5 @@
-// What differs from one Presenton to the next and must not be seen from outside: templates, files,
-// names of files, and an upgrade under way.
+// Differences between Presenton versions that the gateway hides: templates, files, file names, and
+// an upgrade during a run.
 
 import { mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { upstreamOf } from './fault-lane.ts'
 import { brief } from './user.ts'
 import { openWorld, type WorldOptions } from './world.ts'
 
+/** Opens a world that the end of the test closes. */
 async function open(options: WorldOptions) {
   const world = await openWorld(options)
   onTestFinished(async () => {
@@ -21,7 +22,7 @@ async function open(options: WorldOptions) {
   return world
 }
 
-const wide = {
+const manyRuns = {
   MAX_RUNNING: '16',
   MAX_RUNNING_PER_USER: '16',
   MAX_QUEUED: '400',
@@ -29,25 +30,25 @@ const wide = {
 }
 
 test.each<Shape>([...shapes])(
-  'in shape %s a list is asked for once, and a missing template costs nothing',
+  'in shape %s the template list is cached, and an unknown template costs no paid call',
   async (shape) => {
     const world = await open({ ...upstreamOf(shape) })
     const user = await world.user()
-    const lost = await user.accept({ ...brief, template: 'no-such-template' })
-    expect(await user.settled(lost.id)).toMatchObject({
+    const unknown = await user.accept({ ...brief, template: 'no-such-template' })
+    expect(await user.settled(unknown.id)).toMatchObject({
       status: 'failed',
       error: { code: 'UPSTREAM_REJECTED', retryable: false },
     })
     expect(world.presenton.spend).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
     expect(world.presenton.decks.size).toBe(0)
 
-    const lists = () =>
+    const countLists = () =>
       world.presenton.journal.filter(({ operation }) => operation === 'templates').length
     const [first] = await Promise.all(Array.from({ length: 5 }, () => user.api('/templates')))
-    const asked = lists()
+    const countBefore = countLists()
     expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
-    expect(lists()).toBe(asked)
-    // What is known is answered also while upstream is away.
+    expect(countLists()).toBe(countBefore)
+    // The cached list is used during an outage of upstream.
     await world.presenton.faults.down()
     expect(await user.api('/templates')).toMatchObject({ status: 200, body: first?.body })
     expect(await user.post({ ...brief, template: 'no-such-template' })).toMatchObject({
@@ -57,8 +58,8 @@ test.each<Shape>([...shapes])(
   },
 )
 
-test('a layout, for which upstream starts a browser, is fetched once for all runs at the same time', async () => {
-  const world = await open({ shape: 'A1', env: wide })
+test('concurrent runs fetch a template layout once, since upstream starts a browser for it', async () => {
+  const world = await open({ shape: 'A1', env: manyRuns })
   const user = await world.user()
   const accepted = await Promise.all(Array.from({ length: 6 }, () => user.accept()))
   for (const { id } of accepted)
@@ -68,8 +69,8 @@ test('a layout, for which upstream starts a browser, is fetched once for all run
   )
 })
 
-test('two hundred decks of one title at once, where files are named by it, are each their own', async () => {
-  const world = await open({ shape: 'A1', env: { ...wide, LOG_LEVEL: 'error' } })
+test('200 concurrent decks with one title get their own files where upstream names files by title', async () => {
+  const world = await open({ shape: 'A1', env: { ...manyRuns, LOG_LEVEL: 'error' } })
   const user = await world.user()
   const made = await Promise.all(
     Array.from({ length: 200 }, async (_, number) => {
@@ -99,7 +100,7 @@ test('two hundred decks of one title at once, where files are named by it, are e
 }, 120_000)
 
 test.each<Shape>(['A1', 'B2'])(
-  'in shape %s files are read where they are mounted',
+  'in shape %s files are read from the mounted directory',
   async (shape) => {
     const world = await open({ ...upstreamOf(shape), replicas: 0 })
     await world.openReplica({ PRESENTON_APP_DATA_DIR: world.presenton.appDataDir })
@@ -109,7 +110,7 @@ test.each<Shape>(['A1', 'B2'])(
   },
 )
 
-test('a link out of what is mounted is not followed, though a whole deck lies at its end', async () => {
+test('does not follow a symlink out of the mounted directory, even to a valid deck', async () => {
   const world = await open({ shape: 'A1', replicas: 0 })
   const { presenton } = world
   await world.openReplica({ PRESENTON_APP_DATA_DIR: presenton.appDataDir })
@@ -135,7 +136,7 @@ test.each<[Shape, Shape]>([
   ['A1', 'B1'],
   ['A1', 'B2'],
   ['B1', 'B2'],
-])('an upgrade from %s to %s under way stops no run', async (before, after) => {
+])('an upgrade from %s to %s during a run does not fail it', async (before, after) => {
   const world = await open({ shape: before })
   const { gates, setShape } = world.presenton
   const user = await world.user()
