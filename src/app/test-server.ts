@@ -30,7 +30,7 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
   return {
     id: rowId,
     userId: 'alice',
-    presentonPresentationId: null,
+    deckId: null,
     title: null,
     status: 'queued',
     stage: null,

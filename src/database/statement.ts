@@ -11,7 +11,7 @@ export const build = drizzle.mock()
 const dialect = new PgDialect()
 
 /** A placeholder for each value that a statement is called with. */
-export type Given<Values> = { [Name in keyof Values]: Placeholder<Name & string, Values[Name]> }
+export type Given<Values> = { [Name in keyof Values]-?: Placeholder<Name & string, Values[Name]> }
 
 interface Buildable {
   getSQL(): SQL

@@ -1,8 +1,6 @@
 // A row as its owner sees it on the wire: snake_case, absolute links, every key present.
 
 import type { Presentation } from '../contract/presentation.ts'
-import type { ProblemCode } from '../contract/problem.ts'
-import type { Stage } from '../contract/stages.ts'
 import { downloadFileName } from '../objects/file-name.ts'
 import type { PresentationRow, StoredFile } from './statements/queries.ts'
 
@@ -22,10 +20,10 @@ export function presentationView(
   const self = `${publicUrl}${apiPrefix}/presentations/${row.id}`
   return {
     id: row.id,
-    presenton_presentation_id: row.presentonPresentationId,
+    presenton_presentation_id: row.deckId,
     title: row.title,
     status: row.status,
-    stage: row.stage as Stage | null,
+    stage: row.stage,
     run: row.run,
     attempt: row.attempt,
     progress: row.progress,
@@ -43,11 +41,7 @@ export function presentationView(
       content_type: file.contentType,
       stored_at: time(file.storedAt),
     })),
-    error: row.error && {
-      code: row.error.code as ProblemCode,
-      detail: row.error.detail,
-      retryable: row.error.retryable,
-    },
+    error: row.error,
     queue_position: row.queuePosition,
     created_at: time(row.createdAt),
     updated_at: time(row.updatedAt),

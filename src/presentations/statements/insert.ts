@@ -114,7 +114,7 @@ function newRow(
   return {
     ...{ id, userId, title, template, language, nSlides, exportAs, reviewOutlines, metadata },
     ...{
-      presentonPresentationId: null,
+      deckId: null,
       status: 'queued',
       stage: null,
       run: 1,

@@ -1,115 +1,119 @@
-// Reading presentations. Every query here is scoped by owner, in this one place: a foreign row is
-// as absent as an unknown one.
+// Reads presentations. Every query for a user is limited to that user's rows here, so a foreign
+// presentation looks like one that does not exist.
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
+import { alias } from 'drizzle-orm/pg-core'
 import type { Status } from '../../contract/presentation.ts'
-import type { Database, Queryable } from '../../database/connection.ts'
+import type { Queryable } from '../../database/connection.ts'
 import { countAhead } from '../../database/queue.ts'
+import type { files } from '../../database/schema/external.ts'
+import { presentations } from '../../database/schema/presentations.ts'
+import { build, columns, type Given, statement } from '../../database/statement.ts'
 
-export interface StoredFile {
-  format: 'pptx' | 'pdf'
-  objectKey: string
-  sizeBytes: number
-  sha256: string
-  contentType: string
-  /** RFC 3339, as Postgres wrote it into JSON. */
+/** A finished file. `storedAt` is RFC 3339, as Postgres writes times into JSON. */
+export type StoredFile = Omit<typeof files.$inferSelect, 'presentationId' | 'storedAt'> & {
   storedAt: string
 }
 
-export interface PresentationRow {
-  id: string
-  userId: string
-  presentonPresentationId: string | null
-  title: string | null
-  status: Status
-  stage: string | null
-  run: number
-  attempt: number
-  progress: number
-  template: string
-  language: string
-  nSlides: number
-  slidesDone: number
-  exportAs: 'pptx' | 'pdf'
-  /** What the latest run makes. */
-  runFormat: 'pptx' | 'pdf'
-  reviewOutlines: boolean
-  metadata: Record<string, string>
-  files: StoredFile[]
-  error: { code: string; detail: string; retryable: boolean } | null
-  /** From 1 for the next one to be claimed; null unless queued. */
-  queuePosition: number | null
-  createdAt: Date
-  updatedAt: Date
-  startedAt: Date | null
-  completedAt: Date | null
+// Under an alias: in a query of one table drizzle writes columns without their table, which inside
+// a subquery would name another column.
+const p = alias(presentations, 'p')
+
+const rowColumns = {
+  ...columns(
+    p,
+    ...(['id', 'userId', 'deckId', 'title', 'status', 'stage', 'run', 'attempt'] as const),
+    ...(['progress', 'template', 'language', 'nSlides', 'slidesDone', 'exportAs'] as const),
+    ...(['runFormat', 'reviewOutlines', 'metadata', 'error'] as const),
+    ...(['createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const),
+  ),
+  files: sql<StoredFile[]>`coalesce((
+    select json_agg(json_build_object('format', f.format, 'objectKey', f.object_key,
+      'sizeBytes', f.size_bytes, 'sha256', f.sha256, 'contentType', f.content_type,
+      'storedAt', f.stored_at) order by f.format desc)
+    from gateway.files f where f.presentation_id = p.id), '[]'::json)`.as('files'),
+  /** From 1 for the run that is claimed next; null unless queued. */
+  queuePosition: sql<number | null>`case when p.status = 'queued'
+    then 1 + ${sql.raw(countAhead('p'))} end`.as('queuePosition'),
 }
 
-// The position counts those before it in the fair order; `presentations_waiting` is an index on
-// exactly that.
-const columns = `
-  p.id, p.user_id as "userId", p.presenton_presentation_id as "presentonPresentationId", p.title, p.status, p.stage, p.run,
-  p.attempt, p.progress, p.template, p.language, p.n_slides as "nSlides", p.slides_done as "slidesDone",
-  p.export_as as "exportAs", p.run_format as "runFormat", p.review_outlines as "reviewOutlines", p.metadata, p.error,
-  p.created_at as "createdAt", p.updated_at as "updatedAt", p.started_at as "startedAt", p.completed_at as "completedAt",
-  coalesce((
-    select json_agg(json_build_object('format', f.format, 'objectKey', f.object_key, 'sizeBytes', f.size_bytes,
-      'sha256', f.sha256, 'contentType', f.content_type, 'storedAt', f.stored_at) order by f.format desc)
-    from gateway.files f where f.presentation_id = p.id), '[]'::json) as files,
-  case when p.status = 'queued' then 1 + ${countAhead('p')} end as "queuePosition"`
+const select = () => build.select(rowColumns).from(p)
 
-/** One presentation of this owner, or undefined. */
+const selectOfUser = statement((given: Given<{ userId: string; id: string }>) =>
+  select().where(and(eq(p.id, given.id), eq(p.userId, given.userId))),
+)
+
+export type PresentationRow = Awaited<ReturnType<typeof selectOfUser>>[number]
+
+/** One presentation of this user, or undefined. */
 export async function findPresentation(
-  database: Pick<Database, 'query'>,
+  database: Queryable,
   { userId, id }: { userId: string; id: string },
 ): Promise<PresentationRow | undefined> {
-  const rows = await database.query<PresentationRow>(
-    `select ${columns} from gateway.presentations p where p.id = $1 and p.user_id = $2`,
-    [id, userId],
-  )
-  return rows[0]
+  const [row] = await selectOfUser(database, { userId, id })
+  return row
 }
 
-/** The same inside a transaction of the caller's, seeing what that has written. */
+const selectById = statement((given: Given<{ id: string }>) => select().where(eq(p.id, given.id)))
+
+/** A presentation that this transaction has locked, with what the transaction has written. */
 export async function readPresentation(client: Queryable, id: string): Promise<PresentationRow> {
-  const rows = await client.query<PresentationRow>(
-    `select ${columns} from gateway.presentations p where p.id = $1`,
-    [id],
-  )
-  if (!rows[0]) throw new Error('The presentation of this transaction is missing.')
-  return rows[0]
+  const [row] = await selectById(client, { id })
+  if (!row) throw new Error('The presentation of this transaction does not exist.')
+  return row
 }
 
-/** What the slides are made from; undefined when the presentation isn't this owner's. */
+const selectOutlines = statement((given: Given<{ userId: string; id: string }>) =>
+  build
+    .select(columns(presentations, 'outlines', 'title'))
+    .from(presentations)
+    .where(and(eq(presentations.id, given.id), eq(presentations.userId, given.userId))),
+)
+
+/** The outlines (null before they are written); undefined when the user has no such presentation. */
 export async function findOutlines(
-  database: Pick<Database, 'query'>,
+  database: Queryable,
   { userId, id }: { userId: string; id: string },
 ): Promise<{ outlines: string[] | null; title: string | null } | undefined> {
-  const rows = await database.query<{ outlines: string[] | null; title: string | null }>(
-    'select outlines, title from gateway.presentations where id = $1 and user_id = $2',
-    [id, userId],
-  )
-  return rows[0]
+  const [row] = await selectOutlines(database, { userId, id })
+  return row
 }
 
 export interface ListQuery {
   userId: string
   status?: Status | undefined
   limit: number
-  /** The last row of the page before. */
+  /** The last row of the previous page. */
   after?: { createdAt: Date; id: string } | undefined
 }
 
-/** A page of this owner's presentations, newest first. */
-export function listPresentations(
-  database: Pick<Database, 'query'>,
-  { userId, status, limit, after }: ListQuery,
-) {
-  const values: unknown[] = [userId, limit]
-  let where = 'p.user_id = $1'
-  if (status) where += ` and p.status = $${values.push(status)}`
-  if (after)
-    where += ` and (p.created_at, p.id) < ($${values.push(after.createdAt)}, $${values.push(after.id)})`
-  return database.query<PresentationRow>(
-    `select ${columns} from gateway.presentations p where ${where} order by p.created_at desc, p.id desc limit $2`,
-    values,
+type ListValues = Omit<ListQuery, 'after'> & Partial<NonNullable<ListQuery['after']>>
+type Condition = (given: Given<ListValues>) => SQL
+
+const hasStatus: Condition = (given) => eq(p.status, given.status)
+const isAfter: Condition = (given) =>
+  sql`(${p.createdAt}, ${p.id}) < (${given.createdAt}, ${given.id})`
+
+// One statement for each combination of filters: a single one with optional filters would be
+// planned without the index that fits.
+const selectPage = (...conditions: Condition[]) =>
+  statement((given: Given<ListValues>) =>
+    select()
+      .where(and(eq(p.userId, given.userId), ...conditions.map((condition) => condition(given))))
+      .orderBy(desc(p.createdAt), desc(p.id))
+      .limit(given.limit),
   )
+
+const pages = {
+  all: { first: selectPage(), later: selectPage(isAfter) },
+  withStatus: { first: selectPage(hasStatus), later: selectPage(hasStatus, isAfter) },
+}
+
+/** A page of this user's presentations, newest first. */
+export function listPresentations(
+  database: Queryable,
+  { userId, status, limit, after }: ListQuery,
+): Promise<PresentationRow[]> {
+  const { first, later } = status ? pages.withStatus : pages.all
+  const selectRows = after ? later : first
+  return selectRows(database, { userId, limit, status, ...after })
 }
