@@ -12,7 +12,7 @@ afterEach(() => world.close())
 async function spawnBusyReplica(env: Record<string, string>) {
   world = await openWorld({ replicas: 0, env: { LEASE_SECONDS: '1' } })
   const busy = await world.spawnReplica(env)
-  const user = await world.user()
+  const user = await world.createUser()
   world.presenton.gates.hold('slides:slide')
   const { id } = (await user.post(undefined, {}, busy.url)).body
   await world.presenton.gates.arrived('slides:slide')
@@ -22,9 +22,9 @@ async function spawnBusyReplica(env: Record<string, string>) {
 async function expectTakeover({ user, id }: Awaited<ReturnType<typeof spawnBusyReplica>>) {
   const nextReplica = await world.openReplica()
   world.presenton.gates.release('slides:slide')
-  expect(await user.settled(id, nextReplica.url)).toMatchObject({ status: 'completed', run: 1 })
-  readLog(await (await user.follow(id, { at: nextReplica.url })).rest())
-  await world.expectNothingLeft()
+  expect(await user.waitUntilSettled(id, nextReplica.url)).toMatchObject({ status: 'completed', run: 1 })
+  readLog(await (await user.subscribe(id, { baseUrl: nextReplica.url })).rest())
+  await world.expectNoLeaks()
 }
 
 test('a second signal ends the process at once, while it drains', async () => {

@@ -52,7 +52,7 @@ beforeAll(async () => {
     keyed: world.sign,
   }
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(async () => {
   await world.close()
   await issuer.close()

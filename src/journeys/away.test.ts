@@ -36,13 +36,13 @@ test('without Presenton the gateway starts, is degraded, accepts briefs, and its
   })
   expect(JSON.stringify(degraded)).not.toContain(String(presenton.port))
 
-  const user = await world.user()
+  const user = await world.createUser()
   const templates = await user.api('/templates')
   expect(templates).toMatchObject({ status: 503, body: { code: 'UPSTREAM_UNAVAILABLE' } })
   expect(Number(templates.headers.get('retry-after'))).toBeGreaterThan(0)
 
-  const { id } = await user.accept()
-  const reader = await user.follow(id)
+  const { id } = await user.submit()
+  const reader = await user.subscribe(id)
   const waiting = await reader.until('status')
   expect(waiting.at(-1)?.data).toMatchObject({
     status: expect.any(String),
@@ -61,7 +61,7 @@ test('without Presenton the gateway starts, is degraded, accepts briefs, and its
     async () => expect(await health()).toMatchObject({ status: 200, body: { status: 'ok' } }),
     { timeout: 15_000 },
   )
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('without the object store the gateway starts, makes the deck, and waits with the file until the store is there', async () => {
@@ -70,9 +70,9 @@ test('without the object store the gateway starts, makes the deck, and waits wit
   await world.openReplica()
   expect(await health()).toMatchObject({ status: 200, body: { status: 'degraded' } })
 
-  const user = await world.user()
-  const { id } = await user.accept()
-  const reader = await user.follow(id)
+  const user = await world.createUser()
+  const { id } = await user.submit()
+  const reader = await user.subscribe(id)
   const waiting = await reader.until('status')
   while (waiting.at(-1)?.data.code === undefined) waiting.push(...(await reader.until('status')))
   expect(waiting.at(-1)?.data).toMatchObject({
@@ -98,7 +98,7 @@ test('without the object store the gateway starts, makes the deck, and waits wit
   expect((await file.arrayBuffer()).byteLength).toBe(log.terminal.download.size_bytes)
   // Waiting for the store makes nobody work again.
   expect(presenton.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('without Postgres the gateway lives but is not ready; it becomes so by itself, and streams outlive a restart', async () => {
@@ -117,12 +117,12 @@ test('without Postgres the gateway lives but is not ready; it becomes so by itse
       body: { status: 'down', checks: { database: { status: 'unavailable' } } },
     })
 
-    const user = await world.user()
+    const user = await world.createUser()
     const refused = await user.post()
     expect(refused).toMatchObject({ status: 503, body: { code: 'DATABASE_UNAVAILABLE' } })
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     // A browser's EventSource would never come back from a 503.
-    const early = await user.follow('00000000-0000-4000-8000-000000000000')
+    const early = await user.subscribe('00000000-0000-4000-8000-000000000000')
     expect(early.status).toBe(200)
     expect(await early.rest()).toEqual([])
     expect(early.retry).toBeGreaterThanOrEqual(2_500)
@@ -137,12 +137,12 @@ test('without Postgres the gateway lives but is not ready; it becomes so by itse
       interval: 50,
     })
     const { body } = await user.api('/presentations')
-    await user.settled(body.items[0].id)
+    await user.waitUntilSettled(body.items[0].id)
 
     const { gates } = world.presenton
     gates.hold('slides:slide')
-    const { id } = await user.accept()
-    const reader = await user.follow(id)
+    const { id } = await user.submit()
+    const reader = await user.subscribe(id)
     const read = await reader.until('outlines')
     await gates.arrived('slides:slide')
     await postgres.stop()
@@ -157,7 +157,7 @@ test('without Postgres the gateway lives but is not ready; it becomes so by itse
     expect(log.terminal.type).toBe('complete')
     expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
     expect(gateway.logs.join('')).not.toContain('uncaught')
-    await world.expectNothingLeft()
+    await world.expectNoLeaks()
   } finally {
     await world?.closeReplicas()
     await postgres.close()
@@ -170,11 +170,11 @@ test('a brief is accepted while the circuit is open, and runs when it closes', a
     env: { BREAKER_MIN_CALLS: '1', BREAKER_ERROR_PERCENT: '1', BREAKER_RESET_SECONDS: '1' },
   })
   await world.openReplica()
-  const user = await world.user()
-  await user.make()
+  const user = await world.createUser()
+  await user.generate()
   presenton.faults.inject('create:503', { times: Number.POSITIVE_INFINITY })
-  const first = await user.accept()
-  const reader = await user.follow(first.id)
+  const first = await user.submit()
+  const reader = await user.subscribe(first.id)
   await reader.until('status')
   const second = await user.post(brief)
   expect(second).toMatchObject({ status: 202, body: { status: 'queued' } })
@@ -184,6 +184,6 @@ test('a brief is accepted while the circuit is open, and runs when it closes', a
   })
   presenton.faults.clear()
   for (const id of [first.id, second.body.id])
-    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
-  await world.expectNothingLeft()
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
+  await world.expectNoLeaks()
 })

@@ -3,24 +3,24 @@
 // gateway.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { type Answer, brief, type User } from './user.ts'
+import { type ApiResponse, brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
 let user: User
 beforeAll(async () => {
   world = await openWorld({ env: { WORKER: 'false', MAX_CONTENT_CHARS: '1000' } })
-  user = await world.user()
+  user = await world.createUser()
 })
 afterEach(async () => {
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
   expect(await world.query('select id from gateway.presentations')).toEqual([])
   expect(await world.query('select * from gateway.events')).toEqual([])
 })
 afterAll(() => world.close())
 
 function expectProblem(
-  { status, headers, body }: Answer,
+  { status, headers, body }: ApiResponse,
   expected: { status: number; code: string },
 ) {
   expect({ status, body }).toMatchObject({ status: expected.status })

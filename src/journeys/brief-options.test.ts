@@ -16,9 +16,9 @@ let world: World
 let user: User
 beforeAll(async () => {
   world = await openWorld({ shape: 'A1' })
-  user = await world.user()
+  user = await world.createUser()
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 function deckOf({ presenton_presentation_id: deckId }: Record<string, unknown>) {
@@ -29,9 +29,9 @@ function deckOf({ presenton_presentation_id: deckId }: Record<string, unknown>) 
 }
 
 test('uses given outlines unchanged, and pays for none', async () => {
-  const { id, n_slides } = await user.accept({ outlines, title: 'Invoices' })
+  const { id, n_slides } = await user.submit({ outlines, title: 'Invoices' })
   expect(n_slides).toBe(3)
-  const log = readLog(await (await user.follow(id)).rest())
+  const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.stages).toEqual(['create', 'prepare', 'slides', 'export', 'store'])
   expect(log.outlines).toMatchObject({ outlines, title: 'Invoices' })
   expect(log.kinds).not.toContain('outline_chunk')
@@ -42,7 +42,7 @@ test('uses given outlines unchanged, and pays for none', async () => {
 })
 
 test('accepts content beside outlines, and requires n_slides to match their number', async () => {
-  const made = await user.make({
+  const made = await user.generate({
     content: brief.content,
     outlines: outlines.slice(0, 2),
     n_slides: 2,
@@ -54,9 +54,9 @@ test('accepts content beside outlines, and requires n_slides to match their numb
 })
 
 test("without a given title the row, the events and the file name use upstream's title", async () => {
-  const { id, title } = await user.accept()
+  const { id, title } = await user.submit()
   expect(title).toBeNull()
-  const log = readLog(await (await user.follow(id)).rest())
+  const log = readLog(await (await user.subscribe(id)).rest())
   const done = await user.read(id)
   expect(done.title).toEqual(expect.stringMatching(/\S/))
   // Upstream derives the title from the start of the first outline.
@@ -69,8 +69,8 @@ test("without a given title the row, the events and the file name use upstream's
 
 test('keeps a given title and never sends it to upstream', async () => {
   const title = `„Größe“ 数 🚀 ${'x'.repeat(180)}`
-  const { id } = await user.accept({ ...brief, title })
-  const log = readLog(await (await user.follow(id)).rest())
+  const { id } = await user.submit({ ...brief, title })
+  const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.terminal.presentation.title).toBe(title)
   const done = await user.read(id)
   expect(done.title).toBe(title)
@@ -90,7 +90,7 @@ test('sends every option of the brief to upstream', async () => {
     include_table_of_contents: true,
     web_search: true,
   }
-  const made = await user.make({ ...options, template: 'modern' })
+  const made = await user.generate({ ...options, template: 'modern' })
   expect(made).toMatchObject({
     n_slides: 5,
     language: 'Deutsch',
@@ -103,8 +103,8 @@ test('sends every option of the brief to upstream', async () => {
 test('keeps every character but control characters from the content to the slides', async () => {
   const content =
     'Größe zählt. 数据很重要。 مرحبا بالعالم. Emoji: 👩‍👩‍👧‍👦 and 🇩🇪. Quotes " \\ </script> %41 \u2028 {{x}}.\tTab.\r\nLine two of it.'
-  const { id } = await user.accept({ content, n_slides: 2, metadata: { 'ключ "1"': '值\n2' } })
-  const log = readLog(await (await user.follow(id)).rest())
+  const { id } = await user.submit({ content, n_slides: 2, metadata: { 'ключ "1"': '值\n2' } })
+  const log = readLog(await (await user.subscribe(id)).rest())
   expect(JSON.stringify(log.slides)).toContain('数据很重要')
   const done = await user.read(id)
   expect(deckOf(done).deck.content).toBe(content)
@@ -114,7 +114,7 @@ test('keeps every character but control characters from the content to the slide
 test('GET with `wait` returns when the run has ended, or the current state after the given seconds', async () => {
   const { gates } = world.presenton
   gates.hold('prepare')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   const startedMs = performance.now()
   const { body } = await user.api(`/presentations/${id}?wait=1`)
   expect(body).toMatchObject({ status: 'running', queue_position: null })
@@ -144,7 +144,7 @@ test('lists the templates in the same shape for every version of upstream', asyn
   for (const shape of ['A1', 'T', 'B1', 'B2'] as const) {
     world.presenton.setShape(shape)
     const fresh = await world.openReplica()
-    const { status, body } = await user.api('/templates', { at: fresh.url })
+    const { status, body } = await user.api('/templates', { baseUrl: fresh.url })
     expect({ shape, status }).toEqual({ shape, status: 200 })
     expect(body.map(({ id }: { id: string }) => id)).toContain('general')
     for (const template of body) {

@@ -28,13 +28,13 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
       },
     })
   })
-  afterEach(() => world.expectNothingLeft())
+  afterEach(() => world.expectNoLeaks())
   afterAll(() => world.close())
 
   test('a brief becomes a deck, and every event of the way is as promised', async () => {
-    const user = await world.user('alice')
-    const { id } = await user.accept({ ...brief, n_slides: 4, title: 'Support, first quarter' })
-    const reader = await user.follow(id)
+    const user = await world.createUser('alice')
+    const { id } = await user.submit({ ...brief, n_slides: 4, title: 'Support, first quarter' })
+    const reader = await user.subscribe(id)
     const log = readLog(await reader.rest())
     expect(reader).toMatchObject({ status: 200, comments: 0 })
     expect(await reader.ended).toBe('clean')
@@ -81,7 +81,7 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
   })
 
   test('the presentation says all that it should, before and after', async () => {
-    const user = await world.user('alice')
+    const user = await world.createUser('alice')
     const given = {
       ...brief,
       language: 'German',
@@ -129,7 +129,7 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
       ...{ started_at: null, completed_at: null, links },
     })
 
-    const done = await user.settled(answer.body.id)
+    const done = await user.waitUntilSettled(answer.body.id)
     const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/)
     expect(done).toEqual({
       ...answer.body,

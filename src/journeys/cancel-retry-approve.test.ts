@@ -13,11 +13,11 @@ beforeAll(async () => {
   world = await openWorld({ env: { MAX_RUNNING_PER_USER: '1' } })
   other = (await world.openReplica({ WORKER: 'false' })).url
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
-const post = (user: User, id: string, command: string, at = other) =>
-  user.api(`/presentations/${id}/${command}`, { method: 'POST', at })
+const post = (user: User, id: string, command: string, baseUrl = other) =>
+  user.api(`/presentations/${id}/${command}`, { method: 'POST', baseUrl })
 
 /** Paid upstream calls of a run that is cancelled in the stage, retried and completed. */
 const spendAfterRetry = {
@@ -41,11 +41,11 @@ const stagesOfRetry: Record<string, string[]> = {
 test.each(runningStages)(
   'cancelling in %s aborts the upstream request within a second, and a retry continues there',
   async (stage) => {
-    const user = await world.user()
+    const user = await world.createUser()
     const before = { ...world.presenton.spend }
     const { id } = await holdInStage(world, user, stage)
     const call = world.presenton.journal.at(-1)!
-    const reader = await user.follow(id, { at: other })
+    const reader = await user.subscribe(id, { baseUrl: other })
 
     const startedMs = performance.now()
     expect(await post(user, id, 'cancel')).toMatchObject({
@@ -65,7 +65,7 @@ test.each(runningStages)(
       status: 202,
       body: { status: 'queued', run: 2, progress: 0, error: null },
     })
-    expect(await user.settled(id, other)).toMatchObject({
+    expect(await user.waitUntilSettled(id, other)).toMatchObject({
       status: 'completed',
       run: 2,
       progress: 1,
@@ -79,7 +79,9 @@ test.each(runningStages)(
 
     // Both runs share one log. A resumed subscriber gets the new events; a new subscriber gets both
     // runs without the first run's terminal event.
-    const second = await (await user.follow(id, { lastEventId: first.length, at: other })).rest()
+    const second = await (
+      await user.subscribe(id, { lastEventId: first.length, baseUrl: other })
+    ).rest()
     expect(second[0]).toMatchObject({ id: first.length + 1, data: { type: 'queued', run: 2 } })
     expect(second.every(({ data }) => data.run === 2)).toBe(true)
     const started = second.filter(({ data }) => data.type === 'stage').map(({ data }) => data.stage)
@@ -87,7 +89,7 @@ test.each(runningStages)(
     expect(second.filter(({ data }) => ['complete', 'error'].includes(data.type))).toEqual([
       second.at(-1),
     ])
-    const whole = await (await user.follow(id)).rest()
+    const whole = await (await user.subscribe(id)).rest()
     expect(whole).toEqual(
       [...first.slice(0, -1), ...second].map((event) => expect.objectContaining({ id: event.id })),
     )
@@ -95,18 +97,18 @@ test.each(runningStages)(
 )
 
 test('a cancel followed at once by a retry still aborts the upstream request of the first run', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await holdInStage(world, user, 'slides')
   const call = world.presenton.journal.at(-1)!
   await post(user, id, 'cancel')
   await post(user, id, 'retry')
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
   releaseStage(world, 'slides')
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 2 })
 })
 
 test('a replica that claims its own run again aborts the upstream request of the first claim', async () => {
-  const [user, otherUser] = [await world.user(), await world.user()]
+  const [user, otherUser] = [await world.createUser(), await world.createUser()]
   const { id } = await holdInStage(world, user, 'slides')
   const call = world.presenton.journal.at(-1)!
   // The same state as after a cancel and a retry that arrive before the cancel notification.
@@ -114,38 +116,41 @@ test('a replica that claims its own run again aborts the upstream request of the
     'update gateway.leases set token = null, expires_at = null where presentation_id = $1',
     [id],
   )
-  const { id: next } = await otherUser.accept()
+  const { id: next } = await otherUser.submit()
   await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
   releaseStage(world, 'slides')
-  for (const settled of [user.settled(id), otherUser.settled(next)])
+  for (const settled of [user.waitUntilSettled(id), otherUser.waitUntilSettled(next)])
     expect(await settled).toMatchObject({ status: 'completed', run: 1 })
 })
 
 test('a presentation that is cancelled in the queue never starts', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await reachState(world, user, 'queued')
   expect(await post(user, id, 'cancel')).toMatchObject({
     status: 202,
     body: { status: 'cancelled', queue_position: null, started_at: null },
   })
-  const log = await (await user.follow(id)).rest()
+  const log = await (await user.subscribe(id)).rest()
   expect(log.map(({ data }) => data.type)).toEqual(['queued', 'error'])
 })
 
 /** Accepts a brief with outline review and returns the id once its outlines await approval. */
 async function awaitOutlines(user: User, options: object = {}): Promise<string> {
-  const { id } = await user.accept({ ...brief, review_outlines: true, ...options })
-  expect(await user.settled(id)).toMatchObject({ status: 'awaiting_outlines', stage: null })
+  const { id } = await user.submit({ ...brief, review_outlines: true, ...options })
+  expect(await user.waitUntilSettled(id)).toMatchObject({
+    status: 'awaiting_outlines',
+    stage: null,
+  })
   return id
 }
 
-const approve = (user: User, id: string, body?: object | string, at = other) =>
-  user.api(`/presentations/${id}/outlines`, { method: 'PUT', body, at })
+const approve = (user: User, id: string, body?: object | string, baseUrl = other) =>
+  user.api(`/presentations/${id}/outlines`, { method: 'PUT', body, baseUrl })
 
 test.each([undefined, {}, '', { title: 'Our quarter' }])(
   'approving with %j keeps the proposed outlines',
   async (body) => {
-    const user = await world.user()
+    const user = await world.createUser()
     const id = await awaitOutlines(user)
     const { body: proposed } = await user.api(`/presentations/${id}/outlines`)
     expect(proposed).toEqual({
@@ -158,8 +163,8 @@ test.each([undefined, {}, '', { title: 'Our quarter' }])(
       status: 202,
       body: { status: 'queued', stage: 'prepare', n_slides: 3, title, run: 1 },
     })
-    expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 1, title })
-    const log = await (await user.follow(id)).rest()
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 1, title })
+    const log = await (await user.subscribe(id)).rest()
     const outlines = log
       .filter(({ data }) => data.type === 'outlines')
       .map(({ data }) => ({ outlines: data.outlines, title: data.title }))
@@ -172,17 +177,21 @@ test.each([undefined, {}, '', { title: 'Our quarter' }])(
 )
 
 test('approving with edited outlines sets the slides and their number', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const id = await awaitOutlines(user)
   const outlines = ['# One\nfirst', '# Two\nsecond', '# Three\nthird', '# Four\nfourth']
   const approved = await approve(user, id, { outlines })
   expect(approved).toMatchObject({ status: 202, body: { n_slides: 4 } })
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', slides_done: 4, n_slides: 4 })
+  expect(await user.waitUntilSettled(id)).toMatchObject({
+    status: 'completed',
+    slides_done: 4,
+    n_slides: 4,
+  })
   expect((await user.api(`/presentations/${id}/outlines`)).body.outlines).toEqual(outlines)
 })
 
 test('returns 400 for outlines that a brief could not have, and keeps waiting for approval', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const id = await awaitOutlines(user, { include_table_of_contents: true })
   const invalid = [
     { outlines: [] },
@@ -217,10 +226,10 @@ test('returns 400 for outlines that a brief could not have, and keeps waiting fo
 })
 
 test('a run without approval fails after the review period, and a retry waits again at no cost', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const before = world.presenton.spend.outlines
   const id = await awaitOutlines(user)
-  const reader = await user.follow(id)
+  const reader = await user.subscribe(id)
   await world.query(
     `update gateway.presentations set review_expires_at = now() - interval '1 second' where id = $1`,
     [id],
@@ -235,16 +244,16 @@ test('a run without approval fails after the review period, and a retry waits ag
   expect(await user.read(id)).toMatchObject({ status: 'failed', error: { code: 'REVIEW_EXPIRED' } })
   expect(await approve(user, id)).toMatchObject({ status: 409 })
   expect(await post(user, id, 'retry')).toMatchObject({ status: 202 })
-  expect(await user.settled(id)).toMatchObject({ status: 'awaiting_outlines', run: 2 })
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'awaiting_outlines', run: 2 })
   expect(await approve(user, id)).toMatchObject({ status: 202 })
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 2 })
   expect(world.presenton.spend.outlines - before).toBe(1)
   await world.closeReplica(replica)
 })
 
 test('a full queue refuses a retry and a brief with 429, but never an approval', async () => {
   const smallQueue = (await world.openReplica({ WORKER: 'false', MAX_QUEUED_PER_USER: '1' })).url
-  const user = await world.user()
+  const user = await world.createUser()
   const [waiting, cancelled] = [await awaitOutlines(user), await awaitOutlines(user)]
   await post(user, cancelled, 'cancel')
   const { id: queued } = await reachState(world, user, 'queued')
@@ -261,5 +270,5 @@ test('a full queue refuses a retry and a brief with 429, but never an approval',
   })
   releaseStage(world, 'create')
   for (const id of [queued, waiting])
-    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
 })

@@ -2,17 +2,20 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { reachState, type State, states } from './presentation-states.ts'
-import type { Ask, User } from './user.ts'
+import type { RequestOptions, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
 beforeAll(async () => {
   world = await openWorld({ env: { MAX_RUNNING_PER_USER: '1', MAX_RUNNING: '50' } })
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
-const post = (options: Partial<Ask> = {}): Ask => ({ method: 'POST', ...options })
+const post = (options: Partial<RequestOptions> = {}): RequestOptions => ({
+  method: 'POST',
+  ...options,
+})
 
 const operations = {
   rename: ['', { method: 'PATCH', body: { title: 'New title' } }],
@@ -24,7 +27,7 @@ const operations = {
   download: ['/download', {}],
   ticket: ['/ticket', post()],
   delete: ['', { method: 'DELETE' }],
-} as const satisfies Record<string, [path: string, request: Ask]>
+} as const satisfies Record<string, [path: string, request: RequestOptions]>
 
 type Operation = keyof typeof operations
 
@@ -108,7 +111,7 @@ test.each(states)('in state %s every operation returns what the table says', asy
   const keeping = all.filter((operation) => keepsState(state, table[state][operation]))
   const changing = all.filter((operation) => !keeping.includes(operation))
 
-  const user = await world.user()
+  const user = await world.createUser()
   const { id, status, run } = await reachState(world, user, state)
   for (const operation of keeping) {
     await expectOutcome(user, id, operation, table[state][operation])
@@ -116,7 +119,7 @@ test.each(states)('in state %s every operation returns what the table says', asy
   }
   for (const [index, operation] of changing.entries()) {
     // The first operation can use the presentation that is already in the state.
-    const actor = index === 0 ? user : await world.user()
+    const actor = index === 0 ? user : await world.createUser()
     const subject = index === 0 ? id : (await reachState(world, actor, state)).id
     await expectOutcome(actor, subject, operation, table[state][operation])
     if (operation === 'delete')

@@ -3,7 +3,7 @@
 
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { holdInStage, reachState, releaseStage } from './presentation-states.ts'
-import { type Answer, type Ask, brief, type User } from './user.ts'
+import { type ApiResponse, brief, type RequestOptions, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -12,7 +12,7 @@ beforeAll(async () => {
   world = await openWorld({ replicas: 2, env: { MAX_RUNNING: '20', MAX_RUNNING_PER_USER: '20' } })
   replicas = world.gateways.map(({ url }) => url)
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const rounds = [0, 1, 2, 3, 4, 5]
@@ -25,12 +25,12 @@ async function race(
   user: User,
   round: number,
   path: string,
-  request: Ask | [Ask, Ask],
-): Promise<[Answer, Answer]> {
+  request: RequestOptions | [RequestOptions, RequestOptions],
+): Promise<[ApiResponse, ApiResponse]> {
   const requests = Array.isArray(request) ? request : ([request, request] as const)
   const order = round % 2 ? [1, 0] : [0, 1]
   const sent = order.map(
-    (index) => [index, user.api(path, { ...requests[index]!, at: replicas[index]! })] as const,
+    (index) => [index, user.api(path, { ...requests[index]!, baseUrl: replicas[index]! })] as const,
   )
   const responses = new Map(
     await Promise.all(sent.map(async ([index, response]) => [index, await response] as const)),
@@ -38,8 +38,8 @@ async function race(
   return [responses.get(0)!, responses.get(1)!]
 }
 
-const statuses = (responses: Answer[]) => responses.map(({ status }) => status).sort()
-const winner = (responses: Answer[]) => responses.findIndex(({ status }) => status < 300)
+const statuses = (responses: ApiResponse[]) => responses.map(({ status }) => status).sort()
+const winner = (responses: ApiResponse[]) => responses.findIndex(({ status }) => status < 300)
 
 /** Reads the log's rows, since subscribers do not get terminal events of earlier runs. */
 async function readRows(id: string) {
@@ -60,16 +60,16 @@ async function readRows(id: string) {
 test.each(rounds)(
   'cancel against completion, round %i: the run ends once, as the response says',
   async (round) => {
-    const user = await world.user()
+    const user = await world.createUser()
     const { id } = await holdInStage(world, user, 'store')
     if (round % 3 === 0) releaseStage(world, 'store')
     const cancelling = user.api(`/presentations/${id}/cancel`, {
       method: 'POST',
-      at: replicas[round % 2]!,
+      baseUrl: replicas[round % 2]!,
     })
     releaseStage(world, 'store')
     const { status, body } = await cancelling
-    const settled = await user.settled(id)
+    const settled = await user.waitUntilSettled(id)
     if (status === 202) expect([body.status, settled.status]).toEqual(['cancelled', 'cancelled'])
     else expect([status, body.code, settled.status]).toEqual([409, 'CONFLICT', 'completed'])
     const ends = (await readRows(id)).filter(({ terminal }) => terminal)
@@ -80,13 +80,13 @@ test.each(rounds)(
 )
 
 test('delete against claim: no row or deck is left of 20 presentations', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const responses = await Promise.all(
     Array.from({ length: 20 }, async (_, index) => {
       const { body } = await user.post(brief, {}, replicas[index % 2]!)
       return user.api(`/presentations/${body.id}`, {
         method: 'DELETE',
-        at: replicas[(index >> 1) % 2]!,
+        baseUrl: replicas[(index >> 1) % 2]!,
       })
     }),
   )
@@ -94,7 +94,7 @@ test('delete against claim: no row or deck is left of 20 presentations', async (
   expect(
     await world.query('select 1 from gateway.presentations where user_id = $1', [user.sub]),
   ).toEqual([])
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
   for (const table of ['events', 'leases', 'files']) {
     const orphans = `select 1 from gateway.${table} t where not exists (select 1 from gateway.presentations p where p.id = t.presentation_id)`
     expect(await world.query(orphans), table).toEqual([])
@@ -111,7 +111,7 @@ test('delete against claim: no row or deck is left of 20 presentations', async (
 }, 120_000)
 
 test.each(rounds)('two approvals, round %i: one succeeds, the other gets 409', async (round) => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await reachState(world, user, 'awaiting_outlines')
   const outlines = [
     ['# First', '# of two'],
@@ -121,7 +121,7 @@ test.each(rounds)('two approvals, round %i: one succeeds, the other gets 409', a
   const responses = await race(user, round, `/presentations/${id}/outlines`, [first!, second!])
   expect(statuses(responses)).toEqual([202, 409])
   const approved = outlines[winner(responses)]!
-  expect(await user.settled(id)).toMatchObject({
+  expect(await user.waitUntilSettled(id)).toMatchObject({
     status: 'completed',
     slides_done: approved.length,
   })
@@ -132,11 +132,11 @@ test.each(rounds)('two approvals, round %i: one succeeds, the other gets 409', a
 test.each(rounds)(
   'retry against retry, round %i: one starts a run, the other gets 409',
   async (round) => {
-    const user = await world.user()
+    const user = await world.createUser()
     const { id } = await reachState(world, user, 'failed')
     const responses = await race(user, round, `/presentations/${id}/retry`, { method: 'POST' })
     expect(statuses(responses)).toEqual([202, 409])
-    expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2 })
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 2 })
     const events = await readRows(id)
     expect(events.filter(({ type }) => type === 'queued').map(({ run }) => run)).toEqual([1, 2])
     expect(
@@ -146,12 +146,16 @@ test.each(rounds)(
 )
 
 test('retries with one idempotency key start one run and get the same response', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await reachState(world, user, 'failed')
   const headers = { 'idempotency-key': 'again' }
   const responses = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
-      user.api(`/presentations/${id}/retry`, { method: 'POST', headers, at: replicas[index % 2]! }),
+      user.api(`/presentations/${id}/retry`, {
+        method: 'POST',
+        headers,
+        baseUrl: replicas[index % 2]!,
+      }),
     ),
   )
   for (const { status, body } of responses)
@@ -159,7 +163,7 @@ test('retries with one idempotency key start one run and get the same response',
   expect(
     responses.filter((response) => response.headers.get('idempotency-replayed') !== 'true'),
   ).toHaveLength(1)
-  expect(await user.settled(id)).toMatchObject({ run: 2 })
+  expect(await user.waitUntilSettled(id)).toMatchObject({ run: 2 })
   // The key belongs to the retry, so an export may not use it.
   const reused = await user.api(`/presentations/${id}/exports`, {
     method: 'POST',
@@ -172,8 +176,8 @@ test('retries with one idempotency key start one run and get the same response',
 test.each(rounds)(
   'export against export, round %i: one runs; the other gets 409, or 202 with the same key',
   async (round) => {
-    const user = await world.user()
-    const { id } = await user.make()
+    const user = await world.createUser()
+    const { id } = await user.generate()
     const request = {
       method: 'POST',
       body: { format: 'pdf' },
@@ -184,14 +188,18 @@ test.each(rounds)(
     const responses = await race(user, round, `/presentations/${id}/exports`, request)
     world.presenton.gates.release('export:work')
     expect(statuses(responses)).toEqual(round < 2 ? [202, 202] : [202, 409])
-    expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 2, files: [{}, {}] })
+    expect(await user.waitUntilSettled(id)).toMatchObject({
+      status: 'completed',
+      run: 2,
+      files: [{}, {}],
+    })
   },
 )
 
 test.each(rounds)(
   'cancel against cancel, round %i: race get 202, and the log has one terminal event',
   async (round) => {
-    const user = await world.user()
+    const user = await world.createUser()
     const { id } = await holdInStage(world, user, 'outlines')
     const responses = await race(user, round, `/presentations/${id}/cancel`, { method: 'POST' })
     expect(responses).toMatchObject([
@@ -205,7 +213,7 @@ test.each(rounds)(
 test.each(rounds)(
   'delete against delete and retry, round %i: the presentation is deleted in any order',
   async (round) => {
-    const user = await world.user()
+    const user = await world.createUser()
     const [first, second] = [
       await holdInStage(world, user, 'slides'),
       await reachState(world, user, 'failed'),
@@ -215,8 +223,8 @@ test.each(rounds)(
       204, 404,
     ])
     const [removed, retried] = await Promise.all([
-      user.api(`/presentations/${second.id}`, { ...remove, at: replicas[0]! }),
-      user.api(`/presentations/${second.id}/retry`, { method: 'POST', at: replicas[1]! }),
+      user.api(`/presentations/${second.id}`, { ...remove, baseUrl: replicas[0]! }),
+      user.api(`/presentations/${second.id}/retry`, { method: 'POST', baseUrl: replicas[1]! }),
     ])
     expect(removed.status).toBe(204)
     expect([202, 404]).toContain(retried.status)

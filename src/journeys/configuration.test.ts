@@ -125,14 +125,14 @@ test('two gateways that start at once on an empty database both serve', async ()
     world.spawnReplica({ DATABASE_URL }),
     world.spawnReplica({ DATABASE_URL, OPS_PORT: '0' }),
   ])
-  const user = await world.user()
+  const user = await world.createUser()
   const [at] = gateways.map(({ url }) => url)
   await vi.waitFor(
     async () => expect(await user.post(undefined, {}, at)).toMatchObject({ status: 202 }),
     { timeout: 10_000 },
   )
-  const { body } = await user.api('/presentations?limit=1', { at: at! })
-  expect(await user.settled(body.items[0].id, at)).toMatchObject({ status: 'completed' })
+  const { body } = await user.api('/presentations?limit=1', { baseUrl: at! })
+  expect(await user.waitUntilSettled(body.items[0].id, at)).toMatchObject({ status: 'completed' })
   const ready = await Promise.all(
     gateways.map(async ({ url }) => (await fetch(`${url}/health/live`)).status),
   )

@@ -25,7 +25,7 @@ async function openForCrash() {
 test('after kill -9 in the middle of the slides another replica goes on, and readers resume there with their id', async () => {
   const { presenton } = await openForCrash()
   const doomed = await world.spawnReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('slides:slide')
   const posted = await user.post(undefined, {}, doomed.url)
   const { id } = posted.body
@@ -34,7 +34,7 @@ test('after kill -9 in the middle of the slides another replica goes on, and rea
   await presenton.gates.arrived('slides:slide', 2)
   const heir = await world.openReplica()
 
-  const reader = await user.follow(id, { at: doomed.url })
+  const reader = await user.subscribe(id, { baseUrl: doomed.url })
   const read: StreamEvent[] = []
   do read.push(await reader.expectNext())
   while (!('slide_index' in read.at(-1)!.data))
@@ -42,7 +42,7 @@ test('after kill -9 in the middle of the slides another replica goes on, and rea
   await doomed.kill()
   expect(await reader.ended).toBe('broken')
 
-  const resumed = await user.follow(id, { at: heir.url, lastEventId: read.at(-1)!.id! })
+  const resumed = await user.subscribe(id, { baseUrl: heir.url, lastEventId: read.at(-1)!.id! })
   const first = await resumed.expectNext()
   // The lease has to run out, and no longer than that and a moment.
   expect(performance.now() - killedAt).toBeLessThan(leaseSeconds * 1000 + 2_500)
@@ -53,15 +53,15 @@ test('after kill -9 in the middle of the slides another replica goes on, and rea
   expect(log.slides).toHaveLength(3)
   expect(log.slides).toEqual(log.terminal.presentation.slides)
   expect(presenton.spend).toEqual({ outlines: 1, prepares: 2, slideStreams: 2, exports: 1 })
-  expect(await user.settled(id, heir.url)).toMatchObject({ status: 'completed', run: 1 })
-  await world.expectNothingLeft()
+  expect(await user.waitUntilSettled(id, heir.url)).toMatchObject({ status: 'completed', run: 1 })
+  await world.expectNoLeaks()
 })
 
 test('a replica that dies with runs in every stage loses none, and only what was under way is done again', async () => {
   const { presenton } = await openForCrash()
   const { gates, spend } = presenton
   const doomed = await world.spawnReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   const ids: string[] = []
   // The furthest first: each stops at a point that those before it have passed.
   const points = [
@@ -84,24 +84,24 @@ test('a replica that dies with runs in every stage loses none, and only what was
   const heir = await world.openReplica()
   gates.releaseAll()
   for (const id of ids)
-    expect(await user.settled(id, heir.url)).toMatchObject({
+    expect(await user.waitUntilSettled(id, heir.url)).toMatchObject({
       status: 'completed',
       run: 1,
       slides_done: 3,
     })
-  for (const id of ids) readLog(await (await user.follow(id)).rest())
+  for (const id of ids) readLog(await (await user.subscribe(id)).rest())
   // Again: the outlines, the slides and the export that were cut, and a prepare for the fresh deck
   // of those slides.
   expect(spend).toEqual({ outlines: 7 + 1, prepares: 7 + 1, slideStreams: 7 + 1, exports: 7 + 1 })
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('a run that loses its worker again and again is ended by the sixth takeover', async () => {
   const { presenton } = await openForCrash()
   await world.openReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('create')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   const takeovers = async () => {
     const [row] = await world.query<{ takeovers: number }>(
       'select takeovers from gateway.presentations where id = $1',
@@ -118,21 +118,24 @@ test('a run that loses its worker again and again is ended by the sixth takeover
     )
     await expect.poll(takeovers, { timeout: 10_000, interval: 20 }).toBe(n)
   }
-  const log = readLog(await (await user.follow(id)).rest())
+  const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.stages).toEqual(Array.from({ length: 6 }, () => 'create'))
   expect(log.terminal).toMatchObject({ type: 'error', code: 'INTERRUPTED', retryable: true })
-  expect(await user.settled(id)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } })
-  await world.expectNothingLeft()
+  expect(await user.waitUntilSettled(id)).toMatchObject({
+    status: 'failed',
+    error: { code: 'INTERRUPTED' },
+  })
+  await world.expectNoLeaks()
 })
 
 test('a replica that is asked to end closes its streams after a whole event, hands its run over, and exits with 0', async () => {
   const { presenton } = await openForCrash()
   const leaving = await world.spawnReplica({ LEASE_SECONDS: '60' })
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('slides:slide')
   const { id } = (await user.post(undefined, {}, leaving.url)).body
   await presenton.gates.arrived('slides:slide')
-  const reader = await user.follow(id, { at: leaving.url })
+  const reader = await user.subscribe(id, { baseUrl: leaving.url })
   const read = await reader.until('outlines')
   const heir = await world.openReplica()
 
@@ -144,22 +147,22 @@ test('a replica that is asked to end closes its streams after a whole event, han
   expect(await leaving.exited).toEqual({ code: 0, signal: null })
 
   // Handed over, not left to run out: a lease of a minute keeps nobody waiting.
-  const resumed = await user.follow(id, { at: heir.url, lastEventId: read.at(-1)!.id! })
+  const resumed = await user.subscribe(id, { baseUrl: heir.url, lastEventId: read.at(-1)!.id! })
   presenton.gates.release('slides:slide')
   const log = readLog([...read, ...(await resumed.rest())])
   expect(log.terminal.type).toBe('complete')
   expect(presenton.spend).toMatchObject({ outlines: 1, exports: 1 })
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('a replica that may drain finishes what is being paid for, is not ready meanwhile, and sends nobody away', async () => {
   const { presenton } = await openForCrash()
   const leaving = await world.spawnReplica({ DRAIN_SECONDS: '20' })
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('slides:slide')
   const { id } = (await user.post(undefined, {}, leaving.url)).body
   await presenton.gates.arrived('slides:slide')
-  const reader = await user.follow(id, { at: leaving.url })
+  const reader = await user.subscribe(id, { baseUrl: leaving.url })
   const read = await reader.until('outlines')
   const ended = leaving.kill('SIGTERM')
   read.push(...(await reader.rest()))
@@ -170,7 +173,10 @@ test('a replica that may drain finishes what is being paid for, is not ready mea
     status: 503,
     body: { status: 'down' },
   })
-  const turnedAway = await user.follow(id, { at: leaving.url, lastEventId: read.at(-1)!.id! })
+  const turnedAway = await user.subscribe(id, {
+    baseUrl: leaving.url,
+    lastEventId: read.at(-1)!.id!,
+  })
   expect(turnedAway.status).toBe(200)
   expect(await turnedAway.rest()).toEqual([])
   expect(turnedAway.retry).toBeGreaterThan(0)
@@ -179,9 +185,9 @@ test('a replica that may drain finishes what is being paid for, is not ready mea
   await ended
   expect(await leaving.exited).toEqual({ code: 0, signal: null })
   const heir = await world.openReplica()
-  const resumed = await user.follow(id, { at: heir.url, lastEventId: read.at(-1)!.id! })
+  const resumed = await user.subscribe(id, { baseUrl: heir.url, lastEventId: read.at(-1)!.id! })
   const log = readLog([...read, ...(await resumed.rest())])
   expect(log.terminal.type).toBe('complete')
   expect(presenton.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })

@@ -12,7 +12,7 @@ let world: World
 beforeAll(async () => {
   world = await openWorld({ env: { CORS_ORIGINS: 'https://app.example' } })
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 test('accepts tokens of the configured kind of key, and refuses the other kinds', async () => {
@@ -26,14 +26,14 @@ test('accepts tokens of the configured kind of key, and refuses the other kinds'
     await world.openReplica({ ...withoutSecret, ...pair.env }),
   ]
   for (const [index, sign] of signers.entries()) {
-    const user = await world.user('user', { sign })
+    const user = await world.createUser('user', { sign })
     const statuses = await Promise.all(
       replicas.map(async ({ url }) => (await user.post(brief, {}, url)).status),
     )
     expect(statuses).toEqual(replicas.map((_, other) => (other === index ? 202 : 401)))
-    const at = replicas[index]!.url
-    const { body } = await user.api('/presentations', { at })
-    expect(await user.settled(body.items[0].id, at)).toMatchObject({ status: 'completed' })
+    const baseUrl = replicas[index]!.url
+    const { body } = await user.api('/presentations', { baseUrl })
+    expect(await user.waitUntilSettled(body.items[0].id, baseUrl)).toMatchObject({ status: 'completed' })
   }
   await world.closeReplicas()
   await issuer.close()
@@ -41,7 +41,7 @@ test('accepts tokens of the configured kind of key, and refuses the other kinds'
 })
 
 test('the cookie works for EventSource and links, and for writes only from trusted origins', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const opened = await user.api('/session', { method: 'POST' })
   expect(opened.status).toBe(204)
   const [cookie] = opened.headers.getSetCookie()
@@ -51,7 +51,7 @@ test('the cookie works for EventSource and links, and for writes only from trust
   expect(cookie).not.toContain('Secure')
   const headers = { cookie: cookie!.split(';')[0]! }
 
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   const reader = await openReader(`${world.url}/api/v1/presentations/${id}/events`, { headers })
   readLog(await reader.rest())
   const link = await fetch(`${world.url}/api/v1/presentations/${id}/download`, {
@@ -72,7 +72,7 @@ test('the cookie works for EventSource and links, and for writes only from trust
       body: JSON.stringify(brief),
     })
     const body = (await sent.json()) as { id?: string; code?: string }
-    if (body.id) await user.settled(body.id)
+    if (body.id) await user.waitUntilSettled(body.id)
     return { status: sent.status, code: body.code }
   }
   expect(await post({})).toEqual({ status: 403, code: 'PERMISSION_DENIED' })
@@ -97,9 +97,9 @@ test('the cookie works for EventSource and links, and for writes only from trust
 })
 
 test('a ticket opens one stream of its presentation, and the next ticket resumes it', async () => {
-  const user = await world.user()
-  const { id } = await user.make()
-  const other = await user.make()
+  const user = await world.createUser()
+  const { id } = await user.generate()
+  const other = await user.generate()
   const createTicket = async (of: string) => {
     const { status, body } = await user.api(`/presentations/${of}/ticket`, { method: 'POST' })
     expect({ status, body }).toMatchObject({ body: { ticket: expect.any(String), expires_in: 60 } })
@@ -129,11 +129,11 @@ test('a ticket opens one stream of its presentation, and the next ticket resumes
 test('a stream ends with TOKEN_EXPIRED when its token expires, and resumes with a new token', async () => {
   const { gates } = world.presenton
   gates.hold('slides:slide')
-  const user = await world.user()
-  const { id } = await user.accept()
+  const user = await world.createUser()
+  const { id } = await user.submit()
   await gates.arrived('slides:slide')
-  const expiring = await world.user('expiring', { sub: user.sub, expiresInSeconds: 1 })
-  const reader = await expiring.follow(id)
+  const expiring = await world.createUser('expiring', { sub: user.sub, expiresInSeconds: 1 })
+  const reader = await expiring.subscribe(id)
   const read = await reader.rest()
   expect(await reader.ended).toBe('clean')
   expect(read.pop()).toMatchObject({
@@ -142,12 +142,12 @@ test('a stream ends with TOKEN_EXPIRED when its token expires, and resumes with 
     data: { type: 'status', code: 'TOKEN_EXPIRED' },
   })
   gates.release('slides:slide')
-  const resumed = await user.follow(id, { lastEventId: read.at(-1)!.id! })
+  const resumed = await user.subscribe(id, { lastEventId: read.at(-1)!.id! })
   expect(readLog([...read, ...(await resumed.rest())]).terminal.type).toBe('complete')
 })
 
 test('returns 401 for a token in any query parameter', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   for (const name of ['access_token', 'token', 'jwt', 'x']) {
     const response = await fetch(`${world.url}/api/v1/presentations?${name}=${user.token}`)
     expect(response.status).toBe(401)

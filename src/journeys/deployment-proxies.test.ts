@@ -92,18 +92,18 @@ describe.skipIf(!hasNginx)('in front of Presenton', () => {
         config: forPresenton({ listen, backend: `127.0.0.1:${port}`, appData: appDataDir }),
       })
     })
-    afterEach(() => world.expectNothingLeft())
+    afterEach(() => world.expectNoLeaks())
     afterAll(async () => {
       await world.close()
       await nginx.close()
     })
 
     test('a deck is made, and each slide is seen before the next one is begun', async () => {
-      const user = await world.user()
+      const user = await world.createUser()
       const { gates } = world.presenton
       gates.hold('slides:slide')
-      const { id } = await user.accept()
-      const reader = await user.follow(id)
+      const { id } = await user.submit()
+      const reader = await user.subscribe(id)
       const events = []
       for (let slide = 0; slide < 3; slide++) {
         await gates.arrived('slides:slide', slide + 1)
@@ -175,7 +175,7 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
     })
     const nginx = await openNginx({ port: Number(pages), config })
     closing.push(nginx.close, names.close)
-    user = await world.user()
+    user = await world.createUser()
   })
   afterAll(async () => {
     await world.close()
@@ -188,7 +188,7 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
     const { gates } = world.presenton
     gates.hold('slides:slide')
     const { body } = await user.post(undefined, {}, at())
-    const reader = await user.follow(body.id, { at: at() })
+    const reader = await user.subscribe(body.id, { baseUrl: at() })
     expect(reader.headers['content-encoding']).toBeUndefined()
     await gates.arrived('slides:slide')
     await reader.until('stage')
@@ -208,12 +208,12 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
     const seen = () =>
       world.gateways.map(({ logs }) => logs.filter((line) => line.includes('/usage')).length)
     for (let turn = 0; turn < 20; turn++)
-      expect((await user.api('/usage', { at: at() })).status).toBe(200)
+      expect((await user.api('/usage', { baseUrl: at() })).status).toBe(200)
     expect(seen().every((times) => times > 0)).toBe(true)
     const [, second] = world.gateways
     await world.closeReplica(second!)
     for (let turn = 0; turn < 10; turn++)
-      expect((await user.api('/usage', { at: at() })).status).toBe(200)
+      expect((await user.api('/usage', { baseUrl: at() })).status).toBe(200)
   })
 
   test("a body over the limit gets the gateway's own answer", async () => {
@@ -229,7 +229,7 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
   })
 
   test('the store takes nothing and lists nothing, and knows a forged link', async () => {
-    const { id } = await user.make()
+    const { id } = await user.generate()
     const { body } = await user.api(`/presentations/${id}/download`, {
       headers: { accept: 'application/json' },
     })

@@ -73,8 +73,8 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
       env: { MINIO_ENDPOINT: minio.endpoint, MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_BUCKET },
     })
     try {
-      const user = await world.user()
-      const made = await user.make()
+      const user = await world.createUser()
+      const made = await user.generate()
       const { body } = await user.api(`/presentations/${made.id}/download`, {
         headers: { accept: 'application/json' },
       })
@@ -83,7 +83,7 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
       expect((await (await fetch(`${world.url}/health`)).json()) as object).toMatchObject({
         checks: { storage: { status: 'ok' } },
       })
-      await world.expectNothingLeft()
+      await world.expectNoLeaks()
     } finally {
       await world.close()
     }

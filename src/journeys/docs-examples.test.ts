@@ -23,10 +23,10 @@ beforeAll(async () => {
       MAX_RUNNING_PER_USER: '1',
     },
   })
-  user = await world.user()
+  user = await world.createUser()
   api = `${world.url}/api/v1`
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 function readCode(page: string, section: string, language: string): string {
@@ -130,14 +130,14 @@ describe('the client recipes of docs/events.md', () => {
     events.map((event) => ({ ...event, download: undefined }))
 
   async function readWholeLog(id: string) {
-    const events = await (await user.follow(id)).rest()
+    const events = await (await user.subscribe(id)).rest()
     return withoutLinks(events.map(({ data }) => data))
   }
 
   test.each([{ breakAfter: 3 }, {}])(
     'a page on the same site shows a deck as it is made, with the cookie: %o',
     async (options) => {
-      const { id } = await user.accept()
+      const { id } = await user.submit()
       await inBrowser(options, async ({ fetch, EventSource, connections }) => {
         const page = {
           showProgress: vi.fn(),
@@ -159,7 +159,7 @@ describe('the client recipes of docs/events.md', () => {
   )
 
   test('a page of another site follows with one ticket per connection, without a gap', async () => {
-    const { id } = await user.accept()
+    const { id } = await user.submit()
     const { events, handle } = createHandler()
     await inBrowser({ breakAfter: 3 }, async ({ EventSource, connections }) => {
       const code = recipe('In a browser on another site, with tickets')
@@ -171,7 +171,7 @@ describe('the client recipes of docs/events.md', () => {
   })
 
   test('a program without EventSource reads the same events', async () => {
-    const { id } = await user.accept()
+    const { id } = await user.submit()
     const { events, handle } = createHandler()
     const code = recipe('With fetch, in a browser or in Node')
     await run(code, { API: api, handle, id, token: user.token })
@@ -182,7 +182,7 @@ describe('the client recipes of docs/events.md', () => {
   test('a program continues with a new token when the first one expires', async () => {
     const { gates } = world.presenton
     gates.hold('slides:slide')
-    const { id } = await user.accept()
+    const { id } = await user.submit()
     await gates.arrived('slides:slide')
     const { events, handle } = createHandler()
     const getToken = vi
@@ -253,7 +253,7 @@ describe.skipIf(!hasCurl)('the curl lines', () => {
   }
 
   test.each(examples)('$page, $section', async ({ section, code, response }) => {
-    const owner = await world.user()
+    const owner = await world.createUser()
     const { id } = await reachState(world, owner, states[section] ?? 'completed')
     const assigned = /^(TOKEN|API|ID)=.*$/gm
     const script = code.replace(assigned, '').replaceAll('http://localhost:3000', world.url)

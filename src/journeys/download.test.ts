@@ -17,9 +17,9 @@ let world: World
 let user: User
 beforeAll(async () => {
   world = await openWorld({ shape: 'A1' })
-  user = await world.user()
+  user = await world.createUser()
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const json = { accept: 'application/json' }
@@ -35,7 +35,7 @@ async function upstreamFile(presentation: Record<string, unknown>): Promise<Buff
 test.each(['pptx', 'pdf'] as const)(
   'the downloaded %s is byte for byte what upstream made',
   async (format) => {
-    const made = await user.make({ ...brief, export_as: format, title: 'Büro: "Q1" / 结果 🚀' })
+    const made = await user.generate({ ...brief, export_as: format, title: 'Büro: "Q1" / 结果 🚀' })
     const original = await upstreamFile(made)
     const sha256 = createHash('sha256').update(original).digest('hex')
     expect(made.files).toMatchObject([
@@ -74,7 +74,7 @@ test.each(['pptx', 'pdf'] as const)(
 )
 
 test('browsers are redirected, and only who asks for JSON by name gets JSON', async () => {
-  const { id } = await user.make()
+  const { id } = await user.generate()
   for (const accept of ['*/*', 'text/html,application/xhtml+xml,*/*;q=0.8']) {
     const answer = await user.api(`/presentations/${id}/download`, { headers: { accept } })
     expect(answer).toMatchObject({ status: 302, body: '' })
@@ -89,7 +89,7 @@ test('browsers are redirected, and only who asks for JSON by name gets JSON', as
 })
 
 test('a format that was not made, and a deck that is not done, are not ready; a format that is none is refused', async () => {
-  const { id } = await user.make()
+  const { id } = await user.generate()
   const download = `/presentations/${id}/download`
   expect(await user.api(`${download}?format=pptx`, { headers: json })).toMatchObject({
     status: 200,
@@ -105,17 +105,17 @@ test('a format that was not made, and a deck that is not done, are not ready; a 
   })
 
   world.presenton.gates.hold('create')
-  const early = await user.accept()
+  const early = await user.submit()
   expect(await user.api(`/presentations/${early.id}/download`)).toMatchObject({
     status: 409,
     body: { code: 'NOT_READY' },
   })
   world.presenton.gates.release('create')
-  await user.settled(early.id)
+  await user.waitUntilSettled(early.id)
 })
 
 test('a link that was bent, unsigned, used for writing, or that is too old opens nothing', async () => {
-  const { id } = await user.make()
+  const { id } = await user.generate()
   const { body } = await user.api(`/presentations/${id}/download`, { headers: json })
   const refusedStatus = async (change: (url: URL) => void, init?: RequestInit) => {
     const url = new URL(body.url)
@@ -140,10 +140,10 @@ test('a link that was bent, unsigned, used for writing, or that is too old opens
 
 test('a link ends when it said it would', async () => {
   const replica = await world.openReplica({ DOWNLOAD_LINK_SECONDS: '1' })
-  const { id } = await user.make()
+  const { id } = await user.generate()
   const { body } = await user.api(`/presentations/${id}/download`, {
     headers: json,
-    at: replica.url,
+    baseUrl: replica.url,
   })
   const isOver = async () => {
     const { status } = await fetch(body.url)
@@ -156,8 +156,8 @@ test('a link ends when it said it would', async () => {
 
 test('objects are named by user and presentation, and two decks of one title have two files', async () => {
   const [one, other] = await Promise.all([
-    user.make({ ...brief, title: 'Same' }),
-    user.make({ ...brief, n_slides: 5, title: 'Same' }),
+    user.generate({ ...brief, title: 'Same' }),
+    user.generate({ ...brief, n_slides: 5, title: 'Same' }),
   ])
   const urls = await Promise.all(
     [one, other].map(async ({ id }) => {

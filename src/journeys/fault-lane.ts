@@ -62,7 +62,7 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
       ...env,
     },
   })
-  const user = await world.user()
+  const user = await world.createUser()
   const { presenton } = world
 
   /** One run that meets each of the faults `times` times, from its brief to its end. */
@@ -72,8 +72,8 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
     waited.length = 0
     presenton.faults.clear()
     for (const name of names) presenton.faults.inject(name, { times })
-    const { id } = await user.accept({ ...brief, n_slides: 3 })
-    const events = await (await user.follow(id)).rest()
+    const { id } = await user.submit({ ...brief, n_slides: 3 })
+    const events = await (await user.subscribe(id)).rest()
     const log = readLog(events)
     const row = await user.read(id)
 
@@ -100,7 +100,7 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
 
   /** After the last run: nothing is left of any. */
   async function close(): Promise<void> {
-    await world.expectNothingLeft().finally(world.close)
+    await world.expectNoLeaks().finally(world.close)
   }
 
   return { shape, world, user, meet, close }

@@ -28,9 +28,9 @@ async function run(...faults: [FaultName, FaultOptions?][]) {
   const { spend, journal, decks, faults: control } = world.presenton
   const before = { spend: { ...spend }, calls: journal.length, decks: decks.size }
   for (const [name, options] of faults) control.inject(name, options)
-  const user = await world.user()
-  const { id } = await user.accept()
-  const log = readLog(await (await user.follow(id)).rest())
+  const user = await world.createUser()
+  const { id } = await user.submit()
+  const log = readLog(await (await user.subscribe(id)).rest())
   const done = await user.read(id)
   const spent = {
     outlines: spend.outlines - before.spend.outlines,
@@ -38,7 +38,7 @@ async function run(...faults: [FaultName, FaultOptions?][]) {
     slideStreams: spend.slideStreams - before.spend.slideStreams,
     exports: spend.exports - before.spend.exports,
   }
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
   idle.push(world)
   return {
     log,
@@ -227,10 +227,10 @@ test.each<FaultName>([
 test('a template that upstream does not have ends the run before anything is paid, and is refused once the list is known', async () => {
   const fresh = await openWorld({ shape: 'B1' })
   try {
-    const own = await fresh.user()
+    const own = await fresh.createUser()
     const unknown = { ...brief, template: 'no-such-template' }
-    const { id } = await own.accept(unknown)
-    const log = readLog(await (await own.follow(id)).rest())
+    const { id } = await own.submit(unknown)
+    const log = readLog(await (await own.subscribe(id)).rest())
     expect(log.stages).toEqual(['create'])
     expect(log.terminal).toMatchObject({
       type: 'error',
@@ -245,8 +245,8 @@ test('a template that upstream does not have ends the run before anything is pai
       status: 400,
       body: { code: 'VALIDATION_FAILED', errors: [{ path: '/template' }] },
     })
-    await own.make({ ...brief, template: 'modern' })
-    await fresh.expectNothingLeft()
+    await own.generate({ ...brief, template: 'modern' })
+    await fresh.expectNoLeaks()
   } finally {
     await fresh.close()
   }

@@ -21,8 +21,8 @@ let named: { title: string; url: string; fileName: string; header: string }[]
 
 beforeAll(async () => {
   world = await openWorld()
-  user = await world.user()
-  const { id } = await user.make()
+  user = await world.createUser()
+  const { id } = await user.generate()
   named = []
   for (const title of awkwardTitles) {
     expect(

@@ -30,11 +30,11 @@ beforeAll(async () => {
       MAX_STREAMS_PER_USER: '10000',
     },
   })
-  user = await world.user()
+  user = await world.createUser()
   description = await readDescription(world.url)
   routes = routesOf(description)
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 /** A `wait` that is good takes as long as it says: what is answered then is another test's. */
@@ -107,7 +107,7 @@ test('whatever is asked of any route, it is answered as the description says', {
   timeout: 60_000,
 }, async () => {
   const ids: string[] = []
-  for (let i = 0; i < 6; i++) ids.push((await user.accept()).id)
+  for (let i = 0; i < 6; i++) ids.push((await user.submit()).id)
   for (const id of ids.slice(0, 2))
     await user.api(`/presentations/${id}/cancel`, { method: 'POST' })
   // What removes comes last, so that the others find something.

@@ -15,10 +15,10 @@ let user: User
 let made: Presentation
 beforeAll(async () => {
   world = await openWorld({ env: { WORKER: 'false' } })
-  user = await world.user()
-  made = await user.accept()
+  user = await world.createUser()
+  made = await user.submit()
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const fill = (text: string) =>

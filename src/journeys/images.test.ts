@@ -16,13 +16,13 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
       env: { ...upstreamOf(shape).env, BREAKER_MIN_CALLS: '1000' },
     })
   })
-  afterEach(() => world.expectNothingLeft())
+  afterEach(() => world.expectNoLeaks())
   afterAll(() => world.close())
 
   let pictures = 0
   /** A deck with a picture in it. */
   async function show(user: User, path = `/app_data/images/picture-${pictures++}.png`) {
-    const { id } = await user.make({ outlines: ['# One', `# Two\n\n- ${path}`] })
+    const { id } = await user.generate({ outlines: ['# One', `# Two\n\n- ${path}`] })
     return { id, path }
   }
   const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
@@ -31,7 +31,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   const asked = () => world.presenton.journal.filter(({ operation }) => operation === 'asset')
 
   test('a picture is for the user in whose slides it is', async () => {
-    const [alice, bob] = [await world.user('alice'), await world.user('bob')]
+    const [alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
     const { id, path } = await show(alice)
     const answer = await get(path, as(alice))
     expect({ status: answer.status, type: answer.headers.get('content-type') }).toEqual({
@@ -64,7 +64,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   })
 
   test('what slides share is for everybody who is signed in, also by cookie', async () => {
-    const user = await world.user()
+    const user = await world.createUser()
     expect((await get('/static/icons/placeholder.svg')).status).toBe(401)
     const session = await get('/api/v1/session', as(user), 'POST')
     const cookie = session.headers.get('set-cookie')?.split(';')[0] ?? ''
@@ -83,7 +83,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   })
 
   test('HEAD tells of it and sends nothing', async () => {
-    const user = await world.user()
+    const user = await world.createUser()
     const { path } = await show(user)
     const whole = (await (await get(path, as(user))).arrayBuffer()).byteLength
     const head = await get(path, as(user), 'HEAD')
@@ -96,7 +96,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   })
 
   test("upstream gets a request of the gateway's own: nothing of the caller's headers, query or body", async () => {
-    const user = await world.user()
+    const user = await world.createUser()
     const { path } = await show(user)
     const headers = {
       ...as(user),
@@ -119,7 +119,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   })
 
   test('only plain paths lead anywhere', async () => {
-    const user = await world.user()
+    const user = await world.createUser()
     await show(user)
     const before = asked().length
     const odd = [
@@ -168,7 +168,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   }
 
   test("nothing of upstream's passes but a picture", async () => {
-    const user = await world.user()
+    const user = await world.createUser()
     const { path } = await show(user)
     const ends = [
       ['asset:404', 404, 'NOT_FOUND'],

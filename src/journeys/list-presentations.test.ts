@@ -13,16 +13,16 @@ const ids = { alice: [] as string[], bob: [] as string[] }
 beforeAll(async () => {
   // Three presentations are completed; the others stay queued on a replica without a worker.
   world = await openWorld({ env: { WORKER: 'false' } })
-  ;[alice, bob] = [await world.user('alice'), await world.user('bob')]
+  ;[alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
   const worker = await world.openReplica({ WORKER: 'true' })
-  for (let n = 0; n < 3; n++) ids.alice.push((await alice.make({ ...brief, n_slides: 1 })).id)
+  for (let n = 0; n < 3; n++) ids.alice.push((await alice.generate({ ...brief, n_slides: 1 })).id)
   await world.closeReplica(worker)
   for (let n = 0; n < 42; n++) {
     const [user, own] = n % 3 === 0 ? [bob, ids.bob] : [alice, ids.alice]
-    own.push((await user.accept({ ...brief, metadata: { n: String(n) } })).id)
+    own.push((await user.submit({ ...brief, metadata: { n: String(n) } })).id)
   }
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 async function pagesOf(user: User, query = ''): Promise<string[][]> {
@@ -57,7 +57,7 @@ test('lists each presentation of the user once, newest first, for every page siz
 
 test('a presentation created between two pages neither repeats nor hides others', async () => {
   const { body: first } = await alice.api('/presentations?limit=10')
-  const { id } = await alice.accept()
+  const { id } = await alice.submit()
   const { body: second } = await alice.api(`/presentations?limit=100&cursor=${first.next_cursor}`)
   const seen = [...first.items, ...second.items].map((item: { id: string }) => item.id)
   expect(seen).toEqual([...ids.alice].reverse())

@@ -14,7 +14,7 @@ let world: World
 beforeAll(async () => {
   world = await openWorld()
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 interface Sample {
@@ -52,10 +52,10 @@ function sum(samples: Sample[], name: string, labels: Record<string, string> = {
 const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 
 test('a run that is followed to its end increments the metrics of every part', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const before = await scrape()
-  const { id } = await user.accept()
-  const events = await (await user.follow(id)).rest()
+  const { id } = await user.submit()
+  const events = await (await user.subscribe(id)).rest()
   const { body } = await user.api(`/presentations/${id}`)
   await user.api('/presentations/malformed-id')
   await user.api(`/unknown/${id}`)
@@ -105,7 +105,7 @@ test('a run that is followed to its end increments the metrics of every part', a
 
 test('an upstream stream that is read to its `complete` counts as ok', async () => {
   const before = await scrape()
-  await (await world.user()).make()
+  await (await world.createUser()).generate()
   const after = await scrape()
   for (const operation of ['outlines', 'slides']) {
     const ended = (samples: Sample[]) =>
@@ -116,12 +116,12 @@ test('an upstream stream that is read to its `complete` counts as ok', async () 
 
 test('gauges show running and queued presentations, open streams and the circuit state', async () => {
   const { gates } = world.presenton
-  const user = await world.user()
+  const user = await world.createUser()
   gates.hold('slides')
-  const made = await Promise.all([1, 2, 3].map(() => user.accept()))
+  const made = await Promise.all([1, 2, 3].map(() => user.submit()))
   // MAX_RUNNING_PER_USER is 2 by default.
   await gates.arrived('slides', 2)
-  const readers = await Promise.all(made.map(({ id }) => user.follow(id)))
+  const readers = await Promise.all(made.map(({ id }) => user.subscribe(id)))
   const samples = await scrape()
   expect(sum(samples, 'gateway_runs', { status: 'running' })).toBe(2)
   expect(sum(samples, 'gateway_runs', { status: 'queued' })).toBe(1)
@@ -141,10 +141,10 @@ test('gauges show running and queued presentations, open streams and the circuit
 })
 
 test('a failed attempt is counted with its problem code', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   world.presenton.faults.inject('outlines:500')
   const before = await scrape()
-  await user.make()
+  await user.generate()
   const after = await scrape()
   const failed = { stage: 'outlines', outcome: 'UPSTREAM_ERROR' }
   expect(
@@ -154,7 +154,7 @@ test('a failed attempt is counted with its problem code', async () => {
 })
 
 test('no text of a caller becomes a label', async () => {
-  const user = await world.user('label')
+  const user = await world.createUser('label')
   const labelsOf = (samples: Sample[]) =>
     new Set(samples.map(({ name, labels }) => JSON.stringify([name, labels])))
   const sendOddRequests = async (round: number) => {
@@ -188,7 +188,7 @@ describe('alerts and dashboards', () => {
   }
 
   test('use only existing metrics and labels', async () => {
-    await (await world.user()).make()
+    await (await world.createUser()).generate()
     const samples = await scrape()
     const expressions = [
       ...alerts.groups.flatMap(({ rules }) => rules.map(({ expr }) => expr)),

@@ -26,13 +26,13 @@ let routes: Described[]
 
 beforeAll(async () => {
   world = await openWorld({ shape: 'A1' })
-  ;[alice, bob] = [await world.user('alice'), await world.user('bob')]
+  ;[alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
   expired = await world.sign({ sub: alice.sub, expiresInSeconds: -60 })
-  done = await alice.make({ ...brief, title: 'Only mine' })
-  waiting = await alice.settled((await alice.accept({ ...brief, review_outlines: true })).id)
+  done = await alice.generate({ ...brief, title: 'Only mine' })
+  waiting = await alice.waitUntilSettled((await alice.submit({ ...brief, review_outlines: true })).id)
   routes = routesOf(await readDescription(world.url))
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const callers: [name: string, headers: () => Record<string, string>, status: number][] = [
@@ -170,12 +170,12 @@ test('response times do not tell a foreign id from an unknown one', async () => 
 
 test("a user's Idempotency-Key has no meaning for other users", async () => {
   const headers = { 'idempotency-key': randomUUID() }
-  const mine = await alice.accept(brief, headers)
+  const mine = await alice.submit(brief, headers)
   const theirs = await bob.post(brief, headers)
   expect(theirs).toMatchObject({ status: 202, body: { id: expect.not.stringContaining(mine.id) } })
   expect(theirs.headers.get('idempotency-replayed')).toBeNull()
   // For the owner another body would be a reuse of the key. For other users it is a new request.
-  const carol = await world.user('carol')
+  const carol = await world.createUser('carol')
   expect(await carol.post({ ...brief, n_slides: 4 }, headers)).toMatchObject({ status: 202 })
   const onForeign = await bob.api(`/presentations/${done.id}/exports`, {
     method: 'POST',
@@ -184,7 +184,7 @@ test("a user's Idempotency-Key has no meaning for other users", async () => {
   })
   expect(onForeign).toMatchObject({ status: 404 })
   for (const user of [alice, bob, carol])
-    for (const { id } of (await user.api('/presentations')).body.items) await user.settled(id)
+    for (const { id } of (await user.api('/presentations')).body.items) await user.waitUntilSettled(id)
 })
 
 test("another user's cursor lists only the caller's own presentations, and usage starts at zero", async () => {
@@ -194,7 +194,7 @@ test("another user's cursor lists only the caller's own presentations, and usage
   expect(page.status).toBe(200)
   const own = (await bob.api('/presentations')).body.items.map(({ id }: Presentation) => id)
   for (const { id } of page.body.items) expect(own).toContain(id)
-  const { body: usage } = await (await world.user('new')).api('/usage')
+  const { body: usage } = await (await world.createUser('new')).api('/usage')
   expect(usage.per_day.used).toBe(0)
 })
 
@@ -204,7 +204,7 @@ test('a download link opens only its own object, and the bucket is closed withou
   })
   const link = new URL(body.url)
   const bucket = `${link.origin}/${link.pathname.split('/')[1]}`
-  const foreign = await bob.make()
+  const foreign = await bob.generate()
   const changed = (change: (url: URL) => void) => {
     const url = new URL(link)
     change(url)

@@ -37,19 +37,19 @@ export async function reachState(world: World, user: User, state: State): Promis
   const { gates, faults } = world.presenton
   if (state === 'queued') {
     await reachState(world, user, 'running create')
-    return user.accept(brief)
+    return user.submit(brief)
   }
   if (state === 'awaiting_outlines') {
-    const waiting = await user.settled((await user.accept({ ...brief, review_outlines: true })).id)
+    const waiting = await user.waitUntilSettled((await user.submit({ ...brief, review_outlines: true })).id)
     expect(waiting).toMatchObject({ status: state })
     return waiting
   }
-  if (state === 'completed') return user.make()
+  if (state === 'completed') return user.generate()
   if (state === 'failed') {
     const { id, presenton_presentation_id: deckId } = await holdInStage(world, user, 'prepare')
     faults.inject('prepare:422', { deckId: String(deckId) })
     gates.release(gateOf.prepare)
-    const failed = await user.settled(id)
+    const failed = await user.waitUntilSettled(id)
     expect(failed).toMatchObject({ status: state, error: { code: 'UPSTREAM_REJECTED' } })
     return failed
   }
@@ -62,7 +62,7 @@ export async function reachState(world: World, user: User, state: State): Promis
   }
   if (state === 'exporting') {
     gates.release(gateOf.export)
-    const { id } = await user.make()
+    const { id } = await user.generate()
     gates.hold(gateOf.export)
     const { status, body } = await user.api(`/presentations/${id}/exports`, {
       method: 'POST',
@@ -88,7 +88,7 @@ export async function holdInStage(
   const point = gateOf[stage]
   gates.release(point)
   gates.hold(point)
-  const { id } = await user.accept({ ...brief, ...options })
+  const { id } = await user.submit({ ...brief, ...options })
   await gates.arrived(point)
   return vi.waitFor(async () => {
     const presentation = await user.read(id)

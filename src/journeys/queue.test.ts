@@ -11,7 +11,7 @@ beforeAll(async () => {
     env: { MAX_RUNNING: '1', MAX_QUEUED: '8', MAX_QUEUED_PER_USER: '5' },
   })
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const oneSlideBrief = { ...brief, n_slides: 1 }
@@ -19,21 +19,21 @@ const oneSlideBrief = { ...brief, n_slides: 1 }
 /** Occupies the only slot until the gate `create` is released. */
 async function holdSlot(user: User) {
   world.presenton.gates.hold('create')
-  const { id } = await user.accept(oneSlideBrief)
+  const { id } = await user.submit(oneSlideBrief)
   await world.presenton.gates.arrived('create')
   return id
 }
 
 test('the queue alternates between users, and runs start in the order of the positions', async () => {
   const [alice, bob, carol] = [
-    await world.user('alice'),
-    await world.user('bob'),
-    await world.user('carol'),
+    await world.createUser('alice'),
+    await world.createUser('bob'),
+    await world.createUser('carol'),
   ]
   const first = await holdSlot(alice)
   const queued: { user: User; id: string }[] = []
   for (const user of [alice, alice, alice, bob, bob, carol])
-    queued.push({ user, id: (await user.accept(oneSlideBrief)).id })
+    queued.push({ user, id: (await user.submit(oneSlideBrief)).id })
   const positions = await Promise.all(
     queued.map(async ({ user, id }) => (await user.read(id)).queue_position as number),
   )
@@ -53,7 +53,7 @@ test('the queue alternates between users, and runs start in the order of the pos
   expect(carolFirst).toBeLessThan(bobSecond)
 
   world.presenton.gates.release('create')
-  const ends = await Promise.all(queued.map(({ user, id }) => user.settled(id)))
+  const ends = await Promise.all(queued.map(({ user, id }) => user.waitUntilSettled(id)))
   const started = ends.map(({ started_at, status }, index) => ({
     status,
     at: started_at as string,
@@ -65,29 +65,29 @@ test('the queue alternates between users, and runs start in the order of the pos
 })
 
 test('the first event contains the queue position, and its stream stays open until the end', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const first = await holdSlot(user)
-  const second = await user.accept(oneSlideBrief)
-  const third = await user.accept(oneSlideBrief)
+  const second = await user.submit(oneSlideBrief)
+  const third = await user.submit(oneSlideBrief)
   expect([second.queue_position, third.queue_position]).toEqual([1, 2])
-  const reader = await user.follow(third.id)
+  const reader = await user.subscribe(third.id)
   expect((await reader.expectNext('queued')).data).toEqual({ type: 'queued', position: 2, run: 1 })
   world.presenton.gates.release('create')
   expect((await reader.rest()).at(-1)).toMatchObject({ data: { type: 'complete' } })
-  await Promise.all([first, second.id].map((id) => user.settled(id)))
+  await Promise.all([first, second.id].map((id) => user.waitUntilSettled(id)))
 })
 
 test('never exceeds MAX_RUNNING over all replicas', async () => {
-  const users = [await world.user(), await world.user()]
+  const users = [await world.createUser(), await world.createUser()]
   const ids = await Promise.all(
     [0, 1, 2, 3, 4, 5].map(async (n) => ({
       user: users[n % 2]!,
-      ...(await users[n % 2]!.accept(oneSlideBrief)),
+      ...(await users[n % 2]!.submit(oneSlideBrief)),
     })),
   )
   const starts: { from: number; to: number }[] = []
   for (const { user, id } of ids) {
-    const { started_at, completed_at } = await user.settled(id)
+    const { started_at, completed_at } = await user.waitUntilSettled(id)
     starts.push({ from: Date.parse(started_at as string), to: Date.parse(completed_at as string) })
   }
   starts.sort((a, b) => a.from - b.from)
@@ -96,7 +96,7 @@ test('never exceeds MAX_RUNNING over all replicas', async () => {
 })
 
 test('returns 429 above MAX_QUEUED_PER_USER and 503 above MAX_QUEUED, with `Retry-After`', async () => {
-  const [alice, bob] = [await world.user('alice'), await world.user('bob')]
+  const [alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
   const held = await holdSlot(alice)
   const accepted = [{ user: alice, id: held }]
   const posts = await Promise.all(Array.from({ length: 8 }, () => alice.post(oneSlideBrief)))
@@ -118,7 +118,7 @@ test('returns 429 above MAX_QUEUED_PER_USER and 503 above MAX_QUEUED, with `Retr
 
   world.presenton.gates.release('create')
   for (const { user, id } of accepted)
-    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
 })
 
 test('never exceeds MAX_RUNNING_PER_USER, even with free slots', async () => {
@@ -127,18 +127,18 @@ test('never exceeds MAX_RUNNING_PER_USER, even with free slots', async () => {
     env: { MAX_RUNNING: '4', MAX_RUNNING_PER_USER: '2' },
   })
   try {
-    const [alice, bob] = [await manySlots.user('alice'), await manySlots.user('bob')]
+    const [alice, bob] = [await manySlots.createUser('alice'), await manySlots.createUser('bob')]
     manySlots.presenton.gates.hold('create')
-    const own = await Promise.all([1, 2, 3, 4].map(() => alice.accept(oneSlideBrief)))
+    const own = await Promise.all([1, 2, 3, 4].map(() => alice.submit(oneSlideBrief)))
     await manySlots.presenton.gates.arrived('create', 2)
-    const { id } = await bob.accept(oneSlideBrief)
+    const { id } = await bob.submit(oneSlideBrief)
     await manySlots.presenton.gates.arrived('create', 3)
     const statuses = await Promise.all(own.map(async (each) => (await alice.read(each.id)).status))
     expect(statuses.sort()).toEqual(['queued', 'queued', 'running', 'running'])
     expect(await bob.read(id)).toMatchObject({ status: 'running' })
     manySlots.presenton.gates.release('create')
-    await Promise.all([bob.settled(id), ...own.map((each) => alice.settled(each.id))])
-    await manySlots.expectNothingLeft()
+    await Promise.all([bob.waitUntilSettled(id), ...own.map((each) => alice.waitUntilSettled(each.id))])
+    await manySlots.expectNoLeaks()
   } finally {
     await manySlots.close()
   }

@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Gateway } from '../sandbox/gateway.ts'
 import { holdInStage, reachState, releaseStage, type State } from './presentation-states.ts'
-import { type Answer, brief, type User } from './user.ts'
+import { type ApiResponse, brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -28,10 +28,11 @@ beforeAll(async () => {
     )
   }
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
-const usage = async (user: User, at = world.url) => (await user.api('/usage', { at })).body
+const usage = async (user: User, baseUrl = world.url) =>
+  (await user.api('/usage', { baseUrl })).body
 const used = async (user: User) => {
   const { per_hour, per_day, total, total_slides } = await usage(user)
   return [per_hour.used, per_day.used, total.used, total_slides.used]
@@ -47,7 +48,7 @@ const advanceClock = (user: User, seconds: number) =>
   )
 
 /** The number of responses by status and problem code. */
-function countOutcomes(responses: Answer[]) {
+function countOutcomes(responses: ApiResponse[]) {
   const outcomes = responses.map(({ status, body }) =>
     status === 202 ? '202' : `${status} ${body.code}`,
   )
@@ -60,7 +61,7 @@ function countOutcomes(responses: Answer[]) {
 }
 
 test('accepts 5 of 50 concurrent posts under a quota of 5, and one more after `Retry-After`', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   world.presenton.gates.hold('create')
   const responses = await Promise.all(
     Array.from({ length: 50 }, (_, n) => user.post(brief, {}, world.gateways[n % 3]!.url)),
@@ -98,7 +99,7 @@ test('accepts 5 of 50 concurrent posts under a quota of 5, and one more after `R
 })
 
 test('50 concurrent posts with one key, over three replicas, create one presentation and count once', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const headers = { 'idempotency-key': 'fifty' }
   const responses = await Promise.all(
     Array.from({ length: 50 }, (_, n) => user.post(brief, headers, world.gateways[n % 3]!.url)),
@@ -110,19 +111,22 @@ test('50 concurrent posts with one key, over three replicas, create one presenta
   ).toHaveLength(1)
   expect((await user.api('/presentations')).body.items).toHaveLength(1)
   expect((await usage(user)).per_hour.used).toBe(1)
-  expect(await user.settled(responses[0]!.body.id)).toMatchObject({ status: 'completed', run: 1 })
+  expect(await user.waitUntilSettled(responses[0]!.body.id)).toMatchObject({
+    status: 'completed',
+    run: 1,
+  })
   // A refused request does not use up its key.
   await world.query('update gateway.ledger set accepted_at = now() where user_id = $1', [user.sub])
-  for (let n = 0; n < 4; n += 1) await user.accept()
+  for (let n = 0; n < 4; n += 1) await user.submit()
   expect(await user.post(brief, { 'idempotency-key': 'refused' })).toMatchObject({ status: 429 })
   await advanceClock(user, 3_600)
   const { body } = await user.post(brief, { 'idempotency-key': 'refused' })
   expect(body.status).toBe('queued')
-  await user.settled(body.id)
+  await user.waitUntilSettled(body.id)
 })
 
 test('the total quota is freed by a delete, not by time', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { url } = limited.get('QUOTA_TOTAL')!
   const responses = await Promise.all(Array.from({ length: 20 }, () => user.post(brief, {}, url)))
   expect(countOutcomes(responses)).toEqual({ '202': 7, '402 QUOTA_EXHAUSTED': 13 })
@@ -146,14 +150,14 @@ test('the total quota is freed by a delete, not by time', async () => {
 })
 
 test('reserves the requested slides, then the approved ones, and counts the generated ones', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { url } = limited.get('QUOTA_TOTAL_SLIDES')!
   const { body } = await user.post({ ...brief, n_slides: 3, review_outlines: true }, {}, url)
-  await user.settled(body.id)
+  await user.waitUntilSettled(body.id)
   expect(await user.post({ ...brief, n_slides: 5 }, {}, url)).toMatchObject({ status: 402 })
   const approval = (n: number) => ({
     method: 'PUT',
-    at: url,
+    baseUrl: url,
     body: { outlines: Array.from({ length: n }, (_, index) => `# Slide ${index}`) },
   })
   const path = `/presentations/${body.id}/outlines`
@@ -169,7 +173,10 @@ test('reserves the requested slides, then the approved ones, and counts the gene
     remaining: 1,
     resets_at: null,
   })
-  expect(await user.settled(body.id)).toMatchObject({ status: 'completed', slides_done: 6 })
+  expect(await user.waitUntilSettled(body.id)).toMatchObject({
+    status: 'completed',
+    slides_done: 6,
+  })
   expect((await usage(user, url)).total_slides.used).toBe(6)
   await remove(user, body.id)
   expect((await usage(user, url)).total_slides.used).toBe(0)
@@ -177,7 +184,7 @@ test('reserves the requested slides, then the approved ones, and counts the gene
 
 test('limits all users together by the system quota', async () => {
   await world.query('truncate gateway.ledger')
-  const users = await Promise.all(Array.from({ length: 5 }, () => world.user()))
+  const users = await Promise.all(Array.from({ length: 5 }, () => world.createUser()))
   const { url } = limited.get('QUOTA_SYSTEM_PER_DAY')!
   const responses = await Promise.all(
     Array.from({ length: 20 }, (_, n) => users[n % 5]!.post(brief, {}, url)),
@@ -185,7 +192,7 @@ test('limits all users together by the system quota', async () => {
   expect(countOutcomes(responses)).toEqual({ '202': 7, '429 QUOTA_EXCEEDED': 13 })
   await Promise.all(
     responses.map(({ status, body }, n) =>
-      status === 202 ? users[n % 5]!.settled(body.id) : undefined,
+      status === 202 ? users[n % 5]!.waitUntilSettled(body.id) : undefined,
     ),
   )
 })
@@ -207,7 +214,7 @@ const usageAfterCommand: [state: State, command: string, counts: number[]][] = [
 test.each(usageAfterCommand)(
   'in state %s, %s leaves a usage of %j (hour, day, total, slides)',
   async (state, command, counts) => {
-    const user = await world.user()
+    const user = await world.createUser()
     const { id } = await reachState(world, user, state)
     // A queued presentation waits behind another one, which counts too.
     const others = state === 'queued' ? [1, 1, 1, 3] : [0, 0, 0, 0]
@@ -219,27 +226,27 @@ test.each(usageAfterCommand)(
 )
 
 test('a run that fails without slides is released, one with slides counts them, and a retry reserves again', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await reachState(world, user, 'failed')
   expect(await used(user)).toEqual([0, 0, 0, 0])
   world.presenton.faults.inject('slides:cut', { at: 3, times: 2 })
   expect(await post(user, id, '/retry')).toMatchObject({ status: 202 })
   expect(await used(user)).toEqual([1, 1, 1, 3])
-  const failed = await user.settled(id)
+  const failed = await user.waitUntilSettled(id)
   expect(failed).toMatchObject({ status: 'failed', slides_done: 2 })
   expect(await used(user)).toEqual([1, 1, 1, 2])
   // The failed run still counts, so the retry reserves only the missing slides.
   expect(await post(user, id, '/retry')).toMatchObject({ status: 202 })
   expect(await used(user)).toEqual([1, 1, 1, 3])
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 3 })
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 3 })
   expect(await used(user)).toEqual([1, 1, 1, 3])
 })
 
 test('a retry of a released presentation needs quota like a new one', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await reachState(world, user, 'failed')
   const held = await holdInStage(world, user, 'outlines')
-  for (let n = 0; n < 4; n += 1) await user.accept()
+  for (let n = 0; n < 4; n += 1) await user.submit()
   const refused = await post(user, id, '/retry')
   expect(refused).toMatchObject({ status: 429, body: { code: 'QUOTA_EXCEEDED' } })
   expect(await user.read(id)).toMatchObject({ status: 'failed', run: 1 })
@@ -247,5 +254,5 @@ test('a retry of a released presentation needs quota like a new one', async () =
   expect(await post(user, id, '/retry')).toMatchObject({ status: 202 })
   releaseStage(world, 'outlines')
   for (const eachId of [held.id, id])
-    expect(await user.settled(eachId)).toMatchObject({ status: 'completed' })
+    expect(await user.waitUntilSettled(eachId)).toMatchObject({ status: 'completed' })
 })

@@ -46,12 +46,12 @@ test.each<Recording>(['v0.7.3', 'v0.9.3'])(
         readRecording(replay, 'slides'),
       ]
       const [outlined, finished] = [presentationOf(outlineMessages), presentationOf(slideMessages)]
-      const user = await world.user()
-      const { id } = await user.accept({
+      const user = await world.createUser()
+      const { id } = await user.submit({
         content: 'Quarterly review of the support team',
         n_slides: 3,
       })
-      const log = readLog(await (await user.follow(id)).rest())
+      const log = readLog(await (await user.subscribe(id)).rest())
 
       expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
       expect(log.outlines?.outlines).toEqual(outlined.outlines.slides.map(({ content }) => content))
@@ -87,7 +87,7 @@ test.each<Recording>(['v0.7.3', 'v0.9.3'])(
         slideStreams: 1,
         exports: 1,
       })
-      await world.expectNothingLeft()
+      await world.expectNoLeaks()
     } finally {
       await world.close()
     }

@@ -27,16 +27,16 @@ beforeAll(async () => {
     region,
   })
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const json = { accept: 'application/json' }
 const download = (user: User, id: string, format = '') =>
   user.api(`/presentations/${id}/download${format && `?format=${format}`}`, { headers: json })
-const exportAs = (user: User, id: string, format: string, at = other) =>
-  user.api(`/presentations/${id}/exports`, { method: 'POST', body: { format }, at })
+const exportAs = (user: User, id: string, format: string, baseUrl = other) =>
+  user.api(`/presentations/${id}/exports`, { method: 'POST', body: { format }, baseUrl })
 const remove = (user: User, id: string) =>
-  user.api(`/presentations/${id}`, { method: 'DELETE', at: other })
+  user.api(`/presentations/${id}`, { method: 'DELETE', baseUrl: other })
 const isStored = async (url: string) => (await fetch(url)).status === 200
 
 /** Keys of all stored objects of the presentation, sorted. */
@@ -48,14 +48,14 @@ async function listKeys(id: string): Promise<string[]> {
 }
 
 test('a rename during a run is kept, and names the file in the `complete` event', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await holdInStage(world, user, 'slides')
-  const reader = await user.follow(id, { at: other })
+  const reader = await user.subscribe(id, { baseUrl: other })
   const title = 'Büro "Q1"'
   const renamed = await user.api(`/presentations/${id}`, {
     method: 'PATCH',
     body: { title },
-    at: other,
+    baseUrl: other,
   })
   expect(renamed).toMatchObject({
     status: 200,
@@ -75,7 +75,7 @@ test('a rename during a run is kept, and names the file in the `complete` event'
 })
 
 test('returns 400 for a blank or invalid title', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id, title } = await reachState(world, user, 'completed')
   const titles = [
     '',
@@ -114,14 +114,14 @@ test('returns 400 for a blank or invalid title', async () => {
 })
 
 test('an export adds a file and a run to the log, and keeps existing files available', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id } = await reachState(world, user, 'exporting')
   expect((await download(user, id)).body.content_type).toContain('presentation')
   expect(await download(user, id, 'pdf')).toMatchObject({
     status: 409,
     body: { code: 'NOT_READY' },
   })
-  const reader = await user.follow(id)
+  const reader = await user.subscribe(id)
   releaseStage(world, 'export')
   const log = await reader.rest()
   expect(log.at(-1)?.data).toMatchObject({
@@ -149,14 +149,14 @@ test('an export adds a file and a run to the log, and keeps existing files avail
 })
 
 test('exporting the same format again stores a new file, and links to the old one stay valid', async () => {
-  const user = await world.user()
-  const { id } = await user.make()
+  const user = await world.createUser()
+  const { id } = await user.generate()
   const [{ body: before }, first] = [await download(user, id), await user.read(id)]
   expect(await exportAs(user, id, 'pptx')).toMatchObject({
     status: 202,
     body: { status: 'running', stage: 'export' },
   })
-  const done = await user.settled(id)
+  const done = await user.waitUntilSettled(id)
   expect(done).toMatchObject({ status: 'completed', files: [{ format: 'pptx' }] })
   expect(
     (done.files as { stored_at: string }[])[0]!.stored_at >
@@ -175,11 +175,11 @@ test.each([
 ] as const)(
   'an export that %s leaves the presentation completed, with the error',
   async (_, fault, code) => {
-    const user = await world.user()
-    const made = await user.make()
+    const user = await world.createUser()
+    const made = await user.generate()
     world.presenton.faults.inject(fault)
     await exportAs(user, made.id, 'pdf')
-    const failed = await user.settled(made.id)
+    const failed = await user.waitUntilSettled(made.id)
     expect(failed).toEqual({
       ...made,
       run: 2,
@@ -188,14 +188,14 @@ test.each([
       updated_at: expect.any(String),
     })
     expect(await isStored((await download(user, made.id)).body.url)).toBe(true)
-    expect((await (await user.follow(made.id)).rest()).at(-1)?.data).toMatchObject({
+    expect((await (await user.subscribe(made.id)).rest()).at(-1)?.data).toMatchObject({
       type: 'error',
       code,
       run: 2,
     })
     // The export can be requested again.
     await exportAs(user, made.id, 'pdf')
-    expect(await user.settled(made.id)).toMatchObject({
+    expect(await user.waitUntilSettled(made.id)).toMatchObject({
       status: 'completed',
       run: 3,
       error: null,
@@ -205,8 +205,8 @@ test.each([
 )
 
 test('refuses the eleventh export of an hour, and accepts one after `Retry-After` seconds', async () => {
-  const user = await world.user()
-  const { id } = await user.make()
+  const user = await world.createUser()
+  const { id } = await user.generate()
   await world.query(
     `update gateway.presentations set export_times = array_fill(now() - interval '50 minutes', array[10]) where id = $1`,
     [id],
@@ -225,12 +225,12 @@ test('refuses the eleventh export of an hour, and accepts one after `Retry-After
   expect(await exportAs(user, id, 'pdf')).toMatchObject({ status: 429 })
   await advanceClock(5)
   expect(await exportAs(user, id, 'pdf')).toMatchObject({ status: 202 })
-  await user.settled(id)
+  await user.waitUntilSettled(id)
 })
 
 test('returns 400 for an unknown or missing export format', async () => {
-  const user = await world.user()
-  const { id } = await user.make()
+  const user = await world.createUser()
+  const { id } = await user.generate()
   for (const body of [
     { format: 'ppt' },
     { format: null },
@@ -248,10 +248,10 @@ test('returns 400 for an unknown or missing export format', async () => {
 })
 
 test('a delete returns 404 afterwards, ends open streams, and removes the files and the deck', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const { id, presenton_presentation_id: deckId } = await reachState(world, user, 'exporting')
   const { url } = (await download(user, id)).body
-  const readers = await Promise.all([world.url, other].map((at) => user.follow(id, { at })))
+  const readers = await Promise.all([world.url, other].map((baseUrl) => user.subscribe(id, { baseUrl })))
   for (const reader of readers) await reader.expectNext('queued')
   expect(await remove(user, id)).toMatchObject({ status: 204, body: '' })
   for (const reader of readers) {
@@ -273,8 +273,8 @@ test('a delete returns 404 afterwards, ends open streams, and removes the files 
 })
 
 test('a delete during an outage of store and upstream returns 204, and they are cleaned up later', async () => {
-  const user = await world.user()
-  const [first, second] = [await user.make(), await user.make()]
+  const user = await world.createUser()
+  const [first, second] = [await user.generate(), await user.generate()]
   await world.objects.down()
   await world.presenton.faults.down()
   expect(await remove(user, first.id)).toMatchObject({ status: 204 })
@@ -295,8 +295,8 @@ test('a delete during an outage of store and upstream returns 204, and they are 
 })
 
 test('a deck that upstream fails to delete does not block the removal of others', async () => {
-  const user = await world.user()
-  const [failing, deletable] = [await user.make(), await user.make()]
+  const user = await world.createUser()
+  const [failing, deletable] = [await user.generate(), await user.generate()]
   world.presenton.faults.inject('delete:500', {
     deckId: String(failing.presenton_presentation_id),
     times: Infinity,
@@ -315,7 +315,7 @@ test('a deck that upstream fails to delete does not block the removal of others'
   // Once the fault is over and the deck is due again, it is removed.
   world.presenton.faults.clear()
   await world.query('update gateway.decks set remove_after = now() where remove_after is not null')
-  const { id } = await user.make()
+  const { id } = await user.generate()
   await remove(user, id)
   await vi.waitFor(
     () => expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(false),
@@ -326,9 +326,9 @@ test('a deck that upstream fails to delete does not block the removal of others'
 })
 
 test('a delete during an upload removes the object, even one written after the delete', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   world.presenton.gates.hold('file:part')
-  const { id } = await user.accept(brief)
+  const { id } = await user.submit(brief)
   await world.presenton.gates.arrived('file:part')
   const call = world.presenton.journal.at(-1)!
   expect(await remove(user, id)).toMatchObject({ status: 204 })
@@ -345,17 +345,17 @@ test('a delete during an upload removes the object, even one written after the d
   await world.query('update gateway.uploads set remove_after = now() where presentation_id = $1', [
     id,
   ])
-  const { id: next } = await user.make()
+  const { id: next } = await user.generate()
   await remove(user, next)
   await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 20_000 })
 })
 
 test('uploads a file again when the store returns other bytes than were uploaded', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   const isVerification = ({ method, headers }: { method: string; headers: object }) =>
     method === 'GET' && 'range' in headers
   const verification = world.objects.injectFault({ kind: 'stall' }, { match: isVerification })
-  const { id } = await user.accept({ ...brief, export_as: 'pdf' })
+  const { id } = await user.submit({ ...brief, export_as: 'pdf' })
   await vi.waitFor(() => expect(verification.hits).toHaveLength(1), 20_000)
   const [key] = await listKeys(id)
   const bytes = await buffer(await store.getObject('presentations', key!))
@@ -363,7 +363,7 @@ test('uploads a file again when the store returns other bytes than were uploaded
   bytes[bytes.length - 100]! ^= 1
   await store.putObject('presentations', key!, bytes)
   verification.release()
-  expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
   const { url, sha256 } = (await download(user, id)).body
   const stored = Buffer.from(await (await fetch(url)).arrayBuffer())
   expect(createHash('sha256').update(stored).digest('hex')).toBe(sha256)

@@ -11,9 +11,9 @@ let world: World
 let user: User
 beforeAll(async () => {
   world = await openWorld({ shape: 'B1', replicas: 2, env: { SSE_HEARTBEAT_SECONDS: '1' } })
-  user = await world.user()
+  user = await world.createUser()
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 /** The events without download links, which differ for each subscriber. */
@@ -21,20 +21,20 @@ const withoutLinks = (events: readonly StreamEvent[]) =>
   events.map(({ id, event, text }) => [id, event, text.replace(/,"download":.*$/, '')])
 
 test('a finished log can be resumed at every number, on both replicas', async () => {
-  const { id } = await user.make()
-  const whole = await (await user.follow(id)).rest()
+  const { id } = await user.generate()
+  const whole = await (await user.subscribe(id)).rest()
   readLog(whole)
   const last = whole.length
   for (const { url } of world.gateways) {
     const rests = await Promise.all(
       Array.from({ length: last }, async (_, from) => {
-        const reader = await user.follow(id, { lastEventId: from, at: url })
+        const reader = await user.subscribe(id, { lastEventId: from, baseUrl: url })
         return withoutLinks(await reader.rest())
       }),
     )
     for (const [from, rest] of rests.entries())
       expect(rest).toEqual(withoutLinks(whole).slice(from))
-    const finished = await user.follow(id, { lastEventId: last, at: url })
+    const finished = await user.subscribe(id, { lastEventId: last, baseUrl: url })
     expect(finished.status).toBe(204)
     expect(await finished.body).toBe('')
   }
@@ -44,15 +44,15 @@ test('subscribers that reconnect during a run get every event once', async () =>
   const { gates } = world.presenton
   gates.hold('outlines:chunk')
   gates.hold('slides:slide')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
 
   /** Reads `step` events, disconnects, and resumes on the other replica, until the log ends. */
   async function readWithReconnects(step: number): Promise<StreamEvent[]> {
     const read: StreamEvent[] = []
     for (let connection = 0; ; connection++) {
       const lastEventId = read.at(-1)?.id
-      const reader = await user.follow(id, {
-        at: world.gateways[connection % 2]!.url,
+      const reader = await user.subscribe(id, {
+        baseUrl: world.gateways[connection % 2]!.url,
         ...(lastEventId === undefined ? {} : { lastEventId }),
       })
       expect(reader.status).toBe(200)
@@ -86,15 +86,15 @@ test('subscribers that reconnect during a run get every event once', async () =>
 test('a running log can be resumed at every number so far', async () => {
   const { gates } = world.presenton
   gates.hold('slides:slide')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   await gates.arrived('slides:slide')
   gates.release('slides:slide', 1)
   await gates.arrived('slides:slide', 2)
-  const watching = await user.follow(id)
+  const watching = await user.subscribe(id)
   const soFar = await watching.until('chunk')
   while (!('slide_index' in soFar.at(-1)!.data)) soFar.push(await watching.expectNext())
   const readers = await Promise.all(
-    soFar.map(({ id: seen }) => user.follow(id, { lastEventId: seen! })),
+    soFar.map(({ id: seen }) => user.subscribe(id, { lastEventId: seen! })),
   )
   // Every subscriber reads up to the current end before the run continues.
   const caughtUp = await Promise.all(
@@ -115,23 +115,23 @@ test('a running log can be resumed at every number so far', async () => {
 })
 
 test('accepts last_event_id as a query parameter, prefers the header, and returns 400 for a non-number', async () => {
-  const { id } = await user.make()
-  const whole = withoutLinks(await (await user.follow(id)).rest())
+  const { id } = await user.generate()
+  const whole = withoutLinks(await (await user.subscribe(id)).rest())
   const rest = async (reader: Reader) => withoutLinks(await reader.rest())
-  expect(await rest(await user.follow(id, { query: '?last_event_id=3' }))).toEqual(whole.slice(3))
-  expect(await rest(await user.follow(id, { query: '?last_event_id=3', lastEventId: 5 }))).toEqual(
+  expect(await rest(await user.subscribe(id, { query: '?last_event_id=3' }))).toEqual(whole.slice(3))
+  expect(await rest(await user.subscribe(id, { query: '?last_event_id=3', lastEventId: 5 }))).toEqual(
     whole.slice(5),
   )
-  expect(await rest(await user.follow(id, { query: '?last_event_id=0' }))).toEqual(whole)
-  expect(await rest(await user.follow(id, { lastEventId: 0 }))).toEqual(whole)
-  expect(await rest(await user.follow(id, { query: '?last_event_id=' }))).toEqual(whole)
-  expect((await user.follow(id, { query: `?last_event_id=${whole.length}` })).status).toBe(204)
+  expect(await rest(await user.subscribe(id, { query: '?last_event_id=0' }))).toEqual(whole)
+  expect(await rest(await user.subscribe(id, { lastEventId: 0 }))).toEqual(whole)
+  expect(await rest(await user.subscribe(id, { query: '?last_event_id=' }))).toEqual(whole)
+  expect((await user.subscribe(id, { query: `?last_event_id=${whole.length}` })).status).toBe(204)
 
   for (const invalid of ['-1', '1.5', 'abc', '0x10', '1e3', '1,2', ' ', '１']) {
     const query = `?last_event_id=${encodeURIComponent(invalid)}`
-    const readers = [await user.follow(id, { query })]
+    const readers = [await user.subscribe(id, { query })]
     if (/^[\x21-\x7e]+$/.test(invalid))
-      readers.push(await user.follow(id, { lastEventId: invalid }))
+      readers.push(await user.subscribe(id, { lastEventId: invalid }))
     for (const reader of readers) {
       expect({ invalid, status: reader.status }).toEqual({ invalid, status: 400 })
       expect(reader.headers['content-type']).toMatch(/^application\/problem\+json/)
@@ -144,10 +144,10 @@ test('accepts last_event_id as a query parameter, prefers the header, and return
 })
 
 test('an id beyond the log gets a `resync` event with the last id, which the client resumes from', async () => {
-  const { id } = await user.make()
-  const last = (await (await user.follow(id)).rest()).length
+  const { id } = await user.generate()
+  const last = (await (await user.subscribe(id)).rest()).length
   for (const beyond of [last + 1, 10 ** 9, '9'.repeat(30)]) {
-    const events = await (await user.follow(id, { lastEventId: beyond })).rest()
+    const events = await (await user.subscribe(id, { lastEventId: beyond })).rest()
     expect(events).toMatchObject([
       {
         id: last,
@@ -156,13 +156,13 @@ test('an id beyond the log gets a `resync` event with the last id, which the cli
       },
     ])
   }
-  expect((await user.follow(id, { lastEventId: last })).status).toBe(204)
+  expect((await user.subscribe(id, { lastEventId: last })).status).toBe(204)
 })
 
 test('the stream is immediate, unbuffered and uncompressed, with `retry` and heartbeats', async () => {
   world.presenton.gates.hold('create')
-  const { id } = await user.accept()
-  const reader = await user.follow(id, {
+  const { id } = await user.submit()
+  const reader = await user.subscribe(id, {
     headers: { 'accept-encoding': 'gzip, deflate, br, zstd' },
   })
   expect(reader.status).toBe(200)
@@ -183,11 +183,11 @@ test('the stream is immediate, unbuffered and uncompressed, with `retry` and hea
 })
 
 test("a client of Presenton's slide stream can read the whole log", async () => {
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   // Like Presenton's own page: it joins the chunks and ignores unknown types.
   let text = ''
   let deck: { slides: unknown[] } | undefined
-  for (const { event, data } of await (await user.follow(id)).rest()) {
+  for (const { event, data } of await (await user.subscribe(id)).rest()) {
     if (event !== 'response') continue
     if (data.type === 'chunk') text += data.chunk
     if (data.type === 'complete') deck = data.presentation
@@ -201,30 +201,30 @@ test('disconnecting subscribers neither stop nor repeat a run', async () => {
   const { gates, spend } = world.presenton
   const before = { ...spend }
   gates.hold('slides:slide')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   for (let round = 0; round < 3; round++) {
-    const readers = await Promise.all(Array.from({ length: 5 }, () => user.follow(id)))
+    const readers = await Promise.all(Array.from({ length: 5 }, () => user.subscribe(id)))
     await Promise.all(readers.map((reader) => reader.expectNext('queued')))
     for (const reader of readers) reader.close()
   }
   await gates.arrived('slides:slide')
-  const late = await user.follow(id)
+  const late = await user.subscribe(id)
   await late.until('stage')
   late.close()
   gates.release('slides:slide')
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', run: 1 })
-  readLog(await (await user.follow(id)).rest())
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 1 })
+  readLog(await (await user.subscribe(id)).rest())
   const spent = Object.entries(spend).map(([kind, n]) => n - before[kind as keyof typeof before])
   expect(spent).toEqual([1, 1, 1, 1])
 })
 
 test('a subscriber that stops reading delays neither the run nor others, and later gets every event', async () => {
   world.presenton.gates.hold('create')
-  const { id } = await user.accept({
+  const { id } = await user.submit({
     content: 'One sentence after the other. '.repeat(400),
     n_slides: 20,
   })
-  const [slow, quick] = [await user.follow(id), await user.follow(id)]
+  const [slow, quick] = [await user.subscribe(id), await user.subscribe(id)]
   slow.pause()
   world.presenton.gates.release('create')
   const whole = withoutLinks(await quick.rest())

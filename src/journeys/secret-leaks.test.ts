@@ -50,7 +50,7 @@ beforeAll(async () => {
     },
     waits: { sleep: () => new Promise(setImmediate) },
   })
-  owner = await world.user('owner')
+  owner = await world.createUser('owner')
   tickets = []
 })
 afterAll(() => world.close())
@@ -126,20 +126,20 @@ test('runs with marked words complete, and runs with marked failures fail', {
     metadata: { note: marks.metadata },
     n_slides: 3,
   }
-  const fromContent = await owner.accept(markedBrief, { 'idempotency-key': `${marks.key}-1` })
-  const fromOutlines = await owner.accept({
+  const fromContent = await owner.submit(markedBrief, { 'idempotency-key': `${marks.key}-1` })
+  const fromOutlines = await owner.submit({
     outlines: [`# ${marks.outline}`, 'Two', 'Three'],
     title: marks.title,
   })
   for (const { id } of [fromContent, fromOutlines])
-    expect(await owner.settled(id)).toMatchObject({ status: 'completed' })
+    expect(await owner.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
   for (const fault of failures) {
     world.presenton.faults.inject(fault, { times: Number.POSITIVE_INFINITY })
-    const { id } = await owner.accept(
+    const { id } = await owner.submit(
       { ...markedBrief, metadata: {}, title: 'A title' },
       { 'idempotency-key': `${marks.key}-${fault}` },
     )
-    expect(await owner.settled(id), fault).toMatchObject({
+    expect(await owner.waitUntilSettled(id), fault).toMatchObject({
       status: 'failed',
       error: { detail: expect.any(String) },
     })
@@ -249,8 +249,8 @@ test('metrics contain no user, no id, no address and no text of the caller', asy
 })
 
 test('no text of one user reaches another user', async () => {
-  const other = await world.user('other')
-  await other.make({ ...brief })
+  const other = await world.createUser('other')
+  await other.generate({ ...brief })
   const seen = JSON.stringify([
     (await other.api('/presentations')).body,
     (await other.api('/usage')).body,

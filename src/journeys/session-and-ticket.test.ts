@@ -21,10 +21,10 @@ beforeAll(async () => {
     WORKER: 'false',
   }
   world = await openWorld({ env, replicas: 2 })
-  ;[victim, mallory] = [await world.user('victim'), await world.user('mallory')]
-  made = await victim.accept()
+  ;[victim, mallory] = [await world.createUser('victim'), await world.createUser('mallory')]
+  made = await victim.submit()
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 /** Sends a request that fetch does not allow: with any Host, and with repeated headers. */
@@ -138,10 +138,10 @@ test('an allowed origin may send the needed headers and read the documented ones
   }
 })
 
-const createTicket = async (user: User, id: string, at?: string) => {
+const createTicket = async (user: User, id: string, baseUrl?: string) => {
   const { status, body } = await user.api(`/presentations/${id}/ticket`, {
     method: 'POST',
-    ...(at && { at }),
+    ...(baseUrl && { baseUrl }),
   })
   expect({ status, body }).toMatchObject({
     status: 200,
@@ -149,8 +149,8 @@ const createTicket = async (user: User, id: string, at?: string) => {
   })
   return body.ticket as string
 }
-const withTicket = (ticket: string, id = made.id, at = world.url) =>
-  openReader(`${at}/api/v1/presentations/${id}/events?ticket=${encodeURIComponent(ticket)}`)
+const withTicket = (ticket: string, id = made.id, baseUrl = world.url) =>
+  openReader(`${baseUrl}/api/v1/presentations/${id}/events?ticket=${encodeURIComponent(ticket)}`)
 
 test('of many concurrent uses of a ticket, on two replicas, one opens a stream', async () => {
   const urls = world.gateways.map(({ url }) => url)
@@ -167,8 +167,8 @@ test('of many concurrent uses of a ticket, on two replicas, one opens a stream',
 })
 
 test('a ticket opens only the events of its presentation, unchanged and before it expires', async () => {
-  const other = await victim.accept()
-  const foreign = await mallory.accept()
+  const other = await victim.submit()
+  const foreign = await mallory.submit()
   const expectRefused = async (ticket: string, id?: string) => {
     const reader = await withTicket(ticket, id)
     expectProblem(
@@ -223,7 +223,7 @@ test('a ticket opens only the events of its presentation, unchanged and before i
 })
 
 test('a ticket ends with its presentation, and its stream with the token that requested it', async () => {
-  const deleted = await victim.accept()
+  const deleted = await victim.submit()
   const ticket = await createTicket(victim, deleted.id)
   expect(await victim.api(`/presentations/${deleted.id}`, { method: 'DELETE' })).toMatchObject({
     status: 204,
@@ -261,7 +261,7 @@ test('a stream whose token expires ends cleanly, and resumes with a new token', 
     expect(events.at(-1)?.id).toBeUndefined()
     expect(await reader.ended).toBe('clean')
   }
-  const resumed = await victim.follow(made.id, { lastEventId: 1 })
+  const resumed = await victim.subscribe(made.id, { lastEventId: 1 })
   expect(resumed.status).toBe(200)
   expect(await victim.api(`/presentations/${made.id}/cancel`, { method: 'POST' })).toMatchObject({
     status: 202,

@@ -53,7 +53,7 @@ test('a worker that is paused past its lease, in any stage, writes nothing when 
     'file:part',
   ] as const
   const paused = await world.spawnReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   const ids: string[] = []
   // Holds one run in each stage, the last stage first, so that each run passes the earlier gates.
   for (const point of [...points].reverse()) {
@@ -71,7 +71,7 @@ test('a worker that is paused past its lease, in any stage, writes nothing when 
   }, 20_000)
   gates.releaseAll()
   for (const id of ids)
-    expect(await user.settled(id, nextReplica.url)).toMatchObject({ status: 'completed', run: 1 })
+    expect(await user.waitUntilSettled(id, nextReplica.url)).toMatchObject({ status: 'completed', run: 1 })
   const spent = { ...presenton.spend }
   const before = await snapshot()
   await paused.kill('SIGCONT')
@@ -85,18 +85,18 @@ test('a worker that is paused past its lease, in any stage, writes nothing when 
   expect(rowsAfter).toEqual(rowsBefore)
   expect(decksAfter!.length - decksBefore!.length).toBeLessThanOrEqual(1)
   expect(after.writes).toBe(before.writes)
-  for (const id of ids) readLog(await (await user.follow(id, { at: nextReplica.url })).rest())
+  for (const id of ids) readLog(await (await user.subscribe(id, { baseUrl: nextReplica.url })).rest())
   await paused.kill()
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 }, 120_000)
 
 test('a run survives five takeovers and fails at the sixth', async () => {
   const { presenton } = await openWorldWithShortLeases({ LEASE_SECONDS: '60' })
   await world.openReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('create')
-  const { id } = await user.accept()
-  const reader = await user.follow(id)
+  const { id } = await user.submit()
+  const reader = await user.subscribe(id)
   for (let takeover = 0; takeover <= 5; takeover += 1) {
     const attempt = (await reader.until('stage')).at(-1)?.data.attempt
     expect(attempt).toBe(takeover + 1)
@@ -110,15 +110,15 @@ test('a run survives five takeovers and fails at the sixth', async () => {
   expect(end?.data).toMatchObject({ type: 'error', code: 'INTERRUPTED', retryable: true, run: 1 })
   expect(await user.read(id)).toMatchObject({ status: 'failed', error: { code: 'INTERRUPTED' } })
   presenton.gates.release('create')
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('a run opens at most three slide streams, even after many takeovers', async () => {
   const { presenton } = await openWorldWithShortLeases({ LEASE_SECONDS: '60' })
   await world.openReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('slides:slide')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   for (let stream = 1; stream <= 3; stream += 1) {
     await presenton.gates.arrived('slides:slide', stream)
     await world.query(
@@ -126,12 +126,12 @@ test('a run opens at most three slide streams, even after many takeovers', async
       [id],
     )
   }
-  expect(await user.settled(id)).toMatchObject({
+  expect(await user.waitUntilSettled(id)).toMatchObject({
     status: 'failed',
     error: { code: 'UPSTREAM_ERROR' },
   })
   expect(presenton.spend).toEqual({ outlines: 1, prepares: 4, slideStreams: 3, exports: 0 })
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('a run that exceeds its timeout fails and closes its upstream connection', async () => {
@@ -140,14 +140,14 @@ test('a run that exceeds its timeout fails and closes its upstream connection', 
     LEASE_SECONDS: '60',
   })
   await world.openReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('slides:slide')
-  const { id } = await user.accept()
-  const reader = await user.follow(id)
+  const { id } = await user.submit()
+  const reader = await user.subscribe(id)
   const log = readLog(await reader.rest())
   expect(log.terminal).toMatchObject({ type: 'error', code: 'RUN_TIMEOUT' })
   await vi.waitFor(() => expect(presenton.openRequests).toBe(0), 20_000)
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('the run timeout counts from the first claim, also after a takeover', async () => {
@@ -156,25 +156,25 @@ test('the run timeout counts from the first claim, also after a takeover', async
     LEASE_SECONDS: '60',
   })
   await world.openReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('create')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   await presenton.gates.arrived('create')
   await world.query(
     `with old as (update gateway.presentations set run_started_at = now() - interval '1 hour' where id = $1)
      update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
     [id],
   )
-  expect(await user.settled(id)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
-  await world.expectNothingLeft()
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+  await world.expectNoLeaks()
 })
 
 test('a worker that loses its lease during the file transfer writes nothing to the store', async () => {
   const { presenton, objects } = await openWorldWithShortLeases({ LEASE_SECONDS: '60' })
   await world.openReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('file:part')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   await presenton.gates.arrived('file:part')
   // Another holder has the lease. The worker notices at its next renewal or write.
   await world.query(
@@ -194,15 +194,15 @@ test('a worker that loses its lease during the file transfer writes nothing to t
   expect(await user.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({
     status: 204,
   })
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })
 
 test('an exhausted connection pool does not cost a run its lease', async () => {
   const { presenton } = await openWorldWithShortLeases({ DATABASE_POOL_MAX: '1' })
   await world.openReplica()
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('create')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   await presenton.gates.arrived('create')
   const readLeaseEnd = async () =>
     (
@@ -231,8 +231,8 @@ test('an exhausted connection pool does not cost a run its lease', async () => {
     await other.end()
   }
   presenton.gates.release('create')
-  expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
   const [row] = await world.query('select takeovers from gateway.presentations where id = $1', [id])
   expect(row).toEqual({ takeovers: 0 })
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
 })

@@ -12,10 +12,10 @@ let user: User
 let id: string
 beforeAll(async () => {
   world = await openWorld({ replicas: 2 })
-  user = await world.user()
-  id = (await user.make()).id
+  user = await world.createUser()
+  id = (await user.generate()).id
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 /** Requests a ticket for the presentation. */
@@ -30,8 +30,8 @@ async function createTicket(of = id, by = user): Promise<string> {
 }
 
 /** Opens the stream with the ticket as the only credential. */
-const open = (ticket: string, { of = id, query = '', at = world.url, headers = {} } = {}) =>
-  openReader(`${at}/api/v1/presentations/${of}/events?ticket=${ticket}${query}`, { headers })
+const open = (ticket: string, { of = id, query = '', baseUrl = world.url, headers = {} } = {}) =>
+  openReader(`${baseUrl}/api/v1/presentations/${of}/events?ticket=${ticket}${query}`, { headers })
 
 async function expectRefused(opening: ReturnType<typeof open>) {
   const reader = await opening
@@ -57,7 +57,7 @@ test('a ticket opens one stream; a reconnect needs a new ticket and the last eve
 test('20 concurrent uses of a ticket, on two replicas, open one stream', async () => {
   const ticket = await createTicket()
   const readers = await Promise.all(
-    Array.from({ length: 20 }, (_, n) => open(ticket, { at: world.gateways[n % 2]!.url })),
+    Array.from({ length: 20 }, (_, n) => open(ticket, { baseUrl: world.gateways[n % 2]!.url })),
   )
   expect(readers.map(({ status }) => status).sort()).toEqual([200, ...Array(19).fill(401)])
   await Promise.all(readers.map((reader) => reader.rest()))
@@ -65,7 +65,7 @@ test('20 concurrent uses of a ticket, on two replicas, open one stream', async (
 
 test('a ticket is refused for other presentations and routes, and stays valid for its own', async () => {
   const ticket = await createTicket()
-  const { id: otherId } = await user.make()
+  const { id: otherId } = await user.generate()
   await expectRefused(open(ticket, { of: otherId }))
   await expectRefused(open(ticket, { of: '00000000-0000-4000-8000-000000000000' }))
   await expectRefused(open(ticket, { of: 'nothing' }))
@@ -100,7 +100,7 @@ test('refuses an invalid ticket beside a valid cookie, and an invalid token besi
 })
 
 test('returns 404 when another user requests a ticket', async () => {
-  const other = await world.user('other')
+  const other = await world.createUser('other')
   for (const of of [id, '00000000-0000-4000-8000-000000000000', 'nothing']) {
     const response = await other.api(`/presentations/${of}/ticket`, { method: 'POST' })
     expect(response).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } })
@@ -114,7 +114,7 @@ test('a ticket expires after a minute, and with its presentation', async () => {
   await world.query(`update gateway.tickets set expires_at = expires_at - interval '5 seconds'`)
   await expectRefused(open(old))
 
-  const { id: deleted } = await user.make()
+  const { id: deleted } = await user.generate()
   const ticket = await createTicket(deleted)
   await user.api(`/presentations/${deleted}`, { method: 'DELETE' })
   await expectRefused(open(ticket, { of: deleted }))

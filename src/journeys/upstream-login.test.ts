@@ -9,7 +9,7 @@ import { openWorld, type World, type WorldOptions } from './world.ts'
 
 let world: World
 afterEach(async () => {
-  await world.expectNothingLeft()
+  await world.expectNoLeaks()
   await world.close()
 })
 
@@ -27,7 +27,7 @@ const logins = () => calls().filter(({ operation }) => operation === 'login')
 describe.each<Shape>([...shapes])('shape %s', (shape) => {
   test("receives the gateway's credentials and no header of a caller", async () => {
     await open(upstreamOf(shape))
-    const user = await world.user()
+    const user = await world.createUser()
     const headers = {
       cookie: 'presenton_session=planted',
       'x-forwarded-for': '6.6.6.6',
@@ -38,7 +38,7 @@ describe.each<Shape>([...shapes])('shape %s', (shape) => {
     expect(answered.get('set-cookie')).toBeNull()
     const posted = await user.post(undefined, headers)
     expect(posted.headers.get('set-cookie')).toBeNull()
-    expect(await user.settled(posted.body.id)).toMatchObject({ status: 'completed' })
+    expect(await user.waitUntilSettled(posted.body.id)).toMatchObject({ status: 'completed' })
 
     const sentHeaders = JSON.stringify(calls().map((call) => call.headers))
     for (const secret of [user.token, 'planted', '6.6.6.6', user.sub])
@@ -59,18 +59,18 @@ describe.each<Shape>([...shapes])('shape %s', (shape) => {
 
 test('concurrent runs share one login, and one new login when the session is lost', async () => {
   await open(upstreamOf('B2'))
-  const user = await world.user()
+  const user = await world.createUser()
   const { gates, dropSessions } = world.presenton
   gates.hold('prepare')
-  const accepted = await Promise.all(Array.from({ length: 6 }, () => user.accept()))
+  const accepted = await Promise.all(Array.from({ length: 6 }, () => user.submit()))
   await gates.arrived('prepare', 6)
   expect(logins()).toHaveLength(1)
   dropSessions()
   gates.releaseAll()
   for (const { id } of accepted) {
-    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
     // The lost session restarts no stage.
-    const log = readLog(await (await user.follow(id)).rest())
+    const log = readLog(await (await user.subscribe(id)).rest())
     expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
     expect(log.statuses.filter(({ code }) => code)).toEqual([])
   }
@@ -81,9 +81,9 @@ test('a wrong password is tried once, so that upstream locks no account, and fai
   const credentials = { username: 'gateway', password: 'the right one' }
   const env = { PRESENTON_USERNAME: 'gateway', PRESENTON_PASSWORD: 'a wrong one' }
   await open({ shape: 'B2', credentials, env })
-  const user = await world.user()
+  const user = await world.createUser()
   for (let run = 0; run < 4; run += 1) {
-    const done = await user.settled((await user.accept()).id)
+    const done = await user.waitUntilSettled((await user.submit()).id)
     expect(done).toMatchObject({
       status: 'failed',
       error: { code: 'UPSTREAM_REJECTED', retryable: false },
@@ -96,7 +96,7 @@ test('a wrong password is tried once, so that upstream locks no account, and fai
 test('a 401 of the model causes no new login', async () => {
   await open({ ...upstreamOf('B2') })
   world.presenton.faults.inject('prepare:model-401')
-  await (await world.user()).make()
+  await (await world.createUser()).generate()
   expect(logins()).toHaveLength(1)
 })
 
@@ -107,13 +107,13 @@ test('a revoked API key fails the runs, and a configured login works without a k
     credentials,
     env: { PRESENTON_API_KEY: `sk-presenton-${'0'.repeat(40)}` },
   })
-  const user = await world.user()
-  const refused = await user.settled((await user.accept()).id)
+  const user = await world.createUser()
+  const refused = await user.waitUntilSettled((await user.submit()).id)
   expect(refused).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED' } })
 
   const [gateway] = world.gateways
   await world.closeReplica(gateway!)
   await world.openReplica({ PRESENTON_USERNAME: 'gateway', PRESENTON_PASSWORD: 'the password' })
-  await user.make()
+  await user.generate()
   expect(logins()).toHaveLength(1)
 })

@@ -23,7 +23,7 @@ beforeAll(async () => {
     },
   })
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const allStages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
@@ -33,10 +33,10 @@ const isCircuit = async (state: string) =>
   )
 
 test('an open circuit shows in responses, health, metrics and events, and closes after the outage', async () => {
-  const user = await world.user()
+  const user = await world.createUser()
   await world.presenton.faults.down()
-  const { id } = await user.accept()
-  const reader = await user.follow(id)
+  const { id } = await user.submit()
+  const reader = await user.subscribe(id)
   await vi.waitFor(async () => expect(await isCircuit('open')).toBe(true), { interval: 5 })
 
   const templates = await user.api('/templates')
@@ -49,7 +49,7 @@ test('an open circuit shows in responses, health, metrics and events, and closes
     checks: { presenton: { status: 'unavailable' } },
   })
   // A brief is accepted in every state of the circuit.
-  const second = await user.accept()
+  const second = await user.submit()
 
   await world.presenton.faults.up()
   const log = readLog(await reader.rest())
@@ -64,7 +64,7 @@ test('an open circuit shows in responses, health, metrics and events, and closes
     expect(status.retry_in_seconds).toBeGreaterThanOrEqual(1)
     expect(status.retry_in_seconds).toBeLessThanOrEqual(30)
   }
-  expect(await user.settled(second.id)).toMatchObject({ status: 'completed' })
+  expect(await user.waitUntilSettled(second.id)).toMatchObject({ status: 'completed' })
   expect(await isCircuit('closed')).toBe(true)
   expect(world.presenton.decks.size).toBe(2)
 })
@@ -86,10 +86,10 @@ test.each<FaultName>(['outlines:503', 'slides:503'])(
       },
     })
     try {
-      const user = await ownWorld.user()
+      const user = await ownWorld.createUser()
       ownWorld.presenton.faults.inject(name, { times: Number.POSITIVE_INFINITY })
-      const { id } = await user.accept()
-      const log = readLog(await (await user.follow(id)).rest())
+      const { id } = await user.submit()
+      const log = readLog(await (await user.subscribe(id)).rest())
       expect(log.terminal.type).toBe('complete')
       expect(log.stages).toEqual(allStages)
       expect(waitedMs).toBeLessThan(3_600_000 + 30_000)
@@ -99,7 +99,7 @@ test.each<FaultName>(['outlines:503', 'slides:503'])(
         slideStreams: 1,
         exports: 1,
       })
-      await ownWorld.expectNothingLeft()
+      await ownWorld.expectNoLeaks()
     } finally {
       await ownWorld.close()
     }
@@ -109,10 +109,10 @@ test.each<FaultName>(['outlines:503', 'slides:503'])(
 test('waits out a 502 and a 504, and reports each wait in whole seconds', async () => {
   const waits: number[] = []
   onWait = (ms) => waits.push(ms)
-  const user = await world.user()
+  const user = await world.createUser()
   for (const name of ['create:502', 'prepare:504'] as const) world.presenton.faults.inject(name)
-  const { id } = await user.accept()
-  const log = readLog(await (await user.follow(id)).rest())
+  const { id } = await user.submit()
+  const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.stages).toEqual(allStages)
   const reported = log.statuses
     .filter(({ code }) => code)

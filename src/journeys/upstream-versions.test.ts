@@ -16,7 +16,7 @@ import { openWorld, type WorldOptions } from './world.ts'
 async function open(options: WorldOptions) {
   const world = await openWorld(options)
   onTestFinished(async () => {
-    await world.expectNothingLeft()
+    await world.expectNoLeaks()
     await world.close()
   })
   return world
@@ -33,9 +33,9 @@ test.each<Shape>([...shapes])(
   'in shape %s the template list is cached, and an unknown template costs no paid call',
   async (shape) => {
     const world = await open({ ...upstreamOf(shape) })
-    const user = await world.user()
-    const unknown = await user.accept({ ...brief, template: 'no-such-template' })
-    expect(await user.settled(unknown.id)).toMatchObject({
+    const user = await world.createUser()
+    const unknown = await user.submit({ ...brief, template: 'no-such-template' })
+    expect(await user.waitUntilSettled(unknown.id)).toMatchObject({
       status: 'failed',
       error: { code: 'UPSTREAM_REJECTED', retryable: false },
     })
@@ -60,10 +60,10 @@ test.each<Shape>([...shapes])(
 
 test('concurrent runs fetch a template layout once, since upstream starts a browser for it', async () => {
   const world = await open({ shape: 'A1', env: manyRuns })
-  const user = await world.user()
-  const accepted = await Promise.all(Array.from({ length: 6 }, () => user.accept()))
+  const user = await world.createUser()
+  const accepted = await Promise.all(Array.from({ length: 6 }, () => user.submit()))
   for (const { id } of accepted)
-    expect(await user.settled(id)).toMatchObject({ status: 'completed' })
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
   expect(world.presenton.journal.filter(({ operation }) => operation === 'template')).toHaveLength(
     1,
   )
@@ -71,10 +71,10 @@ test('concurrent runs fetch a template layout once, since upstream starts a brow
 
 test('200 concurrent decks with one title get their own files where upstream names files by title', async () => {
   const world = await open({ shape: 'A1', env: { ...manyRuns, LOG_LEVEL: 'error' } })
-  const user = await world.user()
+  const user = await world.createUser()
   const made = await Promise.all(
     Array.from({ length: 200 }, async (_, number) => {
-      const { id } = await user.accept({
+      const { id } = await user.submit({
         title: 'Same',
         outlines: [`# Same\n\n- Mark ${number} of many`],
       })
@@ -104,7 +104,7 @@ test.each<Shape>(['A1', 'B2'])(
   async (shape) => {
     const world = await open({ ...upstreamOf(shape), replicas: 0 })
     await world.openReplica({ PRESENTON_APP_DATA_DIR: world.presenton.appDataDir })
-    const made = await (await world.user()).make()
+    const made = await (await world.createUser()).generate()
     expect(made.files).toMatchObject([{ format: 'pptx' }])
     expect(world.presenton.journal.filter(({ operation }) => operation === 'file')).toEqual([])
   },
@@ -117,16 +117,16 @@ test('does not follow a symlink out of the mounted directory, even to a valid de
   const outside = await mkdtemp(join(tmpdir(), 'outside-'))
   onTestFinished(() => rm(outside, { recursive: true, force: true }))
   const bait = join(outside, 'deck.pptx')
-  const user = await world.user()
+  const user = await world.createUser()
   presenton.gates.hold('export:reply')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   await presenton.gates.arrived('export:reply')
   const { file } = [...presenton.decks.values()].at(-1)!.exports[0]!
   await rename(file, bait)
   await symlink(bait, file)
   const before = await readFile(bait)
   presenton.gates.releaseAll()
-  const log = readLog(await (await user.follow(id)).rest())
+  const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.stages.slice(-4)).toEqual(['export', 'store', 'export', 'store'])
   expect(log.terminal.type).toBe('complete')
   expect((await readFile(bait)).equals(before)).toBe(true)
@@ -139,14 +139,14 @@ test.each<[Shape, Shape]>([
 ])('an upgrade from %s to %s during a run does not fail it', async (before, after) => {
   const world = await open({ shape: before })
   const { gates, setShape } = world.presenton
-  const user = await world.user()
+  const user = await world.createUser()
   gates.hold('outlines:complete')
-  const { id } = await user.accept()
+  const { id } = await user.submit()
   await gates.arrived('outlines:complete')
   setShape(after)
   gates.releaseAll()
-  expect(await user.settled(id)).toMatchObject({ status: 'completed', error: null })
-  const log = readLog(await (await user.follow(id)).rest())
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', error: null })
+  const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
-  await user.make()
+  await user.generate()
 })

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { Answer, Presentation, User } from './user.ts'
+import type { ApiResponse, Presentation, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -12,10 +12,10 @@ let bob: User
 let made: Presentation
 beforeAll(async () => {
   world = await openWorld({ shape: 'A1' })
-  ;[alice, bob] = [await world.user('alice'), await world.user('bob')]
-  made = await alice.make()
+  ;[alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
+  made = await alice.generate()
 })
-afterEach(() => world.expectNothingLeft())
+afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 /** Valid bodies, so that only the id can cause a refusal. */
@@ -46,7 +46,7 @@ async function presentationRoutes(): Promise<Route[]> {
     .filter(({ method }) => method !== 'HEAD' && method !== 'PARAMETERS')
 }
 
-function request(user: User, { method, path }: Route, id: string): Promise<Answer> {
+function request(user: User, { method, path }: Route, id: string): Promise<ApiResponse> {
   const body = bodies[`${method} ${path}`]
   return user.api(path.replace('{id}', id), {
     method,
@@ -56,7 +56,7 @@ function request(user: User, { method, path }: Route, id: string): Promise<Answe
 }
 
 /** The response without members and headers that identify the request. */
-function comparable({ status, headers, body }: Answer) {
+function comparable({ status, headers, body }: ApiResponse) {
   const { instance, request_id, ...rest } = body
   expect({ instance, request_id }).toEqual({
     instance: expect.any(String),
@@ -114,7 +114,7 @@ test('returns the same 404 with `wait`, for downloads and for event streams', as
     expect(performance.now() - startedMs).toBeLessThan(900)
   }
   for (const id of [made.id, randomUUID(), 'no-id']) {
-    const reader = await bob.follow(id, { lastEventId: 1 })
+    const reader = await bob.subscribe(id, { lastEventId: 1 })
     expect(reader.status).toBe(404)
     expect(JSON.parse(await reader.body)).toMatchObject({ code: 'NOT_FOUND' })
   }

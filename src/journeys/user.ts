@@ -1,21 +1,21 @@
-// A caller of the gateway: asks its API with a token of its own, and follows its event streams.
+// A user of the gateway: calls the API with their own token and subscribes to event streams.
 
 import { expect } from 'vitest'
 import { openReader, type Reader } from '../sandbox/reader.ts'
 
-export interface Ask {
+export interface RequestOptions {
   method?: string
-  /** Sent as JSON; a string or bytes as they are. */
+  /** A string or bytes are sent unchanged, everything else as JSON. */
   body?: unknown
   headers?: Record<string, string>
-  /** Another replica than the first. */
-  at?: string
+  /** Of another replica. Default: the first one. */
+  baseUrl?: string
 }
 
-export interface Answer {
+export interface ApiResponse {
   status: number
   headers: Headers
-  // biome-ignore lint/suspicious/noExplicitAny: journeys look into every kind of answer
+  // biome-ignore lint/suspicious/noExplicitAny: journeys inspect every kind of response
   body: any
 }
 
@@ -25,17 +25,17 @@ export type Presentation = Record<string, unknown> & {
   links: Record<string, string | null>
 }
 
-export interface Follow {
+export interface SubscribeOptions {
   lastEventId?: number | string
   headers?: Record<string, string>
-  at?: string
-  /** After the path, with its question mark. */
+  baseUrl?: string
+  /** Appended to the path; starts with a question mark. */
   query?: string
 }
 
 export type User = ReturnType<typeof createUser>
 
-/** One that is answered quickly, in the shape of what people say to an agent. */
+/** A short conversation summary; the stand-in generates its deck quickly. */
 export const brief = {
   content:
     'We looked back at the first quarter of the support team. Answers got faster, from nine hours to four. ' +
@@ -55,13 +55,13 @@ export function createUser({
   url: () => string
   onReader: (reader: Reader) => void
 }) {
-  /** Paths begin behind /api/v1, unless they are whole. */
+  /** `path` is relative to /api/v1, or an absolute URL. */
   async function api(
     path: string,
-    { method = 'GET', body, headers = {}, at = url() }: Ask = {},
-  ): Promise<Answer> {
+    { method = 'GET', body, headers = {}, baseUrl = url() }: RequestOptions = {},
+  ): Promise<ApiResponse> {
     const isRaw = body === undefined || typeof body === 'string' || body instanceof Uint8Array
-    const sent = await fetch(path.startsWith('http') ? path : `${at}/api/v1${path}`, {
+    const response = await fetch(path.startsWith('http') ? path : `${baseUrl}/api/v1${path}`, {
       method,
       redirect: 'manual',
       headers: {
@@ -71,16 +71,20 @@ export function createUser({
       },
       ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) }),
     })
-    const text = await sent.text()
-    const isJson = /\bjson\b/.test(sent.headers.get('content-type') ?? '')
-    return { status: sent.status, headers: sent.headers, body: isJson ? JSON.parse(text) : text }
+    const text = await response.text()
+    const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson ? JSON.parse(text) : text,
+    }
   }
 
-  const post = (given: object = brief, headers: Record<string, string> = {}, at = url()) =>
-    api('/presentations', { method: 'POST', body: given, headers, at })
+  const post = (given: object = brief, headers: Record<string, string> = {}, baseUrl = url()) =>
+    api('/presentations', { method: 'POST', body: given, headers, baseUrl })
 
-  /** Posts a brief that must be accepted. */
-  async function accept(
+  /** Posts a brief and expects 202. */
+  async function submit(
     given: object = brief,
     headers?: Record<string, string>,
   ): Promise<Presentation> {
@@ -89,33 +93,33 @@ export function createUser({
     return body
   }
 
-  async function read(id: string, at = url()): Promise<Presentation> {
-    const { status, body } = await api(`/presentations/${id}`, { at })
+  async function read(id: string, baseUrl = url()): Promise<Presentation> {
+    const { status, body } = await api(`/presentations/${id}`, { baseUrl })
     expect({ status, body }).toMatchObject({ status: 200 })
     return body
   }
 
-  /** As it is once it is neither queued nor running. */
-  async function settled(id: string, at = url()): Promise<Presentation> {
-    const { status, body } = await api(`/presentations/${id}?wait=30`, { at })
+  /** Waits up to 30 s until the presentation is neither queued nor running. */
+  async function waitUntilSettled(id: string, baseUrl = url()): Promise<Presentation> {
+    const { status, body } = await api(`/presentations/${id}?wait=30`, { baseUrl })
     expect({ status, body }).toMatchObject({ status: 200 })
     return body
   }
 
   return {
-    ...{ sub, token, api, post, accept, read, settled },
-    /** Accepts a brief and waits for its deck. */
-    async make(given: object = brief): Promise<Presentation> {
-      const made = await settled((await accept(given)).id)
-      expect(made).toMatchObject({ status: 'completed', error: null })
-      return made
+    ...{ sub, token, api, post, submit, read, waitUntilSettled },
+    /** Submits a brief and waits until its presentation is completed. */
+    async generate(given: object = brief): Promise<Presentation> {
+      const presentation = await waitUntilSettled((await submit(given)).id)
+      expect(presentation).toMatchObject({ status: 'completed', error: null })
+      return presentation
     },
-    /** Opens the event stream, whatever is answered. */
-    async follow(
+    /** Opens the event stream. The response may have any status. */
+    async subscribe(
       id: string,
-      { lastEventId, headers = {}, at = url(), query = '' }: Follow = {},
+      { lastEventId, headers = {}, baseUrl = url(), query = '' }: SubscribeOptions = {},
     ): Promise<Reader> {
-      const reader = await openReader(`${at}/api/v1/presentations/${id}/events${query}`, {
+      const reader = await openReader(`${baseUrl}/api/v1/presentations/${id}/events${query}`, {
         token,
         lastEventId,
         headers,

@@ -1,6 +1,5 @@
-// The whole world of a journey: a cloned database, an object store, a stand-in for Presenton, and
-// gateways on sockets of their own; and the proof, after each journey, that nothing of it was left
-// behind. Journeys know the gateway by what it answers, and nothing else.
+// Everything that a journey (black-box test) runs against: a cloned database, an object store,
+// Presenton's stand-in, and gateways on real sockets. After each journey it checks for leaks.
 
 import pg from 'pg'
 import { expect, vi } from 'vitest'
@@ -21,25 +20,25 @@ import { createUser } from './user.ts'
 
 export interface WorldOptions
   extends Pick<StandInOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
-  /** Variables of every gateway, above the defaults of a journey. */
+  /** Environment of every gateway; overrides the defaults below. */
   env?: Environment
-  /** Another database than a fresh clone of the migrated template. */
+  /** Default: a fresh clone of the migrated template. */
   database?: { url: string; close(): Promise<unknown> }
-  /** How many gateways there are from the beginning, all in this process. */
+  /** Number of gateways to start, all in this process. Default 1. */
   replicas?: number
-  /** How every gateway waits between attempts; as in real life without. */
+  /** The waits between attempts of every gateway. Default: those of production. */
   waits?: GatewayOptions['waits']
 }
 
 export interface UserOptions extends Claims {
-  /** Another signer than that of the world's own gateways. */
+  /** Default: the signer whose tokens the gateways accept. */
   sign?: Sign
 }
 
 export type World = Awaited<ReturnType<typeof openWorld>>
 
-/** What no journey is about unless it says so: how much one user may ask for. */
-const generous: Environment = {
+/** High enough that a journey meets no limit unless it sets one. */
+const highLimits: Environment = {
   QUOTA_PER_HOUR: '0',
   QUOTA_PER_DAY: '0',
   MAX_QUEUED_PER_USER: '200',
@@ -55,26 +54,23 @@ export async function openWorld({
   database: given,
   ...upstream
 }: WorldOptions = {}) {
-  const closing: (() => Promise<unknown>)[] = []
-  function opened<T extends { close(): Promise<unknown> }>(part: T): T {
-    closing.unshift(() => part.close())
-    return part
-  }
+  /** Called by `close`, last opened first. */
+  const closers: (() => Promise<unknown>)[] = []
 
   const [database, objects, presenton] = await Promise.all([
     given ?? openTestDatabase(),
     openObjectStore(),
     openStandIn(upstream),
   ])
-  for (const part of [database, objects, presenton]) opened(part)
+  for (const part of [database, objects, presenton]) closers.unshift(() => part.close())
   const pool = new pg.Pool({ connectionString: database.url, max: 2 })
-  // A journey may take its database away.
+  // A journey may shut its database down, which breaks idle connections.
   pool.on('error', () => undefined)
-  closing.unshift(() => pool.end())
+  closers.unshift(() => pool.end())
   const signer = createSecretSigner()
   const variables: Environment = {
     ...{ DATABASE_URL: database.url, PRESENTON_URL: presenton.url, ...objects.env, ...signer.env },
-    ...generous,
+    ...highLimits,
     ...env,
   }
 
@@ -87,13 +83,13 @@ export async function openWorld({
     new URL(database.url).password,
     'X-Amz-Signature',
   ]
-  let users = 0
+  let userCount = 0
 
   async function openReplica(
-    more: Environment = {},
+    overrides: Environment = {},
     options: GatewayOptions = {},
   ): Promise<Gateway> {
-    const gateway = await openGateway({ ...variables, ...more }, { waits, ...options })
+    const gateway = await openGateway({ ...variables, ...overrides }, { waits, ...options })
     gateways.push(gateway)
     return gateway
   }
@@ -105,14 +101,14 @@ export async function openWorld({
     return (await pool.query<Row>(sql, values)).rows
   }
 
-  /** What is held or under way: all noughts when nothing leaks. */
-  async function leftovers() {
+  /** All counts are 0 when nothing leaks. */
+  async function countOpenResources() {
     const [rows] = await query<{ running: string; leased: string }>(
       `select count(*) filter (where p.status = 'running') as running, count(*) filter (where l.token is not null) as leased
        from gateway.leases l left join gateway.presentations p on p.id = l.presentation_id`,
     )
     const streams = await Promise.all(
-      gateways.map(({ url }) => metric(url, 'gateway_open_streams')),
+      gateways.map(({ url }) => readMetric(url, 'gateway_open_streams')),
     )
     return {
       openStreams: streams.reduce((sum, open) => sum + open, 0),
@@ -123,18 +119,27 @@ export async function openWorld({
   }
 
   const world = {
-    ...{ presenton, objects, database, variables, gateways, query, openReplica, leftovers },
-    /** Of the first gateway. */
+    ...{
+      presenton,
+      objects,
+      database,
+      variables,
+      gateways,
+      query,
+      openReplica,
+      countOpenResources,
+    },
+    /** Base URL of the first gateway. */
     get url() {
       const [first] = gateways
-      if (!first) throw new Error('no gateway')
+      if (!first) throw new Error('the world has no gateway')
       return first.url
     },
     sign: signer.sign,
-    /** A user of this journey alone: the name is only for people. */
-    async user(
+    /** A new user with a subject of their own; `name` only makes it readable. */
+    async createUser(
       name = 'user',
-      { sub = `${name}-${++users}`, sign = signer.sign, ...claims }: UserOptions = {},
+      { sub = `${name}-${++userCount}`, sign = signer.sign, ...claims }: UserOptions = {},
     ) {
       const token = await sign({ sub, ...claims })
       secrets.push(token)
@@ -145,11 +150,11 @@ export async function openWorld({
         onReader: (reader) => readers.add(reader),
       })
     },
-    /** A gateway in a process of its own, to be killed. */
-    async spawnReplica(more: Environment = {}): Promise<SpawnedGateway> {
-      const replica = await spawnGateway({ ...variables, ...more })
+    /** A gateway in a child process, which can be killed. */
+    async spawnReplica(overrides: Environment = {}): Promise<SpawnedGateway> {
+      const replica = await spawnGateway({ ...variables, ...overrides })
       spawned.push(replica)
-      closing.unshift(() => replica.kill())
+      closers.unshift(() => replica.kill())
       return replica
     },
     async closeReplica(gateway: Gateway) {
@@ -159,47 +164,45 @@ export async function openWorld({
     async closeReplicas() {
       for (const gateway of gateways.splice(0)) await gateway.close()
     },
-    /**
-     * After each journey: all readers leave, and soon nothing is open, running or held any more.
-     */
-    async expectNothingLeft() {
+    /** Disconnects all readers, then expects every count of open resources to reach 0. */
+    async expectNoLeaks() {
       for (const reader of readers) reader.close()
       readers.clear()
       presenton.gates.releaseAll()
       presenton.faults.clear()
-      const nothing = { openStreams: 0, runningRuns: 0, heldLeases: 0, upstreamRequests: 0 }
-      await vi.waitFor(async () => expect(await leftovers()).toEqual(nothing), {
-        timeout: 10_000,
+      const none = { openStreams: 0, runningRuns: 0, heldLeases: 0, upstreamRequests: 0 }
+      await vi.waitFor(async () => expect(await countOpenResources()).toEqual(none), {
+        timeout: 30_000,
         interval: 20,
       })
     },
-    /** Closes everything; then no log line may hold a secret. */
+    /** Closes everything, then expects no secret in the gateways' log lines. */
     async close() {
       for (const reader of readers) reader.close()
       presenton.gates.releaseAll()
       const logs = [...gateways, ...spawned].flatMap((gateway) => gateway.logs)
       for (const gateway of gateways.splice(0)) await gateway.close()
-      for (const close of closing) await close()
-      const told = logs.filter((line) => secrets.some((secret) => line.includes(secret)))
-      expect(told, 'log lines with secrets').toEqual([])
+      for (const close of closers) await close()
+      const leaking = logs.filter((line) => secrets.some((secret) => line.includes(secret)))
+      expect(leaking, 'log lines with secrets').toEqual([])
     },
   }
 
   try {
     await Promise.all(Array.from({ length: replicas }, () => openReplica()))
   } catch (error) {
-    for (const close of closing) await close()
+    for (const close of closers) await close()
     throw error
   }
   return world
 }
 
-/** One value of /metrics. */
-export async function metric(url: string, name: string): Promise<number> {
+/** The first sample of this name on /metrics, with or without labels. */
+export async function readMetric(url: string, name: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text()
   const line = text
     .split('\n')
     .find((one) => one.startsWith(`${name} `) || one.startsWith(`${name}{`))
-  if (line === undefined) throw new Error(`no metric ${name}`)
+  if (line === undefined) throw new Error(`/metrics has no sample of ${name}`)
   return Number(line.slice(line.lastIndexOf(' ') + 1))
 }
