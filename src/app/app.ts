@@ -51,8 +51,9 @@ export async function openApp({ config, logger, waits }: AppOptions) {
 }
 
 function warnOfOpenAudience({ auth }: Config, logger: Logger): void {
-  if (auth.kind !== 'jwks' || (auth.issuer !== undefined && auth.audience !== undefined)) return
+  const isRemote = auth.keySources.some(({ kind }) => kind === 'jwks')
+  if (!isRemote || (auth.issuer !== undefined && auth.audience !== undefined)) return
   logger.warn(
-    'AUTH_ISSUER and AUTH_AUDIENCE are not both set: tokens that the issuer of AUTH_JWKS_URL signed for other services are accepted',
+    'AUTH_ISSUER and AUTH_AUDIENCE are not both set: tokens that the keys of AUTH_JWKS_URL sign for other services are accepted, too',
   )
 }

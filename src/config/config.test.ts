@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { readConfig } from './config.ts'
 
-const least = {
+const required = {
   DATABASE_URL: 'postgres://gateway:pw@db/gateway',
   PRESENTON_URL: 'http://presenton/',
   MINIO_ENDPOINT: 'http://minio:9000',
@@ -11,10 +11,10 @@ const least = {
   AUTH_JWT_SECRET: 's'.repeat(32),
 }
 
-/** What is wrong with one variable beside the least that is needed; empty when nothing is. */
-function complaint(name: string, value: string): string {
+/** The error for the required variables and this one; '' when they are valid. */
+function errorFor(name: string, value: string): string {
   try {
-    readConfig({ ...least, [name]: value })
+    readConfig({ ...required, [name]: value })
     return ''
   } catch (error) {
     return (error as Error).message
@@ -24,11 +24,11 @@ function complaint(name: string, value: string): string {
 const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 const publicPem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
 const privatePem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-const { AUTH_JWT_SECRET: _, ...withoutKey } = least
+const { AUTH_JWT_SECRET: _, ...withoutKey } = required
 
 describe('readConfig', () => {
-  it('needs six variables and has the documented defaults for all others', () => {
-    expect(readConfig(least)).toEqual({
+  it('requires six variables and has the documented defaults for all others', () => {
+    expect(readConfig(required)).toEqual({
       host: '0.0.0.0',
       port: 3000,
       opsPort: undefined,
@@ -62,7 +62,11 @@ describe('readConfig', () => {
         region: 'us-east-1',
         downloadLinkSeconds: 900,
       },
-      auth: { kind: 'secret', secret: 's'.repeat(32), issuer: undefined, audience: undefined },
+      auth: {
+        keySources: [{ kind: 'secret', secret: 's'.repeat(32) }],
+        issuer: undefined,
+        audience: undefined,
+      },
       limits: {
         maxSlides: 20,
         maxContentChars: 100_000,
@@ -82,8 +86,8 @@ describe('readConfig', () => {
     })
   })
 
-  it('is frozen to the bottom', () => {
-    const config = readConfig(least)
+  it('is deeply frozen', () => {
+    const config = readConfig(required)
     expect(
       Object.isFrozen(config) &&
         Object.isFrozen(config.presenton.breaker) &&
@@ -91,21 +95,21 @@ describe('readConfig', () => {
     ).toBe(true)
   })
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as unset', () => {
     expect(
       readConfig({
-        ...least,
+        ...required,
         PORT: '',
         OPS_PORT: '',
         CORS_ORIGINS: '',
         WORKER: '',
         AUTH_JWKS_URL: '',
       }),
-    ).toEqual(readConfig(least))
+    ).toEqual(readConfig(required))
   })
 
-  it('names every bad variable in one message, and quotes the value of none', () => {
-    const bad = {
+  it('names every invalid variable in one message, and quotes no value', () => {
+    const invalid = {
       PORT: 'plant-1',
       OPS_PORT: '65536',
       PUBLIC_URL: 'ftp://plant-2',
@@ -130,12 +134,12 @@ describe('readConfig', () => {
     }
     let message = ''
     try {
-      readConfig(bad)
+      readConfig(invalid)
     } catch (error) {
       message = (error as Error).message
     }
     const missing = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY', 'PRESENTON_PASSWORD', 'AUTH_JWKS_URL']
-    for (const name of [...Object.keys(bad), ...missing]) expect(message).toContain(name)
+    for (const name of [...Object.keys(invalid), ...missing]) expect(message).toContain(name)
     expect(message).not.toMatch(/plant|65536|\b51\b|-17|yes/i)
   })
 
@@ -160,13 +164,13 @@ describe('readConfig', () => {
     ['TRUST_PROXY', '10.0.0.0/33'],
     ['TRUST_PROXY', 'true,10.0.0.1'],
     ['AUTH_JWKS_URL', 'https://issuer.example/keys'],
-  ])('refuses %s=%s', (name, value) => {
-    expect(complaint(name, value)).toContain(name)
+  ])('rejects %s=%s', (name, value) => {
+    expect(errorFor(name, value)).toContain(name)
   })
 
-  it('accepts 0 where it means no limit or at once', () => {
+  it('accepts 0 where it means no limit or no wait', () => {
     const config = readConfig({
-      ...least,
+      ...required,
       QUOTA_PER_HOUR: '0',
       SHUTDOWN_GRACE_SECONDS: '0',
       PORT: '0',
@@ -176,31 +180,31 @@ describe('readConfig', () => {
     ])
   })
 
-  it('reads the networks, hops and origins it trusts', () => {
-    expect(readConfig({ ...least, TRUST_PROXY: '10.0.0.0/8, ::1' }).trustProxy).toEqual([
+  it('reads trusted networks, hops and origins', () => {
+    expect(readConfig({ ...required, TRUST_PROXY: '10.0.0.0/8, ::1' }).trustProxy).toEqual([
       '10.0.0.0/8',
       '::1',
     ])
-    expect(readConfig({ ...least, TRUST_PROXY: '2' }).trustProxy).toBe(2)
+    expect(readConfig({ ...required, TRUST_PROXY: '2' }).trustProxy).toBe(2)
     const { corsOrigins } = readConfig({
-      ...least,
+      ...required,
       CORS_ORIGINS: 'https://a.example, http://localhost:5173/,https://a.example',
     })
     expect(corsOrigins).toEqual(['https://a.example', 'http://localhost:5173'])
   })
 
-  it('takes exactly one way to prove who calls', () => {
+  it('requires exactly one key source', () => {
     expect(() => readConfig(withoutKey)).toThrow('exactly one')
     const byUrl = readConfig({ ...withoutKey, AUTH_JWKS_URL: 'https://issuer.example/keys' })
-    expect(byUrl.auth).toMatchObject({ kind: 'jwks', url: 'https://issuer.example/keys' })
+    expect(byUrl.auth.keySources).toEqual([{ kind: 'jwks', url: 'https://issuer.example/keys' }])
   })
 
-  it('takes a public key, also with its line ends escaped, and neither a private nor a weak one', () => {
+  it('accepts a public key, also with escaped line ends, but no private and no weak key', () => {
     const escaped = readConfig({
       ...withoutKey,
       AUTH_JWT_PUBLIC_KEY: publicPem.replaceAll('\n', '\\n'),
     })
-    expect(escaped.auth).toMatchObject({ kind: 'public-key', pem: publicPem.trim() })
+    expect(escaped.auth.keySources).toEqual([{ kind: 'public-key', pem: publicPem.trim() }])
     const weak = generateKeyPairSync('rsa', { modulusLength: 1024 })
       .publicKey.export({ type: 'spki', format: 'pem' })
       .toString()

@@ -1,7 +1,6 @@
-// The whole configuration: environment variables in, one frozen object out. Read once, in main.ts,
-// so that nothing else depends on the process's environment. Every problem is reported at once, by
-// the variable's name and never with its value, because the message ends up in logs and half of
-// these variables are secrets.
+// The whole configuration: environment variables in, one frozen object out. main.ts reads it once, so
+// nothing else depends on the environment. One message names all invalid variables, without values,
+// because it ends up in logs and many variables are secrets.
 
 import {
   absolutePath,
@@ -41,8 +40,7 @@ const variables = {
   DATABASE_URL: required(databaseUrl),
   DATABASE_POOL_MAX: or(10, integer(1, 1000)),
   MIGRATE_ON_START: or(true, boolean),
-  // Upstream names its pictures and files by absolute paths, so it can only live at the root of its
-  // origin.
+  // Presenton names images and files by absolute paths, so it must be at the root of its origin.
   PRESENTON_URL: required(origin),
   PRESENTON_USERNAME: optional(anyText),
   PRESENTON_PASSWORD: optional(anyText),
@@ -65,7 +63,7 @@ const variables = {
   MINIO_SECRET_KEY: required(anyText),
   MINIO_BUCKET: or('presentations', bucketName),
   MINIO_REGION: or('us-east-1', word),
-  // Seven days is the longest life that a signature of version 4 can have.
+  // A version 4 signature is valid for at most seven days.
   DOWNLOAD_LINK_SECONDS: or(900, integer(1, 604_800)),
   AUTH_JWKS_URL: optional(url),
   AUTH_JWT_SECRET: optional(secret),
@@ -74,7 +72,7 @@ const variables = {
   AUTH_AUDIENCE: optional(anyText),
   MAX_SLIDES: or(20, integer(1, 50)),
   MAX_CONTENT_CHARS: or(100_000, integer(1)),
-  // A store takes 10,000 parts of 8 MiB for one object.
+  // S3 allows 10,000 parts for an object, and a part has 8 MiB.
   MAX_FILE_MIB: or(512, integer(1, 80_000)),
   QUOTA_PER_HOUR: or(10, integer(0)),
   QUOTA_PER_DAY: or(50, integer(0)),
@@ -97,9 +95,11 @@ const variables = {
   WORKER: or(true, boolean),
 } satisfies Record<string, Read<unknown>>
 
+const keyVariables = ['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'] as const
+
 type Values = { [Name in keyof typeof variables]: ReturnType<(typeof variables)[Name]> }
 
-/** Throws one Error that names every variable with a problem. An empty string counts as not set. */
+/** An empty string counts as not set. @throws Error that names every invalid variable */
 export function readConfig(env: Record<string, string | undefined>) {
   const problems: string[] = []
   const read: Record<string, unknown> = {}
@@ -111,23 +111,18 @@ export function readConfig(env: Record<string, string | undefined>) {
     }
   }
   const isSet = (name: keyof Values) => Boolean(env[name])
-  if (
-    [isSet('AUTH_JWKS_URL'), isSet('AUTH_JWT_SECRET'), isSet('AUTH_JWT_PUBLIC_KEY')].filter(Boolean)
-      .length !== 1
-  ) {
-    problems.push(
-      'AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY: exactly one of them is required',
-    )
-  }
+  // The rest of the gateway takes any number of key sources; only this rule asks for one.
+  if (keyVariables.filter(isSet).length !== 1)
+    problems.push(`${keyVariables.join(', ')}: exactly one of them is required`)
   if (isSet('PRESENTON_USERNAME') !== isSet('PRESENTON_PASSWORD')) {
     problems.push('PRESENTON_USERNAME, PRESENTON_PASSWORD: must be set together')
   }
   if (problems.length > 0)
-    throw new Error(`Configuration:\n${problems.map((problem) => `- ${problem}`).join('\n')}`)
-  return deepFreeze(configOf(read as Values))
+    throw new Error(`Invalid configuration:\n${problems.map((text) => `- ${text}`).join('\n')}`)
+  return deepFreeze(toConfig(read as Values))
 }
 
-function configOf(v: Values) {
+function toConfig(v: Values) {
   return {
     host: v.HOST,
     port: v.PORT,
@@ -144,7 +139,7 @@ function configOf(v: Values) {
     },
     presenton: {
       url: v.PRESENTON_URL,
-      /** With an API key given, too, the key is used: it needs no login. */
+      /** Unused when there is an API key, which needs no login. */
       username: v.PRESENTON_USERNAME,
       password: v.PRESENTON_PASSWORD,
       apiKey: v.PRESENTON_API_KEY,
@@ -172,7 +167,7 @@ function configOf(v: Values) {
       region: v.MINIO_REGION,
       downloadLinkSeconds: v.DOWNLOAD_LINK_SECONDS,
     },
-    auth: { ...authKey(v), issuer: v.AUTH_ISSUER, audience: v.AUTH_AUDIENCE },
+    auth: { keySources: keySources(v), issuer: v.AUTH_ISSUER, audience: v.AUTH_AUDIENCE },
     limits: {
       maxSlides: v.MAX_SLIDES,
       maxContentChars: v.MAX_CONTENT_CHARS,
@@ -181,7 +176,7 @@ function configOf(v: Values) {
       maxStreams: v.MAX_STREAMS,
       maxStreamsPerUser: v.MAX_STREAMS_PER_USER,
     },
-    /** 0 = unlimited, for each of them. */
+    /** 0 means unlimited. */
     quotas: {
       perHour: v.QUOTA_PER_HOUR,
       perDay: v.QUOTA_PER_DAY,
@@ -207,15 +202,19 @@ function configOf(v: Values) {
   }
 }
 
-type AuthKey =
+/** Where the keys come from that verify tokens. */
+export type KeySource =
   | { kind: 'jwks'; url: string }
   | { kind: 'secret'; secret: string }
   | { kind: 'public-key'; pem: string }
 
-function authKey(v: Values): AuthKey {
-  if (v.AUTH_JWKS_URL !== undefined) return { kind: 'jwks', url: v.AUTH_JWKS_URL }
-  if (v.AUTH_JWT_SECRET !== undefined) return { kind: 'secret', secret: v.AUTH_JWT_SECRET }
-  return { kind: 'public-key', pem: v.AUTH_JWT_PUBLIC_KEY as string }
+function keySources(v: Values): KeySource[] {
+  const sources: KeySource[] = []
+  if (v.AUTH_JWKS_URL !== undefined) sources.push({ kind: 'jwks', url: v.AUTH_JWKS_URL })
+  if (v.AUTH_JWT_SECRET !== undefined) sources.push({ kind: 'secret', secret: v.AUTH_JWT_SECRET })
+  if (v.AUTH_JWT_PUBLIC_KEY !== undefined)
+    sources.push({ kind: 'public-key', pem: v.AUTH_JWT_PUBLIC_KEY })
+  return sources
 }
 
 function deepFreeze<T>(value: T): T {

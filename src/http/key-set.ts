@@ -1,26 +1,20 @@
-// The keys of a remote issuer (JWKS), fetched when needed and kept. Written here and not taken from
-// jose, because jose forgets good keys when they grow old during an outage, and limits refetches
-// only after successful ones.
+// The keys of a remote issuer (JWKS). jose fetches, parses and holds them, and shares one fetch among
+// all who wait. The schedule is ours: jose's would drop valid keys when the issuer is down for ten
+// minutes, and would not limit refetches that fail.
 
-import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose'
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
 import { Problem } from '../domain/problem.ts'
 
 const fetchTimeoutMs = 5_000
 const maxBytes = 1024 * 1024
-/**
- * After this the set is fetched again, so that keys that were withdrawn stop working. Until that
- * succeeds the old ones stay.
- */
-const freshMs = 10 * 60_000
-/**
- * Unknown key ids cause at most one fetch in this time: else anyone could make us flood the issuer.
- */
+/** After this time the keys are fetched again, so that withdrawn keys stop working. */
+const refreshMs = 10 * 60_000
+/** With cached keys, wait at most this long for a refresh. */
+const refreshWaitMs = 500
+/** Least time between fetches after a failed refresh, and for unknown key ids. */
 const refetchMs = 30_000
-/** While there are no keys at all, the issuer is asked this often at most. */
+/** Least time between fetches while there are no keys. */
 const firstFetchMs = 1_000
-
-/** Who could be let in with the keys we have waits no longer than this for newer ones. */
-const renewalMs = 500
 
 export interface KeySetOptions {
   url: string
@@ -29,108 +23,88 @@ export interface KeySetOptions {
 }
 
 /**
- * A key finder for jose. Throws AUTHENTICATION_UNAVAILABLE when the key is not known and the issuer
- * cannot be asked.
+ * Returns a key finder for jose. During an outage the last good keys are used.
+ * @throws Problem AUTHENTICATION_UNAVAILABLE when the key is not cached and the fetch failed
  */
 export function createRemoteKeySet({
   url,
   now,
   fetch: fetchKeys = fetch,
 }: KeySetOptions): JWTVerifyGetKey {
-  let keys: ReturnType<typeof createLocalJWKSet> | undefined
-  let fetchedAt = Number.NEGATIVE_INFINITY
+  const keySet = createRemoteJWKSet(new URL(url), {
+    [customFetch]: async (target, init) => limitBody(await fetchKeys(target, init)),
+    timeoutDuration: fetchTimeoutMs,
+    // jose then fetches only when `reload` is called.
+    cacheMaxAge: Number.POSITIVE_INFINITY,
+    cooldownDuration: Number.POSITIVE_INFINITY,
+  })
+  let loadedAt = Number.NEGATIVE_INFINITY
   let failedAt = Number.NEGATIVE_INFINITY
   let refetchedAt = Number.NEGATIVE_INFINITY
   let failure: unknown
-  let pending: Promise<void> | undefined
-  /** Ends with `pending`, or earlier when that takes its time. */
-  let renewal: Promise<void> = Promise.resolve()
+  let refresh: Promise<void> = Promise.resolve()
 
-  /**
-   * One fetch at a time, shared by all who wait for it. Never rejects: what came of it stands in
-   * `failure`.
-   */
-  function load(): Promise<void> {
-    pending ??= readKeys()
-      .then((set) => {
-        keys = createLocalJWKSet(set)
-        fetchedAt = now()
-        failure = undefined
-      })
-      .catch((error: unknown) => {
-        failedAt = now()
-        failure = error ?? new Error('unknown')
-      })
-      .finally(() => {
-        pending = undefined
-      })
-    return pending
-  }
-
-  function renew(): Promise<void> {
-    if (!pending)
-      renewal = Promise.race([
-        load(),
-        new Promise<void>((resolve) => void setTimeout(resolve, renewalMs).unref()),
-      ])
-    return renewal
-  }
-
-  async function readKeys() {
-    const response = await fetchKeys(url, {
-      redirect: 'error',
-      headers: { accept: 'application/json, application/jwk-set+json' },
-      signal: AbortSignal.timeout(fetchTimeoutMs),
-    })
-    if (response.status !== 200) {
-      await response.body?.cancel()
-      throw new Error(`The key set was answered with status ${response.status}.`)
+  /** Starts or joins a fetch. Never rejects: the error is in `failure`. */
+  async function load(): Promise<void> {
+    try {
+      await keySet.reload()
+      loadedAt = now()
+      failure = undefined
+    } catch (error) {
+      failedAt = now()
+      failure = error
     }
-    return JSON.parse(await readText(response))
   }
 
-  function unavailable(waitMs: number) {
-    const retryAfterSeconds = Math.max(1, Math.ceil(waitMs / 1000))
+  async function loadFirst(): Promise<void> {
+    if (keySet.reloading || now() - failedAt >= firstFetchMs) await load()
+    if (!keySet.jwks()) throw unavailable(5_000)
+  }
+
+  function refreshIfDue(): Promise<void> {
+    const isDue = now() - loadedAt >= refreshMs && now() - failedAt >= refetchMs
+    if (isDue && !keySet.reloading) refresh = Promise.race([load(), timeout(refreshWaitMs)])
+    return isDue ? refresh : Promise.resolve()
+  }
+
+  function unavailable(retryAfterMs: number) {
+    const retryAfterSeconds = Math.max(1, Math.ceil(retryAfterMs / 1000))
     return new Problem('AUTHENTICATION_UNAVAILABLE', { cause: failure, retryAfterSeconds })
   }
 
-  async function currentKeys() {
-    const isDue = keys
-      ? now() - fetchedAt >= freshMs && now() - failedAt >= refetchMs
-      : now() - failedAt >= firstFetchMs
-    if (isDue && keys) await renew()
-    else if (isDue || (!keys && pending)) await load()
-    if (!keys) throw unavailable(5_000)
-    return keys
-  }
-
   return async (header, token) => {
-    const known = await currentKeys()
+    await (keySet.jwks() ? refreshIfDue() : loadFirst())
     try {
-      return await known(header, token)
+      return await keySet(header, token)
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
     }
-    if (now() - refetchedAt >= refetchMs) {
-      refetchedAt = now()
-      await load()
-    } else if (pending) {
-      await pending
-    }
+    // The issuer may have added the key since the last fetch.
+    const mayRefetch = now() - refetchedAt >= refetchMs
+    if (mayRefetch) refetchedAt = now()
+    if (mayRefetch || keySet.reloading) await load()
     if (failure) throw unavailable(refetchedAt + refetchMs - now())
-    return (keys ?? known)(header, token)
+    return keySet(header, token)
   }
 }
 
-/** The body as text, given up beyond `maxBytes`. */
-async function readText(response: Response): Promise<string> {
-  const decoder = new TextDecoder()
-  let text = ''
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.byteLength
-    if (size > maxBytes) throw new Error('The key set is too large.')
-    text += decoder.decode(chunk, { stream: true })
+function timeout(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms).unref())
+}
+
+/** Fails the read beyond `maxBytes`; jose has no limit. */
+async function limitBody(response: Response): Promise<Response> {
+  if (response.status !== 200) {
+    await response.body?.cancel()
+    throw new Error(`The key set request got status ${response.status}.`)
   }
-  return text + decoder.decode()
+  let size = 0
+  const limit = new TransformStream<Uint8Array, Uint8Array>({
+    transform(chunk, controller) {
+      size += chunk.byteLength
+      if (size > maxBytes) throw new Error(`The key set is larger than ${maxBytes} bytes.`)
+      controller.enqueue(chunk)
+    },
+  })
+  return new Response(response.body?.pipeThrough(limit) ?? null)
 }

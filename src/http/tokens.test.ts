@@ -1,4 +1,4 @@
-// What passes for a token, and every forgery we could think of.
+// Valid tokens, and every forgery that we know of.
 
 import {
   createHmac,
@@ -9,22 +9,29 @@ import {
 } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
+import type { KeySource } from '../config/config.ts'
 import { Problem } from '../domain/problem.ts'
 import { createTokenVerifier } from './tokens.ts'
 
 const nowMs = Date.parse('2026-11-20T12:00:00Z')
 const nowSeconds = nowMs / 1000
 const secret = 'a shared secret of more than 32 bytes'
-const unset = { issuer: undefined, audience: undefined }
-const bySecret = createTokenVerifier({ kind: 'secret', secret, ...unset }, { now: () => nowMs })
+const secretSource: KeySource = { kind: 'secret', secret }
+
+function verifierOf(...keySources: KeySource[]) {
+  const auth = { keySources, issuer: undefined, audience: undefined }
+  return createTokenVerifier(auth, { now: () => nowMs })
+}
+
+const verifyHmac = verifierOf(secretSource)
 
 type Json = Record<string, unknown>
 
 const encode = (part: unknown) =>
   Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
-const good: Json = { sub: 'alice', exp: nowSeconds + 600 }
+const validClaims: Json = { sub: 'alice', exp: nowSeconds + 600 }
 
-/** Signed by hand, so that nothing a library refuses to sign is left out. */
+/** Signs without a library, because libraries refuse to sign some forgeries. */
 function hmac(
   payload: unknown,
   header: Json = { alg: 'HS256' },
@@ -35,7 +42,7 @@ function hmac(
   return `${signed}.${createHmac(hash, key).update(signed).digest('base64url')}`
 }
 
-async function codeOf(token: string, verify = bySecret): Promise<string> {
+async function codeOf(token: string, verify = verifyHmac): Promise<string> {
   try {
     await verify(token)
     return 'accepted'
@@ -44,15 +51,15 @@ async function codeOf(token: string, verify = bySecret): Promise<string> {
   }
 }
 
-test('a good token tells who calls and until when', async () => {
-  expect(await bySecret(hmac(good))).toEqual({
+test('returns the user and the expiry of a valid token', async () => {
+  expect(await verifyHmac(hmac(validClaims))).toEqual({
     userId: 'alice',
     expiresAt: new Date((nowSeconds + 600) * 1000),
   })
 })
 
-test('a token without signature, or of another algorithm than the key is for, is refused', async () => {
-  const unsigned = `${encode({ alg: 'none' })}.${encode(good)}.`
+test('refuses tokens without a signature and with another algorithm than the key has', async () => {
+  const unsigned = `${encode({ alg: 'none' })}.${encode(validClaims)}.`
   for (const token of [
     unsigned,
     unsigned.replace(encode({ alg: 'none' }), encode({ alg: 'None' })),
@@ -60,23 +67,29 @@ test('a token without signature, or of another algorithm than the key is for, is
   ]) {
     expect(await codeOf(token)).toBe('AUTHENTICATION_FAILED')
   }
-  expect(await codeOf(hmac(good, { alg: 'HS384' }, secret, 'sha384'))).toBe('AUTHENTICATION_FAILED')
-  expect(await codeOf(hmac(good, { alg: 'HS512' }, secret, 'sha512'))).toBe('AUTHENTICATION_FAILED')
-  expect(await codeOf(hmac(good, { alg: 'RS256' }))).toBe('AUTHENTICATION_FAILED')
-  expect(await codeOf(hmac(good, { alg: 'hs256' }))).toBe('AUTHENTICATION_FAILED')
-  expect(await codeOf(hmac(good, {}))).toBe('AUTHENTICATION_FAILED')
-})
-
-test('a token whose parts were changed after it was signed is refused', async () => {
-  const [header = '', , signature = ''] = hmac(good).split('.')
-  expect(await codeOf(`${header}.${encode({ ...good, sub: 'mallory' })}.${signature}`)).toBe(
+  expect(await codeOf(hmac(validClaims, { alg: 'HS384' }, secret, 'sha384'))).toBe(
     'AUTHENTICATION_FAILED',
   )
-  expect(await codeOf(hmac(good, { alg: 'HS256' }, `${secret}x`))).toBe('AUTHENTICATION_FAILED')
-  expect(await codeOf(`${header}.${encode(good)}.`)).toBe('AUTHENTICATION_FAILED')
+  expect(await codeOf(hmac(validClaims, { alg: 'HS512' }, secret, 'sha512'))).toBe(
+    'AUTHENTICATION_FAILED',
+  )
+  expect(await codeOf(hmac(validClaims, { alg: 'RS256' }))).toBe('AUTHENTICATION_FAILED')
+  expect(await codeOf(hmac(validClaims, { alg: 'hs256' }))).toBe('AUTHENTICATION_FAILED')
+  expect(await codeOf(hmac(validClaims, {}))).toBe('AUTHENTICATION_FAILED')
 })
 
-test('what is no token at all is refused', async () => {
+test('refuses tokens that were changed after signing', async () => {
+  const [header = '', , signature = ''] = hmac(validClaims).split('.')
+  expect(await codeOf(`${header}.${encode({ ...validClaims, sub: 'mallory' })}.${signature}`)).toBe(
+    'AUTHENTICATION_FAILED',
+  )
+  expect(await codeOf(hmac(validClaims, { alg: 'HS256' }, `${secret}x`))).toBe(
+    'AUTHENTICATION_FAILED',
+  )
+  expect(await codeOf(`${header}.${encode(validClaims)}.`)).toBe('AUTHENTICATION_FAILED')
+})
+
+test('refuses text that is no token', async () => {
   for (const token of [
     '',
     '.',
@@ -88,15 +101,15 @@ test('what is no token at all is refused', async () => {
     hmac('null'),
     hmac('"alice"'),
     hmac('{'),
-    ` ${hmac(good)}`,
+    ` ${hmac(validClaims)}`,
   ]) {
     expect(await codeOf(token), token).toBe('AUTHENTICATION_FAILED')
   }
 })
 
-test('a token needs an end that is a number and not past, give or take thirty seconds', async () => {
-  const withEnd = (exp: unknown) => codeOf(hmac({ sub: 'alice', exp }))
-  expect(await withEnd(nowSeconds - 29)).toBe('accepted')
+test('requires a numeric exp in the future, with a tolerance of 30 seconds', async () => {
+  const withExp = (exp: unknown) => codeOf(hmac({ sub: 'alice', exp }))
+  expect(await withExp(nowSeconds - 29)).toBe('accepted')
   for (const exp of [
     nowSeconds - 31,
     0,
@@ -107,24 +120,24 @@ test('a token needs an end that is a number and not past, give or take thirty se
     [nowSeconds + 600],
     {},
   ]) {
-    expect(await withEnd(exp), JSON.stringify(exp)).toBe('AUTHENTICATION_FAILED')
+    expect(await withExp(exp), JSON.stringify(exp)).toBe('AUTHENTICATION_FAILED')
   }
 })
 
-test('an end beyond all calendars is still a date', async () => {
-  const { expiresAt } = await bySecret(hmac({ sub: 'alice', exp: 1e200 }))
+test('returns a valid date for an exp beyond the range of dates', async () => {
+  const { expiresAt } = await verifyHmac(hmac({ sub: 'alice', exp: 1e200 }))
   expect(Number.isNaN(expiresAt.getTime())).toBe(false)
 })
 
-test('a token that is not valid yet is refused, give or take thirty seconds', async () => {
-  expect(await codeOf(hmac({ ...good, nbf: nowSeconds + 29 }))).toBe('accepted')
-  expect(await codeOf(hmac({ ...good, nbf: nowSeconds + 31 }))).toBe('AUTHENTICATION_FAILED')
-  expect(await codeOf(hmac({ ...good, nbf: 'tomorrow' }))).toBe('AUTHENTICATION_FAILED')
+test('refuses a token before its nbf, with a tolerance of 30 seconds', async () => {
+  expect(await codeOf(hmac({ ...validClaims, nbf: nowSeconds + 29 }))).toBe('accepted')
+  expect(await codeOf(hmac({ ...validClaims, nbf: nowSeconds + 31 }))).toBe('AUTHENTICATION_FAILED')
+  expect(await codeOf(hmac({ ...validClaims, nbf: 'tomorrow' }))).toBe('AUTHENTICATION_FAILED')
 })
 
-test('the user is 1 to 255 printable ASCII characters', async () => {
+test('requires a sub of 1 to 255 printable ASCII characters', async () => {
   for (const sub of ['a', 'x'.repeat(255), 'auth0|5f7c', 'a b', 'mail@example.org', '..', '/etc']) {
-    expect(await codeOf(hmac({ ...good, sub })), sub).toBe('accepted')
+    expect(await codeOf(hmac({ ...validClaims, sub })), sub).toBe('accepted')
   }
   for (const sub of [
     undefined,
@@ -139,20 +152,24 @@ test('the user is 1 to 255 printable ASCII characters', async () => {
     ['alice'],
     { a: 1 },
   ]) {
-    expect(await codeOf(hmac({ ...good, sub })), JSON.stringify(sub)).toBe('AUTHENTICATION_FAILED')
+    expect(await codeOf(hmac({ ...validClaims, sub })), JSON.stringify(sub)).toBe(
+      'AUTHENTICATION_FAILED',
+    )
   }
 })
 
-test('issuer and audience must be the configured ones; of several audiences one is enough', async () => {
+test('requires the configured issuer, and the configured audience among those of the token', async () => {
   const auth = {
-    kind: 'secret',
-    secret,
+    keySources: [secretSource],
     issuer: 'https://issuer.example',
     audience: 'gateway',
-  } as const
+  }
   const verify = createTokenVerifier(auth, { now: () => nowMs })
   const withClaims = (claims: Json) =>
-    codeOf(hmac({ ...good, iss: 'https://issuer.example', aud: 'gateway', ...claims }), verify)
+    codeOf(
+      hmac({ ...validClaims, iss: 'https://issuer.example', aud: 'gateway', ...claims }),
+      verify,
+    )
   expect(await withClaims({})).toBe('accepted')
   expect(await withClaims({ aud: ['other', 'gateway'] })).toBe('accepted')
   for (const iss of [
@@ -179,34 +196,32 @@ test('issuer and audience must be the configured ones; of several audiences one 
   }
 })
 
-test('a token over 16 KiB is refused, whoever signed it', async () => {
-  const ofLength = (claim: number) => hmac({ ...good, claim: 'x'.repeat(claim) })
+test('refuses a valid token over 16 KiB', async () => {
+  const ofLength = (claim: number) => hmac({ ...validClaims, claim: 'x'.repeat(claim) })
   expect(await codeOf(ofLength(11_000))).toBe('accepted')
   expect(await codeOf(ofLength(13_000))).toBe('AUTHENTICATION_FAILED')
 })
 
-test('a token that insists on an extension is refused', async () => {
-  expect(await codeOf(hmac(good, { alg: 'HS256', crit: ['x'], x: 1 }))).toBe(
+test('refuses a token with critical extensions', async () => {
+  expect(await codeOf(hmac(validClaims, { alg: 'HS256', crit: ['x'], x: 1 }))).toBe(
     'AUTHENTICATION_FAILED',
   )
-  expect(await codeOf(hmac(good, { alg: 'HS256', crit: ['b64'], b64: true }))).toBe(
+  expect(await codeOf(hmac(validClaims, { alg: 'HS256', crit: ['b64'], b64: true }))).toBe(
     'AUTHENTICATION_FAILED',
   )
-  expect(await codeOf(hmac(good, { alg: 'HS256', crit: [] }))).toBe('AUTHENTICATION_FAILED')
+  expect(await codeOf(hmac(validClaims, { alg: 'HS256', crit: [] }))).toBe('AUTHENTICATION_FAILED')
 })
 
 function pemOf(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }).toString().trim()
 }
 
-function byPublicKey(pem: string) {
-  return createTokenVerifier({ kind: 'public-key', pem, ...unset }, { now: () => nowMs })
-}
+const publicKeySource = (key: KeyObject): KeySource => ({ kind: 'public-key', pem: pemOf(key) })
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const verifyRsa = byPublicKey(pemOf(rsa.publicKey))
+const verifyRsa = verifierOf(publicKeySource(rsa.publicKey))
 
-test('a public key takes the algorithms of its kind and no other', async () => {
+test('accepts only the algorithms of the kind of public key', async () => {
   const pairs = {
     rsa,
     p256: generateKeyPairSync('ec', { namedCurve: 'prime256v1' }),
@@ -223,18 +238,20 @@ test('a public key takes the algorithms of its kind and no other', async () => {
     ['ed25519', 'Ed25519'],
   ]
   for (const [kind, alg] of cases) {
-    const token = await new SignJWT(good).setProtectedHeader({ alg }).sign(pairs[kind].privateKey)
+    const token = await new SignJWT(validClaims)
+      .setProtectedHeader({ alg })
+      .sign(pairs[kind].privateKey)
     for (const other of Object.keys(pairs) as (keyof typeof pairs)[]) {
       const expected = other === kind ? 'accepted' : 'AUTHENTICATION_FAILED'
       expect(
-        await codeOf(token, byPublicKey(pemOf(pairs[other].publicKey))),
+        await codeOf(token, verifierOf(publicKeySource(pairs[other].publicKey))),
         `${alg} for ${other}`,
       ).toBe(expected)
     }
   }
 })
 
-test('an HMAC made with the text of the public key is refused, whatever it calls itself', async () => {
+test('refuses an HMAC made with the text of the public key, under any algorithm name', async () => {
   const pem = pemOf(rsa.publicKey)
   const forms = [
     pem,
@@ -243,14 +260,16 @@ test('an HMAC made with the text of the public key is refused, whatever it calls
   ]
   for (const key of forms) {
     for (const alg of ['HS256', 'RS256', 'none']) {
-      expect(await codeOf(hmac(good, { alg }, key), verifyRsa), alg).toBe('AUTHENTICATION_FAILED')
+      expect(await codeOf(hmac(validClaims, { alg }, key), verifyRsa), alg).toBe(
+        'AUTHENTICATION_FAILED',
+      )
     }
   }
 })
 
-test('keys and addresses that a token brings along are not looked at', async () => {
-  const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const jwk = own.publicKey.export({ format: 'jwk' })
+test('ignores keys and key URLs in the token header', async () => {
+  const attacker = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const jwk = attacker.publicKey.export({ format: 'jwk' })
   for (const extra of [
     { jwk },
     { jku: 'http://127.0.0.1:1/keys' },
@@ -258,10 +277,21 @@ test('keys and addresses that a token brings along are not looked at', async () 
     { x5c: ['AAAA'] },
     { kid: '../../key' },
   ]) {
-    const signed = `${encode({ alg: 'RS256', ...extra })}.${encode(good)}`
-    const forged = `${signed}.${signBytes('sha256', Buffer.from(signed), own.privateKey).toString('base64url')}`
+    const signed = `${encode({ alg: 'RS256', ...extra })}.${encode(validClaims)}`
+    const forged = `${signed}.${signBytes('sha256', Buffer.from(signed), attacker.privateKey).toString('base64url')}`
     expect(await codeOf(forged, verifyRsa)).toBe('AUTHENTICATION_FAILED')
-    const honest = `${signed}.${signBytes('sha256', Buffer.from(signed), rsa.privateKey).toString('base64url')}`
-    expect(await codeOf(honest, verifyRsa)).toBe('accepted')
+    const genuine = `${signed}.${signBytes('sha256', Buffer.from(signed), rsa.privateKey).toString('base64url')}`
+    expect(await codeOf(genuine, verifyRsa)).toBe('accepted')
   }
+})
+
+test('accepts tokens of any of several key sources, each with its own algorithms', async () => {
+  const verify = verifierOf(secretSource, publicKeySource(rsa.publicKey))
+  const signed = await new SignJWT(validClaims)
+    .setProtectedHeader({ alg: 'RS256' })
+    .sign(rsa.privateKey)
+  expect(await codeOf(signed, verify)).toBe('accepted')
+  expect(await codeOf(hmac(validClaims), verify)).toBe('accepted')
+  const forged = hmac(validClaims, { alg: 'HS256' }, pemOf(rsa.publicKey))
+  expect(await codeOf(forged, verify)).toBe('AUTHENTICATION_FAILED')
 })

@@ -1,15 +1,15 @@
-// Who a bearer token speaks for. The algorithms follow from the kind of key that is configured and
-// from nothing in the token, so that `none`, or an HMAC made with a public key, cannot pass.
+// Verifies bearer tokens. The algorithms follow from the configured kind of key, never from the token,
+// so `none` and an HMAC made with a public key can't pass.
 
 import { createPublicKey, webcrypto } from 'node:crypto'
 import { type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
-import type { Config } from '../config/config.ts'
+import type { Config, KeySource } from '../config/config.ts'
 import { Problem } from '../domain/problem.ts'
 import { createRemoteKeySet } from './key-set.ts'
 
 export interface Caller {
   userId: string
-  /** When the token ends, and with it every stream that it opened. */
+  /** When the token expires; the streams opened with it end at that time. */
   expiresAt: Date
 }
 
@@ -18,7 +18,7 @@ export type TokenVerifier = ReturnType<typeof createTokenVerifier>
 const maxTokenChars = 16 * 1024
 const clockToleranceSeconds = 30
 /** The latest time that a Date can hold. */
-const latestMs = 8.64e15
+const maxDateMs = 8.64e15
 const asymmetric = [
   'RS256',
   'RS384',
@@ -39,73 +39,107 @@ const ecAlgorithms: Record<string, string> = {
 }
 
 export interface TokenVerifierOptions {
+  /** In ms since the epoch. */
   now?: () => number
   fetch?: typeof fetch
 }
 
+interface VerificationKey {
+  algorithms: string[]
+  findKey: JWTVerifyGetKey
+}
+
 /**
- * Returns a function that throws AUTHENTICATION_FAILED, or AUTHENTICATION_UNAVAILABLE when the keys
- * cannot be had.
+ * Returns a function that returns the caller of a token. It throws AUTHENTICATION_FAILED, or
+ * AUTHENTICATION_UNAVAILABLE when the keys can't be fetched.
  */
 export function createTokenVerifier(
-  auth: Config['auth'],
+  { keySources, issuer, audience }: Config['auth'],
   { now = Date.now, ...options }: TokenVerifierOptions = {},
 ) {
-  const { algorithms, findKey } = keysOf(auth, { now, ...options })
-  const expected: JWTVerifyOptions = {
-    algorithms,
+  const keys = keySources.map((source) => toVerificationKey(source, { now, ...options }))
+  const claims: JWTVerifyOptions = {
     requiredClaims: ['exp', 'sub'],
     clockTolerance: clockToleranceSeconds,
-    ...(auth.issuer !== undefined && { issuer: auth.issuer }),
-    ...(auth.audience !== undefined && { audience: auth.audience }),
+    ...(issuer !== undefined && { issuer }),
+    ...(audience !== undefined && { audience }),
   }
 
-  async function verify(token: string): Promise<Caller> {
+  /** Tries all keys, because a token does not say which source signed it. */
+  async function verifyWithAnyKey(token: string) {
+    let failure: unknown
+    for (const { algorithms, findKey } of keys) {
+      try {
+        return await jwtVerify(token, findKey, {
+          ...claims,
+          algorithms,
+          currentDate: new Date(now()),
+        })
+      } catch (error) {
+        // An unreachable source may have the right key, so its problem precedes a refusal.
+        if (!(failure instanceof Problem)) failure = error
+      }
+    }
+    throw failure
+  }
+
+  return async function verify(token: string): Promise<Caller> {
     if (token.length > maxTokenChars) throw new Problem('AUTHENTICATION_FAILED')
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, findKey, {
-        ...expected,
-        currentDate: new Date(now()),
-      })
+      const { payload, protectedHeader } = await verifyWithAnyKey(token)
       const { sub, exp } = payload
-      // We know no extension, so a token that insists on one is not for us.
-      if (protectedHeader.crit !== undefined) throw new Error('crit')
-      if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(sub)) throw new Error('sub')
-      if (typeof exp !== 'number') throw new Error('exp')
-      return { userId: sub, expiresAt: new Date(Math.min(exp * 1000, latestMs)) }
+      // jose passes the extensions that it knows; we support none.
+      if (protectedHeader.crit !== undefined) throw new Error('The token has critical extensions.')
+      if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(sub))
+        throw new Error('The sub claim is not 1 to 255 printable ASCII characters.')
+      if (typeof exp !== 'number') throw new Error('The exp claim is not a number.')
+      return { userId: sub, expiresAt: new Date(Math.min(exp * 1000, maxDateMs)) }
     } catch (error) {
       if (error instanceof Problem) throw error
       throw new Problem('AUTHENTICATION_FAILED', { cause: error })
     }
   }
-
-  return verify
 }
 
-function keysOf(auth: Config['auth'], options: { now: () => number; fetch?: typeof fetch }) {
-  if (auth.kind === 'jwks')
-    return { algorithms: asymmetric, findKey: createRemoteKeySet({ url: auth.url, ...options }) }
-  if (auth.kind === 'secret') {
-    // Once, since bytes would be imported anew for each token, which takes as long as to verify it.
-    const secret = new TextEncoder().encode(auth.secret)
-    const imported = webcrypto.subtle.importKey(
-      'raw',
-      secret,
-      { name: 'HMAC', hash: 'SHA-256' },
-      false,
-      ['verify'],
-    )
-    return { algorithms: ['HS256'], findKey: (() => imported) satisfies JWTVerifyGetKey }
+function toVerificationKey(
+  source: KeySource,
+  options: { now: () => number; fetch?: typeof fetch },
+): VerificationKey {
+  switch (source.kind) {
+    case 'jwks':
+      return {
+        algorithms: asymmetric,
+        findKey: createRemoteKeySet({ url: source.url, ...options }),
+      }
+    case 'secret':
+      return { algorithms: ['HS256'], findKey: secretKey(source.secret) }
+    case 'public-key':
+      return publicKey(source.pem)
   }
-  const key = createPublicKey(auth.pem)
+}
+
+/** Imported once: importing takes as long as verifying a token. */
+function secretKey(secret: string): JWTVerifyGetKey {
+  const key = webcrypto.subtle.importKey(
+    'raw',
+    new TextEncoder().encode(secret),
+    { name: 'HMAC', hash: 'SHA-256' },
+    false,
+    ['verify'],
+  )
+  return () => key
+}
+
+function publicKey(pem: string): VerificationKey {
+  const key = createPublicKey(pem)
   const curve = key.asymmetricKeyDetails?.namedCurve ?? ''
-  const families: Record<string, string[]> = {
+  const algorithmsByType: Record<string, string[]> = {
     rsa: asymmetric.filter((name) => /^[RP]S/.test(name)),
     ec: ecAlgorithms[curve] ? [ecAlgorithms[curve]] : [],
     ed25519: ['EdDSA', 'Ed25519'],
   }
   return {
-    algorithms: families[key.asymmetricKeyType ?? ''] ?? [],
-    findKey: (async () => key) satisfies JWTVerifyGetKey,
+    algorithms: algorithmsByType[key.asymmetricKeyType ?? ''] ?? [],
+    findKey: async () => key,
   }
 }
