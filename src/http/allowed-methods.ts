@@ -1,5 +1,5 @@
-// Which methods a path knows. Fastify answers 404 for a known path with a wrong method; this tells
-// the two apart.
+// The methods of each path. Fastify returns 404 for a known path with another method; with this table
+// it becomes 405.
 
 interface Pattern {
   segments: string[]
@@ -14,10 +14,7 @@ export function createMethodTable() {
       patterns.push({ segments: url.split('/'), methods: [method].flat() })
     },
 
-    /**
-     * The methods of the routes that match this path (without query), sorted; none for an unknown
-     * path.
-     */
+    /** The sorted methods of all routes that match this path without query; empty when none does. */
     of(path: string): string[] {
       const segments = path.split('/')
       const methods = patterns
@@ -30,8 +27,8 @@ export function createMethodTable() {
 
 function matches(pattern: string[], path: string[]): boolean {
   if (pattern.at(-1) === '*') {
-    const fixed = pattern.slice(0, -1)
-    return path.length > fixed.length && matches(fixed, path.slice(0, fixed.length))
+    const prefix = pattern.slice(0, -1)
+    return path.length > prefix.length && matches(prefix, path.slice(0, prefix.length))
   }
   return (
     pattern.length === path.length &&

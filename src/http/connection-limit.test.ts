@@ -1,5 +1,3 @@
-// The bound on connections: where it lies, and who is let in when all are taken.
-
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestServer, type TestServer } from '../app/test-server.ts'
@@ -13,8 +11,8 @@ afterEach(async () => {
   await server.close()
 })
 
-/** What came back until it was closed, or until the first answer was there. */
-function open(bytes: string): Promise<string> {
+/** Connects and writes `bytes`; resolves with the first data, or '' when the connection closes. */
+function request(bytes: string): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(server.port, '127.0.0.1', () => void (bytes && socket.write(bytes)))
     sockets.push(socket)
@@ -25,42 +23,42 @@ function open(bytes: string): Promise<string> {
 }
 
 const get = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
-const connections = () =>
+const countConnections = () =>
   new Promise<number>((resolve) => server.app.server.getConnections((_, count) => resolve(count)))
 
-test('there is room for every stream and for as many besides, and files are left for the rest', async () => {
+test('allows all streams and as many other connections, and reserves files for the process', async () => {
   server = await openTestServer({ env: { MAX_STREAMS: '50' } })
   const { app } = server
-  const bound = (maxStreams: number, openFiles: number) => {
-    limitConnections(app, { maxStreams, openFiles })
+  const limitFor = (maxStreams: number, maxOpenFiles: number) => {
+    limitConnections(app, { maxStreams, maxOpenFiles })
     return app.server.maxConnections
   }
-  expect(bound(10_000, 1_048_576)).toBe(20_000)
-  expect(bound(10_000, Number.POSITIVE_INFINITY)).toBe(20_000)
-  expect(bound(10_000, 16_384)).toBe(15_884)
-  expect(bound(10_000, 600)).toBe(300)
+  expect(limitFor(10_000, 1_048_576)).toBe(20_000)
+  expect(limitFor(10_000, Number.POSITIVE_INFINITY)).toBe(20_000)
+  expect(limitFor(10_000, 16_384)).toBe(15_884)
+  expect(limitFor(10_000, 600)).toBe(300)
 })
 
-test('every gateway has one', async () => {
+test('is set on every server', async () => {
   server = await openTestServer({ env: { MAX_STREAMS: '50' } })
   expect(server.app.server.maxConnections).toBeGreaterThan(0)
   expect(server.app.server.maxConnections).toBeLessThanOrEqual(10_050)
 })
 
-test('one too many is closed, and let in when another has gone', async () => {
+test('closes a connection over the limit, and accepts one after another has closed', async () => {
   server = await openTestServer({ beforeListen: ({ server: node }) => (node.maxConnections = 5) })
-  const silent = Array.from({ length: 5 }, () => open(''))
-  await vi.waitFor(async () => expect(await connections()).toBe(5))
-  expect(await open(get)).toBe('')
+  const idle = Array.from({ length: 5 }, () => request(''))
+  await vi.waitFor(async () => expect(await countConnections()).toBe(5))
+  expect(await request(get)).toBe('')
   sockets[0]?.destroy()
-  await Promise.race(silent)
-  await vi.waitFor(async () => expect(await open(get)).toMatch(/^HTTP\/1\.1 200 /))
+  await Promise.race(idle)
+  await vi.waitFor(async () => expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /))
 })
 
-test('connections that are only kept make room for who asks', async () => {
+test('closes idle connections when the limit is reached', async () => {
   server = await openTestServer({ beforeListen: ({ server: node }) => (node.maxConnections = 5) })
-  for (let n = 0; n < 5; n += 1) expect(await open(get)).toMatch(/^HTTP\/1\.1 200 /)
-  expect(await connections()).toBe(5)
-  expect(await open(get)).toBe('')
-  await vi.waitFor(async () => expect(await open(get)).toMatch(/^HTTP\/1\.1 200 /))
+  for (let n = 0; n < 5; n += 1) expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /)
+  expect(await countConnections()).toBe(5)
+  expect(await request(get)).toBe('')
+  await vi.waitFor(async () => expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /))
 })

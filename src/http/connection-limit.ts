@@ -1,34 +1,32 @@
-// How many connections there may be at once. Without a bound silent ones would use up the files a
-// process may open, and with them the connections to Postgres, Presenton and MinIO. One too many is
-// closed as it is accepted, which costs a system call.
+// The number of connections of a server. Without a limit, idle connections could use up the process's
+// open files, which the connections to Postgres, Presenton and MinIO need, too.
 
 import { readFileSync } from 'node:fs'
 import type { App } from './base.ts'
 
 export interface ConnectionLimitOptions {
-  /** Each event stream has a connection to itself. */
+  /** Each event stream has its own connection. */
   maxStreams: number
-  openFiles?: number
+  maxOpenFiles?: number
 }
 
-/** Besides the streams: requests, and connections kept for the next one. */
-const besideStreams = 10_000
-/** Left to the rest of the process. */
-const spareFiles = 500
+/** For requests and for connections that are kept alive. */
+const connectionsBesideStreams = 10_000
+/** Files for the rest of the process. */
+const reservedFiles = 500
 
 export function limitConnections(
   { server }: App,
-  { maxStreams, openFiles = openFilesLimit() }: ConnectionLimitOptions,
+  { maxStreams, maxOpenFiles = readOpenFilesLimit() }: ConnectionLimitOptions,
 ): void {
-  const most = Math.max(openFiles - spareFiles, Math.floor(openFiles / 2))
-  server.maxConnections = Math.min(maxStreams + besideStreams, most)
-  // Who only keeps a connection for later makes room for who has something to ask; the next to
-  // knock is let in.
+  const byFiles = Math.max(maxOpenFiles - reservedFiles, Math.floor(maxOpenFiles / 2))
+  server.maxConnections = Math.min(maxStreams + connectionsBesideStreams, byFiles)
+  // The dropped client may retry: connections that were only kept alive have been closed by then.
   server.on('drop', () => server.closeIdleConnections())
 }
 
-/** As Linux tells it; elsewhere nothing is known, and the streams alone decide. */
-function openFilesLimit(): number {
+/** Linux tells the limit; elsewhere it is unknown and does not count. */
+function readOpenFilesLimit(): number {
   try {
     const [, limit] = /Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
     return Number(limit ?? Number.POSITIVE_INFINITY)

@@ -1,23 +1,17 @@
-// A signal for the end of a caller's patience. Fastify's own `request.signal` listens to the
-// request, whose 'close' comes as soon as a body was read; the response's comes when the caller has
-// left or been answered.
+// A signal for the client's disconnect. Fastify's `request.signal` is no use: it aborts as soon as the
+// body has been read.
 
 import type { FastifyReply } from 'fastify'
+import { isCausedBy } from './causes.ts'
 
-const reason = new Error('The caller has left.')
+const reason = new Error('The client disconnected.')
 
-/** Whether this error, or what caused it, is that there is nobody left to answer. */
-export function isDisconnect(error: unknown, depth = 0): boolean {
-  if (error === reason) return true
-  return (
-    depth < 5 &&
-    error instanceof Error &&
-    error.cause !== undefined &&
-    isDisconnect(error.cause, depth + 1)
-  )
+/** Whether the error, or one of its causes, is the reason of a `disconnectSignal`. */
+export function isDisconnect(error: unknown): boolean {
+  return isCausedBy(error, (cause) => cause === reason)
 }
 
-/** Aborts when the connection closes before the answer was sent whole. */
+/** Aborts when the connection closes before the response was sent completely. */
 export function disconnectSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController()
   if (reply.raw.destroyed) controller.abort(reason)

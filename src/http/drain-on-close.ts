@@ -1,39 +1,39 @@
-// The end of a listener without cutting anybody off: from the moment a shutdown begins no
-// connection is kept for another request, and what is under way is answered before the connections
-// are closed.
+// Closes a server without cutting off requests: once the shutdown begins, no connection is kept alive,
+// and `close()` waits for the requests under way.
 
 import type { App } from './base.ts'
 
 export interface DrainOptions {
-  /** Aborts when the shutdown begins; event streams end by it themselves. */
+  /** Aborts when the shutdown begins. Event streams listen to it themselves. */
   closing: AbortSignal
-  /** How long after that requests may take; `close()` waits for those under way until then. */
+  /** How long requests may take from then on. */
   graceMs: number
 }
 
-/** Also when `close()` comes late: who has just asked is still answered. */
-const minimumDrainMs = 1_000
+/** For requests that arrive just before `close()`, even when that is called after the grace. */
+const minDrainMs = 1_000
 
 export function drainOnClose(app: App, { closing, graceMs }: DrainOptions) {
-  let underWay = 0
+  let pending = 0
   let onIdle: (() => void) | undefined
   let deadlineMs = 0
-  closing.addEventListener('abort', () => (deadlineMs = performance.now() + graceMs), {
-    once: true,
-  })
+  const startGrace = () => {
+    deadlineMs = performance.now() + graceMs
+  }
+  closing.addEventListener('abort', startGrace, { once: true })
 
   app.addHook('onRequest', async (_request, reply) => {
-    underWay += 1
+    pending += 1
     reply.raw.once('close', () => {
-      underWay -= 1
-      if (underWay === 0) onIdle?.()
+      pending -= 1
+      if (pending === 0) onIdle?.()
     })
     if (closing.aborted) reply.header('connection', 'close')
   })
   app.addHook('preClose', async () => {
-    if (underWay === 0) return
+    if (pending === 0) return
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, Math.max(minimumDrainMs, deadlineMs - performance.now()))
+      const timer = setTimeout(resolve, Math.max(minDrainMs, deadlineMs - performance.now()))
       onIdle = () => {
         clearTimeout(timer)
         resolve()

@@ -1,5 +1,5 @@
-// The Idempotency-Key of a request, and the fingerprint that tells whether the same key comes with
-// the same request.
+// The Idempotency-Key of a request, and the fingerprint that tells a repetition from another request
+// with the same key.
 
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -10,32 +10,25 @@ import { pathOf } from './problems.ts'
 
 export interface Idempotency {
   key: string
-  /**
-   * sha256 of method, path and body, in hexadecimal; the order of the body's keys does not matter.
-   */
+  /** sha256 of method, path and body, in hexadecimal. The order of keys in the body is ignored. */
   fingerprint: string
 }
 
-/**
- * Call it after validation. Undefined without the header; VALIDATION_FAILED for one that is no key.
- */
+/** To be called after validation. Undefined without the header. @throws Problem VALIDATION_FAILED */
 export function readIdempotency(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
-  // A header given twice arrives joined by a comma and a space, and so is no key either.
+  // Node joins repeated headers with ", ", which the pattern rejects.
   if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
     const message = 'must be 1 to 255 visible ASCII characters'
     throw new Problem('VALIDATION_FAILED', { errors: [{ path: 'Idempotency-Key', message }] })
   }
-  const parts = [request.method, pathOf(request), canonical(request.body ?? null)]
+  const parts = [request.method, pathOf(request), canonicalJson(request.body ?? null)]
   return { key, fingerprint: createHash('sha256').update(parts.join('\n')).digest('hex') }
 }
 
-/**
- * JSON with the keys of every object in one order. Bodies are validated by now, so they are
- * shallow.
- */
-function canonical(value: unknown): string {
+/** JSON with sorted keys. */
+function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
       ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -43,17 +36,17 @@ function canonical(value: unknown): string {
   )
 }
 
-/** For the documentation only: the header is read by hand, since it may come twice. */
+/** For the OpenAPI description; `readIdempotency` checks the header. */
 export const idempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       description:
-        '1 to 255 visible ASCII characters. The same key with the same request gives the first answer again.',
+        '1 to 255 visible ASCII characters. A repetition with the same key gets the first response.',
     }),
   ),
 })
 
-/** Sends an answer, made now or kept from the first time. */
+/** Sends the response, and marks one that was stored for an earlier request. */
 export function sendStoredResponse(
   reply: FastifyReply,
   { status, location, body, replayed }: IdempotentResponse,

@@ -1,5 +1,5 @@
-// Answers written to a socket by hand, for what never becomes a request: what Node's parser
-// refuses, and CONNECT. They look like all other problems.
+// Problem documents written directly to a socket, for what Fastify never sees: errors of Node's HTTP
+// parser, and CONNECT.
 
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'
@@ -8,39 +8,33 @@ import { problemDocument, problemHeaders, problemType } from './problems.ts'
 
 const statuses: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
 
-/** For Node's `clientError`: what came was no HTTP, was too large, or came too slowly. */
+/** For Node's `clientError`: invalid HTTP, too large headers, or a request that came too slowly. */
 export function respondToClientError(
   error: NodeJS.ErrnoException,
   socket: Duplex,
-  security: Record<string, string>,
+  headers: Record<string, string>,
 ) {
-  const pending = (socket as Duplex & { _httpMessage?: { headersSent?: boolean } })._httpMessage
-  if (error.code === 'ECONNRESET' || !socket.writable || pending?.headersSent) {
+  const response = (socket as Duplex & { _httpMessage?: { headersSent?: boolean } })._httpMessage
+  if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent) {
     socket.destroy()
     return
   }
-  write(
-    socket,
-    new Problem('VALIDATION_FAILED', { status: statuses[error.code ?? ''] ?? 400 }),
-    security,
-  )
+  const status = statuses[error.code ?? ''] ?? 400
+  writeProblem(socket, new Problem('VALIDATION_FAILED', { status }), headers)
 }
 
-/**
- * For Node's `connect`: this is no proxy. Without a listener Node would cut the connection and say
- * nothing.
- */
-export function rejectConnect(socket: Duplex, security: Record<string, string>) {
-  // Node has let go of this socket; its errors are ours now.
+/** For Node's `connect`. Without a listener Node would close the connection without a response. */
+export function rejectConnect(socket: Duplex, headers: Record<string, string>) {
+  // Node no longer handles the errors of this socket.
   socket.on('error', () => socket.destroy())
-  write(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { allow: '' } }), security)
+  writeProblem(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { allow: '' } }), headers)
 }
 
-function write(socket: Duplex, problem: Problem, security: Record<string, string>) {
+function writeProblem(socket: Duplex, problem: Problem, baseHeaders: Record<string, string>) {
   const document = problemDocument(problem, { instance: '/', requestId: randomUUID() })
   const body = JSON.stringify(document)
   const headers = {
-    ...security,
+    ...baseHeaders,
     ...problemHeaders(problem),
     'x-request-id': document.request_id,
     'content-type': problemType,

@@ -1,5 +1,4 @@
-// Wire shapes that several routes share, and how a route says in its schema which problems it may
-// answer with.
+// The parts of route schemas that several routes share, and the problem responses of a route.
 
 import Type, { type TSchema } from 'typebox'
 import { eventSchema } from '../contract/events.ts'
@@ -7,19 +6,19 @@ import { presentationSchema } from '../contract/presentation.ts'
 import { type ProblemCode, problemSchema, problems } from '../contract/problem.ts'
 import { problemType } from './problems.ts'
 
-/** The schemas that others refer to by name. */
+/** The schemas that other schemas refer to by `$id`. */
 export const sharedSchemas: TSchema[] = [presentationSchema, problemSchema, eventSchema]
 
 /** A malformed id returns 404, like an unknown one. */
 export const idParams = Type.Object({ id: Type.String({ format: 'uuid' }) })
 
-/** For an answer without a body. */
+/** For a response without a body. */
 export function emptyResponse(description: string) {
   return Type.Unsafe<void>({ type: 'null', description })
 }
 
-/** What any route behind authentication may answer. */
-const everywhere: ProblemCode[] = [
+/** Of every route that requires authentication. */
+const authenticatedCodes: ProblemCode[] = [
   'VALIDATION_FAILED',
   'AUTHENTICATION_FAILED',
   'AUTHENTICATION_UNAVAILABLE',
@@ -27,42 +26,42 @@ const everywhere: ProblemCode[] = [
   'DATABASE_UNAVAILABLE',
   'INTERNAL_ERROR',
 ]
-/**
- * What any route with a JSON body may answer besides; by cookie, it may also be refused for where
- * it comes from.
- */
-const withBody: ProblemCode[] = ['PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'PERMISSION_DENIED']
+/** Of every route that changes something. PERMISSION_DENIED is for untrusted origins. */
+const writeCodes: ProblemCode[] = [
+  'PAYLOAD_TOO_LARGE',
+  'UNSUPPORTED_MEDIA_TYPE',
+  'PERMISSION_DENIED',
+]
 
-/**
- * For the `response` of a route's schema: its own problem codes and those that every authenticated
- * route has.
- */
+/** For the `response` of a schema: these codes, and those of every authenticated route. */
 export function problemResponses(...codes: ProblemCode[]): Record<never, never> {
-  return answersOf([...everywhere, ...codes])
+  return toResponses([...authenticatedCodes, ...codes])
 }
 
 /** The same for a route that changes something. */
 export function problemResponsesOfWrite(...codes: ProblemCode[]): Record<never, never> {
-  return answersOf([...everywhere, ...withBody, ...codes])
+  return toResponses([...authenticatedCodes, ...writeCodes, ...codes])
 }
 
-/** The same for a route that needs no authentication. */
+/** The same for a route without authentication. */
 export function publicProblemResponses(...codes: ProblemCode[]): Record<never, never> {
-  return answersOf(['RATE_LIMIT_EXCEEDED', 'INTERNAL_ERROR', ...codes])
+  return toResponses(['RATE_LIMIT_EXCEEDED', 'INTERNAL_ERROR', ...codes])
 }
 
-/** One answer for each status: OpenAPI knows no other key. QUEUE_FULL has two of them. */
-function answersOf(codes: ProblemCode[]): Record<never, never> {
-  const byStatus: Record<number, ProblemCode[]> = {}
+/** One response for each status, the key in OpenAPI. QUEUE_FULL has two statuses. */
+function toResponses(codes: ProblemCode[]): Record<never, never> {
+  const codesByStatus: Record<number, ProblemCode[]> = {}
   for (const code of new Set(codes)) {
     const statuses = code === 'QUEUE_FULL' ? [problems[code].status, 503] : [problems[code].status]
-    for (const status of statuses) byStatus[status] = [...(byStatus[status] ?? []), code]
+    for (const status of statuses) codesByStatus[status] = [...(codesByStatus[status] ?? []), code]
   }
   return Object.fromEntries(
-    Object.entries(byStatus).map(([status, ofStatus]) => [
+    Object.entries(codesByStatus).map(([status, statusCodes]) => [
       status,
       {
-        description: ofStatus.map((code) => `\`${code}\`: ${problems[code].detail}`).join('\n\n'),
+        description: statusCodes
+          .map((code) => `\`${code}\`: ${problems[code].detail}`)
+          .join('\n\n'),
         content: { [problemType]: { schema: { $ref: 'Problem#' } } },
       },
     ]),
