@@ -3,7 +3,7 @@ import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
 import { type Database, type DatabaseOptions, isDatabaseAway, openDatabase } from './connection.ts'
 
-const away = { code: 'DATABASE_UNAVAILABLE', status: 503 }
+const unavailable = { code: 'DATABASE_UNAVAILABLE', status: 503 }
 
 describe('the pool', () => {
   let test: TestDatabase
@@ -26,8 +26,8 @@ describe('the pool', () => {
     return database
   }
 
-  /** All of its connections made, and idle. */
-  const warm = (database: Database) =>
+  /** Opens all connections of the pool and leaves them idle. */
+  const fillPool = (database: Database) =>
     Promise.all([1, 2, 3].map(() => database.query('select pg_sleep(0.05)')))
 
   async function timed<T>(work: Promise<T>) {
@@ -36,17 +36,17 @@ describe('the pool', () => {
     return { result, ms: performance.now() - startedMs }
   }
 
-  it('answers when it is exhausted, instead of letting wait', async () => {
+  it('rejects with 503 when no connection becomes free in time', async () => {
     const database = open({ poolMax: 1, connectMs: 200 })
     await database.transaction(async () => {
       const { result, ms } = await timed(database.query('select 1'))
-      expect(result).toMatchObject({ status: 'rejected', reason: away })
+      expect(result).toMatchObject({ status: 'rejected', reason: unavailable })
       expect(ms).toBeLessThan(4_000)
     })
     expect(await database.query('select 1 as n')).toEqual([{ n: 1 }])
   })
 
-  it('has each statement prepared once for a connection, in transactions too, also when its table changes underneath', async () => {
+  it('prepares each statement once per connection, and survives a change of its table', async () => {
     const database = open({ poolMax: 1 })
     const find = 'select id, title from gateway.presentations where user_id = $1'
     const prepared = () =>
@@ -57,63 +57,62 @@ describe('the pool', () => {
     for (let n = 0; n < 8; n += 1) await database.query(find, ['alice'])
     await database.transaction((client) => client.query(find, ['alice']))
     expect(await prepared()).toEqual([{ statement: find, calls: 9 }])
-    // As the next release's migration does under a running one.
+    // The next release's migration does this while this release runs.
     await database.query('alter table gateway.presentations add column later text')
     expect(await database.query(find, ['alice'])).toEqual([])
   })
 
-  it('does not take a pause of its own process for an absence of the database', async () => {
+  it('does not report an outage after a pause of its own process', async () => {
     const database = open({ url: test.url, poolMax: 1, connectMs: 600 })
-    const stop = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900)
+    const pauseProcess = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900)
     const sent = () => new Promise((resolve) => setImmediate(resolve))
-    // While a connection is made, and while one is waited for: all is there when the process goes
-    // on, and not yet read.
+    // The process pauses while it connects, and while it waits for a free connection. When it
+    // resumes, the response has arrived but is not read yet.
     const first = database.transaction((client) => client.query('select 1 as n'))
     await sent()
-    stop()
+    pauseProcess()
     expect(await first).toEqual([{ n: 1 }])
     const holder = database.query('select pg_sleep(0.03)')
     const next = database.query('select 1 as n')
     await sent()
-    stop()
+    pauseProcess()
     expect(await next).toEqual([{ n: 1 }])
     await holder
   })
 
-  it('finds out all connections that vanished without a word by the first statement that waits in vain', async () => {
+  it('replaces all silent connections after the first statement that times out', async () => {
     const database = open({ silenceMs: 300 })
-    await warm(database)
+    await fillPool(database)
     expect(proxy.accepted).toBe(3)
     proxy.stall()
     const first = await timed(database.query('select 1'))
-    expect(first.result).toMatchObject({ status: 'rejected', reason: away })
+    expect(first.result).toMatchObject({ status: 'rejected', reason: unavailable })
     expect(first.ms).toBeLessThan(4_000)
-    // The others are not tried one by one: every statement from here on has a connection that
-    // works.
-    const next = await timed(warm(database))
+    // The other silent connections are not tried one by one.
+    const next = await timed(fillPool(database))
     expect(next.result.status).toBe('fulfilled')
     expect(proxy.accepted).toBe(6)
   })
 
-  it('waits once for a transaction that fell silent, and says nothing more into it', async () => {
+  it('waits once for a silent transaction, and sends no further statement in it', async () => {
     const database = open({ silenceMs: 400 })
-    const asked: unknown[] = []
+    const sent: unknown[] = []
     const work = database.transaction(async (client) => {
       const query = client.query.bind(client) as (text: string) => Promise<unknown>
-      function note(text: string) {
-        asked.push(text)
+      function record(text: string) {
+        sent.push(text)
         return query(text)
       }
-      Object.assign(client, { query: note })
+      Object.assign(client, { query: record })
       proxy.stall()
       await client.query('select 1')
     })
-    await expect(work).rejects.toMatchObject(away)
-    expect(asked).toEqual(['select 1'])
+    await expect(work).rejects.toMatchObject(unavailable)
+    expect(sent).toEqual(['select 1'])
     expect(await database.query('select 1 as n')).toEqual([{ n: 1 }])
   })
 
-  it('notices a silence within half a minute, and gives up locks of whoever pauses in a transaction sooner', async () => {
+  it('limits a statement to 15 s and a pause inside a transaction to 5 s', async () => {
     const [{ statement, idle } = { statement: '', idle: '' }] = await open().query<{
       statement: string
       idle: string
@@ -123,21 +122,21 @@ describe('the pool', () => {
     expect([statement, idle]).toEqual(['15s', '5s'])
   })
 
-  it('goes on by itself after its connections were reset, and after the server was away', async () => {
+  it('recovers after reset connections and after an outage of the server', async () => {
     const database = open()
-    await warm(database)
+    await fillPool(database)
     proxy.cut()
     await expect.poll(() => database.query('select 1').catch(() => undefined)).toBeTruthy()
     await proxy.down()
-    await expect(database.query('select 1')).rejects.toMatchObject(away)
-    await expect(database.transaction(async () => 1)).rejects.toMatchObject(away)
+    await expect(database.query('select 1')).rejects.toMatchObject(unavailable)
+    await expect(database.transaction(async () => 1)).rejects.toMatchObject(unavailable)
     await proxy.up()
     expect(await database.transaction(async (client) => client.query('select 1 as n'))).toEqual([
       { n: 1 },
     ])
   })
 
-  it('calls a reset in the middle of a transaction what it is, and undoes it', async () => {
+  it('reports a reset during a transaction as an outage, and rolls it back', async () => {
     const database = open()
     await database.query('create table t (n int)')
     const write = database.transaction(async (client) => {
@@ -145,11 +144,11 @@ describe('the pool', () => {
       proxy.cut()
       await client.query('insert into t values (2)')
     })
-    await expect(write).rejects.toMatchObject(away)
+    await expect(write).rejects.toMatchObject(unavailable)
     expect(await database.query('select n from t')).toEqual([])
   })
 
-  it('survives a server that says goodbye just as a connection changes hands', async () => {
+  it('survives a connection that the server ends just before its next use', async () => {
     const database = open({ poolMax: 1 })
     const [{ pid } = { pid: 0 }] = await database.query<{ pid: number }>(
       'select pg_backend_pid() as pid',
@@ -159,19 +158,19 @@ describe('the pool', () => {
     const second = database.transaction(async (client) => client.query('select 2 as n'))
     const outcomes = Promise.allSettled([first, second])
     await expect.poll(() => proxy.heldBytes).toBeGreaterThan(0)
-    const answered = proxy.heldBytes
+    const bytesOfFirst = proxy.heldBytes
     const admin = openDatabase({ url: test.url, poolMax: 1 })
     await admin.query('select pg_terminate_backend($1)', [pid])
     await admin.close()
-    await expect.poll(() => proxy.heldBytes).toBeGreaterThan(answered)
+    await expect.poll(() => proxy.heldBytes).toBeGreaterThan(bytesOfFirst)
     proxy.releaseResponses()
-    const [one, two] = await outcomes
-    expect(one).toMatchObject({ status: 'fulfilled', value: [{ n: 1 }] })
-    expect(two).toMatchObject({ status: 'rejected', reason: away })
+    const [firstOutcome, secondOutcome] = await outcomes
+    expect(firstOutcome).toMatchObject({ status: 'fulfilled', value: [{ n: 1 }] })
+    expect(secondOutcome).toMatchObject({ status: 'rejected', reason: unavailable })
     expect(await database.query('select 3 as n')).toEqual([{ n: 3 }])
   })
 
-  it('does not take a transaction for committed of which a statement had failed', async () => {
+  it('rejects a transaction in which a statement failed, even if the error was caught', async () => {
     const database = open()
     await database.query('create table t (n int)')
     const write = database.transaction(async (client) => {
@@ -182,19 +181,19 @@ describe('the pool', () => {
     expect(await database.query('select n from t')).toEqual([])
   })
 
-  it('closes also when nobody answers', async () => {
+  it('closes within 3 s although the server is silent', async () => {
     const database = open()
     opened.pop()
-    await warm(database)
+    await fillPool(database)
     proxy.stall({ includeNew: true })
     expect((await timed(database.close())).ms).toBeLessThan(3_000)
   })
 })
 
-describe('what the driver and the server say', () => {
+describe('isDatabaseAway', () => {
   const withCode = (code: string) => Object.assign(new Error('x'), { code })
 
-  it('is told apart: away, or wrong', () => {
+  it('is true for outages and false for failed statements', () => {
     for (const code of [
       '08006',
       '57P01',
@@ -213,6 +212,6 @@ describe('what the driver and the server say', () => {
       expect(isDatabaseAway(withCode(code)), code).toBe(false)
     }
     expect(isDatabaseAway(new AggregateError([withCode('ECONNREFUSED')]))).toBe(true)
-    expect(isDatabaseAway('no error')).toBe(false)
+    expect(isDatabaseAway('not an error')).toBe(false)
   })
 })

@@ -10,21 +10,21 @@ const request = { userId: 'alice', key: 'key', fingerprint: 'one' }
 
 describe('an idempotency key', () => {
   let rows: TestRows
-  let works = 0
+  let workCount = 0
   beforeAll(async () => {
     rows = await openTestRows()
     await rows.database.query('create table work (n int)')
   })
   afterEach(async () => {
-    works = 0
+    workCount = 0
     await rows.database.query('truncate gateway.idempotency_keys, work')
   })
   afterAll(() => rows.close())
 
   async function work(client: Queryable): Promise<StoredResponse> {
-    works += 1
-    await client.query('insert into work values ($1)', [works])
-    return { status: 202, location: `/${works}`, body: { text: 'a "word" for word\u0000', works } }
+    workCount += 1
+    await client.query('insert into work values ($1)', [workCount])
+    return { status: 202, location: `/${workCount}`, body: { text: 'a "quote"\u0000', workCount } }
   }
   const countWork = async () => (await rows.database.query('select 1 from work')).length
 
@@ -33,7 +33,7 @@ describe('an idempotency key', () => {
     const responses = await Promise.all(
       Array.from({ length: 50 }, (_, n) => respondOnce(replicas[n % 3]!, request, work)),
     )
-    expect(works).toBe(1)
+    expect(workCount).toBe(1)
     expect(await countWork()).toBe(1)
     expect(responses.filter(({ replayed }) => !replayed)).toHaveLength(1)
     const [first] = responses
@@ -104,7 +104,7 @@ describe('an idempotency key', () => {
     )
     await first.query('commit')
     expect(await second).toEqual({ status: 202, location: '/first', body: {}, replayed: true })
-    expect(works).toBe(0)
+    expect(workCount).toBe(0)
     await first.end()
   })
 

@@ -22,14 +22,14 @@ describe('leases', () => {
       [id],
     )
 
-  it('gives a queued run to exactly one of many workers that ask at once', async () => {
+  it('lets exactly one of many concurrent claims have a queued run', async () => {
     const id = await rows.insert()
     const claimed = await Promise.all(Array.from({ length: 5 }, () => claim(rows.database, slots)))
     expect(claimed.filter(Boolean).map((run) => run?.id)).toEqual([id])
     expect(await hasClaimable(rows.database)).toBe(false)
   })
 
-  it('never runs more than the caps allow, in all and per user, however many ask', async () => {
+  it('never exceeds the limits in total and per user under concurrent claims', async () => {
     for (let n = 0; n < 4; n += 1)
       for (const userId of ['a', 'b', 'c', 'd']) await rows.insert({ userId })
     const claimed = (
@@ -43,19 +43,19 @@ describe('leases', () => {
     }
   })
 
-  it('leaves slots free rather than give one user more than its own', async () => {
-    for (let n = 0; n < 4; n += 1) await rows.insert({ userId: 'alone' })
+  it('leaves slots free rather than exceed the limit of a user', async () => {
+    for (let n = 0; n < 4; n += 1) await rows.insert({ userId: 'alice' })
     const claimed = await Promise.all(Array.from({ length: 4 }, () => claim(rows.database, slots)))
     expect(claimed.filter(Boolean)).toHaveLength(slots.maxRunningPerUser)
   })
 
-  it('lets users take turns, so that one with twenty queued does not keep back one with one', async () => {
+  it('alternates between users, so that 20 queued runs of one do not block another', async () => {
     for (let n = 0; n < 20; n += 1) await rows.insert({ userId: 'many' })
     await rows.insert({ userId: 'one' })
-    const one = { ...slots, maxRunning: 1 }
+    const oneSlot = { ...slots, maxRunning: 1 }
     const order: string[] = []
     for (let n = 0; n < 4; n += 1) {
-      const run = await claim(rows.database, one)
+      const run = await claim(rows.database, oneSlot)
       order.push(run?.userId ?? 'none')
       await rows.database.query(
         `update gateway.presentations set status = 'completed' where id = $1`,
@@ -65,25 +65,25 @@ describe('leases', () => {
     expect(order).toEqual(['many', 'one', 'many', 'many'])
   })
 
-  it('puts a newcomer behind the turn being served, not behind all who wait', async () => {
-    const one = { ...slots, maxRunning: 1 }
+  it('queues a new user behind the current round, not behind all queued runs', async () => {
+    const oneSlot = { ...slots, maxRunning: 1 }
     for (let n = 0; n < 6; n += 1) await rows.insert({ userId: 'many' })
     for (let n = 0; n < 3; n += 1) {
-      const run = await claim(rows.database, one)
+      const run = await claim(rows.database, oneSlot)
       await rows.database.query(
         `update gateway.presentations set status = 'completed' where id = $1`,
         [run?.id],
       )
     }
     await rows.insert({ userId: 'late' })
-    expect((await claim(rows.database, one))?.userId).toBe('many')
+    expect((await claim(rows.database, oneSlot))?.userId).toBe('many')
     await rows.database.query(
       `update gateway.presentations set status = 'completed' where status = 'running'`,
     )
-    expect((await claim(rows.database, one))?.userId).toBe('late')
+    expect((await claim(rows.database, oneSlot))?.userId).toBe('late')
   })
 
-  it('hands a run whose lease expired to another worker, counts the takeover, and fences the first', async () => {
+  it('lets another worker claim an expired lease, counts the takeover, and fences the first holder', async () => {
     const id = await rows.insert()
     const first = await claim(rows.database, slots)
     await expire(id)
@@ -97,7 +97,7 @@ describe('leases', () => {
     )
   })
 
-  it('renews an expired lease that nobody took', async () => {
+  it('renews an expired lease that no other worker has claimed', async () => {
     const id = await rows.insert()
     const run = await claim(rows.database, slots)
     await expire(id)
@@ -107,53 +107,53 @@ describe('leases', () => {
     expect(await claim(rows.database, slots)).toBeUndefined()
   })
 
-  it('leaves a lease alone of which hardly anything is over', async () => {
+  it('does not write a lease that was renewed recently', async () => {
     const id = await rows.insert()
     const run = await claim(rows.database, slots)
     const held = new Map([[id, run?.token ?? '']])
-    const end = async () =>
+    const readEnd = async () =>
       (
         await rows.database.query<{ at: Date }>('select expires_at as at from gateway.leases')
       )[0]?.at.getTime()
-    const claimed = await end()
+    const claimed = await readEnd()
     expect(await renew(rows.database, held, slots.leaseMs)).toEqual(new Set([id]))
-    expect(await end()).toBe(claimed)
+    expect(await readEnd()).toBe(claimed)
     await rows.database.query(
       `update gateway.leases set expires_at = clock_timestamp() + interval '47 seconds'`,
     )
     expect(await renew(rows.database, held, slots.leaseMs)).toEqual(new Set([id]))
-    expect(await end()).toBeGreaterThanOrEqual(claimed ?? Number.POSITIVE_INFINITY)
+    expect(await readEnd()).toBeGreaterThanOrEqual(claimed ?? Number.POSITIVE_INFINITY)
   })
 
-  it('waits for no row that is just being written: its lease stays ours, and is renewed the next time', async () => {
+  it('skips a locked row, keeps its lease, and renews it the next time', async () => {
     const ids = [await rows.insert({ userId: 'a' }), await rows.insert({ userId: 'b' })]
     const held = new Map<string, string>()
     for (const _ of ids) {
       const run = await claim(rows.database, slots)
       held.set(run?.id ?? '', run?.token ?? '')
     }
-    const left = async () => {
+    const readSecondsLeft = async () => {
       const found = await rows.database.query<{ id: string; s: number }>(
         'select presentation_id as id, extract(epoch from expires_at - clock_timestamp())::float8 as s from gateway.leases',
       )
       return new Map(found.map(({ id, s }) => [id, s]))
     }
-    const [busy = '', free = ''] = ids
+    const [locked = '', free = ''] = ids
     await rows.database.transaction(async (client) => {
       await client.query(
         'update gateway.leases set last_seq = last_seq where presentation_id = $1',
-        [busy],
+        [locked],
       )
       expect(await renew(rows.database, held, 600_000)).toEqual(new Set(ids))
-      const before = await left()
-      expect(before.get(busy)).toBeLessThan(61)
+      const before = await readSecondsLeft()
+      expect(before.get(locked)).toBeLessThan(61)
       expect(before.get(free)).toBeGreaterThan(500)
     })
     expect(await renew(rows.database, held, 600_000)).toEqual(new Set(ids))
-    expect((await left()).get(busy)).toBeGreaterThan(500)
+    expect((await readSecondsLeft()).get(locked)).toBeGreaterThan(500)
   })
 
-  it('counts a handed back run as no takeover, and gives it out again at once, even with all slots taken', async () => {
+  it('lets a released run be claimed at once without a takeover, even with all slots taken', async () => {
     const id = await rows.insert()
     const first = await claim(rows.database, slots)
     await releaseLease(rows.database, { id, token: first?.token ?? '' })
@@ -174,10 +174,10 @@ describe('leases', () => {
     expect((await claim(rows.database, slots))?.usedMs).toBeGreaterThanOrEqual(90_000)
   })
 
-  it('finds a claim again whose answer was lost, without a takeover', async () => {
+  it('returns the same claim again for the same token, without a takeover', async () => {
     const id = await rows.insert()
     const token = crypto.randomUUID()
-    const lost = await claim(rows.database, { ...slots, token })
+    const first = await claim(rows.database, { ...slots, token })
     expect(await claim(rows.database, slots)).toBeUndefined()
     expect(await claim(rows.database, { ...slots, token })).toMatchObject({
       id,
@@ -185,19 +185,19 @@ describe('leases', () => {
       takeovers: 0,
       lastSeq: 1,
     })
-    expect(lost).toMatchObject({ id, takeovers: 0 })
+    expect(first).toMatchObject({ id, takeovers: 0 })
   })
 
-  it('leaves expired leases to their holders when asked to, and takes what was handed back all the same', async () => {
+  it('with takeOver false, skips expired leases but claims released runs', async () => {
     const crashed = await rows.insert()
     await claim(rows.database, slots)
-    const left = await rows.insert()
+    const released = await rows.insert()
     const run = await claim(rows.database, slots)
     await expire(crashed)
-    await releaseLease(rows.database, { id: left, token: run?.token ?? '' })
-    const cautious = { ...slots, takeOver: false }
-    expect(await claim(rows.database, cautious)).toMatchObject({ id: left })
-    expect(await claim(rows.database, cautious)).toBeUndefined()
+    await releaseLease(rows.database, { id: released, token: run?.token ?? '' })
+    const withoutTakeover = { ...slots, takeOver: false }
+    expect(await claim(rows.database, withoutTakeover)).toMatchObject({ id: released })
+    expect(await claim(rows.database, withoutTakeover)).toBeUndefined()
     expect(await claim(rows.database, slots)).toMatchObject({ id: crashed, takeovers: 1 })
   })
 })

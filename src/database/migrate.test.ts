@@ -17,7 +17,7 @@ afterEach(async () => {
   await test.close()
 })
 
-it('takes a server that accepts and then says nothing for one that is away, so that whoever starts waits for it', async () => {
+it('reports a silent server as unavailable, so that the start waits for it', async () => {
   proxy.stall({ includeNew: true })
   const failure = await migrate(proxy.through(test.url), { connectMs: 100 }).catch(
     (error: unknown) => error,
@@ -26,22 +26,25 @@ it('takes a server that accepts and then says nothing for one that is away, so t
   expect(isDatabaseAway(failure)).toBe(true)
 })
 
-it('leaves at once when it is told to, though the server has not answered yet', async () => {
+it('stops at once on abort while the server is silent', async () => {
   proxy.stall({ includeNew: true })
-  const leaving = new AbortController()
-  const migrating = migrate(proxy.through(test.url), { signal: leaving.signal, connectMs: 600_000 })
+  const controller = new AbortController()
+  const migrating = migrate(proxy.through(test.url), {
+    signal: controller.signal,
+    connectMs: 600_000,
+  })
   const failed = expect(migrating).rejects.toThrow('Connection terminated')
   await vi.waitFor(() => expect(proxy.accepted).toBe(1))
-  leaving.abort()
+  controller.abort()
   await failed
 })
 
-it('leaves at once when it is told to, while another is at it', async () => {
+it('stops at once on abort while another process migrates', async () => {
   const other = new pg.Client({ connectionString: test.url })
   await other.connect()
   await other.query('select pg_advisory_lock(7260137)')
-  const leaving = new AbortController()
-  const migrating = migrate(proxy.through(test.url), { signal: leaving.signal })
+  const controller = new AbortController()
+  const migrating = migrate(proxy.through(test.url), { signal: controller.signal })
   const failed = expect(migrating).rejects.toThrow()
   await vi.waitFor(async () => {
     const { rows } = await other.query(
@@ -49,12 +52,12 @@ it('leaves at once when it is told to, while another is at it', async () => {
     )
     expect(rows).toHaveLength(1)
   })
-  leaving.abort()
+  controller.abort()
   await failed
   await other.end()
 })
 
-it('does not begin what was called off before', async () => {
+it('does not connect when it is already aborted', async () => {
   await expect(migrate(proxy.through(test.url), { signal: AbortSignal.abort() })).rejects.toThrow()
   expect(proxy.accepted).toBe(0)
 })

@@ -15,7 +15,7 @@ const end = (id: string, hoursAgo: number) =>
     [id, hoursAgo],
   )
 
-it('prunes each log once after its retention, whole, and again after a later run', async () => {
+it('prunes each whole log once after its retention, and again after a later run', async () => {
   const [id, young, running] = [await rows.insert(), await rows.insert(), await rows.insert()]
   const firstSeq = async (id: string) =>
     (await findLogHead(rows.database, { userId: 'alice', id }))?.firstSeq
@@ -34,7 +34,7 @@ it('prunes each log once after its retention, whole, and again after a later run
   expect(await firstSeq(id)).toBe(3)
 })
 
-it('passes over a log that another replica prunes or a new run extends just now', async () => {
+it('skips a log that another replica prunes or a new run extends at the moment', async () => {
   const id = await rows.insert()
   await end(id, 25)
   await rows.database.transaction(async (client) => {
