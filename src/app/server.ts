@@ -119,7 +119,7 @@ export async function createServer({
   )
   await app.register(async (scope: App) => {
     requireCaller(scope)
-    await imageRoutes(scope, features.images)
+    imageRoutes(scope, features.images)
   })
   return app
 }
