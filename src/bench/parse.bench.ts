@@ -7,7 +7,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { Client } from 'undici'
-import { readStream } from '../presenton/stream.ts'
+import { readMessageStream } from '../presenton/message-stream.ts'
 import { judge, type Measure, percentile } from './measure.ts'
 
 const chunks = 5_000
@@ -71,9 +71,9 @@ export const parse: Measure = {
 
 /** What one read brought goes on as one piece, as it does into the log. */
 async function* encode(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  for await (const messages of readStream(reads(body), {
+  for await (const messages of readMessageStream(reads(body), {
     maxMessageBytes: 2 ** 24,
-    check: () => {},
+    checkComplete: () => {},
     onTrouble: () => {},
   })) {
     yield messages.map(({ value }) => JSON.stringify(value)).join('\n')

@@ -38,7 +38,7 @@ beforeEach(async () => {
     breaker: { errorPercent: 50, minCalls: 5, windowMs: 300_000, resetMs: 10_000 },
     logger: quiet,
   })
-  await presenton.features(call.signal)
+  await presenton.ping(call)
 })
 afterEach(async () => {
   vi.useRealTimers()

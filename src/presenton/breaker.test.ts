@@ -1,21 +1,22 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton, PresentonOptions } from './client.ts'
-import { asShared, connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import { asShared, json, openClient, openUpstream, type Upstream } from './fixtures/upstream.ts'
 
 const deckPath = '/api/v1/ppt/presentation/d'
 const preparePath = '/api/v1/ppt/presentation/prepare'
 const statusPath = '/api/v1/auth/status'
-const good = json({ slides: [] })
-const bad = json({}, 500)
+const success = json({ slides: [] })
+const failure = json({}, 500)
 
 let upstream: Upstream
 let presenton: Presenton
 let states: string[]
-let changed: EventTarget
+/** Emits the name of each new state of the circuit. */
+let stateChanges: EventEmitter
 
 beforeEach(async () => {
-  upstream = await openUpstream({ [deckPath]: good })
+  upstream = await openUpstream({ [deckPath]: success })
   await reconnect({})
 })
 
@@ -27,51 +28,54 @@ afterEach(async () => {
 async function reconnect(options: Partial<PresentonOptions>) {
   await presenton?.close()
   states = []
-  changed = new EventTarget()
-  presenton = connect(upstream.url, {
+  stateChanges = new EventEmitter()
+  presenton = openClient(upstream.url, {
     breaker: { errorPercent: 50, minCalls: 5, windowMs: 60_000, resetMs: 100 },
-    onBreaker(state) {
-      states.push(state)
-      changed.dispatchEvent(new Event(state))
+    logger: {
+      warn({ state }: { state: string }) {
+        states.push(state)
+        stateChanges.emit(state)
+      },
     },
     ...options,
   })
-  await presenton.features(asShared.signal)
+  // Probes the features, so that a test counts only its own calls.
+  await presenton.ping(asShared)
 }
 
 const read = () => presenton.readDeck({ ...asShared, deckId: 'd' })
 
 async function openCircuit() {
-  upstream.answers[deckPath] = bad
+  upstream.handlers[deckPath] = failure
   while (presenton.state().breaker === 'closed') await read().catch(() => undefined)
 }
 
 async function halfOpenCircuit() {
   await openCircuit()
-  await once(changed as never, 'half-open')
+  await once(stateChanges, 'half-open')
 }
 
-describe('The circuit', () => {
-  it('opens at 5xx, sends nothing more, and says when to come again', async () => {
+describe('The circuit breaker', () => {
+  it('opens after 5xx, sends nothing more, and returns the time to retry after', async () => {
     await openCircuit()
-    expect(upstream.to(deckPath).length).toBeGreaterThanOrEqual(3)
-    const visits = upstream.visits.length
+    expect(upstream.requestsTo(deckPath).length).toBeGreaterThanOrEqual(3)
+    const requestsBefore = upstream.requests.length
     await expect(read()).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       failure: 'outage',
       retryAfterSeconds: 1,
     })
-    expect(upstream.visits.length).toBe(visits)
+    expect(upstream.requests.length).toBe(requestsBefore)
     expect(states).toEqual(['open'])
   })
 
-  it('does not open at 4xx, at cancellations, or at errors that a stream reports', async () => {
+  it('stays closed after 4xx, cancellations and errors that a stream reports', async () => {
     const stream = '/api/v1/ppt/presentation/stream/d'
-    upstream.answers[stream] = (response) =>
+    upstream.handlers[stream] = (response) =>
       response
         .writeHead(200, { 'content-type': 'text/event-stream' })
         .end('data: {"type":"error"}\n\n')
-    upstream.answers[deckPath] = json({ detail: 'no' }, 400)
+    upstream.handlers[deckPath] = json({ detail: 'no' }, 400)
     for (let i = 0; i < 8; i++) {
       await read().catch(() => undefined)
       await presenton
@@ -79,101 +83,101 @@ describe('The circuit', () => {
         .next()
         .catch(() => undefined)
     }
-    upstream.answers[deckPath] = () => undefined
+    upstream.handlers[deckPath] = () => undefined
     for (let i = 0; i < 8; i++) {
-      const leaving = new AbortController()
-      const visits = upstream.visits.length
-      const call = presenton.readDeck({ ...asShared, signal: leaving.signal, deckId: 'd' })
-      await upstream.until(() => upstream.visits.length > visits)
-      leaving.abort('enough')
-      await expect(call).rejects.toBe('enough')
+      const caller = new AbortController()
+      const requestsBefore = upstream.requests.length
+      const call = presenton.readDeck({ ...asShared, signal: caller.signal, deckId: 'd' })
+      await upstream.waitUntil(() => upstream.requests.length > requestsBefore)
+      caller.abort('aborted')
+      await expect(call).rejects.toBe('aborted')
     }
     expect(presenton.state().breaker).toBe('closed')
   })
 
-  it('opens at connections that break and at deadlines', async () => {
+  it('opens after broken connections and timeouts', async () => {
     await reconnect({
       timeouts: { createMs: 60, prepareMs: 60, exportMs: 60, stallMs: 60, streamMs: 60 },
     })
     let call = 0
-    upstream.answers[deckPath] = (response) => (call++ % 2 === 0 ? response.destroy() : undefined)
+    upstream.handlers[deckPath] = (response) => (call++ % 2 === 0 ? response.destroy() : undefined)
     for (let i = 0; i < 5; i++) await read().catch(() => undefined)
     expect(presenton.state().breaker).toBe('open')
   })
 
-  it('lets one call through when half-open, and closes with its success', async () => {
+  it('allows one call when half-open, and closes if it succeeds', async () => {
     await halfOpenCircuit()
     const held: (() => void)[] = []
-    upstream.answers[deckPath] = (response, visit) => held.push(() => good(response, visit))
-    const before = upstream.to(deckPath).length
+    upstream.handlers[deckPath] = (response, request) => held.push(() => success(response, request))
+    const before = upstream.requestsTo(deckPath).length
     const probe = read()
-    await upstream.until(() => upstream.to(deckPath).length > before)
+    await upstream.waitUntil(() => upstream.requestsTo(deckPath).length > before)
     await expect(read()).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       retryAfterSeconds: 1,
     })
     held[0]?.()
     await probe
-    expect(upstream.to(deckPath).length).toBe(before + 1)
+    expect(upstream.requestsTo(deckPath).length).toBe(before + 1)
     expect(states).toEqual(['open', 'half-open', 'closed'])
   })
 
-  it('opens again when the one call fails', async () => {
+  it('opens again if the one call fails', async () => {
     await halfOpenCircuit()
     await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_ERROR' })
     expect(states).toEqual(['open', 'half-open', 'open'])
   })
 
-  it('is not closed by the cancellation of the one call', async () => {
+  it('opens again if the one call is cancelled', async () => {
     await halfOpenCircuit()
-    upstream.answers[deckPath] = () => undefined
-    const before = upstream.to(deckPath).length
-    const leaving = new AbortController()
-    const probe = presenton.readDeck({ ...asShared, signal: leaving.signal, deckId: 'd' })
-    await upstream.until(() => upstream.to(deckPath).length > before)
-    leaving.abort('enough')
-    await expect(probe).rejects.toBe('enough')
+    upstream.handlers[deckPath] = () => undefined
+    const before = upstream.requestsTo(deckPath).length
+    const caller = new AbortController()
+    const probe = presenton.readDeck({ ...asShared, signal: caller.signal, deckId: 'd' })
+    await upstream.waitUntil(() => upstream.requestsTo(deckPath).length > before)
+    caller.abort('aborted')
+    await expect(probe).rejects.toBe('aborted')
     expect(presenton.state().breaker).toBe('open')
   })
 
-  it('asks for a sign of life before a call that may take minutes, so that it is not half-open for minutes', async () => {
+  it('is decided by a liveness check before a call that may take minutes', async () => {
     await halfOpenCircuit()
-    const before = upstream.to(statusPath).length
-    upstream.answers[preparePath] = () => undefined
-    const leaving = new AbortController()
+    const before = upstream.requestsTo(statusPath).length
+    upstream.handlers[preparePath] = () => undefined
+    const caller = new AbortController()
     const slow = presenton.prepareDeck({
       ...asShared,
-      signal: leaving.signal,
+      signal: caller.signal,
       deckId: 'd',
       outlines: ['a'],
       title: 't',
       templateId: 'general',
     })
-    await upstream.until(() => upstream.to(preparePath).length === 1)
-    expect(upstream.to(statusPath).length).toBe(before + 1)
+    await upstream.waitUntil(() => upstream.requestsTo(preparePath).length === 1)
+    expect(upstream.requestsTo(statusPath).length).toBe(before + 1)
     expect(presenton.state().breaker).toBe('closed')
-    leaving.abort('enough')
-    await expect(slow).rejects.toBe('enough')
+    caller.abort('aborted')
+    await expect(slow).rejects.toBe('aborted')
   })
 
-  it('is closed by a ping when half-open, but pings of a closed one do not count', async () => {
+  it('is closed by a ping when half-open, and does not count pings when closed', async () => {
     await halfOpenCircuit()
-    await presenton.ping({ signal: asShared.signal })
+    await presenton.ping(asShared)
     expect(presenton.state().breaker).toBe('closed')
-    upstream.answers[statusPath] = bad
+    upstream.handlers[statusPath] = failure
     for (let i = 0; i < 8; i++)
-      await expect(presenton.ping({ signal: asShared.signal })).rejects.toMatchObject({
+      await expect(presenton.ping(asShared)).rejects.toMatchObject({
         failure: 'fault',
       })
     expect(presenton.state().breaker).toBe('closed')
   })
 
-  it('counts a stream good at its head and a later cut on its own', async () => {
+  it('counts the head of a stream as a success and a later cut as a failure', async () => {
     await reconnect({
       breaker: { errorPercent: 40, minCalls: 5, windowMs: 60_000, resetMs: 60_000 },
     })
     const stream = '/api/v1/ppt/presentation/stream/d'
-    upstream.answers[stream] = (response) => {
+    upstream.handlers[stream] = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: {"type":"chunk"}\n\n')
       setTimeout(() => response.destroy(), 5)
@@ -186,10 +190,10 @@ describe('The circuit', () => {
     expect(presenton.state().breaker).toBe('open')
   })
 
-  it('never ends a call that is under way', async () => {
+  it('does not end a call under way when it opens', async () => {
     const slowPath = '/api/v1/ppt/outlines/stream/slow'
     let finish = () => {}
-    upstream.answers[slowPath] = (response) => {
+    upstream.handlers[slowPath] = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: {"type":"chunk"}\n\n')
       const outlines = { slides: [{ content: 'a' }] }
@@ -207,9 +211,9 @@ describe('The circuit', () => {
 })
 
 describe('A closed client', () => {
-  it('has nothing alive: no socket, no timer, no call', async () => {
-    upstream.answers[deckPath] = () => undefined
-    upstream.answers['/api/v1/ppt/presentation/stream/d'] = (response) => {
+  it('has ended every call and closed every socket', async () => {
+    upstream.handlers[deckPath] = () => undefined
+    upstream.handlers['/api/v1/ppt/presentation/stream/d'] = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       response.write('data: {"type":"chunk"}\n\n')
     }
@@ -217,11 +221,11 @@ describe('A closed client', () => {
     await stream.next()
     const call = read()
     call.catch(() => undefined)
-    await upstream.until(() => upstream.to(deckPath).length === 1)
+    await upstream.waitUntil(() => upstream.requestsTo(deckPath).length === 1)
     await presenton.close()
     await expect(call).rejects.toMatchObject({ failure: 'outage' })
     await expect(stream.next()).rejects.toMatchObject({ failure: 'outage' })
-    await upstream.idle()
+    await upstream.waitUntilIdle()
     await expect(read()).rejects.toMatchObject({ failure: 'outage' })
     expect(process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap')).toEqual([])
   })

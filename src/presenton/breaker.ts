@@ -1,9 +1,9 @@
-// The circuit breaker in front of upstream. It decides only whether a call may go out; deadlines
-// are the caller's, and it never aborts a call (opossum's own timeout would abort all of them at
-// once). What counts as a failure: no connection, 5xx, timeout, stall, cut; not a 4xx.
+// The circuit breaker in front of upstream. It decides only whether a call may start. Deadlines are
+// the caller's, because opossum's own timeout would abort all calls at once. Failures are: no
+// connection, 5xx, timeouts, stalls and cut streams, but not 4xx.
 
 import CircuitBreaker from 'opossum'
-import { unavailable } from './failures.ts'
+import { outage } from './failures.ts'
 
 export interface BreakerOptions {
   errorPercent: number
@@ -18,11 +18,13 @@ export type Breaker = ReturnType<typeof createBreaker>
 
 type Act = () => Promise<unknown>
 
-export function createBreaker(
-  options: BreakerOptions,
-  { onState, now }: { onState?: ((state: BreakerState) => void) | undefined; now: () => number },
-) {
-  let openedAt = 0
+interface BreakerHooks {
+  onStateChange(state: BreakerState): void
+  now(): number
+}
+
+export function createBreaker(options: BreakerOptions, { onStateChange, now }: BreakerHooks) {
+  let openedAtMs = 0
   const circuit: CircuitBreaker<[Act, AbortSignal], unknown> = new CircuitBreaker(
     (act: Act, _signal: AbortSignal) => act(),
     {
@@ -33,50 +35,51 @@ export function createBreaker(
       resetTimeout: options.resetMs,
       rollingPercentilesEnabled: false,
       enableSnapshots: false,
-      // A filtered error counts as a success and would close a half-open circuit, which our own
-      // cancellation must not do.
+      // opossum counts a filtered error as a success. A cancellation must not close a half-open
+      // circuit, so it is filtered only in the other states.
       errorFilter: (...[error, , signal]: unknown[]): boolean =>
         isCancellation(error, signal as AbortSignal) && !circuit.halfOpen,
     },
   )
   circuit.on('open', () => {
-    openedAt = now()
-    onState?.('open')
+    openedAtMs = now()
+    onStateChange('open')
   })
-  circuit.on('halfOpen', () => onState?.('half-open'))
-  circuit.on('close', () => onState?.('closed'))
+  circuit.on('halfOpen', () => onStateChange('half-open'))
+  circuit.on('close', () => onStateChange('closed'))
 
   const state = (): BreakerState =>
     circuit.opened ? 'open' : circuit.halfOpen ? 'half-open' : 'closed'
 
-  function refusal(error: unknown) {
-    const leftMs = state() === 'open' ? options.resetMs - (now() - openedAt) : 0
-    return unavailable(error, Math.max(1, Math.ceil(leftMs / 1000)))
+  /** The failure of a call that may not start, with the seconds until the circuit is half-open. */
+  function notAllowed(cause: unknown) {
+    const leftMs = state() === 'open' ? options.resetMs - (now() - openedAtMs) : 0
+    return outage(cause, Math.max(1, Math.ceil(leftMs / 1000)))
   }
 
   return {
     state,
 
     /**
-     * Runs `act` where the circuit allows it; else rejects with UPSTREAM_UNAVAILABLE. Every
-     * rejection of `act` counts as a failure, save the caller's own cancellation (the reason of
-     * `signal`). Half-open, one call passes and decides.
+     * Runs `act` if the circuit allows it; otherwise rejects with UPSTREAM_UNAVAILABLE. Every
+     * rejection of `act` counts as a failure, except with the reason of `signal`. A half-open
+     * circuit allows one call, whose result decides.
      */
     async run<T>(act: () => Promise<T>, signal: AbortSignal): Promise<T> {
       try {
         return (await circuit.fire(act, signal)) as T
       } catch (error) {
         const { code } = (error ?? {}) as { code?: unknown }
-        if (code === 'EOPENBREAKER' || code === 'ESHUTDOWN') throw refusal(error)
+        if (code === 'EOPENBREAKER' || code === 'ESHUTDOWN') throw notAllowed(error)
         throw error
       }
     },
 
     /**
-     * Counts a failure of something that had begun well: a stream that stalled or was cut. It never
-     * uses up the probe of a half-open circuit.
+     * Counts a failure after a good start: a stream that stalled or was cut. Only a closed circuit
+     * counts it, so it never takes the one call of a half-open circuit.
      */
-    count(failure: unknown): void {
+    recordFailure(failure: unknown): void {
       if (circuit.closed)
         circuit
           .fire(() => Promise.reject(failure), new AbortController().signal)

@@ -1,26 +1,32 @@
-// The end that every call has: its caller's signal, its deadline, or a hand of our own, in one
-// signal that leaves nothing behind. Written by hand, since `AbortSignal.any` keeps its parts for
-// as long as the longest of them lives, and a run's signal lives for hours.
+// One signal for every way in which a call ends early: its caller aborts, its time is up, or the
+// gateway aborts it. `AbortSignal.any` would keep its parts alive as long as the longest-lived one,
+// and a run's signal lives for hours.
 
 export type CallDeadline = ReturnType<typeof createCallDeadline>
 
-/**
- * Aborts with the caller's reason when `signal` does, or with `onTimeout()` after `ms`. `end` takes
- * listener and timer away.
- */
-export function createCallDeadline(signal: AbortSignal, ms: number, onTimeout: () => unknown) {
+interface CallDeadlineOptions {
+  signal: AbortSignal
+  timeoutMs: number
+  /** Returns the reason with which the deadline aborts after `timeoutMs`. */
+  onTimeout(): unknown
+}
+
+/** `clear` removes the timer and the listener; call it when the call is done. */
+export function createCallDeadline({ signal, timeoutMs, onTimeout }: CallDeadlineOptions) {
   const controller = new AbortController()
-  const leave = () => abort(signal.reason)
-  const timer = setTimeout(() => abort(onTimeout()), ms)
-  function end(): void {
+  const onCallerAbort = () => abort(signal.reason)
+  const timer = setTimeout(() => abort(onTimeout()), timeoutMs)
+
+  function clear(): void {
     clearTimeout(timer)
-    signal.removeEventListener('abort', leave)
+    signal.removeEventListener('abort', onCallerAbort)
   }
   function abort(reason: unknown): void {
-    end()
+    clear()
     controller.abort(reason)
   }
-  if (signal.aborted) leave()
-  else signal.addEventListener('abort', leave, { once: true })
-  return { signal: controller.signal, abort, end }
+
+  if (signal.aborted) onCallerAbort()
+  else signal.addEventListener('abort', onCallerAbort, { once: true })
+  return { signal: controller.signal, abort, clear }
 }

@@ -1,10 +1,10 @@
-// What a call came to, for the metrics: one word for each way to end, whether it was a call or a
-// stream.
+// Measures each operation once, whatever requests and retries it takes, and gives its outcome one
+// label.
 
 import { Problem } from '../domain/problem.ts'
 import type { Message } from './messages.ts'
 
-export type Outcome =
+export type CallOutcome =
   | 'ok'
   | 'unavailable'
   | 'fault'
@@ -14,42 +14,44 @@ export type Outcome =
   | 'bad-file'
   | 'cancelled'
 
-export interface ObservedCall {
+export interface CallMeasurement {
   operation: string
-  outcome: Outcome
+  outcome: CallOutcome
   ms: number
+}
+
+interface CallMetricsOptions {
+  onCall: ((call: CallMeasurement) => void) | undefined
+  now(): number
 }
 
 export type CallMetrics = ReturnType<typeof createCallMetrics>
 
-export function createCallMetrics(
-  onCall: ((call: ObservedCall) => void) | undefined,
-  now: () => number,
-) {
+export function createCallMetrics({ onCall, now }: CallMetricsOptions) {
   return {
-    async call<T>(operation: string, act: () => Promise<T>): Promise<T> {
-      const since = now()
-      let outcome: Outcome = 'ok'
+    async measure<T>(operation: string, act: () => Promise<T>): Promise<T> {
+      const startMs = now()
+      let outcome: CallOutcome = 'ok'
       try {
         return await act()
       } catch (error) {
         outcome = outcomeOf(error)
         throw error
       } finally {
-        onCall?.({ operation, outcome, ms: now() - since })
+        onCall?.({ operation, outcome, ms: now() - startMs })
       }
     },
 
     /**
-     * From the first read to `complete`, which is the last thing read; a consumer that leaves
-     * before it has cancelled.
+     * Measures a stream from its first read to `complete`, its last message. A consumer that stops
+     * earlier makes the outcome 'cancelled'.
      */
-    async *stream(
+    async *measureStream(
       operation: string,
       batches: AsyncGenerator<Message[]>,
     ): AsyncGenerator<Message[]> {
-      const since = now()
-      let outcome: Outcome = 'cancelled'
+      const startMs = now()
+      let outcome: CallOutcome = 'cancelled'
       try {
         for await (const batch of batches) {
           if (batch.some(({ type }) => type === 'complete')) outcome = 'ok'
@@ -59,13 +61,13 @@ export function createCallMetrics(
         outcome = outcomeOf(error)
         throw error
       } finally {
-        onCall?.({ operation, outcome, ms: now() - since })
+        onCall?.({ operation, outcome, ms: now() - startMs })
       }
     },
   }
 }
 
-function outcomeOf(error: unknown): Outcome {
+function outcomeOf(error: unknown): CallOutcome {
   if (!(error instanceof Problem) || error.failure === undefined) return 'cancelled'
   if (error.code === 'UPSTREAM_TIMEOUT') return 'timeout'
   const outcomes = {

@@ -2,7 +2,14 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton, PresentonOptions } from './client.ts'
-import { asShared, connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import {
+  asShared,
+  json,
+  longTimeouts,
+  openClient,
+  openUpstream,
+  type Upstream,
+} from './fixtures/upstream.ts'
 import type { Message } from './messages.ts'
 
 const id = '17db6369-29fb-4099-9d3c-f350de99850d'
@@ -15,18 +22,18 @@ let presenton: Presenton
 
 beforeEach(async () => {
   upstream = await openUpstream()
-  presenton = connect(upstream.url)
+  presenton = openClient(upstream.url)
 })
 
 afterEach(async () => {
   await presenton.close()
-  await upstream.idle()
+  await upstream.waitUntilIdle()
   await upstream.close()
 })
 
 async function reconnect(options: Partial<PresentonOptions>) {
   await presenton.close()
-  presenton = connect(upstream.url, options)
+  presenton = openClient(upstream.url, options)
 }
 
 async function collect(stream: AsyncGenerator<Message[]>): Promise<string[]> {
@@ -35,40 +42,32 @@ async function collect(stream: AsyncGenerator<Message[]>): Promise<string[]> {
   return kinds
 }
 
-const timeouts = {
-  createMs: 20_000,
-  prepareMs: 20_000,
-  exportMs: 20_000,
-  stallMs: 20_000,
-  streamMs: 20_000,
-}
-
-describe('A slide stream', () => {
-  const begin = (more: (response: ServerResponse) => unknown) => {
-    upstream.answers[slidesPath] = (response) => {
+describe('A slides stream', () => {
+  const startStream = (next: (response: ServerResponse) => unknown) => {
+    upstream.handlers[slidesPath] = (response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
       response.write(frame({ type: 'chunk', chunk: '{' }))
-      return more(response)
+      return next(response)
     }
   }
 
-  it('gives the messages of each read, ends with complete, and closes its connection', async () => {
-    begin((response) => response.write(complete))
+  it('yields the messages of each read, ends with complete, and closes its connection', async () => {
+    startStream((response) => response.write(complete))
     expect(await collect(presenton.streamSlides({ ...asShared, deckId: id }))).toEqual([
       'chunk',
       'complete',
     ])
-    await upstream.idle()
+    await upstream.waitUntilIdle()
   })
 
-  it('is a fault when it is cut, when it ends without complete, when it reports an error', async () => {
+  it('fails with a fault if it is cut, ends without complete, or reports an error', async () => {
     const ends: ((response: ServerResponse) => unknown)[] = [
       (response) => response.destroy(),
       (response) => response.end(),
       (response) => response.end(frame({ type: 'error', detail: 'x' })),
     ]
     for (const end of ends) {
-      begin((response) => setTimeout(() => end(response), 20))
+      startStream((response) => setTimeout(() => end(response), 20))
       const stream = presenton.streamSlides({ ...asShared, deckId: id })
       expect((await stream.next()).value).toHaveLength(1)
       await expect(stream.next()).rejects.toMatchObject({
@@ -78,24 +77,24 @@ describe('A slide stream', () => {
     }
   })
 
-  it('is a timeout when it stalls, before or after its head, or is not done in its time', async () => {
-    await reconnect({ timeouts: { ...timeouts, stallMs: 100 } })
-    begin(() => undefined)
+  it('fails with a timeout if it stalls, before or after its head, or exceeds its deadline', async () => {
+    await reconnect({ timeouts: { ...longTimeouts, stallMs: 100 } })
+    startStream(() => undefined)
     await expect(
       collect(presenton.streamSlides({ ...asShared, deckId: id })),
     ).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
-    upstream.answers[slidesPath] = () => undefined
+    upstream.handlers[slidesPath] = () => undefined
     await expect(
       collect(presenton.streamSlides({ ...asShared, deckId: id })),
     ).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
-    await reconnect({ timeouts: { ...timeouts, streamMs: 100 } })
-    begin((response) => {
+    await reconnect({ timeouts: { ...longTimeouts, streamMs: 100 } })
+    startStream((response) => {
       const timer = setInterval(() => response.write(': ping\n\n'), 10)
       response.on('close', () => clearInterval(timer))
     })
@@ -107,10 +106,10 @@ describe('A slide stream', () => {
     })
   })
 
-  it('does not stall by a busy consumer, and does not read ahead of it', async () => {
-    await reconnect({ timeouts: { ...timeouts, stallMs: 60 } })
+  it('neither stalls because its consumer is busy nor reads ahead of it', async () => {
+    await reconnect({ timeouts: { ...longTimeouts, stallMs: 300 } })
     let written = 0
-    begin(async (response) => {
+    startStream(async (response) => {
       response.setMaxListeners(0)
       const part = frame({ type: 'chunk', chunk: 'x'.repeat(60_000) })
       for (; written < 400; written++) {
@@ -122,38 +121,38 @@ describe('A slide stream', () => {
     })
     const stream = presenton.streamSlides({ ...asShared, deckId: id })
     await stream.next()
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await new Promise((resolve) => setTimeout(resolve, 600))
     expect(written).toBeLessThan(300)
     expect((await collect(stream)).at(-1)).toBe('complete')
     expect(written).toBe(400)
   })
 
-  it('leaves no connection when its consumer leaves or its caller aborts', async () => {
-    begin(() => undefined)
+  it('closes its connection when its consumer stops or its caller aborts', async () => {
+    startStream(() => undefined)
     for await (const _ of presenton.streamSlides({ ...asShared, deckId: id })) break
-    await upstream.idle()
-    const leaving = new AbortController()
-    const stream = presenton.streamSlides({ ...asShared, signal: leaving.signal, deckId: id })
+    await upstream.waitUntilIdle()
+    const caller = new AbortController()
+    const stream = presenton.streamSlides({ ...asShared, signal: caller.signal, deckId: id })
     await stream.next()
-    leaving.abort('enough')
-    await upstream.idle()
-    await expect(stream.next()).rejects.toBe('enough')
+    caller.abort('aborted')
+    await upstream.waitUntilIdle()
+    await expect(stream.next()).rejects.toBe('aborted')
   })
 
-  it('is refused before it begins like any call, and is a fault when it is no event stream', async () => {
-    upstream.answers[slidesPath] = json({ detail: 'Presentation not found' }, 404)
+  it('fails before it starts like any call, and with a fault if it is not an event stream', async () => {
+    upstream.handlers[slidesPath] = json({ detail: 'Presentation not found' }, 404)
     await expect(
       collect(presenton.streamSlides({ ...asShared, deckId: id })),
     ).rejects.toMatchObject({
       failure: 'gone',
     })
-    upstream.answers[slidesPath] = json({ detail: 'Presentation not prepared for stream' }, 400)
+    upstream.handlers[slidesPath] = json({ detail: 'Presentation not prepared for stream' }, 400)
     await expect(
       collect(presenton.streamSlides({ ...asShared, deckId: id })),
     ).rejects.toMatchObject({
       failure: 'final',
     })
-    upstream.answers[slidesPath] = json({})
+    upstream.handlers[slidesPath] = json({})
     await expect(
       collect(presenton.streamSlides({ ...asShared, deckId: id })),
     ).rejects.toMatchObject({

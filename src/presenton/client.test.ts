@@ -2,19 +2,20 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ObservedCall } from './call-metrics.ts'
+import type { CallMeasurement } from './call-metrics.ts'
 import type { Presenton, PresentonOptions } from './client.ts'
 import {
   asShared,
-  connect,
   json,
+  longTimeouts,
   openapi,
+  openClient,
   openUpstream,
   type Upstream,
 } from './fixtures/upstream.ts'
 
 const id = '17db6369-29fb-4099-9d3c-f350de99850d'
-const deck = {
+const brief = {
   content: 'A talk',
   nSlides: 3,
   language: 'English',
@@ -31,37 +32,29 @@ let presenton: Presenton
 
 beforeEach(async () => {
   upstream = await openUpstream({ [createPath]: json({ id }) })
-  presenton = connect(upstream.url)
+  presenton = openClient(upstream.url)
 })
 
 afterEach(async () => {
   await presenton.close()
-  await upstream.idle()
+  await upstream.waitUntilIdle()
   await upstream.close()
 })
 
 async function reconnect(options: Partial<PresentonOptions>) {
   await presenton.close()
-  presenton = connect(upstream.url, options)
+  presenton = openClient(upstream.url, options)
 }
 
-const timeouts = {
-  createMs: 20_000,
-  prepareMs: 20_000,
-  exportMs: 20_000,
-  stallMs: 20_000,
-  streamMs: 20_000,
-}
-
-describe('A call', () => {
-  it('sends what the deck is to be, and only headers of ours', async () => {
+describe('A call to Presenton', () => {
+  it('sends the brief, and no headers but its own', async () => {
     expect(
-      await presenton.createDeck({ ...asShared, brief: { ...deck, instructions: 'short' } }),
+      await presenton.createDeck({ ...asShared, brief: { ...brief, instructions: 'short' } }),
     ).toEqual({
       deckId: id,
     })
-    const [visit] = upstream.to(createPath)
-    expect(JSON.parse(visit?.body ?? '')).toEqual({
+    const [request] = upstream.requestsTo(createPath)
+    expect(JSON.parse(request?.body ?? '')).toEqual({
       content: 'A talk',
       n_slides: 3,
       language: 'English',
@@ -72,7 +65,7 @@ describe('A call', () => {
       include_table_of_contents: false,
       web_search: false,
     })
-    const sent = [
+    const ownHeaders = [
       'accept',
       'accept-encoding',
       'connection',
@@ -81,28 +74,28 @@ describe('A call', () => {
       'host',
       'user-agent',
     ]
-    expect(Object.keys(visit?.headers ?? {}).sort()).toEqual(sent)
+    expect(Object.keys(request?.headers ?? {}).sort()).toEqual(ownHeaders)
   })
 
   it.each([
-    ['refused connections', 'http://127.0.0.1:1'],
-    ['hosts that cannot be resolved', 'http://presenton.invalid'],
-  ])('takes %s for an outage', async (_, url) => {
-    const away = connect(url)
-    await expect(away.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
+    ['a refused connection', 'http://127.0.0.1:1'],
+    ['a host that cannot be resolved', 'http://presenton.invalid'],
+  ])('rejects with an outage for %s', async (_, url) => {
+    const unreachable = openClient(url)
+    await expect(unreachable.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       failure: 'outage',
     })
-    await away.close()
+    await unreachable.close()
   })
 
-  it('takes a connection that breaks after the request for a fault: it may have been acted on', async () => {
-    upstream.answers[createPath] = (response) => response.destroy()
-    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
+  it('rejects with a fault if the connection breaks after the request, which may have been executed', async () => {
+    upstream.handlers[createPath] = (response) => response.destroy()
+    await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
-    expect(upstream.to(createPath)).toHaveLength(1)
+    expect(upstream.requestsTo(createPath)).toHaveLength(1)
   })
 
   it.each([
@@ -110,85 +103,85 @@ describe('A call', () => {
     ['another object', json({ name: 'x' })],
     ['an id that is a path', json({ id: '../../x' })],
     ['a redirect', (response: ServerResponse) => response.writeHead(302, { location: '/x' }).end()],
-  ])('takes %s for a fault', async (_, answer) => {
-    upstream.answers[createPath] = answer
-    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
+  ])('rejects with a fault for a response that is %s', async (_, handler) => {
+    upstream.handlers[createPath] = handler
+    await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
-    expect(upstream.to('/x')).toEqual([])
+    expect(upstream.requestsTo('/x')).toEqual([])
   })
 
-  it('reads no answer over the bound', async () => {
+  it('rejects with a fault for a response over the bound', async () => {
     await reconnect({ maxMessageBytes: 1000 })
-    upstream.answers['/openapi.json'] = json({ ...openapi(), x: 'x'.repeat(2000) })
-    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
+    upstream.handlers['/openapi.json'] = json({ ...openapi(), x: 'x'.repeat(2000) })
+    await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
   })
 
-  it('ends at its deadline', async () => {
-    await presenton.features(asShared.signal)
-    const visits = upstream.visits.length
-    await reconnect({ timeouts: { ...timeouts, createMs: 100 } })
-    upstream.answers[createPath] = () => undefined
-    await expect(presenton.createDeck({ ...asShared, brief: deck })).rejects.toMatchObject({
+  it('rejects with a timeout at its deadline', async () => {
+    await reconnect({ timeouts: { ...longTimeouts, createMs: 100 } })
+    upstream.handlers[createPath] = () => undefined
+    await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
       failure: 'fault',
     })
-    expect(upstream.visits.length).toBe(visits + 3)
+    expect(upstream.requests).toHaveLength(3)
   })
 
-  it("rejects with the caller's own reason, closes its connection, and disturbs no other", async () => {
-    const leaving = new AbortController()
-    upstream.answers[createPath] = (response, { body }) =>
-      body.includes('stay') ? setTimeout(() => json({ id })(response, {} as never), 50) : undefined
-    const other = presenton.createDeck({ ...asShared, brief: { ...deck, content: 'stay' } })
-    const left = presenton.createDeck({ ...asShared, signal: leaving.signal, brief: deck })
-    await upstream.until(() => upstream.to(createPath).length === 2)
-    leaving.abort('enough')
-    await expect(left).rejects.toBe('enough')
+  it("rejects with the reason of its caller's abort, closes its connection, and leaves other calls alone", async () => {
+    const caller = new AbortController()
+    upstream.handlers[createPath] = (response, { body }) =>
+      body.includes('other deck')
+        ? setTimeout(() => json({ id })(response, {} as never), 50)
+        : undefined
+    const other = presenton.createDeck({ ...asShared, brief: { ...brief, content: 'other deck' } })
+    const aborted = presenton.createDeck({ ...asShared, signal: caller.signal, brief })
+    await upstream.waitUntil(() => upstream.requestsTo(createPath).length === 2)
+    caller.abort('aborted')
+    await expect(aborted).rejects.toBe('aborted')
     expect(await other).toEqual({ deckId: id })
   })
 
-  it('does not begin when its caller has left', async () => {
+  it('sends nothing if its signal is already aborted', async () => {
     await expect(
-      presenton.createDeck({ ...asShared, signal: AbortSignal.abort('gone'), brief: deck }),
-    ).rejects.toBe('gone')
-    expect(upstream.visits).toEqual([])
+      presenton.createDeck({ ...asShared, signal: AbortSignal.abort('aborted'), brief }),
+    ).rejects.toBe('aborted')
+    expect(upstream.requests).toEqual([])
   })
 
-  it('can be left while it still connects', async () => {
+  it('can be aborted while it is connecting', async () => {
     const silent = createServer().listen(0, '127.0.0.1')
     await once(silent, 'listening')
-    // A TLS handshake that nobody answers.
-    const away = connect(`https://127.0.0.1:${(silent.address() as AddressInfo).port}`)
-    const leaving = new AbortController()
-    const call = away.ping({ signal: leaving.signal })
+    // The TLS handshake gets no reply.
+    const connecting = openClient(`https://127.0.0.1:${(silent.address() as AddressInfo).port}`)
+    const caller = new AbortController()
+    const call = connecting.ping({ signal: caller.signal })
     const [socket] = await once(silent, 'connection')
-    leaving.abort('enough')
-    await expect(call).rejects.toBe('enough')
-    await away.close()
+    caller.abort('aborted')
+    await expect(call).rejects.toBe('aborted')
+    await connecting.close()
     if (!socket.closed) await once(socket.resume(), 'close')
     silent.close()
   })
 
-  it('says what it came to', async () => {
-    const calls: ObservedCall[] = []
+  it('reports its operation and outcome', async () => {
+    const calls: CallMeasurement[] = []
     await reconnect({ onCall: (call) => calls.push(call) })
-    await presenton.createDeck({ ...asShared, brief: deck })
-    upstream.answers[createPath] = json({ detail: 'no' }, 400)
-    await presenton.createDeck({ ...asShared, brief: deck }).catch(() => undefined)
+    await presenton.createDeck({ ...asShared, brief })
+    upstream.handlers[createPath] = json({ detail: 'no' }, 400)
+    await presenton.createDeck({ ...asShared, brief }).catch(() => undefined)
     expect(calls.map(({ operation, outcome }) => `${operation} ${outcome}`)).toEqual([
       'create ok',
       'create rejected',
     ])
   })
 
-  it('deletes what is not there any more, and reads it not', async () => {
+  it('treats a missing deck as deleted, and as gone when it is read', async () => {
     const path = `/api/v1/ppt/presentation/${id}`
-    upstream.answers[path] = json({ detail: 'Presentation not found' }, 404)
+    upstream.handlers[path] = json({ detail: 'Presentation not found' }, 404)
     await presenton.deleteDeck({ ...asShared, deckId: id })
     await expect(presenton.readDeck({ ...asShared, deckId: id })).rejects.toMatchObject({
       failure: 'gone',

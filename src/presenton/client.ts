@@ -1,196 +1,174 @@
-// Everything the gateway can ask of Presenton, and nothing that only one of its versions knows.
-// Failures are Problems whose `failure` says what a run should do next; a caller's own abort
-// rejects with its signal's reason instead.
+// Everything the gateway can ask of Presenton, in the same words for all of its versions. A failed
+// call rejects with a Problem whose `failure` says what a run should do next; an aborted call
+// rejects with the reason of its signal.
 
-import { type CallOptions, sharedAccount, type UpstreamAccount } from './account.ts'
+import type { Logger } from '../telemetry/logging.ts'
+import type { CallOptions, UpstreamAccount } from './account.ts'
+import { type Credentials, createAuth } from './auth.ts'
 import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
-import { createCallMetrics, type ObservedCall } from './call-metrics.ts'
+import { type CallMeasurement, createCallMetrics } from './call-metrics.ts'
+import { createCalls } from './calls.ts'
 import { createConnections } from './connection.ts'
-import { createDecks, type Timeouts } from './decks.ts'
-import { type Features, paths } from './dialect.ts'
-import { createExchange } from './exchange.ts'
-import { unavailable } from './failures.ts'
-import { type OpenedFile, openMountedFile, openRemoteFile } from './file.ts'
-import { type OpenedImage, openRemoteImage } from './image.ts'
-import { type Credentials, createLogin } from './login.ts'
+import { createDeckStreams } from './deck-streams.ts'
+import { createDecks } from './decks.ts'
+import { paths } from './dialect.ts'
+import { type OpenedFile, openExportedFile } from './exported-file.ts'
+import { outage } from './failures.ts'
+import { type OpenedImage, openUpstreamImage } from './image.ts'
+import { createLiveness } from './liveness.ts'
+import { openMountedFile } from './mounted-file.ts'
+import { createPerformOperation } from './operation.ts'
 import { createProbe } from './probe.ts'
-import type { Template } from './template-lists.ts'
+import { createRequests } from './requests.ts'
+import type { Template } from './template-responses.ts'
 import { createTemplates } from './templates.ts'
+
+export interface Timeouts {
+  /** For calls that only touch upstream's database. */
+  createMs: number
+  prepareMs: number
+  exportMs: number
+  /** For the silence within a stream. */
+  stallMs: number
+  /** For a whole stream. */
+  streamMs: number
+}
 
 export interface PresentonOptions {
   /** Where its nginx listens, such as http://presenton. */
   url: string
   credentials?: Credentials | undefined
   apiKey?: string | undefined
-  /** A mounted copy of its /app_data; files are then read from there. */
+  /** A mounted copy of its /app_data, from which files are then read. */
   appDataDir?: string | undefined
   timeouts: Timeouts
   breaker: BreakerOptions
-  /** Bound of one message of a stream, and of any other answer that is read whole. */
+  /** The bound of one message of a stream, and of any other response that is read whole. */
   maxMessageBytes?: number
-  logger: Logger
-  onCall?: (call: ObservedCall) => void
-  onBreaker?: (state: BreakerState) => void
+  logger: Pick<Logger, 'warn'>
+  onCall?: (call: CallMeasurement) => void
   now?: () => number
-}
-
-type Log = (fields: object, message: string) => void
-interface Logger {
-  info: Log
-  warn: Log
-  debug: Log
 }
 
 const defaultMaxMessageBytes = 16 * 1024 * 1024
 
 export type Presenton = ReturnType<typeof createPresenton>
 
-export function createPresenton(options: PresentonOptions) {
-  const {
-    url,
-    credentials,
-    apiKey,
-    appDataDir,
-    timeouts,
-    logger,
-    now = Date.now,
-    maxMessageBytes = defaultMaxMessageBytes,
-  } = options
+export function createPresenton({
+  url,
+  credentials,
+  apiKey,
+  appDataDir,
+  timeouts,
+  logger,
+  onCall,
+  now = Date.now,
+  maxMessageBytes = defaultMaxMessageBytes,
+  ...options
+}: PresentonOptions) {
   const closing = new AbortController()
-  const observe = createCallMetrics(options.onCall, now)
+  const metrics = createCallMetrics({ onCall, now })
   const connections = createConnections(url)
-  const onState = (state: BreakerState) => {
-    logger.warn({ state }, 'the circuit in front of Presenton changed')
-    options.onBreaker?.(state)
-  }
-  const breaker = createBreaker(options.breaker, { onState, now })
-  // A login is a call, and a call may need a login: each gets the other when it is used.
-  const exchange = createExchange({
-    connections,
-    breaker,
-    login: () => login,
-    maxBodyBytes: maxMessageBytes,
-    probeMs: timeouts.createMs,
+  const breaker = createBreaker(options.breaker, {
+    onStateChange: (state) => logger.warn({ state }, 'the circuit breaker of Presenton changed'),
     now,
   })
-  const shared = {
-    exchange,
-    closing: closing.signal,
-    now,
-    onTrouble: (why: string) => logger.warn({}, why),
-  }
-  const login = createLogin({
+  const requests = createRequests({ connections, breaker, maxBodyBytes: maxMessageBytes, now })
+  const liveness = createLiveness({ requests, breaker, timeoutMs: timeouts.createMs, now })
+  const auth = createAuth({
     credentials,
     apiKey,
-    now,
-    send: (json) =>
-      observe.call('login', () =>
-        exchange.sendPlain({
-          account: sharedAccount,
-          subject: 'login',
+    postLogin: (json) =>
+      metrics.measure('login', () =>
+        requests.fetchText({
+          routeKind: 'login',
           method: 'POST',
           path: paths.login,
           json,
-          auth: 'none',
           timeoutMs: timeouts.createMs,
           signal: closing.signal,
         }),
       ),
+    now,
   })
+  const calls = createCalls({ requests, auth, breaker, liveness, now })
+  const shared = { calls, closing: closing.signal, logger, now }
   const probe = createProbe({
     ...shared,
-    means: { credentials, apiKey },
+    requests,
+    credentials,
+    apiKey,
     timeoutMs: timeouts.createMs,
   })
   const templates = createTemplates({
     ...shared,
-    listMs: timeouts.createMs,
-    layoutMs: timeouts.prepareMs,
+    listTimeoutMs: timeouts.createMs,
+    layoutTimeoutMs: timeouts.prepareMs,
   })
-  const decks = createDecks({
-    exchange,
-    probe,
-    templates,
-    timeouts,
-    maxMessageBytes,
-    observe,
-    logger,
-  })
+  const perform = createPerformOperation(metrics, probe)
 
   return {
-    ...decks,
+    ...createDecks({ calls, perform, templates, timeouts }),
+    ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
 
-    features: (signal: AbortSignal): Promise<Features> => probe.read(signal),
-
-    /**
-     * The file of an export's `path`; see `OpenedFile`. One that cannot be the export is a
-     * 'bad-file'.
-     */
-    openFile: ({ account, signal, path }: CallOptions & { path: string }): Promise<OpenedFile> =>
-      observe.call('file', () => {
-        if (appDataDir !== undefined) return openMountedFile(appDataDir, path, signal)
-        // Between two reads a file has no reason to be as slow as a model.
-        const limits = {
-          timeoutMs: timeouts.streamMs,
-          stallMs: Math.min(timeouts.stallMs, timeouts.createMs),
-        }
-        return probe.speak(signal, ({ auth }) =>
-          openRemoteFile({ exchange, auth, ...limits }, { account, signal, path }),
-        )
-      }),
-
-    /**
-     * Of a slide, by its unencoded path; NOT_FOUND for anything that is no picture. Who may see it
-     * is not asked here.
-     */
-    openImage: ({ account, signal, path }: CallOptions & { path: string }): Promise<OpenedImage> =>
-      observe.call('image', () =>
-        probe.speak(signal, ({ auth }) =>
-          openRemoteImage(
-            { exchange, auth, timeoutMs: timeouts.createMs },
-            { account, signal, path },
+    /** The file at the `path` of an export. What cannot be the exported file is a 'bad-file'. */
+    openFile: (call: CallOptions & { path: string }): Promise<OpenedFile> =>
+      appDataDir !== undefined
+        ? metrics.measure('file', () => openMountedFile({ ...call, appDataDir }))
+        : perform({ operation: 'file', signal: call.signal }, ({ auth: kind }) =>
+            openExportedFile({
+              ...call,
+              calls,
+              auth: kind,
+              timeoutMs: timeouts.streamMs,
+              // A file has no reason to be silent for as long as a model.
+              stallMs: Math.min(timeouts.stallMs, timeouts.createMs),
+            }),
           ),
-        ),
+
+    /**
+     * An image in a slide, by its unencoded path; NOT_FOUND if the path leads to no image. The
+     * caller must check who may see it.
+     */
+    openImage: (call: CallOptions & { path: string }): Promise<OpenedImage> =>
+      perform({ operation: 'image', signal: call.signal }, ({ auth: kind }) =>
+        openUpstreamImage({ ...call, calls, auth: kind, timeoutMs: timeouts.createMs }),
       ),
 
-    listTemplates: ({ account, signal }: CallOptions): Promise<Template[]> =>
-      observe.call('templates', () =>
-        probe.speak(signal, (features) => templates.list({ account, signal, features })),
+    listTemplates: (call: CallOptions): Promise<Template[]> =>
+      perform({ operation: 'templates', signal: call.signal }, (features) =>
+        templates.list({ ...call, features }),
       ),
 
-    /** The ids of the list as it was last read; undefined before that. Asks nobody. */
+    /** The ids in the list as last read, however old; undefined before that. Sends nothing. */
     knownTemplates: (account: UpstreamAccount): ReadonlySet<string> | undefined =>
-      templates.known(account),
+      templates.knownIds(account),
 
-    hasTemplate: ({
-      account,
-      signal,
-      templateId,
-    }: CallOptions & { templateId: string }): Promise<boolean> =>
-      observe.call('templates', () =>
-        probe.speak(signal, (features) => templates.has({ account, signal, features, templateId })),
+    hasTemplate: (call: CallOptions & { templateId: string }): Promise<boolean> =>
+      perform({ operation: 'templates', signal: call.signal }, (features) =>
+        templates.has({ ...call, features }),
       ),
 
     state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({
       breaker: breaker.state(),
-      ...probe.supported(),
+      ...probe.support(),
     }),
 
     /**
-     * Rejects with a Problem when upstream does not answer, or is not one that the gateway can
-     * speak to.
+     * Rejects with a Problem if upstream does not respond or is not supported. It acts for no
+     * account.
      */
     ping: ({ signal }: { signal: AbortSignal }): Promise<void> =>
-      observe.call('ping', async () => {
-        await exchange.ping(signal)
+      metrics.measure('ping', async () => {
+        await liveness.ping(signal)
         await probe.read(signal)
       }),
 
-    /** Ends all that is under way; nothing stays alive. */
+    /** Aborts every call and closes every connection. */
     async close(): Promise<void> {
-      const reason = unavailable(new Error('closed'))
+      const reason = outage(new Error('the client is closed'))
       closing.abort(reason)
-      exchange.close(reason)
+      requests.close(reason)
       breaker.close()
       await connections.close()
     },

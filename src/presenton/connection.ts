@@ -1,17 +1,17 @@
-// One connection for one call. Creating, preparing and streaming cost money and are not idempotent,
-// so nothing here may retry a request or send it over a socket that upstream might just be closing;
-// and a connection of its own can be torn down without touching another call.
+// One connection for each request. Creating, preparing and streaming cost money and are not
+// idempotent, so no request may be retried here or sent over a socket that upstream is closing. A
+// connection of its own can also be torn down without disturbing another call.
 
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { buildConnector, Client } from 'undici'
 import { raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
-import { fault, unavailable } from './failures.ts'
+import { fault, outage } from './failures.ts'
 
 export interface UpstreamRequest {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
-  /** From the root of upstream, encoded, with its query. */
+  /** Encoded, with its query; relative to the base URL. */
   path: string
   headers: Record<string, string>
   json?: unknown
@@ -22,78 +22,70 @@ export interface UpstreamResponse {
   status: number
   headers: Record<string, string | string[] | undefined>
   body: Readable
-  /** Tears the connection down. To be called whatever happened to the body. */
-  end(): void
+  /** Closes the connection. Must be called, whether or not the body was read. */
+  close(): void
 }
 
-/** How long a host may take to accept a connection. */
-const connectMs = 10_000
+const connectTimeoutMs = 10_000
 
-const nothing = () => undefined
+const ignore = () => undefined
 
 export type Connections = ReturnType<typeof createConnections>
 
 export function createConnections(url: string) {
   const base = new URL(url)
   const prefix = base.pathname.replace(/\/+$/, '')
-  const neverConnected = new WeakSet<Error>()
-  const ends = new Set<() => void>()
-  const leaving = new Set<Promise<unknown>>()
-  const dial = buildConnector({ timeout: connectMs })
-  let closed = false
+  const connectErrors = new WeakSet<Error>()
+  const closeFunctions = new Set<() => void>()
+  const closingClients = new Set<Promise<unknown>>()
+  const openSocket = buildConnector({ timeout: connectTimeoutMs })
+  let isClosed = false
 
-  /**
-   * A connection that is made at its first request, and an end to it that also works while it is
-   * being made.
-   */
-  function createLine() {
+  /** A client that connects with its first request; `close` also works while it is connecting. */
+  function createConnection() {
     let socket: Socket | undefined
     const connect: buildConnector.connector = (options, done) => {
-      // It returns the socket, though its types do not say so; undici alone would leave it
-      // connecting when its client is destroyed.
-      socket = dial(options, (...result) => {
-        if (result[0]) neverConnected.add(result[0])
+      // The connector returns its socket, though its type does not say so. Destroying the client
+      // alone would leave the socket connecting.
+      socket = openSocket(options, (...result) => {
+        if (result[0]) connectErrors.add(result[0])
         done(...result)
       }) as unknown as Socket
     }
-    // undici's own timers are off, since a model may be silent for longer than their defaults:
-    // deadlines are in the signal.
+    // undici's own timeouts are shorter than the silence of a slow model. Call deadlines replace them.
     const client = new Client(base.origin, {
       connect,
       pipelining: 0,
       headersTimeout: 0,
       bodyTimeout: 0,
     })
-    function end(): void {
-      if (!ends.delete(end)) return
-      const gone = client.destroy().catch(nothing)
-      leaving.add(gone)
-      gone.finally(() => leaving.delete(gone))
+    function close(): void {
+      if (!closeFunctions.delete(close)) return
+      const closing = client.destroy().catch(ignore)
+      closingClients.add(closing)
+      closing.finally(() => closingClients.delete(closing))
       socket?.destroy(new Error('the call has ended'))
     }
-    ends.add(end)
-    return { client, end }
+    closeFunctions.add(close)
+    return { client, close }
   }
 
   /**
-   * What an error of a connection means: the signal's reason where that aborted, no connection an
-   * outage, a broken one a fault.
+   * The failure that an error of a connection means: the reason of an aborted `signal`, an outage
+   * where no connection was made, a fault where one broke.
    */
-  function failureOf(error: unknown, signal: AbortSignal): unknown {
+  function toFailure(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) return signal.reason
     if (error instanceof Problem) return error
-    return error instanceof Error && neverConnected.has(error)
-      ? unavailable(error)
+    return error instanceof Error && connectErrors.has(error)
+      ? outage(error)
       : fault('the connection broke', { cause: error })
   }
 
   return {
-    failureOf,
+    toFailure,
 
-    /**
-     * Sends a request and resolves with the head of the answer, whatever its status. Redirects are
-     * not followed.
-     */
+    /** Resolves with the head of the response, whatever its status. Follows no redirects. */
     async open({
       method,
       path,
@@ -102,45 +94,43 @@ export function createConnections(url: string) {
       signal,
     }: UpstreamRequest): Promise<UpstreamResponse> {
       signal.throwIfAborted()
-      if (closed) throw unavailable(new Error('closed'))
-      const line = createLine()
-      function end(): void {
-        signal.removeEventListener('abort', line.end)
-        line.end()
+      if (isClosed) throw outage(new Error('the client is closed'))
+      const connection = createConnection()
+      function close(): void {
+        signal.removeEventListener('abort', connection.close)
+        connection.close()
       }
-      // Left to itself, undici looks at the signal only between connecting and the end of a body,
-      // and lets the connection live on for seconds.
-      signal.addEventListener('abort', line.end, { once: true })
+      // undici checks its signal only between connecting and the end of a body, and then keeps the
+      // connection for seconds.
+      signal.addEventListener('abort', connection.close, { once: true })
       try {
-        const content = json === undefined ? {} : { 'content-type': 'application/json' }
-        const sent = line.client.request({
+        const response = connection.client.request({
           method,
           path: prefix + path,
           headers: {
             accept: '*/*',
             'accept-encoding': 'identity',
             'user-agent': 'presenton-gateway',
-            ...content,
+            ...(json !== undefined && { 'content-type': 'application/json' }),
             ...headers,
           },
           body: json === undefined ? null : JSON.stringify(json),
           signal,
         })
-        const { statusCode, headers: head, body } = await raceSignal(sent, signal)
-        // Destroying the connection under a body that nobody reads any more must not be an uncaught
-        // error.
-        body.on('error', nothing)
-        return { status: statusCode, headers: head, body, end }
+        const { statusCode, headers: responseHeaders, body } = await raceSignal(response, signal)
+        // Closing the connection must not cause an uncaught error in a body that is no longer read.
+        body.on('error', ignore)
+        return { status: statusCode, headers: responseHeaders, body, close }
       } catch (error) {
-        end()
-        throw failureOf(error, signal)
+        close()
+        throw toFailure(error, signal)
       }
     },
 
     async close(): Promise<void> {
-      closed = true
-      for (const end of ends) end()
-      await Promise.all(leaving)
+      isClosed = true
+      for (const close of closeFunctions) close()
+      await Promise.all(closingClients)
     },
   }
 }

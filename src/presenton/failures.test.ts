@@ -2,27 +2,27 @@ import { describe, expect, it } from 'vitest'
 import {
   fault,
   mayHaveStarted,
-  problemOf,
-  reasonOf,
-  retryAfterOf,
-  type Subject,
+  parseRetryAfter,
+  type RouteKind,
+  readReason,
   suggestsVersionChange,
+  toProblem,
 } from './failures.ts'
 
 const now = Date.parse('2026-11-21T08:00:00Z')
 
-function judge(
+function problemFor(
   status: number,
   text: string,
-  subject: Subject = 'deck',
+  routeKind: RouteKind = 'deck',
   headers: Record<string, string> = {},
 ) {
-  return problemOf({ status, headers, text }, subject, now)
+  return toProblem({ status, headers, text }, { routeKind, nowMs: now })
 }
 
-const says = (detail: string) => JSON.stringify({ detail })
+const withDetail = (detail: string) => JSON.stringify({ detail })
 
-describe('What an answer of upstream means', () => {
+describe('The failure of a response', () => {
   it.each([
     ['a 502 page of nginx', 502, '<html>', 'deck', 'UPSTREAM_UNAVAILABLE', 'outage'],
     ['a 503', 503, '', 'prepare', 'UPSTREAM_UNAVAILABLE', 'outage'],
@@ -31,24 +31,24 @@ describe('What an answer of upstream means', () => {
     [
       'a 400',
       400,
-      says('Presentation not prepared for stream'),
+      withDetail('Presentation not prepared for stream'),
       'deck',
       'UPSTREAM_REJECTED',
       'final',
     ],
     ['a 413', 413, '<html>', 'other', 'UPSTREAM_REJECTED', 'final'],
-    ['a 428', 428, says('Login setup is required'), 'other', 'UPSTREAM_REJECTED', 'final'],
+    ['a 428', 428, withDetail('Login setup is required'), 'other', 'UPSTREAM_REJECTED', 'final'],
     ['a 408', 408, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
     ['a 425', 425, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
     ['a 429', 429, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
     ['a redirect', 302, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
-    ['a deck that is gone', 404, says('Presentation not found'), 'deck', 'UPSTREAM_ERROR', 'gone'],
-    ['a route that is not there', 404, says('Not Found'), 'deck', 'UPSTREAM_REJECTED', 'final'],
-    ['no login', 401, says('Unauthorized'), 'deck', 'UPSTREAM_REJECTED', 'final'],
+    ['a missing deck', 404, withDetail('Presentation not found'), 'deck', 'UPSTREAM_ERROR', 'gone'],
+    ['a missing route', 404, withDetail('Not Found'), 'deck', 'UPSTREAM_REJECTED', 'final'],
+    ['refused credentials', 401, withDetail('Unauthorized'), 'deck', 'UPSTREAM_REJECTED', 'final'],
     [
       "the model's 401 in prepare",
       401,
-      says('Invalid API key. Please verify your API key and try again.'),
+      withDetail('Invalid API key. Please verify your API key and try again.'),
       'prepare',
       'UPSTREAM_ERROR',
       'fault',
@@ -56,17 +56,31 @@ describe('What an answer of upstream means', () => {
     [
       "the model's 400 in prepare",
       400,
-      says('LLM did not return any content'),
+      withDetail('LLM did not return any content'),
       'prepare',
       'UPSTREAM_ERROR',
       'fault',
     ],
-    ["the model's 429 in prepare", 429, says('rate limited'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
-    ["the model's 403 in prepare", 403, says('not for you'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
+    [
+      "the model's 429 in prepare",
+      429,
+      withDetail('rate limited'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
+    [
+      "the model's 403 in prepare",
+      403,
+      withDetail('not for you'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
     [
       "the model's 404 in prepare",
       404,
-      says('no such model'),
+      withDetail('no such model'),
       'prepare',
       'UPSTREAM_ERROR',
       'fault',
@@ -74,48 +88,69 @@ describe('What an answer of upstream means', () => {
     [
       "the model's 404 in prepare, in the words of a route",
       404,
-      says('Not Found'),
+      withDetail('Not Found'),
       'prepare',
       'UPSTREAM_ERROR',
       'fault',
     ],
-    ['a 405 in prepare', 405, says('Method Not Allowed'), 'prepare', 'UPSTREAM_ERROR', 'fault'],
-    ['no login in prepare', 401, says('Unauthorized'), 'prepare', 'UPSTREAM_REJECTED', 'final'],
+    [
+      'a 405 in prepare',
+      405,
+      withDetail('Method Not Allowed'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
+    [
+      'no login in prepare',
+      401,
+      withDetail('Unauthorized'),
+      'prepare',
+      'UPSTREAM_REJECTED',
+      'final',
+    ],
     ['a 422 of prepare', 422, '{"detail":[]}', 'prepare', 'UPSTREAM_REJECTED', 'final'],
     [
-      'no such template in prepare',
+      'a missing template in prepare',
       404,
-      says('Template layout not found'),
+      withDetail('Template layout not found'),
       'prepare',
       'UPSTREAM_REJECTED',
       'final',
     ],
     [
-      'a deck that is gone in prepare',
+      'a missing deck in prepare',
       404,
-      says('Presentation not found'),
+      withDetail('Presentation not found'),
       'prepare',
       'UPSTREAM_ERROR',
       'gone',
     ],
-    ['a file that is gone', 404, '<html>', 'file', 'UPSTREAM_ERROR', 'bad-file'],
-    ['a file that is elsewhere', 301, '', 'file', 'UPSTREAM_ERROR', 'bad-file'],
-    ['a file without its body', 204, '', 'file', 'UPSTREAM_ERROR', 'bad-file'],
-    ['a file we may not read', 401, '<html>', 'file', 'UPSTREAM_REJECTED', 'final'],
-  ] as const)('%s', (_, status, text, subject, code, failure) => {
-    expect(judge(status, text, subject)).toMatchObject({ code, failure })
+    ['a missing file', 404, '<html>', 'file', 'UPSTREAM_ERROR', 'bad-file'],
+    ['a redirected file', 301, '', 'file', 'UPSTREAM_ERROR', 'bad-file'],
+    ['a file without content', 204, '', 'file', 'UPSTREAM_ERROR', 'bad-file'],
+    [
+      'a file that the gateway is not allowed to read',
+      401,
+      '<html>',
+      'file',
+      'UPSTREAM_REJECTED',
+      'final',
+    ],
+  ] as const)('is right for %s', (_, status, text, routeKind, code, failure) => {
+    expect(problemFor(status, text, routeKind)).toMatchObject({ code, failure })
   })
 
-  it('quotes upstream only where it is final, and redacted', () => {
-    const text = says('The file /app_data/x is not on host http://presenton:8000')
-    expect(judge(400, text).detail).toBe(
+  it('quotes upstream only if it is final, and redacted', () => {
+    const text = withDetail('The file /app_data/x is not on host http://presenton:8000')
+    expect(problemFor(400, text).detail).toBe(
       'The presentation generator rejected the request. The file [path] is not on host [url]',
     )
-    expect(judge(500, text).detail).toBe('The presentation generator failed.')
-    expect(judge(400, says('x y '.repeat(500))).detail.length).toBeLessThan(360)
+    expect(problemFor(500, text).detail).toBe('The presentation generator failed.')
+    expect(problemFor(400, withDetail('x y '.repeat(500))).detail.length).toBeLessThan(360)
   })
 
-  it('gives of a validation error the places and the reasons, never the input', () => {
+  it('quotes the fields and reasons of a validation error, never its input', () => {
     const detail = [
       {
         type: 'less_than_equal',
@@ -124,7 +159,7 @@ describe('What an answer of upstream means', () => {
         input: 'my secret text',
       },
     ]
-    expect(reasonOf(JSON.stringify({ detail }))).toBe('n_slides: Input should be less than 50')
+    expect(readReason(JSON.stringify({ detail }))).toBe('n_slides: Input should be less than 50')
   })
 
   it.each([
@@ -134,7 +169,7 @@ describe('What an answer of upstream means', () => {
     ['{"detail":{"a":1}}', ''],
     ['{broken', ''],
     ['', ''],
-  ])('reads %s', (text, reason) => expect(reasonOf(text)).toBe(reason))
+  ])('has the reason of the body %s', (text, reason) => expect(readReason(text)).toBe(reason))
 
   it.each([
     ['300', 300],
@@ -144,28 +179,28 @@ describe('What an answer of upstream means', () => {
     ['Sat, 21 Nov 2020 08:00:30 GMT', 1],
     ['soon', undefined],
     ['', undefined],
-  ])('reads Retry-After: %s', (value, seconds) =>
-    expect(retryAfterOf({ 'retry-after': value }, now)).toBe(seconds),
+  ])('has the seconds of Retry-After: %s', (value, seconds) =>
+    expect(parseRetryAfter({ 'retry-after': value }, now)).toBe(seconds),
   )
 
-  it('waits as long as upstream says', () => {
-    expect(judge(429, '', 'deck', { 'retry-after': '7' }).retryAfterSeconds).toBe(7)
-    expect(judge(503, '', 'deck', { 'retry-after': '8' }).retryAfterSeconds).toBe(8)
+  it('has the Retry-After of upstream', () => {
+    expect(problemFor(429, '', 'deck', { 'retry-after': '7' }).retryAfterSeconds).toBe(7)
+    expect(problemFor(503, '', 'deck', { 'retry-after': '8' }).retryAfterSeconds).toBe(8)
   })
 
-  it('knows that nothing was begun where nobody answered, and where upstream refused', () => {
+  it('says that nothing was started if upstream was down or refused', () => {
     for (const status of [400, 404, 408, 422, 429, 502])
-      expect(mayHaveStarted(judge(status, says('x')))).toBe(false)
-    expect(mayHaveStarted(judge(500, 'Internal Server Error'))).toBe(true)
+      expect(mayHaveStarted(problemFor(status, withDetail('x')))).toBe(false)
+    expect(mayHaveStarted(problemFor(500, 'Internal Server Error'))).toBe(true)
     expect(mayHaveStarted(fault('the connection broke'))).toBe(true)
   })
 
-  it('sees a hint that upstream was replaced in a route that is not there and in a body that is not taken', () => {
-    expect(suggestsVersionChange(judge(404, says('Not Found')))).toBe(true)
-    expect(suggestsVersionChange(judge(405, says('Method Not Allowed')))).toBe(true)
-    expect(suggestsVersionChange(judge(422, '{"detail":[]}', 'prepare'))).toBe(true)
-    expect(suggestsVersionChange(judge(404, says('Not Found'), 'prepare'))).toBe(true)
-    expect(suggestsVersionChange(judge(404, says('Presentation not found')))).toBe(false)
-    expect(suggestsVersionChange(judge(400, says('no')))).toBe(false)
+  it('suggests another version for a missing route and for a body that is not accepted', () => {
+    expect(suggestsVersionChange(problemFor(404, withDetail('Not Found')))).toBe(true)
+    expect(suggestsVersionChange(problemFor(405, withDetail('Method Not Allowed')))).toBe(true)
+    expect(suggestsVersionChange(problemFor(422, '{"detail":[]}', 'prepare'))).toBe(true)
+    expect(suggestsVersionChange(problemFor(404, withDetail('Not Found'), 'prepare'))).toBe(true)
+    expect(suggestsVersionChange(problemFor(404, withDetail('Presentation not found')))).toBe(false)
+    expect(suggestsVersionChange(problemFor(400, withDetail('no')))).toBe(false)
   })
 })

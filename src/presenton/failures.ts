@@ -1,33 +1,33 @@
-// Every way upstream can fail, as the Problem a run is told: what is waited out, what burns an
-// attempt, what is final. The rules are those of the product's specification, "Outage or fault";
-// upstream's own words appear in final ones only, redacted.
+// Every way in which upstream can fail, as the Problem that a run gets: what is waited out, what
+// burns an attempt, what is final. The rules are in the specification, "Outage or fault". Only
+// final failures quote upstream, redacted.
 
 import { problems } from '../contract/problem.ts'
 import { Problem } from '../domain/problem.ts'
 import { redactUpstreamText } from './redact.ts'
 
-/** An answer that is not what was asked for. `text` is its body, or the beginning of it. */
+/** `text` is the body. */
 export interface TextResponse {
   status: number
   headers: Record<string, string | string[] | undefined>
   text: string
 }
 
-/** Whose answer it is: some statuses mean different things. */
-export type Subject = 'deck' | 'prepare' | 'file' | 'login' | 'other'
+/** The kind of route that responded: some statuses mean different things on different routes. */
+export type RouteKind = 'deck' | 'prepare' | 'file' | 'login' | 'other'
 
 /**
- * Hung on a Problem as its cause, for logs and for those who look whether upstream has changed.
- * Never shown to a caller.
+ * The cause of a Problem that comes from a response. It is for logs and for
+ * `suggestsVersionChange`, and never shown to a user.
  */
-export interface Refusal {
+export interface ResponseCause {
   status: number
   reason: string
 }
 
 const maxRetryAfterSeconds = 600
 
-export function unavailable(cause: unknown, retryAfterSeconds?: number): Problem {
+export function outage(cause: unknown, retryAfterSeconds?: number): Problem {
   return new Problem('UPSTREAM_UNAVAILABLE', {
     failure: 'outage',
     cause,
@@ -47,12 +47,12 @@ export function fault(
   })
 }
 
-/** A good answer in another version's words, to a question that did nothing. */
-export function unexpectedShape(what: string): Problem {
-  return fault(what, { cause: { status: 200, reason: what } satisfies Refusal })
+/** A 200 of a route without side effects, with a body that another version may have written. */
+export function unexpectedShape(reason: string): Problem {
+  return fault(reason, { cause: { status: 200, reason } satisfies ResponseCause })
 }
 
-export function timedOut(reason: string): Problem {
+export function timeout(reason: string): Problem {
   return new Problem('UPSTREAM_TIMEOUT', { failure: 'fault', cause: new Error(reason) })
 }
 
@@ -60,9 +60,9 @@ export function badFile(reason: string, cause: unknown = new Error(reason)): Pro
   return new Problem('UPSTREAM_ERROR', { failure: 'bad-file', cause })
 }
 
-/** `words` are upstream's own, or ours; both are redacted, since ours may quote. */
-export function rejected(words: string, cause?: unknown): Problem {
-  const detail = [problems.UPSTREAM_REJECTED.detail, redactUpstreamText(words)]
+/** `text` is upstream's or our own. Both are redacted, because ours may quote upstream. */
+export function rejected(text: string, cause?: unknown): Problem {
+  const detail = [problems.UPSTREAM_REJECTED.detail, redactUpstreamText(text)]
     .filter((part) => part !== '')
     .join(' ')
   return new Problem('UPSTREAM_REJECTED', {
@@ -73,41 +73,44 @@ export function rejected(words: string, cause?: unknown): Problem {
 }
 
 /**
- * What upstream said in a body of any of its parts: FastAPI's `detail`, Next.js's `error`, or plain
- * text; nothing for nginx's HTML.
+ * What the body of a failed response says: FastAPI's `detail`, Next.js's `error`, or plain text.
+ * Empty for nginx's HTML.
  */
-export function reasonOf(text: string): string {
-  const plain = text.trim()
-  if (plain.startsWith('<')) return ''
-  if (!plain.startsWith('{')) return plain.slice(0, 1000)
+export function readReason(text: string): string {
+  const trimmed = text.trim()
+  if (trimmed.startsWith('<')) return ''
+  if (!trimmed.startsWith('{')) return trimmed.slice(0, 1000)
   try {
-    const body = JSON.parse(plain) as Record<string, unknown>
+    const body = JSON.parse(trimmed) as Record<string, unknown>
     const detail = body.detail ?? body.error ?? body.message
     if (typeof detail === 'string') return detail
-    // A validation error also echoes the input, which must not come back to anyone.
-    if (Array.isArray(detail)) return detail.slice(0, 5).map(flawOf).join('; ')
+    if (Array.isArray(detail)) return detail.slice(0, 5).map(describeInvalidField).join('; ')
   } catch {
     return ''
   }
   return ''
 }
 
-function flawOf(flaw: unknown): string {
-  const { loc, msg } = (typeof flaw === 'object' && flaw !== null ? flaw : {}) as {
+/** FastAPI's validation errors also echo the input, which must not be repeated to anyone. */
+function describeInvalidField(error: unknown): string {
+  const { loc, msg } = (typeof error === 'object' && error !== null ? error : {}) as {
     loc?: unknown
     msg?: unknown
   }
-  const place = Array.isArray(loc) ? loc.filter((part) => part !== 'body').join(' ') : ''
-  return [place, typeof msg === 'string' ? msg : 'not valid']
+  const field = Array.isArray(loc) ? loc.filter((part) => part !== 'body').join(' ') : ''
+  return [field, typeof msg === 'string' ? msg : 'not valid']
     .filter((part) => part !== '')
     .join(': ')
 }
 
 /**
- * Seconds of a Retry-After header (a number or a date), bounded; undefined when there is none that
- * can be read.
+ * Seconds of a Retry-After header (a number or a date), from 1 to 600; undefined if the header is
+ * missing or malformed.
  */
-export function retryAfterOf(headers: TextResponse['headers'], nowMs: number): number | undefined {
+export function parseRetryAfter(
+  headers: TextResponse['headers'],
+  nowMs: number,
+): number | undefined {
   const value = headers['retry-after']
   if (typeof value !== 'string' || value.trim() === '') return undefined
   const seconds = /^\s*\d+\s*$/.test(value) ? Number(value) : (Date.parse(value) - nowMs) / 1000
@@ -115,67 +118,65 @@ export function retryAfterOf(headers: TextResponse['headers'], nowMs: number): n
   return Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(seconds)))
 }
 
-/**
- * Upstream's way to say that it does not know who calls; any other 401 of its routes comes from its
- * model.
- */
-export function isUnauthorized({ status, text }: TextResponse, subject: Subject): boolean {
-  return status === 401 && (subject === 'file' || reasonOf(text) === 'Unauthorized')
+/** Whether upstream does not accept our credentials. Other 401s pass on one of its model. */
+export function isUnauthorized({ status, text }: TextResponse, routeKind: RouteKind): boolean {
+  return status === 401 && (routeKind === 'file' || readReason(text) === 'Unauthorized')
 }
 
-/** The Problem for an answer with a status nobody asked for. */
-export function problemOf(answer: TextResponse, subject: Subject, nowMs: number): Problem {
-  const { status, headers, text } = answer
-  const reason = reasonOf(text)
-  const refusal: Refusal = { status, reason: redactUpstreamText(reason) }
-  const retryAfterSeconds = retryAfterOf(headers, nowMs)
+/** The Problem of a response with an unexpected status. */
+export function toProblem(
+  response: TextResponse,
+  { routeKind, nowMs }: { routeKind: RouteKind; nowMs: number },
+): Problem {
+  const { status, headers, text } = response
+  const reason = readReason(text)
+  const cause: ResponseCause = { status, reason: redactUpstreamText(reason) }
+  const retryAfterSeconds = parseRetryAfter(headers, nowMs)
   const retry = retryAfterSeconds !== undefined && { retryAfterSeconds }
-  if (status === 502 || status === 503 || status === 504)
-    return unavailable(refusal, retryAfterSeconds)
-  if (status >= 500) return fault(`status ${status}`, { cause: refusal })
+  if (status === 502 || status === 503 || status === 504) return outage(cause, retryAfterSeconds)
+  if (status >= 500) return fault(`status ${status}`, { cause })
   if (status === 408 || status === 425 || status === 429)
-    return fault(`status ${status}`, { cause: refusal, ...retry })
-  if (subject === 'file') {
+    return fault(`status ${status}`, { cause, ...retry })
+  if (routeKind === 'file') {
     if (status === 401 || status === 403)
-      return rejected('The gateway may not read the file.', refusal)
-    return badFile(`status ${status}`, refusal)
+      return rejected('The gateway is not allowed to read the file.', cause)
+    return badFile(`status ${status}`, cause)
   }
-  if (status < 400) return fault(`status ${status}`, { cause: refusal })
-  const gone =
-    subject === 'deck'
-      ? !isMissingRoute(refusal)
-      : subject === 'prepare' && reason === 'Presentation not found'
-  if (status === 404 && gone)
-    return new Problem('UPSTREAM_ERROR', { failure: 'gone', cause: refusal })
-  // Here upstream passes on its model's status, whatever that is; of its own it says only these.
-  const isOwn =
-    status === 422 || isUnauthorized(answer, subject) || /^template\b.*\bnot found/i.test(reason)
-  if (subject === 'prepare' && !isOwn)
-    return fault(`status ${status}`, { cause: refusal, ...retry })
-  return rejected(reason, refusal)
+  if (status < 400) return fault(`status ${status}`, { cause })
+  const isDeckMissing =
+    routeKind === 'deck'
+      ? !isMissingRoute(cause)
+      : routeKind === 'prepare' && reason === 'Presentation not found'
+  if (status === 404 && isDeckMissing)
+    return new Problem('UPSTREAM_ERROR', { failure: 'gone', cause })
+  // `prepare` passes on any status of upstream's model. Only these are upstream's own.
+  const isFinalInPrepare =
+    status === 422 ||
+    isUnauthorized(response, routeKind) ||
+    /^template\b.*\bnot found/i.test(reason)
+  if (routeKind === 'prepare' && !isFinalInPrepare)
+    return fault(`status ${status}`, { cause, ...retry })
+  return rejected(reason, cause)
 }
 
-function isMissingRoute({ status, reason }: Refusal): boolean {
+function isMissingRoute({ status, reason }: ResponseCause): boolean {
   return status === 405 || (status === 404 && (reason === 'Not Found' || reason === ''))
 }
 
-/**
- * Whether upstream may have begun with what it was asked for: not where nobody answered, nor where
- * it refused.
- */
+/** Whether upstream may have started what it was asked for. False if it was down or refused. */
 export function mayHaveStarted(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
-  const { status = 500 } = (error.cause ?? {}) as Partial<Refusal>
+  const { status = 500 } = (error.cause ?? {}) as Partial<ResponseCause>
   return error.failure !== 'outage' && error.failure !== 'gone' && !(status >= 400 && status < 500)
 }
 
 /**
- * Whether a failure may mean that upstream has become another version: a route that is gone, or a
- * body it no longer takes.
+ * Whether upstream may have become another version: a route is missing, or a request body is no
+ * longer accepted.
  */
 export function suggestsVersionChange(error: unknown): boolean {
   if (!(error instanceof Problem)) return false
-  const { status, reason } = (error.cause ?? {}) as Partial<Refusal>
+  const { status, reason } = (error.cause ?? {}) as Partial<ResponseCause>
   if (status === 200) return true
   if (status === undefined || reason === undefined || error.failure === 'bad-file') return false
   return (

@@ -1,28 +1,28 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton } from './client.ts'
-import { asShared, connect, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import { asShared, openClient, openUpstream, type Upstream } from './fixtures/upstream.ts'
 
 let upstream: Upstream
 let presenton: Presenton
 
 beforeEach(async () => {
   upstream = await openUpstream()
-  presenton = connect(upstream.url)
+  presenton = openClient(upstream.url)
 })
 
 afterEach(async () => {
   await presenton.close()
-  await upstream.idle()
+  await upstream.waitUntilIdle()
   await upstream.close()
 })
 
-describe('A picture', () => {
+describe('An image', () => {
   it.each([
     '/app_data/images/a b#1.png',
     '/app_data/images/users/u1/x.png',
     '/static/icons/bold/x.svg',
-  ])('comes as it is: %s', async (path) => {
-    upstream.answers['GET /'] = (response) =>
+  ])('is returned unchanged: %s', async (path) => {
+    upstream.handlers['GET /'] = (response) =>
       response.writeHead(200, { 'content-type': 'image/png', 'content-length': 3 }).end('PNG')
     const { body, contentType, sizeBytes } = await presenton.openImage({ ...asShared, path })
     expect({
@@ -34,7 +34,7 @@ describe('A picture', () => {
       contentType: 'image/png',
       sizeBytes: 3,
     })
-    expect(decodeURIComponent(upstream.visits.at(-1)?.path ?? '')).toBe(path)
+    expect(decodeURIComponent(upstream.requests.at(-1)?.path ?? '')).toBe(path)
   })
 
   it.each([
@@ -47,31 +47,31 @@ describe('A picture', () => {
     '/static/',
     '/api/user-config',
     '',
-  ])('is not asked for where none can be: %j', async (path) => {
+  ])('is not requested at a path that cannot be one: %j', async (path) => {
     await expect(presenton.openImage({ ...asShared, path })).rejects.toMatchObject({
       code: 'NOT_FOUND',
     })
     expect(
-      upstream.visits.every(
-        (visit) => visit.path.includes('auth/status') || visit.path.includes('openapi'),
+      upstream.requests.every(
+        (request) => request.path.includes('auth/status') || request.path.includes('openapi'),
       ),
     ).toBe(true)
   })
 
-  it('is not found when upstream has none, leads elsewhere, or gives something else', async () => {
+  it('is not found if upstream has none, redirects, or returns something else', async () => {
     await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
       {
         code: 'NOT_FOUND',
       },
     )
-    upstream.answers['/static/'] = (response) =>
+    upstream.handlers['/static/'] = (response) =>
       response.writeHead(302, { location: '/elsewhere' }).end()
     await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
       {
         code: 'NOT_FOUND',
       },
     )
-    upstream.answers['/static/'] = (response) =>
+    upstream.handlers['/static/'] = (response) =>
       response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')
     await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
       {
@@ -80,8 +80,8 @@ describe('A picture', () => {
     )
   })
 
-  it('fails like any call when upstream does', async () => {
-    upstream.answers['/static/'] = (response) => response.writeHead(502).end('<html>')
+  it('fails like any call if upstream fails', async () => {
+    upstream.handlers['/static/'] = (response) => response.writeHead(502).end('<html>')
     await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
       {
         code: 'UPSTREAM_UNAVAILABLE',

@@ -1,16 +1,15 @@
-// The pictures that slide objects name, for those who may see the deck: generated ones below
-// /app_data/images, icons and placeholders below /static. Nothing else of upstream can be asked for
-// by path, and nothing that is no picture is given.
+// The images in slides: generated ones below /app_data/images, icons and placeholders below
+// /static. No other path of upstream can be read, and nothing but an image is returned.
 
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
 import type { CallOptions } from './account.ts'
-import type { Exchange } from './exchange.ts'
-import { segmentsBelow } from './file.ts'
-import type { AuthKind } from './login.ts'
+import type { AuthKind } from './auth.ts'
+import type { Calls } from './calls.ts'
+import { encodeSegments, plainSegmentsBelow } from './plain-path.ts'
 
 export interface OpenedImage {
-  /** To be read to its end or destroyed. */
+  /** Must be read to its end or destroyed. */
   body: Readable
   /** Always `image/…`. */
   contentType: string
@@ -19,33 +18,47 @@ export interface OpenedImage {
 
 const roots = ['/app_data/images/', '/static/']
 
-/** Takes the path unencoded. Rejects with NOT_FOUND for what is no picture there. */
-export async function openRemoteImage(
-  { exchange, auth, timeoutMs }: { exchange: Exchange; auth: AuthKind; timeoutMs: number },
-  { account, signal, path }: CallOptions & { path: string },
-): Promise<OpenedImage> {
-  try {
-    const top = roots.find((root) => path.startsWith(root)) ?? ''
-    const encoded =
-      top +
-      segmentsBelow(top || '/none/', path)
-        .map(encodeURIComponent)
-        .join('/')
-    const opened = await exchange.open(
-      { account, subject: 'file', path: encoded, auth, timeoutMs, signal },
-      timeoutMs,
-    )
-    const { 'content-type': contentType, 'content-length': length } = opened.headers
-    if (typeof contentType !== 'string' || !/^image\/[\w.+-]+/.test(contentType)) {
-      opened.end()
-      throw new Problem('NOT_FOUND')
-    }
-    const body = Readable.from(opened.chunks(), { objectMode: false })
-    body.once('close', opened.end)
-    return { body, contentType, ...(typeof length === 'string' && { sizeBytes: Number(length) }) }
-  } catch (error) {
-    if (error instanceof Problem && error.failure === 'bad-file')
-      throw new Problem('NOT_FOUND', { cause: error })
-    throw error
+interface ImageOptions extends CallOptions {
+  calls: Calls
+  auth: AuthKind
+  /** Not encoded. */
+  path: string
+  timeoutMs: number
+}
+
+/** Rejects with NOT_FOUND if the path leads to no image. */
+export async function openUpstreamImage({
+  calls,
+  path,
+  ...options
+}: ImageOptions): Promise<OpenedImage> {
+  const opened = await calls
+    .open({
+      ...options,
+      routeKind: 'file',
+      path: encodeImagePath(path),
+      stallMs: options.timeoutMs,
+    })
+    .catch((error: unknown) => {
+      throw error instanceof Problem && error.failure === 'bad-file'
+        ? new Problem('NOT_FOUND', { cause: error })
+        : error
+    })
+  const { 'content-type': contentType, 'content-length': length } = opened.headers
+  if (typeof contentType !== 'string' || !/^image\/[\w.+-]+/.test(contentType)) {
+    opened.close()
+    throw new Problem('NOT_FOUND')
   }
+  const body = Readable.from(opened.chunks(), { objectMode: false })
+  // A body that is destroyed unread never starts its generator, which would close the connection.
+  body.once('close', opened.close)
+  return { body, contentType, ...(typeof length === 'string' && { sizeBytes: Number(length) }) }
+}
+
+function encodeImagePath(path: string): string {
+  for (const root of roots) {
+    const segments = plainSegmentsBelow(root, path)
+    if (segments) return root + encodeSegments(segments)
+  }
+  throw new Problem('NOT_FOUND')
 }

@@ -2,11 +2,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton, PresentonOptions } from './client.ts'
 import {
   asShared,
-  connect,
+  type Handler,
   json,
+  openClient,
   openUpstream,
   type Upstream,
-  type Visit,
 } from './fixtures/upstream.ts'
 
 const credentials = { username: 'admin', password: 'correct horse' }
@@ -14,45 +14,53 @@ const basic = `Basic ${Buffer.from('admin:correct horse').toString('base64')}`
 const apiKey = 'sk-presenton-0123456789'
 const deckPath = '/api/v1/ppt/presentation/d'
 const loginPath = '/api/v1/auth/login'
-const users = { configured: true, authenticated: false, username: null, user_id: null, role: null }
-const single = { configured: true, authenticated: false, username: null }
+const statusWithUsers = {
+  configured: true,
+  authenticated: false,
+  username: null,
+  user_id: null,
+  role: null,
+}
+const statusWithOneAdmin = { configured: true, authenticated: false, username: null }
 const unauthorized = json({ detail: 'Unauthorized' }, 401)
 
 let upstream: Upstream
 let presenton: Presenton
+/** Values of Authorization and Cookie headers. */
 let valid: Set<string>
-let sessions: number
+let sessionCount: number
 let time: number
 
-/** Lets in whoever bears something valid. */
-const guarded =
-  (answer: ReturnType<typeof json>) =>
-  (response: Parameters<typeof answer>[0], visit: Visit): unknown => {
-    const { authorization = '', cookie = '' } = visit.headers
-    return (valid.has(authorization) || valid.has(cookie) ? answer : unauthorized)(response, visit)
+/** Handles requests with a valid header; the others get a 401. */
+const requireAuth =
+  (handler: Handler): Handler =>
+  (response, request) => {
+    const { authorization = '', cookie = '' } = request.headers
+    return (valid.has(authorization) || valid.has(cookie) ? handler : unauthorized)(
+      response,
+      request,
+    )
   }
 
 beforeEach(async () => {
   valid = new Set()
-  sessions = 0
+  sessionCount = 0
   time = 1_000_000
   upstream = await openUpstream({
-    '/api/v1/auth/status': json(users),
-    [deckPath]: guarded(json({ slides: [] })),
+    '/api/v1/auth/status': json(statusWithUsers),
+    [deckPath]: requireAuth(json({ slides: [] })),
   })
-  upstream.answers['/openapi.json'] = guarded(
-    upstream.answers['/openapi.json'] as ReturnType<typeof json>,
-  )
-  upstream.answers[loginPath] = (response, visit) => {
-    if (JSON.parse(visit.body).password !== credentials.password)
-      return unauthorized(response, visit)
-    const cookie = `presenton_session=s${++sessions}`
+  upstream.handlers['/openapi.json'] = requireAuth(upstream.handlers['/openapi.json'] as Handler)
+  upstream.handlers[loginPath] = (response, request) => {
+    if (JSON.parse(request.body).password !== credentials.password)
+      return unauthorized(response, request)
+    const cookie = `presenton_session=s${++sessionCount}`
     valid.add(cookie)
     response.setHeader('set-cookie', [
       'other=1; Path=/',
       `${cookie}; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax`,
     ])
-    return json({})(response, visit)
+    return json({})(response, request)
   }
   open({ credentials })
 })
@@ -63,78 +71,78 @@ afterEach(async () => {
 })
 
 function open(options: Partial<PresentonOptions>) {
-  presenton = connect(upstream.url, { now: () => time, ...options })
+  presenton = openClient(upstream.url, { now: () => time, ...options })
 }
 
 const read = () => presenton.readDeck({ ...asShared, deckId: 'd' })
-const logins = () => upstream.to(loginPath).length
+const loginCount = () => upstream.requestsTo(loginPath).length
 
 describe('The login', () => {
-  it('is one for all calls at once, and is kept', async () => {
+  it('is shared by concurrent calls and kept', async () => {
     await Promise.all([read(), read(), read()])
     await read()
-    expect(logins()).toBe(1)
-    expect(upstream.to(deckPath).map(({ headers }) => headers.cookie)).toEqual(
+    expect(loginCount()).toBe(1)
+    expect(upstream.requestsTo(deckPath).map(({ headers }) => headers.cookie)).toEqual(
       Array(4).fill('presenton_session=s1'),
     )
-    expect(upstream.visits.every(({ headers }) => headers.authorization === undefined)).toBe(true)
+    expect(upstream.requests.every(({ headers }) => headers.authorization === undefined)).toBe(true)
   })
 
-  it('is renewed once for all when the session has ended, and each call is made once more', async () => {
+  it('is renewed once when the session ends, and each call is repeated once', async () => {
     await read()
     valid.clear()
     await Promise.all([read(), read(), read()])
-    expect(logins()).toBe(2)
-    expect(upstream.to(deckPath)).toHaveLength(1 + 6)
+    expect(loginCount()).toBe(2)
+    expect(upstream.requestsTo(deckPath)).toHaveLength(1 + 6)
   })
 
-  it('is tried once more for a call, then the refusal is final', async () => {
-    upstream.answers[deckPath] = unauthorized
+  it('is renewed once for a call; after a second 401 the failure is final', async () => {
+    upstream.handlers[deckPath] = unauthorized
     await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
-    expect(upstream.to(deckPath)).toHaveLength(2)
+    expect(upstream.requestsTo(deckPath)).toHaveLength(2)
   })
 
-  it("is not renewed for a 401 that is not upstream's own", async () => {
-    upstream.answers[deckPath] = json(
+  it("is not renewed for a 401 of upstream's model", async () => {
+    upstream.handlers[deckPath] = json(
       { detail: 'Invalid API key. Please verify your API key and try again.' },
       401,
     )
     await expect(read()).rejects.toMatchObject({ failure: 'final' })
-    expect(logins()).toBe(1)
+    expect(loginCount()).toBe(1)
   })
 
-  it('is renewed for any 401 to a file', async () => {
-    let asked = 0
-    upstream.answers['/app_data/'] = (response) =>
-      asked++ === 0 ? response.writeHead(401).end('<html>') : response.end('PK')
+  it('is renewed for any 401 of a file', async () => {
+    let fileRequests = 0
+    upstream.handlers['/app_data/'] = (response) =>
+      fileRequests++ === 0 ? response.writeHead(401).end('<html>') : response.end('PK')
     const { body } = await presenton.openFile({ ...asShared, path: '/app_data/exports/x.pptx' })
     expect((await body.toArray()).toString()).toBe('PK')
-    expect(logins()).toBe(2)
+    expect(loginCount()).toBe(2)
   })
 
-  it('goes on for the others when one caller leaves', async () => {
-    let answer = () => {}
-    const login = upstream.answers[loginPath]
-    upstream.answers[loginPath] = (response, visit) => {
-      answer = () => login?.(response, visit)
+  it('goes on for the other callers when one aborts', async () => {
+    let respond = () => {}
+    const login = upstream.handlers[loginPath]
+    upstream.handlers[loginPath] = (response, request) => {
+      respond = () => login?.(response, request)
     }
-    const leaving = new AbortController()
-    const left = presenton.readDeck({ ...asShared, signal: leaving.signal, deckId: 'd' })
+    const caller = new AbortController()
+    const aborted = presenton.readDeck({ ...asShared, signal: caller.signal, deckId: 'd' })
     const other = read()
-    await upstream.until(() => logins() === 1)
-    leaving.abort('enough')
-    await expect(left).rejects.toBe('enough')
-    answer()
+    await upstream.waitUntil(() => loginCount() === 1)
+    caller.abort('aborted')
+    await expect(aborted).rejects.toBe('aborted')
+    respond()
     await other
-    expect(logins()).toBe(1)
+    expect(loginCount()).toBe(1)
   })
 
   it.each([
-    ['as long as upstream says', { 'retry-after': '300' }, 300],
-    ['a minute when it does not say', {}, 60],
-  ])('waits when it is limited: %s', async (_, headers, seconds) => {
-    const login = upstream.answers[loginPath] as ReturnType<typeof json>
-    upstream.answers[loginPath] = json(
+    ['the time in Retry-After', { 'retry-after': '300' }, 300],
+    ['a minute without Retry-After', {}, 60],
+  ])('is not repeated after a 429 for %s', async (_, headers, seconds) => {
+    const login = upstream.handlers[loginPath] as Handler
+    upstream.handlers[loginPath] = json(
       { detail: 'Too many failed login attempts.' },
       429,
       headers as Record<string, string>,
@@ -145,68 +153,70 @@ describe('The login', () => {
       retryAfterSeconds: seconds,
     })
     time += (seconds - 5) * 1000
-    upstream.answers[loginPath] = login
+    upstream.handlers[loginPath] = login
     await expect(read()).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',
       retryAfterSeconds: 5,
     })
-    expect(logins()).toBe(1)
+    expect(loginCount()).toBe(1)
     time += 5_000
     await read()
-    expect(logins()).toBe(2)
+    expect(loginCount()).toBe(2)
   })
 
-  it('does not repeat a refused password, which would lock the account', async () => {
+  it('is not repeated with a refused password, which would lock the account', async () => {
     open({ credentials: { username: 'admin', password: 'wrong' } })
     for (let i = 0; i < 10; i++)
       await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
-    expect(logins()).toBe(1)
+    expect(loginCount()).toBe(1)
   })
 
-  it('is not made more often than its limiter allows, even when each session ends at once', async () => {
-    upstream.answers[deckPath] = unauthorized
+  it('stays within the login limit of upstream, even if every session ends at once', async () => {
+    upstream.handlers[deckPath] = unauthorized
     for (let i = 0; i < 10; i++) await read().catch(() => undefined)
-    expect(logins()).toBeLessThanOrEqual(6)
+    expect(loginCount()).toBeLessThanOrEqual(6)
     await expect(read()).rejects.toMatchObject({ failure: 'outage' })
   })
 
-  it('is final when it is wanted and there are no credentials', async () => {
+  it('fails for good if it is required and there are no credentials', async () => {
     open({})
     await expect(read()).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
-    expect(logins()).toBe(0)
+    expect(loginCount()).toBe(0)
   })
 })
 
-describe('Other proofs', () => {
-  it('sends the API key where users exist, and no cookie beside it', async () => {
+describe('Other credentials', () => {
+  it('are the API key alone, without a cookie, if upstream has users', async () => {
     valid.add(`Bearer ${apiKey}`)
     open({ credentials, apiKey })
     await read()
-    expect(logins()).toBe(0)
-    expect(upstream.to(deckPath)[0]?.headers).toMatchObject({ authorization: `Bearer ${apiKey}` })
-    expect(upstream.to(deckPath)[0]?.headers.cookie).toBeUndefined()
+    expect(loginCount()).toBe(0)
+    expect(upstream.requestsTo(deckPath)[0]?.headers).toMatchObject({
+      authorization: `Bearer ${apiKey}`,
+    })
+    expect(upstream.requestsTo(deckPath)[0]?.headers.cookie).toBeUndefined()
   })
 
-  it('logs in when the key is refused and there are credentials; else the refusal is final', async () => {
+  it('are replaced by a login if the key is refused; without a password the failure is final', async () => {
     open({ credentials, apiKey })
     await read()
     await read()
-    expect(logins()).toBe(1)
-    expect(upstream.to(deckPath).at(-1)?.headers.authorization).toBeUndefined()
+    expect(loginCount()).toBe(1)
+    expect(upstream.requestsTo(deckPath).at(-1)?.headers.authorization).toBeUndefined()
     open({ apiKey })
     await expect(read()).rejects.toMatchObject({ failure: 'final' })
   })
 
-  it('sends Basic to a single-admin version, and logs in where that is refused', async () => {
-    upstream.answers['/api/v1/auth/status'] = json(single)
+  it('are Basic for a version with one admin, and a login if that is refused', async () => {
+    upstream.handlers['/api/v1/auth/status'] = json(statusWithOneAdmin)
     valid.add(basic)
     open({ credentials })
     await read()
-    expect(upstream.to(deckPath)[0]?.headers.authorization).toBe(basic)
-    expect(logins()).toBe(0)
+    expect(upstream.requestsTo(deckPath)[0]?.headers.authorization).toBe(basic)
+    expect(loginCount()).toBe(0)
     valid.clear()
     await read()
-    expect(logins()).toBe(1)
+    expect(loginCount()).toBe(1)
   })
 
   it.each([
@@ -221,13 +231,13 @@ describe('Other proofs', () => {
         role: 'admin',
       }),
     ],
-  ])('sends nothing to an upstream that %s', async (_, status) => {
-    upstream.answers['/api/v1/auth/status'] = status
+  ])('are not sent to an upstream that %s', async (_, handler) => {
+    upstream.handlers['/api/v1/auth/status'] = handler
     valid.add('')
     open({ credentials, apiKey })
     await read()
     expect(
-      upstream.visits.every(
+      upstream.requests.every(
         ({ headers }) => headers.authorization === undefined && headers.cookie === undefined,
       ),
     ).toBe(true)

@@ -1,134 +1,84 @@
-// Who we are to upstream: an API key, Basic, or the cookie of a login that all calls share. Only
-// these headers ever go there. Upstream counts logins (five failures lock it for 300 s; its nginx
-// takes ten a minute), so there is one at a time, few a minute, and none while it said to wait.
+// The login of one account. Upstream limits logins: five failures lock the account for 300 s, and
+// its nginx allows ten a minute. So there is one login at a time, a few a minute, and none before a
+// limit has passed.
 
 import { raceSignal } from '../async/signals.ts'
 import type { Problem } from '../domain/problem.ts'
-import { createPerAccount, type UpstreamAccount } from './account.ts'
-import { problemOf, rejected, retryAfterOf, type TextResponse, unavailable } from './failures.ts'
+import { outage, parseRetryAfter, rejected, type TextResponse, toProblem } from './failures.ts'
 
-/** How a caller of this upstream proves itself; which of them applies, the dialect tells. */
-export type AuthKind = 'none' | 'basic' | 'cookie' | 'key'
+const maxLoginsPerMinute = 6
+/** nginx's own 429 has no Retry-After. */
+const defaultLimitSeconds = 60
+/** After a refused password. */
+const refusedSeconds = 120
 
-export interface Credentials {
-  username: string
-  password: string
-}
-
-export interface AuthHeaders {
-  kind: AuthKind
-  headers: Record<string, string>
-}
-
-interface LoginOptions {
+interface LoginSessionOptions<Credentials> {
   credentials: Credentials | undefined
-  apiKey: string | undefined
-  /** POSTs the credentials to upstream's login and gives the answer, whatever its status. */
-  send(json: Credentials): Promise<TextResponse>
+  postLogin(credentials: Credentials): Promise<TextResponse>
   now(): number
 }
 
-const maxLoginsPerMinute = 6
-/** nginx's own 429 says nothing of when. */
-const limitedSeconds = 60
-/** After a refused password: five in a row would lock the account. */
-const refusedSeconds = 120
-
-export type Login = ReturnType<typeof createLogin>
-
-/** The sessions of all accounts: each has its own cookie, logins and refused credentials. */
-export function createLogin(options: LoginOptions) {
-  const sessionOf = createPerAccount(() => createAccountLogin(options))
-  return {
-    pass: (account: UpstreamAccount, kind: AuthKind, signal: AbortSignal): Promise<AuthHeaders> =>
-      sessionOf(account).pass(kind, signal),
-    renew: (account: UpstreamAccount, used: AuthHeaders): boolean => sessionOf(account).renew(used),
-  }
-}
-
-function createAccountLogin({ credentials, apiKey, send, now }: LoginOptions) {
-  const basic =
-    credentials &&
-    `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`
-  /**
-   * Means that upstream took back: a key that expired, Basic after an update. The cookie stands in
-   * for them.
-   */
-  const spent = new Set<AuthKind>()
+export function createLoginSession<Credentials>({
+  credentials,
+  postLogin,
+  now,
+}: LoginSessionOptions<Credentials>) {
   let cookie: string | undefined
-  let running: Promise<string> | undefined
-  let logins: number[] = []
-  let blocked: { untilMs: number; why: (leftSeconds: number) => Problem } | undefined
+  let pendingLogin: Promise<string> | undefined
+  let recentLoginsMs: number[] = []
+  let blocked: { untilMs: number; problem: (leftSeconds: number) => Problem } | undefined
+
+  function block(seconds: number, problem: (leftSeconds: number) => Problem): Problem {
+    blocked = { untilMs: now() + seconds * 1000, problem }
+    return problem(seconds)
+  }
 
   async function logIn(): Promise<string> {
     if (!credentials)
-      throw rejected('Presenton wants a login, and the gateway has no credentials for it.')
-    const at = now()
-    if (blocked && at < blocked.untilMs) throw blocked.why(Math.ceil((blocked.untilMs - at) / 1000))
-    logins = logins.filter((time) => time > at - 60_000)
-    if (logins.length >= maxLoginsPerMinute)
-      throw unavailable(new Error('too many logins'), limitedSeconds)
-    logins.push(at)
-    const answer = await send(credentials)
-    if (answer.status === 429) {
-      const seconds = retryAfterOf(answer.headers, now()) ?? limitedSeconds
-      blocked = {
-        untilMs: now() + seconds * 1000,
-        why: (left) => unavailable(new Error('login is limited'), left),
-      }
-      throw blocked.why(seconds)
+      throw rejected('It requires a login, and the gateway has no credentials for it.')
+    const nowMs = now()
+    if (blocked && nowMs < blocked.untilMs)
+      throw blocked.problem(Math.ceil((blocked.untilMs - nowMs) / 1000))
+    recentLoginsMs = recentLoginsMs.filter((timeMs) => timeMs > nowMs - 60_000)
+    if (recentLoginsMs.length >= maxLoginsPerMinute)
+      throw outage(new Error('too many logins'), defaultLimitSeconds)
+    recentLoginsMs.push(nowMs)
+    const response = await postLogin(credentials)
+    if (response.status === 429) {
+      const seconds = parseRetryAfter(response.headers, now()) ?? defaultLimitSeconds
+      throw block(seconds, (left) => outage(new Error('upstream limits logins'), left))
     }
-    if (answer.status === 401) {
-      blocked = {
-        untilMs: now() + refusedSeconds * 1000,
-        why: () => rejected("The gateway's own login was refused."),
-      }
-      throw blocked.why(refusedSeconds)
-    }
-    const found = answer.status === 200 ? sessionCookieOf(answer.headers['set-cookie']) : undefined
-    if (found === undefined) throw problemOf(answer, 'login', now())
+    if (response.status === 401)
+      throw block(refusedSeconds, () => rejected("It refused the gateway's credentials."))
+    const received =
+      response.status === 200 ? sessionCookieOf(response.headers['set-cookie']) : undefined
+    if (received === undefined) throw toProblem(response, { routeKind: 'login', nowMs: now() })
     blocked = undefined
-    cookie = found
-    return found
-  }
-
-  /** One login for all who wait; it is nobody's own, so no caller's leaving ends it. */
-  function session(signal: AbortSignal): Promise<string> {
-    if (cookie !== undefined) return Promise.resolve(cookie)
-    running ??= logIn().finally(() => {
-      running = undefined
-    })
-    return raceSignal(running, signal)
+    cookie = received
+    return received
   }
 
   return {
-    /** The headers for a call; logs in where that needs a login and there is none yet. */
-    async pass(kind: AuthKind, signal: AbortSignal): Promise<AuthHeaders> {
-      if (kind === 'none') return { kind: 'none', headers: {} }
-      if (kind === 'key' && apiKey !== undefined && !spent.has('key'))
-        return { kind: 'key', headers: { authorization: `Bearer ${apiKey}` } }
-      if (kind === 'basic' && basic !== undefined && !spent.has('basic'))
-        return { kind: 'basic', headers: { authorization: basic } }
-      return { kind: 'cookie', headers: { cookie: await session(signal) } }
+    /**
+     * The cookie of the session. Concurrent callers share one login, which goes on when one of them
+     * aborts.
+     */
+    readCookie(signal: AbortSignal): Promise<string> {
+      if (cookie !== undefined) return Promise.resolve(cookie)
+      pendingLogin ??= logIn().finally(() => {
+        pendingLogin = undefined
+      })
+      return raceSignal(pendingLogin, signal)
     },
 
-    /**
-     * After a 401 to `used`: whether there is another pass to try, by a new login at the next
-     * `pass`.
-     */
-    renew(used: AuthHeaders): boolean {
-      if (used.kind === 'none' || !credentials) return false
-      if (used.kind !== 'cookie') spent.add(used.kind)
-      else if (used.headers.cookie === cookie) cookie = undefined
-      return true
+    /** Ends the session that `refused` belongs to; a newer one stays. */
+    discard(refused: string | undefined): void {
+      if (refused === cookie) cookie = undefined
     },
   }
 }
 
-/**
- * `presenton_session=…` of a Set-Cookie header; nothing else that upstream may set is ever sent
- * back.
- */
+/** Upstream's session cookie alone: no other cookie that it sets is ever sent back. */
 function sessionCookieOf(header: string | string[] | undefined): string | undefined {
   for (const line of header === undefined ? [] : [header].flat()) {
     const pair = line.split(';', 1)[0]?.trim() ?? ''

@@ -1,6 +1,6 @@
-// Upstream's event stream as messages: bytes in any pieces become parsed JSON objects that have a
-// kind. Parsed here, at the border; what is not of that form is dropped, and said so without its
-// content. Unknown kinds and event names pass: they belong to newer upstreams.
+// Parses upstream's event stream: bytes in pieces of any size become JSON objects that have a type.
+// Everything else is dropped and reported without its content. Unknown types and event names pass,
+// because newer upstreams may send them.
 
 import { createParser } from 'eventsource-parser'
 import type { Problem } from '../domain/problem.ts'
@@ -12,72 +12,69 @@ export interface Message {
   value: Record<string, unknown>
 }
 
-interface ReaderOptions {
+interface MessageReaderOptions {
   maxMessageBytes: number
-  onDropped(why: string): void
+  onDropped(reason: string): void
 }
 
-/**
- * A reader of one stream. `failure` is set for good once a message is too large; what came before
- * it was read.
- */
-export function createMessageReader({ maxMessageBytes, onDropped }: ReaderOptions) {
+/** Reads one stream. A message over the bound sets `failure` for good and ends the reading. */
+export function createMessageReader({ maxMessageBytes, onDropped }: MessageReaderOptions) {
   const decoder = new TextDecoder()
-  let read: Message[] = []
+  let messages: Message[] = []
   let failure: Problem | undefined
-  let endsInCr = false
+  let endsInCarriageReturn = false
 
-  const tooLarge = () => {
+  const setTooLarge = () => {
     failure ??= fault('a message is too large')
   }
 
   const parser = createParser({
-    // Characters; of the JSON that upstream writes, one is one byte.
+    // Counted in characters. Upstream escapes all others than ASCII, so one is one byte.
     maxBufferSize: maxMessageBytes,
     onEvent({ data }) {
       if (failure) return
       if (data.length > maxMessageBytes || Buffer.byteLength(data) > maxMessageBytes)
-        return tooLarge()
+        return setTooLarge()
       const message = parseMessage(data)
       if (typeof message === 'string') onDropped(message)
-      else read.push(message)
+      else messages.push(message)
     },
     onError({ type }) {
-      if (type === 'max-buffer-size-exceeded') tooLarge()
+      if (type === 'max-buffer-size-exceeded') setTooLarge()
     },
   })
 
   function feed(text: string): Message[] {
-    read = []
+    messages = []
     if (text !== '' && !failure) {
-      endsInCr = text.endsWith('\r')
+      endsInCarriageReturn = text.endsWith('\r')
       parser.feed(text)
     }
-    return read
+    return messages
   }
 
   return {
     failure: () => failure,
     feed: (bytes: Uint8Array): Message[] => feed(decoder.decode(bytes, { stream: true })),
     /**
-     * At the end of the body: a line may still wait to see whether a line feed follows its carriage
-     * return.
+     * The messages that the end of the body completes. After a carriage return the parser still
+     * waits for a line feed.
      */
-    end: (): Message[] => (endsInCr ? feed('\n') : []),
+    end: (): Message[] => (endsInCarriageReturn ? feed('\n') : []),
   }
 }
 
-/** The message in an event's data, or why it is none. */
+/** The message in an event's data, or the reason why there is none. */
 function parseMessage(data: string): Message | string {
   let value: unknown
   try {
     value = JSON.parse(data)
   } catch {
-    return 'no JSON'
+    return 'not JSON'
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'no object'
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'not an object'
   const { type } = value as { type?: unknown }
   return typeof type === 'string' && type !== ''
     ? { type, value: value as Record<string, unknown> }
-    : 'no kind'
+    : 'no type'
 }

@@ -1,132 +1,146 @@
-// Which upstream this is: asked at the first call, every ten minutes, and when an answer hints that
-// it was replaced under way. One question for all who wait for its answer; the old answer stands
-// while no new one can be had.
+// Detects the features of upstream: at the first call, every ten minutes, and when a failure
+// suggests that upstream was replaced. Concurrent callers share one detection. If it fails, the
+// features known so far stay in use.
 
 import { raceSignal } from '../async/signals.ts'
+import type { Logger } from '../telemetry/logging.ts'
 import { sharedAccount } from './account.ts'
+import type { Credentials } from './auth.ts'
+import { type Calls, parseJson } from './calls.ts'
 import { authKindOf, type Features, featuresOf, guessedFeatures, paths } from './dialect.ts'
-import { type Exchange, parseJson } from './exchange.ts'
-import { fault, problemOf, rejected, suggestsVersionChange } from './failures.ts'
-import type { Credentials } from './login.ts'
+import { fault, rejected, suggestsVersionChange, type TextResponse, toProblem } from './failures.ts'
+import type { Requests } from './requests.ts'
 
 const freshMs = 600_000
 /**
- * After a failed refresh, and between two questions that answers gave rise to: a run of refused
- * bodies must not double our calls.
+ * The pause after a failed refresh, and between two refreshes that failures caused: a series of
+ * rejected requests must not double our calls.
  */
 const pauseMs = 10_000
 
-const tooOld = 'Presenton older than 0.5.14'
+const unsupportedVersion = 'Presenton older than 0.5.14'
 
 interface ProbeOptions {
-  exchange: Exchange
-  means: { credentials?: Credentials | undefined; apiKey?: string | undefined }
+  requests: Requests
+  calls: Calls
+  credentials: Credentials | undefined
+  apiKey: string | undefined
   timeoutMs: number
   closing: AbortSignal
-  onTrouble(why: string): void
+  logger: Pick<Logger, 'warn'>
   now(): number
 }
 
-export function createProbe({ exchange, means, timeoutMs, closing, onTrouble, now }: ProbeOptions) {
-  let known: { features: Features; untilMs: number } | undefined
-  let unsupported: string | undefined
-  let running: Promise<Features> | undefined
-  let askedAgainAt = Number.NEGATIVE_INFINITY
+export type Probe = ReturnType<typeof createProbe>
 
-  async function ask(): Promise<Features> {
-    // What upstream is does not depend on who asks.
+export function createProbe(options: ProbeOptions) {
+  const { requests, calls, logger, now } = options
+  let known: { features: Features; freshUntilMs: number } | undefined
+  let unsupported: string | undefined
+  let pending: Promise<Features> | undefined
+  let lastForcedRefreshMs = Number.NEGATIVE_INFINITY
+
+  async function detect(): Promise<Features> {
     const common = {
-      account: sharedAccount,
-      subject: 'other',
-      timeoutMs,
-      signal: closing,
+      routeKind: 'other',
+      timeoutMs: options.timeoutMs,
+      signal: options.closing,
     } as const
-    const status = await exchange.sendPlain({ ...common, path: paths.authStatus, auth: 'none' })
-    const statusBody = status.text.trimStart().startsWith('{') ? parseJson(status) : undefined
-    const auth = authKindOf(status.status, statusBody, means)
+    const status = await requests.fetchText({ ...common, path: paths.authStatus })
+    const statusBody = jsonObjectOf(status)
+    const auth = authKindOf(status.status, statusBody, options)
     if (auth === undefined)
       throw status.status === 200
-        ? fault('the auth status is none')
-        : problemOf(status, 'other', now())
-    const answer = await exchange.send({ ...common, path: paths.openapi, auth, expect: [404] })
-    const document =
-      answer.status === 200 && answer.text.trimStart().startsWith('{')
-        ? parseJson(answer)
-        : undefined
+        ? fault('the auth status has an unexpected shape')
+        : toProblem(status, { routeKind: 'other', nowMs: now() })
+    // The features of upstream do not depend on who asks.
+    const response = await calls.send({
+      ...common,
+      account: sharedAccount,
+      path: paths.openapi,
+      auth,
+      expectedStatuses: [404],
+    })
+    const document = response.status === 200 ? jsonObjectOf(response) : undefined
     if (document === undefined)
-      onTrouble('Presenton shows no OpenAPI document; its features are guessed')
+      logger.warn({}, 'Presenton has no OpenAPI document; its features are guessed')
     const features =
       document === undefined
         ? guessedFeatures(status.status, statusBody, auth)
         : featuresOf(document, auth)
-    unsupported = features ? undefined : tooOld
+    unsupported = features ? undefined : unsupportedVersion
     if (features) return features
     known = undefined
-    throw rejected(`It is ${tooOld}, which is not supported.`)
+    throw rejected(`It is ${unsupportedVersion}, which is not supported.`)
   }
 
   function refresh(): Promise<Features> {
-    running ??= ask()
+    pending ??= detect()
       .then((features) => {
-        known = { features, untilMs: now() + freshMs }
+        known = { features, freshUntilMs: now() + freshMs }
         return features
       })
       .finally(() => {
-        running = undefined
+        pending = undefined
       })
-    return running
+    return pending
   }
 
   async function read(signal: AbortSignal): Promise<Features> {
     signal.throwIfAborted()
-    if (known && now() < known.untilMs) return known.features
+    if (known && now() < known.freshUntilMs) return known.features
     const old = known
     try {
       return await raceSignal(refresh(), signal)
     } catch (error) {
       if (signal.aborted || unsupported !== undefined || !old) throw error
-      known = { ...old, untilMs: now() + pauseMs }
-      onTrouble('the features of Presenton could not be asked again; the old ones stand')
+      known = { ...old, freshUntilMs: now() + pauseMs }
+      logger.warn({}, 'Presenton could not be probed; the features known so far stay in use')
       return old.features
     }
   }
 
-  /**
-   * What upstream is now, for one who met a hint that it is not `before` any more. Many may meet it
-   * at once; one asks.
-   */
-  async function renewed(before: Features, signal: AbortSignal): Promise<Features> {
-    if (running) return raceSignal(running, signal)
+  /** The features after a failure suggested that they are no longer `before`. */
+  async function readAfterChange(before: Features, signal: AbortSignal): Promise<Features> {
+    if (pending) return raceSignal(pending, signal)
     if (known && known.features !== before) return known.features
-    if (now() - askedAgainAt < pauseMs) return before
-    askedAgainAt = now()
+    if (now() - lastForcedRefreshMs < pauseMs) return before
+    lastForcedRefreshMs = now()
     return raceSignal(refresh(), signal)
   }
 
   return {
+    /** The features, at most ten minutes old. */
     read,
 
     /**
-     * Acts by the features; when the failure hints that upstream has changed, and it has, acts once
-     * more by the new ones.
+     * Acts by the features of upstream. If the failure of `act` suggests another version, and the
+     * features have indeed changed, acts once more by the new ones.
      */
-    async speak<T>(signal: AbortSignal, act: (features: Features) => Promise<T>): Promise<T> {
+    async withFeatures<T>(
+      signal: AbortSignal,
+      act: (features: Features) => Promise<T>,
+    ): Promise<T> {
       const before = await read(signal)
       try {
         return await act(before)
       } catch (error) {
         if (!suggestsVersionChange(error)) throw error
-        const after = await renewed(before, signal)
+        const after = await readAfterChange(before, signal)
         if (JSON.stringify(after) === JSON.stringify(before)) throw error
         return act(after)
       }
     },
 
-    supported: (): { supported: boolean | undefined; detail?: string } =>
+    /** Whether the version is supported; undefined before the first detection. */
+    support: (): { supported: boolean | undefined; detail?: string } =>
       unsupported === undefined
         ? { supported: known ? true : undefined }
         : { supported: false, detail: unsupported },
   }
 }
 
-export type Probe = ReturnType<typeof createProbe>
+/** The parsed text if it looks like a JSON object; upstream's pages and its nginx send HTML. */
+function jsonObjectOf(response: TextResponse): unknown {
+  return response.text.trimStart().startsWith('{') ? parseJson(response) : undefined
+}

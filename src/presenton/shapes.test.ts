@@ -11,7 +11,7 @@ import {
 } from '../sandbox/presenton/stand-in.ts'
 import type { Presenton } from './client.ts'
 import { parseCompletedOutlines, parseCompletedSlides } from './deck-responses.ts'
-import { asShared, connect } from './fixtures/upstream.ts'
+import { asShared, openClient } from './fixtures/upstream.ts'
 import type { Message } from './messages.ts'
 
 const credentials = { username: 'admin', password: 'correct horse' }
@@ -36,11 +36,11 @@ async function open(
   {
     server = {},
     client = {},
-  }: { server?: StandInOptions; client?: Parameters<typeof connect>[1] } = {},
+  }: { server?: StandInOptions; client?: Parameters<typeof openClient>[1] } = {},
 ) {
   const login = shape === 'A1' ? {} : { credentials }
   standIn = await openStandIn({ shape, ...login, ...server })
-  presenton = connect(standIn.url, { ...login, ...client })
+  presenton = openClient(standIn.url, { ...login, ...client })
 }
 
 afterEach(async () => {
@@ -134,7 +134,7 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
   it('gives the file of a mounted directory', async () => {
     await open(shape)
     const { path } = await exported()
-    const mounted = connect(standIn.url, { appDataDir: standIn.appDataDir })
+    const mounted = openClient(standIn.url, { appDataDir: standIn.appDataDir })
     const { body, sizeBytes } = await mounted.openFile({ ...asShared, path })
     expect(Buffer.concat(await body.toArray()).length).toBe(sizeBytes)
     await mounted.close()

@@ -3,9 +3,9 @@ import { sharedAccount } from './account.ts'
 import type { Presenton } from './client.ts'
 import {
   asShared,
-  connect,
   json,
   openapi,
+  openClient,
   openUpstream,
   type Upstream,
 } from './fixtures/upstream.ts'
@@ -34,7 +34,7 @@ let time: number
 beforeEach(async () => {
   time = 0
   upstream = await openUpstream()
-  presenton = connect(upstream.url, { now: () => time })
+  presenton = openClient(upstream.url, { now: () => time })
 })
 
 afterEach(async () => {
@@ -42,7 +42,7 @@ afterEach(async () => {
   await upstream.close()
 })
 
-describe('Templates in pages', () => {
+describe('Templates in a paged list', () => {
   const item = (id: string) => ({
     id,
     name: id.toUpperCase(),
@@ -53,18 +53,18 @@ describe('Templates in pages', () => {
 
   beforeEach(() => {
     const list = { get: { parameters: [{ name: 'page' }] } }
-    upstream.answers['/openapi.json'] = json({
+    upstream.handlers['/openapi.json'] = json({
       ...openapi(),
       paths: { ...openapi().paths, [listPath]: list },
     })
-    upstream.answers[listPath] = (response, { path }) => {
+    upstream.handlers[listPath] = (response, { path }) => {
       const page = Number(new URL(path, 'http://x').searchParams.get('page'))
       const items = [[item('general'), item('modern')], [item('0f0e')]][page - 1] ?? []
       return json({ items, total: 3, page, page_size: 2 })(response, { path } as never)
     }
   })
 
-  it('are listed whole and cached for ten minutes', async () => {
+  it('are all listed and cached for ten minutes', async () => {
     expect(presenton.knownTemplates(sharedAccount)).toBeUndefined()
     const [list] = await Promise.all([
       presenton.listTemplates(asShared),
@@ -78,19 +78,19 @@ describe('Templates in pages', () => {
         layout_count: 3,
       })),
     )
-    expect(upstream.to(listPath)).toHaveLength(2)
+    expect(upstream.requestsTo(listPath)).toHaveLength(2)
     expect([...(presenton.knownTemplates(sharedAccount) ?? [])]).toEqual(
       expect.arrayContaining(['general', '0f0e', 'custom-0f0e']),
     )
     time += 11 * minute
     await presenton.listTemplates(asShared)
-    expect(upstream.to(listPath)).toHaveLength(4)
+    expect(upstream.requestsTo(listPath)).toHaveLength(4)
   })
 
-  it('stay as they were while they cannot be listed', async () => {
+  it('are those of the old list while the list cannot be refreshed', async () => {
     const list = await presenton.listTemplates(asShared)
     time += 11 * minute
-    upstream.answers[listPath] = json({}, 500)
+    upstream.handlers[listPath] = json({}, 500)
     expect(await presenton.listTemplates(asShared)).toEqual(list)
   })
 
@@ -98,22 +98,22 @@ describe('Templates in pages', () => {
     [json({}, 500), 'fault'],
     [json({ items: 'x' }), 'fault'],
     [json({}, 502), 'outage'],
-  ] as const)('cannot be listed', async (answer, failure) => {
-    upstream.answers[listPath] = answer
+  ] as const)('cannot be listed while upstream fails (case %#)', async (handler, failure) => {
+    upstream.handlers[listPath] = handler
     await expect(presenton.listTemplates(asShared)).rejects.toMatchObject({ failure })
     expect(presenton.knownTemplates(sharedAccount)).toBeUndefined()
   })
 
-  it('are looked up one by one when they are not in the list', async () => {
-    upstream.answers['/api/v1/ppt/template/new'] = json({ id: 'new' })
+  it('are looked up one by one if the list does not contain them', async () => {
+    upstream.handlers['/api/v1/ppt/template/new'] = json({ id: 'new' })
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'new' })).toBe(true)
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'custom-new' })).toBe(true)
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(false)
     expect(await presenton.hasTemplate({ ...asShared, templateId: '../../x' })).toBe(false)
     await presenton.listTemplates(asShared)
-    const visits = upstream.visits.length
+    const requestsBefore = upstream.requests.length
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'general' })).toBe(true)
-    expect(upstream.visits.length).toBe(visits)
+    expect(upstream.requests.length).toBe(requestsBefore)
   })
 })
 
@@ -128,25 +128,25 @@ describe('Templates as groups', () => {
   }
 
   beforeEach(() => {
-    upstream.answers['/openapi.json'] = json(
-      openapi({ layout: 'object', more: ['/api/v1/ppt/presentation/export'] }),
+    upstream.handlers['/openapi.json'] = json(
+      openapi({ layout: 'object', morePaths: ['/api/v1/ppt/presentation/export'] }),
     )
-    upstream.answers[preparePath] = json({})
-    upstream.answers['/api/templates'] = json(
+    upstream.handlers[preparePath] = json({})
+    upstream.handlers['/api/templates'] = json(
       { error: 'Failed to read presentation-templates directory' },
       500,
     )
-    upstream.answers[groupPath] = json({ error: 'Failed to fetch or parse client page' }, 500)
-    upstream.answers[`${groupPath}general`] = json(layout)
+    upstream.handlers[groupPath] = json({ error: 'Failed to fetch or parse client page' }, 500)
+    upstream.handlers[`${groupPath}general`] = json(layout)
   })
 
   const prepare = (template: string, outlines = ['a']) =>
     presenton.prepareDeck({ ...asShared, deckId: 'd', outlines, title: 't', templateId: template })
-  const prepared = () => JSON.parse(upstream.to(preparePath).at(-1)?.body ?? 'null')
+  const preparedBody = () => JSON.parse(upstream.requestsTo(preparePath).at(-1)?.body ?? 'null')
 
-  it('are those it was shipped with where it cannot list them, and those its users made', async () => {
+  it('are the built-in ones if upstream cannot list them, and those of its users', async () => {
     expect(ids(await presenton.listTemplates(asShared))).toEqual(builtIn)
-    upstream.answers[customPath] = json({
+    upstream.handlers[customPath] = json({
       success: true,
       presentations: [
         { presentation_id: 'u1', layout_count: 4, template: { id: 'u1', name: 'Ours' } },
@@ -161,8 +161,8 @@ describe('Templates as groups', () => {
     ])
   })
 
-  it('are listed where it can', async () => {
-    upstream.answers['/api/templates'] = json([
+  it('are listed if upstream can list them', async () => {
+    upstream.handlers['/api/templates'] = json([
       {
         templateName: 'General',
         templateID: 'general',
@@ -175,11 +175,11 @@ describe('Templates as groups', () => {
     ])
   })
 
-  it('are sent to prepare whole; each is fetched once for all who need it', async () => {
+  it('are sent to prepare as whole layouts, each fetched once for all runs', async () => {
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'general' })).toBe(true)
     await Promise.all([prepare('general'), prepare('general')])
-    expect(upstream.to(`${groupPath}general`)).toHaveLength(1)
-    expect(prepared()).toEqual({
+    expect(upstream.requestsTo(`${groupPath}general`)).toHaveLength(1)
+    expect(preparedBody()).toEqual({
       presentation_id: 'd',
       outlines: [{ content: 'a' }],
       title: 't',
@@ -187,33 +187,33 @@ describe('Templates as groups', () => {
     })
     time += 11 * minute
     await prepare('general')
-    expect(upstream.to(`${groupPath}general`)).toHaveLength(2)
+    expect(upstream.requestsTo(`${groupPath}general`)).toHaveLength(2)
   })
 
-  it('lose their order where it has fewer slides than there are outlines, since upstream crashes at that', async () => {
-    upstream.answers[`${groupPath}pitch`] = json({ ...layout, ordered: true })
+  it('lose a fixed order with fewer slides than outlines, which crashes upstream', async () => {
+    upstream.handlers[`${groupPath}pitch`] = json({ ...layout, ordered: true })
     await prepare('pitch', ['a', 'b'])
-    expect(prepared().layout.ordered).toBe(true)
+    expect(preparedBody().layout.ordered).toBe(true)
     await prepare('pitch', ['a', 'b', 'c'])
-    expect(prepared().layout.ordered).toBe(false)
+    expect(preparedBody().layout.ordered).toBe(false)
   })
 
-  it('that are unknown are refused before anything is spent, and are not asked for again and again', async () => {
+  it('are rejected before paid work if unknown, and looked up once a minute', async () => {
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(false)
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(false)
     await expect(prepare('nope')).rejects.toMatchObject({
       code: 'UPSTREAM_REJECTED',
       failure: 'final',
     })
-    expect(upstream.to(`${groupPath}nope`)).toHaveLength(1)
+    expect(upstream.requestsTo(`${groupPath}nope`)).toHaveLength(1)
     time += 2 * minute
-    upstream.answers[`${groupPath}nope`] = json(layout)
+    upstream.handlers[`${groupPath}nope`] = json(layout)
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'nope' })).toBe(true)
   })
 
-  it('that are unknown do not open the circuit: anyone may name one', async () => {
+  it('do not open the circuit if they are unknown', async () => {
     await presenton.close()
-    presenton = connect(upstream.url, {
+    presenton = openClient(upstream.url, {
       breaker: { errorPercent: 10, minCalls: 3, windowMs: 60_000, resetMs: 60_000 },
     })
     for (let i = 0; i < 20; i++)
@@ -221,8 +221,8 @@ describe('Templates as groups', () => {
     expect(presenton.state().breaker).toBe('closed')
   })
 
-  it('that were shipped and do not come are a fault, tried again', async () => {
-    upstream.answers[`${groupPath}modern`] = json(
+  it('fail with a fault if a built-in one cannot be fetched, which is not cached', async () => {
+    upstream.handlers[`${groupPath}modern`] = json(
       { error: 'Failed to fetch or parse client page' },
       500,
     )
@@ -232,41 +232,41 @@ describe('Templates as groups', () => {
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
-    upstream.answers[`${groupPath}modern`] = json(layout)
+    upstream.handlers[`${groupPath}modern`] = json(layout)
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'modern' })).toBe(true)
   })
 
-  it('goes on being fetched for the others when one caller leaves', async () => {
-    let answer = () => {}
-    upstream.answers[`${groupPath}general`] = (response, visit) => {
-      answer = () => json(layout)(response, visit)
+  it('are still fetched for the other callers when one aborts', async () => {
+    let respond = () => {}
+    upstream.handlers[`${groupPath}general`] = (response, request) => {
+      respond = () => json(layout)(response, request)
     }
-    const leaving = new AbortController()
-    const left = presenton.hasTemplate({
+    const caller = new AbortController()
+    const aborted = presenton.hasTemplate({
       ...asShared,
-      signal: leaving.signal,
+      signal: caller.signal,
       templateId: 'general',
     })
     const other = presenton.hasTemplate({ ...asShared, templateId: 'general' })
-    await upstream.until(() => upstream.to(groupPath).length === 1)
-    leaving.abort('enough')
-    await expect(left).rejects.toBe('enough')
-    answer()
+    await upstream.waitUntil(() => upstream.requestsTo(groupPath).length === 1)
+    caller.abort('aborted')
+    await expect(aborted).rejects.toBe('aborted')
+    respond()
     expect(await other).toBe(true)
   })
 })
 
 describe('Templates in a plain list', () => {
-  it('are listed, and sent to prepare whole', async () => {
+  it('are listed, and sent to prepare as whole layouts', async () => {
     const list = { get: { parameters: [{ name: 'include_defaults' }] } }
     const document = openapi({ layout: 'object' })
-    upstream.answers['/openapi.json'] = json({
+    upstream.handlers['/openapi.json'] = json({
       ...document,
       paths: { ...document.paths, [listPath]: list },
     })
-    upstream.answers[listPath] = json([{ id: 'general', name: 'General', total_layouts: 12 }])
-    upstream.answers['/api/v1/ppt/template/general'] = json({ name: 'general', slides: [{}] })
-    upstream.answers[preparePath] = json({})
+    upstream.handlers[listPath] = json([{ id: 'general', name: 'General', total_layouts: 12 }])
+    upstream.handlers['/api/v1/ppt/template/general'] = json({ name: 'general', slides: [{}] })
+    upstream.handlers[preparePath] = json({})
     expect(await presenton.listTemplates(asShared)).toEqual([
       { id: 'general', name: 'General', description: '', layout_count: 12 },
     ])
@@ -277,7 +277,7 @@ describe('Templates in a plain list', () => {
       title: 't',
       templateId: 'general',
     })
-    expect(JSON.parse(upstream.to(preparePath)[0]?.body ?? '').layout).toEqual({
+    expect(JSON.parse(upstream.requestsTo(preparePath)[0]?.body ?? '').layout).toEqual({
       name: 'general',
       slides: [{}],
     })

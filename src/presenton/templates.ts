@@ -1,219 +1,160 @@
-// The templates of upstream, whatever its version: one list, cached, and whether one exists. A list
-// that cannot be renewed stays as it was. Where layouts are objects, they are fetched here too:
-// upstream starts a browser for each, so a layout is shared by all runs that need it.
+// The templates of upstream in every version: their list, cached for ten minutes, and whether one
+// exists. If the list cannot be refreshed, the old one stays in use.
 
 import { raceSignal } from '../async/signals.ts'
+import type { Logger } from '../telemetry/logging.ts'
 import { type CallOptions, createPerAccount, type UpstreamAccount } from './account.ts'
+import { type Call, type Calls, parseJson } from './calls.ts'
 import { type Features, paths } from './dialect.ts'
-import { type Call, type Exchange, parseJson } from './exchange.ts'
-import { problemOf, rejected, type TextResponse, unexpectedShape } from './failures.ts'
+import { rejected, type TextResponse } from './failures.ts'
+import { createTemplateLayouts, type Layout } from './template-layouts.ts'
 import {
   builtInGroups,
-  mergeCustom,
-  parseGroups,
+  mergeCustomGroups,
+  parseTemplateGroups,
   parseTemplateList,
   parseTemplatePage,
   type Template,
-} from './template-lists.ts'
-
-export interface Layout {
-  ordered?: boolean
-  slides: unknown[]
-  [key: string]: unknown
-}
+} from './template-responses.ts'
 
 const freshMs = 600_000
-const missingMs = 60_000
 const maxPages = 50
-const maxLayouts = 200
 
 interface TemplatesOptions {
-  exchange: Exchange
-  listMs: number
-  layoutMs: number
+  calls: Calls
+  listTimeoutMs: number
+  layoutTimeoutMs: number
   closing: AbortSignal
-  onTrouble(why: string): void
+  logger: Pick<Logger, 'warn'>
   now(): number
 }
 
-interface TemplateCall extends CallOptions {
+interface FeatureOptions extends CallOptions {
   features: Features
+}
+
+interface TemplateOptions extends FeatureOptions {
   templateId: string
 }
 
 export type Templates = ReturnType<typeof createTemplates>
 
-/** The templates of all accounts: each has a list of its own. */
+/** Each account has its own list, because users of upstream can add templates. */
 export function createTemplates(options: TemplatesOptions) {
   const templatesOf = createPerAccount((account) => createAccountTemplates(account, options))
   return {
-    list: ({ account, signal, features }: Omit<TemplateCall, 'templateId'>) =>
-      templatesOf(account).list(features, signal),
-    /** Ids of the cached list, however old it is; asks nobody. */
-    known: (account: UpstreamAccount) => templatesOf(account).known(),
-    has: ({ account, signal, features, templateId }: TemplateCall) =>
-      templatesOf(account).has(templateId, features, signal),
-    /**
-     * What `prepare` wants as its layout. An ordered one with fewer slides than outlines crashes
-     * upstream, so its order is given up.
-     */
-    forPrepare: ({
+    list: ({ account, ...rest }: FeatureOptions): Promise<Template[]> =>
+      templatesOf(account).list(rest),
+
+    /** The ids in the cached list, however old; undefined before the first list. Sends nothing. */
+    knownIds: (account: UpstreamAccount): ReadonlySet<string> | undefined =>
+      templatesOf(account).knownIds(),
+
+    has: ({ account, ...rest }: TemplateOptions): Promise<boolean> =>
+      templatesOf(account).has(rest),
+
+    /** What `prepare` expects as its layout: an id or an object. */
+    layoutForPrepare: ({
       account,
-      signal,
-      features,
-      templateId,
-      outlines,
-    }: TemplateCall & { outlines: number }) =>
-      templatesOf(account).forPrepare(templateId, outlines, features, signal),
+      ...rest
+    }: TemplateOptions & { outlineCount: number }): Promise<string | Layout> =>
+      templatesOf(account).layoutForPrepare(rest),
   }
 }
 
 function createAccountTemplates(
   account: UpstreamAccount,
-  { exchange, listMs, layoutMs, closing, onTrouble, now }: TemplatesOptions,
+  { calls, listTimeoutMs, layoutTimeoutMs, closing, logger, now }: TemplatesOptions,
 ) {
-  let cached: { list: Template[]; ids: ReadonlySet<string>; untilMs: number } | undefined
-  let listing: Promise<Template[]> | undefined
-  const layouts = new Map<string, { layout: Promise<Layout | undefined>; untilMs: number }>()
+  let cached: { list: Template[]; ids: ReadonlySet<string>; freshUntilMs: number } | undefined
+  let pendingList: Promise<Template[]> | undefined
+  const layouts = createTemplateLayouts({ send, timeoutMs: layoutTimeoutMs, now })
 
-  const get = (path: string, features: Features, more: Partial<Call> = {}): Promise<TextResponse> =>
-    exchange.send({
-      account,
-      subject: 'other',
-      path,
-      auth: features.auth,
-      timeoutMs: listMs,
-      signal: closing,
-      ...more,
-    })
+  function send({ auth }: Features, call: { path: string } & Partial<Call>): Promise<TextResponse> {
+    const defaults = { routeKind: 'other', timeoutMs: listTimeoutMs, signal: closing } as const
+    return calls.send({ account, auth, ...defaults, ...call })
+  }
 
   async function fetchList(features: Features): Promise<Template[]> {
-    if (features.templates === 'list')
-      return parseTemplateList(parseJson(await get(paths.templateList, features)))
     if (features.templates === 'groups') return fetchGroups(features)
+    if (features.templates === 'list')
+      return parseTemplateList(parseJson(await send(features, { path: paths.templateList })))
     const list: Template[] = []
     for (let page = 1; page <= maxPages; page++) {
-      const { items, total } = parseTemplatePage(
-        parseJson(await get(paths.templatePage(page), features)),
-      )
+      const response = await send(features, { path: paths.templatePage(page) })
+      const { items, total } = parseTemplatePage(parseJson(response))
       list.push(...items)
       if (items.length === 0 || list.length >= total) break
     }
     return list
   }
 
-  /**
-   * 0.7.3 looks for its groups in a directory that was moved, and says 500: then it has those it
-   * was shipped with.
-   */
+  /** 0.7.3 looks for its groups in a directory that was moved, and responds with 500. */
   async function fetchGroups(features: Features): Promise<Template[]> {
-    const answer = await get(paths.groups, features, { expect: [500, 404] })
-    const groups = answer.status === 200 ? parseGroups(parseJson(answer)) : builtInGroups
-    const custom = await get(paths.customGroups, features, { expect: [404, 500] })
-    return custom.status === 200 ? mergeCustom(groups, parseJson(custom)) : groups
+    const expectedStatuses = [404, 500]
+    const response = await send(features, { path: paths.groups, expectedStatuses })
+    const groups =
+      response.status === 200 ? parseTemplateGroups(parseJson(response)) : builtInGroups
+    const custom = await send(features, { path: paths.customGroups, expectedStatuses })
+    return custom.status === 200 ? mergeCustomGroups(groups, parseJson(custom)) : groups
   }
 
-  function refresh(features: Features): Promise<Template[]> {
-    listing ??= fetchList(features)
+  function refreshList(features: Features): Promise<Template[]> {
+    pendingList ??= fetchList(features)
       .then((list) => {
-        // Where custom templates have ids of their own, they are also known by their old names.
+        // Where `prepare` takes ids, it also takes those of custom templates with the old prefix.
         const ids = new Set(
           list.flatMap(({ id }) => (features.layout === 'id' ? [id, `custom-${id}`] : [id])),
         )
-        cached = { list, ids, untilMs: now() + freshMs }
+        cached = { list, ids, freshUntilMs: now() + freshMs }
         return list
       })
       .finally(() => {
-        listing = undefined
+        pendingList = undefined
       })
-    return listing
-  }
-
-  async function fetchLayout(id: string, features: Features): Promise<Layout | undefined> {
-    const groups = features.templates === 'groups'
-    // An unknown group is a 500 there, which must not open the circuit: anyone may name one.
-    const expect = groups ? [400, 404, 500] : [400, 404, 422]
-    const answer = await get(groups ? paths.group(id) : paths.template(id), features, {
-      timeoutMs: layoutMs,
-      slow: true,
-      expect,
-    })
-    if (answer.status !== 200) {
-      const shipped = groups && builtInGroups.some((group) => group.id === id)
-      if (shipped && answer.status === 500) throw problemOf(answer, 'other', now())
-      return undefined
-    }
-    const layout = (parseJson(answer) ?? {}) as Partial<Layout>
-    if (!Array.isArray(layout.slides) || layout.slides.length === 0)
-      throw unexpectedShape('the layout has no slides')
-    return { ...layout, slides: layout.slides }
-  }
-
-  /**
-   * A fetch is nobody's own: a caller that leaves does not end it for the others. Failures are not
-   * kept, missing ones for a minute.
-   */
-  function findLayout(
-    id: string,
-    features: Features,
-    signal: AbortSignal,
-  ): Promise<Layout | undefined> {
-    const entry = layouts.get(id)
-    if (entry && now() < entry.untilMs) return raceSignal(entry.layout, signal)
-    const fresh = { layout: fetchLayout(id, features), untilMs: now() + freshMs }
-    fresh.layout.then(
-      (layout) => {
-        if (!layout) fresh.untilMs = now() + missingMs
-      },
-      () => layouts.get(id) === fresh && layouts.delete(id),
-    )
-    layouts.delete(id)
-    layouts.set(id, fresh)
-    for (const oldest of layouts.keys()) {
-      if (layouts.size <= maxLayouts) break
-      layouts.delete(oldest)
-    }
-    return raceSignal(fresh.layout, signal)
+    return pendingList
   }
 
   return {
-    async list(features: Features, signal: AbortSignal): Promise<Template[]> {
+    async list({ features, signal }: Omit<FeatureOptions, 'account'>): Promise<Template[]> {
       signal.throwIfAborted()
-      if (cached && now() < cached.untilMs) return cached.list
+      if (cached && now() < cached.freshUntilMs) return cached.list
       const old = cached
       try {
-        return await raceSignal(refresh(features), signal)
+        return await raceSignal(refreshList(features), signal)
       } catch (error) {
         if (signal.aborted || !old) throw error
-        onTrouble('the templates could not be listed again; the old list stands')
+        logger.warn({}, 'the templates could not be listed; the old list stays in use')
         return old.list
       }
     },
 
-    known: (): ReadonlySet<string> | undefined => cached?.ids,
+    knownIds: () => cached?.ids,
 
-    async has(id: string, features: Features, signal: AbortSignal): Promise<boolean> {
+    async has({ templateId, features, signal }: Omit<TemplateOptions, 'account'>) {
       signal.throwIfAborted()
-      if (cached?.ids.has(id)) return true
+      if (cached?.ids.has(templateId)) return true
       if (features.layout === 'object')
-        return (await findLayout(id, features, signal)) !== undefined
-      const answer = await get(paths.template(id.replace(/^custom-/, '')), features, {
+        return (await layouts.find(templateId, features, signal)) !== undefined
+      const response = await send(features, {
+        path: paths.template(templateId.replace(/^custom-/, '')),
         signal,
-        expect: [404, 422],
+        expectedStatuses: [404, 422],
       })
-      return answer.status === 200
+      return response.status === 200
     },
 
-    async forPrepare(
-      id: string,
-      outlines: number,
-      features: Features,
-      signal: AbortSignal,
-    ): Promise<string | Layout> {
-      if (features.layout === 'id') return id
-      const layout = await findLayout(id, features, signal)
+    async layoutForPrepare({
+      templateId,
+      outlineCount,
+      features,
+      signal,
+    }: Omit<TemplateOptions, 'account'> & { outlineCount: number }): Promise<string | Layout> {
+      if (features.layout === 'id') return templateId
+      const layout = await layouts.find(templateId, features, signal)
       if (!layout) throw rejected('The template was not found.')
-      return layout.ordered === true && layout.slides.length < outlines
+      // Upstream crashes on an ordered layout with fewer slides than outlines.
+      return layout.ordered === true && layout.slides.length < outlineCount
         ? { ...layout, ordered: false }
         : layout
     },

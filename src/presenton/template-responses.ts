@@ -1,4 +1,4 @@
-// The lists of templates as each version writes them, and the one form that the gateway gives.
+// The template lists of all versions, checked on receipt and brought into one form.
 
 import { type Static, type TSchema, Type } from 'typebox'
 import { Check } from 'typebox/value'
@@ -8,7 +8,7 @@ export interface Template {
   id: string
   name: string
   description: string
-  /** 0 where upstream does not say. */
+  /** 0 if upstream does not say. */
   layout_count: number
 }
 
@@ -44,28 +44,28 @@ const CustomGroups = Type.Object({
   ),
 })
 
-function checked<T extends TSchema>(schema: T, value: unknown): Static<T> {
-  if (!Check(schema, value)) throw unexpectedShape('the list of templates is not of its form')
+function checkShape<T extends TSchema>(schema: T, value: unknown): Static<T> {
+  if (!Check(schema, value)) throw unexpectedShape('the template list has an unexpected shape')
   return value
 }
 
 export function parseTemplatePage(value: unknown): { items: Template[]; total: number } {
-  const { items, total } = checked(Page, value)
+  const { items, total } = checkShape(Page, value)
   return {
-    items: items.map((item) => template(item.id, item.name, item.description, item.layout_count)),
+    items: items.map((item) => toTemplate(item.id, item.name, item.description, item.layout_count)),
     total,
   }
 }
 
 export function parseTemplateList(value: unknown): Template[] {
-  return checked(List, value).map((item) =>
-    template(item.id, item.name, item.description, item.total_layouts),
+  return checkShape(List, value).map((item) =>
+    toTemplate(item.id, item.name, item.description, item.total_layouts),
   )
 }
 
-export function parseGroups(value: unknown): Template[] {
-  return checked(Groups, value).map((group) =>
-    template(
+export function parseTemplateGroups(value: unknown): Template[] {
+  return checkShape(Groups, value).map((group) =>
+    toTemplate(
       group.templateID,
       group.templateName,
       group.settings?.description,
@@ -74,21 +74,21 @@ export function parseGroups(value: unknown): Template[] {
   )
 }
 
-/** The groups, and after them those that users of upstream made; these are named by their deck. */
-export function mergeCustom(groups: Template[], value: unknown): Template[] {
+/** Adds the groups that users of upstream made, whose ids are those of their decks. */
+export function mergeCustomGroups(groups: Template[], value: unknown): Template[] {
   if (!Check(CustomGroups, value)) return groups
-  const custom = value.presentations.map((made) =>
-    template(
-      `custom-${made.presentation_id}`,
-      made.template?.name ?? 'Custom',
-      made.template?.description,
-      made.layout_count,
+  const custom = value.presentations.map((group) =>
+    toTemplate(
+      `custom-${group.presentation_id}`,
+      group.template?.name ?? 'Custom',
+      group.template?.description,
+      group.layout_count,
     ),
   )
   return [...groups, ...custom]
 }
 
-function template(
+function toTemplate(
   id: string,
   name?: string | null,
   description?: string | null,
@@ -97,13 +97,13 @@ function template(
   return { id, name: name || id, description: description ?? '', layout_count: count ?? 0 }
 }
 
-/** What 0.7.3 was shipped with; it cannot list them itself. */
+/** The groups of 0.7.3, which cannot list them itself. */
 export const builtInGroups: Template[] = ['', 'neo-'].flatMap((family) =>
   ['general', 'modern', 'standard', 'swift'].map((name) =>
-    template(family + name, titled(family) + titled(name)),
+    toTemplate(family + name, toTitle(family) + toTitle(name)),
   ),
 )
 
-function titled(id: string): string {
+function toTitle(id: string): string {
   return id.charAt(0).toUpperCase() + id.slice(1).replace('-', ' ')
 }

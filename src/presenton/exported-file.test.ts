@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Presenton } from './client.ts'
-import { asShared, connect, json, openUpstream, type Upstream } from './fixtures/upstream.ts'
+import { asShared, json, openClient, openUpstream, type Upstream } from './fixtures/upstream.ts'
 
-const forever = new AbortController().signal
 const badFile = { code: 'UPSTREAM_ERROR', failure: 'bad-file' }
 const badPaths = [
   '',
@@ -31,37 +30,37 @@ const badPaths = [
 
 let presenton: Presenton
 
-async function read(path: string, signal = forever) {
+async function read(path: string, signal = asShared.signal) {
   const { body, sizeBytes } = await presenton.openFile({ ...asShared, signal, path })
   return { sizeBytes, bytes: Buffer.concat(await body.toArray()) }
 }
 
-describe('A file over HTTP', () => {
+describe('An exported file over HTTP', () => {
   let upstream: Upstream
 
   beforeEach(async () => {
     upstream = await openUpstream()
-    presenton = connect(upstream.url)
+    presenton = openClient(upstream.url)
   })
 
   afterEach(async () => {
     await presenton.close()
-    await upstream.idle()
+    await upstream.waitUntilIdle()
     await upstream.close()
   })
 
-  it('comes as it is, under the name that upstream gave, encoded, past every cache', async () => {
-    upstream.answers['/app_data/'] = (response) => response.end('PK file')
+  it('is returned unchanged, requested by its encoded path and past every cache', async () => {
+    upstream.handlers['/app_data/'] = (response) => response.end('PK file')
     const path = '/app_data/exports/users/u1/Q3 results 100% #1? %2e Übersicht 日本.pptx'
     expect(await read(path)).toEqual({ sizeBytes: 7, bytes: Buffer.from('PK file') })
-    const [visit] = upstream.to('/app_data/')
-    expect(decodeURIComponent(visit?.path ?? '')).toBe(path)
-    expect(visit?.path).toMatch(/^[\x21-\x7e]+$/)
-    expect(visit?.headers['cache-control']).toBe('no-store')
+    const [request] = upstream.requestsTo('/app_data/')
+    expect(decodeURIComponent(request?.path ?? '')).toBe(path)
+    expect(request?.path).toMatch(/^[\x21-\x7e]+$/)
+    expect(request?.headers['cache-control']).toBe('no-store')
   })
 
-  it('may come without a length', async () => {
-    upstream.answers['/app_data/'] = (response) => {
+  it('may have no announced length', async () => {
+    upstream.handlers['/app_data/'] = (response) => {
       response.write('PK ')
       response.end('file')
     }
@@ -71,29 +70,29 @@ describe('A file over HTTP', () => {
     })
   })
 
-  it.each(badPaths)('is refused unasked at %j', async (path) => {
+  it.each(badPaths)('is rejected without a request at %j', async (path) => {
     await expect(read(path)).rejects.toMatchObject(badFile)
-    expect(upstream.to('/app_data')).toEqual([])
+    expect(upstream.requestsTo('/app_data')).toEqual([])
   })
 
   it.each([
     ['a redirect', 302],
-    ['no such file', 404],
+    ['a missing file', 404],
     ['no content', 204],
-  ])('is bad: %s', async (_, status) => {
-    upstream.answers['/app_data/'] = (response) =>
+  ])('is a bad file if upstream responds with %s', async (_, status) => {
+    upstream.handlers['/app_data/'] = (response) =>
       response.writeHead(status, { location: '/elsewhere' }).end()
     await expect(read('/app_data/x.pptx')).rejects.toMatchObject(badFile)
-    expect(upstream.to('/elsewhere')).toEqual([])
+    expect(upstream.requestsTo('/elsewhere')).toEqual([])
   })
 
-  it('is bad when it is empty, with a length or without', async () => {
-    upstream.answers['/app_data/'] = (response) =>
+  it('is a bad file if it is empty, with an announced length or without', async () => {
+    upstream.handlers['/app_data/'] = (response) =>
       response.writeHead(200, { 'content-length': 0 }).end()
     await expect(
       presenton.openFile({ ...asShared, path: '/app_data/x.pptx' }),
     ).rejects.toMatchObject(badFile)
-    upstream.answers['/app_data/'] = (response) => {
+    upstream.handlers['/app_data/'] = (response) => {
       response.flushHeaders()
       response.end()
     }
@@ -101,10 +100,10 @@ describe('A file over HTTP', () => {
   })
 
   it.each([
-    ['with a length', { 'content-length': '100' }],
+    ['with an announced length', { 'content-length': '100' }],
     ['without', {}],
-  ])('errors when it is cut, %s', async (_, headers) => {
-    upstream.answers['/app_data/'] = (response) => {
+  ])('is a bad file if it is cut, %s', async (_, headers) => {
+    upstream.handlers['/app_data/'] = (response) => {
       response.writeHead(200, headers)
       response.write('PK')
       setTimeout(() => response.destroy(), 20)
@@ -114,21 +113,21 @@ describe('A file over HTTP', () => {
   })
 
   it('is an outage or a fault like any call', async () => {
-    upstream.answers['/app_data/'] = (response) => response.writeHead(502).end('<html>')
+    upstream.handlers['/app_data/'] = (response) => response.writeHead(502).end('<html>')
     await expect(read('/app_data/x.pptx')).rejects.toMatchObject({ failure: 'outage' })
-    upstream.answers['/app_data/'] = (response) => response.writeHead(500).end('<html>')
+    upstream.handlers['/app_data/'] = (response) => response.writeHead(500).end('<html>')
     await expect(read('/app_data/x.pptx')).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'fault',
     })
   })
 
-  it('is a timeout when it stalls', async () => {
+  it('fails with a timeout if it stalls', async () => {
     await presenton.close()
-    presenton = connect(upstream.url, {
+    presenton = openClient(upstream.url, {
       timeouts: { createMs: 100, prepareMs: 1, exportMs: 1, stallMs: 20_000, streamMs: 20_000 },
     })
-    upstream.answers['/app_data/'] = (response) => response.write('PK')
+    upstream.handlers['/app_data/'] = (response) => response.write('PK')
     const { body } = await presenton.openFile({ ...asShared, path: '/app_data/x.pptx' })
     await expect(body.toArray()).rejects.toMatchObject({
       code: 'UPSTREAM_TIMEOUT',
@@ -136,21 +135,21 @@ describe('A file over HTTP', () => {
     })
   })
 
-  it('gives its connection back when nobody reads it, and when its caller leaves', async () => {
-    upstream.answers['/app_data/'] = (response) => response.write('PK')
+  it('closes its connection if it is destroyed unread or its caller aborts', async () => {
+    upstream.handlers['/app_data/'] = (response) => response.write('PK')
     const { body } = await presenton.openFile({ ...asShared, path: '/app_data/x.pptx' })
     body.destroy()
-    await upstream.idle()
-    const leaving = new AbortController()
-    const reading = read('/app_data/x.pptx', leaving.signal)
-    await upstream.until(() => upstream.to('/app_data/').length === 2)
-    setTimeout(() => leaving.abort(new Error('enough')), 20)
-    await expect(reading).rejects.toThrow('enough')
+    await upstream.waitUntilIdle()
+    const caller = new AbortController()
+    const reading = read('/app_data/x.pptx', caller.signal)
+    await upstream.waitUntil(() => upstream.requestsTo('/app_data/').length === 2)
+    setTimeout(() => caller.abort(new Error('aborted')), 20)
+    await expect(reading).rejects.toThrow('aborted')
   })
 
-  it('is not read ahead of its reader', async () => {
+  it('is not read ahead of its consumer', async () => {
     let written = 0
-    upstream.answers['/app_data/'] = async (response) => {
+    upstream.handlers['/app_data/'] = async (response) => {
       response.setMaxListeners(0)
       const part = Buffer.alloc(65_536)
       for (; written < 400 && !response.destroyed; written++) {
@@ -167,7 +166,7 @@ describe('A file over HTTP', () => {
   })
 })
 
-describe('A file from the mounted directory', () => {
+describe('An exported file in the mounted directory', () => {
   let dir: string
   let data: string
 
@@ -177,9 +176,9 @@ describe('A file from the mounted directory', () => {
     await mkdir(join(data, 'exports'), { recursive: true })
     await writeFile(join(dir, 'secret.pptx'), 'secret')
     await writeFile(join(data, 'exports/Q3 100% #1.pptx'), 'PK file')
-    // The mount itself may be a link.
+    // The mounted directory may itself be a link.
     await symlink(data, join(dir, 'mount'))
-    presenton = connect('http://127.0.0.1:1', { appDataDir: join(dir, 'mount') })
+    presenton = openClient('http://127.0.0.1:1', { appDataDir: join(dir, 'mount') })
   })
 
   afterEach(async () => {
@@ -187,18 +186,18 @@ describe('A file from the mounted directory', () => {
     await rm(dir, { recursive: true })
   })
 
-  it('comes as it is, without a call to upstream', async () => {
+  it('is returned unchanged, without a call to upstream', async () => {
     expect(await read('/app_data/exports/Q3 100% #1.pptx')).toEqual({
       sizeBytes: 7,
       bytes: Buffer.from('PK file'),
     })
   })
 
-  it.each(badPaths)('is refused at %j', async (path) => {
+  it.each(badPaths)('is a bad file at %j', async (path) => {
     await expect(read(path)).rejects.toMatchObject(badFile)
   })
 
-  it('is refused where a link leads, inside or out, for a file or a directory', async () => {
+  it('is a bad file behind a link, inside or outside the directory', async () => {
     await symlink(join(dir, 'secret.pptx'), join(data, 'exports/link.pptx'))
     await symlink(dir, join(data, 'exports/up'))
     await symlink(join(data, 'exports'), join(data, 'inside'))
@@ -207,7 +206,7 @@ describe('A file from the mounted directory', () => {
     }
   })
 
-  it('is bad when it is missing, empty, a directory, a pipe, or has an impossible name', async () => {
+  it('is a bad file if it is missing, empty, a directory, a pipe, or has an impossible name', async () => {
     await writeFile(join(data, 'empty.pptx'), '')
     execFileSync('mkfifo', [join(data, 'pipe.pptx')])
     for (const path of [
@@ -222,7 +221,7 @@ describe('A file from the mounted directory', () => {
     }
   })
 
-  it('errors when it becomes shorter while it is read', async () => {
+  it('is a bad file if it becomes shorter while it is read', async () => {
     const path = join(data, 'exports/large.pptx')
     await writeFile(path, Buffer.alloc(1_000_000))
     const { body, sizeBytes } = await presenton.openFile({
@@ -234,25 +233,25 @@ describe('A file from the mounted directory', () => {
     await expect(body.toArray()).rejects.toMatchObject(badFile)
   })
 
-  it('ends when its caller leaves', async () => {
+  it('ends when its caller aborts', async () => {
     await writeFile(join(data, 'large.pptx'), Buffer.alloc(1_000_000))
-    const leaving = new AbortController()
+    const caller = new AbortController()
     const { body } = await presenton.openFile({
       ...asShared,
-      signal: leaving.signal,
+      signal: caller.signal,
       path: '/app_data/large.pptx',
     })
-    leaving.abort(new Error('enough'))
-    await expect(body.toArray()).rejects.toThrow('enough')
+    caller.abort(new Error('aborted'))
+    await expect(body.toArray()).rejects.toThrow('aborted')
   })
 })
 
 describe('An export', () => {
-  it('that names no path is a fault', async () => {
+  it('fails with a fault if the response has no path', async () => {
     const upstream = await openUpstream({
       '/api/v1/ppt/presentation/edit': json({ success: true }),
     })
-    presenton = connect(upstream.url)
+    presenton = openClient(upstream.url)
     await expect(
       presenton.exportDeck({ ...asShared, deckId: 'd', format: 'pdf', title: 't' }),
     ).rejects.toMatchObject({

@@ -3,15 +3,15 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { parseCompletedOutlines, parseCompletedSlides } from './deck-responses.ts'
+import { readMessageStream } from './message-stream.ts'
 import type { Message } from './messages.ts'
-import { readStream } from './stream.ts'
 
 const recorded = {
   slides: readFileSync(new URL('./fixtures/slides-0.7.3.txt', import.meta.url)),
   outlines: readFileSync(new URL('./fixtures/outlines-0.7.3.txt', import.meta.url)),
 }
 
-async function* inPieces(bytes: Uint8Array, cuts: number[]): AsyncGenerator<Uint8Array> {
+async function* splitAt(bytes: Uint8Array, cuts: number[]): AsyncGenerator<Uint8Array> {
   let from = 0
   for (const cut of [...cuts.sort((a, b) => a - b), bytes.length]) {
     yield bytes.subarray(from, cut)
@@ -19,7 +19,7 @@ async function* inPieces(bytes: Uint8Array, cuts: number[]): AsyncGenerator<Uint
   }
 }
 
-interface Read {
+interface ReadResult {
   messages: Message[]
   failure?: unknown
   dropped: string[]
@@ -28,15 +28,19 @@ interface Read {
 async function readAll(
   chunks: AsyncGenerator<Uint8Array>,
   {
-    check = () => {},
+    checkComplete = () => {},
     maxMessageBytes = 1 << 24,
-  }: { check?: (complete: Message) => unknown; maxMessageBytes?: number } = {},
-): Promise<Read> {
+  }: { checkComplete?: (complete: Message) => unknown; maxMessageBytes?: number } = {},
+): Promise<ReadResult> {
   const messages: Message[] = []
   const dropped: string[] = []
   const onTrouble = (trouble: object) => dropped.push(JSON.stringify(trouble))
   try {
-    for await (const batch of readStream(chunks, { maxMessageBytes, check, onTrouble }))
+    for await (const batch of readMessageStream(chunks, {
+      maxMessageBytes,
+      checkComplete,
+      onTrouble,
+    }))
       messages.push(...batch)
     return { messages, dropped }
   } catch (failure) {
@@ -44,14 +48,16 @@ async function readAll(
   }
 }
 
-const read = (text: string, options = {}) => readAll(inPieces(Buffer.from(text), []), options)
+const read = (text: string, options = {}) => readAll(splitAt(Buffer.from(text), []), options)
 const frame = (value: unknown) => `event: response\ndata: ${JSON.stringify(value)}\n\n`
 const complete = frame({ type: 'complete', presentation: {} })
 const fault = { code: 'UPSTREAM_ERROR', failure: 'fault' }
 
-describe('A stream of upstream', () => {
-  it('reads the recorded bodies', async () => {
-    const slides = await readAll(inPieces(recorded.slides, []), { check: parseCompletedSlides })
+describe('A message stream', () => {
+  it('yields the messages of recorded bodies', async () => {
+    const slides = await readAll(splitAt(recorded.slides, []), {
+      checkComplete: parseCompletedSlides,
+    })
     expect(slides.failure).toBeUndefined()
     expect(slides.messages.map(({ type }) => type)).toEqual([
       'chunk',
@@ -64,8 +70,8 @@ describe('A stream of upstream', () => {
     expect(
       parseCompletedSlides(slides.messages.at(-1) as Message).slides.map(({ index }) => index),
     ).toEqual([0, 1, 2])
-    const outlines = await readAll(inPieces(recorded.outlines, []), {
-      check: parseCompletedOutlines,
+    const outlines = await readAll(splitAt(recorded.outlines, []), {
+      checkComplete: parseCompletedOutlines,
     })
     const found = parseCompletedOutlines(outlines.messages.at(-1) as Message)
     expect(found.outlines).toHaveLength(3)
@@ -73,15 +79,15 @@ describe('A stream of upstream', () => {
   })
 
   it.each(['slides', 'outlines'] as const)(
-    'gives the same messages wherever the recorded %s are cut in two, also with CRLF',
+    'yields the same messages wherever the recorded %s are split, also with CRLF',
     async (name) => {
       for (const bytes of [
         recorded[name],
         Buffer.from(recorded[name].toString().replaceAll('\n', '\r\n')),
       ]) {
-        const whole = await readAll(inPieces(bytes, []))
+        const whole = await readAll(splitAt(bytes, []))
         for (let cut = 1; cut < bytes.length; cut++) {
-          const { messages, failure } = await readAll(inPieces(bytes, [cut]))
+          const { messages, failure } = await readAll(splitAt(bytes, [cut]))
           if (failure || messages.length !== whole.messages.length)
             expect({ cut, messages, failure }).toEqual({
               cut,
@@ -91,7 +97,7 @@ describe('A stream of upstream', () => {
         }
         expect(
           await readAll(
-            inPieces(
+            splitAt(
               bytes,
               Array.from(bytes, (_, at) => at),
             ),
@@ -101,7 +107,7 @@ describe('A stream of upstream', () => {
     },
   )
 
-  it('gives the same messages in any pieces and with any line ends', async () => {
+  it('yields the same messages in any pieces and with any line ends', async () => {
     const piece = fc.record({
       text: fc.string({ unit: 'grapheme' }),
       end: fc.constantFrom('\n', '\r\n', '\r'),
@@ -122,7 +128,7 @@ describe('A stream of upstream', () => {
             .join('')
           const bytes = Buffer.from(`\uFEFF${text}${complete}`)
           const { messages, failure, dropped } = await readAll(
-            inPieces(
+            splitAt(
               bytes,
               cuts.map((cut) => cut % bytes.length),
             ),
@@ -135,7 +141,7 @@ describe('A stream of upstream', () => {
     )
   })
 
-  it('throws nothing but a Problem, and always ends, whatever bytes come', async () => {
+  it('throws only Problems, and always ends, for any bytes', async () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
       fc.string().map((text) => Buffer.from(`data: ${text}\n\n`)),
@@ -143,7 +149,7 @@ describe('A stream of upstream', () => {
     )
     await fc.assert(
       fc.asyncProperty(fc.array(bytes), async (parts) => {
-        const { failure } = await readAll(inPieces(Buffer.concat(parts), []), {
+        const { failure } = await readAll(splitAt(Buffer.concat(parts), []), {
           maxMessageBytes: 64,
         })
         expect(failure).toBeInstanceOf(Problem)
@@ -151,7 +157,7 @@ describe('A stream of upstream', () => {
     )
   })
 
-  it('ends with the first complete; what comes after it does not count', async () => {
+  it('ends with the first complete and ignores what follows', async () => {
     let closed = false
     async function* endless() {
       try {
@@ -172,17 +178,17 @@ describe('A stream of upstream', () => {
     expect(closed).toBe(true)
   })
 
-  it('fails when the body ends without complete, also with one that lacks its empty line', async () => {
+  it('fails if the body ends without complete, or before its empty line', async () => {
     expect((await read('')).failure).toMatchObject(fault)
     expect((await read(complete.trimEnd())).failure).toMatchObject(fault)
     expect((await read(frame({ type: 'chunk', chunk: 'a' }))).messages).toHaveLength(1)
   })
 
-  it('sees a complete whose last line end is a lone carriage return', async () => {
+  it('accepts a complete whose last line end is a lone carriage return', async () => {
     expect((await read('data: {"type":"complete"}\r\r')).failure).toBeUndefined()
   })
 
-  it('fails at an error event, after what came before it, and keeps its text to the log', async () => {
+  it('fails at an error message, after the messages before it, and reports its text for the log only', async () => {
     const { messages, failure, dropped } = await read(
       frame({ type: 'chunk', chunk: 'a' }) +
         frame({ type: 'error', detail: 'no key sk-abcdef' }) +
@@ -193,7 +199,7 @@ describe('A stream of upstream', () => {
     expect(dropped).toEqual(['{"reported":"no key [secret]"}'])
   })
 
-  it('fails at a complete that brings nothing, and does not give it', async () => {
+  it('fails at a complete without the expected content, and does not yield it', async () => {
     for (const presentation of [
       undefined,
       null,
@@ -203,7 +209,7 @@ describe('A stream of upstream', () => {
       { slides: [{ index: -1 }] },
     ]) {
       const { messages, failure } = await read(frame({ type: 'complete', presentation }), {
-        check: parseCompletedSlides,
+        checkComplete: parseCompletedSlides,
       })
       expect(messages).toEqual([])
       expect(failure).toMatchObject(fault)
@@ -212,15 +218,15 @@ describe('A stream of upstream', () => {
       expect(
         (
           await read(frame({ type: 'complete', presentation: { outlines } }), {
-            check: parseCompletedOutlines,
+            checkComplete: parseCompletedOutlines,
           })
         ).failure,
       ).toMatchObject(fault)
     }
   })
 
-  it('passes unknown kinds and event names on, and drops what it cannot parse', async () => {
-    const odd = [
+  it('yields unknown types and event names, and drops what it cannot parse', async () => {
+    const invalid = [
       'data: {broken\n\n',
       'data: [1]\n\n',
       'data: null\n\n',
@@ -228,23 +234,23 @@ describe('A stream of upstream', () => {
       'data: {}\n\n',
     ]
     const { messages, dropped } = await read(
-      `${odd.join('')}event: novel\ndata: {"type":"hologram","x":1}\n\n${complete}`,
+      `${invalid.join('')}event: novel\ndata: {"type":"hologram","x":1}\n\n${complete}`,
     )
     expect(messages.map(({ type }) => type)).toEqual(['hologram', 'complete'])
     expect(dropped).toEqual(
-      ['no JSON', 'no object', 'no object', 'no kind', 'no kind'].map((why) =>
-        JSON.stringify({ dropped: why }),
+      ['not JSON', 'not an object', 'not an object', 'no type', 'no type'].map((reason) =>
+        JSON.stringify({ dropped: reason }),
       ),
     )
   })
 
-  it('fails at a message over the bound, in one piece or in many, with or without line ends', async () => {
+  it('fails at a message over the bound, in any pieces, with or without line ends', async () => {
     const large = frame({ type: 'chunk', chunk: 'x'.repeat(2000) })
     const options = { maxMessageBytes: 1000 }
     for (const text of [large + complete, `data: ${'x'.repeat(5000)}`, 'data: x\n'.repeat(2000)]) {
       const bytes = Buffer.from(frame({ type: 'status', status: 'a' }) + text)
       for (const cuts of [[], Array.from({ length: bytes.length / 100 }, (_, at) => at * 100)]) {
-        const { messages, failure } = await readAll(inPieces(bytes, cuts), options)
+        const { messages, failure } = await readAll(splitAt(bytes, cuts), options)
         expect(messages.map(({ type }) => type)).toEqual(['status'])
         expect(failure).toMatchObject(fault)
       }

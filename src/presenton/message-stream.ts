@@ -1,0 +1,76 @@
+// The rules of a message stream: it succeeds with its first `complete` and in no other way. Neither
+// status 200 nor a clean end of the body is a success.
+
+import type { Problem } from '../domain/problem.ts'
+import { fault } from './failures.ts'
+import { createMessageReader, type Message } from './messages.ts'
+import { redactUpstreamText } from './redact.ts'
+
+/** Why a message was dropped, or the error that upstream reported, redacted. Never content. */
+export type StreamTrouble = { dropped: string } | { reported: string }
+
+interface MessageStreamOptions {
+  maxMessageBytes: number
+  /** Throws a Problem if the `complete` message lacks what it must contain. */
+  checkComplete(complete: Message): void
+  onTrouble(trouble: StreamTrouble): void
+}
+
+/** The messages to yield, and how the stream ends after them, if it does. */
+interface Batch {
+  messages: Message[]
+  end?: 'complete' | Problem
+}
+
+/**
+ * The messages of a body, in one array for each read that contained any. Returns after the first
+ * `complete`, its last message. An `error` message, an end without `complete` and a message over
+ * the bound throw a Problem after the messages before them.
+ */
+export async function* readMessageStream(
+  chunks: AsyncGenerator<Uint8Array>,
+  { maxMessageBytes, checkComplete, onTrouble }: MessageStreamOptions,
+): AsyncGenerator<Message[]> {
+  const reader = createMessageReader({
+    maxMessageBytes,
+    onDropped: (reason) => onTrouble({ dropped: reason }),
+  })
+
+  function toBatch(messages: Message[]): Batch {
+    const last = messages.findIndex(({ type }) => type === 'complete' || type === 'error')
+    const message = messages[last]
+    if (message === undefined) {
+      const failure = reader.failure()
+      return failure ? { messages, end: failure } : { messages }
+    }
+    const before = messages.slice(0, last)
+    if (message.type === 'error') {
+      const { detail } = message.value
+      const reported = redactUpstreamText(typeof detail === 'string' ? detail : '')
+      onTrouble({ reported })
+      return { messages: before, end: fault(`upstream reported an error: ${reported}`) }
+    }
+    try {
+      checkComplete(message)
+    } catch (error) {
+      return { messages: before, end: error as Problem }
+    }
+    return { messages: [...before, message], end: 'complete' }
+  }
+
+  for await (const chunk of withEnd(chunks)) {
+    const { messages, end } = toBatch(chunk === undefined ? reader.end() : reader.feed(chunk))
+    if (messages.length > 0) yield messages
+    if (end === 'complete') return
+    if (end) throw end
+  }
+  throw fault('the stream ended without complete')
+}
+
+/** The chunks and, after a clean end, undefined. */
+async function* withEnd(
+  chunks: AsyncGenerator<Uint8Array>,
+): AsyncGenerator<Uint8Array | undefined> {
+  yield* chunks
+  yield undefined
+}

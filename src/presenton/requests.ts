@@ -1,0 +1,145 @@
+// Requests with a deadline, behind the circuit breaker, with bounded responses. They carry only the
+// headers they are given; credentials and the rules for statuses are in calls.ts.
+
+import type { Breaker } from './breaker.ts'
+import { type CallDeadline, createCallDeadline } from './call-deadline.ts'
+import type { Connections, UpstreamResponse } from './connection.ts'
+import { fault, type RouteKind, type TextResponse, timeout, toProblem } from './failures.ts'
+import { createOpenedBody, type OpenedBody } from './opened-body.ts'
+
+export interface UpstreamRequestOptions {
+  routeKind: RouteKind
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  path: string
+  json?: unknown
+  headers?: Record<string, string>
+  /** For the whole request, the body of the response included. */
+  timeoutMs: number
+  signal: AbortSignal
+  /** Statuses outside 2xx that are no failure, also not for the circuit breaker. */
+  expectedStatuses?: readonly number[]
+}
+
+interface RequestsOptions {
+  connections: Connections
+  breaker: Breaker
+  maxBodyBytes: number
+  now(): number
+}
+
+export type Requests = ReturnType<typeof createRequests>
+
+export function createRequests({ connections, breaker, maxBodyBytes, now }: RequestsOptions) {
+  const deadlines = new Set<CallDeadline>()
+
+  function startDeadline({ signal, timeoutMs }: UpstreamRequestOptions): CallDeadline {
+    const onTimeout = () => timeout(`not done in ${timeoutMs} ms`)
+    const deadline = createCallDeadline({ signal, timeoutMs, onTimeout })
+    deadlines.add(deadline)
+    return deadline
+  }
+
+  function endDeadline(deadline: CallDeadline): void {
+    deadline.clear()
+    deadlines.delete(deadline)
+  }
+
+  const connect = (
+    { method = 'GET', path, json, headers = {} }: UpstreamRequestOptions,
+    { signal }: CallDeadline,
+  ): Promise<UpstreamResponse> => connections.open({ method, path, json, headers, signal })
+
+  /** Throws for a 5xx. This runs inside the circuit breaker, so the failure counts there. */
+  async function readText(
+    { routeKind, expectedStatuses }: UpstreamRequestOptions,
+    { status, headers, body }: UpstreamResponse,
+  ): Promise<TextResponse> {
+    const parts: Buffer[] = []
+    let sizeBytes = 0
+    for await (const part of body as AsyncIterable<Buffer>) {
+      sizeBytes += part.length
+      if (sizeBytes > maxBodyBytes) throw fault('the response is too large')
+      parts.push(part)
+    }
+    const response = { status, headers, text: Buffer.concat(parts).toString('utf8') }
+    if (status >= 500 && !expectedStatuses?.includes(status))
+      throw toProblem(response, { routeKind, nowMs: now() })
+    return response
+  }
+
+  return {
+    /** The whole response, whatever its status below 500. */
+    fetchText: (request: UpstreamRequestOptions): Promise<TextResponse> =>
+      breaker.run(async () => {
+        const deadline = startDeadline(request)
+        let response: UpstreamResponse | undefined
+        try {
+          response = await connect(request, deadline)
+          return await readText(request, response)
+        } catch (error) {
+          throw connections.toFailure(error, deadline.signal)
+        } finally {
+          response?.close()
+          endDeadline(deadline)
+        }
+      }, request.signal),
+
+    /**
+     * A 200 response whose body is read as it arrives; any other response below 500 as text. The
+     * circuit breaker counts the head as a success and a later failure of the body by itself.
+     * `stallMs` bounds the silence before the head and between two reads.
+     */
+    openBody: (
+      request: UpstreamRequestOptions,
+      stallMs: number,
+    ): Promise<OpenedBody | TextResponse> =>
+      breaker.run(async () => {
+        const deadline = startDeadline(request)
+        const stall = setTimeout(
+          () => deadline.abort(timeout(`no response in ${stallMs} ms`)),
+          stallMs,
+        )
+        let response: UpstreamResponse | undefined
+        function close(): void {
+          endDeadline(deadline)
+          response?.close()
+        }
+        function toFailure(error: unknown): unknown {
+          const failure = connections.toFailure(error, deadline.signal)
+          if (!request.signal.aborted) breaker.recordFailure(failure)
+          return failure
+        }
+        try {
+          response = await connect(request, deadline)
+          if (response.status === 200)
+            return createOpenedBody({ response, deadline, stallMs, close, toFailure })
+          const text = await readText(request, response)
+          close()
+          return text
+        } catch (error) {
+          close()
+          throw connections.toFailure(error, deadline.signal)
+        } finally {
+          clearTimeout(stall)
+        }
+      }, request.signal),
+
+    /** Status and headers, with an empty text. The circuit breaker is neither asked nor told. */
+    async fetchHeadUncounted(request: UpstreamRequestOptions): Promise<TextResponse> {
+      const deadline = startDeadline(request)
+      try {
+        const response = await connect(request, deadline)
+        response.close()
+        return { status: response.status, headers: response.headers, text: '' }
+      } finally {
+        endDeadline(deadline)
+      }
+    },
+
+    /** Aborts every request under way with `reason`. */
+    close(reason: unknown): void {
+      for (const deadline of deadlines) deadline.abort(reason)
+      deadlines.clear()
+    },
+  }
+}
