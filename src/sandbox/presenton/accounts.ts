@@ -1,15 +1,14 @@
 /**
- * Who may ask: upstream's logins as each shape has them, with the two limiters in front of the
- * login.
+ * Upstream's accounts in each shape, and the two rate limits of its login.
  *
- * T knows one admin (cookie, Bearer with the session's token, Basic). From 0.9.3 (B) only a cookie
- * or an `sk-presenton-` key counts; a good one of either outweighs a bad one of the other. Without
- * credentials login is disabled, as DISABLE_AUTH does.
+ * T has one admin: session cookie, Bearer with the session's token, or Basic. B has session cookies
+ * and `sk-presenton-` keys; one valid credential suffices. Without credentials, login is disabled,
+ * as with DISABLE_AUTH.
  */
 
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { stamp } from './deck.ts'
+import { timestamp } from './deck.ts'
 import type { Features } from './shape.ts'
 
 export type Credentials = { username: string; password: string }
@@ -25,14 +24,15 @@ export type Accounts = ReturnType<typeof createAccounts>
 export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOptions) {
   let admin = credentials
   const sessions = new Set<string>()
-  const keys = new Map(apiKeys.map((token) => [token, stamp()]))
+  const keys = new Map(apiKeys.map((token) => [token, timestamp()]))
+  /** When each failed login happened. */
   const failures: number[] = []
-  /** nginx's leaky bucket: 10 a minute, 5 more at once. */
+  /** nginx's leaky bucket: 10 requests a minute, a burst of 5. */
   const bucket = { level: 0, at: 0 }
-  const enabled = credentials !== undefined || unconfigured
-  const user = { id: randomUUID(), created_at: `${stamp()}+00:00` }
+  const isEnabled = credentials !== undefined || unconfigured
+  const user = { id: randomUUID(), created_at: `${timestamp()}+00:00` }
 
-  const bearer = (headers: IncomingHttpHeaders) =>
+  const bearerToken = (headers: IncomingHttpHeaders) =>
     /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
   const isAdmin = (username: unknown, password: unknown) =>
     username === admin?.username && password === admin?.password
@@ -42,7 +42,7 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
     return cookie !== undefined && sessions.has(cookie)
   }
 
-  const hasBasic = (headers: IncomingHttpHeaders) => {
+  const hasBasicAuth = (headers: IncomingHttpHeaders) => {
     const encoded = /^Basic (.+)$/i.exec(headers.authorization ?? '')?.[1]
     if (!encoded) return false
     const [username, ...password] = Buffer.from(encoded, 'base64').toString().split(':')
@@ -52,20 +52,20 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
   return {
     userId: user.id,
     createdAt: user.created_at,
-    enabled,
-    configured: () => !enabled || admin !== undefined,
+    isEnabled,
+    isConfigured: () => !isEnabled || admin !== undefined,
     username: () => admin?.username ?? 'electron',
     keys,
 
-    /** How the caller proved who it is; undefined when not at all. */
-    methodOf(
+    /** How the request is authenticated, in upstream's words; undefined when it is not. */
+    authMethodOf(
       headers: IncomingHttpHeaders,
       features: Features,
     ): 'jwt' | 'api_key' | 'none' | undefined {
-      if (!enabled || features.auth === 'none') return 'none'
+      if (!isEnabled || features.auth === 'none') return 'none'
       if (hasSession(headers)) return 'jwt'
-      if (features.auth === 'users') return keys.has(bearer(headers)) ? 'api_key' : undefined
-      return sessions.has(bearer(headers)) || hasBasic(headers) ? 'jwt' : undefined
+      if (features.auth === 'users') return keys.has(bearerToken(headers)) ? 'api_key' : undefined
+      return sessions.has(bearerToken(headers)) || hasBasicAuth(headers) ? 'jwt' : undefined
     },
 
     hasSession,
@@ -77,8 +77,8 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
       return true
     },
 
-    /** False when nginx would turn the caller away (0.9.3: good logins count too). */
-    admit(): boolean {
+    /** False when nginx rejects the login request; in 0.9.3 successful logins count too. */
+    countLoginRequest(): boolean {
       const now = Date.now()
       bucket.level = Math.max(0, bucket.level - (now - bucket.at) / 6000)
       bucket.at = now
@@ -87,7 +87,7 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
       return true
     },
 
-    /** A session's token; `limited` at the sixth try after five failures within five minutes. */
+    /** The session's token; `limited` after five failures within five minutes. */
     logIn(username: unknown, password: unknown): string | 'refused' | 'limited' {
       const since = Date.now() - 300_000
       if (failures.filter((at) => at > since).length >= 5) return 'limited'
@@ -96,12 +96,14 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
         return 'refused'
       }
       failures.length = 0
-      const token = `${encode({ alg: 'HS256', typ: 'JWT' })}.${encode({ sub: user.id, av: 1, aud: 'presenton' })}.${randomBytes(32).toString('base64url')}`
+      const header = encode({ alg: 'HS256', typ: 'JWT' })
+      const claims = encode({ sub: user.id, av: 1, aud: 'presenton' })
+      const token = `${header}.${claims}.${randomBytes(32).toString('base64url')}`
       sessions.add(token)
       return token
     },
 
-    /** Every cookie and session token given so far is worth nothing. */
+    /** Invalidates all session cookies and tokens. */
     dropSessions: () => sessions.clear(),
   }
 }

@@ -1,6 +1,5 @@
 /**
- * What the stand-in keeps: decks with their outlines, slides and exports, under the names that go
- * over the wire.
+ * Decks with their outlines, slides and exports. Members have the names that they have on the wire.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -22,15 +21,15 @@ export type Slide = {
 
 export type DeckExport = {
   format: 'pptx' | 'pdf'
-  /** As the reply names it: beginning with /app_data/. */
+  /** As in the reply, starting with /app_data/. */
   path: string
-  /** Absolute, on this machine. */
+  /** The absolute path in the file system. */
   file: string
   size: number
-  /** Of what was written; a later export may have overwritten it. */
+  /** Of the bytes written; a later export may have overwritten the file. */
   sha256: string
-  /** False while it is being written. */
-  whole: boolean
+  /** False while the file is being written. */
+  isComplete: boolean
 }
 
 export type Deck = {
@@ -51,14 +50,14 @@ export type Deck = {
   web_search: boolean
   theme: unknown
   fonts: Record<string, string> | null
-  /** UTC with microseconds, no zone: replies add the Z where upstream does. */
+  /** UTC with microseconds and no zone; replies add the Z where upstream does. */
   created_at: string
   updated_at: string
   slides: Slide[]
   exports: DeckExport[]
 }
 
-export type DeckWish = Pick<
+export type DeckInput = Pick<
   Deck,
   | 'content'
   | 'n_slides'
@@ -73,17 +72,17 @@ export type DeckWish = Pick<
   | 'theme'
 >
 
-export function newDeck(wish: DeckWish): Deck {
+export function createDeck(input: DeckInput): Deck {
   return {
     id: randomUUID(),
-    ...wish,
+    ...input,
     title: null,
     outlines: null,
     layout: null,
     structure: null,
     fonts: null,
-    created_at: stamp(),
-    updated_at: stamp(),
+    created_at: timestamp(),
+    updated_at: timestamp(),
     slides: [],
     exports: [],
   }
@@ -91,8 +90,8 @@ export function newDeck(wish: DeckWish): Deck {
 
 let lastMicros = 0
 
-/** Now, in microseconds, never the same twice: like Python's datetime.isoformat(). */
-export function stamp(): string {
+/** The current time like Python's datetime.isoformat(), in microseconds. Every call differs. */
+export function timestamp(): string {
   lastMicros = Math.max(
     Date.now() * 1000 + (Number(process.hrtime.bigint() / 1000n) % 1000),
     lastMicros + 1,
@@ -101,7 +100,7 @@ export function stamp(): string {
   return new Date(millis).toISOString().slice(0, -1) + String(lastMicros % 1000).padStart(3, '0')
 }
 
-/** Upstream's own rule: the first 100 characters of the first outline, markdown's marks gone. */
+/** Upstream's rule: the first 100 characters of the first outline, without Markdown's marks. */
 export function titleOf(outlines: readonly Outline[]): string {
   const first = outlines[0]?.content ?? ''
   return [...first]

@@ -1,6 +1,6 @@
 /**
- * The framing of upstream's event streams: always the event `response`, one data line, Python's
- * spacing.
+ * One event of upstream's streams: always named `response`, with one data line spaced like Python's
+ * `json.dumps`.
  */
 
 import { spacedJson } from './python-json.ts'

@@ -2,19 +2,19 @@ import { describe, expect, it } from 'vitest'
 import { createGates } from './gates.ts'
 
 describe('gates', () => {
-  it('lets everybody through a point that nobody holds', async () => {
+  it('lets requests pass a point that is not held', async () => {
     const gates = createGates()
     await gates.pass('create')
     expect(gates.waiting('create')).toBe(0)
   })
 
-  it('stops at a held point, tells of arrivals, and lets as many go as it is told', async () => {
+  it('stops requests at a held point, reports arrivals, and releases the given number', async () => {
     const gates = createGates()
     const passed: number[] = []
     gates.hold('prepare')
-    const all = [1, 2, 3].map(async (who) => {
+    const all = [1, 2, 3].map(async (request) => {
       await gates.pass('prepare')
-      passed.push(who)
+      passed.push(request)
     })
     await gates.arrived('prepare', 3)
     expect(passed).toEqual([])
@@ -26,7 +26,7 @@ describe('gates', () => {
     expect(gates.waiting('prepare')).toBe(0)
   })
 
-  it('keeps a pass for who comes later', async () => {
+  it('applies a release to later requests', async () => {
     const gates = createGates()
     gates.hold('export')
     gates.release('export', 1)
@@ -38,29 +38,29 @@ describe('gates', () => {
     await second
   })
 
-  it('counts arrivals anew each time a point is held', async () => {
+  it('counts arrivals from the moment a point is held', async () => {
     const gates = createGates()
     await gates.pass('read')
     gates.hold('read')
-    let told = false
+    let isResolved = false
     const arrived = gates.arrived('read').then(() => {
-      told = true
+      isResolved = true
     })
     await Promise.resolve()
-    expect(told).toBe(false)
+    expect(isResolved).toBe(false)
     const passing = gates.pass('read')
     await arrived
     gates.release('read')
     await passing
   })
 
-  it('lets go of a caller who leaves, and of his place', async () => {
+  it('rejects when the signal aborts, and forgets the request', async () => {
     const gates = createGates()
-    const gone = new AbortController()
+    const disconnected = new AbortController()
     gates.hold('slides:slide')
-    const passing = gates.pass('slides:slide', gone.signal)
-    gone.abort(new Error('left'))
-    await expect(passing).rejects.toThrow('left')
+    const passing = gates.pass('slides:slide', disconnected.signal)
+    disconnected.abort(new Error('disconnected'))
+    await expect(passing).rejects.toThrow('disconnected')
     expect(gates.waiting('slides:slide')).toBe(0)
   })
 })

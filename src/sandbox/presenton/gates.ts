@@ -1,9 +1,9 @@
 /**
- * Gates: a test holds a point, the stand-in stops there, the test looks around and lets it go on.
- * So no test needs to sleep.
+ * Gates let a test stop the stand-in at a named point, check what it sees there, and continue. So
+ * no test has to sleep.
  *
- * Every request passes the gate of its operation before it acts, and `<operation>:reply` after it
- * has acted and before it answers. Streams, exports and files have further points inside.
+ * Every request passes the gate of its operation before it acts, and `<operation>:reply` between
+ * its work and its response. Streams, exports and files have more points inside.
  */
 
 import type { Operation, Replied } from './operation.ts'
@@ -12,109 +12,106 @@ export type GatePoint =
   | Operation
   | `${Replied}:reply`
   | 'outlines:chunk' // before each piece of model text
-  | 'outlines:complete' // all is said, nothing is stored yet
-  | 'outlines:saved' // stored, `complete` not sent yet
+  | 'outlines:complete' // all chunks are sent, nothing is stored yet
+  | 'outlines:saved' // stored, `complete` is not sent yet
   | 'slides:slide' // before each slide
   | 'slides:complete' // all slides are sent, nothing is stored yet
-  | 'slides:saved' // stored, `complete` not sent yet
-  | 'export:work' // after the checks; goes on also when the caller has hung up
+  | 'slides:saved' // stored, `complete` is not sent yet
+  | 'export:work' // after the checks; the work goes on when the client disconnects
   | 'export:write' // before each part of the file
-  | 'file:part' // after the first part of a file's body
+  | 'file:part' // after each part of a file's body but the last
 
 export type GateControl = ReturnType<typeof createGates>
 
 type Gate = {
-  held: boolean
-  passes: number
+  isHeld: boolean
+  /** How many later requests may pass while the gate is held. */
+  allowed: number
   arrivals: number
-  inside: (() => void)[]
-  watchers: { count: number; tell: () => void }[]
+  /** Resumes the requests that are waiting, in order. */
+  resumes: (() => void)[]
+  watchers: { count: number; notify: () => void }[]
 }
 
 export function createGates() {
   const gates = new Map<GatePoint, Gate>()
 
-  const at = (point: GatePoint): Gate => {
+  const gateAt = (point: GatePoint): Gate => {
     const known = gates.get(point)
     if (known) return known
-    const gate: Gate = { held: false, passes: 0, arrivals: 0, inside: [], watchers: [] }
+    const gate: Gate = { isHeld: false, allowed: 0, arrivals: 0, resumes: [], watchers: [] }
     gates.set(point, gate)
     return gate
   }
 
-  const open = (gate: Gate, count: number) => {
-    for (const letGo of gate.inside.splice(0, count)) letGo()
+  const resume = (gate: Gate, count: number) => {
+    for (const resumeOne of gate.resumes.splice(0, count)) resumeOne()
+  }
+
+  const open = (gate: Gate) => {
+    gate.isHeld = false
+    resume(gate, gate.resumes.length)
   }
 
   return {
-    /** From now on everybody stops at the point. Arrivals are counted from here. */
+    /** Stops every request at the point. The count of arrivals starts again at 0. */
     hold(point: GatePoint): void {
-      const gate = at(point)
-      if (gate.held) return
-      Object.assign(gate, { held: true, passes: 0, arrivals: 0 })
+      const gate = gateAt(point)
+      if (gate.isHeld) return
+      Object.assign(gate, { isHeld: true, allowed: 0, arrivals: 0 })
     },
 
-    /** Resolves once `count` requests in all have come to the held point. */
+    /** Resolves when `count` requests in all have arrived at the held point. */
     arrived(point: GatePoint, count = 1): Promise<void> {
-      const gate = at(point)
+      const gate = gateAt(point)
       if (gate.arrivals >= count) return Promise.resolve()
-      return new Promise((tell) => gate.watchers.push({ count, tell }))
+      return new Promise((notify) => gate.watchers.push({ count, notify }))
     },
 
-    /**
-     * Lets `count` go on, counting those that come later; without a count the point is open again
-     * for all.
-     */
+    /** Lets `count` requests pass, including later ones. Without a count it opens the gate. */
     release(point: GatePoint, count?: number): void {
-      const gate = at(point)
+      const gate = gateAt(point)
       if (count === undefined) {
-        gate.held = false
-        open(gate, gate.inside.length)
+        open(gate)
         return
       }
-      const waiting = Math.min(count, gate.inside.length)
-      open(gate, waiting)
-      gate.passes += count - waiting
+      const waiting = Math.min(count, gate.resumes.length)
+      resume(gate, waiting)
+      gate.allowed += count - waiting
     },
 
-    /** How many stand at the point now. */
-    waiting: (point: GatePoint): number => at(point).inside.length,
+    /** How many requests are waiting at the point. */
+    waiting: (point: GatePoint): number => gateAt(point).resumes.length,
 
-    /** Opens every point. */
     releaseAll(): void {
-      for (const gate of gates.values()) {
-        gate.held = false
-        open(gate, gate.inside.length)
-      }
+      for (const gate of gates.values()) open(gate)
     },
 
-    /**
-     * The stand-in's side: waits while the point is held; rejects when the signal aborts meanwhile.
-     */
+    /** For the stand-in: waits while the point is held; rejects when the signal aborts. */
     async pass(point: GatePoint, signal?: AbortSignal): Promise<void> {
       signal?.throwIfAborted()
-      const gate = at(point)
+      const gate = gateAt(point)
       gate.arrivals++
       for (const watcher of gate.watchers.filter(({ count }) => count <= gate.arrivals)) {
         gate.watchers.splice(gate.watchers.indexOf(watcher), 1)
-        watcher.tell()
+        watcher.notify()
       }
-      if (!gate.held) return
-      if (gate.passes > 0) {
-        gate.passes--
+      if (!gate.isHeld) return
+      if (gate.allowed > 0) {
+        gate.allowed--
         return
       }
       await new Promise<void>((resolve, reject) => {
-        const letGo = () => {
-          signal?.removeEventListener('abort', leave)
+        const resumeOne = () => {
+          signal?.removeEventListener('abort', onAbort)
           resolve()
         }
-        const leave = () => {
-          gate.inside.splice(gate.inside.indexOf(letGo), 1)
+        const onAbort = () => {
+          gate.resumes.splice(gate.resumes.indexOf(resumeOne), 1)
           reject(signal?.reason)
         }
-        signal?.addEventListener('abort', leave, { once: true })
-        gate.inside.push(letGo)
+        signal?.addEventListener('abort', onAbort, { once: true })
+        gate.resumes.push(resumeOne)
       })
     },
   }

@@ -1,44 +1,44 @@
 /**
- * What was asked of the stand-in and what it began to pay for: tests count here.
+ * What clients requested, and how much paid work started. Tests check both.
  */
 
 import type { Operation } from './operation.ts'
 
-export type Call = {
+export type JournalEntry = {
   at: Date
   method: string
-  /** With the query, as it came. */
+  /** As received, with the query. */
   path: string
   operation: Operation
-  /** Of the answer; absent while none was begun. */
+  /** Of the response; absent until it starts. */
   status?: number
   deckId?: string
   /** Names in lower case. */
   headers: Record<string, string>
-  /** The caller went away before the answer was whole. */
+  /** The client disconnected before the response was complete. */
   aborted?: boolean
 }
 
-/** Paid work started, whether or not it came to an end. */
+/** How much paid work started, finished or not. */
 export type Spend = { outlines: number; prepares: number; slideStreams: number; exports: number }
 
-export type Ledger = ReturnType<typeof createLedger>
+export type SpendCounter = ReturnType<typeof createSpendCounter>
 
-export function createLedger() {
-  const spend = nothing()
+export function createSpendCounter() {
+  const spend = noSpend()
   const byDeck = new Map<string, Spend>()
   return {
     spend,
-    spendOf: (deckId: string): Spend => byDeck.get(deckId) ?? nothing(),
-    pay(kind: keyof Spend, deckId: string): void {
-      const own = byDeck.get(deckId) ?? nothing()
-      byDeck.set(deckId, own)
-      own[kind]++
+    spendOf: (deckId: string): Spend => byDeck.get(deckId) ?? noSpend(),
+    count(kind: keyof Spend, deckId: string): void {
+      const ofDeck = byDeck.get(deckId) ?? noSpend()
+      byDeck.set(deckId, ofDeck)
+      ofDeck[kind]++
       spend[kind]++
     },
   }
 }
 
-function nothing(): Spend {
+function noSpend(): Spend {
   return { outlines: 0, prepares: 0, slideStreams: 0, exports: 0 }
 }

@@ -1,5 +1,5 @@
 /**
- * The names of what a caller can ask for. Gates, faults and the journal all speak of these.
+ * The operations of Presenton's API. Gates, faults and the journal use these names.
  */
 
 export const operations = [
@@ -24,13 +24,13 @@ export const operations = [
   'templates',
   'template',
   'file', // /app_data/exports
-  'asset', // pictures, /static
+  'asset', // images, /static
   'other',
 ] as const
 
 export type Operation = (typeof operations)[number]
 
-/** Answered in one piece; the others are streams and files, which the route writes itself. */
+/** Operations whose route returns a Reply; the routes of streams and files write the response. */
 export type Replied = Exclude<Operation, 'outlines' | 'slides' | 'file'>
 
 export function isReplied(operation: Operation): operation is Replied {

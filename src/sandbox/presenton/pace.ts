@@ -1,6 +1,6 @@
 /**
- * Waiting. How fast the stand-in works: like a model for people who watch, or without any wait for
- * tests. Tests that need an order of events hold gates; they never rely on these times.
+ * How fast the stand-in works: like a model, for people who watch, or without any wait, for tests.
+ * Tests that need an order of events hold gates; they never rely on these times.
  */
 
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,7 +13,7 @@ export type Pace = {
   /** Wait before each slide of the slides stream. */
   slideMs: number
   prepareMs: number
-  /** From the export's start to its file being whole. */
+  /** From the start of an export until its file is complete. */
   exportMs: number
 }
 
@@ -23,13 +23,12 @@ export const paces = {
   fast: { chunkMs: 0, chunkChars: 24, slideMs: 0, prepareMs: 0, exportMs: 0 },
 } as const satisfies Record<string, Pace>
 
-/** Resolves when the caller has gone. */
 export function untilAborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve()
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
 
-/** Resolves after the time, at once for 0; rejects when the signal aborts. */
+/** Resolves after `ms`, at once for 0; rejects when the signal aborts. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted()
   if (ms > 0) await sleep(ms, undefined, signal ? { signal } : {})

@@ -1,7 +1,7 @@
 /**
- * JSON as upstream's two writers put it: FastAPI's replies are compact with raw UTF-8, its event
- * streams come from `json.dumps` with a space after comma and colon and every non-ASCII unit as
- * \uXXXX. Measures inside `ui` are Python floats: 16 is written 16.0.
+ * JSON as upstream writes it. Replies of FastAPI are compact, in UTF-8. Event streams come from
+ * `json.dumps`: a space after comma and colon, non-ASCII as \uXXXX. Measures inside `ui` are Python
+ * floats: 16 becomes 16.0.
  */
 
 type Style = { comma: string; colon: string; ascii: boolean }
@@ -9,22 +9,13 @@ type Style = { comma: string; colon: string; ascii: boolean }
 const compact: Style = { comma: ',', colon: ':', ascii: false }
 const spaced: Style = { comma: ', ', colon: ': ', ascii: true }
 
-const floats = new Set([
-  ...[
-    'x',
-    'y',
-    'width',
-    'height',
-    'size',
-    'rotation',
-    'opacity',
-    'blur',
-    'offset_x',
-    'offset_y',
-    'line_height',
-  ],
-  ...['tl', 'tr', 'bl', 'br', 'corner_radii', 'column_gap', 'row_gap'],
-])
+/** Members of `ui` that are floats. */
+const floatKeys = new Set(
+  (
+    'x y width height size rotation opacity blur offset_x offset_y line_height ' +
+    'tl tr bl br corner_radii column_gap row_gap'
+  ).split(' '),
+)
 
 export function compactJson(value: unknown): string {
   return write(value, compact, '', false)
@@ -38,7 +29,7 @@ function write(value: unknown, style: Style, key: string, inUi: boolean): string
   if (value === null || value === undefined) return 'null'
   if (typeof value === 'string') return quote(value, style)
   if (typeof value === 'number')
-    return inUi && floats.has(key) && Number.isInteger(value) ? `${value}.0` : String(value)
+    return inUi && floatKeys.has(key) && Number.isInteger(value) ? `${value}.0` : String(value)
   if (typeof value !== 'object') return JSON.stringify(value)
   if (Array.isArray(value))
     return `[${value.map((item) => write(item, style, key, inUi)).join(style.comma)}]`

@@ -1,6 +1,7 @@
 /**
- * The answers that are not streams, as each part of upstream writes them: FastAPI's compact JSON
- * and `detail`, its plain-text 500, nginx's HTML pages, Next.js's `{"error":…}` in chunks.
+ * Responses that are not streams, as data. Each part of upstream has its own form: FastAPI writes
+ * compact JSON with `detail`, or a plain-text 500; nginx writes HTML pages; Next.js writes
+ * `{"error":…}` in chunks.
  */
 
 import { STATUS_CODES } from 'node:http'
@@ -9,9 +10,9 @@ import { compactJson } from './python-json.ts'
 export type Reply = {
   status: number
   headers: Record<string, string | string[]>
-  /** undefined: no body and no Content-Length, as a 204 has it. */
+  /** Undefined: no body and no Content-Length, as in a 204. */
   body: Buffer | undefined
-  /** Next.js answers without a length. */
+  /** Without Content-Length, as Next.js responds. */
   chunked?: boolean
 }
 
@@ -23,12 +24,16 @@ export function json(value: unknown, status = 200, headers: Record<string, strin
   }
 }
 
-/** A body that is JSON text already. */
+/** For a body that is JSON text already. */
 export function rawJson(text: string, status = 200): Reply {
   return { status, headers: { 'content-type': 'application/json' }, body: Buffer.from(text) }
 }
 
-export function detail(status: number, text: string, headers: Record<string, string> = {}): Reply {
+export function errorDetail(
+  status: number,
+  text: string,
+  headers: Record<string, string> = {},
+): Reply {
   return json({ detail: text }, status, headers)
 }
 
@@ -36,8 +41,8 @@ export function noContent(): Reply {
   return { status: 204, headers: { 'content-type': 'application/json' }, body: undefined }
 }
 
-/** What FastAPI says when its own code raised. */
-export function crashed(): Reply {
+/** FastAPI's response to an unhandled exception. */
+export function internalServerError(): Reply {
   return {
     status: 500,
     headers: { 'content-type': 'text/plain; charset=utf-8' },
@@ -51,8 +56,8 @@ const pageTitles: Record<number, string> = {
   503: 'Service Temporarily Unavailable',
 }
 
-/** nginx's own page: bad gateway, no such file, login wanted. */
-export function page(status: number, headers: Record<string, string> = {}): Reply {
+/** One of nginx's own pages, for example for a bad gateway or a missing file. */
+export function nginxPage(status: number, headers: Record<string, string> = {}): Reply {
   const title = `${status} ${pageTitles[status] ?? STATUS_CODES[status] ?? ''}`
   const lines = [
     '<html>',
@@ -66,7 +71,7 @@ export function page(status: number, headers: Record<string, string> = {}): Repl
   return { status, headers: { 'content-type': 'text/html', ...headers }, body: Buffer.from(html) }
 }
 
-export function next(value: unknown, status = 200): Reply {
+export function nextJsJson(value: unknown, status = 200): Reply {
   const headers = {
     'content-type': 'application/json',
     vary: 'RSC, Next-Router-State-Tree, Next-Router-Prefetch',
@@ -74,7 +79,7 @@ export function next(value: unknown, status = 200): Reply {
   return { status, headers, body: Buffer.from(compactJson(value)), chunked: true }
 }
 
-export type Flaw = {
+export type FieldError = {
   type: string
   loc: (string | number)[]
   msg: string
@@ -82,7 +87,7 @@ export type Flaw = {
   ctx?: Record<string, unknown>
 }
 
-/** FastAPI's validation error: it echoes the input. */
-export function unprocessable(flaws: readonly Flaw[]): Reply {
-  return json({ detail: flaws }, 422)
+/** FastAPI's validation error, which echoes the input. */
+export function validationFailed(errors: readonly FieldError[]): Reply {
+  return json({ detail: errors }, 422)
 }

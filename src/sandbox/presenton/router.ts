@@ -1,6 +1,6 @@
 /**
- * Which route a request means, as FastAPI finds it: the first whose path and method fit; a path
- * that fits alone is a 405.
+ * Finds the route of a request like FastAPI: the first with matching path and method. If only the
+ * path of a route matches, the response is 405.
  */
 
 import { createRoutes } from './routes/create.ts'
@@ -15,11 +15,11 @@ import { signInRoutes } from './routes/sign-in.ts'
 import { slideRoutes } from './routes/slides.ts'
 import { templateRoutes } from './routes/templates.ts'
 import type { Features } from './shape.ts'
-import type { Route } from './world.ts'
+import type { Route } from './state.ts'
 
-const all: readonly Route[] = [
+const routes: readonly Route[] = [
   ...signInRoutes,
-  ...openapiRoutes(() => all),
+  ...openapiRoutes(() => routes),
   ...createRoutes,
   ...outlineRoutes,
   ...prepareRoutes,
@@ -33,37 +33,38 @@ const all: readonly Route[] = [
 
 export type Match = { route: Route; params: Record<string, string> } | { allow: string } | undefined
 
-export function match(method: string, path: string, features: Features): Match {
+export function findRoute(method: string, path: string, features: Features): Match {
   let allow: string | undefined
-  for (const route of all) {
-    if (route.when && !route.when(features)) continue
+  for (const route of routes) {
+    if (route.isAvailable && !route.isAvailable(features)) continue
     const params = paramsOf(route.path, path)
     if (!params) continue
-    if (route.method === method || (method === 'HEAD' && answersHead(route)))
+    if (route.method === method || (method === 'HEAD' && allowsHead(route)))
       return { route, params }
     allow ??= route.method
   }
   return allow ? { allow } : undefined
 }
 
-function answersHead({ operation, method }: Route): boolean {
+function allowsHead({ operation, method }: Route): boolean {
   return method === 'GET' && ['file', 'asset', 'openapi'].includes(operation)
 }
 
+/** The values of the pattern's {names}; undefined when the path doesn't match. */
 function paramsOf(pattern: string, path: string): Record<string, string> | undefined {
   const params: Record<string, string> = {}
-  const wanted = pattern.split('/')
-  const given = path.split('/')
-  for (const [index, part] of wanted.entries()) {
-    const name = /^\{(\w+)(…?)\}$/.exec(part)
-    if (name?.[2]) {
-      params[name[1] as string] = given.slice(index).join('/')
-      return given.length > index ? params : undefined
+  const expected = pattern.split('/')
+  const actual = path.split('/')
+  for (const [index, part] of expected.entries()) {
+    const [, name, rest] = /^\{(\w+)(…?)\}$/.exec(part) ?? []
+    if (name !== undefined && rest === '…') {
+      params[name] = actual.slice(index).join('/')
+      return actual.length > index ? params : undefined
     }
-    const value = given[index]
-    if (value === undefined || (name && value === '')) return undefined
-    if (name) params[name[1] as string] = value
+    const value = actual[index]
+    if (value === undefined || (name !== undefined && value === '')) return undefined
+    if (name !== undefined) params[name] = value
     else if (value !== part) return undefined
   }
-  return given.length === wanted.length ? params : undefined
+  return actual.length === expected.length ? params : undefined
 }

@@ -1,6 +1,6 @@
 /**
- * Decks and slides as upstream writes them: which keys, in which order, in which reply.
- * The orders are those of the recorded traffic; upstream builds the same row in four ways.
+ * Decks and slides as upstream writes them: the keys of each reply, in the order of the recorded
+ * traffic. Upstream builds the same row in four ways.
  */
 
 import type { Deck, Slide } from './deck.ts'
@@ -28,30 +28,33 @@ const shownB = keys(
   'id version content n_slides language title created_at updated_at tone verbosity slides fonts',
 )
 
-/** The reply of `create`: the only one where both times bear a zone. */
+/** In the reply of `create`, the only one where both times have a zone. */
 export function createdRow(deck: Deck, features: Features): Row {
-  const row = pick(deck, features.ui ? createdB : createdA)
+  const row = pick(deck, features.hasSlideUi ? createdB : createdA)
   return { ...row, created_at: `${deck.created_at}Z`, updated_at: `${deck.updated_at}Z` }
 }
 
 /** The whole row, in `complete` of the outlines stream and (A, T) in the reply of `prepare`. */
 export function storedRow(deck: Deck, features: Features): Row {
-  return { ...pick(deck, features.ui ? storedB : storedA), updated_at: `${deck.updated_at}Z` }
+  return {
+    ...pick(deck, features.hasSlideUi ? storedB : storedA),
+    updated_at: `${deck.updated_at}Z`,
+  }
 }
 
-/** The deck with the given slides, each already in the form that the reply wants. */
+/** The deck with slides that are rows already. */
 export function shownRow(deck: Deck, slides: readonly Row[], features: Features): Row {
-  return { ...pick(deck, features.ui ? shownB : shownA), slides }
+  return { ...pick(deck, features.hasSlideUi ? shownB : shownA), slides }
 }
 
-/** A slide in an event: nulls left out, but for html_content in B. */
+/** A slide in an event. Members that are null are absent, except html_content in B. */
 export function streamedSlide(slide: Slide, features: Features): Row {
   const { id, presentation, layout_group, layout, index, content, speaker_note, ui } = slide
   const row = { presentation, layout_group, layout, index, content, speaker_note }
-  return features.ui ? { ...row, ui, id, html_content: slide.html_content } : { ...row, id }
+  return features.hasSlideUi ? { ...row, ui, id, html_content: slide.html_content } : { ...row, id }
 }
 
-/** A slide as the database gives it back, in `GET /presentation/{id}`. */
+/** A slide read from the database, in `GET /presentation/{id}`. */
 export function readSlide(slide: Slide, features: Features): Row {
   const {
     id,
@@ -65,7 +68,7 @@ export function readSlide(slide: Slide, features: Features): Row {
     speaker_note,
     ui,
   } = slide
-  return features.ui
+  return features.hasSlideUi
     ? {
         id,
         index,
@@ -91,11 +94,11 @@ export function readSlide(slide: Slide, features: Features): Row {
       }
 }
 
-/** A slide that a caller sent in, as PATCH echoes it. */
+/** A slide from a request, as PATCH echoes it. */
 export function echoedSlide(slide: Slide, features: Features): Row {
   const { id, presentation, layout_group, layout, index, content, speaker_note, ui } = slide
   const row = { id, presentation, layout_group, layout, index, content, speaker_note }
-  return features.ui ? { ...row, ui } : row
+  return features.hasSlideUi ? { ...row, ui } : row
 }
 
 function keys(text: string): readonly (Key | 'version')[] {

@@ -1,9 +1,8 @@
 /**
- * The shapes of Presenton that the stand-in can take, as data: which features each has.
+ * The shapes of Presenton's API, as sets of features, since upstream changed one feature at a time.
  *
- * Upstream changed by features, not by one switch. A1 is 0.5.14 to 0.7.3, T is 0.8.x, B1 is 0.9.x
- * up to 0.9.3, B2 is what came after. Recorded traffic exists for A1 (0.7.3) and B1 (0.9.3); T and
- * B2 follow upstream's documentation and source.
+ * A1 is 0.5.14 to 0.7.3, T is 0.8.x, B1 is 0.9.x up to 0.9.3, B2 is every later version. Recorded
+ * traffic exists for A1 (0.7.3) and B1 (0.9.3); T and B2 follow upstream's documentation and source.
  */
 
 export type Shape = 'A1' | 'T' | 'B1' | 'B2'
@@ -12,43 +11,41 @@ export const shapes: readonly Shape[] = ['A1', 'T', 'B1', 'B2']
 
 export type Features = {
   /**
-   * none: everything is public. single: one admin; cookie, Bearer session or Basic. users: cookie
-   * or API key.
+   * none: everything is public. single: one admin, with cookie, Bearer session or Basic. users:
+   * cookie or API key.
    */
   auth: 'none' | 'single' | 'users'
-  /** What `prepare` wants as `layout`, and whether it answers with the whole row or only the id. */
+  /** The type of `layout` in `prepare`; with an object the reply is the whole row, else the id. */
   layout: 'object' | 'id'
-  /** Extra route for exports; `edit` with no slides exports in every shape. */
+  /** A separate route for exports; `edit` without slides exports in every shape. */
   exportRoute:
     | '/api/v1/ppt/presentation/export'
     | '/api/v1/ppt/presentation/{id}/export'
     | undefined
-  /** Exports are named after the title: refused when too long (A), or cut to 200 bytes. */
-  longTitle: 'refused' | 'cut'
-  /** Since 0.9.3 exports move to exports/users/<uid>. */
+  /** Exports are named after the title. A long one fails (A) or is truncated to 200 bytes. */
+  longTitle: 'fails' | 'truncated'
+  /** Since 0.9.3, exports are in exports/users/<uid>. */
   exportsPerUser: boolean
   /** GET and PUT /outlines/{id}. */
-  outlineRoutes: boolean
-  /** Final pictures come as `slide_assets` events, and a limit of 50 slides holds. */
-  slideAssets: boolean
-  /** Slides carry `ui`, rows carry `version` and `fonts`. */
-  ui: boolean
+  hasOutlineRoutes: boolean
+  /** Final images come as `slide_assets` events, and a deck has at most 50 slides. */
+  hasSlideAssets: boolean
+  /** Slides have `ui`, rows have `version` and `fonts`. */
+  hasSlideUi: boolean
   /** PATCH without `theme` sets it to null. */
-  patchLosesTheme: boolean
+  patchResetsTheme: boolean
   templates: 'next' | 'list' | 'pages'
-  asyncTasks: boolean
-  generationMode: boolean
-  /**
-   * Two slide streams of one deck at once: both runs are kept (A1 on Postgres), or the last wins.
-   */
-  doublesSlides: boolean
-  /** What the outlines stream says before the model speaks. */
+  hasAsyncTasks: boolean
+  hasGenerationMode: boolean
+  /** Two concurrent slide streams of one deck: both keep their slides (A1), or only the last. */
+  keepsConcurrentSlides: boolean
+  /** Status events of the outlines stream before the first text of the model. */
   outlineStatuses: readonly string[]
-  /** Outlines are cut to so many words. */
-  outlineWords: number
+  /** Outlines are truncated to this many words. */
+  maxOutlineWords: number
   /**
-   * A model's failure comes as provider's raw text and 500 (A, T), or as a friendly text with its
-   * own status (B).
+   * Errors of the model: the provider's text with status 500 (A, T), or upstream's text with a
+   * status of its own (B).
    */
   modelErrors: 'raw' | 'friendly'
 }
@@ -60,18 +57,18 @@ const a1: Features = {
   auth: 'none',
   layout: 'object',
   exportRoute: '/api/v1/ppt/presentation/export',
-  longTitle: 'refused',
+  longTitle: 'fails',
   exportsPerUser: false,
-  outlineRoutes: false,
-  slideAssets: false,
-  ui: false,
-  patchLosesTheme: false,
+  hasOutlineRoutes: false,
+  hasSlideAssets: false,
+  hasSlideUi: false,
+  patchResetsTheme: false,
   templates: 'next',
-  asyncTasks: false,
-  generationMode: false,
-  doublesSlides: true,
+  hasAsyncTasks: false,
+  hasGenerationMode: false,
+  keepsConcurrentSlides: true,
   outlineStatuses: oldStatus,
-  outlineWords: Number.POSITIVE_INFINITY,
+  maxOutlineWords: Number.POSITIVE_INFINITY,
   modelErrors: 'raw',
 }
 
@@ -79,12 +76,12 @@ const t: Features = {
   ...a1,
   auth: 'single',
   exportRoute: undefined,
-  longTitle: 'cut',
-  outlineRoutes: true,
-  slideAssets: true,
-  patchLosesTheme: true,
+  longTitle: 'truncated',
+  hasOutlineRoutes: true,
+  hasSlideAssets: true,
+  patchResetsTheme: true,
   templates: 'list',
-  doublesSlides: false,
+  keepsConcurrentSlides: false,
 }
 
 const b1: Features = {
@@ -92,18 +89,18 @@ const b1: Features = {
   auth: 'users',
   layout: 'id',
   exportsPerUser: true,
-  ui: true,
+  hasSlideUi: true,
   templates: 'pages',
-  asyncTasks: true,
+  hasAsyncTasks: true,
   outlineStatuses: newStatuses,
-  outlineWords: 100,
+  maxOutlineWords: 100,
   modelErrors: 'friendly',
 }
 
 const b2: Features = {
   ...b1,
   exportRoute: '/api/v1/ppt/presentation/{id}/export',
-  generationMode: true,
+  hasGenerationMode: true,
 }
 
 export const featuresOf: Readonly<Record<Shape, Features>> = { A1: a1, T: t, B1: b1, B2: b2 }

@@ -1,32 +1,34 @@
 import { existsSync } from 'node:fs'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createCaller, finishDeck, messagesOf, prepareDeck } from './caller.ts'
 import { readZip } from './content/zip.ts'
 import { openStandIn, type StandInOptions, shapes } from './stand-in.ts'
+import { createTestClient, finishDeck, messagesOf, prepareDeck } from './test-client.ts'
 
 async function open(options: StandInOptions = {}) {
   const presenton = await openStandIn(options)
   onTestFinished(() => presenton.close())
-  return { presenton, caller: createCaller(presenton) }
+  return { presenton, client: createTestClient(presenton) }
 }
 
 const kindsOf = (stream: string) => messagesOf(stream).map(({ type }) => type)
 
 describe.each(shapes)('a run on shape %s', (shape) => {
-  it('goes from a summary to a whole PPTX and PDF with the same slides', async () => {
-    const { presenton, caller } = await open({ shape })
-    const id = await caller.create({ n_slides: 4, include_table_of_contents: true })
+  it('leads from a summary to a complete PPTX and PDF with the same slides', async () => {
+    const { presenton, client } = await open({ shape })
+    const id = await client.create({ n_slides: 4, include_table_of_contents: true })
 
-    const outlines = messagesOf((await caller.outlines(id)).text)
-    const done = outlines.at(-1)?.presentation
-    expect(outlines.map(({ chunk }) => chunk ?? '').join('')).toBe(JSON.stringify(done?.outlines))
-    expect(done?.outlines.slides).toHaveLength(4)
+    const outlines = messagesOf((await client.outlines(id)).text)
+    const completed = outlines.at(-1)?.presentation
+    expect(outlines.map(({ chunk }) => chunk ?? '').join('')).toBe(
+      JSON.stringify(completed?.outlines),
+    )
+    expect(completed?.outlines.slides).toHaveLength(4)
 
-    const prepared = await caller.prepare(id, done?.outlines.slides ?? [])
+    const prepared = await client.prepare(id, completed?.outlines.slides ?? [])
     expect(prepared.status).toBe(200)
     expect(Object.keys(JSON.parse(prepared.text))).toHaveLength(shape.startsWith('B') ? 1 : 18)
 
-    const stream = (await caller.slides(id)).text
+    const stream = (await client.slides(id)).text
     const chunks = messagesOf(stream).flatMap(({ type, chunk }) =>
       type === 'chunk' ? [chunk as string] : [],
     )
@@ -43,9 +45,9 @@ describe.each(shapes)('a run on shape %s', (shape) => {
     )
 
     for (const format of ['pptx', 'pdf']) {
-      const { status, text } = await caller.export(id, format)
+      const { status, text } = await client.export(id, format)
       expect(status).toBe(200)
-      const file = await caller.file(JSON.parse(text).path)
+      const file = await client.file(JSON.parse(text).path)
       expect(file.status).toBe(200)
       if (format === 'pdf')
         expect(file.bytes.toString('latin1').match(/\/Type \/Page\b/g)).toHaveLength(4)
@@ -61,15 +63,15 @@ describe.each(shapes)('a run on shape %s', (shape) => {
     expect(presenton.spendOf(id)).toEqual(paid)
   })
 
-  it('answers reading and deleting, and 404 afterwards', async () => {
-    const { presenton, caller } = await open({ shape })
-    const id = await finishDeck(caller)
-    const deck = JSON.parse((await caller.send('GET', `presentation/${id}`)).text)
+  it('reads and deletes a deck, then returns 404', async () => {
+    const { presenton, client } = await open({ shape })
+    const id = await finishDeck(client)
+    const deck = JSON.parse((await client.send('GET', `presentation/${id}`)).text)
     expect(deck.slides.map((slide: { index: number }) => slide.index)).toEqual([0, 1, 2])
-    expect(JSON.parse((await caller.send('GET', 'presentation/all')).text)).toHaveLength(1)
-    const gone = await caller.send('DELETE', `presentation/${id}`)
-    expect([gone.status, gone.text]).toEqual([204, ''])
-    expect((await caller.send('GET', `presentation/${id}`)).text).toBe(
+    expect(JSON.parse((await client.send('GET', 'presentation/all')).text)).toHaveLength(1)
+    const deleted = await client.send('DELETE', `presentation/${id}`)
+    expect([deleted.status, deleted.text]).toEqual([204, ''])
+    expect((await client.send('GET', `presentation/${id}`)).text).toBe(
       '{"detail":"Presentation not found"}',
     )
     expect(presenton.decks.size).toBe(0)
@@ -77,17 +79,17 @@ describe.each(shapes)('a run on shape %s', (shape) => {
 })
 
 describe('the stand-in', () => {
-  it('makes a new deck for every create: two calls, two decks', async () => {
-    const { presenton, caller } = await open()
-    expect(await caller.create()).not.toBe(await caller.create())
+  it('creates a new deck for every request', async () => {
+    const { presenton, client } = await open()
+    expect(await client.create()).not.toBe(await client.create())
     expect(presenton.decks.size).toBe(2)
   })
 
-  it('writes all slides anew, with new ids, at a second stream', async () => {
-    const { presenton, caller } = await open()
-    const id = await finishDeck(caller)
+  it('writes all slides again, with new ids, in a second stream', async () => {
+    const { presenton, client } = await open()
+    const id = await finishDeck(client)
     const before = presenton.decks.get(id)?.slides.map((slide) => slide.id)
-    await caller.slides(id)
+    await client.slides(id)
     const after = presenton.decks.get(id)?.slides.map((slide) => slide.id)
     expect(after).toHaveLength(3)
     expect(after?.some((slide) => before?.includes(slide))).toBe(false)
@@ -97,30 +99,30 @@ describe('the stand-in', () => {
     ['A1', [0, 0, 1, 1, 2, 2]],
     ['B1', [0, 1, 2]],
   ] as const)(
-    'with two slide streams of one deck at once, keeps on %s the indexes %j; one more alone heals it',
+    'keeps on %s the slides %j of two concurrent streams, until another stream replaces them',
     async (shape, indexes) => {
-      const { presenton, caller } = await open({ shape })
-      const id = await prepareDeck(caller)
+      const { presenton, client } = await open({ shape })
+      const id = await prepareDeck(client)
       presenton.gates.hold('slides:complete')
-      const both = [caller.slides(id), caller.slides(id)]
+      const both = [client.slides(id), client.slides(id)]
       await presenton.gates.arrived('slides:complete', 2)
       presenton.gates.release('slides:complete')
       for (const { text } of await Promise.all(both)) expect(kindsOf(text).at(-1)).toBe('complete')
       expect(presenton.decks.get(id)?.slides.map(({ index }) => index)).toEqual(indexes)
-      await caller.slides(id)
+      await client.slides(id)
       expect(presenton.decks.get(id)?.slides.map(({ index }) => index)).toEqual([0, 1, 2])
     },
   )
 
   it.each(['outlines', 'slides'] as const)(
-    'stores nothing when the caller leaves in the middle of the %s',
+    'stores nothing when the client disconnects during the %s',
     async (stage) => {
-      const { presenton, caller } = await open()
-      const id = stage === 'slides' ? await prepareDeck(caller) : await caller.create()
+      const { presenton, client } = await open()
+      const id = stage === 'slides' ? await prepareDeck(client) : await client.create()
       const point = stage === 'slides' ? 'slides:slide' : 'outlines:chunk'
       presenton.gates.hold(point)
       presenton.gates.release(point, 1)
-      const response = await caller.call(
+      const response = await client.call(
         'GET',
         stage === 'slides' ? `presentation/stream/${id}` : `outlines/stream/${id}`,
       )
@@ -135,71 +137,73 @@ describe('the stand-in', () => {
     },
   )
 
-  it('writes an export all the same when its caller hangs up', async () => {
-    const { presenton, caller } = await open({ shape: 'A1' })
-    const id = await finishDeck(caller, { content: 'Hung up. On it.' })
+  it('completes an export when its client disconnects', async () => {
+    const { presenton, client } = await open({ shape: 'A1' })
+    const id = await finishDeck(client, { content: 'Disconnected. Early.' })
     presenton.gates.hold('export:work')
-    const leaving = new AbortController()
+    const disconnect = new AbortController()
     const body = JSON.stringify({ id, export_as: 'pptx' })
     const headers = { 'content-type': 'application/json' }
     const url = `${presenton.url}/api/v1/ppt/presentation/export`
-    const call = fetch(url, { method: 'POST', body, headers, signal: leaving.signal })
+    const call = fetch(url, { method: 'POST', body, headers, signal: disconnect.signal })
     await presenton.gates.arrived('export:work')
-    leaving.abort()
+    disconnect.abort()
     await expect(call).rejects.toThrow()
     presenton.gates.release('export:work')
-    await expect.poll(() => presenton.decks.get(id)?.exports[0]?.whole).toBe(true)
+    await expect.poll(() => presenton.decks.get(id)?.exports[0]?.isComplete).toBe(true)
     expect(existsSync(presenton.decks.get(id)?.exports[0]?.file ?? '')).toBe(true)
   })
 
-  it('on A writes equal titles into one file in place: a reader meanwhile gets a shorter one under a matching length', async () => {
-    const { presenton, caller } = await open({ shape: 'A1' })
-    const id = await finishDeck(caller)
-    const first = JSON.parse((await caller.export(id)).text).path
-    const whole = (await caller.file(first)).bytes
+  it('writes equal titles to one file on A, so that a concurrent reader gets a part with a matching length', async () => {
+    const { presenton, client } = await open({ shape: 'A1' })
+    const id = await finishDeck(client)
+    const first = JSON.parse((await client.export(id)).text).path
+    const complete = (await client.file(first)).bytes
     presenton.gates.hold('export:write')
-    const second = caller.export(id)
+    const second = client.export(id)
     presenton.gates.release('export:write', 3)
     await presenton.gates.arrived('export:write', 4)
-    const meanwhile = await caller.file(first)
-    expect(meanwhile.status).toBe(200)
-    expect(Number(meanwhile.headers.get('content-length'))).toBe(meanwhile.bytes.length)
-    expect(meanwhile.bytes.length).toBeLessThan(whole.length)
-    expect(meanwhile.bytes.subarray(0, 2).toString()).toBe('PK')
-    await expect(readZip(meanwhile.bytes)).rejects.toThrow()
+    const partial = await client.file(first)
+    expect(partial.status).toBe(200)
+    expect(Number(partial.headers.get('content-length'))).toBe(partial.bytes.length)
+    expect(partial.bytes.length).toBeLessThan(complete.length)
+    expect(partial.bytes.subarray(0, 2).toString()).toBe('PK')
+    await expect(readZip(partial.bytes)).rejects.toThrow()
     presenton.gates.release('export:write')
     expect(JSON.parse((await second).text).path).toBe(first)
   })
 
-  it('becomes another version under a running caller', async () => {
-    const { presenton, caller } = await open({ shape: 'A1' })
-    const id = await finishDeck(caller)
+  it('changes its shape while a client is connected', async () => {
+    const { presenton, client } = await open({ shape: 'A1' })
+    const id = await finishDeck(client)
     presenton.setShape('B1')
     expect(presenton.shape).toBe('B1')
-    const refused = await caller.send('POST', 'presentation/export', { id, export_as: 'pptx' })
+    const refused = await client.send('POST', 'presentation/export', { id, export_as: 'pptx' })
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET'])
-    expect((await createCaller({ url: presenton.url, shape: 'B1' }).export(id)).status).toBe(200)
+    expect((await createTestClient({ url: presenton.url, shape: 'B1' }).export(id)).status).toBe(
+      200,
+    )
   })
 
-  it('refuses callers while it is down, and is back on the same port', async () => {
-    const { presenton, caller } = await open()
-    const id = await caller.create()
+  it('refuses connections while it is down, then listens on the same port', async () => {
+    const { presenton, client } = await open()
+    const id = await client.create()
     presenton.gates.hold('read')
-    const cut = caller.send('GET', `presentation/${id}`)
+    const interrupted = client.send('GET', `presentation/${id}`)
     await presenton.gates.arrived('read')
     await presenton.faults.down()
-    await expect(cut).rejects.toThrow()
-    await expect(caller.send('GET', 'presentation/all')).rejects.toThrow()
+    await expect(interrupted).rejects.toThrow()
+    await expect(client.send('GET', 'presentation/all')).rejects.toThrow()
     await presenton.faults.up()
     presenton.gates.release('read')
-    expect((await caller.send('GET', `presentation/${id}`)).status).toBe(200)
+    expect((await client.send('GET', `presentation/${id}`)).status).toBe(200)
   })
 
-  it('keeps a journal of what it was asked', async () => {
-    const { presenton, caller } = await open({ shape: 'A1' })
-    const id = await caller.create()
-    await caller.send('GET', `presentation/${id}?x=1`)
-    await caller.send('GET', 'presentation/nope')
+  it('keeps a journal of requests', async () => {
+    const { presenton, client } = await open({ shape: 'A1' })
+    const id = await client.create()
+    await client.send('GET', `presentation/${id}?x=1`)
+    await client.send('GET', 'presentation/nope')
     const calls = presenton.journal.map(({ method, path, operation, status, deckId }) => ({
       method,
       path,
@@ -232,10 +236,10 @@ describe('the stand-in', () => {
     ])
   })
 
-  it('removes the directory that it made when it closes', async () => {
+  it('removes its temporary directory when it closes', async () => {
     const presenton = await openStandIn()
-    const caller = createCaller(presenton)
-    await caller.export(await finishDeck(caller))
+    const client = createTestClient(presenton)
+    await client.export(await finishDeck(client))
     expect(existsSync(presenton.appDataDir)).toBe(true)
     await presenton.close()
     expect(existsSync(presenton.appDataDir)).toBe(false)

@@ -1,10 +1,10 @@
 /**
- * A stand-in for Presenton, for development and tests: a small HTTP server that speaks upstream's
- * contract in each of its shapes and writes real PPTX and PDF files. It has no model: every text of
- * a deck is taken from the summary.
+ * A stand-in for Presenton, for development and tests: a small HTTP server that implements
+ * upstream's API in each of its shapes and writes real PPTX and PDF files. It has no model: all
+ * texts of a deck come from the summary.
  *
- * Tests drive it: gates stop it at named points, faults make it fail by name, the journal and the
- * ledger tell what was asked and paid.
+ * Tests control it: gates stop it at named points, faults make it fail, and the journal and the
+ * spend counters show what was requested and paid for.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -13,48 +13,46 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Credentials, createAccounts } from './accounts.ts'
-import { answer } from './answer.ts'
 import type { Deck } from './deck.ts'
 import { createFaults } from './faults/control.ts'
 import { createGates } from './gates.ts'
-import { type Call, createLedger } from './journal.ts'
+import { handleRequest } from './handle-request.ts'
+import { createSpendCounter, type JournalEntry } from './journal.ts'
 import { type Pace, paces } from './pace.ts'
-import { page } from './reply.ts'
+import { nginxPage } from './reply.ts'
 import { featuresOf, type Shape } from './shape.ts'
+import type { StandInState } from './state.ts'
 import { openReplay, type Recording, recordedShape } from './traces/replay.ts'
-import type { World } from './world.ts'
 
-// biome-ignore-start lint/performance/noBarrelFile: tests and the sandbox come in by this door only.
-export type { Deck, Outline, Slide } from './deck.ts'
+// biome-ignore-start lint/performance/noBarrelFile: the only entry point for tests and the sandbox.
 export {
-  type FaultControl,
   type FaultName,
   type FaultOptions,
   faultNames,
 } from './faults/control.ts'
-export type { GateControl, GatePoint } from './gates.ts'
-export type { Call, Spend } from './journal.ts'
+export type { GatePoint } from './gates.ts'
+export type { Spend } from './journal.ts'
 export { type Pace, paces } from './pace.ts'
 export { type Shape, shapes } from './shape.ts'
 export type { Recording } from './traces/replay.ts'
 // biome-ignore-end lint/performance/noBarrelFile: as above.
 
 export type StandInOptions = {
-  /** The recording's when one is replayed, else B1. */
+  /** By default the shape of the replayed recording, else B1. */
   shape?: Shape
-  /** 0: any free one. */
+  /** By default 0: any free port. */
   port?: number
   host?: string
   pace?: Pace
-  /** The admin's. Absent: login is disabled, as DISABLE_AUTH does. A has none in any case. */
+  /** Of the admin. Without them login is disabled, as with DISABLE_AUTH. A1 has no login at all. */
   credentials?: Credentials | undefined
-  /** Login is wanted, but nobody has set it up yet. */
+  /** Login is required, but no account exists yet. */
   unconfigured?: boolean
-  /** `sk-presenton-…`, for B. */
+  /** `sk-presenton-…`, for B1 and B2. */
   apiKeys?: readonly string[]
-  /** A temporary one, removed by close(), when absent. */
+  /** By default a temporary directory, which close() removes. */
   appDataDir?: string
-  /** Answers with recorded bytes; the deck has the recorded id, so one deck at a time. */
+  /** Responds with recorded bytes. Every deck gets the recorded id: use one deck at a time. */
   replay?: Recording
 }
 
@@ -69,34 +67,34 @@ export async function openStandIn(options: StandInOptions = {}) {
     apiKeys = [],
   } = options
   let shape = options.shape ?? (options.replay ? recordedShape[options.replay] : 'B1')
-  const ownDir = options.appDataDir === undefined
+  const isOwnDir = options.appDataDir === undefined
   const appDataDir = options.appDataDir ?? (await mkdtemp(join(tmpdir(), 'presenton-stand-in-')))
   const decks = new Map<string, Deck>()
-  const journal: Call[] = []
+  const journal: JournalEntry[] = []
   const gates = createGates()
-  const ledger = createLedger()
-  const world: World = {
+  const spendCounter = createSpendCounter()
+  const state: StandInState = {
     shape: () => shape,
     features: () => featuresOf[shape],
     pace,
     decks,
-    ledger,
+    spendCounter,
     gates,
     accounts: createAccounts({ credentials, apiKeys, unconfigured }),
     appDataDir,
     replay: options.replay && openReplay(options.replay),
   }
 
-  const busy = new Set<Promise<void>>()
+  const running = new Set<Promise<void>>()
   const server = createServer((request, response) => {
-    const work = answer({ world, faults, journal }, request, response).finally(() =>
-      busy.delete(work),
+    const work = handleRequest({ state, faults, journal }, request, response).finally(() =>
+      running.delete(work),
     )
-    busy.add(work)
+    running.add(work)
   })
-  // A path that was not percent-encoded, for one: nginx says 400 in HTML.
+  // For example a path that is not percent-encoded: nginx responds 400 in HTML.
   server.on('clientError', (_, socket) => {
-    const { body } = page(400)
+    const { body } = nginxPage(400)
     if (socket.writable)
       socket.end(
         `HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\nContent-Length: ${body?.length}\r\nConnection: close\r\n\r\n${body}`,
@@ -133,32 +131,27 @@ export async function openStandIn(options: StandInOptions = {}) {
     },
     appDataDir,
     journal,
-    spend: ledger.spend,
-    spendOf: ledger.spendOf,
+    spend: spendCounter.spend,
+    spendOf: spendCounter.spendOf,
     decks: decks as ReadonlyMap<string, Deck>,
-    /**
-     * How many requests are not answered yet, or still being worked on after their caller has left.
-     */
+    /** Requests without a complete response, and work that goes on after a client disconnected. */
     get openRequests() {
-      return busy.size
+      return running.size
     },
     faults,
     gates,
-    /** An upgrade, or a step back, under whoever is connected. */
+    /** Upgrades or downgrades Presenton while clients are connected. */
     setShape(next: Shape): void {
       shape = next
     },
-    /** Cookies and session tokens given so far are worth nothing. */
-    dropSessions: () => world.accounts.dropSessions(),
-    /**
-     * Opens all gates, breaks all connections, waits for what is still being written, removes what
-     * it made.
-     */
+    /** Invalidates all session cookies and tokens. */
+    dropSessions: () => state.accounts.dropSessions(),
+    /** Opens all gates, closes all connections, waits for running work, removes its directory. */
     async close(): Promise<void> {
       gates.releaseAll()
       await down()
-      await Promise.allSettled(busy)
-      if (ownDir) await rm(appDataDir, { recursive: true, force: true })
+      await Promise.allSettled(running)
+      if (isOwnDir) await rm(appDataDir, { recursive: true, force: true })
     },
   }
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import type { Deck, Slide } from '../deck.ts'
-import { newDeck } from '../deck.ts'
+import { createDeck } from '../deck.ts'
 import { writePdf } from './pdf.ts'
-import { confession, writePptx } from './pptx.ts'
+import { standInNotice, writePptx } from './pptx.ts'
 import { readZip, writeZip } from './zip.ts'
 
 function deckOf(slides: [layout: string, title: string, lines: string[]][]): Deck {
@@ -15,7 +15,7 @@ function deckOf(slides: [layout: string, title: string, lines: string[]][]): Dec
     theme: null,
   }
   const flags = { include_table_of_contents: false, include_title_slide: true }
-  const deck = newDeck({ content: '', n_slides: slides.length, language: '', ...rest, ...flags })
+  const deck = createDeck({ content: '', n_slides: slides.length, language: '', ...rest, ...flags })
   deck.slides = slides.map(([layout, title, lines], index): Slide => {
     const content = {
       title,
@@ -51,7 +51,7 @@ describe('the PPTX of a deck', async () => {
   const archive = await readZip(await writePptx(deck))
   const read = (name: string) => archive.get(name)?.toString() ?? ''
 
-  it('is a presentation with one slide for each of the deck', () => {
+  it('is a presentation with one slide for each slide of the deck', () => {
     expect(read('[Content_Types].xml')).toContain('presentationml.presentation.main+xml')
     expect(
       [...archive.keys()].filter((name) => /^ppt\/slides\/slide\d+\.xml$/.test(name)),
@@ -59,14 +59,14 @@ describe('the PPTX of a deck', async () => {
     expect(read('ppt/presentation.xml').match(/<p:sldId /g)).toHaveLength(4)
   })
 
-  it('lists no part that it does not hold', () => {
+  it('lists no part that is missing', () => {
     const parts = [...read('[Content_Types].xml').matchAll(/PartName="\/([^"]+)"/g)].map(
       (match) => match[1] as string,
     )
     expect(parts.filter((part) => !archive.has(part))).toEqual([])
   })
 
-  it('holds every text of the slides, and their notes', () => {
+  it('contains all texts of the slides, and their notes', () => {
     expect(read('ppt/slides/slide1.xml')).toContain('Überblick &lt;&amp;&gt; &quot;日本語&quot;')
     expect(read('ppt/slides/slide2.xml')).toContain('Part 11')
     for (const text of ['12 % less', 'العربية', 'x'.repeat(300), '3 / 4'])
@@ -74,14 +74,14 @@ describe('the PPTX of a deck', async () => {
     expect(read('ppt/notesSlides/notesSlide3.xml')).toContain('Say Numbers')
   })
 
-  it('says in its first notes that a stand-in made it', () => {
-    expect(read('ppt/notesSlides/notesSlide1.xml')).toContain(confession)
-    expect(confession).toMatch(/stand-in for Presenton.*No model/)
+  it('states in the notes of the first slide that a stand-in made it', () => {
+    expect(read('ppt/notesSlides/notesSlide1.xml')).toContain(standInNotice)
+    expect(standInNotice).toMatch(/stand-in for Presenton.*No model/)
   })
 })
 
 describe('the PDF of a deck', () => {
-  it('has one page for each slide and never stumbles over a script', async () => {
+  it('has one page for each slide, in any script', async () => {
     const pdf = (await writePdf(deck)).toString('latin1')
     expect(pdf).toMatch(/^%PDF-1\.\d/)
     expect(pdf).toMatch(/%%EOF\s*$/)
@@ -90,7 +90,7 @@ describe('the PDF of a deck', () => {
 })
 
 describe('ZIP archives', () => {
-  it('come back as they were written, always in the same bytes', async () => {
+  it('are read as they were written, and the same entries give the same bytes', async () => {
     const archive = new Map([
       ['a.txt', Buffer.from('a'.repeat(10_000))],
       ['dir/ü.bin', Buffer.alloc(0)],
@@ -100,7 +100,7 @@ describe('ZIP archives', () => {
     expect(await writeZip(archive)).toEqual(bytes)
   })
 
-  it('are refused when their end is missing', async () => {
+  it('are rejected when their end is missing', async () => {
     const bytes = await writeZip(new Map([['a', Buffer.from('a')]]))
     await expect(readZip(bytes.subarray(0, 20))).rejects.toThrow(/central directory/)
   })

@@ -1,10 +1,10 @@
 /**
- * An outline's markdown taken apart.
+ * Parses the Markdown of an outline.
  */
 
 export type OutlineText = { title: string; lines: string[] }
 
-/** Markdown's heading and bullets; without a heading the first line is one. */
+/** Its heading and bullets; without a heading the first line is the title. */
 export function readOutline(markdown: string): OutlineText {
   const rows = markdown
     .split(/\r?\n/)

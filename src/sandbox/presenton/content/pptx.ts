@@ -1,6 +1,6 @@
 /**
- * A real PowerPoint file of a deck: title slide, table of contents, headings and bullets, speaker
- * notes, a footer with numbers. The notes of the first slide say that a stand-in made it.
+ * A real PowerPoint file of a deck: title slide, table of contents, headings, bullets, speaker notes
+ * and a numbered footer. The notes of the first slide say that a stand-in made the file.
  */
 
 import loaded from 'pptxgenjs'
@@ -9,15 +9,14 @@ import { lengthOf } from './sentences.ts'
 import { type SlideText, textOf } from './slide-text.ts'
 import { readZip, writeZip } from './zip.ts'
 
-// Its types say CommonJS, but what Node loads is an ES module: the default export is the class
-// itself.
+// The types describe the CommonJS build; in the ES module the default export is the class itself.
 const Presentation = loaded as unknown as typeof loaded.default
 type Page = ReturnType<InstanceType<typeof Presentation>['addSlide']>
 
-export const confession =
-  'Made by a stand-in for Presenton, for development and tests. No model was involved: every text is taken from the summary.'
+export const standInNotice =
+  'Made by a stand-in for Presenton, for development and tests. No model was involved: all texts come from the summary.'
 
-const ink = {
+const colors = {
   dark: '1E1B4B',
   accent: '7C3AED',
   soft: 'EDE9FE',
@@ -28,7 +27,7 @@ const ink = {
 const width = 13.333
 const height = 7.5
 
-/** The whole file. Its slides are the deck's, in order of their index. */
+/** The slides are in the deck's order. */
 export async function writePptx(deck: Deck): Promise<Buffer> {
   const file = new Presentation()
   file.layout = 'LAYOUT_WIDE'
@@ -40,7 +39,7 @@ export async function writePptx(deck: Deck): Promise<Buffer> {
   const name = texts[0]?.title ?? ''
   for (const [index, text] of texts.entries()) {
     const page = file.addSlide()
-    const first = index === 0
+    const isFirst = index === 0
     if (text.kind === 'title') drawTitle(page, text)
     else {
       drawHeading(page, text.title)
@@ -49,28 +48,28 @@ export async function writePptx(deck: Deck): Promise<Buffer> {
       drawFooter(page, name, `${index + 1} / ${texts.length}`)
     }
     page.addNotes(
-      [...(first ? [confession] : []), text.note].filter((note) => note !== '').join('\n\n'),
+      [...(isFirst ? [standInNotice] : []), text.note].filter((note) => note !== '').join('\n\n'),
     )
   }
   return removeMissingParts((await file.write({ outputType: 'nodebuffer' })) as Buffer)
 }
 
 function drawTitle(page: Page, { title, lines }: SlideText): void {
-  page.background = { color: ink.dark }
-  page.addShape('rect', { x: 0, y: 0, w: 0.35, h: height, fill: { color: ink.accent } })
+  page.background = { color: colors.dark }
+  page.addShape('rect', { x: 0, y: 0, w: 0.35, h: height, fill: { color: colors.accent } })
   page.addShape('ellipse', {
     x: width - 3.1,
     y: -1.6,
     w: 4.4,
     h: 4.4,
-    fill: { color: ink.accent, transparency: 70 },
+    fill: { color: colors.accent, transparency: 70 },
   })
   page.addShape('ellipse', {
     x: width - 1.9,
     y: 4.9,
     w: 3.6,
     h: 3.6,
-    fill: { color: ink.white, transparency: 90 },
+    fill: { color: colors.white, transparency: 90 },
   })
   const fontSize = lengthOf(title) > 45 ? 36 : 44
   page.addText(title, {
@@ -80,27 +79,27 @@ function drawTitle(page: Page, { title, lines }: SlideText): void {
     h: 2,
     fontSize,
     bold: true,
-    color: ink.white,
+    color: colors.white,
     valign: 'bottom',
     fit: 'shrink',
     ...direction(title),
   })
-  page.addShape('rect', { x: 1.1, y: 3.9, w: 1.4, h: 0.07, fill: { color: ink.accent } })
+  page.addShape('rect', { x: 1.1, y: 3.9, w: 1.4, h: 0.07, fill: { color: colors.accent } })
   page.addText(lines.join('\n'), {
     x: 1,
     y: 4.15,
     w: 9.6,
     h: 1.8,
     fontSize: 20,
-    color: ink.soft,
+    color: colors.soft,
     valign: 'top',
     fit: 'shrink',
   })
 }
 
 function drawHeading(page: Page, title: string): void {
-  page.background = { color: ink.white }
-  page.addShape('rect', { x: 0, y: 0, w: 0.2, h: height, fill: { color: ink.accent } })
+  page.background = { color: colors.white }
+  page.addShape('rect', { x: 0, y: 0, w: 0.2, h: height, fill: { color: colors.accent } })
   const fontSize = lengthOf(title) > 44 ? 24 : 32
   page.addText(title, {
     x: 0.75,
@@ -109,40 +108,40 @@ function drawHeading(page: Page, title: string): void {
     h: 0.95,
     fontSize,
     bold: true,
-    color: ink.dark,
+    color: colors.dark,
     valign: 'middle',
     fit: 'shrink',
     ...direction(title),
   })
-  page.addShape('rect', { x: 0.85, y: 1.45, w: 1, h: 0.06, fill: { color: ink.accent } })
+  page.addShape('rect', { x: 0.85, y: 1.45, w: 1, h: 0.06, fill: { color: colors.accent } })
 }
 
 /**
- * A few lines are cards that fill the page, many are a list. More text, smaller letters: PowerPoint
- * shrinks only what is edited.
+ * Cards for a few lines, a list for many. More text gets a smaller font, since PowerPoint shrinks
+ * text only when it is edited.
  */
 function drawBody(page: Page, lines: readonly string[]): void {
-  const letters = lines.reduce((sum, line) => sum + lengthOf(line), 0)
+  const length = lines.reduce((sum, line) => sum + lengthOf(line), 0)
   if (lines.length === 0) return
-  if (lines.length <= 5 && letters <= 750) drawCards(page, lines)
-  else drawList(page, lines, letters > 1200 ? 12 : letters > 900 ? 14 : 16)
+  if (lines.length <= 5 && length <= 750) drawCards(page, lines)
+  else drawList(page, lines, length > 1200 ? 12 : length > 900 ? 14 : 16)
 }
 
 function drawCards(page: Page, lines: readonly string[]): void {
   const gap = 0.18
-  const tall = Math.min(
+  const cardHeight = Math.min(
     lines.length <= 2 ? 2.3 : 1.5,
     (4.9 - gap * (lines.length - 1)) / lines.length,
   )
   const longest = Math.max(...lines.map(lengthOf))
   const fontSize = longest > 150 ? 15 : longest > 110 ? 17 : lines.length <= 2 ? 24 : 20
   for (const [index, line] of lines.entries()) {
-    const y = 1.8 + index * (tall + gap)
+    const y = 1.8 + index * (cardHeight + gap)
     page.addShape('roundRect', {
       x: 0.75,
       y,
       w: 11.8,
-      h: tall,
+      h: cardHeight,
       fill: { color: 'F5F3FF' },
       rectRadius: 0.08,
     })
@@ -150,16 +149,16 @@ function drawCards(page: Page, lines: readonly string[]): void {
       x: 0.75,
       y: y + 0.12,
       w: 0.08,
-      h: tall - 0.24,
-      fill: { color: ink.accent },
+      h: cardHeight - 0.24,
+      fill: { color: colors.accent },
     })
     page.addText(line, {
       x: 1.1,
       y,
       w: 11.2,
-      h: tall,
+      h: cardHeight,
       fontSize,
-      color: ink.text,
+      color: colors.text,
       valign: 'middle',
       fit: 'shrink',
       ...direction(line),
@@ -178,7 +177,7 @@ function drawList(page: Page, lines: readonly string[], fontSize: number): void 
     w: 11.8,
     h: 4.9,
     fontSize,
-    color: ink.text,
+    color: colors.text,
     valign: 'top',
     fit: 'shrink',
   })
@@ -200,7 +199,7 @@ function drawContents(page: Page, lines: readonly string[]): void {
       h: rowHeight * 0.85,
       fontSize,
       bold: true,
-      color: ink.accent,
+      color: colors.accent,
       margin: 0,
     }
     page.addText(String(index + 1), number)
@@ -210,7 +209,7 @@ function drawContents(page: Page, lines: readonly string[]): void {
       w: columnWidth - 0.75,
       h: rowHeight * 0.85,
       fontSize,
-      color: ink.text,
+      color: colors.text,
       margin: 0,
       fit: 'shrink',
     })
@@ -219,12 +218,12 @@ function drawContents(page: Page, lines: readonly string[]): void {
 
 function drawFooter(page: Page, name: string, number: string): void {
   page.addShape('line', { x: 0.75, y: 6.9, w: 11.8, h: 0, line: { color: 'E5E7EB', width: 0.75 } })
-  const looks = { y: 6.95, h: 0.35, fontSize: 10, color: ink.faint, margin: 0 }
-  page.addText(name, { ...looks, x: 0.85, w: 9.5 })
-  page.addText(number, { ...looks, x: 10.55, w: 1.9, align: 'right' })
+  const style = { y: 6.95, h: 0.35, fontSize: 10, color: colors.faint, margin: 0 }
+  page.addText(name, { ...style, x: 0.85, w: 9.5 })
+  page.addText(number, { ...style, x: 10.55, w: 1.9, align: 'right' })
 }
 
-/** Arabic and Hebrew run from the right. */
+/** Arabic and Hebrew are written from right to left. */
 function direction(text: string): { rtlMode?: boolean; align?: 'right' } {
   return /^[^\p{L}]*[\p{Script=Arabic}\p{Script=Hebrew}]/u.test(text)
     ? { rtlMode: true, align: 'right' }

@@ -1,17 +1,17 @@
 /**
- * Cuts a conversation summary into its own sentences, in any script: the stand-in has no model and
- * adds no words.
+ * Splits a conversation summary into sentences, in any script. The stand-in has no model and adds no
+ * words.
  */
 
 const sentences = new Intl.Segmenter(undefined, { granularity: 'sentence' })
 const words = new Intl.Segmenter(undefined, { granularity: 'word' })
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
-/** More than this reads badly on a slide. */
-const longestBullet = 220
+/** The length, in characters, that still reads well on a slide. */
+const maxBulletLength = 220
 
 /**
- * The sentences in order; marks of lists and headings are dropped, long sentences are cut at their
+ * The sentences in order, without the marks of lists and headings. Long sentences are split at their
  * clauses.
  */
 export function splitSentences(text: string): string[] {
@@ -19,13 +19,11 @@ export function splitSentences(text: string): string[] {
     .flatMap((line) => joinDates([...sentences.segment(line)].map(({ segment }) => segment.trim())))
     .filter((sentence) => /[\p{L}\p{N}\p{Extended_Pictographic}]/u.test(sentence))
     .flatMap((sentence) =>
-      lengthOf(sentence) > longestBullet ? packClauses(sentence) : [sentence],
+      lengthOf(sentence) > maxBulletLength ? packClauses(sentence) : [sentence],
     )
 }
 
-/**
- * The first line when it is a heading of its own: marked as one, or short and without a full stop.
- */
+/** The first line if it is a heading: marked as one, or short and without a full stop. */
 export function headingOf(text: string): string | undefined {
   const [first = '', ...rest] = text.split(/\r?\n/).filter((line) => line.trim() !== '')
   const heading = stripMarks(first)
@@ -36,7 +34,7 @@ export function headingOf(text: string): string | undefined {
     : undefined
 }
 
-/** The parts of a sentence between commas and the like, each with its mark. */
+/** The parts of a sentence between commas and similar marks, each with its mark. */
 export function splitClauses(sentence: string): string[] {
   return sentence
     .split(/(?<=[,;:，；：、—–])\s*/u)
@@ -44,19 +42,20 @@ export function splitClauses(sentence: string): string[] {
     .filter((clause) => clause !== '')
 }
 
-/** At most `most` characters as a reader counts them, cut after a word. */
-export function shorten(text: string, most: number): string {
+/** Shortens to `maxLength` graphemes, after a word if possible. */
+export function shorten(text: string, maxLength: number): string {
   const clean = text.trim().replace(/[\s.。,，;；:：、]+$/u, '')
-  if (lengthOf(clean) <= most) return clean
+  if (lengthOf(clean) <= maxLength) return clean
   let end = 0
   for (const { index, segment } of words.segment(clean)) {
-    if (lengthOf(clean.slice(0, index + segment.length)) > most - 1) break
+    if (lengthOf(clean.slice(0, index + segment.length)) > maxLength - 1) break
     end = index + segment.length
   }
   const cut = clean.slice(0, end).replace(/[\s.。,，;；:：、(（"“「]+$/u, '')
-  return `${cut || takeGraphemes(clean, most - 1)}…`
+  return `${cut || takeGraphemes(clean, maxLength - 1)}…`
 }
 
+/** In graphemes. */
 export function lengthOf(text: string): number {
   return [...graphemes.segment(text)].length
 }
@@ -69,28 +68,28 @@ function takeGraphemes(text: string, count: number): string {
 }
 
 /**
- * Lines that an editor has wrapped are one again: after a long line without an end, what bears no
- * mark goes on.
+ * Joins lines that an editor has wrapped: a line without a mark continues a long line that doesn't
+ * end a sentence.
  */
 function unwrap(lines: readonly string[]): string[] {
   const joined: string[] = []
-  let open = false
+  let isOpen = false
   for (const line of lines) {
     const clean = stripMarks(line)
     const last = joined.at(-1)
-    const eastern = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]$/u.test(last ?? '')
-    if (open && last !== undefined && clean !== '' && clean === line.trim())
-      joined[joined.length - 1] = last + (eastern ? '' : ' ') + clean
+    const isEastAsian = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}]$/u.test(last ?? '')
+    if (isOpen && last !== undefined && clean !== '' && clean === line.trim())
+      joined[joined.length - 1] = last + (isEastAsian ? '' : ' ') + clean
     else joined.push(clean)
-    open =
-      lengthOf(line) >= (eastern ? 30 : 60) &&
+    isOpen =
+      lengthOf(line) >= (isEastAsian ? 30 : 60) &&
       !/[.!?。！？…:：]["”’»」)]?\s*$/u.test(line) &&
       !/^\s*#/.test(line)
   }
   return joined
 }
 
-/** "am 15." and "März." are one sentence. */
+/** Joins "am 15." and "März.", which the segmenter splits. */
 function joinDates(parts: readonly string[]): string[] {
   const joined: string[] = []
   for (const part of parts) {
@@ -110,13 +109,13 @@ function stripMarks(line: string): string {
 }
 
 /**
- * Clauses joined again as far as they fit; a clause that is too long by itself is cut between
- * words, and a word between characters.
+ * Joins clauses as far as they fit. A clause that is too long is split between words, and a word
+ * between graphemes.
  */
 function packClauses(sentence: string): string[] {
   return pack(
     splitClauses(sentence).flatMap((clause) =>
-      lengthOf(clause) > longestBullet ? packWords(clause) : [clause],
+      lengthOf(clause) > maxBulletLength ? packWords(clause) : [clause],
     ),
     ' ',
   )
@@ -124,21 +123,22 @@ function packClauses(sentence: string): string[] {
 
 function packWords(clause: string): string[] {
   const pieces = [...words.segment(clause)].flatMap(({ segment }) =>
-    lengthOf(segment) > longestBullet
+    lengthOf(segment) > maxBulletLength
       ? [...graphemes.segment(segment)].map((grapheme) => grapheme.segment)
       : [segment],
   )
   return pack(pieces, '').map((piece) => piece.trim())
 }
 
-function pack(pieces: readonly string[], between: string): string[] {
+/** Joins pieces up to the maximal length. */
+function pack(pieces: readonly string[], separator: string): string[] {
   const packed: { text: string; length: number }[] = []
   for (const text of pieces) {
     const length = lengthOf(text)
     const last = packed.at(-1)
-    if (last && last.length + between.length + length <= longestBullet) {
-      last.text += between + text
-      last.length += between.length + length
+    if (last && last.length + separator.length + length <= maxBulletLength) {
+      last.text += separator + text
+      last.length += separator.length + length
     } else packed.push({ text, length })
   }
   return packed.map(({ text }) => text)

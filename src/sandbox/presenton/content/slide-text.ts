@@ -1,6 +1,6 @@
 /**
- * Reads title and lines back out of a slide's content, whatever its layout: slides may have been
- * edited, or come from recorded traffic.
+ * Finds title and lines in the content of a slide of any layout: slides may be edited, or come from
+ * recorded traffic.
  */
 
 import type { Slide } from '../deck.ts'
@@ -26,7 +26,7 @@ export function textOf(slide: Slide): SlideText {
   return { title, lines: found.lines, note: slide.speaker_note ?? '', kind }
 }
 
-/** The first title found is the slide's; in a list each member is one line. */
+/** The first title found is the slide's. Each member of a list is one line. */
 function walk(
   value: unknown,
   found: { title: string | undefined; lines: string[] },

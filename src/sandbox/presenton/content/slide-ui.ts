@@ -1,18 +1,18 @@
 /**
- * The `ui` of B's slides: boxes, pictures and text runs on a canvas of 1280 by 720, a few KB a
- * slide as in the recorded traffic.
+ * The `ui` of B's slides: boxes, images and text runs on a canvas of 1280 by 720. It has a few KB
+ * for each slide, like the recorded traffic.
  */
 
 import type { OutlineText } from './outline-text.ts'
 
-type Pictures = { imageUrl: string; iconUrl: string; prompt: string }
+type SlideImages = { imageUrl: string; iconUrl: string; prompt: string }
 type Area = { x: number; y: number; width: number; height: number }
 
-export function paint(
+export function buildSlideUi(
   id: string,
   kind: 'intro' | 'contents' | 'bullets',
   { title, lines }: OutlineText,
-  pictures: Pictures,
+  images: SlideImages,
 ) {
   const headline = kind === 'intro' ? 'headline_text' : 'slide_headline'
   const canvas = component(
@@ -37,13 +37,13 @@ export function paint(
       polygon({ x: 0, y: 128, width: 80, height: 4 }, '#9333EA'),
     ],
   )
-  const copy = component(
+  const body = component(
     'feature_grid_area',
     'Rows of text, each with its mark.',
     96,
     220,
     lines.flatMap((line, row) => [
-      ...(kind === 'bullets' ? [icon(pictures, { x: 0, y: row * 88, width: 24, height: 24 })] : []),
+      ...(kind === 'bullets' ? [icon(images, { x: 0, y: row * 88, width: 24, height: 24 })] : []),
       text(
         'feature_description',
         line,
@@ -52,15 +52,21 @@ export function paint(
       ),
     ]),
   )
-  const picture = component('right_image_panel', 'Rounded picture panel on the right.', 840, 220, [
-    polygon({ x: 0, y: 0, width: 360, height: 360 }, '#FFFFFF'),
-    image('primary_photo', pictures, { x: 0, y: 0, width: 360, height: 360 }),
-  ])
+  const imagePanel = component(
+    'right_image_panel',
+    'Rounded picture panel on the right.',
+    840,
+    220,
+    [
+      polygon({ x: 0, y: 0, width: 360, height: 360 }, '#FFFFFF'),
+      image('primary_photo', images, { x: 0, y: 0, width: 360, height: 360 }),
+    ],
+  )
   const description = 'A clean layout with a large title, text blocks and a rounded picture panel.'
   return {
     id,
     description,
-    components: kind === 'contents' ? [canvas, heading, copy] : [canvas, heading, copy, picture],
+    components: kind === 'contents' ? [canvas, heading, body] : [canvas, heading, body, imagePanel],
   }
 }
 
@@ -99,7 +105,7 @@ function text(
   }
 }
 
-function image(name: string, { imageUrl, prompt }: Pictures, area: Area) {
+function image(name: string, { imageUrl, prompt }: SlideImages, area: Area) {
   const border_radius = { tl: 16, tr: 16, bl: 16, br: 16 }
   return {
     type: 'image',
@@ -114,7 +120,7 @@ function image(name: string, { imageUrl, prompt }: Pictures, area: Area) {
   }
 }
 
-function icon({ iconUrl }: Pictures, area: Area) {
+function icon({ iconUrl }: SlideImages, area: Area) {
   const looks = { data: iconUrl, fit: 'fill', color: '#FFFFFF', decorative: false }
   return {
     type: 'image',

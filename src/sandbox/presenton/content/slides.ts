@@ -1,14 +1,13 @@
 /**
- * Slides from outlines: content in the layouts of the recorded traffic, every text of it the
- * outline's own.
+ * Slides from outlines: the layouts are those of the recorded traffic, the texts are the outline's.
  */
 
 import { randomUUID } from 'node:crypto'
 import type { Deck, Slide } from '../deck.ts'
 import type { Features } from '../shape.ts'
 import { type OutlineText, readOutline } from './outline-text.ts'
-import { isContents } from './outlining.ts'
-import { paint } from './slide-ui.ts'
+import { isContents } from './outlines.ts'
+import { buildSlideUi } from './slide-ui.ts'
 
 const prompt = 'team reviewing a chart in a bright office'
 const imageUrl = '/static/images/placeholder.jpg'
@@ -22,27 +21,28 @@ export function writeSlide(deck: Deck, index: number, features: Features): Slide
   const layoutId = layout.slides[deck.structure?.[index] ?? 0]?.id ?? 'general:basic-info-slide'
   const kind =
     index === 0 && deck.include_title_slide ? 'intro' : isContents(outline) ? 'contents' : 'bullets'
-  const drawn = features.ui
+  const shown = features.hasSlideUi
     ? contentB(kind, text)
     : { layout: layoutId, content: contentA(kind, text) }
   return {
     id: randomUUID(),
     presentation: deck.id,
     layout_group: layout.name,
-    layout: drawn.layout,
+    layout: shown.layout,
     index,
-    content: { ...drawn.content, __speaker_note__: note },
+    content: { ...shown.content, __speaker_note__: note },
     speaker_note: note,
-    ui: features.ui ? paint(drawn.layout, kind, text, { imageUrl, iconUrl, prompt }) : null,
+    ui: features.hasSlideUi
+      ? buildSlideUi(shown.layout, kind, text, { imageUrl, iconUrl, prompt })
+      : null,
     html_content: null,
     properties: null,
   }
 }
 
-function contentA(
-  kind: 'intro' | 'contents' | 'bullets',
-  { title, lines }: OutlineText,
-): Record<string, unknown> {
+type SlideKind = 'intro' | 'contents' | 'bullets'
+
+function contentA(kind: SlideKind, { title, lines }: OutlineText): Record<string, unknown> {
   const image = { __image_prompt__: prompt, __image_url__: imageUrl }
   if (kind === 'intro') return { title, description: lines.join(' '), image }
   if (kind === 'contents') return { title, sections: lines.map((line) => ({ title: line })) }
@@ -50,7 +50,7 @@ function contentA(
   return { title, image, bulletPoints: lines.map((line) => ({ title: line, icon })) }
 }
 
-function contentB(kind: 'intro' | 'contents' | 'bullets', { title, lines }: OutlineText) {
+function contentB(kind: SlideKind, { title, lines }: OutlineText) {
   const visual = { image_prompt: prompt, image_url: imageUrl }
   if (kind === 'intro') {
     const content = {

@@ -1,11 +1,11 @@
 /**
- * The bundled templates: names and counts as upstream's lists show them, and one layout for all, in
- * the form that `prepare` of A and T takes.
+ * The bundled templates, with the names and counts of upstream's lists. All have the same layout, in
+ * the form that `prepare` of A and T accepts.
  */
 
 export type Template = { id: string; name: string; description: string; layoutCount: number }
 
-/** Newest first, as 0.9.3 lists them. */
+/** Newest first, like the list of 0.9.3. */
 export const templates: readonly Template[] = [
   template(
     'swift',
@@ -45,7 +45,7 @@ export const templates: readonly Template[] = [
   ),
 ]
 
-/** What A and T know; A can't list them (`/api/templates` is broken in 0.7.3). */
+/** The groups of A and T. A can't list them: `/api/templates` is broken in 0.7.3. */
 export const oldGroups: readonly string[] = [
   ...['general', 'modern', 'standard', 'swift'],
   ...['neo-general', 'neo-modern', 'neo-standard', 'neo-swift'],
@@ -57,7 +57,7 @@ export function templateOf(id: string): Template | undefined {
 
 type Schema = Record<string, unknown>
 
-/** `GET /api/template?group=` of A: the ids bear the group's name. */
+/** `GET /api/template?group=` of A; the ids start with the name of the group. */
 export function templateLayout({ id }: { id: string }) {
   return { name: id, ordered: false, slides: layouts(id) }
 }

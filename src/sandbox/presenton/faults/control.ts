@@ -1,25 +1,25 @@
 /**
- * Faults under a test's control: played by name, once, several times or always; the first that fits
- * an exchange strikes it.
+ * Faults under the control of a test, which injects them by name. The first fault that matches an
+ * exchange applies to it.
  */
 
 import { isReplied, type Operation, operations, type Replied } from '../operation.ts'
-import { answers } from './answers.ts'
+import { anyOperationFaults } from './any-operation.ts'
 import type { Fault } from './fault.ts'
 import { fileFaults } from './files.ts'
-import { exportFaults, prepareFaults, replies } from './replies.ts'
+import { exportFaults, prepareFaults, replyFaults } from './replies.ts'
 import { outlineFaults, streamFaults } from './streams.ts'
 
 export type FaultName =
-  | `${Operation}:${keyof typeof answers}`
-  | `${Replied}:${keyof typeof replies}`
+  | `${Operation}:${keyof typeof anyOperationFaults}`
+  | `${Replied}:${keyof typeof replyFaults}`
   | `${'outlines' | 'slides'}:${keyof typeof streamFaults}`
   | `outlines:${keyof typeof outlineFaults}`
   | `prepare:${keyof typeof prepareFaults}`
   | `export:${keyof typeof exportFaults}`
   | `file:${keyof typeof fileFaults}`
 
-const special: Partial<Record<Operation, Record<string, Fault>>> = {
+const faultsOf: Partial<Record<Operation, Record<string, Fault>>> = {
   outlines: { ...streamFaults, ...outlineFaults },
   slides: streamFaults,
   prepare: prepareFaults,
@@ -27,36 +27,36 @@ const special: Partial<Record<Operation, Record<string, Fault>>> = {
   file: fileFaults,
 }
 
-const table = new Map<FaultName, { operation: Operation; effect: Fault }>()
+const faultsByName = new Map<FaultName, { operation: Operation; effect: Fault }>()
 for (const operation of operations) {
   for (const [name, effect] of Object.entries<Fault>({
-    ...answers,
-    ...(isReplied(operation) ? replies : {}),
-    ...special[operation],
+    ...anyOperationFaults,
+    ...(isReplied(operation) ? replyFaults : {}),
+    ...faultsOf[operation],
   })) {
-    table.set(`${operation}:${name}` as FaultName, { operation, effect })
+    faultsByName.set(`${operation}:${name}` as FaultName, { operation, effect })
   }
 }
 
-export const faultNames: readonly FaultName[] = [...table.keys()]
+export const faultNames: readonly FaultName[] = [...faultsByName.keys()]
 
 export type FaultOptions = {
-  /** How often it strikes; Infinity for always. Once when absent. */
+  /** To how many exchanges it applies: by default 1; Infinity for all. */
   times?: number
-  /** In a stream: which chunk or slide it strikes, from 1. */
+  /** In a stream: to which chunk or slide it applies, from 1. */
   at?: number
-  /** So many exchanges pass unharmed first. */
+  /** How many matching exchanges come first without the fault. */
   skip?: number
-  /** Only exchanges about this deck. */
+  /** Only for exchanges about this deck. */
   deckId?: string
 }
 
-type Play = {
+type ActiveFault = {
   name: FaultName
   operation: Operation
   effect: Fault
-  left: number
-  skip: number
+  timesLeft: number
+  skipsLeft: number
   at?: number
   deckId?: string
 }
@@ -64,47 +64,47 @@ type Play = {
 export type FaultControl = ReturnType<typeof createFaults>
 
 export function createFaults(listener: { down(): Promise<void>; up(): Promise<void> }) {
-  let plays: Play[] = []
-  const struck: FaultName[] = []
+  let active: ActiveFault[] = []
+  const injected: FaultName[] = []
 
   return {
-    /** Throws on a name that is not in the table. */
+    /** Throws for an unknown name. */
     inject(name: FaultName, { times = 1, skip = 0, ...where }: FaultOptions = {}): void {
-      const known = table.get(name)
+      const known = faultsByName.get(name)
       if (!known) throw new Error(`No such fault: ${name}`)
-      plays.push({ name, ...known, left: times, skip, ...where })
+      active.push({ name, ...known, timesLeft: times, skipsLeft: skip, ...where })
     },
 
-    /** Takes back what has not struck yet: one name, or all. */
+    /** Removes the faults that are still to be applied: those of one name, or all. */
     clear(name?: FaultName): void {
-      plays = name ? plays.filter((play) => play.name !== name) : []
+      active = name ? active.filter((fault) => fault.name !== name) : []
     },
 
-    /** What has struck so far, in order. */
-    injected: struck as readonly FaultName[],
+    /** The faults that were applied, in order. */
+    injected: injected as readonly FaultName[],
 
-    /** The listener closes and every connection breaks: callers are refused until up(). */
+    /** Stops listening and closes every connection: connections are refused until up(). */
     down: listener.down,
 
     /** Listens again, on the same port. */
     up: listener.up,
 
-    /** The stand-in's side: the fault for this exchange, used up by it. */
+    /** For the stand-in: the fault that applies to this exchange. */
     take(
       operation: Operation,
       deckId: string | undefined,
     ): { effect: Fault; at: number | undefined } | undefined {
-      const fits = (play: Play) =>
-        play.operation === operation && (play.deckId === undefined || play.deckId === deckId)
-      for (const play of plays.filter(fits)) {
-        if (play.skip > 0) {
-          play.skip--
+      const matches = (fault: ActiveFault) =>
+        fault.operation === operation && (fault.deckId === undefined || fault.deckId === deckId)
+      for (const fault of active.filter(matches)) {
+        if (fault.skipsLeft > 0) {
+          fault.skipsLeft--
           continue
         }
-        play.left--
-        if (play.left <= 0) plays = plays.filter((other) => other !== play)
-        struck.push(play.name)
-        return { effect: play.effect, at: play.at }
+        fault.timesLeft--
+        if (fault.timesLeft <= 0) active = active.filter((other) => other !== fault)
+        injected.push(fault.name)
+        return { effect: fault.effect, at: fault.at }
       }
       return undefined
     },

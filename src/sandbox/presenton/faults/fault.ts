@@ -1,62 +1,59 @@
 /**
- * What can go wrong, as data: a fault says where it strikes and what happens there. The tables
- * beside this file name them.
+ * Faults as data: where a fault applies and what happens there. The other files of this folder list
+ * them by name.
  */
 
 import type { Operation } from '../operation.ts'
 import type { Reply } from '../reply.ts'
 import type { Features } from '../shape.ts'
 
-export type Scene = { operation: Operation; features: Features }
+export type FaultContext = { operation: Operation; features: Features }
 
-/** Pieces of a stream: its opening, each chunk or slide, pictures, its closing words, the end. */
+/** Pieces of a stream in order; `part` is one chunk or slide, `assets` one image event. */
 export type FrameKind = 'head' | 'part' | 'assets' | 'tail' | 'complete'
 
 export type Frame = { kind: FrameKind; text: string }
 
 /**
- * What is done in a frame's stead. `cut` destroys the connection, `stall` sends nothing more, `end`
- * ends the body well.
+ * What replaces a frame: bytes to write, `end` of the body, `cut` (close the connection), `stall`
+ * (send nothing more), `drip` (from now on one byte per write).
  */
-export type Step = { write: string | Buffer } | 'end' | 'cut' | 'stall' | 'drip'
+export type StreamStep = { write: string | Buffer } | 'end' | 'cut' | 'stall' | 'drip'
 
 export type StreamFault = {
   kind: 'stream'
-  /** Which frame is struck: the nth of the kind, from 1; `at` of the play goes before `nth`. */
-  on: FrameKind
+  frameKind: FrameKind
+  /** Which frame of the kind, from 1, unless FaultOptions say `at`. */
   nth: number
-  strike: (frame: Frame, scene: Scene) => Step[]
+  apply: (frame: Frame, context: FaultContext) => StreamStep[]
 }
 
-/**
- * Changes how every frame of a stream is put on the wire; `open` is called for each stream, `end`
- * gives what is still held back.
- */
+/** Changes how every frame is written. `open` starts one stream, `end` returns its last bytes. */
 export type FramingFault = {
   kind: 'framing'
-  open: () => { frame: (text: string) => Step[]; end: () => Step[] }
+  open: () => { frame: (text: string) => StreamStep[]; end: () => StreamStep[] }
 }
 
-export type FileSending = {
+export type FileResponse = {
   status?: number
   type?: string
-  /** Content-Length; null: none, in chunks. The body's own length when absent. */
-  announced?: number | null
+  /** Content-Length: null for none (chunked); by default the length of the body. */
+  declaredBytes?: number | null
   body: Buffer
-  /** After the body. */
-  then?: 'end' | 'cut' | 'stall' | 'repeat'
+  afterBody?: 'end' | 'cut' | 'stall' | 'repeat'
 }
 
 export type Fault =
-  /** Answered in the route's stead; nothing is done. */
-  | { kind: 'answer'; reply: (scene: Scene) => Reply }
-  /** The connection is destroyed, or held for ever, before anything is done. */
+  /** Responds instead of the route; nothing is done. */
+  | { kind: 'respond'; reply: (context: FaultContext) => Reply }
+  /** Closes the connection before anything is done. */
   | { kind: 'reset' }
+  /** Never responds, and nothing is done. */
   | { kind: 'hang' }
-  /** All is done, but the answer is another, or lost, or cut in the middle. */
-  | { kind: 'reply'; change: (reply: Reply) => Reply | 'lost' | 'half' }
+  /** The route does its work; then its reply is changed, lost, or cut in the middle. */
+  | { kind: 'change-reply'; change: (reply: Reply) => Reply | 'lost' | 'half' }
   | StreamFault
   | FramingFault
-  /** The model writes another number of outlines than asked. */
-  | { kind: 'outlines'; count: (asked: number) => number }
-  | { kind: 'file'; send: (whole: Buffer) => FileSending }
+  /** The model writes another number of outlines than requested. */
+  | { kind: 'outlines'; count: (requested: number) => number }
+  | { kind: 'file'; send: (exported: Buffer) => FileResponse }

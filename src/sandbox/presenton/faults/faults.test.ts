@@ -1,31 +1,31 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { createCaller, finishDeck, messagesOf, prepareDeck } from '../caller.ts'
 import { readZip } from '../content/zip.ts'
 import { type FaultName, faultNames, openStandIn, type StandInOptions } from '../stand-in.ts'
+import { createTestClient, finishDeck, messagesOf, prepareDeck } from '../test-client.ts'
 import { secretsIn } from './model-failures.ts'
 
 async function open(options: StandInOptions = {}) {
   const presenton = await openStandIn(options)
   onTestFinished(() => presenton.close())
-  return { presenton, caller: createCaller(presenton) }
+  return { presenton, client: createTestClient(presenton) }
 }
 
 type Open = Awaited<ReturnType<typeof open>>
-const kinds = (stream: string) => messagesOf(stream).map(({ type }) => type)
+const typesOf = (stream: string) => messagesOf(stream).map(({ type }) => type)
 
-/** What a caller of the slides stream sees: the bytes until the end, and how it ended. */
-async function readSlides({ caller }: Open, id: string) {
-  const response = await caller.call('GET', `presentation/stream/${id}`)
+/** The text of the slides stream until its end, and how it ended. */
+async function readSlides({ client }: Open, id: string) {
+  const response = await client.call('GET', `presentation/stream/${id}`)
   const parts: Uint8Array[] = []
   try {
     for await (const part of response.body ?? []) parts.push(part)
-    return { text: Buffer.concat(parts).toString(), ended: 'well' }
+    return { text: Buffer.concat(parts).toString(), ended: 'complete' }
   } catch {
-    return { text: Buffer.concat(parts).toString(), ended: 'broken' }
+    return { text: Buffer.concat(parts).toString(), ended: 'cut' }
   }
 }
 
-describe('answers in the stead of any operation', () => {
+describe('error responses of any operation', () => {
   it.each([
     ['502', 502, 'text/html', /<title>502 Bad Gateway<\/title>.*nginx\/1\.22\.1/s],
     ['503', 503, 'text/html', /503/],
@@ -36,7 +36,7 @@ describe('answers in the stead of any operation', () => {
     ['404-route', 404, 'application/json', /^\{"detail":"Not Found"\}$/],
     ['422', 422, 'application/json', /"type":"missing"/],
   ] as const)('%s', async (name, status, type, body) => {
-    const { presenton, caller } = await open()
+    const { presenton, client } = await open()
     for (const operation of ['create', 'list', 'login'] as const) {
       presenton.faults.inject(`${operation}:${name}`)
       const path = {
@@ -44,70 +44,75 @@ describe('answers in the stead of any operation', () => {
         list: 'presentation/all',
         login: '/api/v1/auth/login',
       }[operation]
-      const answer = await caller.send(
+      const response = await client.send(
         operation === 'list' ? 'GET' : 'POST',
         path,
         operation === 'list' ? undefined : { content: 'x' },
       )
-      expect([answer.status, answer.headers.get('content-type')]).toEqual([status, type])
-      expect(answer.text).toMatch(body)
+      expect([response.status, response.headers.get('content-type')]).toEqual([status, type])
+      expect(response.text).toMatch(body)
     }
     expect(presenton.decks.size).toBe(0)
   })
 
-  it('says how long to wait with a 429', async () => {
-    const { presenton, caller } = await open()
+  it('have a Retry-After with 429', async () => {
+    const { presenton, client } = await open()
     presenton.faults.inject('list:429')
-    expect((await caller.send('GET', 'presentation/all')).headers.get('retry-after')).toBe('1')
+    expect((await client.send('GET', 'presentation/all')).headers.get('retry-after')).toBe('1')
   })
 
-  it('breaks the connection before anything, or never answers', async () => {
-    const { presenton, caller } = await open()
+  it('are absent when the connection is reset, or hangs', async () => {
+    const { presenton, client } = await open()
     presenton.faults.inject('create:reset')
-    await expect(caller.create()).rejects.toThrow()
+    await expect(client.create()).rejects.toThrow()
     presenton.faults.inject('create:hang')
     presenton.gates.hold('create')
-    const leaving = new AbortController()
+    const disconnect = new AbortController()
     const call = fetch(`${presenton.url}/api/v1/ppt/presentation/create`, {
       method: 'POST',
       body: '{}',
-      signal: leaving.signal,
+      signal: disconnect.signal,
     })
     await presenton.gates.arrived('create')
     presenton.gates.release('create')
     await expect.poll(() => presenton.faults.injected).toEqual(['create:reset', 'create:hang'])
-    leaving.abort()
+    disconnect.abort()
     await expect(call).rejects.toThrow()
     expect(presenton.decks.size).toBe(0)
   })
 
-  it('does its work and loses the reply', async () => {
-    const { presenton, caller } = await open()
+  it('are absent after the work when the reply is lost', async () => {
+    const { presenton, client } = await open()
     for (const name of ['create:reply-lost', 'create:reply-half'] as const) {
       presenton.faults.inject(name)
-      await expect(caller.create()).rejects.toThrow()
+      await expect(client.create()).rejects.toThrow()
     }
     expect(presenton.decks.size).toBe(2)
   })
 })
 
-describe('when a fault strikes', () => {
-  it('is told by times and skip, and by the deck', async () => {
-    const { presenton, caller } = await open()
-    const [one, two] = [await caller.create(), await caller.create()]
-    const ask = async (id: string) => (await caller.send('GET', `presentation/${id}`)).status
+describe('an injected fault', () => {
+  it('applies to the given number of exchanges, after those to skip, or to one deck', async () => {
+    const { presenton, client } = await open()
+    const [one, two] = [await client.create(), await client.create()]
+    const readStatus = async (id: string) => (await client.send('GET', `presentation/${id}`)).status
     presenton.faults.inject('read:502', { times: 2, skip: 1 })
-    expect([await ask(one), await ask(one), await ask(one), await ask(one)]).toEqual([
-      200, 502, 502, 200,
-    ])
+    expect([
+      await readStatus(one),
+      await readStatus(one),
+      await readStatus(one),
+      await readStatus(one),
+    ]).toEqual([200, 502, 502, 200])
     presenton.faults.inject('read:404', { times: Number.POSITIVE_INFINITY, deckId: two })
-    expect([await ask(one), await ask(two), await ask(two)]).toEqual([200, 404, 404])
+    expect([await readStatus(one), await readStatus(two), await readStatus(two)]).toEqual([
+      200, 404, 404,
+    ])
     presenton.faults.clear('read:404')
-    expect(await ask(two)).toBe(200)
+    expect(await readStatus(two)).toBe(200)
     expect(presenton.faults.injected).toEqual(['read:502', 'read:502', 'read:404', 'read:404'])
   })
 
-  it('refuses a name that it does not know', async () => {
+  it('must have a known name', async () => {
     const { presenton } = await open()
     expect(() => presenton.faults.inject('read:nonsense' as FaultName)).toThrow(
       'No such fault: read:nonsense',
@@ -118,112 +123,112 @@ describe('when a fault strikes', () => {
 
 describe('faults inside the slides stream', () => {
   it.each([
-    ['slides:error-401', 'well', ['chunk', 'chunk', 'error'], 0],
-    ['slides:ends', 'well', ['chunk', 'chunk'], 0],
-    ['slides:ends-empty', 'well', [], 0],
-    ['slides:no-complete', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 0],
-    ['slides:saved-no-complete', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 3],
-    ['slides:cut-before-complete', 'broken', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 0],
+    ['slides:error-401', 'complete', ['chunk', 'chunk', 'error'], 0],
+    ['slides:ends', 'complete', ['chunk', 'chunk'], 0],
+    ['slides:ends-empty', 'complete', [], 0],
+    ['slides:no-complete', 'complete', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 0],
+    ['slides:saved-no-complete', 'complete', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 3],
+    ['slides:cut-before-complete', 'cut', ['chunk', 'chunk', 'chunk', 'chunk', 'chunk'], 0],
     [
       'slides:two-completes',
-      'well',
+      'complete',
       ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete', 'complete'],
       3,
     ],
     [
       'slides:text-after-complete',
-      'well',
+      'complete',
       ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete', 'chunk'],
       3,
     ],
-    ['slides:dropped-part', 'well', ['chunk', 'chunk', 'chunk', 'chunk', 'complete'], 3],
+    ['slides:dropped-part', 'complete', ['chunk', 'chunk', 'chunk', 'chunk', 'complete'], 3],
     [
       'slides:repeated-part',
-      'well',
+      'complete',
       ['chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'chunk', 'complete'],
       3,
     ],
   ] as const)('%s ends %s', async (name, ended, seen, stored) => {
     const all = await open({ shape: 'A1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     all.presenton.faults.inject(name)
     const stream = await readSlides(all, id)
     expect(stream.ended).toBe(ended)
-    expect(kinds(stream.text)).toEqual(seen)
+    expect(typesOf(stream.text)).toEqual(seen)
     expect(all.presenton.decks.get(id)?.slides).toHaveLength(stored)
     expect(all.presenton.spendOf(id).slideStreams).toBe(1)
   })
 
-  it('strikes the slide that it is told to', async () => {
+  it('applies to the given slide', async () => {
     const all = await open({ shape: 'A1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     all.presenton.faults.inject('slides:error-429', { at: 3 })
-    expect(kinds((await readSlides(all, id)).text)).toEqual(['chunk', 'chunk', 'chunk', 'error'])
+    expect(typesOf((await readSlides(all, id)).text)).toEqual(['chunk', 'chunk', 'chunk', 'error'])
   })
 
-  it('cuts in the middle of an event', async () => {
+  it('closes the connection in the middle of an event', async () => {
     const all = await open({ shape: 'A1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     all.presenton.faults.inject('slides:cut')
     const { text, ended } = await readSlides(all, id)
-    expect(ended).toBe('broken')
+    expect(ended).toBe('cut')
     expect(text).toMatch(/event: response\ndata: \{"type": "chunk", "chunk": "\{[^\n]*$/)
   })
 
-  it('says nothing more for ever, until the caller leaves', async () => {
+  it('stalls until the client disconnects', async () => {
     const all = await open({ shape: 'B1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     all.presenton.faults.inject('slides:stall', { at: 2 })
-    const response = await all.caller.call('GET', `presentation/stream/${id}`)
+    const response = await all.client.call('GET', `presentation/stream/${id}`)
     let text = ''
     for await (const part of response.body ?? []) {
       text += Buffer.from(part).toString()
-      if (text.split('\n\n').length > 2) break // leaving the loop closes the connection
+      if (text.split('\n\n').length > 2) break // closes the connection
     }
-    expect(kinds(text)).toEqual(['chunk', 'chunk'])
+    expect(typesOf(text)).toEqual(['chunk', 'chunk'])
     await expect.poll(() => all.presenton.journal.at(-1)?.aborted).toBe(true)
     expect(all.presenton.decks.get(id)?.slides).toEqual([])
   })
 
-  it('changes the framing, not the words', async () => {
+  it('changes the framing, not the content', async () => {
     const all = await open({ shape: 'B1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     const unframe = (text: string) =>
       text.replaceAll('\r\n', '\n').replaceAll(': ping\n\n', '').replaceAll('{\ndata: ', '{')
-    const words = (text: string) => unframe(text).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
+    const contentOf = (text: string) => unframe(text).replace(/[0-9a-f]{8}-[0-9a-f-]{27}/g, 'ID')
     const plain = (await readSlides(all, id)).text
     for (const name of ['crlf', 'comments', 'two-data-lines', 'drip', 'held-tail'] as const) {
       all.presenton.faults.inject(`slides:${name}`)
       const { text, ended } = await readSlides(all, id)
-      expect(ended).toBe('well')
-      expect(words(text)).toBe(words(plain))
+      expect(ended).toBe('complete')
+      expect(contentOf(text)).toBe(contentOf(plain))
       if (name === 'crlf') expect(text).not.toMatch(/[^\r]\n/)
       if (name === 'comments') expect(text).toMatch(/^: ping\n\n/)
     }
   })
 
-  it('sends one event of 64 MiB, garbage, and kinds that nobody knows', async () => {
+  it('sends one event of 64 MiB, garbage, and unknown event types', async () => {
     const all = await open({ shape: 'A1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     all.presenton.faults.inject('slides:oversized')
     expect((await readSlides(all, id)).text.length).toBeGreaterThan(64 * 2 ** 20)
     all.presenton.faults.inject('slides:garbage')
     expect((await readSlides(all, id)).text).toContain('\u0000\u0001\u0002')
     all.presenton.faults.inject('slides:unknown-kinds')
-    expect(kinds((await readSlides(all, id)).text)).toContain('weather')
+    expect(typesOf((await readSlides(all, id)).text)).toContain('weather')
   })
 
-  it('gives away secrets in the text of an error, for tests that look for them', async () => {
+  it('puts secrets into an error text, for tests that search for leaks', async () => {
     const all = await open({ shape: 'B1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     all.presenton.faults.inject('slides:error-secrets')
     const { text } = await readSlides(all, id)
     expect(secretsIn(text)).not.toEqual([])
   })
 
-  it('completes without slides, or with one too few', async () => {
+  it('completes without slides, or with one missing', async () => {
     const all = await open({ shape: 'B1' })
-    const id = await prepareDeck(all.caller)
+    const id = await prepareDeck(all.client)
     const completed = async (name: FaultName) => {
       all.presenton.faults.inject(name)
       return messagesOf((await readSlides(all, id)).text).at(-1)?.presentation?.slides
@@ -234,17 +239,17 @@ describe('faults inside the slides stream', () => {
 })
 
 describe('faults of the outlines stream', () => {
-  it('writes too few or too many outlines: A takes what there is, B gives up', async () => {
+  it('writes too few or too many outlines: A accepts or truncates them, B fails', async () => {
     for (const [name, shape, expected] of [
       ['outlines:few', 'A1', 2],
       ['outlines:many', 'A1', 3],
       ['outlines:few', 'B1', undefined],
       ['outlines:many', 'B1', undefined],
     ] as const) {
-      const { presenton, caller } = await open({ shape })
-      const id = await caller.create()
+      const { presenton, client } = await open({ shape })
+      const id = await client.create()
       presenton.faults.inject(name)
-      const last = messagesOf((await caller.outlines(id)).text).at(-1)
+      const last = messagesOf((await client.outlines(id)).text).at(-1)
       expect(last?.presentation?.outlines.slides.length).toBe(expected)
       if (shape === 'B1')
         expect(last?.detail).toMatch(
@@ -253,12 +258,12 @@ describe('faults of the outlines stream', () => {
     }
   })
 
-  it('tells of a failing model in the words of each version', async () => {
+  it('reports a failing model in the words of each version', async () => {
     const error = async (shape: 'A1' | 'B1') => {
-      const { presenton, caller } = await open({ shape })
-      const id = await caller.create()
+      const { presenton, client } = await open({ shape })
+      const id = await client.create()
       presenton.faults.inject('outlines:error-401')
-      const { text } = await caller.outlines(id)
+      const { text } = await client.outlines(id)
       expect(presenton.decks.get(id)?.outlines).toBeNull()
       return messagesOf(text).at(-1)
     }
@@ -282,45 +287,45 @@ describe('faults of prepare', () => {
       ['A1', onA],
       ['B1', onB],
     ] as const) {
-      const { presenton, caller } = await open({ shape })
-      const id = await caller.create()
+      const { presenton, client } = await open({ shape })
+      const id = await client.create()
       presenton.faults.inject(`prepare:${name}`)
-      expect((await caller.prepare(id, [{ content: 'a' }])).status).toBe(status)
-      expect((await caller.prepare(id, [{ content: 'a' }])).status).toBe(200)
+      expect((await client.prepare(id, [{ content: 'a' }])).status).toBe(status)
+      expect((await client.prepare(id, [{ content: 'a' }])).status).toBe(200)
     }
   })
 })
 
 describe('faults of export and file', () => {
-  it('names paths that nobody should follow', async () => {
-    const { presenton, caller } = await open()
-    const id = await finishDeck(caller)
+  it('replies with paths that a client must not request', async () => {
+    const { presenton, client } = await open()
+    const id = await finishDeck(client)
     const path = async (name: FaultName) => {
       presenton.faults.inject(name)
-      return JSON.parse((await caller.export(id)).text).path
+      return JSON.parse((await client.export(id)).text).path
     }
     expect(await path('export:path-outside')).toBe('/etc/passwd')
     expect(await path('export:path-dots')).toContain('/../')
     expect(await path('export:path-other-host')).toMatch(/^http:\/\/169/)
     expect(await path('export:path-missing')).toBeUndefined()
-    expect((await caller.export(id)).status).toBe(200)
+    expect((await client.export(id)).status).toBe(200)
   })
 
-  it('serves files that are not what was exported', async () => {
-    const { presenton, caller } = await open()
-    const path = JSON.parse((await caller.export(await finishDeck(caller))).text).path
-    const whole = (await caller.file(path)).bytes
+  it('responds with other bytes than exported', async () => {
+    const { presenton, client } = await open()
+    const path = JSON.parse((await client.export(await finishDeck(client))).text).path
+    const exported = (await client.file(path)).bytes
     const get = (name: FaultName) => {
       presenton.faults.inject(name)
-      return caller.file(path)
+      return client.file(path)
     }
     expect((await get('file:empty')).bytes).toHaveLength(0)
     await expect(get('file:short')).rejects.toThrow()
     await expect(get('file:no-length-cut')).rejects.toThrow()
     const truncated = await get('file:truncated')
     expect(Number(truncated.headers.get('content-length'))).toBe(truncated.bytes.length)
-    expect(truncated.bytes.length).toBeLessThan(whole.length)
-    expect((await get('file:garbage')).bytes).toHaveLength(whole.length)
+    expect(truncated.bytes.length).toBeLessThan(exported.length)
+    expect((await get('file:garbage')).bytes).toHaveLength(exported.length)
     expect((await readZip((await get('file:not-a-presentation')).bytes)).size).toBe(0)
     expect((await get('file:no-length')).headers.get('content-length')).toBeNull()
     const elsewhere = await get('file:redirect')
@@ -329,14 +334,14 @@ describe('faults of export and file', () => {
       'http://127.0.0.1:9/elsewhere',
     ])
     expect((await get('file:404')).headers.get('content-type')).toBe('text/html')
-    expect((await caller.file(path)).bytes).toEqual(whole)
+    expect((await client.file(path)).bytes).toEqual(exported)
   })
 
-  it('sends without end until the caller leaves', async () => {
-    const { presenton, caller } = await open()
-    const path = JSON.parse((await caller.export(await finishDeck(caller))).text).path
+  it('sends bytes until the client disconnects', async () => {
+    const { presenton, client } = await open()
+    const path = JSON.parse((await client.export(await finishDeck(client))).text).path
     presenton.faults.inject('file:endless')
-    const response = await caller.call('GET', encodeURI(path))
+    const response = await client.call('GET', encodeURI(path))
     let size = 0
     for await (const part of response.body ?? []) {
       size += part.length

@@ -1,9 +1,9 @@
 /**
- * How the failures of a model read, as recorded: the provider's raw words in A and T, upstream's
- * own and a status in B.
+ * The recorded error texts of failing models: A and T pass on the provider's text, B has its own
+ * text and a status.
  */
 
-type ModelText = { raw: string; friendly: string; status: number }
+type ModelFailure = { raw: string; friendly: string; status: number }
 
 export const modelFailures = {
   '401': {
@@ -42,14 +42,11 @@ export const modelFailures = {
     friendly: 'Expecting value: line 1 column 1 (char 0)',
     status: 500,
   },
-  /**
-   * Not recorded: what a provider's text could give away. A test looks for none of it on the
-   * outside.
-   */
+  /** Not recorded: secrets that a provider's text may contain. Tests check that none leaks. */
   secrets: secretText(),
-} as const satisfies Record<string, ModelText>
+} as const satisfies Record<string, ModelFailure>
 
-/** Which of the secrets in the text of the `…-secrets` faults a text gives away. */
+/** The secrets of the `…-secrets` faults that occur in the text. */
 export function secretsIn(text: string): string[] {
   const secrets = [
     'sk-proj-SECRET0123456789abcdef',
@@ -62,7 +59,7 @@ export function secretsIn(text: string): string[] {
   return secrets.filter((secret) => text.includes(secret))
 }
 
-function secretText(): ModelText {
+function secretText(): ModelFailure {
   const text =
     'Error code: 401 - Incorrect API key provided: sk-proj-SECRET0123456789abcdef at ' +
     'https://operator:hunter2@llm.internal.example:8443/v1/chat?api_key=AIzaSECRET0123 (Authorization: Bearer eyJhbGciOi.SECRET.sig), ' +

@@ -1,78 +1,75 @@
 /**
- * Faults of replies that are not streams: all is done, but what comes back is wrong, lost, or not
- * upstream's own. And the failures of the model and of the export that upstream reports by status.
+ * Faults of operations that respond with one reply: the work is done, but the reply is wrong, lost
+ * or not upstream's. Also the errors of the model and the export that upstream reports by status.
  */
 
-import { crashed, detail, json, type Reply } from '../reply.ts'
-import type { Fault, Scene } from './fault.ts'
+import { errorDetail, internalServerError, json, type Reply } from '../reply.ts'
+import type { Fault, FaultContext } from './fault.ts'
 import { modelFailures } from './model-failures.ts'
 
-const reply = (change: (reply: Reply) => Reply | 'lost' | 'half'): Fault => ({
-  kind: 'reply',
+const changeReply = (change: (reply: Reply) => Reply | 'lost' | 'half'): Fault => ({
+  kind: 'change-reply',
   change,
 })
-const answer = (make: (scene: Scene) => Reply): Fault => ({ kind: 'answer', reply: make })
+const respond = (reply: (context: FaultContext) => Reply): Fault => ({ kind: 'respond', reply })
 
-export const replies = {
-  'reply-lost': reply(() => 'lost'),
-  'reply-half': reply(() => 'half'),
-  'reply-empty': reply((was) => ({ ...was, body: Buffer.alloc(0) })),
-  'reply-html': reply((was) => ({
-    ...was,
+export const replyFaults = {
+  'reply-lost': changeReply(() => 'lost'),
+  'reply-half': changeReply(() => 'half'),
+  'reply-empty': changeReply((reply) => ({ ...reply, body: Buffer.alloc(0) })),
+  'reply-html': changeReply((reply) => ({
+    ...reply,
     headers: { 'content-type': 'text/html' },
     body: Buffer.from('<html>Sign in</html>'),
   })),
-  'reply-not-json': reply((was) => ({ ...was, body: Buffer.from('{"id": ') })),
-  'reply-other-shape': reply((was) => ({ ...was, body: Buffer.from('{"ok":true}') })),
-  'reply-huge': reply((was) => ({ ...was, body: Buffer.alloc(17 * 2 ** 20, 0x20) })),
+  'reply-not-json': changeReply((reply) => ({ ...reply, body: Buffer.from('{"id": ') })),
+  'reply-other-shape': changeReply((reply) => ({ ...reply, body: Buffer.from('{"ok":true}') })),
+  'reply-huge': changeReply((reply) => ({ ...reply, body: Buffer.alloc(17 * 2 ** 20, 0x20) })),
 } as const satisfies Record<string, Fault>
 
-/**
- * B passes the class of its model's failure on as its own status; A and T always say 500, with the
- * provider's raw text.
- */
-const model = (failure: keyof typeof modelFailures): Fault =>
-  answer(({ features }) => {
+/** B has a status for each failure; A and T respond 500 with the provider's text. */
+const modelFails = (failure: keyof typeof modelFailures): Fault =>
+  respond(({ features }) => {
     const { raw, friendly, status } = modelFailures[failure]
-    return features.modelErrors === 'raw' ? detail(500, raw) : detail(status, friendly)
+    return features.modelErrors === 'raw' ? errorDetail(500, raw) : errorDetail(status, friendly)
   })
 
 export const prepareFaults = {
-  'model-400': model('empty'),
-  'model-401': model('401'),
-  'model-429': model('429'),
-  'model-500': model('500'),
-  'model-503': model('connection'),
-  'model-garbage': model('garbage'),
-  /** The model gave fewer layouts than there are outlines. */
-  'index-error': answer(() => crashed()),
-  'template-missing': answer(() => detail(404, 'Template layout not found')),
+  'model-400': modelFails('empty'),
+  'model-401': modelFails('401'),
+  'model-429': modelFails('429'),
+  'model-500': modelFails('500'),
+  'model-503': modelFails('connection'),
+  'model-garbage': modelFails('garbage'),
+  /** The model chose fewer layouts than there are outlines. */
+  'index-error': respond(() => internalServerError()),
+  'template-missing': respond(() => errorDetail(404, 'Template layout not found')),
 } as const satisfies Record<string, Fault>
 
-/** The export is made; its reply names another path. */
-const path = (value: unknown): Fault =>
-  reply((was) => {
-    if (was.status !== 200 || !was.body) return was
-    const { path: _, ...rest } = JSON.parse(was.body.toString()) as Record<string, unknown>
-    return json({ ...rest, ...(value === undefined ? {} : { path: value }) })
+/** The file is exported, but its reply has another `path`, or none. */
+const replyWithPath = (wrongPath: unknown): Fault =>
+  changeReply((reply) => {
+    if (reply.status !== 200 || !reply.body) return reply
+    const { path: _, ...rest } = JSON.parse(reply.body.toString()) as Record<string, unknown>
+    return json({ ...rest, ...(wrongPath === undefined ? {} : { path: wrongPath }) })
   })
 
 export const exportFaults = {
-  'convert-failed': answer(() => detail(500, 'Failed to convert presentation to PPTX model')),
-  'runtime-failed': answer(() =>
-    detail(
+  'convert-failed': respond(() => errorDetail(500, 'Failed to convert presentation to PPTX model')),
+  'runtime-failed': respond(() =>
+    errorDetail(
       500,
       'Export task failed. returncode=1 stderr=Error: Presentation slides not found stdout=<empty>',
     ),
   ),
-  'runtime-timeout': answer(() => detail(500, 'Export task timed out after 300 seconds')),
-  'path-outside': path('/etc/passwd'),
-  'path-dots': path('/app_data/exports/../userConfig.json'),
-  'path-encoded-dots': path('/app_data/exports/%2e%2e/userConfig.json'),
-  'path-backslash': path('/app_data/exports\\..\\userConfig.json'),
-  'path-other-host': path('http://169.254.169.254/app_data/exports/x.pptx'),
-  'path-scheme-relative': path('//169.254.169.254/app_data/exports/x.pptx'),
-  'path-relative': path('app_data/exports/x.pptx'),
-  'path-number': path(7),
-  'path-missing': path(undefined),
+  'runtime-timeout': respond(() => errorDetail(500, 'Export task timed out after 300 seconds')),
+  'path-outside': replyWithPath('/etc/passwd'),
+  'path-dots': replyWithPath('/app_data/exports/../userConfig.json'),
+  'path-encoded-dots': replyWithPath('/app_data/exports/%2e%2e/userConfig.json'),
+  'path-backslash': replyWithPath('/app_data/exports\\..\\userConfig.json'),
+  'path-other-host': replyWithPath('http://169.254.169.254/app_data/exports/x.pptx'),
+  'path-scheme-relative': replyWithPath('//169.254.169.254/app_data/exports/x.pptx'),
+  'path-relative': replyWithPath('app_data/exports/x.pptx'),
+  'path-number': replyWithPath(7),
+  'path-missing': replyWithPath(undefined),
 } as const satisfies Record<string, Fault>

@@ -1,30 +1,30 @@
 /**
- * /app_data and /static as upstream's nginx serves them: types, ETag, ranges, its own HTML pages,
- * and (T, B) only to who is logged in.
+ * /app_data and /static as upstream's nginx serves them: types, ETag, ranges, HTML error pages. In T
+ * and B, exports and images need a login.
  */
 
 import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { extname, normalize } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
-import { placeholderJpeg, placeholderPng, placeholderSvg } from '../content/pictures.ts'
-import type { FileSending } from '../faults/fault.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { placeholderJpeg, placeholderPng, placeholderSvg } from '../content/images.ts'
+import type { FileResponse } from '../faults/fault.ts'
 import { untilAborted } from '../pace.ts'
-import { page, type Reply } from '../reply.ts'
-import type { Exchange, Route, World } from '../world.ts'
+import { nginxPage, type Reply } from '../reply.ts'
+import type { Exchange, Route, StandInState } from '../state.ts'
 
 export const fileRoutes: readonly Route[] = [
-  { method: 'GET', path: '/app_data/exports/{rest…}', operation: 'file', act: exported },
-  { method: 'GET', path: '/app_data/images/{rest…}', operation: 'asset', act: picture },
+  { method: 'GET', path: '/app_data/exports/{rest…}', operation: 'file', handle: sendExport },
+  { method: 'GET', path: '/app_data/images/{rest…}', operation: 'asset', handle: readImage },
   {
     method: 'GET',
     path: '/app_data/templates/{rest…}',
     operation: 'asset',
-    open: true,
-    act: picture,
+    isPublic: true,
+    handle: readImage,
   },
-  { method: 'GET', path: '/static/{rest…}', operation: 'asset', open: true, act: picture },
+  { method: 'GET', path: '/static/{rest…}', operation: 'asset', isPublic: true, handle: readImage },
 ]
 
 const types: Readonly<Record<string, string>> = {
@@ -35,47 +35,45 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-async function exported(world: World, exchange: Exchange): Promise<Reply | undefined> {
+async function sendExport(state: StandInState, exchange: Exchange): Promise<Reply | undefined> {
   const relative = pathOf(exchange)
-  if (relative === undefined) return page(404)
-  if (relative === '' || relative.endsWith('/')) return page(403)
-  const file = `${world.appDataDir}/exports/${relative}`
+  if (relative === undefined) return nginxPage(404)
+  if (relative === '' || relative.endsWith('/')) return nginxPage(403)
+  const file = `${state.appDataDir}/exports/${relative}`
   const found = await stat(file).catch(() => undefined)
-  if (!found?.isFile()) return page(404)
+  if (!found?.isFile()) return nginxPage(404)
   const effect = exchange.fault?.effect
   if (effect?.kind === 'file')
-    return sendOther(exchange, effect.send(await readFile(file)), typeOf(file))
-  return send(world, exchange, file, found.size, found.mtime)
+    return sendFaulty(exchange, effect.send(await readFile(file)), typeOf(file))
+  return sendFile(state, exchange, { file, size: found.size, modified: found.mtime })
 }
 
-async function send(
-  world: World,
+async function sendFile(
+  state: StandInState,
   exchange: Exchange,
-  file: string,
-  size: number,
-  modified: Date,
+  { file, size, modified }: { file: string; size: number; modified: Date },
 ): Promise<undefined> {
   const { request, response, signal } = exchange
-  const common: Record<string, string | string[]> = {
+  const headers: Record<string, string | string[]> = {
     'content-type': typeOf(file),
     'last-modified': modified.toUTCString(),
     etag: `"${Math.floor(modified.getTime() / 1000).toString(16)}-${size.toString(16)}"`,
     expires: new Date(Date.now() + 31_536_000_000).toUTCString(),
     'cache-control': [
       'max-age=31536000',
-      world.features().auth === 'none' ? 'public, immutable' : 'private, max-age=31536000',
+      state.features().auth === 'none' ? 'public, immutable' : 'private, max-age=31536000',
     ],
   }
   const range = rangeOf(request.headers.range, size)
   if (range === 'unsatisfiable') {
-    const body = page(416)
-    response.writeHead(416, { ...body.headers, 'content-range': `bytes */${size}` }).end(body.body)
+    const page = nginxPage(416)
+    response.writeHead(416, { ...page.headers, 'content-range': `bytes */${size}` }).end(page.body)
     return undefined
   }
   const { from, to } = range ?? { from: 0, to: size - 1 }
   const length = to - from + 1
   response.writeHead(range ? 206 : 200, {
-    ...common,
+    ...headers,
     'content-length': length,
     ...(range ? { 'content-range': `bytes ${from}-${to}/${size}` } : { 'accept-ranges': 'bytes' }),
   })
@@ -93,51 +91,51 @@ async function send(
     })) {
       sent += (part as Buffer).length
       if (!response.write(part)) await once(response, 'drain', { signal })
-      if (sent < length) await exchange.pass('file:part')
+      if (sent < length) await exchange.passGate('file:part')
     }
   } catch (error) {
     if (!signal.aborted) throw error
   }
-  // Written anew meanwhile and shorter now: nginx breaks the connection.
-  if (sent < length) exchange.breakOff()
+  // The file was overwritten and is shorter now: nginx closes the connection.
+  if (sent < length) exchange.destroyConnection()
   else response.end()
   return undefined
 }
 
-async function sendOther(
-  { request, response, signal, breakOff }: Exchange,
-  sending: FileSending,
+async function sendFaulty(
+  { request, response, signal, destroyConnection }: Exchange,
+  sending: FileResponse,
   type: string,
 ): Promise<undefined> {
-  const { status = 200, body, announced = body.length, then = 'end' } = sending
-  const length = announced === null ? {} : { 'content-length': announced }
+  const { status = 200, body, declaredBytes = body.length, afterBody = 'end' } = sending
+  const length = declaredBytes === null ? {} : { 'content-length': declaredBytes }
   response.writeHead(status, { 'content-type': sending.type ?? type, ...length })
   response.flushHeaders()
   if (request.method !== 'HEAD') response.write(body)
-  while (then === 'repeat' && !signal.aborted) {
+  while (afterBody === 'repeat' && !signal.aborted) {
     if (!response.write(body)) await once(response, 'drain', { signal }).catch(() => undefined)
-    await turn()
+    await nextTurn()
   }
-  if (then === 'stall') await untilAborted(signal)
-  if (then === 'cut') {
-    while (response.writableLength > 0 && !signal.aborted) await turn()
-    breakOff()
+  if (afterBody === 'stall') await untilAborted(signal)
+  if (afterBody === 'cut') {
+    while (response.writableLength > 0 && !signal.aborted) await nextTurn()
+    destroyConnection()
   }
   if (!response.destroyed) response.end()
   return undefined
 }
 
-async function picture(_: World, exchange: Exchange): Promise<Reply> {
+async function readImage(_: StandInState, exchange: Exchange): Promise<Reply> {
   const relative = pathOf(exchange)
   const body = { '.jpg': placeholderJpeg, '.png': placeholderPng, '.svg': placeholderSvg }[
     extname(relative ?? '')
   ]
   return body
     ? { status: 200, headers: { 'content-type': typeOf(relative ?? '') }, body }
-    : page(404)
+    : nginxPage(404)
 }
 
-/** Decoded; undefined for what leads outside. */
+/** The decoded path; undefined when it leads outside of its folder. */
 function pathOf({ params }: Exchange): string | undefined {
   try {
     const decoded = decodeURIComponent(params.rest ?? '')

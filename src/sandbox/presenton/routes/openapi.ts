@@ -1,25 +1,25 @@
 /**
- * /openapi.json, much shortened but true in what tells the shapes apart: which paths there are,
- * what `prepare` takes as layout, and whether `create` knows `generation_mode`. Its `info.version`
- * says 0.1.0 in every version of upstream.
+ * A short /openapi.json that is correct in what distinguishes the shapes: the paths, the type of
+ * `layout` in `prepare`, and `generation_mode` in `create`. In every version of upstream its
+ * `info.version` is 0.1.0.
  */
 
 import { json, type Reply } from '../reply.ts'
 import type { Features } from '../shape.ts'
-import type { Exchange, Route, World } from '../world.ts'
+import type { Route, StandInState } from '../state.ts'
 
 type Schema = Record<string, unknown>
 
 export function openapiRoutes(routes: () => readonly Route[]): readonly Route[] {
-  const act = ({ features }: World, _: Exchange): Reply => json(describe(routes(), features()))
-  return [{ method: 'GET', path: '/openapi.json', operation: 'openapi', act }]
+  const handle = ({ features }: StandInState): Reply => json(describe(routes(), features()))
+  return [{ method: 'GET', path: '/openapi.json', operation: 'openapi', handle }]
 }
 
 function describe(routes: readonly Route[], features: Features) {
   const paths: Record<string, Record<string, unknown>> = {}
-  for (const { path, method, when } of routes) {
-    if (!path.startsWith('/api/v1/') || (when && !when(features))) continue
-    const body = bodies[path]
+  for (const { path, method, isAvailable } of routes) {
+    if (!path.startsWith('/api/v1/') || (isAvailable && !isAvailable(features))) continue
+    const body = bodySchemas[path]
     paths[path] = {
       ...paths[path],
       [method.toLowerCase()]: {
@@ -51,7 +51,7 @@ function describe(routes: readonly Route[], features: Features) {
 
 const createBody = 'Body_create_presentation_api_v1_ppt_presentation_create_post'
 const prepareBody = 'Body_prepare_presentation_api_v1_ppt_presentation_prepare_post'
-const bodies: Readonly<Record<string, string>> = {
+const bodySchemas: Readonly<Record<string, string>> = {
   '/api/v1/ppt/presentation/create': createBody,
   '/api/v1/ppt/presentation/prepare': prepareBody,
 }
@@ -61,16 +61,16 @@ function schemas(features: Features): Record<string, Schema> {
   const outlines = { items: ref('SlideOutlineModel'), type: 'array', title: 'Outlines' }
   const prepare = { presentation_id: { ...text('Presentation Id'), format: 'uuid' }, outlines }
   const layout = features.layout === 'id' ? text('Layout') : ref('PresentationLayoutModel')
-  const mode = features.generationMode
+  const mode = features.hasGenerationMode
     ? { generation_mode: { enum: ['standard', 'smart'], type: 'string', default: 'standard' } }
     : {}
-  const number = features.slideAssets
+  const number = features.hasSlideAssets
     ? { anyOf: [{ type: 'integer' }, { type: 'null' }] }
     : { type: 'integer' }
   const create = {
     content: text('Content'),
     n_slides: { ...number, title: 'N Slides' },
-    language: features.slideAssets
+    language: features.hasSlideAssets
       ? { anyOf: [{ type: 'string' }, { type: 'null' }], title: 'Language' }
       : text('Language'),
     tone: { ...ref('Tone'), default: 'default' },
@@ -81,7 +81,7 @@ function schemas(features: Features): Record<string, Schema> {
   return {
     [createBody]: object(
       create,
-      features.slideAssets ? ['content'] : ['content', 'n_slides', 'language'],
+      features.hasSlideAssets ? ['content'] : ['content', 'n_slides', 'language'],
     ),
     [prepareBody]: object({ ...prepare, layout, title: optional }, [
       'presentation_id',

@@ -1,41 +1,41 @@
 /**
- * The rest of what a gateway may touch: the health of Next.js, background tasks, and a start page.
+ * Other routes that a gateway may call: the health of Next.js, background tasks, and a start page.
  */
 
-import { detail, json, next, type Reply } from '../reply.ts'
-import type { Route } from '../world.ts'
+import { errorDetail, json, nextJsJson, type Reply } from '../reply.ts'
+import type { Route } from '../state.ts'
 
 const home =
-  '<!DOCTYPE html><html lang="en"><head><title>Presenton (stand-in)</title></head><body>A stand-in for Presenton: no model here.</body></html>'
+  '<!DOCTYPE html><html lang="en"><head><title>Presenton (stand-in)</title></head><body>A stand-in for Presenton, without a model.</body></html>'
 
 export const otherRoutes: readonly Route[] = [
-  { method: 'GET', path: '/', operation: 'other', open: true, act: startPage },
+  { method: 'GET', path: '/', operation: 'other', isPublic: true, handle: startPage },
   {
     method: 'GET',
     path: '/api/telemetry-status',
     operation: 'other',
-    open: true,
-    act: () => next({ telemetryEnabled: false }),
+    isPublic: true,
+    handle: () => nextJsJson({ telemetryEnabled: false }),
   },
   {
     method: 'GET',
     path: '/api/user-config',
     operation: 'other',
-    act: () => next({ error: 'You are not allowed to access this resource', status: 403 }),
+    handle: () => nextJsJson({ error: 'You are not allowed to access this resource', status: 403 }),
   },
   {
     method: 'GET',
     path: '/api/v1/async-tasks',
     operation: 'other',
-    when: ({ asyncTasks }) => asyncTasks,
-    act: () => json([]),
+    isAvailable: ({ hasAsyncTasks }) => hasAsyncTasks,
+    handle: () => json([]),
   },
   {
     method: 'GET',
     path: '/api/v1/async-tasks/status/{id}',
     operation: 'other',
-    when: ({ asyncTasks }) => asyncTasks,
-    act: () => detail(404, 'No presentation generation task found'),
+    isAvailable: ({ hasAsyncTasks }) => hasAsyncTasks,
+    handle: () => errorDetail(404, 'No presentation generation task found'),
   },
 ]
 

@@ -1,60 +1,73 @@
 /**
- * POST /presentation/prepare: the model chooses a layout for each outline. Safe to repeat. A and T
- * are given the layout itself and answer with the whole row; B is given a template's id, answers
- * with the deck's, and blanks `language`.
+ * POST /presentation/prepare: the model chooses a layout for each outline. It is safe to repeat. A
+ * and T receive the layout itself and reply with the whole row. B receives a template's id, replies
+ * with the deck's id, and clears `language`.
  */
 
 import { chooseLayouts } from '../content/layouts.ts'
 import { templateLayout, templateOf } from '../content/templates.ts'
-import { type Outline, stamp } from '../deck.ts'
+import { type Outline, timestamp } from '../deck.ts'
 import { pause } from '../pace.ts'
-import { crashed, detail, type Flaw, json, type Reply, unprocessable } from '../reply.ts'
+import {
+  errorDetail,
+  type FieldError,
+  internalServerError,
+  json,
+  type Reply,
+  validationFailed,
+} from '../reply.ts'
 import { storedRow } from '../rows.ts'
-import type { Exchange, Route, World } from '../world.ts'
-import { missing, notAnObject, notAString, readObject } from './body.ts'
-import { findDeck } from './lookup.ts'
-import { cutWords, flawsOfOutlines } from './outlines.ts'
+import type { Exchange, Route, StandInState } from '../state.ts'
+import { findDeck } from './find-deck.ts'
+import { outlineErrors, truncateWords } from './outlines.ts'
+import { missingField, notAnObject, notAString, readObject } from './validation.ts'
 
 export const prepareRoutes: readonly Route[] = [
-  { method: 'POST', path: '/api/v1/ppt/presentation/prepare', operation: 'prepare', act: prepare },
+  {
+    method: 'POST',
+    path: '/api/v1/ppt/presentation/prepare',
+    operation: 'prepare',
+    handle: prepare,
+  },
 ]
 
 type Layout = { name: string; ordered?: boolean; slides: { id: string }[] }
 
-async function prepare(world: World, exchange: Exchange): Promise<Reply> {
-  const features = world.features()
+async function prepare(state: StandInState, exchange: Exchange): Promise<Reply> {
+  const features = state.features()
   const body = await readObject(exchange)
-  if ('flaws' in body) return unprocessable(body.flaws)
+  if ('errors' in body) return validationFailed(body.errors)
   const { presentation_id: id, outlines: given, layout: wanted, title } = body.value
-  const flaws = [
-    ...(id === undefined ? [missing('presentation_id')] : []),
-    ...flawsOfOutlines(given, 'outlines'),
-    ...flawsOfLayout(wanted, features.layout),
+  const errors = [
+    ...(id === undefined ? [missingField('presentation_id')] : []),
+    ...outlineErrors(given, 'outlines'),
+    ...layoutErrors(wanted, features.layout),
   ]
-  if (flaws.length > 0) return unprocessable(flaws)
+  if (errors.length > 0) return validationFailed(errors)
   const outlines = given as Outline[]
-  if (outlines.length === 0) return detail(400, 'Outlines are required')
-  if (features.slideAssets && outlines.length > 50)
-    return detail(400, 'Number of outlines cannot be greater than 50')
-  const found = findDeck(world, exchange, id, ['body', 'presentation_id'])
+  if (outlines.length === 0) return errorDetail(400, 'Outlines are required')
+  if (features.hasSlideAssets && outlines.length > 50)
+    return errorDetail(400, 'Number of outlines cannot be greater than 50')
+  const found = findDeck(state, exchange, id, ['body', 'presentation_id'])
   if ('reply' in found) return found.reply
   const { deck } = found
   const template =
     typeof wanted === 'string' ? templateOf(wanted.replace(/^custom-/, '')) : undefined
-  if (typeof wanted === 'string' && !template) return detail(404, 'Template layout not found')
+  if (typeof wanted === 'string' && !template) return errorDetail(404, 'Template layout not found')
   const layout: Layout = template
     ? { ...templateLayout(template), name: template.id }
     : (wanted as Layout)
 
   if (!layout.ordered) {
-    world.ledger.pay('prepares', deck.id)
-    await pause(world.pace.prepareMs)
+    state.spendCounter.count('prepares', deck.id)
+    await pause(state.pace.prepareMs)
   }
-  // Known upstream bug: no layouts, or an ordered list shorter than the outlines, is an IndexError.
+  // A known bug of upstream: without layouts, or with fewer ordered layouts than outlines, it raises
+  // an IndexError.
   if (layout.slides.length === 0 || (layout.ordered && layout.slides.length < outlines.length))
-    return crashed()
+    return internalServerError()
 
-  const stored = outlines.map((outline) => cutWords(outline, features.outlineWords))
+  const stored = outlines.map((outline) => truncateWords(outline, features.maxOutlineWords))
   Object.assign(deck, {
     outlines: stored,
     layout,
@@ -66,20 +79,20 @@ async function prepare(world: World, exchange: Exchange): Promise<Reply> {
           deck,
         ),
     title: typeof title === 'string' ? title : deck.title,
-    updated_at: stamp(),
+    updated_at: timestamp(),
     ...(features.layout === 'id' ? { language: '' } : {}),
   })
-  world.replay?.prepared(deck)
+  state.replay?.applyRecordedPrepare(deck)
   return json(features.layout === 'id' ? { presentation_id: deck.id } : storedRow(deck, features))
 }
 
-function flawsOfLayout(value: unknown, kind: 'object' | 'id'): Flaw[] {
-  if (value === undefined) return [missing('layout')]
+function layoutErrors(value: unknown, kind: 'object' | 'id'): FieldError[] {
+  if (value === undefined) return [missingField('layout')]
   if (kind === 'id') return typeof value === 'string' ? [] : [notAString(['body', 'layout'], value)]
   if (!value || typeof value !== 'object') return [notAnObject(['body', 'layout'], value)]
   const { name, slides } = value as Partial<Layout>
   return [
-    ...(name === undefined ? [missing('layout', 'name')] : []),
-    ...(Array.isArray(slides) ? [] : [missing('layout', 'slides')]),
+    ...(name === undefined ? [missingField('layout', 'name')] : []),
+    ...(Array.isArray(slides) ? [] : [missingField('layout', 'slides')]),
   ]
 }

@@ -1,10 +1,9 @@
 /**
  * GET /presentation/stream/{id}: the slides, one chunk each, without commas between them. Every
- * call writes all slides anew with new ids; they are stored only after the last one, just before
- * `complete`.
+ * call writes all slides again with new ids and stores them just before `complete`.
  *
- * In A1 two streams of one deck at once both store theirs: each deletes only the slides that it
- * could see when it began.
+ * In A1, two concurrent streams of one deck both store their slides: each deletes only the slides
+ * that existed when it started.
  */
 
 import { writeSlide } from '../content/slides.ts'
@@ -13,60 +12,62 @@ import { frame } from '../event-stream.ts'
 import type { Frame } from '../faults/fault.ts'
 import { pause } from '../pace.ts'
 import { compactJson } from '../python-json.ts'
-import { detail, type Reply } from '../reply.ts'
+import { errorDetail, type Reply } from '../reply.ts'
 import { shownRow, streamedSlide } from '../rows.ts'
-import type { Exchange, Route, World } from '../world.ts'
-import { findDeckInPath } from './lookup.ts'
-import { playStream } from './stream.ts'
+import type { Exchange, Route, StandInState } from '../state.ts'
+import { findDeckInPath } from './find-deck.ts'
+import { sendStream } from './send-stream.ts'
 
 export const slideRoutes: readonly Route[] = [
   {
     method: 'GET',
     path: '/api/v1/ppt/presentation/stream/{id}',
     operation: 'slides',
-    act: streamSlides,
+    handle: streamSlides,
   },
 ]
 
-async function streamSlides(world: World, exchange: Exchange): Promise<Reply | undefined> {
-  const found = findDeckInPath(world, exchange)
+async function streamSlides(state: StandInState, exchange: Exchange): Promise<Reply | undefined> {
+  const found = findDeckInPath(state, exchange)
   if ('reply' in found) return found.reply
   const { deck } = found
-  if (!deck.structure) return detail(400, 'Presentation not prepared for stream')
-  if (!deck.outlines?.length) return detail(400, 'Outlines can not be empty')
-  world.ledger.pay('slideStreams', deck.id)
-  const recorded = world.replay?.slides(deck, exchange.pass)
-  return playStream(world, exchange, recorded ?? frames(world, exchange, deck))
+  if (!deck.structure) return errorDetail(400, 'Presentation not prepared for stream')
+  if (!deck.outlines?.length) return errorDetail(400, 'Outlines can not be empty')
+  state.spendCounter.count('slideStreams', deck.id)
+  const recorded = state.replay?.slides(deck, exchange.passGate)
+  return sendStream(state, exchange, recorded ?? frames(state, exchange, deck))
 }
 
 async function* frames(
-  world: World,
-  { signal, pass }: Exchange,
+  state: StandInState,
+  { signal, passGate }: Exchange,
   deck: Deck,
 ): AsyncGenerator<Frame> {
-  const features = world.features()
-  const seen = new Set(deck.slides)
+  const features = state.features()
+  const slidesBefore = new Set(deck.slides)
   const outlines = deck.outlines ?? []
   const slides: Slide[] = []
   yield { kind: 'head', text: chunk('{ "slides": [ ') }
 
   for (const index of outlines.keys()) {
-    await pass('slides:slide')
-    await pause(world.pace.slideMs, signal)
+    await passGate('slides:slide')
+    await pause(state.pace.slideMs, signal)
     const slide = writeSlide(deck, index, features)
     slides.push(slide)
     yield { kind: 'part', text: chunk(compactJson(streamedSlide(slide, features))) }
-    // Pictures are made beside the slides: each comes one slide later.
-    if (features.slideAssets && index > 0) yield assets(slides, index - 1, world)
+    // Images are made in parallel: the event of each comes one slide later.
+    if (features.hasSlideAssets && index > 0) yield assets(slides, index - 1, state)
   }
   yield { kind: 'tail', text: chunk(' ] }') }
-  if (features.slideAssets && slides.length > 0) yield assets(slides, slides.length - 1, world)
+  if (features.hasSlideAssets && slides.length > 0) yield assets(slides, slides.length - 1, state)
 
-  await pass('slides:complete')
-  const kept = features.doublesSlides ? deck.slides.filter((slide) => !seen.has(slide)) : []
+  await passGate('slides:complete')
+  const kept = features.keepsConcurrentSlides
+    ? deck.slides.filter((slide) => !slidesBefore.has(slide))
+    : []
   deck.slides = [...kept, ...slides].sort((one, other) => one.index - other.index)
-  Object.assign(deck, features.ui ? { fonts: poppins } : {})
-  await pass('slides:saved')
+  Object.assign(deck, features.hasSlideUi ? { fonts: poppins } : {})
+  await passGate('slides:saved')
   const presentation = shownRow(
     deck,
     slides.map((slide) => streamedSlide(slide, features)),
@@ -84,9 +85,9 @@ function chunk(text: string): string {
   return frame({ type: 'chunk', chunk: text })
 }
 
-function assets(slides: readonly Slide[], index: number, world: World): Frame {
+function assets(slides: readonly Slide[], index: number, state: StandInState): Frame {
   const slide = slides[index] as Slide
-  const row = streamedSlide(slide, world.features())
+  const row = streamedSlide(slide, state.features())
   return {
     kind: 'assets',
     text: frame({ type: 'slide_assets', slide_index: index, slide: row, warnings: [] }),

@@ -1,6 +1,5 @@
 /**
- * Templates, which each shape shows elsewhere: A behind Next.js (its list is broken in 0.7.3), T as
- * a list, B in pages.
+ * Templates: A serves them through Next.js (its list is broken in 0.7.3), T as one list, B in pages.
  */
 
 import {
@@ -10,57 +9,57 @@ import {
   templateOf,
   templates,
 } from '../content/templates.ts'
-import { detail, json, next, type Reply, unprocessable } from '../reply.ts'
+import { errorDetail, json, nextJsJson, type Reply, validationFailed } from '../reply.ts'
 import type { Features } from '../shape.ts'
-import type { Exchange, Route, World } from '../world.ts'
+import type { Exchange, Route, StandInState } from '../state.ts'
 
-const behindNext = ({ templates: kind }: Features) => kind === 'next'
-const apart = ({ templates: kind }: Features) => kind !== 'next'
+const isThroughNextJs = ({ templates }: Features) => templates === 'next'
+const isOwnRoute = ({ templates }: Features) => templates !== 'next'
 
 export const templateRoutes: readonly Route[] = [
-  { method: 'GET', path: '/api/templates', operation: 'templates', act: listOfNext },
-  { method: 'GET', path: '/api/template', operation: 'template', act: groupOfNext },
+  { method: 'GET', path: '/api/templates', operation: 'templates', handle: listThroughNextJs },
+  { method: 'GET', path: '/api/template', operation: 'template', handle: readThroughNextJs },
   {
     method: 'GET',
     path: '/api/v1/ppt/template-management/summary',
     operation: 'templates',
-    when: behindNext,
-    act: summary,
+    isAvailable: isThroughNextJs,
+    handle: summarizeTemplates,
   },
   {
     method: 'GET',
     path: '/api/v1/ppt/template/all',
     operation: 'templates',
-    when: apart,
-    act: list,
+    isAvailable: isOwnRoute,
+    handle: listTemplates,
   },
   {
     method: 'GET',
     path: '/api/v1/ppt/template/{id}',
     operation: 'template',
-    when: apart,
-    act: read,
+    isAvailable: isOwnRoute,
+    handle: readTemplate,
   },
 ]
 
-const born = '2026-11-21T03:51:59.534173'
+const createdAt = '2026-11-21T03:51:59.534173'
 
-function listOfNext({ features }: World): Reply {
-  return behindNext(features())
-    ? next({ error: 'Failed to read presentation-templates directory' }, 500)
-    : next([])
+function listThroughNextJs({ features }: StandInState): Reply {
+  return isThroughNextJs(features())
+    ? nextJsJson({ error: 'Failed to read presentation-templates directory' }, 500)
+    : nextJsJson([])
 }
 
-function groupOfNext({ features }: World, { url }: Exchange): Reply {
+function readThroughNextJs({ features }: StandInState, { url }: Exchange): Reply {
   const group = url.searchParams.get('group')
-  if (apart(features())) return next({ error: `Unknown template group: ${group}` }, 404)
-  if (!group) return next({ error: 'Missing group name' }, 400)
+  if (isOwnRoute(features())) return nextJsJson({ error: `Unknown template group: ${group}` }, 404)
+  if (!group) return nextJsJson({ error: 'Missing group name' }, 400)
   return oldGroups.includes(group)
-    ? next(templateLayout({ id: group }))
-    : next({ error: 'Failed to fetch or parse client page' }, 500)
+    ? nextJsJson(templateLayout({ id: group }))
+    : nextJsJson({ error: 'Failed to fetch or parse client page' }, 500)
 }
 
-function summary(): Reply {
+function summarizeTemplates(): Reply {
   const message = 'Retrieved 0 presentation(s) with 0 total layout(s)'
   return json({
     success: true,
@@ -71,7 +70,7 @@ function summary(): Reply {
   })
 }
 
-function list({ features }: World, { url }: Exchange): Reply {
+function listTemplates({ features }: StandInState, { url }: Exchange): Reply {
   if (features().templates === 'list') {
     const shown = url.searchParams.get('include_defaults') === 'false' ? [] : oldGroups
     return json(
@@ -83,26 +82,28 @@ function list({ features }: World, { url }: Exchange): Reply {
   const page_size = Number(size)
   if (page_size > 100) {
     const msg = 'Input should be less than or equal to 100'
-    return unprocessable([
+    return validationFailed([
       { type: 'less_than_equal', loc: ['query', 'page_size'], msg, input: size, ctx: { le: 100 } },
     ])
   }
   const shown = url.searchParams.get('default') === 'false' ? [] : templates
   return json({
-    items: shown.slice((page - 1) * page_size, page * page_size).map(row),
+    items: shown.slice((page - 1) * page_size, page * page_size).map(rowOf),
     total: shown.length,
     page,
     page_size,
   })
 }
 
-function read({ features }: World, { params }: Exchange): Reply {
+function readTemplate({ features }: StandInState, { params }: Exchange): Reply {
   const { id = '' } = params
   if (features().templates === 'list') {
-    return oldGroups.includes(id) ? json(templateLayout({ id })) : detail(404, 'Template not found')
+    return oldGroups.includes(id)
+      ? json(templateLayout({ id }))
+      : errorDetail(404, 'Template not found')
   }
   const template = templateOf(id)
-  if (!template) return detail(404, 'Template not found')
+  if (!template) return errorDetail(404, 'Template not found')
   const layouts = {
     layouts: templateLayout(template).slides.map(({ id: name, description }) => ({
       id: name,
@@ -110,10 +111,10 @@ function read({ features }: World, { params }: Exchange): Reply {
       components: [],
     })),
   }
-  return json({ ...row(template), merged_components: { components: [] }, layouts, fonts: {} })
+  return json({ ...rowOf(template), merged_components: { components: [] }, layouts, fonts: {} })
 }
 
-function row({ id, name, description, layoutCount }: Template) {
+function rowOf({ id, name, description, layoutCount }: Template) {
   const thumbnail = `/app_data/templates/${id}/static/thumbnail.png`
   return {
     id,
@@ -122,7 +123,7 @@ function row({ id, name, description, layoutCount }: Template) {
     layout_count: layoutCount,
     thumbnail,
     is_default: true,
-    created_at: born,
-    updated_at: born,
+    created_at: createdAt,
+    updated_at: createdAt,
   }
 }

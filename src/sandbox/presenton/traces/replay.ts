@@ -1,7 +1,6 @@
 /**
- * Answers a run with the bytes of recorded traffic (README.md beside this file) instead of the
- * stand-in's own words. The deck takes the recorded id, times, title and slides, so what the
- * stand-in itself says of it later agrees with the recording.
+ * Responds with the bytes of recorded traffic (see README.md) instead of generated text. The deck
+ * gets the recorded id, times, title and slides, so that later replies match the recording.
  */
 
 import { readFileSync } from 'node:fs'
@@ -13,13 +12,13 @@ export type Recording = 'v0.7.3' | 'v0.9.3'
 
 export const recordedShape = { 'v0.7.3': 'A1', 'v0.9.3': 'B1' } as const
 
-/** When the recorded `prepare` changed the row; its own reply was not kept whole. */
+/** When the recorded `prepare` changed the row; its reply was not recorded completely. */
 const preparedAt = {
   'v0.7.3': '2026-11-21T03:41:27.425144',
   'v0.9.3': '2026-11-21T03:52:29.416469',
 } as const
 
-type Pass = (point: GatePoint) => Promise<void>
+type PassGate = (point: GatePoint) => Promise<void>
 
 export type Replay = ReturnType<typeof openReplay>
 
@@ -50,62 +49,62 @@ export function openReplay(recording: Recording) {
   if (recording === 'v0.7.3') readBack = read('read.body')
 
   return {
-    /** The new deck becomes the recorded one; gives the recorded reply. */
-    adopt(deck: Deck): string {
+    /** Gives a new deck the recorded values; returns the recorded reply. */
+    applyRecordedDeck(deck: Deck): string {
       const { id, content, n_slides, language, created_at } = created
       const time = created_at.replace(/Z$/, '')
       Object.assign(deck, { id, content, n_slides, language, created_at: time, updated_at: time })
       return read('create.body')
     },
 
-    async *outlines(deck: Deck, pass: Pass): AsyncGenerator<Frame> {
+    async *outlines(deck: Deck, passGate: PassGate): AsyncGenerator<Frame> {
       for (const frame of outlines) {
-        if (frame.kind === 'part') await pass('outlines:chunk')
+        if (frame.kind === 'part') await passGate('outlines:chunk')
         if (frame.kind === 'complete') {
-          await pass('outlines:complete')
+          await passGate('outlines:complete')
           const { presentation } = messageOf(frame)
           Object.assign(deck, {
             title: presentation?.title,
             outlines: presentation?.outlines?.slides,
           })
-          await pass('outlines:saved')
+          await passGate('outlines:saved')
         }
         yield frame
       }
     },
 
-    /** After `prepare` has done its own work. */
-    prepared(deck: Deck): void {
+    /** To be called after `prepare` has changed the deck. */
+    applyRecordedPrepare(deck: Deck): void {
       Object.assign(deck, { updated_at: preparedAt[recording], structure: [0, 1, 2] })
     },
 
-    async *slides(deck: Deck, pass: Pass): AsyncGenerator<Frame> {
+    async *slides(deck: Deck, passGate: PassGate): AsyncGenerator<Frame> {
       for (const frame of slides) {
-        if (frame.kind === 'part') await pass('slides:slide')
+        if (frame.kind === 'part') await passGate('slides:slide')
         if (frame.kind === 'complete') {
-          await pass('slides:complete')
+          await passGate('slides:complete')
           const { presentation } = messageOf(frame)
           Object.assign(deck, {
-            slides: presentation?.slides?.map(whole),
+            slides: presentation?.slides?.map(withAllMembers),
             fonts: presentation?.fonts ?? null,
           })
-          await pass('slides:saved')
+          await passGate('slides:saved')
         }
         yield frame
       }
     },
 
-    /** The recorded text, where there is one and nothing has been changed since. */
-    read: (deck: Deck): string | undefined =>
+    /** The recorded reply of a read, if there is one and the deck is unchanged since. */
+    recordedRead: (deck: Deck): string | undefined =>
       deck.slides.length > 0 && deck.title === title ? readBack : undefined,
   }
 }
 
-function whole(slide: Partial<Slide>): Slide {
+function withAllMembers(slide: Partial<Slide>): Slide {
   return { ui: null, html_content: null, properties: null, ...slide } as Slide
 }
 
-/** The frames as recorded, each with its blank line. */
+/** The recorded frames, each with its blank line. */
 export function framesOf(text: string): Frame[] {
   const texts = text.split(/(?<=\n\n)/)
   const kinds = texts.map((frame) => (JSON.parse(frame.slice(frame.indexOf('{'))) as Message).type)
@@ -114,7 +113,7 @@ export function framesOf(text: string): Frame[] {
     kind: kindOf(kinds[index] as string, index, lastPart, texts),
     text: frame,
   }))
-  // Outlines have no closing words of their own: an empty frame stands where nothing is stored yet.
+  // The outlines stream has no tail; an empty frame marks where nothing is stored yet.
   if (!frames.some(({ kind }) => kind === 'tail')) frames.splice(-1, 0, { kind: 'tail', text: '' })
   return frames
 }

@@ -1,6 +1,5 @@
 /**
- * A caller of the stand-in, for its own tests: it goes through a whole run in the way that each
- * shape wants.
+ * A client for the tests of the stand-in. It makes the requests of a run as each shape expects them.
  */
 
 import type { Outline } from './deck.ts'
@@ -13,9 +12,9 @@ export type Message = {
   presentation?: { id: string; slides: unknown[]; outlines: { slides: Outline[] } }
 }
 
-export type Caller = ReturnType<typeof createCaller>
+export type TestClient = ReturnType<typeof createTestClient>
 
-export function createCaller(
+export function createTestClient(
   { url, shape }: { url: string; shape: Shape },
   headers: Record<string, string> = {},
 ) {
@@ -45,22 +44,26 @@ export function createCaller(
   return {
     call,
     send,
-    create: async (wish: Record<string, unknown> = {}): Promise<string> => {
+    create: async (fields: Record<string, unknown> = {}): Promise<string> => {
       const body = {
         content: 'One. Two. Three. Four. Five.',
         n_slides: 3,
         language: 'English',
-        ...wish,
+        ...fields,
       }
       return JSON.parse((await send('POST', 'presentation/create', body)).text).id
     },
     outlines: (id: string) => send('GET', `outlines/stream/${id}`),
-    prepare: async (id: string, outlines: readonly Outline[], more: Record<string, unknown> = {}) =>
+    prepare: async (
+      id: string,
+      outlines: readonly Outline[],
+      extra: Record<string, unknown> = {},
+    ) =>
       send('POST', 'presentation/prepare', {
         presentation_id: id,
         outlines,
         layout: await layout(),
-        ...more,
+        ...extra,
       }),
     slides: (id: string) => send('GET', `presentation/stream/${id}`),
     export: (id: string, export_as = 'pptx') => {
@@ -79,28 +82,28 @@ export function createCaller(
   }
 }
 
-/** A deck that is prepared, so that only its slides are still to be made. */
+/** Creates a deck up to its prepared layouts: only the slides are missing. */
 export async function prepareDeck(
-  caller: Caller,
-  wish: Record<string, unknown> = {},
+  client: TestClient,
+  fields: Record<string, unknown> = {},
 ): Promise<string> {
-  const id = await caller.create(wish)
-  const { text } = await caller.outlines(id)
-  await caller.prepare(id, messagesOf(text).at(-1)?.presentation?.outlines.slides ?? [])
+  const id = await client.create(fields)
+  const { text } = await client.outlines(id)
+  await client.prepare(id, messagesOf(text).at(-1)?.presentation?.outlines.slides ?? [])
   return id
 }
 
-/** A deck with its slides. */
+/** Creates a deck with slides. */
 export async function finishDeck(
-  caller: Caller,
-  wish: Record<string, unknown> = {},
+  client: TestClient,
+  fields: Record<string, unknown> = {},
 ): Promise<string> {
-  const id = await prepareDeck(caller, wish)
-  await caller.slides(id)
+  const id = await prepareDeck(client, fields)
+  await client.slides(id)
   return id
 }
 
-/** The messages of a stream that is framed as upstream frames it. */
+/** The messages of an upstream stream. */
 export function messagesOf(stream: string): Message[] {
   return stream
     .split('\n\n')

@@ -1,5 +1,5 @@
 /**
- * The pictures that slides point to: small, but whole and of their kind.
+ * The images that slides refer to: small, but valid files of their type.
  */
 
 import { crc32, deflateSync } from 'node:zlib'
@@ -9,26 +9,26 @@ export const placeholderSvg = Buffer.from(
     'd="M4 20V10h4v10H4zm6 0V4h4v16h-4zm6 0v-7h4v7h-4z"/></svg>\n',
 )
 
-/** 16 by 9 pale pixels, baseline JPEG. */
+/** 16 by 9 pixels, baseline JPEG. */
 export const placeholderJpeg = Buffer.from(
   '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/' +
     'wAALCAAJABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAX/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AL4D/9k=',
   'base64',
 )
 
-/** 16 by 9 lilac pixels. */
+/** 16 by 9 pixels. */
 export const placeholderPng = png(16, 9, [0xed, 0xe9, 0xfe])
 
-function png(width: number, height: number, colour: readonly number[]): Buffer {
-  const row = Buffer.from([0, ...Array(width).fill(colour).flat()])
+function png(width: number, height: number, color: readonly number[]): Buffer {
+  const row = Buffer.from([0, ...Array(width).fill(color).flat()])
   const header = Buffer.alloc(13)
   header.writeUInt32BE(width, 0)
   header.writeUInt32BE(height, 4)
   header.set([8, 2, 0, 0, 0], 8) // 8 bits, RGB
   const pixels = deflateSync(Buffer.concat(Array(height).fill(row)))
-  const mark = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
+  const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])
   return Buffer.concat([
-    mark,
+    signature,
     chunk('IHDR', header),
     chunk('IDAT', pixels),
     chunk('IEND', Buffer.alloc(0)),
@@ -37,8 +37,8 @@ function png(width: number, height: number, colour: readonly number[]): Buffer {
 
 function chunk(type: string, data: Buffer): Buffer {
   const body = Buffer.concat([Buffer.from(type), data])
-  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)]
+  const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)]
   length.writeUInt32BE(data.length)
-  sum.writeUInt32BE(crc32(body))
-  return Buffer.concat([length, body, sum])
+  checksum.writeUInt32BE(crc32(body))
+  return Buffer.concat([length, body, checksum])
 }

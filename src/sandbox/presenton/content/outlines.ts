@@ -1,16 +1,17 @@
 /**
- * Outlines from a summary: markdown of a heading and bullets, as a model would write them, in the
- * summary's own words.
+ * Outlines from a summary: Markdown with a heading and bullets, as a model would write it, in the
+ * words of the summary.
  */
 
 import type { Deck, Outline } from '../deck.ts'
 import { headingOf, lengthOf, shorten, splitClauses, splitSentences } from './sentences.ts'
 
-const bulletsOnSlide = 5
-/** 0.9.3 cuts outlines to 100 words, also in the middle of a sentence. */
-const wordsOnSlide = 95
+const maxBullets = 5
+/** Below the 100 words to which 0.9.3 truncates outlines, even within a sentence. */
+const maxWords = 95
 
-const contentsIn: Readonly<Record<string, string>> = {
+/** The title of a table of contents, by language. */
+const contentsTitles: Readonly<Record<string, string>> = {
   german: 'Inhalt',
   deutsch: 'Inhalt',
   french: 'Sommaire',
@@ -30,17 +31,17 @@ const contentsIn: Readonly<Record<string, string>> = {
 }
 
 /**
- * As many outlines as the deck has slides (0: as many as the text fills), title slide and table of
- * contents counted. `count` changes the number, for a model that miscounts.
+ * One outline for each slide of the deck, including title slide and table of contents. With 0 slides
+ * the length of the text decides. `changeCount` simulates a model that miscounts.
  */
-export function writeOutlines(deck: Deck, count: (wanted: number) => number): Outline[] {
+export function writeOutlines(deck: Deck, changeCount: (requested: number) => number): Outline[] {
   const sentences = splitSentences(deck.content)
   if (sentences.length === 0) sentences.push(deck.content.trim() || 'Untitled presentation')
   const heading = headingOf(deck.content)
   const body = heading && sentences.length > 1 ? sentences.slice(1) : sentences
   const wanted = Math.max(
     1,
-    count(
+    changeCount(
       deck.n_slides > 0 ? deck.n_slides : Math.min(12, Math.max(3, Math.ceil(body.length / 3) + 1)),
     ),
   )
@@ -53,7 +54,7 @@ export function writeOutlines(deck: Deck, count: (wanted: number) => number): Ou
   if (withContents)
     outlines.unshift(
       write(
-        contentsWord(deck.language),
+        contentsTitleIn(deck.language),
         sections.map(({ title }) => title),
       ),
     )
@@ -67,11 +68,13 @@ export function writeOutlines(deck: Deck, count: (wanted: number) => number): Ou
 
 export function isContents(outline: Outline): boolean {
   const title = /^#\s*(.*)$/m.exec(outline.content)?.[1]
-  return title === 'Contents' || Object.values(contentsIn).includes(title ?? '')
+  return title === 'Contents' || Object.values(contentsTitles).includes(title ?? '')
 }
 
-function contentsWord(language: string): string {
-  const known = Object.entries(contentsIn).find(([name]) => language.toLowerCase().includes(name))
+function contentsTitleIn(language: string): string {
+  const known = Object.entries(contentsTitles).find(([name]) =>
+    language.toLowerCase().includes(name),
+  )
   return known?.[1] ?? 'Contents'
 }
 
@@ -83,10 +86,10 @@ function section(sentences: readonly string[]): { title: string; bullets: string
   const first = sentences[0] as string
   const clause = splitClauses(first)[0] ?? first
   const title = shorten(lengthOf(clause) >= 12 ? clause : first, 56)
-  const room = wordsOnSlide - countWords(title)
-  for (let most = bulletsOnSlide; most > 1; most--) {
-    const bullets = spread(sentences, most)
-    if (countWords(bullets.join(' ')) <= room) return { title, bullets }
+  const wordsLeft = maxWords - countWords(title)
+  for (let count = maxBullets; count > 1; count--) {
+    const bullets = pickEvenly(sentences, count)
+    if (countWords(bullets.join(' ')) <= wordsLeft) return { title, bullets }
   }
   return { title, bullets: [first] }
 }
@@ -96,8 +99,8 @@ function countWords(text: string): number {
 }
 
 /**
- * The sentences in order in so many groups of nearly one size; too few sentences are split at
- * clauses, then used again.
+ * Divides the sentences, in order, into `count` groups of similar size. Too few sentences are split
+ * at clauses, then repeated.
  */
 function group(sentences: readonly string[], count: number): string[][] {
   const pool = [...sentences]
@@ -112,9 +115,9 @@ function group(sentences: readonly string[], count: number): string[][] {
     const middle = Math.ceil(clauses.length / 2)
     pool.splice(longest, 1, clauses.slice(0, middle).join(' '), clauses.slice(middle).join(' '))
   }
-  const own = pool.length
+  const distinct = pool.length
   for (let index = 0; pool.length < count; index++)
-    pool.push(`${pool[index % own]} (${Math.floor(index / own) + 2})`)
+    pool.push(`${pool[index % distinct]} (${Math.floor(index / distinct) + 2})`)
   return Array.from({ length: count }, (_, index) =>
     pool.slice(
       Math.floor((index * pool.length) / count),
@@ -123,11 +126,11 @@ function group(sentences: readonly string[], count: number): string[][] {
   )
 }
 
-/** At most `most` of the items, evenly picked. */
-function spread(items: readonly string[], most: number): string[] {
-  if (items.length <= most) return [...items]
+/** At most `count` of the items, at even distances. */
+function pickEvenly(items: readonly string[], count: number): string[] {
+  if (items.length <= count) return [...items]
   return Array.from(
-    { length: most },
-    (_, index) => items[Math.floor((index * items.length) / most)] as string,
+    { length: count },
+    (_, index) => items[Math.floor((index * items.length) / count)] as string,
   )
 }
