@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts'
 import { createChannels } from '../database/channels.ts'
 import { openDatabase } from '../database/connection.ts'
+import { createEndRun } from '../database/end-run.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
@@ -32,6 +33,7 @@ export function openAdapters({ config, logger, metrics }: AdapterOptions) {
     database,
     renewals,
     channels: createChannels(database),
+    endRun: createEndRun(),
     objects: createObjectStore({ ...config.objects, logger }),
     presenton: openPresenton(config, logger, metrics.onUpstreamCall),
   }

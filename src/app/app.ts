@@ -15,10 +15,10 @@ export interface AppOptions {
   config: Config
   logger: Logger
   /** How runs wait between attempts; for tests that drive time. */
-  waits?: RetryTiming | undefined
+  timing?: RetryTiming | undefined
 }
 
-export async function openApp({ config, logger, waits }: AppOptions) {
+export async function openApp({ config, logger, timing }: AppOptions) {
   const closing = new AbortController()
   const build = readBuildInfo()
   const publicUrl = createPublicUrl(config)
@@ -46,7 +46,7 @@ export async function openApp({ config, logger, waits }: AppOptions) {
     server,
     operations,
     closing,
-    startBackground: () => startBackground({ config, logger, services, waits }),
+    startBackground: () => startBackground({ config, logger, services, timing }),
   })
 }
 

@@ -1,11 +1,11 @@
-// What has to be done now and then, by any worker: end what is overdue, remove what nobody needs
-// outside, forget what is over. Every task finds its work in Postgres and is safe to do twice, so
-// replicas need not agree on who does it.
+// Periodic tasks of every worker: end overdue runs, remove what is no longer needed, forget what has
+// expired. Each finds its work in Postgres and is safe to repeat, so replicas need not coordinate.
 
 import { jitterMs } from '../async/backoff.ts'
 import { anySignal, sleep } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
+import type { EndRun } from '../database/end-run.ts'
 import { pruneLogs } from '../database/event-log.ts'
 import { pruneKeys } from '../database/idempotency-keys.ts'
 import { pruneLedger } from '../database/ledger.ts'
@@ -17,10 +17,11 @@ import type { Logger } from '../telemetry/logging.ts'
 import { pruneTickets } from '../tickets/statements.ts'
 
 export interface HousekeepingOptions {
-  database: Pick<Database, 'query'>
-  channels: Pick<Channels, 'on' | 'off' | 'events' | 'settled'>
+  database: Pick<Database, 'query' | 'transaction'>
+  channels: Pick<Channels, 'publish' | 'subscribe'>
   objects: Pick<ObjectStore, 'remove'>
   presenton: Pick<Presenton, 'deleteDeck'>
+  endRun: EndRun
   eventsRetentionHours: number
   logger: Pick<Logger, 'warn'>
 }
@@ -29,31 +30,25 @@ interface Task {
   name: string
   everyMs: number
   work: () => Promise<void>
-  /** Done at once, too, when a run was revoked: that may have been a deletion. */
-  isWoken?: boolean
+  /** Also runs when a lease is revoked, which may have been a deletion. */
+  runsOnRevoke?: boolean
 }
 
 export type Housekeeping = ReturnType<typeof openHousekeeping>
 
-// After trouble a task is tried again sooner than its usual pace, and ever later.
+// A failed task is retried sooner than its usual interval, and then ever later.
 const firstRetryMs = 1_000
 
-/** Starts at once, then each task at its own pace until closed. */
-export function openHousekeeping({
-  database,
-  channels,
-  objects,
-  presenton,
-  eventsRetentionHours,
-  logger,
-}: HousekeepingOptions) {
+/** Starts all tasks at once; each repeats at its own interval until closed. */
+export function openHousekeeping(options: HousekeepingOptions) {
+  const { database, channels, objects, presenton, endRun, eventsRetentionHours, logger } = options
   const closing = new AbortController()
   const removals = createRemovals({ database, objects, presenton, logger, signal: closing.signal })
 
   const tasks: Task[] = [
     { name: 'end overdue runs', everyMs: 10_000, work: endOverdue },
-    { name: 'remove objects', everyMs: 30_000, work: removals.objects, isWoken: true },
-    { name: 'remove decks', everyMs: 30_000, work: removals.decks, isWoken: true },
+    { name: 'remove objects', everyMs: 30_000, work: removals.objects, runsOnRevoke: true },
+    { name: 'remove decks', everyMs: 30_000, work: removals.decks, runsOnRevoke: true },
     { name: 'prune logs', everyMs: 60_000, work: prune },
     { name: 'prune tickets', everyMs: 60_000, work: () => pruneTickets(database) },
     { name: 'prune idempotency keys', everyMs: 600_000, work: () => pruneKeys(database) },
@@ -61,9 +56,9 @@ export function openHousekeeping({
   ]
 
   async function endOverdue(): Promise<void> {
-    for (const [id, lastSeq] of await endOverdueRuns(database)) {
-      channels.events(id, lastSeq)
-      channels.settled(id)
+    for (const [id, seq] of await endOverdueRuns(database, endRun)) {
+      channels.publish('log', { id, seq })
+      channels.publish('status', { id })
     }
   }
 
@@ -71,13 +66,12 @@ export function openHousekeeping({
     while ((await pruneLogs(database, eventsRetentionHours)) > 0) closing.signal.throwIfAborted()
   }
 
-  async function repeat({ name, everyMs, work, isWoken = false }: Task): Promise<void> {
-    let nap = new AbortController()
-    const onRevoked = () => nap.abort()
-    if (isWoken) channels.on('revoked', onRevoked)
+  async function repeat({ name, everyMs, work, runsOnRevoke = false }: Task): Promise<void> {
+    let pause = new AbortController()
+    const unsubscribe = runsOnRevoke && channels.subscribe('revoked', () => pause.abort())
     for (let failures = 0; !closing.signal.aborted; ) {
-      // Made before the work: what is to be done from now on may come too late for it.
-      nap = new AbortController()
+      // Created before the work: a revocation during the work leads to another round.
+      pause = new AbortController()
       try {
         await work()
         failures = 0
@@ -87,9 +81,9 @@ export function openHousekeeping({
         logger.warn({ err: error, task: name }, 'housekeeping failed')
       }
       const waitMs = failures === 0 ? everyMs : Math.min(everyMs, firstRetryMs * 2 ** failures)
-      await sleep(jitterMs(waitMs), anySignal(closing.signal, nap.signal)).catch(() => undefined)
+      await sleep(jitterMs(waitMs), anySignal(closing.signal, pause.signal)).catch(() => undefined)
     }
-    channels.off('revoked', onRevoked)
+    if (unsubscribe) unsubscribe()
   }
 
   const done = Promise.all(tasks.map(repeat))

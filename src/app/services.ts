@@ -121,7 +121,7 @@ function openHub({
 
 function createPresentationServices({
   config: { queue, quotas },
-  adapters: { database, channels, presenton },
+  adapters: { database, channels, presenton, endRun },
   view,
   presign,
 }: ViewOptions): PresentationServices {
@@ -133,7 +133,7 @@ function createPresentationServices({
     knownTemplates: () => presenton.knownTemplates(sharedAccount),
   })
   return {
-    ...createPresentationCommands({ database, channels, queue, quotas }),
+    ...createPresentationCommands({ database, channels, endRun, queue, quotas }),
     accept,
     findPresentation: (wanted) => findPresentation(database, wanted),
     listPresentations: (query) => listPresentations(database, query),

@@ -13,14 +13,14 @@ export interface BackgroundOptions {
   logger: Logger
   services: Pick<Services, 'adapters' | 'metrics'>
   /** How runs wait between attempts; for tests that drive time. */
-  waits?: RetryTiming | undefined
+  timing?: RetryTiming | undefined
 }
 
 export type Background = ReturnType<typeof startBackground>
 
-export function startBackground({ config, logger, services, waits = {} }: BackgroundOptions) {
+export function startBackground({ config, logger, services, timing = {} }: BackgroundOptions) {
   const { adapters, metrics } = services
-  const { database, renewals, channels, objects, presenton } = adapters
+  const { database, renewals, channels, objects, presenton, endRun } = adapters
   const listener = openListener({
     url: config.database.url,
     channels,
@@ -34,7 +34,8 @@ export function startBackground({ config, logger, services, waits = {} }: Backgr
       presenton,
       objects,
       logger,
-      waits,
+      timing,
+      endRun,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFileBytes: config.limits.maxFileBytes,
@@ -54,6 +55,7 @@ export function startBackground({ config, logger, services, waits = {} }: Backgr
     channels,
     objects,
     presenton,
+    endRun,
     eventsRetentionHours: config.events.retentionHours,
     logger,
   })

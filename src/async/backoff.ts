@@ -1,5 +1,4 @@
-// Waiting between attempts: exponential, with full jitter, so that many runs that failed together
-// do not come back together.
+// Delays between attempts, with jitter: runs that failed together must not retry together.
 
 export interface Backoff {
   baseMs: number
@@ -7,8 +6,8 @@ export interface Backoff {
 }
 
 /**
- * The wait before attempt `n + 1` (n from 1), in ms: uniformly between 0 and min(max, base ·
- * 2^(n-1)).
+ * The delay before attempt `n + 1` (n from 1), in ms: uniform between 0 and
+ * min(maxMs, baseMs · 2^(n-1)), which is called full jitter.
  */
 export function backoffMs(
   n: number,
@@ -18,10 +17,7 @@ export function backoffMs(
   return Math.round(random() * Math.min(maxMs, baseMs * 2 ** Math.min(30, n - 1)))
 }
 
-/**
- * `ms` give or take up to a quarter, for everything that many processes or browsers would else do
- * in step.
- */
+/** `ms` ± 25 %, for timers that many processes or browsers would otherwise share. */
 export function jitterMs(ms: number, random: () => number = Math.random): number {
   return Math.round(ms * (0.75 + random() * 0.5))
 }

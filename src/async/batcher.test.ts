@@ -2,6 +2,8 @@ import { expect, it, vi } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { createBatcher } from './batcher.ts'
 
+const overloaded = () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 })
+
 /** Groups whose work is let go by hand. */
 function openGroups(
   work: (pieces: string[]) => Promise<(string | Problem)[]> = async (pieces) =>
@@ -10,6 +12,8 @@ function openGroups(
   const done: string[][] = []
   let letGo: (() => void) | undefined
   const groups = createBatcher<string, string>({
+    overloaded,
+    isSharedFailure: (error) => error instanceof Problem && error.code === 'DATABASE_UNAVAILABLE',
     process: async (pieces) => {
       done.push(pieces)
       if (letGo === undefined) await new Promise<void>((resolve) => (letGo = resolve))
@@ -106,6 +110,7 @@ it('begins one more group, and no third, beside one that has used up the patienc
   try {
     const under = new Map<string, () => void>()
     const { add } = createBatcher<string, string>({
+      overloaded,
       slowBatchMs: 500,
       process: async (pieces) => {
         await new Promise<void>((resolve) => under.set(pieces.join(), resolve))

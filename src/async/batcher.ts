@@ -1,111 +1,102 @@
-// Work that arrives piece by piece and is done in groups: while one group is under way, what
-// arrives gathers for the next. Nothing waits for company, so a lone piece is done at once, and
-// under load many share one transaction.
-import { Problem } from '../domain/problem.ts'
+// Batches items: while one batch is processed, new items gather for the next. A single item is
+// processed at once, and under load many share one call, for example one transaction.
 
-export interface BatcherOptions<Piece, Outcome> {
-  /** Does all of them; the outcomes in their order. A rejection is everybody's. */
-  process: (pieces: Piece[]) => Promise<(Outcome | Problem)[]>
-  /**
-   * A group that is under way for longer than this holds up nobody: one more may begin beside it.
-   * Without, each waits for the one before.
-   */
+export interface BatcherOptions<Item, Outcome> {
+  /** Resolves with the outcomes in the order of the items; an Error rejects its item alone. */
+  process: (items: Item[]) => Promise<(Outcome | Error)[]>
+  /** The error for an item that could not start within five seconds, or found 2,000 waiting. */
+  overloaded: () => Error
+  /** Whether a rejection of `process` concerns the whole batch. Otherwise each item runs alone. */
+  isSharedFailure?: (error: unknown) => boolean
+  /** After this long, one more batch may run beside a slow one. Without it they run in turn. */
   slowBatchMs?: number
 }
 
-interface PendingItem<Piece, Outcome> {
-  piece: Piece
-  tooLate: NodeJS.Timeout
+interface PendingItem<Item, Outcome> {
+  item: Item
+  timer: NodeJS.Timeout
   resolve: (outcome: Outcome) => void
   reject: (error: unknown) => void
 }
 
-const maxSize = 100
-// Whoever waited longer is told to come back: behind a database that is silent, each group takes as
-// long as its deadline.
+const maxBatchSize = 100
+// Behind an unresponsive database each batch takes as long as its deadline.
 const maxWaitMs = 5_000
-const maxWaiting = 2_000
-const maxAtOnce = 2
+const maxPending = 2_000
+const maxConcurrent = 2
 
-export function createBatcher<Piece, Outcome>({
+export function createBatcher<Item, Outcome>({
   process,
+  overloaded,
+  isSharedFailure = () => false,
   slowBatchMs,
-}: BatcherOptions<Piece, Outcome>) {
-  let waiting: PendingItem<Piece, Outcome>[] = []
-  let working = 0
-  /** Of those, how many have used up the patience. */
+}: BatcherOptions<Item, Outcome>) {
+  let pending: PendingItem<Item, Outcome>[] = []
+  let running = 0
+  /** How many of the running batches have exceeded `slowBatchMs`. */
   let slow = 0
 
-  const mayBegin = () => working - slow < 1 && working < maxAtOnce
+  const canStart = () => running - slow < 1 && running < maxConcurrent
 
-  /**
-   * Resolves with the piece's outcome. @throws Problem its own, or DATABASE_UNAVAILABLE when it
-   * waited too long
-   */
-  function add(piece: Piece): Promise<Outcome> {
+  /** Resolves with the outcome of the item; rejects with its own error or `overloaded()`. */
+  function add(item: Item): Promise<Outcome> {
     return new Promise((resolve, reject) => {
-      if (waiting.length >= maxWaiting) return reject(tooLate())
-      const one = { piece, resolve, reject, tooLate: setTimeout(leave, maxWaitMs) }
-      function leave() {
-        waiting = waiting.filter((other) => other !== one)
-        reject(tooLate())
+      if (pending.length >= maxPending) return reject(overloaded())
+      const entry = { item, resolve, reject, timer: setTimeout(expire, maxWaitMs) }
+      function expire() {
+        pending = pending.filter((other) => other !== entry)
+        reject(overloaded())
       }
-      waiting.push(one)
-      if (mayBegin()) void drain()
+      pending.push(entry)
+      if (canStart()) void drain()
     })
   }
 
   async function drain(): Promise<void> {
-    working += 1
-    // In the next turn, so that what arrived in this one is together from the start.
+    running += 1
+    // Items that are added in the same turn of the event loop share the first batch.
     await Promise.resolve()
-    while (waiting.length > 0 && working - slow <= 1) await withPatience(nextBatch())
-    working -= 1
+    while (pending.length > 0 && running - slow <= 1) await runBatch(nextBatch())
+    running -= 1
   }
 
-  async function withPatience(group: typeof waiting): Promise<void> {
+  async function runBatch(batch: typeof pending): Promise<void> {
     let isSlow = false
-    const timer = slowBatchMs === undefined ? undefined : setTimeout(onSlow, slowBatchMs)
-    function onSlow() {
+    const timer = slowBatchMs === undefined ? undefined : setTimeout(markSlow, slowBatchMs)
+    function markSlow() {
       isSlow = true
       slow += 1
-      if (waiting.length > 0 && mayBegin()) void drain()
+      if (pending.length > 0 && canStart()) void drain()
     }
-    await settle(group)
+    await settle(batch)
     clearTimeout(timer)
     if (isSlow) slow -= 1
   }
 
   function nextBatch() {
-    const group = waiting.slice(0, maxSize)
-    waiting = waiting.slice(maxSize)
-    for (const one of group) clearTimeout(one.tooLate)
-    return group
+    const batch = pending.slice(0, maxBatchSize)
+    pending = pending.slice(maxBatchSize)
+    for (const { timer } of batch) clearTimeout(timer)
+    return batch
   }
 
-  async function settle(group: typeof waiting): Promise<void> {
-    if (group.length === 0) return
+  async function settle(batch: typeof pending): Promise<void> {
+    if (batch.length === 0) return
     try {
-      const outcomes = await process(group.map(({ piece }) => piece))
-      for (const [index, { resolve, reject }] of group.entries()) {
+      const outcomes = await process(batch.map(({ item }) => item))
+      for (const [index, { resolve, reject }] of batch.entries()) {
         const outcome = outcomes[index]
-        if (outcome instanceof Problem) reject(outcome)
+        if (outcome instanceof Error) reject(outcome)
         else if (outcome !== undefined) resolve(outcome)
-        else reject(new Error('A piece of work had no outcome.'))
+        else reject(new Error('The batch has no outcome for this item.'))
       }
     } catch (error) {
-      const [only] = group
-      if (group.length === 1 && only) return only.reject(error)
-      // One of them may be the cause: alone, each gets what is its own.
-      if (error instanceof Problem && error.code === 'DATABASE_UNAVAILABLE')
-        for (const { reject } of group) reject(error)
-      else await Promise.all(group.map((one) => settle([one])))
+      const [only] = batch
+      if (batch.length === 1 && only) return only.reject(error)
+      if (isSharedFailure(error)) for (const { reject } of batch) reject(error)
+      else await Promise.all(batch.map((entry) => settle([entry])))
     }
   }
 
   return { add }
-}
-
-function tooLate(): Problem {
-  return new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 })
 }

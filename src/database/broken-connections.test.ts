@@ -1,7 +1,7 @@
 // Connections that break at every single point of a claim and of a run's writes, before the server
 // hears of it or after it has done it: whatever was written is there once, and nothing is lost.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { createChannels } from './channels.ts'
 import { type Database, isDatabaseAway, openDatabase } from './connection.ts'
@@ -74,14 +74,14 @@ describe.each(['cut', 'cut-after-response'] as const)('a connection that is %s',
         text: 'update gateway.presentations set uploads = uploads + $2 where id = $1',
         values: [n],
       })
-      await log.commit({ events: [{ data: '{"n":1}' }], changes: { slides_done: 1 } })
+      await log.commit({ events: [logEvent('{"n":1}')], changes: { slidesDone: 1 } })
       await log.commit({
-        events: [{ data: '{"n":2}' }, { data: '{"n":3}' }],
+        events: [logEvent('{"n":2}'), logEvent('{"n":3}')],
         extraStatements: [uploads(1), uploads(10)],
       })
-      await log.commit({ changes: { presenton_path: '/a' } })
+      await log.commit({ changes: { exportPath: '/a' } })
       await log.commit({
-        events: [{ data: '{"n":4}', terminal: true }],
+        events: [logEvent('{"n":4}', true)],
         changes: { status: 'completed' },
         extraStatements: [uploads(100)],
         release: true,

@@ -34,40 +34,48 @@ describe('channels', () => {
   async function openReplica(heartbeatMs = 10_000) {
     const channels = createChannels(undefined)
     const heard: unknown[][] = []
-    for (const kind of ['events', 'settled', 'queue', 'revoked', 'all'] as const) {
-      channels.on(kind, (...values: unknown[]) => heard.push([kind, ...values]))
+    for (const channel of ['log', 'status', 'queue', 'revoked'] as const) {
+      channels.subscribe(channel, (message) => heard.push([channel, message]))
     }
+    channels.subscribeMissed(() => heard.push(['missed']))
     const trouble: unknown[] = []
     const listener = openListener({
       ...{ url: proxy.through(test.url), channels, heartbeatMs },
       onTrouble: (error) => trouble.push(error),
     })
     closing.push(() => listener.close())
-    const all = () => heard.filter(([kind]) => kind === 'all').length
-    await vi.waitFor(() => expect(all()).toBe(1))
-    return { heard, all, trouble }
+    const missed = () => heard.filter(([channel]) => channel === 'missed').length
+    await vi.waitFor(() => expect(missed()).toBe(1))
+    return { heard, missed, trouble }
   }
 
   it('of every kind reach other replicas, and never come back to the one that sent them', async () => {
     const { heard } = await openReplica()
     const own = createChannels(undefined, 'own')
     const back: unknown[] = []
-    own.on('queue', () => back.push('queue'))
-    own.receive('own:q')
-    own.receive('other:q')
+    own.subscribe('queue', () => back.push('queue'))
+    own.receive('{"origin":"own","channel":"queue"}')
+    own.receive('{"origin":"other","channel":"queue"}')
+    for (const garbage of ['', 'other:q', 'null', '7', '{"channel":"toString"}'])
+      own.receive(garbage)
     expect(back).toEqual(['queue'])
-    sender.events(id, 7)
-    sender.settled(id)
-    sender.queue()
-    sender.revoked(id)
+    sender.publish('log', { id, seq: 7 })
+    sender.publish('status', { id })
+    sender.publish('queue', {})
+    sender.publish('revoked', { id })
     await vi.waitFor(() => expect(heard).toHaveLength(5))
-    expect(heard.slice(1)).toEqual([['events', id, 7], ['settled', id], ['queue'], ['revoked', id]])
+    expect(heard.slice(1)).toEqual([
+      ['log', { id, seq: 7 }],
+      ['status', { id }],
+      ['queue', {}],
+      ['revoked', { id }],
+    ])
   })
 
   it('that come in a burst are sent together, the latest of a log alone', async () => {
     const { heard } = await openReplica()
-    for (let seq = 1; seq <= 500; seq += 1) sender.events(id, seq)
-    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['events', id, 500]))
+    for (let seq = 1; seq <= 500; seq += 1) sender.publish('log', { id, seq })
+    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['log', { id, seq: 500 }]))
     expect(heard.length).toBeLessThan(5)
   })
 
@@ -84,12 +92,12 @@ describe('channels', () => {
         return []
       },
     })
-    slow.queue()
+    slow.publish('queue', {})
     await vi.waitFor(() => expect(under.way).toBe(1))
     // Over several times as long as they are gathered.
     const startedMs = performance.now()
     for (let seq = 1; performance.now() - startedMs < 60; seq += 1) {
-      slow.events(id, seq)
+      slow.publish('log', { id, seq })
       await new Promise(setImmediate)
     }
     letGo()
@@ -99,34 +107,34 @@ describe('channels', () => {
 
   it('that were not sent yet are sent at the end', async () => {
     const { heard } = await openReplica()
-    sender.events(id, 1)
-    sender.queue()
+    sender.publish('log', { id, seq: 1 })
+    sender.publish('queue', {})
     await sender.close()
-    await vi.waitFor(() => expect(heard).toContainEqual(['queue']))
+    await vi.waitFor(() => expect(heard).toContainEqual(['queue', {}]))
   })
 
   it('that were missed are made good for: whoever was cut off looks at everything once it is back', async () => {
-    const { heard, all } = await openReplica()
+    const { heard, missed } = await openReplica()
     for (let round = 2; round <= 3; round += 1) {
       await proxy.down()
       await database.query('select pg_notify($1, $2)', [
         postgresChannel,
-        `another:e:${id}:${round}`,
+        JSON.stringify({ origin: 'another', channel: 'log', id, seq: round }),
       ])
       await proxy.up()
-      await vi.waitFor(() => expect(all()).toBe(round), { timeout: 5_000 })
+      await vi.waitFor(() => expect(missed()).toBe(round), { timeout: 5_000 })
     }
-    expect(heard.filter(([kind]) => kind === 'events')).toEqual([])
-    sender.events(id, 9)
-    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['events', id, 9]))
+    expect(heard.filter(([kind]) => kind === 'log')).toEqual([])
+    sender.publish('log', { id, seq: 9 })
+    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['log', { id, seq: 9 }]))
   })
 
   it('are heard again soon after the connection vanished without a word', async () => {
-    const { heard, all, trouble } = await openReplica(200)
+    const { heard, missed, trouble } = await openReplica(200)
     proxy.stall()
-    await vi.waitFor(() => expect(all()).toBe(2), { timeout: 5_000 })
+    await vi.waitFor(() => expect(missed()).toBe(2), { timeout: 5_000 })
     expect(trouble.length).toBeGreaterThan(0)
-    sender.queue()
-    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['queue']))
+    sender.publish('queue', {})
+    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['queue', {}]))
   })
 })

@@ -1,119 +1,138 @@
-// Wakes: hints that there may be news. Inside this process they arrive at once; other replicas get
-// them by NOTIFY, and a lost one costs only a poll, because the tables are the truth. `listener.ts`
-// receives what others send.
+// Channels carry hints that something changed. Subscribers in this process get them at once, other
+// replicas by NOTIFY. A lost hint costs one poll at most, because the tables hold the truth.
+
 import { EventEmitter } from 'node:events'
 import type { Database } from './connection.ts'
 import type { LoggedEvent } from './event-log.ts'
 
-/**
- * `events`: the log `id` has grown to `seq`; by `committed`, when that was in this process.
- * `settled`: `id` left the states in which it is worked on (or came to them). `queue`: something
- * may be claimable. `revoked`: the lease of `id` was taken away. `all`: notifications may have been
- * missed.
- */
-interface WakeMap {
-  events: [id: string, seq: number, committed?: LoggedEvent[]]
-  settled: [id: string]
-  queue: []
-  revoked: [id: string]
-  all: []
+/** The channels and their messages. A new channel is one entry here and one in `remoteForms`. */
+export interface ChannelMessages {
+  /** The log of presentation `id` has grown to `seq`. `committed` stays inside this process. */
+  log: { id: string; seq: number; committed?: LoggedEvent[] }
+  /** The status of presentation `id` has changed. */
+  status: { id: string }
+  /** A run may be claimable. */
+  queue: Record<never, never>
+  /** The lease of presentation `id` was revoked. */
+  revoked: { id: string }
 }
+
+export type ChannelName = keyof ChannelMessages
+type Listener<C extends ChannelName> = (message: ChannelMessages[C]) => void
+
+/** What other replicas get of a message. */
+const remoteForms: { [C in ChannelName]: (message: ChannelMessages[C]) => object } = {
+  log: ({ id, seq }) => ({ id, seq }),
+  status: ({ id }) => ({ id }),
+  queue: () => ({}),
+  revoked: ({ id }) => ({ id }),
+}
+
+const isChannelName = (name: unknown): name is ChannelName =>
+  typeof name === 'string' && Object.hasOwn(remoteForms, name)
 
 export type Channels = ReturnType<typeof createChannels>
 
+/** The name for LISTEN and NOTIFY. */
 export const postgresChannel = 'gateway'
 
-// A NOTIFY inside the writing transaction takes an instance-wide lock at commit; sent after it and
-// gathered over this time, a busy replica sends at most a hundred statements a second however many
-// events it writes.
-const gatherMs = 10
+/** Emitted when hints may have been missed. */
+const missed = Symbol('missed')
 
-/** `database` sends; without one (tests) wakes stay inside the process. */
+// NOTIFY inside the writing transaction takes an instance-wide lock at commit. Sent after it, at
+// most every 10 ms, it costs at most a hundred statements a second however much is written.
+const coalesceMs = 10
+
+/** `database` sends to other replicas; without one (tests) messages stay inside the process. */
 export function createChannels(
   database: Pick<Database, 'query'> | undefined,
   origin: string = crypto.randomUUID().slice(0, 8),
 ) {
-  const emitter = new EventEmitter<WakeMap>()
+  const emitter = new EventEmitter()
   emitter.setMaxListeners(0)
+  /** The latest message of each channel and presentation that was not sent yet. */
   let pending = new Map<string, string>()
   let timer: NodeJS.Timeout | undefined
   let sending: Promise<unknown> | undefined
-  let lastSent = 0
-  let closed = false
+  let lastSentMs = 0
+  let isClosed = false
 
-  /** One statement at a time: a slow database must not find its pool full of hints. */
+  /** One statement at a time, so that hints never fill the pool of a slow database. */
   function send() {
     timer = undefined
     if (pending.size === 0 || !database) return
     const payloads = [...pending.values()]
-    // A cleared map points to the table it goes on with: one that has grown old would keep alive
-    // what it held no more.
+    // A new map: clearing the old one would keep its grown table alive.
     pending = new Map()
     sending = database
       .query('select pg_notify($1, payload) from unnest($2::text[]) payload', [
         postgresChannel,
         payloads,
       ])
-      // A lost hint is no loss: whoever waits polls as well.
+      // Subscribers poll as well.
       .catch(() => undefined)
       .finally(() => {
         sending = undefined
-        lastSent = performance.now()
-        if (!closed && pending.size > 0) plan()
+        lastSentMs = performance.now()
+        if (!isClosed && pending.size > 0) schedule()
       })
   }
 
-  function plan() {
-    if (!sending) timer ??= setTimeout(send, Math.max(0, lastSent + gatherMs - performance.now()))
+  function schedule() {
+    const delayMs = Math.max(0, lastSentMs + coalesceMs - performance.now())
+    if (!sending) timer ??= setTimeout(send, delayMs)
   }
 
-  function notify(key: string, payload: string) {
-    if (closed || !database) return
-    pending.set(key, `${origin}:${payload}`)
-    plan()
+  function subscribe<C extends ChannelName>(channel: C, listener: Listener<C>): () => void {
+    emitter.on(channel, listener)
+    return () => void emitter.off(channel, listener)
   }
 
   return {
-    on: emitter.on.bind(emitter) as typeof emitter.on,
-    off: emitter.off.bind(emitter) as typeof emitter.off,
-    events(id: string, seq: number, committed?: LoggedEvent[]) {
-      emitter.emit('events', id, seq, committed)
-      notify(`e${id}`, `e:${id}:${seq}`)
+    /** Calls `listener` for each message until the returned function is called. */
+    subscribe,
+
+    /** Calls `listener` after hints may have been missed: subscribers then check for themselves. */
+    subscribeMissed(listener: () => void): () => void {
+      emitter.on(missed, listener)
+      return () => void emitter.off(missed, listener)
     },
-    settled(id: string) {
-      emitter.emit('settled', id)
-      notify(`s${id}`, `s:${id}`)
+
+    publish<C extends ChannelName>(channel: C, message: ChannelMessages[C]): void {
+      emitter.emit(channel, message)
+      if (isClosed || !database) return
+      const { id = '' } = message as { id?: string }
+      const payload = JSON.stringify({ origin, channel, ...remoteForms[channel](message) })
+      pending.set(`${channel} ${id}`, payload)
+      schedule()
     },
-    queue() {
-      emitter.emit('queue')
-      notify('q', 'q')
+
+    /** Takes a payload of NOTIFY from any replica. Own and malformed ones are ignored. */
+    receive(payload: string): void {
+      const { origin: from, channel, ...message } = parsePayload(payload)
+      if (from !== origin && isChannelName(channel)) emitter.emit(channel, message)
     },
-    revoked(id: string) {
-      emitter.emit('revoked', id)
-      notify(`r${id}`, `r:${id}`)
-    },
-    /**
-     * What the listener calls for each notification, and (`undefined`) after it was deaf for a
-     * while.
-     */
-    receive(payload: string | undefined) {
-      if (payload === undefined) return emitter.emit('all')
-      const [from, kind, id = '', seq = ''] = payload.split(':')
-      if (from === origin) return undefined
-      if (kind === 'e') return emitter.emit('events', id, Number(seq))
-      if (kind === 's') return emitter.emit('settled', id)
-      if (kind === 'q') return emitter.emit('queue')
-      if (kind === 'r') return emitter.emit('revoked', id)
-      return undefined
-    },
-    /** Sends what is still to be sent: runs that were handed back are to be found at once. */
+
+    /** To be called when the listening connection was interrupted. */
+    reportMissed: () => void emitter.emit(missed),
+
+    /** Sends what is pending: other replicas must learn at once of released runs. */
     async close(): Promise<void> {
-      closed = true
+      isClosed = true
       clearTimeout(timer)
       emitter.removeAllListeners()
       await sending
       send()
       await sending
     },
+  }
+}
+
+function parsePayload(payload: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(payload)
+    return typeof value === 'object' && value !== null ? { ...value } : {}
+  } catch {
+    return {}
   }
 }

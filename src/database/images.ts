@@ -2,7 +2,7 @@
 // only by that user.
 
 import type { Database } from './connection.ts'
-import type { ExtraStatement } from './run-log.ts'
+import type { ExtraStatement } from './run-write.ts'
 
 /** Recorded with the events that name them. Paths are unencoded. */
 export function recordImages(userId: string, paths: readonly string[]): ExtraStatement {

@@ -4,7 +4,7 @@ import { lockAdmission } from '../presentations/statements/insert.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { type Database, openDatabase } from './connection.ts'
 import * as ledger from './ledger.ts'
-import type { ExtraStatement } from './run-log.ts'
+import type { ExtraStatement } from './run-write.ts'
 
 const unlimited: ledger.Quotas = {
   perHour: 0,
@@ -145,20 +145,16 @@ describe('the ledger', () => {
       [ledger.markPaid, ledger.markFirstSlide, ledger.settleFailed(2)],
       { hour: 1, total: 1, slides: 2 },
     ],
-    [
-      'cancelled before any paid stage',
-      [{ text: ledger.settleCancelled, values: [] }],
-      'given back',
-    ],
+    ['cancelled before any paid stage', [ledger.settleCancelled], 'given back'],
     [
       'cancelled in a paid stage',
-      [ledger.markPaid, { text: ledger.settleCancelled, values: [] }],
+      [ledger.markPaid, ledger.settleCancelled],
       { hour: 1, total: 1, slides: 5 },
     ],
-    ['deleted before any paid stage', [{ text: ledger.settleDeleted, values: [] }], 'given back'],
+    ['deleted before any paid stage', [ledger.settleDeleted], 'given back'],
     [
       'deleted in a paid stage',
-      [ledger.markPaid, { text: ledger.settleDeleted, values: [] }],
+      [ledger.markPaid, ledger.settleDeleted],
       { hour: 1, total: 0, slides: 0 },
     ],
     [
@@ -200,7 +196,7 @@ describe('the ledger', () => {
       totalSlides: { used: 4 },
     })
     // As if nothing had been paid before.
-    await apply({ text: ledger.settleCancelled, values: [] }, id)
+    await apply(ledger.settleCancelled, id)
     expect((await ledger.readUsage(rows.database, 'alice', unlimited)).perHour.used).toBe(0)
   })
 
@@ -250,7 +246,7 @@ describe('the ledger', () => {
   it('forgets what no window looks back at any more, and nothing that is still kept', async () => {
     const id = await rows.insert()
     await reserve({}, { id })
-    await rows.database.query(ledger.settleDeleted, [await reserve()])
+    await apply(ledger.settleDeleted, await reserve())
     await age(47 * 3_600)
     await ledger.pruneLedger(rows.database)
     expect(await rows.database.query('select 1 from gateway.ledger')).toHaveLength(2)

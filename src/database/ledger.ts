@@ -3,7 +3,7 @@
 // back in the transaction that ends it.
 import { Problem } from '../domain/problem.ts'
 import type { Database, Queryable } from './connection.ts'
-import type { ExtraStatement } from './run-log.ts'
+import type { ExtraStatement } from './run-write.ts'
 
 /** Per user but for `systemPerDay`; 0 means unlimited. */
 export interface Quotas {
@@ -251,30 +251,34 @@ export function settleSlides(slides: number): ExtraStatement {
 }
 
 /**
- * The rule for a failed run, as the SET list of an UPDATE of the ledger: a run without slides
- * releases its reservation; any other counts the slides it made. `slidesDone` is an SQL expression.
+ * Settles a run that failed after it had made `slides` slides. Without slides its reservation is
+ * released; otherwise the slides it made are counted.
  */
-export const failedSettlement = (slidesDone: string) =>
-  `accepted = accepted and slid, kept = kept and slid,
-   slides = case when slid then ${slidesDone} else slides end`
-
-/** Settles a run that failed after it had made `slides` slides. */
 export function settleFailed(slides: number): ExtraStatement {
   return {
-    text: `update gateway.ledger set ${failedSettlement('$2')} where presentation_id = $1`,
+    text: `update gateway.ledger set accepted = accepted and slid, kept = kept and slid,
+        slides = case when slid then $2 else slides end
+      where presentation_id = $1`,
     values: [slides],
   }
 }
 
-/** A run was cancelled: given back only when no paid stage was called. */
-export const settleCancelled =
-  'update gateway.ledger set accepted = accepted and paid, kept = kept and paid where presentation_id = $1'
+/** Settles a cancelled run: its reservation is released if no paid stage was called. */
+export const settleCancelled: ExtraStatement = {
+  text: `update gateway.ledger set accepted = accepted and paid, kept = kept and paid
+    where presentation_id = $1`,
+  values: [],
+}
 
 /**
- * A presentation was deleted: frees the totals; its acceptance counts on, unless nothing was paid.
+ * Settles a deleted presentation: it frees the totals. Its acceptance still counts in the windows,
+ * unless nothing was paid.
  */
-export const settleDeleted =
-  'update gateway.ledger set accepted = accepted and paid, kept = false where presentation_id = $1'
+export const settleDeleted: ExtraStatement = {
+  text: `update gateway.ledger set accepted = accepted and paid, kept = false
+    where presentation_id = $1`,
+  values: [],
+}
 
 /** One limit as its user sees it: null where it is unlimited. */
 export interface Allowance {

@@ -8,7 +8,7 @@ import { type Channels, postgresChannel } from './channels.ts'
 
 export interface ListenerOptions {
   url: string
-  channels: Pick<Channels, 'receive'>
+  channels: Pick<Channels, 'receive' | 'reportMissed'>
   onTrouble?: (error: unknown) => void
   /** How often the other end is asked whether it is there; it may take as long to answer. */
   heartbeatMs?: number
@@ -40,7 +40,7 @@ export function openListener({ url, channels, onTrouble, heartbeatMs = 10_000 }:
       await client.connect()
       await client.query(`listen ${postgresChannel}`)
       // Only now nothing is missed any more: everyone looks once.
-      channels.receive(undefined)
+      channels.reportMissed()
       attempt = 0
       while (!closing.signal.aborted) {
         const beat = new AbortController()

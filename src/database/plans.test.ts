@@ -12,6 +12,7 @@ import { findPresentation, listPresentations } from '../presentations/statements
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
 import { pruneTickets, redeemTicket } from '../tickets/statements.ts'
 import type { Database } from './connection.ts'
+import { createEndRun } from './end-run.ts'
 import { findLogHead, pruneLogs, readLogChanges, readLogPage } from './event-log.ts'
 import { pruneKeys } from './idempotency-keys.ts'
 import { claim, hasClaimable, renew } from './leases.ts'
@@ -145,7 +146,10 @@ describe('the plan of', () => {
             token: id,
             run: 1,
             seq: 3,
-            events: ['{}', '{}'],
+            events: [
+              { kind: 'chunk', data: '{}' },
+              { kind: 'chunk', data: '{}' },
+            ],
             slidesDone: 1,
             progress: 0.5,
             leaseMs: 15_000,
@@ -176,7 +180,7 @@ describe('the plan of', () => {
     [
       'the end of overdue runs',
       ['presentations_in_review', 'presentations_waiting'],
-      endOverdueRuns,
+      (database) => endOverdueRuns(database, createEndRun()),
     ],
     [
       'the pruning of logs',

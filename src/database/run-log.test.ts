@@ -1,14 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createChannels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
-import { createRunLog, leaseLost, type RunEvent } from './run-log.ts'
+import type { RunEvent, TextEvent } from './pending-events.ts'
+import { createRunLog, leaseLost } from './run-log.ts'
+import { databaseNow } from './run-write.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
-const line = (n: number): RunEvent => ({ data: JSON.stringify({ type: 'chunk', n }) })
+const line = (n: number): RunEvent => logEvent(JSON.stringify({ type: 'chunk', n }))
 
 describe('the log of a run', () => {
   let rows: TestRows
@@ -156,7 +158,7 @@ describe('the log of a run', () => {
       },
     } as Pick<Database, 'query' | 'transaction'>
     const { run, log } = await openLog(database)
-    await log.commit({ events: [line(0)], changes: { slides_done: 3 } })
+    await log.commit({ events: [line(0)], changes: { slidesDone: 3 } })
     expect(await numbers(run.id)).toEqual([[2, 0]])
   })
 
@@ -175,7 +177,7 @@ describe('the log of a run', () => {
     let appended = 0
     const writing = (async () => {
       for (let n = 0; n < 40; n += 1) {
-        await log.append({ events: [{ data: JSON.stringify({ n, large }) }] })
+        await log.append({ events: [logEvent(JSON.stringify({ n, large }))] })
         appended += 1
       }
     })()
@@ -190,10 +192,10 @@ describe('the log of a run', () => {
 
   it('joins neighbours that wait for the same commit', async () => {
     const { run, log } = await openLog()
-    const text = (value: string): RunEvent & { value: string } => ({
-      value,
-      data: JSON.stringify({ n: value }),
-      join: (next) => ('value' in next ? text(value + String(next.value)) : undefined),
+    const text = (value: string): TextEvent => ({
+      kind: 'text',
+      text: value,
+      encode: (n) => logEvent(JSON.stringify({ n })),
     })
     await Promise.all([...'abc'].map((letter) => log.append({ events: [text(letter)] })))
     await log.commit({ events: [line(7)] })
@@ -206,8 +208,12 @@ describe('the log of a run', () => {
   it('gives the lease back with the event that ends the run', async () => {
     const { run, log } = await openLog()
     await log.commit({
-      events: [{ data: '{"type":"error"}', terminal: true }],
-      changes: { status: 'failed', error: { code: 'X', detail: 'd', retryable: true } },
+      events: [logEvent('{"type":"error"}', true)],
+      changes: {
+        status: 'failed',
+        error: { code: 'CANCELLED', detail: 'd', retryable: true },
+        endedAt: databaseNow,
+      },
       release: true,
     })
     const [lease] = await rows.database.query(
@@ -221,7 +227,7 @@ describe('the log of a run', () => {
     )
     expect(row).toMatchObject({
       status: 'failed',
-      error: { code: 'X' },
+      error: { code: 'CANCELLED' },
       ended_at: expect.any(Date),
     })
   })

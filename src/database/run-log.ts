@@ -1,53 +1,19 @@
-// The one way in which a run writes: numbered events and the state that belongs to them, in one
-// statement, fenced by the lease. Writes are gathered while the one before is under way (so a burst
-// costs few commits), keep their order, and are repeated through a database outage without ever
-// being applied twice.
+// The log of one claimed run. Writes gather while the one before is under way, so a burst costs few
+// commits; they keep their order, and an outage of the database never applies one twice.
 
 import type { Channels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { retryDuringOutage } from './outages.ts'
-import type { SharedWrite, SharedWrites } from './shared-writes.ts'
-
-/** The state a run may change, by column; values as the columns take them. */
-export interface RunChanges {
-  status?: 'running' | 'awaiting_outlines' | 'completed' | 'failed'
-  stage?: string | null
-  attempt?: number
-  progress?: number
-  title?: string
-  n_slides?: number
-  slides_done?: number
-  outlines?: string[] | null
-  outlines_approved?: boolean
-  presenton_presentation_id?: string | null
-  presenton_path?: string | null
-  minio_object_key?: string
-  deck_prepared?: boolean
-  deck_streamed?: boolean
-  slides_finished?: boolean
-  starts?: object
-  failures?: object
-  slide_streams?: number
-  uploads?: number
-  error?: object | null
-}
-
-export interface RunEvent {
-  /** Encoded JSON. */
-  data: string
-  terminal?: boolean
-  /** Two neighbours for which this gives an event become that one. */
-  join?: (next: RunEvent) => RunEvent | undefined
-}
-
-/**
- * A statement that belongs to a write: it runs in the same transaction, after the fence, with the
- * presentation's id as $1.
- */
-export interface ExtraStatement {
-  text: string
-  values: unknown[]
-}
+import { createPendingEvents, type RunEvent } from './pending-events.ts'
+import {
+  applyRunWrite,
+  type EncodedRunWrite,
+  type ExtraStatement,
+  encodeRunWrite,
+  type Fence,
+  type RunChanges,
+} from './run-write.ts'
+import { type SharedWrites, toSharedWrite } from './shared-writes.ts'
 
 export interface RunWrite {
   events?: RunEvent[]
@@ -55,111 +21,93 @@ export interface RunWrite {
   extraStatements?: ExtraStatement[]
   /** The lease ends with this write. */
   release?: boolean
+  /** The run's clock stops, until its next claim. */
+  stopClock?: boolean
 }
 
-/**
- * Thrown when the lease is not ours any more: taken over, cancelled or deleted. The run must stop,
- * silently.
- */
+/** Thrown when the lease was taken over or revoked. The run must stop and write nothing. */
 export const leaseLost = Symbol('lease lost')
 
 export interface RunLogOptions {
   database: Pick<Database, 'query' | 'transaction'>
-  channels: Pick<Channels, 'events' | 'settled' | 'queue'>
+  channels: Pick<Channels, 'publish'>
   run: { id: string; token: string; run: number; lastSeq: number }
-  /**
-   * For how long each write renews the lease: a row that is written all the time is never found
-   * free by `renew`.
-   */
+  /** Each write renews the lease for this long: `renew` skips rows that are being written. */
   leaseMs?: number
-  /**
-   * Where what other runs write at the same moment goes as well; without, each write is a statement
-   * of its own.
-   */
+  /** Shares statements with other runs. Without it each write is a statement of its own. */
   shared?: SharedWrites | undefined
-  /**
-   * Aborts when the lease is lost or the process gives up; ends the waiting for a database that is
-   * away.
-   */
+  /** Ends the wait for a database that is away. */
   signal: AbortSignal
   onLost: () => void
 }
 
-// A run that is that far ahead of the database waits, and its upstream with it.
-const maxPendingBytes = 1024 * 1024
-
-const jsonColumns = new Set(['outlines', 'starts', 'failures', 'error'])
+// A run that is this far ahead of the database waits, and so does the reading of its upstream.
+const maxPendingChars = 1024 * 1024
 
 export type RunLog = ReturnType<typeof createRunLog>
 
-export function createRunLog({
-  database,
-  channels,
-  run,
-  leaseMs,
-  shared,
-  signal,
-  onLost,
-}: RunLogOptions) {
+interface Pending extends Omit<EncodedRunWrite, 'events'> {
+  events: ReturnType<typeof createPendingEvents>
+}
+
+export function createRunLog(options: RunLogOptions) {
+  const { database, channels, run, leaseMs, shared, signal, onLost } = options
   let seq = run.lastSeq
-  let pending: RunWrite | undefined
-  let pendingBytes = 0
+  let pending: Pending | undefined
   let flushing: Promise<void> | undefined
   let failure: unknown
 
-  function add(write: RunWrite) {
-    pending ??= {}
-    for (const event of write.events ?? []) {
-      pending.events ??= []
-      const last = pending.events.at(-1)
-      const joined = last?.join?.(event)
-      if (joined) pending.events[pending.events.length - 1] = joined
-      else pending.events.push(event)
-      pendingBytes += event.data.length
+  function add({ events = [], changes, extraStatements = [], release, stopClock }: RunWrite) {
+    pending ??= {
+      events: createPendingEvents(),
+      changes: {},
+      extraStatements: [],
+      release: false,
+      stopClock: false,
     }
-    if (write.changes)
-      pending.changes = pending.changes ? { ...pending.changes, ...write.changes } : write.changes
-    if (write.extraStatements)
-      pending.extraStatements = [...(pending.extraStatements ?? []), ...write.extraStatements]
-    if (write.release) pending.release = true
+    for (const event of events) pending.events.add(event)
+    if (changes) pending.changes = { ...pending.changes, ...changes }
+    pending.extraStatements.push(...extraStatements)
+    pending.release ||= release ?? false
+    pending.stopClock ||= stopClock ?? false
   }
 
   async function flush(): Promise<void> {
     try {
       await flushAll()
     } finally {
-      // In the same turn in which the last look found nothing pending: whatever comes later starts
-      // anew.
+      // In the turn that found nothing pending, so that the next write starts a new flush.
       flushing = undefined
     }
   }
 
   async function flushAll(): Promise<void> {
     while (pending && failure === undefined) {
-      const write = pending
+      const write: EncodedRunWrite = { ...pending, events: pending.events.encode() }
       pending = undefined
-      pendingBytes = 0
       try {
-        await applyThroughOutages(write)
+        await applyDuringOutages(write)
       } catch (error) {
         failure = error
         if (error === leaseLost) onLost()
         throw error
       }
-      const committed = (write.events ?? []).map(({ data, terminal = false }) => ({
-        seq: ++seq,
-        run: run.run,
-        terminal,
-        data,
-      }))
-      // The readers here need not ask the database for what it was just given.
-      if (committed.length > 0) channels.events(run.id, seq, committed)
-      if (write.changes?.status || write.release) channels.settled(run.id)
-      if (write.release) channels.queue()
+      publish(write)
     }
   }
 
-  function applyThroughOutages(write: RunWrite): Promise<void> {
+  /** Subscribers in this process get the committed events without reading them back. */
+  function publish({ events, changes, release }: EncodedRunWrite) {
+    const committed = events.map(({ kind, data, isTerminal }) => {
+      seq += 1
+      return { seq, run: run.run, kind, terminal: isTerminal, data }
+    })
+    if (committed.length > 0) channels.publish('log', { id: run.id, seq, committed })
+    if (changes.status || release) channels.publish('status', { id: run.id })
+    if (release) channels.publish('queue', {})
+  }
+
+  function applyDuringOutages(write: EncodedRunWrite): Promise<void> {
     return retryDuringOutage(signal, async (attempt) => {
       if (await apply(write)) return
       if (attempt > 1 && (await wasApplied(write))) return
@@ -167,64 +115,53 @@ export function createRunLog({
     })
   }
 
-  /** False when the fence did not let it through. */
-  async function apply(write: RunWrite): Promise<boolean> {
-    const fence = { id: run.id, token: run.token, run: run.run, seq, leaseMs }
-    const toShare = shared && asShared(fence, write)
+  /** False when the fence does not hold. */
+  async function apply(write: EncodedRunWrite): Promise<boolean> {
+    const fence: Fence = { id: run.id, token: run.token, run: run.run, seq, leaseMs }
+    const toShare = shared && toSharedWrite({ ...fence, token: run.token }, write)
     if (toShare && (await shared.write(toShare))) return true
-    return applyAlone(fence, write)
-  }
-
-  async function applyAlone(fence: Fence, write: RunWrite): Promise<boolean> {
-    const statement = encode(fence, write)
-    if (!write.extraStatements?.length)
-      return (await database.query(statement.text, statement.values)).length > 0
-    return database.transaction(async (client) => {
-      const rows = await client.query(statement.text, statement.values)
-      if (rows.length === 0) return false
-      for (const { text, values } of write.extraStatements ?? [])
-        await client.query(text, [run.id, ...values])
-      return true
-    })
+    if (write.extraStatements.length > 0) {
+      return database.transaction((client) => applyRunWrite(client, fence, write))
+    }
+    const { text, values } = encodeRunWrite(fence, write)
+    return (await database.query(text, values)).length > 0
   }
 
   /**
-   * After a connection broke in the middle of a commit: did it go through? Our event at our number
-   * tells, as long as the lease is ours: an heir goes on at the same number, often with the very
-   * same words (the start of the same stage). A write that gave the lease back has nothing after
-   * it, so that whose words end the run there makes no difference.
+   * Whether a commit went through whose connection broke. Our last event at our number proves it
+   * only while we hold the lease: the next holder may log the very same event at that number. A
+   * write that released the lease has none after it.
    */
-  async function wasApplied({ events = [], release }: RunWrite): Promise<boolean> {
+  async function wasApplied({ events, release }: EncodedRunWrite): Promise<boolean> {
     const rows = await database.query<{
       token: string | null
       lastSeq: number
       data: string | null
     }>(
       `select l.token, l.last_seq as "lastSeq", e.data from gateway.leases l
-       left join gateway.events e on e.presentation_id = l.presentation_id and e.seq = $2 where l.presentation_id = $1`,
+       left join gateway.events e on e.presentation_id = l.presentation_id and e.seq = $2
+       where l.presentation_id = $1`,
       [run.id, seq + events.length],
     )
-    const row = rows[0]
+    const [row] = rows
     if (!row) return false
-    // Without events a repeat simply goes through again; only a release can have happened unseen.
-    if (events.length === 0) return release === true && row.token === null && row.lastSeq === seq
-    return (release === true || row.token === run.token) && row.data === events.at(-1)?.data
+    // Repeating a write without events is harmless, unless it released the lease.
+    if (events.length === 0) return release && row.token === null && row.lastSeq === seq
+    return (release || row.token === run.token) && row.data === events.at(-1)?.data
   }
 
-  /**
-   * Queues a write; resolves when there is room for more. Throws what an earlier write failed with.
-   */
+  /** Queues a write. Resolves when there is room for more; rejects if an earlier write failed. */
   async function append(write: RunWrite): Promise<void> {
     if (failure !== undefined) throw failure
     signal.throwIfAborted()
     add(write)
-    // In the next turn, so that what is appended in one go becomes one write.
+    // In a microtask, so that everything that is appended in one turn becomes one write.
     flushing ??= Promise.resolve().then(flush)
     flushing.catch(() => undefined)
-    if (pendingBytes > maxPendingBytes) await flushing
+    if ((pending?.events.chars() ?? 0) > maxPendingChars) await flushing
   }
 
-  /** Queues a write and resolves when it, and all before it, are committed. */
+  /** Queues a write. Resolves when it, and all before it, are committed. */
   async function commit(write: RunWrite): Promise<void> {
     await append(write)
     while (flushing) await flushing
@@ -232,84 +169,4 @@ export function createRunLog({
   }
 
   return { append, commit, seq: () => seq }
-}
-
-/** What must hold for a write to go through: the run is ours, and its log stands at `seq`. */
-interface Fence {
-  id: string
-  token: string
-  run: number
-  seq: number
-  leaseMs: number | undefined
-}
-
-// A larger one would hold up those it goes with.
-const maxSharedChars = 64 * 1024
-
-/**
- * The write as it goes with others: what streams bring, and nothing that ends, begins or belongs to
- * more than events and slides.
- */
-function asShared(
-  fence: Fence,
-  { events = [], changes = {}, extraStatements = [], release = false }: RunWrite,
-): SharedWrite | undefined {
-  const { slides_done: slidesDone, progress } = changes
-  const isStreamed = events.length > 0 && extraStatements.length === 0 && !release
-  if (
-    !isStreamed ||
-    Object.keys(changes).some((name) => name !== 'slides_done' && name !== 'progress')
-  )
-    return undefined
-  if (events.some(({ terminal }) => terminal)) return undefined
-  if (events.reduce((sum, { data }) => sum + data.length, 0) > maxSharedChars) return undefined
-  return {
-    ...fence,
-    leaseMs: fence.leaseMs ?? 0,
-    slidesDone,
-    progress,
-    events: events.map(({ data }) => data),
-  }
-}
-
-function encode(fence: Fence, { events = [], changes = {}, release }: RunWrite) {
-  const values: unknown[] = [fence.id, fence.token, fence.seq, events.length]
-  const use = (value: unknown) => `$${values.push(value)}`
-  let lease = ''
-  if (release) lease = ', token = null, expires_at = null'
-  else if (fence.leaseMs)
-    lease = `, expires_at = greatest(expires_at, clock_timestamp() + ${use(fence.leaseMs)} * interval '1 ms')`
-  const parts = [
-    `fence as (update gateway.leases set last_seq = last_seq + $4${lease}
-     where presentation_id = $1 and token = $2 and last_seq = $3 returning 1)`,
-  ]
-  if (events.length > 0) {
-    const data = use(events.map((event) => event.data))
-    const terminal = use(events.map((event) => event.terminal ?? false))
-    parts.push(`logged as (insert into gateway.events (presentation_id, seq, run, terminal, data)
-      select $1, $3 + n, ${use(fence.run)}::int, terminal, data
-      from fence, unnest(${data}::text[], ${terminal}::bool[]) with ordinality as new(data, terminal, n))`)
-  }
-  const sets = Object.entries(changes).map(([column, value]) =>
-    // The title that a user gave meanwhile stays.
-    column === 'title'
-      ? `title = coalesce(title, ${use(value)})`
-      : jsonColumns.has(column)
-        ? `${column} = ${use(value === null ? null : JSON.stringify(value))}`
-        : `${column} = ${use(value)}`,
-  )
-  if (changes.status === 'awaiting_outlines') {
-    sets.push(
-      'run_used_ms = run_used_ms + (extract(epoch from clock_timestamp() - run_started_at) * 1000)::bigint, run_started_at = null',
-    )
-  }
-  // A further export that failed leaves the deck as it was.
-  if (changes.status === 'completed' && !changes.error) sets.push('completed_at = now()')
-  if (changes.status === 'completed' || changes.status === 'failed') sets.push('ended_at = now()')
-  if (sets.length > 0) {
-    parts.push(
-      `changed as (update gateway.presentations set ${sets.join(', ')}, updated_at = now() from fence where id = $1)`,
-    )
-  }
-  return { text: `with ${parts.join(',\n')} select 1 from fence`, values }
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createChannels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { readLogPage } from './event-log.ts'
@@ -13,7 +13,7 @@ import { createSharedWrites } from './shared-writes.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
 const line = (n: number | string): RunWrite => ({
-  events: [{ data: JSON.stringify({ type: 'chunk', n }) }],
+  events: [logEvent(JSON.stringify({ type: 'chunk', n }))],
 })
 
 describe('runs that write at the same moment', () => {
@@ -81,7 +81,7 @@ describe('runs that write at the same moment', () => {
     const { runs, logs, statements } = await openLogs(5)
     await Promise.all(
       logs.map((log, n) => {
-        void log.append({ ...line(`a${n}`), changes: { slides_done: n, progress: n / 10 } })
+        void log.append({ ...line(`a${n}`), changes: { slidesDone: n, progress: n / 10 } })
         return log.commit(line(`b${n}`))
       }),
     )
@@ -103,7 +103,7 @@ describe('runs that write at the same moment', () => {
 
   it('leave the state as it is that a write says nothing of', async () => {
     const { runs, logs } = await openLogs(1)
-    await logs[0]?.commit({ ...line(1), changes: { slides_done: 2, progress: 0.5 } })
+    await logs[0]?.commit({ ...line(1), changes: { slidesDone: 2, progress: 0.5 } })
     await logs[0]?.commit(line(2))
     const [row] = await rows.database.query(
       'select slides_done, progress from gateway.presentations where id = $1',
@@ -117,7 +117,7 @@ describe('runs that write at the same moment', () => {
     await Promise.all([
       logs[0]?.commit({ ...line(1), changes: { stage: 'slides' } }),
       logs[1]?.commit({
-        events: [{ data: '{"type":"error","n":1}', terminal: true }],
+        events: [logEvent('{"type":"error","n":1}', true)],
         release: true,
       }),
     ])
@@ -155,7 +155,7 @@ describe('runs that write at the same moment', () => {
       randomUUID(),
     ])
     const ended = await outcomes(
-      logs.map((log, n) => log.commit({ ...line(n), changes: { slides_done: 7 } })),
+      logs.map((log, n) => log.commit({ ...line(n), changes: { slidesDone: 7 } })),
     )
     expect(ended).toEqual(['written', leaseLost, 'written'])
     expect(lost).toEqual([runs[1]?.id])
@@ -188,7 +188,7 @@ describe('runs that write at the same moment', () => {
         token,
         run: 1,
         seq: lastSeq,
-        events: [JSON.stringify({ n })],
+        events: [{ kind: 'chunk', data: JSON.stringify({ n }) }],
         leaseMs: 0,
       }),
     )
@@ -200,7 +200,7 @@ describe('runs that write at the same moment', () => {
   it('fail only where what is written cannot be', async () => {
     const { runs, logs } = await openLogs(3)
     const work = logs.map((log, n) =>
-      log.commit(n === 1 ? { events: [{ data: 'a zero byte: \0' }] } : line(n)),
+      log.commit(n === 1 ? { events: [logEvent('a zero byte: \0')] } : line(n)),
     )
     const [first, second, third] = await outcomes(work)
     expect([first, third]).toEqual(['written', 'written'])

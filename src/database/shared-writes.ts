@@ -1,9 +1,11 @@
-// What many runs of this process have to write at the same moment goes into one statement and one
-// commit: an event costs a round trip and a wait for the disk, which a hundred runs would each pay
-// for themselves. Nobody waits for another's row: one that is locked is left out, and its run
-// writes it by itself.
+// Writes what many runs of this process have to write at one moment in one statement and commit. An
+// event costs a round trip and a disk flush, which a hundred runs would otherwise each pay. Raw SQL:
+// it unnests a batch. A locked row is left out, and its run writes it alone.
+
 import { createBatcher } from '../async/batcher.ts'
-import type { Database } from './connection.ts'
+import { Problem } from '../domain/problem.ts'
+import { type Database, isDatabaseAway } from './connection.ts'
+import type { EncodedRunWrite, Fence } from './run-write.ts'
 
 /** Events of one run, and how far its slides are. */
 export interface SharedWrite {
@@ -12,40 +14,57 @@ export interface SharedWrite {
   run: number
   /** The last number before these events. */
   seq: number
-  /** Encoded; none of them terminal. */
-  events: string[]
+  /** None of them is terminal. */
+  events: { kind: string; data: string }[]
   slidesDone?: number | undefined
   progress?: number | undefined
-  /** For how long the write renews the lease. */
+  /** The write renews the lease for this long. */
   leaseMs: number
 }
 
-// One connection that fell silent is noticed only after a while. Who wrote over it has to wait for
-// that; the others go on over another.
+// A connection that fell silent is noticed late. Other runs must not wait for it.
 const slowBatchMs = 500
+
+/** A larger write would delay the others in its batch. */
+const maxSharedChars = 64 * 1024
 
 export type SharedWrites = ReturnType<typeof createSharedWrites>
 
 export function createSharedWrites({ database }: { database: Pick<Database, 'query'> }) {
-  const groups = createBatcher<SharedWrite, boolean>({ process: writeAll, slowBatchMs })
+  const batcher = createBatcher<SharedWrite, boolean>({
+    process: writeAll,
+    overloaded: () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 }),
+    isSharedFailure: isDatabaseAway,
+    slowBatchMs,
+  })
 
   async function writeAll(writes: SharedWrite[]): Promise<boolean[]> {
-    const written = new Set(
-      (await database.query<{ token: string }>(statement, columnsOf(writes))).map(
-        ({ token }) => token,
-      ),
-    )
+    const rows = await database.query<{ token: string }>(statement, columnsOf(writes))
+    const written = new Set(rows.map(({ token }) => token))
     return writes.map(({ token }) => written.has(token))
   }
 
   return {
     /**
-     * True when the write is committed. False when it was left out: its row was locked, or the
-     * lease is not what it was; by itself, it learns which. Rejects as the database does, with
-     * DATABASE_UNAVAILABLE also when it waited too long; then it may have gone through.
+     * True when the write is committed. False when its row was locked or its fence did not hold;
+     * the run then writes alone and learns which. Rejects with DATABASE_UNAVAILABLE, also after
+     * too long a wait; the write may then have been applied.
      */
-    write: groups.add,
+    write: batcher.add,
   }
+}
+
+/** The write in its shared form; undefined unless it only appends events and counts slides. */
+export function toSharedWrite(
+  { id, token, run, seq, leaseMs = 0 }: Fence & { token: string },
+  { events, changes, extraStatements, release, stopClock }: EncodedRunWrite,
+): SharedWrite | undefined {
+  const { slidesDone, progress, ...others } = changes
+  const isPlain = extraStatements.length === 0 && !release && !stopClock
+  if (!isPlain || events.length === 0 || Object.keys(others).length > 0) return undefined
+  if (events.some(({ isTerminal }) => isTerminal)) return undefined
+  if (events.reduce((sum, { data }) => sum + data.length, 0) > maxSharedChars) return undefined
+  return { id, token, run, seq, leaseMs, slidesDone, progress, events }
 }
 
 // By their tokens: a run may have two holders here for a moment, of whom one does not know yet that
@@ -64,8 +83,10 @@ const statement = `
     where l.presentation_id = g.id and l.token = g.token and l.last_seq = g.seq
     returning g.id, g.token, g.slides_done, g.progress
   ), logged as (
-    insert into gateway.events (presentation_id, seq, run, data)
-    select f.id, e.seq, e.run, e.data from unnest($8::uuid[], $9::bigint[], $10::int[], $11::text[]) as e(token, seq, run, data)
+    insert into gateway.events (presentation_id, seq, run, kind, data)
+    select f.id, e.seq, e.run, e.kind, e.data
+    from unnest($8::uuid[], $9::bigint[], $10::int[], $11::text[], $12::text[])
+      as e(token, seq, run, kind, data)
     join fence f using (token)
   ), changed as (
     update gateway.presentations p set slides_done = coalesce(f.slides_done, p.slides_done),
@@ -76,7 +97,7 @@ const statement = `
 
 function columnsOf(writes: SharedWrite[]): unknown[][] {
   const events = writes.flatMap(({ token, seq, run, events }) =>
-    events.map((data, n) => ({ token, seq: seq + 1 + n, run, data })),
+    events.map(({ kind, data }, n) => ({ token, seq: seq + 1 + n, run, kind, data })),
   )
   return [
     writes.map(({ id }) => id),
@@ -89,6 +110,7 @@ function columnsOf(writes: SharedWrite[]): unknown[][] {
     events.map(({ token }) => token),
     events.map(({ seq }) => seq),
     events.map(({ run }) => run),
+    events.map(({ kind }) => kind),
     events.map(({ data }) => data),
   ]
 }

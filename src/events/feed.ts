@@ -1,176 +1,183 @@
-// One feed per presentation and process: it encodes each frame once, and keeps the latest ones at
-// hand for all subscribers. What a run of this process has committed is handed to it as it is;
-// everything else it reads from the log, once. A subscriber that is further behind reads its own
-// pages until it has caught up.
-import type { LoggedEvent, LogPage } from '../database/event-log.ts'
-import { eventFrame } from './sse-frames.ts'
+// The latest events of one presentation, shared by all its subscribers in this process. Events that
+// a run of this process commits are offered; all others are read from the log, once. A subscriber
+// that is further behind reads its own pages until it has caught up.
 
-export interface Frame {
-  seq: number
-  bytes: Buffer
-  /**
-   * Set on the last event of a run: it is composed for each reader, and is nothing for readers once
-   * a newer run began.
-   */
-  terminal: LoggedEvent | undefined
+import type { LoggedEvent, LogPage } from '../database/event-log.ts'
+
+/** How a transport writes an event. */
+export type Encoding = (event: LoggedEvent) => Buffer
+
+/** An event in a feed. Each transport encodes it once for all its subscribers. */
+export interface FeedEvent extends LoggedEvent {
+  encodings: Map<Encoding, Buffer> | undefined
+}
+
+export function toFeedEvent({ seq, run, kind, terminal, data }: LoggedEvent): FeedEvent {
+  return { seq, run, kind, terminal, data, encodings: undefined }
+}
+
+export function encodeOnce(event: FeedEvent, encoding: Encoding): Buffer {
+  event.encodings ??= new Map()
+  let bytes = event.encodings.get(encoding)
+  if (!bytes) {
+    bytes = encoding(event)
+    event.encodings.set(encoding, bytes)
+  }
+  return bytes
 }
 
 export interface FeedOptions {
   readPage: (after: number) => Promise<LogPage | undefined>
-  /**
-   * A subscriber has taken all there was and waits. Only then is more read: never faster than the
-   * fastest reader takes it.
-   */
+  /** A subscriber waits for events. Only then is more read: never faster than the fastest takes. */
   isWanted: () => boolean
-  /** There are new frames, or the presentation is gone. */
+  /** There are new events, or the log has ended. */
   onNews: () => void
   onTrouble: (error: unknown) => void
 }
 
-const keptBytes = 1024 * 1024
+export interface FeedStart {
+  /** The feed begins after this event. */
+  seq: number
+  /** The last number in the log. */
+  lastSeq: number
+  run: number
+}
+
+const maxKeptChars = 1024 * 1024
 
 export type Feed = ReturnType<typeof createFeed>
 
-export function toFrame(event: LoggedEvent): Frame {
-  return {
-    seq: event.seq,
-    bytes: eventFrame(event.seq, event.data),
-    terminal: event.terminal ? event : undefined,
-  }
-}
-
-/** A feed that begins after `start.seq` of a log whose last number is `start.lastSeq`. */
-export function createFeed(
-  start: { seq: number; lastSeq: number; run: number },
-  options: FeedOptions,
-) {
-  const frames: Frame[] = []
-  let bytes = 0
+export function createFeed(start: FeedStart, options: FeedOptions) {
+  const kept: FeedEvent[] = []
+  let keptChars = 0
+  /** The last event that is or was kept. */
   let tail = start.seq
+  /** The last event that exists, as far as is known. */
   let known = start.lastSeq
+  /** The last event that was announced since the current read began. */
+  let announced = start.lastSeq
   let latestRun = start.run
-  let heardLast = start.lastSeq
-  let end: 'gone' | 'pruned' | undefined
-  let reading = false
-  /** Handed over while a page was being read: one piece of the log without gaps. */
-  let offered: LoggedEvent[] = []
-  let offeredBytes = 0
+  let end: 'deleted' | 'pruned' | undefined
+  let isReading = false
+  const offered = createOfferedEvents()
 
   async function read(): Promise<void> {
-    reading = true
-    heardLast = 0
+    isReading = true
+    announced = 0
     try {
       const page = await options.readPage(tail)
-      if (!page) end = 'gone'
+      if (!page) end = 'deleted'
       else if (page.isPruned) end = 'pruned'
-      else keep(page)
+      else addPage(page)
     } catch (error) {
-      // The next wake or poll tries again; the readers keep their heartbeats meanwhile.
+      // The next hint or poll tries again.
       options.onTrouble(error)
       return
     } finally {
-      reading = false
+      isReading = false
     }
     options.onNews()
     readIfWanted()
   }
 
-  function keep(page: LogPage) {
+  function addPage(page: LogPage) {
     latestRun = Math.max(latestRun, page.latestRun)
-    append(page.events)
+    add(page.events)
     const readUpTo = tail
-    const next = offered.findIndex(({ seq }) => seq === tail + 1)
-    if (next >= 0) append(offered.slice(next))
-    offered = []
-    offeredBytes = 0
-    // What was announced before this look and is not in it was pruned: not waited for. What was
-    // announced since may have come after it.
-    known = Math.max(heardLast, tail, page.more ? readUpTo + 1 : 0)
+    add(offered.takeAfter(tail))
+    // An event that was announced before the read and is not in the page was pruned. One that was
+    // announced since may have come after the page.
+    known = Math.max(announced, tail, page.hasMore ? readUpTo + 1 : 0)
   }
 
-  function append(events: LoggedEvent[]) {
+  function add(events: LoggedEvent[]) {
     for (const event of events) {
-      const frame = toFrame(event)
-      frames.push(frame)
-      bytes += frame.bytes.length
+      kept.push(toFeedEvent(event))
+      keptChars += event.data.length
       tail = event.seq
     }
-    while (bytes > keptBytes && frames.length > 1) bytes -= frames.shift()?.bytes.length ?? 0
-  }
-
-  /**
-   * For when the page that is being read has come. What would be too much is read from the log
-   * then.
-   */
-  function holdBack(events: LoggedEvent[]) {
-    if (offered.length > 0 && offered.at(-1)?.seq !== (events[0]?.seq ?? 0) - 1) {
-      offered = []
-      offeredBytes = 0
-    }
-    offeredBytes += events.reduce((sum, { data }) => sum + data.length, 0)
-    if (offeredBytes <= keptBytes) offered.push(...events)
+    while (keptChars > maxKeptChars && kept.length > 1) keptChars -= kept.shift()?.data.length ?? 0
   }
 
   function readIfWanted() {
-    if (!reading && !end && known > tail && options.isWanted()) void read()
+    if (!isReading && !end && known > tail && options.isWanted()) void read()
+  }
+
+  function announce(seq: number, run = 0) {
+    announced = Math.max(announced, seq)
+    known = Math.max(known, seq)
+    latestRun = Math.max(latestRun, run)
+    readIfWanted()
   }
 
   return {
     readIfWanted,
-    /**
-     * Frames after `cursor` that are at hand; undefined when they are not any more and must be read
-     * from the log.
-     */
-    after(cursor: number): Frame[] | undefined {
+
+    /** The kept events after `cursor`; undefined when they must be read from the log. */
+    after(cursor: number): FeedEvent[] | undefined {
       if (cursor >= tail) return []
-      const first = frames[0]
+      const [first] = kept
       if (!first || cursor < first.seq - 1) return undefined
-      let low = 0
-      let high = frames.length
-      while (low < high) {
-        const middle = (low + high) >> 1
-        if ((frames[middle]?.seq ?? 0) <= cursor) low = middle + 1
-        else high = middle
-      }
-      return low === 0 ? frames.slice() : frames.slice(low)
+      // Numbers are dense.
+      return kept.slice(cursor + 1 - first.seq)
     },
-    heard(seq: number, run = 0) {
-      heardLast = Math.max(heardLast, seq)
-      known = Math.max(known, seq)
-      latestRun = Math.max(latestRun, run)
-      readIfWanted()
-    },
-    /**
-     * Takes what was committed just now, without a look at the database where it follows on what is
-     * here.
-     */
+
+    /** The log has grown to `seq`. */
+    announce,
+
+    /** Takes events that were just committed; reads nothing if they follow the kept ones. */
     offer(events: LoggedEvent[]) {
       const [first] = events
       const last = events.at(-1)
       if (!first || !last || end) return
-      if (!reading && first.seq === tail + 1) {
-        append(events)
+      if (!isReading && first.seq === tail + 1) {
+        add(events)
         latestRun = Math.max(latestRun, last.run)
         known = Math.max(known, tail)
         options.onNews()
         return
       }
-      if (reading) holdBack(events)
-      this.heard(last.seq, last.run)
+      if (isReading) offered.add(events)
+      announce(last.seq, last.run)
     },
-    /** Reads even without news: to notice that the presentation is gone. */
-    look() {
-      if (!reading && !end) void read()
+
+    /** Reads even without news, to notice that the presentation was deleted. */
+    check() {
+      if (!isReading && !end) void read()
     },
+
     latestRun: () => latestRun,
-    /** The last number that is known of, read or not. */
     known: () => known,
-    /** The last number that is at hand, or was. */
     tail: () => tail,
-    /**
-     * Set when nothing more can be had here: the presentation was deleted, or what a subscriber
-     * still wanted was pruned.
-     */
+    /** Set when the presentation was deleted, or events that a subscriber needs were pruned. */
     end: () => end,
+  }
+}
+
+/** Events that were offered during a read: one piece of the log without gaps, within a bound. */
+function createOfferedEvents() {
+  let events: LoggedEvent[] = []
+  let chars = 0
+
+  function clear() {
+    events = []
+    chars = 0
+  }
+
+  return {
+    add(more: LoggedEvent[]) {
+      const isNext = events.at(-1)?.seq === (more[0]?.seq ?? 0) - 1
+      if (events.length > 0 && !isNext) clear()
+      chars += more.reduce((sum, { data }) => sum + data.length, 0)
+      if (chars <= maxKeptChars) events.push(...more)
+    },
+
+    /** Empties it. Returns the events after `seq`, or none if there is a gap. */
+    takeAfter(seq: number): LoggedEvent[] {
+      const next = events.findIndex((event) => event.seq === seq + 1)
+      const taken = next < 0 ? [] : events.slice(next)
+      clear()
+      return taken
+    },
   }
 }

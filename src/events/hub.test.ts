@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Channels, createChannels } from '../database/channels.ts'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog } from '../database/run-log.ts'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createHub, type Hub } from './hub.ts'
 
 const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
@@ -50,8 +50,8 @@ describe('the hub', () => {
     })
     return { id, log }
   }
-  const chunk = (n: number) => ({ data: JSON.stringify({ type: 'chunk', n, run: 1 }) })
-  const complete = { data: '{"type":"complete","presentation":{},"run":1}', terminal: true }
+  const chunk = (n: number) => logEvent(JSON.stringify({ type: 'chunk', n, run: 1 }))
+  const complete = logEvent('{"type":"complete","presentation":{},"run":1}', true)
   const finish = { events: [complete], changes: { status: 'completed' as const }, release: true }
   const reader = (id: string, lastEventId = 0) => ({ userId: 'alice', id, lastEventId })
   const ids = (stream: string) => [...stream.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))
@@ -150,7 +150,7 @@ describe('the hub', () => {
   it('is at most one poll late when every wake is lost', async () => {
     const { id, log } = await openRun()
     const all = text(await open(id))
-    channels.close()
+    await channels.close()
     await log.commit({ events: [chunk(0)] })
     await log.commit(finish)
     expect(ids(await all)).toEqual([1, 2, 3])
@@ -199,7 +199,7 @@ describe('the hub', () => {
       seen += bytes
       if (!seen.includes('id: 1\n')) continue
       await rows.database.query('delete from gateway.presentations where id = $1', [id])
-      channels.settled(id)
+      channels.publish('status', { id })
     }
     expect(ids(seen)).toEqual([1])
   })

@@ -1,83 +1,83 @@
-// All open readers of this process: finds or makes the feed of a presentation, wakes it, polls in
-// case a wake was lost, and keeps the bounds on how many readers there may be.
+// All open subscriptions of this process: finds or creates the feed of a presentation, polls in case
+// a hint was lost, and limits how many subscriptions may be open.
 
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
-import {
-  findLogHead,
-  type LoggedEvent,
-  type LogHead,
-  readLogChanges,
-  readLogPage,
-} from '../database/event-log.ts'
+import { findLogHead, type LogHead, readLogChanges, readLogPage } from '../database/event-log.ts'
 import { Problem } from '../domain/problem.ts'
-import { createFeed, type Feed } from './feed.ts'
+import { isFinished } from '../domain/status.ts'
+import { createFeed, type Feed, type FeedStart } from './feed.ts'
 import { eventFrame } from './sse-frames.ts'
+import { createStreamLimit } from './stream-limit.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
+import { createTerminalFrames } from './terminal-frame.ts'
+
+/** A presentation and its owner. */
+export interface LogOwner {
+  userId: string
+  id: string
+}
 
 export interface HubOptions {
   database: Pick<Database, 'query'>
-  channels: Pick<Channels, 'on' | 'off'>
+  channels: Pick<Channels, 'subscribe' | 'subscribeMissed'>
   heartbeatMs: number
   maxStreams: number
   maxStreamsPerUser: number
-  /** Our presentation as the outside sees it, for a reader whose place in the log is gone. */
-  describe: (reader: { userId: string; id: string }) => Promise<object>
-  /** The download of the format that the latest run made, for its `complete` event. */
-  describeDownload: (reader: { userId: string; id: string }) => Promise<object | null>
+  /** The presentation on the wire, for a subscriber whose place in the log is gone. */
+  describe: (owner: LogOwner) => Promise<object>
+  /** The download of the file that the latest run made. */
+  describeDownload: (owner: LogOwner) => Promise<object | null>
   onTrouble: (error: unknown) => void
   onDelivered?: (events: number) => void
   /** In ms since the epoch. */
   now?: () => number
-  /** How late a reader may be when every wake is lost, in ms. */
+  /** How late an event may be when every hint is lost, in ms. */
   pollMs?: number
 }
 
-export interface SubscribeRequest {
-  userId: string
-  id: string
-  /** The last event it has; 0 for none. */
+export interface SubscribeRequest extends LogOwner {
+  /** The last event that the client has; 0 for none. */
   lastEventId: number
-  /** When its token ends, in ms since the epoch. */
+  /** When its token expires, in ms since the epoch. */
   expiresAtMs?: number | undefined
 }
 
-/** What one subscriber reads for itself at a time: as much is held for it, and nobody else. */
+interface FeedEntry {
+  feed: Feed
+  subscribers: Set<Subscriber>
+  terminalFrame: ReturnType<typeof createTerminalFrames>
+}
+
+/** The most that one subscriber reads for itself at a time. */
 const ownPageBytes = 256 * 1024
 
 export type Hub = ReturnType<typeof createHub>
 
 export function createHub(options: HubOptions) {
   const { database, channels, now = Date.now, pollMs = 1_000 } = options
-  const feeds = new Map<string, { feed: Feed; subscribers: Set<Subscriber> }>()
-  const perUser = new Map<string, number>()
-  let open = 0
-  let closed = false
-  let polling = false
-  let pollAgain = false
-
-  function onEvents(id: string, seq: number, committed?: LoggedEvent[]) {
-    const feed = feeds.get(id)?.feed
-    if (committed) feed?.offer(committed)
-    else feed?.heard(seq)
-  }
+  const feeds = new Map<string, FeedEntry>()
+  const limit = createStreamLimit(options)
+  let isClosed = false
+  let isPolling = false
+  let isPollRequested = false
 
   async function poll(): Promise<void> {
-    // What woke us may have come too late for the look that is under way.
-    pollAgain = polling
-    if (polling || feeds.size === 0) return
-    polling = true
+    // A request during a poll leads to one more: that poll may have read too early.
+    isPollRequested = isPolling
+    if (isPolling || feeds.size === 0) return
+    isPolling = true
     try {
       const seqs: number[] = []
       for (const { feed } of feeds.values()) seqs.push(feed.known())
-      const news = await readLogChanges(database, { ids: [...feeds.keys()], seqs })
+      const changes = await readLogChanges(database, { ids: [...feeds.keys()], seqs })
       for (const [id, { feed, subscribers }] of feeds) {
-        if (news.has(id)) {
-          const lastSeq = news.get(id)
-          if (lastSeq === undefined) feed.look()
-          else feed.heard(lastSeq)
+        if (changes.has(id)) {
+          const lastSeq = changes.get(id)
+          if (lastSeq === undefined) feed.check()
+          else feed.announce(lastSeq)
         }
-        // Whatever met trouble while reading tries again.
+        // Whatever failed to read before tries again.
         feed.readIfWanted()
         for (const subscriber of subscribers) subscriber.catchUp()
       }
@@ -85,25 +85,30 @@ export function createHub(options: HubOptions) {
       options.onTrouble(error)
       return
     } finally {
-      polling = false
+      isPolling = false
     }
-    if (pollAgain) await poll()
+    if (isPollRequested) await poll()
   }
 
-  const onAll = () => void poll()
-  const onSettled = (id: string) => {
-    if (feeds.has(id)) void poll()
-  }
-  channels.on('events', onEvents)
-  channels.on('all', onAll)
-  channels.on('settled', onSettled)
+  const unsubscribe = [
+    channels.subscribe('log', ({ id, seq, committed }) => {
+      const feed = feeds.get(id)?.feed
+      if (committed) feed?.offer(committed)
+      else feed?.announce(seq)
+    }),
+    channels.subscribe('status', ({ id }) => {
+      if (feeds.has(id)) void poll()
+    }),
+    channels.subscribeMissed(() => void poll()),
+  ]
   const timer = setInterval(() => {
-    for (const { subscribers } of feeds.values())
+    for (const { subscribers } of feeds.values()) {
       for (const subscriber of subscribers) subscriber.tick(options.heartbeatMs)
-    if (!polling) void poll()
+    }
+    if (!isPolling) void poll()
   }, pollMs)
 
-  function feedOf(id: string, start: { seq: number; lastSeq: number; run: number }) {
+  function openFeed({ userId, id }: LogOwner, start: FeedStart): FeedEntry {
     const present = feeds.get(id)
     if (present) return present
     const subscribers = new Set<Subscriber>()
@@ -115,127 +120,95 @@ export function createHub(options: HubOptions) {
       },
       onTrouble: options.onTrouble,
     })
-    const entry = { feed, subscribers }
+    const readDownload = () => options.describeDownload({ userId, id })
+    const terminalFrame = createTerminalFrames(readDownload, now)
+    const entry = { feed, subscribers, terminalFrame }
     feeds.set(id, entry)
     return entry
   }
 
-  async function composeTerminal(reader: SubscribeRequest, event: LoggedEvent): Promise<Buffer> {
-    if (!event.data.startsWith('{"type":"complete"')) return eventFrame(event.seq, event.data)
-    const download = await options.describeDownload(reader)
-    return eventFrame(
-      event.seq,
-      `${event.data.slice(0, -1)},"download":${JSON.stringify(download)}}`,
-    )
-  }
-
-  function admit(userId: string) {
-    if (closed)
-      throw new Problem('INTERNAL_ERROR', {
-        status: 503,
-        cause: new Error('This replica is shutting down.'),
-        retryAfterSeconds: 1,
-      })
-    const own = perUser.get(userId) ?? 0
-    if (open >= options.maxStreams || own >= options.maxStreamsPerUser)
-      throw new Problem('TOO_MANY_STREAMS', { retryAfterSeconds: 5 })
-    open += 1
-    perUser.set(userId, own + 1)
-  }
-
-  function release(userId: string) {
-    open -= 1
-    const own = (perUser.get(userId) ?? 1) - 1
-    if (own > 0) perUser.set(userId, own)
-    else perUser.delete(userId)
+  function refuseWhileClosing() {
+    if (!isClosed) return
+    throw new Problem('INTERNAL_ERROR', {
+      status: 503,
+      cause: new Error('This replica is shutting down.'),
+      retryAfterSeconds: 1,
+    })
   }
 
   /**
-   * Opens the stream of a log from the reader's last event on; undefined when the run has ended and
-   * the reader has it all.
+   * Opens the SSE stream of a log after the client's last event; undefined when the latest run has
+   * ended and the client has all events.
+   *
    * @throws Problem NOT_FOUND, TOO_MANY_STREAMS, DATABASE_UNAVAILABLE
    */
-  async function follow(reader: SubscribeRequest) {
-    admit(reader.userId)
-    let admitted = true
-    const leave = () => {
-      if (admitted) release(reader.userId)
-      admitted = false
-    }
+  async function follow(request: SubscribeRequest) {
+    const { userId, id, lastEventId, expiresAtMs } = request
+    refuseWhileClosing()
+    const release = limit.take(userId)
     try {
-      const head = await findLogHead(database, reader)
+      const head = await findLogHead(database, request)
       if (!head) throw new Problem('NOT_FOUND')
-      if (isFinished(head) && reader.lastEventId === head.lastSeq) {
-        leave()
+      if (isFinished(head.status) && lastEventId === head.lastSeq) {
+        release()
         return undefined
       }
-      const { cursor, greeting } = await placeOf(reader, head)
-      const { feed, subscribers } = feedOf(reader.id, {
-        seq: cursor,
-        lastSeq: head.lastSeq,
-        run: head.run,
-      })
+      const { cursor, firstFrames } = await findStart(request, head)
+      const start = { seq: cursor, lastSeq: head.lastSeq, run: head.run }
+      const { feed, subscribers, terminalFrame } = openFeed({ userId, id }, start)
       const subscriber: Subscriber = createSubscriber({
         feed,
-        userId: reader.userId,
+        userId,
         cursor,
-        greeting,
-        expiresAtMs: reader.expiresAtMs,
-        readPage: (after) =>
-          readLogPage(database, { id: reader.id, after, maxBytes: ownPageBytes }),
+        firstFrames,
+        expiresAtMs,
+        readPage: (after) => readLogPage(database, { id, after, maxBytes: ownPageBytes }),
         now,
-        composeTerminal: (event) => composeTerminal(reader, event),
+        terminalFrame,
         onTrouble: options.onTrouble,
         onDelivered: (events) => options.onDelivered?.(events),
         onClose: () => {
           subscribers.delete(subscriber)
-          if (subscribers.size === 0) feeds.delete(reader.id)
-          leave()
+          if (subscribers.size === 0) feeds.delete(id)
+          release()
         },
       })
       subscribers.add(subscriber)
-      feed.heard(head.lastSeq, head.run)
-      if (isFinished(head) && cursor === head.lastSeq) subscriber.close()
-      if (closed) subscriber.close()
+      feed.announce(head.lastSeq, head.run)
+      const hasEverything = isFinished(head.status) && cursor === head.lastSeq
+      if (hasEverything || isClosed) subscriber.close()
       return subscriber.stream
     } catch (error) {
-      leave()
+      release()
       throw error
     }
   }
 
-  /** Where a reader goes on, and what it must be told first when that isn't where it was. */
-  async function placeOf(
-    reader: SubscribeRequest,
-    head: LogHead,
-  ): Promise<{ cursor: number; greeting: Buffer[] }> {
-    const pruned = reader.lastEventId < head.firstSeq - 1
-    if (!pruned && reader.lastEventId <= head.lastSeq)
-      return { cursor: reader.lastEventId, greeting: [] }
-    const cursor = pruned ? head.firstSeq - 1 : head.lastSeq
-    const presentation = await options.describe(reader)
-    return {
-      cursor,
-      greeting: [eventFrame(cursor, JSON.stringify({ type: 'resync', presentation }))],
-    }
+  /** Where the client continues, and a resync event if that is not where it was. */
+  async function findStart(
+    request: SubscribeRequest,
+    { firstSeq, lastSeq }: LogHead,
+  ): Promise<{ cursor: number; firstFrames: Buffer[] }> {
+    const { lastEventId } = request
+    const isPruned = lastEventId < firstSeq - 1
+    if (!isPruned && lastEventId <= lastSeq) return { cursor: lastEventId, firstFrames: [] }
+    const cursor = isPruned ? firstSeq - 1 : lastSeq
+    const presentation = await options.describe(request)
+    const data = JSON.stringify({ type: 'resync', presentation })
+    return { cursor, firstFrames: [eventFrame({ seq: cursor, data })] }
   }
 
   return {
     follow,
-    openStreams: () => open,
+    openStreams: limit.open,
     /** Ends every stream after its last whole event. */
     close() {
-      closed = true
+      isClosed = true
       clearInterval(timer)
-      channels.off('events', onEvents)
-      channels.off('all', onAll)
-      channels.off('settled', onSettled)
-      for (const { subscribers } of feeds.values())
+      for (const stop of unsubscribe) stop()
+      for (const { subscribers } of feeds.values()) {
         for (const subscriber of subscribers) subscriber.close()
+      }
     },
   }
-}
-
-function isFinished({ status }: LogHead): boolean {
-  return status === 'completed' || status === 'failed' || status === 'cancelled'
 }

@@ -3,12 +3,12 @@
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { createChannels } from '../database/channels.ts'
+import { type Channels, createChannels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog } from '../database/run-log.ts'
 import { Problem } from '../domain/problem.ts'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createHub } from './hub.ts'
 
 const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
@@ -88,9 +88,12 @@ function openHub({
 }
 
 /** As from another replica: that there is news, but not the news itself. */
-const hintsOf = (channels: ReturnType<typeof createChannels>) => ({
+const hintsOf = (channels: Channels): Channels => ({
   ...channels,
-  events: (id: string, seq: number) => channels.events(id, seq),
+  publish: (channel, message) => {
+    const { committed: _, ...hint } = { committed: undefined, ...message }
+    channels.publish(channel, hint as typeof message)
+  },
 })
 
 const isPage = (sql: string) => sql.includes('latestRun')
@@ -180,9 +183,9 @@ describe('a long log', () => {
     const { id, log } = (await openRun())(channels)
     const streams = await Promise.all(Array.from({ length: 30 }, () => follow(id)))
     const texts = streams.map((stream) => text(stream))
-    for (let n = 0; n < 20; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
+    for (let n = 0; n < 20; n += 1) await log.commit({ events: [logEvent(`{"n":${n}}`)] })
     await log.commit({
-      events: [{ data: terminal, terminal: true }],
+      events: [logEvent(terminal, true)],
       changes: { status: 'completed' },
       release: true,
     })
@@ -269,10 +272,10 @@ describe('a reader far behind', () => {
       signal,
       onLost: () => undefined,
     })
-    await log.commit({ events: [{ data: '{"type":"chunk","run":2}' }] })
+    await log.commit({ events: [logEvent('{"type":"chunk","run":2}')] })
     const seen = text(behind)
     await log.commit({
-      events: [{ data: terminal.replace('1}', '2}'), terminal: true }],
+      events: [logEvent(terminal.replace('1}', '2}'), true)],
       changes: { status: 'failed' },
       release: true,
     })
@@ -311,7 +314,7 @@ describe('while the database is away', () => {
     stream.on('data', (bytes) => (seen += bytes))
     await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
     isAway = true
-    await log.commit({ events: [{ data: '{"n":0}' }] })
+    await log.commit({ events: [logEvent('{"n":0}')] })
     for (let beats = 1; beats <= 2; beats += 1) {
       await pass(15_000)
       expect(seen.match(/^: $/gm)).toHaveLength(beats)
@@ -321,7 +324,7 @@ describe('while the database is away', () => {
     // No wake comes for what was written meanwhile: the poll finds it.
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]), { timeout: 3_000 })
     await log.commit({
-      events: [{ data: terminal, terminal: true }],
+      events: [logEvent(terminal, true)],
       changes: { status: 'completed' },
       release: true,
     })
@@ -336,11 +339,11 @@ describe('news', () => {
     const { id, log } = (await openRun())(channels)
     const texts = (await Promise.all([follow(id), follow(id)])).map((stream) => text(stream))
     await vi.waitFor(() => expect(pages.length).toBeGreaterThan(0))
-    await log.commit({ events: [{ data: '{"n":0}' }] })
+    await log.commit({ events: [logEvent('{"n":0}')] })
     const readSoFar = pages.length
-    for (let n = 1; n < 50; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
+    for (let n = 1; n < 50; n += 1) await log.commit({ events: [logEvent(`{"n":${n}}`)] })
     await log.commit({
-      events: [{ data: terminal, terminal: true }],
+      events: [logEvent(terminal, true)],
       changes: { status: 'completed' },
       release: true,
     })
@@ -362,10 +365,10 @@ describe('news', () => {
     answered = new Promise((resolve) => (answer = resolve))
     const seen = text(await follow(id))
     await vi.waitFor(() => expect(pages).toHaveLength(1))
-    for (let n = 0; n < 5; n += 1) await log.commit({ events: [{ data: `{"n":${n}}` }] })
+    for (let n = 0; n < 5; n += 1) await log.commit({ events: [logEvent(`{"n":${n}}`)] })
     answer()
     await log.commit({
-      events: [{ data: terminal, terminal: true }],
+      events: [logEvent(terminal, true)],
       changes: { status: 'completed' },
       release: true,
     })
@@ -386,10 +389,10 @@ describe('news', () => {
     await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
     let answer = () => {}
     answered = new Promise((resolve) => (answer = resolve))
-    await log.commit({ events: [{ data: '{"n":0}' }] })
+    await log.commit({ events: [logEvent('{"n":0}')] })
     // This look has its answer, and does not know of the next one.
     await rows.database.query('select 1')
-    await log.commit({ events: [{ data: '{"n":1}' }] })
+    await log.commit({ events: [logEvent('{"n":1}')] })
     answer()
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2, 3]))
   })
@@ -402,8 +405,8 @@ describe('news', () => {
     const stream = await follow(id)
     stream.on('data', (bytes) => (seen += bytes))
     await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
-    await log.commit({ events: [{ data: '{"n":0}' }] })
-    channels.receive(undefined)
+    await log.commit({ events: [logEvent('{"n":0}')] })
+    channels.reportMissed()
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]))
   })
 
@@ -422,11 +425,11 @@ describe('news', () => {
     await vi.waitFor(() => expect(ids(seen)).toEqual([1]))
     let answer = () => {}
     answered = new Promise((resolve) => (answer = resolve))
-    channels.receive(undefined)
+    channels.reportMissed()
     // That look has its answer, which is on its way, and does not know of what follows.
     await vi.waitFor(() => expect(looks).toBe(1))
-    await log.commit({ events: [{ data: '{"n":0}' }] })
-    channels.receive(undefined)
+    await log.commit({ events: [logEvent('{"n":0}')] })
+    channels.reportMissed()
     answer()
     await vi.waitFor(() => expect(ids(seen)).toEqual([1, 2]))
   })

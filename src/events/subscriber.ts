@@ -1,22 +1,22 @@
-// One open reader of a log, as a byte stream. It goes at its reader's pace: when that doesn't take,
-// nothing is read for it, and it goes on from the log later. Others, and the run, never wait for
-// it.
+// One open SSE subscription to a log, as a byte stream. It advances as fast as its client reads:
+// while the client does not, nothing is read for it. Other subscribers and the run never wait.
+
 import { Readable } from 'node:stream'
 import type { LoggedEvent, LogPage } from '../database/event-log.ts'
-import { type Feed, type Frame, toFrame } from './feed.ts'
-import { heartbeatFrame, noticeFrame, retryFrame } from './sse-frames.ts'
+import { encodeOnce, type Feed, type FeedEvent, toFeedEvent } from './feed.ts'
+import { eventFrame, heartbeatFrame, noticeFrame, retryFrame } from './sse-frames.ts'
 
 export interface SubscriberOptions {
   feed: Feed
   userId: string
   cursor: number
-  /** Sent before anything else, beside the reconnection time. */
-  greeting: Buffer[]
-  /** When the reader's token ends, in ms since the epoch. */
+  /** Sent first, after the reconnection time. */
+  firstFrames: Buffer[]
+  /** When the token of the subscription expires, in ms since the epoch. */
   expiresAtMs: number | undefined
   readPage: (after: number) => Promise<LogPage | undefined>
-  /** The last event of a run, as this reader gets it. */
-  composeTerminal: (event: LoggedEvent) => Promise<Buffer>
+  /** The frame of a terminal event, made for this subscriber. */
+  terminalFrame: (event: LoggedEvent) => Promise<Buffer>
   onTrouble: (error: unknown) => void
   onDelivered: (events: number) => void
   onClose: () => void
@@ -26,10 +26,9 @@ export interface SubscriberOptions {
 
 export type Subscriber = ReturnType<typeof createSubscriber>
 
-// A reader that takes no byte for this long is gone, whatever its socket says.
+// A client that reads nothing for this long is gone, whatever its socket says.
 const stalledMs = 60_000
-// Large events go out in pieces: a slow reader is seen to take them, and one event that is larger
-// than its buffers does not end it.
+// Large frames are written in pieces, so that progress of a slow client is visible.
 const pieceBytes = 16 * 1024
 const bufferedBytes = 64 * 1024
 const reconnectMs = 2_000
@@ -37,162 +36,161 @@ const reconnectMs = 2_000
 export function createSubscriber(options: SubscriberOptions) {
   const { feed, now } = options
   let cursor = options.cursor
-  /** What goes out next. The bytes are shared with other subscribers. */
-  const queue: Buffer[] = [retryFrame(reconnectMs), ...options.greeting]
+  /** Frames to write. Their bytes are shared with other subscribers. */
+  const queue: Buffer[] = [retryFrame(reconnectMs), ...options.firstFrames]
   let queuedBytes = 0
-  /** The reader takes bytes now. */
-  let taking = false
-  let pumping = false
-  let ending = false
-  let closed = false
-  let lastMoveMs = now()
+  /** The stream accepts bytes. */
+  let isWritable = false
+  let isPumping = false
+  let isEnding = false
+  let isClosed = false
+  let lastProgressMs = now()
 
   const stream = new Readable({
     highWaterMark: bufferedBytes,
     read() {
-      taking = true
-      lastMoveMs = now()
+      isWritable = true
+      lastProgressMs = now()
       flush()
       void pump()
     },
     destroy(error, callback) {
-      ending = true
-      closed = true
+      isEnding = true
+      isClosed = true
       options.onClose()
       callback(error)
     },
   })
 
   function flush() {
-    while (taking && !closed && queue.length > 0) taking = stream.push(nextPiece())
+    while (isWritable && !isClosed && queue.length > 0) isWritable = stream.push(nextPiece())
     queuedBytes = 0
-    if (!ending || closed || queue.length > 0) return
-    closed = true
+    if (!isEnding || isClosed || queue.length > 0) return
+    isClosed = true
     stream.push(null)
   }
 
-  /** One part of a large frame, or several small ones. */
+  /** A part of one large frame, or several small frames. */
   function nextPiece(): Buffer {
-    lastMoveMs = now()
+    lastProgressMs = now()
     const first = queue[0] ?? Buffer.alloc(0)
     if (first.length > pieceBytes) {
       queue[0] = first.subarray(pieceBytes)
       return first.subarray(0, pieceBytes)
     }
     let count = 0
-    for (
-      let bytes = first.length;
-      bytes <= pieceBytes && count < queue.length;
-      bytes += queue[count]?.length ?? 0
-    )
+    let bytes = first.length
+    while (bytes <= pieceBytes && count < queue.length) {
       count += 1
-    const together = queue.splice(0, count)
-    return together.length === 1 ? first : Buffer.concat(together)
+      bytes += queue[count]?.length ?? 0
+    }
+    const frames = queue.splice(0, count)
+    return frames.length === 1 ? first : Buffer.concat(frames)
   }
 
-  /** Nothing follows but what is queued already, and `last`. */
+  /** Ends the stream after the queued frames and `last`. */
   function end(...last: Buffer[]) {
-    if (ending) return
-    ending = true
+    if (isEnding) return
+    isEnding = true
     queue.push(...last)
     flush()
   }
 
+  /** Delivers events while the client takes them and there are any. */
   async function pump(): Promise<void> {
-    if (pumping || ending) return
-    pumping = true
+    if (isPumping || isEnding) return
+    isPumping = true
     try {
-      while (taking && !ending) {
-        const over = feed.end()
-        if (over) return end(...(over === 'pruned' ? [retryFrame(reconnectMs)] : []))
-        const frames = feed.after(cursor) ?? (await readOwnPage())
-        if (frames.length === 0) break
-        await deliver(frames)
+      while (isWritable && !isEnding) {
+        const logEnd = feed.end()
+        // After a pruned log the client reconnects and gets a resync event.
+        if (logEnd) return end(...(logEnd === 'pruned' ? [retryFrame(reconnectMs)] : []))
+        const events = feed.after(cursor) ?? (await readOwnPage())
+        if (events.length === 0) break
+        await deliver(events)
       }
     } catch (error) {
-      // The database or the store is away: the next wake or poll goes on.
+      // The database or the store is away. The next hint or poll continues.
       options.onTrouble(error)
       return
     } finally {
-      pumping = false
+      isPumping = false
     }
     feed.readIfWanted()
   }
 
-  async function readOwnPage(): Promise<Frame[]> {
+  async function readOwnPage(): Promise<FeedEvent[]> {
     const page = await options.readPage(cursor)
     if (page && !page.isPruned) {
-      feed.heard(0, page.latestRun)
-      return page.events.map(toFrame)
+      feed.announce(0, page.latestRun)
+      return page.events.map(toFeedEvent)
     }
-    // Whose place in the log is gone comes back, and is told so.
     end(...(page ? [retryFrame(reconnectMs)] : []))
     return []
   }
 
-  /** As many of the frames as the reader takes; the others are asked for again once it does. */
-  async function deliver(frames: Frame[]): Promise<void> {
-    for (const { seq, bytes, terminal } of frames) {
-      if (!taking || ending) return
-      if (terminal) {
+  /** Delivers as many events as the client takes. The cursor marks where to continue. */
+  async function deliver(events: FeedEvent[]): Promise<void> {
+    for (const event of events) {
+      if (!isWritable || isEnding) return
+      if (event.terminal) {
         flush()
-        await deliverTerminal(terminal)
+        await deliverTerminal(event)
         continue
       }
-      cursor = seq
-      queue.push(bytes)
-      queuedBytes += bytes.length
+      const frame = encodeOnce(event, eventFrame)
+      cursor = event.seq
+      queue.push(frame)
+      queuedBytes += frame.length
       options.onDelivered(1)
       if (queuedBytes >= pieceBytes) flush()
     }
     flush()
   }
 
-  /**
-   * Only the latest run's ends the stream; those of earlier ones are nothing for readers any more.
-   */
-  async function deliverTerminal(terminal: LoggedEvent): Promise<void> {
-    if (terminal.run >= feed.latestRun()) {
-      const bytes = await options.composeTerminal(terminal)
-      if (ending) return
+  /** Only the latest run's terminal event is delivered; it ends the stream. */
+  async function deliverTerminal(event: FeedEvent): Promise<void> {
+    if (event.run >= feed.latestRun()) {
+      const frame = await options.terminalFrame(event)
+      if (isEnding) return
       options.onDelivered(1)
-      end(bytes)
+      end(frame)
     }
-    cursor = terminal.seq
+    cursor = event.seq
   }
 
   return {
     stream,
     userId: options.userId,
-    /** It has taken all there was and waits for more. */
-    isHungry: () => taking && !ending && !pumping,
+    /** It has delivered everything and waits for more. */
+    isHungry: () => isWritable && !isEnding && !isPumping,
     wake: () => void pump(),
-    /** Goes on where trouble had stopped it; costs nothing to one that has all there is. */
+    /** Continues after trouble. Costs nothing when there is nothing to deliver. */
     catchUp() {
       if (cursor < feed.tail()) void pump()
     },
-    /** Once a second: heartbeat, the end of the token, the end of patience. */
+    /** Called every second: heartbeats, the end of the token, stalled clients. */
     tick(heartbeatMs: number) {
-      if (closed) return
+      if (isClosed) return
       const nowMs = now()
-      const idleMs = nowMs - lastMoveMs
-      if (!taking && idleMs >= stalledMs) stream.destroy()
+      const idleMs = nowMs - lastProgressMs
+      if (!isWritable && idleMs >= stalledMs) stream.destroy()
       else if (options.expiresAtMs !== undefined && nowMs >= options.expiresAtMs) {
-        end(
-          noticeFrame({
-            type: 'status',
-            status: 'The token has expired; come back with a new one.',
-            code: 'TOKEN_EXPIRED',
-          }),
-        )
-      } else if (taking && idleMs >= heartbeatMs - 500) {
+        end(tokenExpiredFrame)
+      } else if (isWritable && idleMs >= heartbeatMs - 500) {
         queue.push(heartbeatFrame)
         flush()
       }
     },
-    /** Ends after the last whole event, and says when to come back. */
+    /** Ends after the last whole event, and says when to reconnect. */
     close() {
       end(retryFrame(reconnectMs))
     },
   }
 }
+
+const tokenExpiredFrame = noticeFrame({
+  type: 'status',
+  status: 'The token has expired. Reconnect with a new one.',
+  code: 'TOKEN_EXPIRED',
+})

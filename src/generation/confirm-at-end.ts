@@ -1,17 +1,18 @@
-// The last look before an object comes to be: a worker that was stopped in the middle of its
-// upload, and has lost the run, leaves nothing.
+// Lets a stream end only after a confirmation: a worker that was paused during its upload and has
+// lost the run completes no object.
+
 import { pipeline, type Readable, Transform } from 'node:stream'
 
 /**
- * The same bytes, but its end comes only once `confirm` resolves; a rejection is the stream's
- * error. Errors of the source pass as they are.
+ * The same bytes, but the end comes only once `confirm` resolves. Its rejection is the error of the
+ * stream; errors of the source pass unchanged.
  */
 export function confirmAtEnd(source: Readable, confirm: () => Promise<void>): Readable {
   const confirmed = new Transform({
     transform: (chunk, _encoding, done) => done(null, chunk),
     flush: (done) => void confirm().then(() => done(), done),
   })
-  // Either one that breaks takes the other with it.
+  // An error on either side destroys the other.
   pipeline(source, confirmed, () => undefined)
   return confirmed
 }

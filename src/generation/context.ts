@@ -1,13 +1,23 @@
-// What a stage works with: the run's present state, the log it writes to, the dependencies world,
-// and the signal it must obey.
+// What a stage works with: the state of its run, the log it writes to, the adapters, and the signal
+// that ends it.
 
 import { sleep } from '../async/signals.ts'
-import { encodeUpstreamEvent } from '../contract/events.ts'
+import {
+  type EncodedEvent,
+  encodeEvent,
+  encodeUpstreamEvent,
+  type LoggedKind,
+  type LoggedMembers,
+} from '../contract/events.ts'
+import type { ProblemCode } from '../contract/problem.ts'
 import type { Stage } from '../contract/stages.ts'
 import type { Database } from '../database/connection.ts'
+import type { EndRun } from '../database/end-run.ts'
 import type { Run } from '../database/leases.ts'
 import { createOutageTolerantDatabase } from '../database/outages.ts'
-import type { ExtraStatement, RunChanges, RunEvent, RunLog } from '../database/run-log.ts'
+import type { TextEvent } from '../database/pending-events.ts'
+import type { RunLog, RunWrite } from '../database/run-log.ts'
+import type { RunChanges } from '../database/run-write.ts'
 import { progressOf } from '../domain/stage.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import { sharedAccount, type UpstreamAccount } from '../presenton/account.ts'
@@ -18,6 +28,7 @@ export interface RunDependencies {
   database: Pick<Database, 'query' | 'transaction'>
   presenton: Presenton
   objects: ObjectStore
+  endRun: EndRun
   logger: Logger
   limits: {
     runTimeoutMs: number
@@ -25,17 +36,20 @@ export interface RunDependencies {
     downloadLinkSeconds: number
     outlinesReviewHours: number
   }
-  waits?: RetryTiming
+  timing?: RetryTiming
   onStage?: (stage: Stage, outcome: string, seconds: number) => void
   onFirstSlide?: (seconds: number) => void
   onBytesCopied?: (bytes: number) => void
 }
 
-/** The waits between attempts are arguments, so that tests drive them; real ones without. */
+/** Replaces the real waits between attempts in tests that drive time. */
 export interface RetryTiming {
   random?: () => number
   sleep?: typeof sleep
 }
+
+/** The state that a checkpoint saves: what the row and the run in memory have in common. */
+export type Checkpoint = Pick<RunChanges, keyof RunChanges & keyof Run>
 
 export type Context = ReturnType<typeof createContext>
 
@@ -45,70 +59,85 @@ export interface ContextOptions {
   dependencies: RunDependencies
   signal: AbortSignal
   logger: Logger
-  /** The run begins to wait before another try. */
+  /** Called when the run begins to wait before another attempt. */
   onBackoff?: () => void
 }
 
-export function createContext({ onBackoff, ...input }: ContextOptions) {
-  const { run, log, signal } = input
-  const { waits = {}, ...dependencies } = input.dependencies
-  let resting = false
+export function createContext({
+  run,
+  log,
+  dependencies,
+  signal,
+  logger,
+  onBackoff,
+}: ContextOptions) {
+  const { timing = {}, database, ...others } = dependencies
+  let isWaiting = false
 
-  /** The wait before another attempt; rejects when the run's signal aborts. */
+  /** Waits before another attempt; rejects when the run's signal aborts. */
   async function wait(ms: number): Promise<void> {
-    resting = true
+    isWaiting = true
     try {
       onBackoff?.()
-      await (waits.sleep ?? sleep)(ms, signal)
+      await (timing.sleep ?? sleep)(ms, signal)
     } finally {
-      resting = false
+      isWaiting = false
     }
   }
 
-  /** The event of `type` in the present stage, or (`stage: null`) of the run as a whole. */
-  function event(
-    type: string,
-    fields: Record<string, unknown>,
+  const placeOf = (stage: Stage | null) => ({ run: run.run, stage: stage ?? undefined })
+
+  /** An event of the current stage, or (`stage: null`) of the run as a whole. */
+  function event<K extends LoggedKind>(
+    kind: K,
+    members: LoggedMembers<K>,
     stage: Stage | null = run.stage,
-  ): RunEvent {
-    return {
-      data: encodeUpstreamEvent(type, fields, { run: run.run, stage: stage ?? undefined }).data,
-    }
+  ): EncodedEvent {
+    return encodeEvent(kind, members, placeOf(stage))
   }
 
-  /** Progress as it may be shown: it never falls within a run, whatever has to be done again. */
+  /** A piece of the text that the model writes for the outlines; neighbours are joined. */
+  function outlineChunk(text: string): TextEvent {
+    const encode = (chunk: string) => event('outline_chunk', { chunk })
+    return { kind: 'outline_chunk', text, encode }
+  }
+
+  /** Progress (0..1) for readers: it never falls within a run, whatever has to be repeated. */
   function progressAt(stage: Stage, slides?: { done: number; total: number }): number {
     run.progress = Math.max(run.progress, progressOf(stage, slides))
     return run.progress
   }
 
   return {
-    ...dependencies,
-    ...input,
-    /** The account at Presenton that the run acts for. */
+    ...others,
+    run,
+    /** The account in Presenton that the run acts for. */
     account: sharedAccount as UpstreamAccount,
-    random: waits.random,
-    /** Reads what is not in the log, however long the database is away. */
-    database: createOutageTolerantDatabase(dependencies.database, signal),
+    log,
+    signal,
+    logger,
+    random: timing.random,
+    /** For reads that are not in the log: they wait until the database is back. */
+    database: createOutageTolerantDatabase(database, signal),
     wait,
-    isResting: () => resting,
+    isWaiting: () => isWaiting,
     event,
+    outlineChunk,
+    /** An event of upstream's own, of whatever kind. */
+    upstreamEvent: (kind: string, members: Record<string, unknown>) =>
+      encodeUpstreamEvent(kind, members, placeOf(run.stage)),
     progressAt,
-    /** Queues events and changes; waits only when the database is far behind. */
-    append: (events: RunEvent[], changes: RunChanges = {}) => log.append({ events, changes }),
-    /** A checkpoint: resolves once events, changes and extraStatements are committed together. */
-    commit: (
-      events: RunEvent[],
-      changes: RunChanges = {},
-      extraStatements: ExtraStatement[] = [],
-    ) => log.commit({ events, changes, extraStatements }),
-    /**
-     * Rejects when the lease is not ours any more. For before something is begun dependencies after
-     * a pause, however that came about.
-     */
+    /** Queues a write. Waits only when the database is far behind. */
+    append: (write: RunWrite) => log.append(write),
+    /** Saves state in the row and in the run, together with events and extra statements. */
+    checkpoint(state: Checkpoint, write: Omit<RunWrite, 'changes'> = {}): Promise<void> {
+      Object.assign(run, state)
+      return log.commit({ ...write, changes: state })
+    },
+    /** Rejects when the lease is lost. Called before work outside begins after a pause. */
     assertHeld: () => log.commit({}),
-    /** A `status` event: what the run is waiting for, for people. */
-    status: (status: string, more: { code?: string; retry_in_seconds?: number } = {}) =>
+    /** Tells readers, in a sentence for people, what the run waits for. */
+    status: (status: string, more: { code?: ProblemCode; retry_in_seconds?: number } = {}) =>
       log.append({ events: [event('status', { status, ...more })] }),
   }
 }

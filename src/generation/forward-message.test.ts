@@ -5,11 +5,11 @@ import { forwardMessage } from './forward-message.ts'
 it('lets nothing of what upstream says of its state pass as it is, whatever field it stands in', async () => {
   const passed: Record<string, unknown>[] = []
   const context = {
-    event: (type: string, fields: object) => ({ data: JSON.stringify({ type, ...fields }) }),
-    log: {
-      append: async ({ events }: { events: { data: string }[] }) =>
-        passed.push(...events.map(({ data }) => JSON.parse(data))),
-    },
+    upstreamEvent: (type: string, fields: object) => ({
+      data: JSON.stringify({ type, ...fields }),
+    }),
+    append: async ({ events }: { events: { data: string }[] }) =>
+      passed.push(...events.map(({ data }) => JSON.parse(data))),
   } as unknown as Context
   const value = {
     type: 'status',

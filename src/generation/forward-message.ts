@@ -1,28 +1,28 @@
-// Upstream messages that readers get as they are, but for the run and the stage: every kind that is
-// neither ours nor terminal.
+// Forwards messages of upstream to readers as they are, with the run and the stage added.
 
 import { gatewayKinds } from '../contract/events.ts'
-import type { ExtraStatement } from '../database/run-log.ts'
+import type { ExtraStatement } from '../database/run-write.ts'
 import type { Message } from '../presenton/messages.ts'
 import { redactUpstreamText } from '../presenton/redact.ts'
 import type { Context } from './context.ts'
 
-/** `extraStatements` belong to what the message shows. */
+/** `extraStatements` belong to what the message shows. Kinds of the gateway are not forwarded. */
 export async function forwardMessage(
   context: Context,
   { type, value }: Message,
   extraStatements: ExtraStatement[] = [],
 ): Promise<void> {
   if (gatewayKinds.has(type)) {
-    context.logger.warn({ kind: type }, 'dropped an upstream message that bears a name of ours')
+    context.logger.warn({ kind: type }, 'dropped an upstream message with a kind of the gateway')
     return
   }
-  const { type: _, ...fields } = value
-  // What else it may say is its own text as well.
+  const { type: _, ...members } = value
+  // A status is free text of upstream, in every member.
   if (type === 'status') {
-    for (const [name, text] of Object.entries(fields))
-      if (typeof text === 'string') fields[name] = redactUpstreamText(text)
-    fields.status = redactUpstreamText(String(value.status ?? ''))
+    for (const [name, text] of Object.entries(members)) {
+      if (typeof text === 'string') members[name] = redactUpstreamText(text)
+    }
+    members.status = redactUpstreamText(String(value.status ?? ''))
   }
-  await context.log.append({ events: [context.event(type, fields)], extraStatements })
+  await context.append({ events: [context.upstreamEvent(type, members)], extraStatements })
 }

@@ -2,7 +2,6 @@
 // decisions, for several runs at once.
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { sleep } from '../async/signals.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openStandIn, type StandIn } from '../sandbox/presenton/stand-in.ts'
@@ -53,7 +52,8 @@ function createClock(sleepers: number) {
     async sleep(ms: number) {
       const at = Date.now() + ms
       due.add(at)
-      await sleep(ms).finally(() => due.delete(at))
+      // The faked timer of the globals; node:timers/promises keeps the real one.
+      await new Promise((resolve) => setTimeout(resolve, ms)).finally(() => due.delete(at))
     },
     async leap(awake: () => number) {
       await vi.waitFor(() => expect(due.size).toBe(sleepers - awake()), { interval: 1 })

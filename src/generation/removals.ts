@@ -1,6 +1,6 @@
-// Removing what nobody needs any more from where it lies outside: objects from the store, decks
-// from upstream. What is to be removed stands in Postgres until it is gone, so that neither a crash
-// nor an outage forgets it.
+// Removes objects from the store and decks from upstream that are no longer needed. The list stands
+// in Postgres until each is gone, so neither a crash nor an outage forgets one.
+
 import type { Database } from '../database/connection.ts'
 import { Problem } from '../domain/problem.ts'
 import { storeErrorCode } from '../objects/calls.ts'
@@ -19,7 +19,7 @@ export interface RemovalOptions {
   signal: AbortSignal
 }
 
-/** One kind of thing that is removed somewhere. */
+/** One kind of thing to remove. */
 interface Target {
   find: () => Promise<string[]>
   remove: (name: string) => Promise<void>
@@ -29,14 +29,13 @@ interface Target {
 
 export type Removals = ReturnType<typeof createRemovals>
 
-// What was refused once is likely refused again; a target that fails this often in a row is left
-// alone until the next round.
+// A refusal is likely to repeat. A target that fails this often in a row waits for the next round.
 const postponedMinutes = 10
 const maxFailures = 5
 
 /** Each function does one round, and rejects when its target is away. */
 export function createRemovals({ database, objects, presenton, logger, signal }: RemovalOptions) {
-  async function round({ find, remove, forget, postpone }: Target): Promise<void> {
+  async function removeAll({ find, remove, forget, postpone }: Target): Promise<void> {
     for (let failures = 0; ; ) {
       const due = await find()
       if (due.length === 0) return
@@ -50,7 +49,7 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
           signal.throwIfAborted()
           failures += 1
           if (isAway(error) || failures >= maxFailures) throw error
-          logger.warn({ err: error, name }, 'something could not be removed; it is put off')
+          logger.warn({ err: error, name }, 'a removal failed and is postponed')
           await postpone(name)
         }
       }
@@ -59,14 +58,14 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
 
   return {
     objects: () =>
-      round({
+      removeAll({
         find: () => findRemovableUploads(database),
         remove: (key) => objects.remove(key, signal),
         forget: (key) => forgetUploads(database, [key]),
         postpone: (key) => postponeUpload(database, key, postponedMinutes),
       }),
     decks: () =>
-      round({
+      removeAll({
         find: () => findRemovableDecks(database),
         remove: (deckId) => presenton.deleteDeck({ account: sharedAccount, signal, deckId }),
         forget: (deckId) => forgetDeck(database, deckId),
@@ -75,17 +74,14 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
   }
 }
 
-/**
- * Nobody answers, so that nothing else can be removed there now either. A database that is away is
- * no better.
- */
+/** The target is away, so nothing else can be removed there either. Also true for the database. */
 function isAway(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
   if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(storeErrorCode(error))
   return error.failure === 'outage' || error.code === 'DATABASE_UNAVAILABLE'
 }
 
-/** A code of the store's own, such as AccessDenied; those of a connection are in capitals. */
+/** A code of the store, such as AccessDenied; codes of a connection are in capitals. */
 function isRefusal(code = ''): boolean {
   return /[a-z]/.test(code) && code !== 'SlowDown' && code !== 'ServiceUnavailable'
 }

@@ -1,6 +1,6 @@
-// The slides of a stage as one valid JSON document in pieces. Upstream writes `{ "slides": [ `,
-// then each slide as a chunk of its own without commas between them, then ` ] }`; this puts the
-// commas in, each as a piece of its own, and numbers the slides.
+// Turns the chunks of a slide stream into the pieces of one valid JSON document. Upstream writes
+// `{ "slides": [ `, then each slide as a chunk without commas between them, then ` ] }`. This adds
+// each comma as a piece of its own and numbers the slides.
 
 export interface Piece {
   chunk: string
@@ -11,83 +11,75 @@ export interface Piece {
 
 const opening = /^\s*\{\s*"slides"\s*:\s*\[\s*$/
 const closing = /^\s*\]\s*\}\s*$/
-// A slide that never becomes whole must not grow for ever; upstream's messages are bounded by the
-// same size.
+// A slide that never becomes whole must not grow without limit. Messages have the same limit.
 const maxPartialChars = 16 * 1024 * 1024
 
 export type SlideChunks = ReturnType<typeof createSlideChunks>
 
 export function createSlideChunks() {
-  let opened = false
-  /**
-   * Upstream has said its last; the bracket itself waits for `finish`, since a slide may have been
-   * lost before it.
-   */
-  let ended = false
+  let isOpen = false
+  /** Upstream closed the document. We close it in `finish`: a slide may have been lost before. */
+  let isEnded = false
   let ending = ' ] }'
   let slides = 0
   let partial = ''
 
   function open(chunk = '{ "slides": [ '): Piece[] {
-    if (opened) return []
-    opened = true
+    if (isOpen) return []
+    isOpen = true
     return [{ chunk }]
   }
 
   function add(chunk: string, slide: Record<string, unknown>): Piece[] {
-    const pieces: Piece[] = [
-      ...open(),
-      ...(slides > 0 ? [{ chunk: ',' }] : []),
-      { chunk, slideIndex: slides, slide },
-    ]
+    const comma = slides > 0 ? [{ chunk: ',' }] : []
+    const pieces: Piece[] = [...open(), ...comma, { chunk, slideIndex: slides, slide }]
     slides += 1
     return pieces
   }
 
   return {
-    /**
-     * The pieces that an upstream chunk adds to the document; none while a slide is still in parts.
-     */
+    /** The pieces that an upstream chunk adds; none while a slide is incomplete. */
     take(chunk: string): Piece[] {
-      if (ended) return []
-      if (!opened && opening.test(chunk)) return open(chunk)
+      if (isEnded) return []
+      if (!isOpen && opening.test(chunk)) return open(chunk)
       if (partial === '' && closing.test(chunk)) {
-        ended = true
+        isEnded = true
         ending = chunk
         return []
       }
-      // Separators are ours to set; what is left is a slide, or a part of one.
+      // Separators are added here, so what remains is a slide or a part of one.
       const text = partial + chunk
       const bare = withoutSeparators(text)
       if (bare === '') return []
       const slide = parseObject(bare)
       if (slide) {
         partial = ''
-        // One that was sent twice is dropped; those behind one that was lost wait for `finish`,
-        // which has them all in order.
+        // A repeated slide is dropped. Slides after a lost one wait for `finish`, which has all.
         const isOutOfOrder = typeof slide.index === 'number' && slide.index !== slides
         return isOutOfOrder ? [] : add(bare, slide)
       }
       partial = text.length > maxPartialChars ? '' : text
       return []
     },
-    /** What is missing at the end of a stage that ended well, given the finished slides. Once. */
+
+    /** The pieces that are missing, given all finished slides. To be called once, at the end. */
     finish(finished: Record<string, unknown>[]): Piece[] {
       const missing = finished.slice(slides).flatMap((slide) => add(JSON.stringify(slide), slide))
-      ended = true
+      isEnded = true
       return [...open(), ...missing, { chunk: ending }]
     },
+
     count: () => slides,
   }
 }
 
-/** By hand: a pattern for the end of a text begins anew at every separator within it. */
+/** Not a regular expression: one for the end of a text starts again at every separator in it. */
 function withoutSeparators(text: string): string {
   const isSeparator = (char: string | undefined) => char === ',' || char?.trim() === ''
-  let [begin, end] = [0, text.length]
-  while (begin < end && isSeparator(text[begin])) begin++
-  while (end > begin && isSeparator(text[end - 1])) end--
-  return text.slice(begin, end)
+  let [start, end] = [0, text.length]
+  while (start < end && isSeparator(text[start])) start++
+  while (end > start && isSeparator(text[end - 1])) end--
+  return text.slice(start, end)
 }
 
 function parseObject(text: string): Record<string, unknown> | undefined {

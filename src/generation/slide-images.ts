@@ -1,34 +1,30 @@
-// Which pictures of upstream a deck's slides name, wherever in a slide: as a value, or within HTML
-// or CSS. Each is recorded once, with the events that name it first, so that whoever reads the
-// slides may fetch them.
+// Finds the images of upstream that slides name: as a value, or within HTML or CSS. Each is
+// recorded with the events that name it first, so that readers of the slides may fetch it.
 
 import { recordImages } from '../database/images.ts'
-import type { ExtraStatement } from '../database/run-log.ts'
+import type { ExtraStatement } from '../database/run-write.ts'
 
 const root = '/app_data/images/'
-/** In markup and styles. What stands in running text is talked about, not shown. */
+/** In markup and styles. A path in running text is mentioned, not shown. */
 const within = /["'(=]\s*(?:https?:\/\/[^\s"'<>()/]+)?(\/app_data\/images\/[^\s"'<>()\\?#]+)/g
-// An index of the database holds no longer ones, and no file of upstream is named so.
-const maxBytes = 1024
+// Postgres indexes no longer keys, and upstream names no file so long.
+const maxPathBytes = 1024
 
 export type ImageRecorder = ReturnType<typeof createImageRecorder>
 
 export function createImageRecorder(userId: string) {
-  const known = new Set<string>()
+  const recorded = new Set<string>()
   return {
-    /**
-     * What to commit together with an event that shows this; nothing when all its pictures were
-     * recorded before.
-     */
+    /** The statements that record the images in `shown`; none when all were recorded before. */
     of(shown: unknown): ExtraStatement[] {
-      const fresh = [...findImagePaths(shown)].filter((path) => !known.has(path))
-      for (const path of fresh) known.add(path)
-      return fresh.length === 0 ? [] : [recordImages(userId, fresh)]
+      const found = [...findImagePaths(shown)].filter((path) => !recorded.has(path))
+      for (const path of found) recorded.add(path)
+      return found.length === 0 ? [] : [recordImages(userId, found)]
     },
   }
 }
 
-/** The paths, unencoded, of all pictures that are named anywhere in a value. */
+/** The decoded paths of all images that are named anywhere in a value. */
 export function findImagePaths(shown: unknown, found = new Set<string>()): Set<string> {
   if (typeof shown === 'string') {
     if (shown.includes(root)) for (const path of pathsIn(shown)) found.add(path)
@@ -41,9 +37,9 @@ export function findImagePaths(shown: unknown, found = new Set<string>()): Set<s
 }
 
 function pathsIn(text: string): string[] {
-  // A whole value may hold blanks and brackets: upstream does not encode the names of its files.
-  const [, whole] =
-    /^(?:https?:\/\/[^\s"'<>()/]+)?(\/app_data\/images\/[^"'<>\\?#]+)(?:[?#].*)?$/s.exec(text) ?? []
+  // A value that is a path may hold spaces and brackets: upstream does not encode its file names.
+  const whole =
+    /^(?:https?:\/\/[^\s"'<>()/]+)?(\/app_data\/images\/[^"'<>\\?#]+)(?:[?#].*)?$/s.exec(text)?.[1]
   const inside = [...text.matchAll(within)].map(([, path]) => path)
   return [whole, ...inside]
     .flatMap((path) => (path === undefined ? [] : [path, decoded(path)]))
@@ -59,4 +55,4 @@ function decoded(path: string): string {
 }
 
 const isPath = (path: string) =>
-  Buffer.byteLength(path) <= maxBytes && path.isWellFormed() && !/\p{Cc}/u.test(path)
+  Buffer.byteLength(path) <= maxPathBytes && path.isWellFormed() && !/\p{Cc}/u.test(path)

@@ -1,11 +1,12 @@
-// The title of a presentation whose brief has none: upstream's, which is the beginning of its first
+// The title of a presentation whose brief has none: upstream's, or the beginning of its first
 // outline.
 
-const longest = 200
+const maxChars = 200
 
-/** One line without markdown signs, at most 200 code points; null when nothing is left. */
+/** One line without Markdown signs, at most 200 code points; null when nothing is left. */
 export function titleFrom(upstream: string | null, outlines: string[]): string | null {
-  return clean(upstream ?? '') || clean(outlines[0]?.trim().split('\n')[0] ?? '') || null
+  const firstLine = outlines[0]?.trim().split('\n')[0] ?? ''
+  return clean(upstream ?? '') || clean(firstLine) || null
 }
 
 function clean(text: string): string {
@@ -14,5 +15,5 @@ function clean(text: string): string {
     .replace(/[\p{Cc}\p{Cf}\s]+/gu, ' ')
     .replace(/^[\s#*>-]+/, '')
     .trim()
-  return [...line].slice(0, longest).join('').trim()
+  return [...line].slice(0, maxChars).join('').trim()
 }

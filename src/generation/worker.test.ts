@@ -4,6 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { createChannels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
+import { createEndRun } from '../database/end-run.ts'
 import { Problem } from '../domain/problem.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
@@ -13,7 +14,8 @@ import { createLogger } from '../telemetry/logging.ts'
 import type { RetryTiming } from './context.ts'
 import { openWorker, type Worker } from './worker.ts'
 
-const logger = createLogger({ logLevel: 'silent' })
+const logLines: string[] = []
+const logger = createLogger({ logLevel: 'info' }, { write: (line) => void logLines.push(line) })
 const slots = { maxRunning: 10, maxRunningPerUser: 10, leaseMs: 60_000 }
 
 let rows: TestRows
@@ -53,11 +55,11 @@ interface Around {
   /** Stands between the worker and its database. */
   database?: Partial<Pick<Database, 'query' | 'transaction'>>
   renewals?: Pick<Database, 'query'>
-  waits?: RetryTiming
+  timing?: RetryTiming
 }
 
 /** It gets no hint but those that the test gives. */
-function open({ database = {}, renewals = rows.database, waits = {} }: Around = {}) {
+function open({ database = {}, renewals = rows.database, timing = {} }: Around = {}) {
   const access = {
     endpoint: 'http://127.0.0.1:1',
     region: 'us-east-1',
@@ -75,8 +77,9 @@ function open({ database = {}, renewals = rows.database, waits = {} }: Around = 
         bucket: 'b',
         logger,
       }),
+      endRun: createEndRun(),
       logger,
-      waits,
+      timing,
       limits: {
         runTimeoutMs: 600_000,
         maxFileBytes: 1,
@@ -204,7 +207,7 @@ it.each(['create:500', 'create:503'] as const)(
     let wake: (() => void) | undefined
     const calls = () => upstream.journal.filter(({ operation }) => operation === 'create').length
     open({
-      waits: { sleep: () => new Promise((resolve) => (wake = resolve)) },
+      timing: { sleep: () => new Promise((resolve) => (wake = resolve)) },
       renewals: {
         query: (text, values) =>
           isDeaf ? new Promise(() => undefined) : rows.database.query(text, values),
@@ -228,7 +231,8 @@ it.each(['create:500', 'create:503'] as const)(
       [id],
     )
     wake?.()
-    await vi.waitFor(() => expect(worker?.running()).toBe(0), 10_000)
+    const hasLeft = () => logLines.some((line) => line.includes(id) && line.includes('run left'))
+    await vi.waitFor(() => expect(hasLeft()).toBe(true), 10_000)
     expect(calls()).toBe(1)
   },
 )
@@ -250,9 +254,9 @@ it('looks at its leases at once when it hears that one of its runs was taken fro
   do await new Promise(setImmediate)
   while (renewed === 0 || renewed !== answered)
   const before = renewed
-  channels.revoked(crypto.randomUUID())
+  channels.publish('revoked', { id: crypto.randomUUID() })
   expect(renewed).toBe(before)
-  channels.revoked(id)
+  channels.publish('revoked', { id })
   expect(renewed).toBe(before + 1)
 })
 
@@ -272,7 +276,7 @@ it('ends though the database has stopped answering: what it holds then runs out 
   await upstream.gates.arrived('create')
   isSilent = true
   // It is asked for work now, and waits for the answer.
-  channels.queue()
+  channels.publish('queue', {})
   await worker?.close(0)
   worker = undefined
   upstream.gates.release('create')

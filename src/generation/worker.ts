@@ -1,100 +1,100 @@
-// The worker of a process: claims runs while it has slots, keeps their leases, drives them, and at
-// shutdown finishes what is paid for and hands back the rest.
+// The worker of a process: claims runs while it has free slots, drives them, and at shutdown
+// finishes paid stages and releases everything else.
 
 import { randomUUID } from 'node:crypto'
 import { jitterMs } from '../async/backoff.ts'
-import { anySignal, sleep } from '../async/signals.ts'
+import { anySignal, sleep, waitAtMost } from '../async/signals.ts'
 import type { Stage } from '../contract/stages.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
-import { claim, hasClaimable, type Run, releaseLease, renew } from '../database/leases.ts'
+import { claim, hasClaimable, type Run, releaseLease } from '../database/leases.ts'
 import { retryDuringOutage } from '../database/outages.ts'
 import { createRunLog, leaseLost } from '../database/run-log.ts'
 import { createSharedWrites } from '../database/shared-writes.ts'
 import { Problem } from '../domain/problem.ts'
 import { paidStages } from '../domain/stage.ts'
 import { createContext, type RunDependencies } from './context.ts'
-import { driveRun, end } from './run.ts'
+import { type HeldRun as Held, openLeaseKeeper } from './lease-keeper.ts'
+import { driveRun, failRun } from './run.ts'
 
 export interface WorkerOptions {
   dependencies: RunDependencies
-  /**
-   * Where leases are renewed: a connection of their own, so that they don't wait behind everything
-   * else. `dependencies.database` without.
-   */
+  /** A connection of its own for the leases; `dependencies.database` without it. */
   renewals?: Pick<Database, 'query'>
-  channels: Channels
+  channels: Pick<Channels, 'publish' | 'subscribe' | 'subscribeMissed'>
   slots: { maxRunning: number; maxRunningPerUser: number; leaseMs: number }
 }
 
-interface Held {
-  run: Run
-  abandon: AbortController
+interface HeldRun extends Held {
   done: Promise<void>
-  stage: () => Stage | null
-  /** It waits before another try: nothing is under way upstream. */
-  isResting: () => boolean
+  /** It waits before another attempt, so nothing is under way upstream. */
+  isWaiting: () => boolean
 }
 
-// What a paid stage has cost is lost when it is left before its end.
+// Leaving a paid stage before its end loses what it has cost.
 const isPaid = (stage: Stage | null) => stage !== null && paidStages.has(stage)
 
-/** This replica gives the run up; another goes on. */
-const handedBack = Symbol('given up')
+/** The reason with which a run is aborted that this worker releases. */
+const released = Symbol('released')
 
-const pollMs = 1_000
-// How a cancel is noticed whose notification was lost: its upstream connection is closed within a
-// second.
-const renewMs = 800
-// After an outage all leases may have run out, and their holders are as alive as we are: they get
-// the first word.
+const pollMs = 800
+// After an outage many leases have expired whose holders are alive; they renew first.
 const takeoverPauseMs = 2_000
-// A database that is away while we leave gets this long to come back; then the leases run out by
-// themselves.
-const handBackMs = 5_000
+// At shutdown a database that is away gets this long; then the leases expire by themselves.
+const releaseTimeoutMs = 5_000
 
 export type Worker = ReturnType<typeof openWorker>
 
 /** Starts claiming at once. */
-export function openWorker({
-  dependencies,
-  renewals = dependencies.database,
-  channels,
-  slots,
-}: WorkerOptions) {
+export function openWorker(options: WorkerOptions) {
+  const { dependencies, channels, slots, renewals = options.dependencies.database } = options
   const { database, logger } = dependencies
   const shared = createSharedWrites({ database })
-  /** By token: a run may be claimed again before its earlier holder, here, has left it. */
-  const held = new Map<string, Held>()
+  /** By token: a run may be claimed again here before its earlier holder has stopped. */
+  const held = new Map<string, HeldRun>()
   const stopping = new AbortController()
-  let wakeUp: () => void = () => undefined
-  let news = false
+  let troubledAtMs = Number.NEGATIVE_INFINITY
 
-  const onQueue = () => {
-    news = true
-    wakeUp()
+  function onTrouble(error: unknown, message: string) {
+    troubledAtMs = performance.now()
+    logger.warn({ err: error }, message)
   }
-  const onRevoked = (id: string) => {
-    if ([...held.values()].some(({ run }) => run.id === id)) void renewAll()
+
+  const leases = openLeaseKeeper({
+    database: renewals,
+    held: () => held.values(),
+    leaseMs: slots.leaseMs,
+    onTrouble: (error) => onTrouble(error, 'renewing leases failed'),
+  })
+
+  let wake: () => void = () => undefined
+  let hasNews = false
+  function checkQueue() {
+    hasNews = true
+    wake()
   }
-  const onAll = () => {
-    onQueue()
-    void renewAll()
-  }
-  channels.on('queue', onQueue)
-  channels.on('revoked', onRevoked)
-  channels.on('all', onAll)
+
+  const unsubscribe = [
+    channels.subscribe('queue', checkQueue),
+    channels.subscribe('revoked', ({ id }) => {
+      if ([...held.values()].some(({ run }) => run.id === id)) void leases.renewAll()
+    }),
+    channels.subscribeMissed(() => {
+      checkQueue()
+      void leases.renewAll()
+    }),
+  ]
 
   let token = randomUUID()
   let isUnanswered = false
-  let troubledAtMs = Number.NEGATIVE_INFINITY
-  /** `mayHave`: there is news, so the first look would only cost time. */
-  async function claimAll(mayHave: boolean): Promise<void> {
+
+  /** Claims until no slot is free or nothing is claimable. `hasHint` skips the cheap check. */
+  async function claimAll(hasHint: boolean): Promise<void> {
+    let skipCheck = hasHint
     while (held.size < slots.maxRunning && !stopping.signal.aborted) {
-      // A claim whose answer was lost may have gone through: its run waits for nobody but us, and
-      // looks like anybody's.
-      if (!mayHave && !isUnanswered && !(await hasClaimable(database))) return
-      mayHave = false
+      // A claim whose response was lost may have gone through. The same token finds its run.
+      if (!skipCheck && !isUnanswered && !(await hasClaimable(database))) return
+      skipCheck = false
       isUnanswered = true
       const takeOver = performance.now() - troubledAtMs > takeoverPauseMs
       const run = await claim(database, { ...slots, token, takeOver })
@@ -105,78 +105,43 @@ export function openWorker({
     }
   }
 
-  function onTrouble(error: unknown, what: string) {
-    troubledAtMs = performance.now()
-    logger.warn({ err: error }, what)
-  }
-
-  const claiming = (async () => {
+  async function claimUntilStopped(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const hadNews = news
-      news = false
+      const hasHint = hasNews
+      hasNews = false
       try {
-        await claimAll(hadNews)
+        await claimAll(hasHint)
       } catch (error) {
         onTrouble(error, 'claiming failed')
       }
       const waiting = new AbortController()
-      wakeUp = () => waiting.abort()
-      if (news || stopping.signal.aborted) continue
-      await sleep(jitterMs(pollMs * 0.8), waiting.signal).catch(() => undefined)
+      wake = () => waiting.abort()
+      if (hasNews || stopping.signal.aborted) continue
+      await sleep(jitterMs(pollMs), waiting.signal).catch(() => undefined)
     }
-  })()
-
-  let renewing = false
-  let renewAgain = false
-  async function renewAll(): Promise<void> {
-    renewAgain = renewing
-    if (renewing || held.size === 0) return
-    renewing = true
-    try {
-      const asked = [...held.values()].filter(({ abandon }) => !abandon.signal.aborted)
-      const kept = await renew(
-        renewals,
-        new Map(asked.map(({ run }) => [run.id, run.token])),
-        slots.leaseMs,
-      )
-      for (const { run, abandon } of asked) if (!kept.has(run.id)) abandon.abort(leaseLost)
-    } catch (error) {
-      // A holder whose token still stands goes on; whether it does is known when the database is
-      // back.
-      onTrouble(error, 'renewing leases failed')
-    } finally {
-      renewing = false
-    }
-    // What was revoked meanwhile may have come too late for this one.
-    if (renewAgain) await renewAll()
   }
-  const renewTimer = setInterval(
-    () => void (renewing || renewAll()),
-    Math.min(renewMs, slots.leaseMs / 3),
-  )
 
   function hold(run: Run) {
-    // Claimed again, so whoever holds it still has lost it.
-    for (const earlier of held.values())
+    // Claimed again: an earlier holder in this process has lost its lease.
+    for (const earlier of held.values()) {
       if (earlier.run.id === run.id) earlier.abandon.abort(leaseLost)
-    const abandon = new AbortController()
-    const entry: Held = {
-      run,
-      abandon,
-      done: Promise.resolve(),
-      stage: () => run.stage,
-      isResting: () => false,
     }
+    const abandon = new AbortController()
+    const entry: HeldRun = { run, abandon, done: Promise.resolve(), isWaiting: () => false }
     held.set(run.token, entry)
     entry.done = work(entry).finally(() => {
       held.delete(run.token)
-      onQueue()
+      checkQueue()
     })
   }
 
-  async function work(entry: Held): Promise<void> {
+  async function work(entry: HeldRun): Promise<void> {
     const { run, abandon } = entry
     const runLogger = logger.child({ presentation_id: run.id, run: run.run })
+    const timeout = new Problem('RUN_TIMEOUT')
+    const deadline = new AbortController()
+    const leftMs = Math.max(0, dependencies.limits.runTimeoutMs - run.usedMs)
+    const timer = setTimeout(() => deadline.abort(timeout), leftMs)
     const log = createRunLog({
       database,
       channels,
@@ -186,18 +151,17 @@ export function openWorker({
       signal: abandon.signal,
       onLost: () => abandon.abort(leaseLost),
     })
-    const timeUp = new Problem('RUN_TIMEOUT')
-    const clock = new AbortController()
-    const timer = setTimeout(
-      () => clock.abort(timeUp),
-      Math.max(0, dependencies.limits.runTimeoutMs - run.usedMs),
-    )
-    const signal = anySignal(abandon.signal, clock.signal)
-    const onBackoff = () => {
-      if (stopping.signal.aborted) abandon.abort(handedBack)
-    }
-    const context = createContext({ run, log, dependencies, signal, logger: runLogger, onBackoff })
-    entry.isResting = context.isResting
+    const context = createContext({
+      run,
+      log,
+      dependencies,
+      signal: anySignal(abandon.signal, deadline.signal),
+      logger: runLogger,
+      onBackoff: () => {
+        if (stopping.signal.aborted) abandon.abort(released)
+      },
+    })
+    entry.isWaiting = context.isWaiting
     runLogger.info({ stage: run.stage, takeovers: run.takeovers }, 'run claimed')
     try {
       const outcome = await driveRun(context, () => stopping.signal.aborted)
@@ -205,18 +169,15 @@ export function openWorker({
       if (outcome === 'stopped') await release(run)
     } catch (error) {
       if (abandon.signal.aborted) {
-        runLogger.info(
-          { reason: abandon.signal.reason === handedBack ? 'given up' : 'lease lost' },
-          'run left',
-        )
-        if (abandon.signal.reason === handedBack) await release(run)
-      } else if (clock.signal.aborted) {
-        await end(context, timeUp).catch((failure) =>
+        const isReleased = abandon.signal.reason === released
+        runLogger.info({ reason: isReleased ? 'released' : 'lease lost' }, 'run left')
+        if (isReleased) await release(run)
+      } else if (deadline.signal.aborted) {
+        await failRun(context, timeout).catch((failure) =>
           runLogger.error({ err: failure }, 'ending a run failed'),
         )
       } else if (error !== leaseLost) {
-        // A bug of ours, or a database that refuses us: the lease runs out and the run is taken
-        // over, within its bounds.
+        // A bug, or a database that refuses us. The lease expires and the run is taken over.
         runLogger.error({ err: error }, 'run broke off')
       }
     } finally {
@@ -225,39 +186,38 @@ export function openWorker({
   }
 
   async function release(run: Run): Promise<void> {
-    const patience = AbortSignal.timeout(handBackMs)
     try {
-      await retryDuringOutage(patience, () => releaseLease(renewals, run))
-      channels.queue()
+      const timeout = AbortSignal.timeout(releaseTimeoutMs)
+      await retryDuringOutage(timeout, () => releaseLease(renewals, run))
+      channels.publish('queue', {})
     } catch (error) {
-      logger.warn({ err: error, presentation_id: run.id, run: run.run }, 'handing back failed')
+      const context = { err: error, presentation_id: run.id, run: run.run }
+      logger.warn(context, 'releasing a lease failed')
     }
   }
 
+  const claiming = claimUntilStopped()
+
   return {
-    running: () => held.size,
     /**
-     * Stops claiming. Runs in a paid stage may finish it for `drainMs`; all others, and then the
-     * rest, are handed back. Resolves when none is held any more, or the database does not answer.
+     * Stops claiming. Runs in a paid stage may finish it for `drainMs`; the others, and then the
+     * rest, are released. Resolves when none is held, or the database does not respond.
      */
     async close(drainMs: number): Promise<void> {
-      const giveUp = ({ abandon }: Held) => abandon.abort(handedBack)
+      const giveUp = ({ abandon }: HeldRun) => abandon.abort(released)
       stopping.abort()
-      wakeUp()
-      for (const run of held.values()) if (!isPaid(run.stage()) || run.isResting()) giveUp(run)
+      wake()
+      for (const entry of held.values()) {
+        if (!isPaid(entry.run.stage) || entry.isWaiting()) giveUp(entry)
+      }
       const timer = setTimeout(() => [...held.values()].forEach(giveUp), drainMs)
-      // One that is being claimed just now stops at its first checkpoint.
+      // A run that is being claimed right now stops at its first checkpoint.
       const ended = claiming.then(() => Promise.all([...held.values()].map(({ done }) => done)))
-      // A statement into a silent connection would hold the process for as long as silence is
-      // borne.
-      const left = new AbortController()
-      await Promise.race([ended, sleep(drainMs + handBackMs, left.signal).catch(() => undefined)])
-      left.abort()
+      // A statement on a silent connection would otherwise hold the process for its timeout.
+      await waitAtMost(drainMs + releaseTimeoutMs, ended)
       clearTimeout(timer)
-      clearInterval(renewTimer)
-      channels.off('queue', onQueue)
-      channels.off('revoked', onRevoked)
-      channels.off('all', onAll)
+      leases.close()
+      for (const stop of unsubscribe) stop()
     },
   }
 }

@@ -1,5 +1,5 @@
 // What the gateway leans on is away: at its start, and while it works. It starts all the same, says
-// so, waits, and goes on.
+// so, timing, and goes on.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openPostgres } from '../sandbox/postgres.ts'

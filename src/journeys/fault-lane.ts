@@ -16,7 +16,7 @@ function createWaits() {
   const waited: number[] = []
   return {
     waited,
-    waits: {
+    timing: {
       random: () => 0.5,
       sleep: (ms: number, signal?: AbortSignal) => {
         waited.push(ms)
@@ -45,11 +45,11 @@ export function upstreamOf(shape: Shape): WorldOptions {
 }
 
 export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
-  const { waited, waits } = createWaits()
+  const { waited, timing } = createWaits()
   const upstream = upstreamOf(shape)
   const world = await openWorld({
     ...upstream,
-    waits,
+    timing,
     // Few and large pieces of text: how they are cut is not what is looked at here.
     pace: { ...paces.fast, chunkChars: 200 },
     // Wide enough that no fault here opens the circuit for the next run.

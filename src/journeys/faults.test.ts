@@ -22,7 +22,7 @@ async function run(...faults: [FaultName, FaultOptions?][]) {
     idle.pop() ??
     (await openWorld({
       shape: 'B1',
-      waits: { random: () => 0 },
+      timing: { random: () => 0 },
       env: { BREAKER_MIN_CALLS: '1000', STREAM_STALL_SECONDS: '1' },
     }))
   const { spend, journal, decks, faults: control } = world.presenton

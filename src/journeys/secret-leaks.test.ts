@@ -48,7 +48,7 @@ beforeAll(async () => {
       PRESENTON_PASSWORD: presentonPassword,
       LOG_LEVEL: 'trace',
     },
-    waits: { sleep: () => new Promise(setImmediate) },
+    timing: { sleep: () => new Promise(setImmediate) },
   })
   owner = await world.createUser('owner')
   tickets = []

@@ -13,7 +13,7 @@ beforeAll(async () => {
   world = await openWorld({
     shape: 'B1',
     env: { BREAKER_MIN_CALLS: '3', BREAKER_RESET_SECONDS: '1', LOG_LEVEL: 'error' },
-    waits: {
+    timing: {
       random: () => 1,
       // Waits are 500 times shorter.
       sleep: (ms, signal) => {
@@ -76,7 +76,7 @@ test.each<FaultName>(['outlines:503', 'slides:503'])(
     const ownWorld = await openWorld({
       shape: 'A1',
       env: { BREAKER_MIN_CALLS: '1000000', LOG_LEVEL: 'error' },
-      waits: {
+      timing: {
         random: () => 1,
         sleep: async (ms) => {
           waitedMs += ms

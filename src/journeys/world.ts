@@ -26,8 +26,8 @@ export interface WorldOptions
   database?: { url: string; close(): Promise<unknown> }
   /** Number of gateways to start, all in this process. Default 1. */
   replicas?: number
-  /** The waits between attempts of every gateway. Default: those of production. */
-  waits?: GatewayOptions['waits']
+  /** The timing between attempts of every gateway. Default: those of production. */
+  timing?: GatewayOptions['timing']
 }
 
 export interface UserOptions extends Claims {
@@ -50,7 +50,7 @@ const highLimits: Environment = {
 export async function openWorld({
   env = {},
   replicas = 1,
-  waits,
+  timing,
   database: given,
   ...upstream
 }: WorldOptions = {}) {
@@ -89,7 +89,7 @@ export async function openWorld({
     overrides: Environment = {},
     options: GatewayOptions = {},
   ): Promise<Gateway> {
-    const gateway = await openGateway({ ...variables, ...overrides }, { waits, ...options })
+    const gateway = await openGateway({ ...variables, ...overrides }, { timing, ...options })
     gateways.push(gateway)
     return gateway
   }

@@ -1,11 +1,11 @@
-// Accepts a brief: its row, its log's first event and the answer to its Idempotency-Key in one
-// transaction. Upstream is not asked anything: a brief is taken whatever state the generator is in.
+// Accepts briefs: the row, the first event of its log and the response to its Idempotency-Key in
+// one transaction. Upstream is not asked, so a brief is accepted whatever state it is in.
+
 import { randomUUID } from 'node:crypto'
 import { createBatcher } from '../async/batcher.ts'
 import { sleep } from '../async/signals.ts'
-import { encodeEvent } from '../contract/events.ts'
 import type { Channels } from '../database/channels.ts'
-import type { Database, Queryable } from '../database/connection.ts'
+import { type Database, isDatabaseAway, type Queryable } from '../database/connection.ts'
 import {
   firstRequestPending,
   type IdempotentOutcome,
@@ -33,7 +33,7 @@ export interface QueueLimits {
 
 export interface AdmissionOptions {
   database: Pick<Database, 'transaction'>
-  channels: Pick<Channels, 'queue' | 'events'>
+  channels: Pick<Channels, 'publish'>
   queue: QueueLimits
   quotas: Quotas
   /** Ids of upstream's templates while they are known, else undefined. */
@@ -44,85 +44,82 @@ export interface BriefRequest {
   userId: string
   brief: Brief
   idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
-  /** What the caller is told of the new row; kept for repeats of its key. */
+  /** Makes the response of the new row; it is stored for repeats of the key. */
   respond: (row: PresentationRow) => StoredResponse
 }
 
 export type Admission = ReturnType<typeof createAdmission>
 
-// Until a slot is free nothing moves in the queue; about how long a run takes is a fair time to
-// come back after.
+// About the time of one run: until a slot is free the queue does not move.
 const fullQueueRetrySeconds = 30
 
-export function createAdmission({
-  database,
-  channels,
-  queue,
-  quotas,
-  knownTemplates,
-}: AdmissionOptions) {
-  // One transaction, one lock and one fsync for all that come while the one before is under way.
-  const groups = createBatcher<BriefRequest, IdempotentResponse>({
+export function createAdmission(options: AdmissionOptions) {
+  const { database, channels, queue, quotas, knownTemplates } = options
+
+  // All requests that come during one transaction share the next: one lock and one disk flush.
+  const batcher = createBatcher<BriefRequest, IdempotentResponse>({
     process: acceptAll,
+    overloaded: () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 }),
+    isSharedFailure: isDatabaseAway,
   })
 
   async function acceptAll(requests: BriefRequest[]): Promise<IdempotentOutcome[]> {
     const ids: string[] = []
-    const given = await respondToEach({
+    const outcomes = await respondToEach({
       database,
       requests,
       keyOf: ({ userId, idempotency }) => idempotency && { ...idempotency, userId },
       work: async (client, fresh) => {
-        const taken = await insertAccepted(client, fresh)
-        ids.push(...taken.ids)
-        return taken.answers
+        const accepted = await insertAccepted(client, fresh)
+        ids.push(...accepted.ids)
+        return accepted.responses
       },
     })
-    if (ids.length > 0) channels.queue()
-    for (const id of ids) channels.events(id, 1)
-    return given
+    if (ids.length > 0) channels.publish('queue', {})
+    for (const id of ids) channels.publish('log', { id, seq: 1 })
+    return outcomes
   }
 
-  const firsts = new Map<string, Promise<unknown>>()
+  /** The pending first request of each idempotency key in this process. */
+  const pending = new Map<string, Promise<unknown>>()
 
   /**
-   * Who repeats a key waits here for the first: the group that holds it may hang, and those behind
-   * it are told something else.
+   * Accepts the brief, or returns the response that the first request with its key got.
+   *
+   * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED,
+   * QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT (the first request takes over five seconds)
    */
   async function accept(request: BriefRequest): Promise<IdempotentResponse> {
     const { userId, idempotency } = request
-    if (!idempotency) return groups.add(request)
-    const name = keyId({ ...idempotency, userId })
-    const patience = new AbortController()
-    const tooLate = sleep(keyWaitSeconds * 1000, patience.signal).then(() =>
-      Promise.reject(firstRequestPending()),
-    )
-    tooLate.catch(() => undefined)
-    try {
-      for (let first = firsts.get(name); first; first = firsts.get(name))
-        await Promise.race([first, tooLate])
-    } finally {
-      patience.abort()
-    }
-    const answer = groups.add(request)
-    const ended = answer.then(
-      () => firsts.delete(name),
-      () => firsts.delete(name),
-    )
-    firsts.set(name, ended)
-    return answer
+    if (!idempotency) return batcher.add(request)
+    const key = keyId({ ...idempotency, userId })
+    // Repeats wait here and not in a batch, which would delay the other requests in it.
+    const deadlineMs = performance.now() + keyWaitSeconds * 1000
+    while (pending.has(key)) await waitForFirst(key, deadlineMs)
+    const response = batcher.add(request)
+    const remove = () => void pending.delete(key)
+    pending.set(key, response.then(remove, remove))
+    return response
   }
 
-  /** Each as if those before it had come before it. */
+  async function waitForFirst(key: string, deadlineMs: number): Promise<void> {
+    const waiting = new AbortController()
+    const leftMs = Math.max(0, deadlineMs - performance.now())
+    const timeout = sleep(leftMs, waiting.signal).then(() => Promise.reject(firstRequestPending()))
+    timeout.catch(() => undefined)
+    await Promise.race([pending.get(key), timeout]).finally(() => waiting.abort())
+  }
+
+  /** Checks and inserts each request as if those before it had been accepted before. */
   async function insertAccepted(
     client: Queryable,
     requests: BriefRequest[],
-  ): Promise<{ ids: string[]; answers: (StoredResponse | Problem)[] }> {
+  ): Promise<{ ids: string[]; responses: (StoredResponse | Problem)[] }> {
     await lockAdmission(client)
     const users = new Map<string, number>()
     for (const { userId } of requests) users.set(userId, (users.get(userId) ?? 0) + 1)
-    const room = await readQuotaBudget(client, users, quotas)
-    const queued = await countQueued(client, [...users.keys()])
+    const budget = await readQuotaBudget(client, users, quotas)
+    const counts = await countQueued(client, [...users.keys()])
 
     const refusals = new Map<BriefRequest, Problem>()
     const inputs = new Map<BriefRequest, NewPresentation>()
@@ -130,59 +127,51 @@ export function createAdmission({
       const { userId, brief } = request
       try {
         checkTemplate(brief)
-        room.check({ userId, slides: brief.nSlides })
-        checkQueue(queued, userId, queue)
+        budget.check({ userId, slides: brief.nSlides })
+        checkQueue(counts, userId, queue)
       } catch (error) {
         if (!(error instanceof Problem)) throw error
         refusals.set(request, error)
         continue
       }
-      room.take({ userId, slides: brief.nSlides })
-      queued.all += 1
-      queued.own.set(userId, (queued.own.get(userId) ?? 0) + 1)
+      budget.take({ userId, slides: brief.nSlides })
+      counts.all += 1
+      counts.own.set(userId, (counts.own.get(userId) ?? 0) + 1)
       inputs.set(request, { ...toRow(brief), id: randomUUID(), userId })
     }
 
-    const firstEvent = encodeEvent('queued', { position: 0 }, { run: 1 }).data
-    const rows =
-      inputs.size > 0 ? await insertPresentations(client, [...inputs.values()], firstEvent) : []
-    const made = new Map(rows.map((row) => [row.id, row]))
-    const answers = requests.map((request) => {
-      const row = made.get(inputs.get(request)?.id ?? '')
+    const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()]) : []
+    const byId = new Map(rows.map((row) => [row.id, row]))
+    const responses = requests.map((request) => {
+      const row = byId.get(inputs.get(request)?.id ?? '')
       return row ? request.respond(row) : (refusals.get(request) ?? new Problem('INTERNAL_ERROR'))
     })
-    return { ids: [...made.keys()], answers }
+    return { ids: [...byId.keys()], responses }
   }
 
   function checkTemplate({ template }: Brief) {
     const known = knownTemplates()
-    // Templates that users made themselves are not in every list.
+    // The list does not hold the templates that users made in upstream.
     if (!known || known.has(template) || template.startsWith('custom-')) return
     throw new Problem('VALIDATION_FAILED', {
       errors: [{ path: '/template', message: 'is not a template of the generator' }],
     })
   }
 
-  return {
-    /**
-     * Takes the brief in, or gives the first answer again.
-     * @throws Problem VALIDATION_FAILED (unknown template), QUOTA_EXHAUSTED, QUOTA_EXCEEDED,
-     * QUEUE_FULL, IDEMPOTENCY_KEY_REUSED, CONFLICT
-     */
-    accept,
-  }
+  return { accept }
 }
 
-/** @throws Problem QUEUE_FULL: 429 when it is one's own, 503 when it is everybody's */
+/** @throws Problem QUEUE_FULL: 429 when the user's own queue is full, 503 when the whole queue is */
 export function checkQueue(
   { own, all }: QueueCounts,
   userId: string,
   { maxQueued, maxQueuedPerUser }: QueueLimits,
 ): void {
-  if ((own.get(userId) ?? 0) >= maxQueuedPerUser)
-    throw new Problem('QUEUE_FULL', { retryAfterSeconds: fullQueueRetrySeconds })
-  if (all >= maxQueued)
-    throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds: fullQueueRetrySeconds })
+  const retryAfterSeconds = fullQueueRetrySeconds
+  if ((own.get(userId) ?? 0) >= maxQueuedPerUser) {
+    throw new Problem('QUEUE_FULL', { retryAfterSeconds })
+  }
+  if (all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds })
 }
 
 function toRow(brief: Brief) {
@@ -196,7 +185,7 @@ function toRow(brief: Brief) {
     metadata: brief.metadata,
     outlines: brief.outlines,
     brief: {
-      // Upstream wants a text even where the outlines are given.
+      // Upstream requires a text even with outlines.
       content: brief.content ?? (brief.outlines ?? []).join('\n\n'),
       tone: brief.tone,
       verbosity: brief.verbosity,

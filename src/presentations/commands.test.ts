@@ -4,6 +4,7 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createChannels } from '../database/channels.ts'
+import { createEndRun } from '../database/end-run.ts'
 import { claim, type Run } from '../database/leases.ts'
 import {
   markFirstSlide,
@@ -13,9 +14,10 @@ import {
   settleFailed,
   settleSlides,
 } from '../database/ledger.ts'
-import { createRunLog, type ExtraStatement, type RunChanges } from '../database/run-log.ts'
+import { createRunLog } from '../database/run-log.ts'
+import type { ExtraStatement, RunChanges } from '../database/run-write.ts'
 import { Problem } from '../domain/problem.ts'
-import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createAdmission } from './accept.ts'
 import { createPresentationCommands } from './commands.ts'
 import { readBrief } from './read-brief.ts'
@@ -115,7 +117,10 @@ async function play(steps: Step[]): Promise<void> {
     quotas,
     knownTemplates: () => undefined,
   })
-  const life = createPresentationCommands({ database, channels, queue, quotas })
+  const life = createPresentationCommands({
+    ...{ database, channels, queue, quotas },
+    endRun: createEndRun(),
+  })
   const model = createModel()
   const runs = new Map<string, Run>()
 
@@ -155,7 +160,7 @@ async function play(steps: Step[]): Promise<void> {
       signal: new AbortController().signal,
       onLost: () => undefined,
     })
-    const events = isEnd ? [{ data: '{}', terminal: true }] : []
+    const events = isEnd ? [logEvent('{}', true)] : []
     await log.commit({ events, changes, extraStatements, ...(isEnd && { release: true }) })
     run.lastSeq = log.seq()
   }
@@ -251,10 +256,10 @@ async function play(steps: Step[]): Promise<void> {
     } else if (act === 'slide' && one.paid && !one.finished) {
       one.slid = true
       one.made += 1
-      await write(one.id, { slides_done: one.made }, [markFirstSlide])
+      await write(one.id, { slidesDone: one.made }, [markFirstSlide])
     } else if (act === 'finish' && one.slid && !one.finished) {
       Object.assign(one, { finished: true, slides: n, made: n })
-      await write(one.id, { slides_finished: true, slides_done: n }, [settleSlides(n)])
+      await write(one.id, { slidesFinished: true, slidesDone: n }, [settleSlides(n)])
     } else if (act === 'complete' && one.finished) {
       one.status = 'completed'
       await write(one.id, { status: 'completed' }, [], true)

@@ -1,10 +1,11 @@
-// The life of a presentation after it was accepted, as its owner directs it: which operation is
-// allowed in which state, what it costs, and who has to be woken. The table of states and
-// operations in the README is this file in words.
+// The commands of a presentation after it was accepted: which is allowed in which state, what it
+// costs, and who is notified. The table of states and operations in docs/api.md says the same.
 
 import { minSlidesWithContents } from '../contract/brief.ts'
+import type { ExportFormat, OutlinesResponse } from '../contract/presentation.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
+import type { EndRun } from '../database/end-run.ts'
 import { respondOnce } from '../database/idempotency.ts'
 import type { IdempotentRequest } from '../database/idempotency-keys.ts'
 import { isReservationReleased, type Quotas, reserve, reserveSlides } from '../database/ledger.ts'
@@ -16,6 +17,7 @@ import { findOutlines, type PresentationRow, readPresentation } from './statemen
 import {
   approveOutlines,
   cancelRun,
+  countRecentExports,
   deletePresentation,
   type LockedPresentation,
   lockPresentation,
@@ -26,122 +28,118 @@ import {
 
 export interface PresentationCommandsOptions {
   database: Pick<Database, 'query' | 'transaction'>
-  channels: Channels
+  channels: Pick<Channels, 'publish'>
+  endRun: EndRun
   queue: QueueLimits
   quotas: Quotas
 }
 
-/** One's own presentation; anybody else's is as absent as one that does not exist. */
+/** A presentation and the user it must belong to. To others it does not exist (NOT_FOUND). */
 export interface OwnedPresentation {
   userId: string
   id: string
 }
 
+/** A command whose response is stored under the caller's idempotency key. */
 interface IdempotentCommand {
   idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
   respond: (row: PresentationRow) => StoredResponse
 }
 
+type Transition = (client: Queryable, locked: LockedPresentation) => Promise<void>
+
 export type PresentationCommands = ReturnType<typeof createPresentationCommands>
 
 const exportsPerHour = 10
 
-export function createPresentationCommands({
-  database,
-  channels,
-  queue,
-  quotas,
-}: PresentationCommandsOptions) {
-  /** One transition, under the lock. */
-  async function change(
-    own: OwnedPresentation,
-    transition: (client: Queryable, locked: LockedPresentation) => Promise<void>,
-  ): Promise<PresentationRow> {
+export function createPresentationCommands(options: PresentationCommandsOptions) {
+  const { database, channels, endRun, queue, quotas } = options
+
+  /** Runs a transition under the lock and returns the new row. */
+  async function change(own: OwnedPresentation, transition: Transition): Promise<PresentationRow> {
     return database.transaction(async (client) => {
-      const locked = await lockPresentation(client, own)
-      await transition(client, locked)
+      await transition(client, await lockPresentation(client, own))
       return readPresentation(client, own.id)
     })
   }
 
-  /**
-   * Wakes all who may care. A number is only a hint: readers look for themselves how far the log
-   * has grown.
-   */
-  function publishChange(id: string, { revoked = false, queued = false } = {}) {
-    if (revoked) channels.revoked(id)
-    if (revoked || queued) channels.queue()
-    channels.settled(id)
-  }
-
-  /**
-   * The same for what is answered once per key: the queue is asked and quotas are reserved before
-   * the transition.
-   */
+  /** Starts a run, once for each idempotency key. Limits and quotas are checked under the lock. */
   async function startRun(
     own: OwnedPresentation,
     { idempotency, respond }: IdempotentCommand,
-    transition: (client: Queryable, locked: LockedPresentation) => Promise<void>,
+    transition: Transition,
   ) {
-    const given = await respondOnce(
-      database,
-      idempotency && { ...idempotency, userId: own.userId },
-      async (client) => {
-        await lockAdmission(client)
-        const locked = await lockPresentation(client, own)
-        await transition(client, locked)
-        return respond(await readPresentation(client, own.id))
-      },
-    )
-    publishChange(own.id, { queued: true })
-    return given
+    const keyed = idempotency && { ...idempotency, userId: own.userId }
+    const response = await respondOnce(database, keyed, async (client) => {
+      await lockAdmission(client)
+      await transition(client, await lockPresentation(client, own))
+      return respond(await readPresentation(client, own.id))
+    })
+    publishQueued(own.id)
+    return response
+  }
+
+  function publishQueued(id: string) {
+    channels.publish('queue', {})
+    channels.publish('status', { id })
+  }
+
+  /** The worker that holds the run learns at once; a slot may be free. */
+  function publishRevoked(id: string) {
+    channels.publish('revoked', { id })
+    publishQueued(id)
   }
 
   return {
     /**
-     * Ends the run in this transaction. Already cancelled: as it is. @throws Problem NOT_FOUND,
-     * CONFLICT when it has ended otherwise
+     * Ends the run in this transaction. A cancelled presentation stays as it is.
+     *
+     * @throws Problem NOT_FOUND, CONFLICT (completed or failed)
      */
     async cancel(own: OwnedPresentation): Promise<PresentationRow> {
       const row = await change(own, async (client, locked) => {
-        if (locked.status === 'completed' || locked.status === 'failed')
+        if (locked.status === 'completed' || locked.status === 'failed') {
           throw new Problem('CONFLICT')
-        if (locked.status !== 'cancelled') await cancelRun(client, locked)
+        }
+        if (locked.status !== 'cancelled') await cancelRun(client, locked, endRun)
       })
-      publishChange(own.id, { revoked: true })
+      publishRevoked(own.id)
       return row
     },
 
     /**
-     * A failed or cancelled one goes on. @throws Problem NOT_FOUND, CONFLICT, QUEUE_FULL,
-     * QUOTA_EXCEEDED, QUOTA_EXHAUSTED
+     * Continues a failed or cancelled presentation.
+     *
+     * @throws Problem NOT_FOUND, CONFLICT, QUEUE_FULL, QUOTA_EXCEEDED, QUOTA_EXHAUSTED
      */
-    retry: (own: OwnedPresentation, answering: IdempotentCommand) =>
-      startRun(own, answering, async (client, locked) => {
-        if (locked.status !== 'failed' && locked.status !== 'cancelled')
+    retry: (own: OwnedPresentation, command: IdempotentCommand) =>
+      startRun(own, command, async (client, locked) => {
+        if (locked.status !== 'failed' && locked.status !== 'cancelled') {
           throw new Problem('CONFLICT')
+        }
         const reservation = { userId: own.userId, presentationId: own.id, slides: locked.nSlides }
         if (await isReservationReleased(client, own.id)) await reserve(client, reservation, quotas)
-        // Of a run that failed half-way only the slides it had made are still counted.
+        // A run that failed half-way is only charged for the slides it made.
         else if (!locked.slidesFinished) await reserveSlides(client, reservation, quotas)
         checkQueue(await countQueued(client, [own.userId]), own.userId, queue)
         await queueRetry(client, locked)
       }),
 
     /**
-     * A further file of a finished deck. @throws Problem NOT_FOUND, CONFLICT, QUEUE_FULL,
-     * RATE_LIMIT_EXCEEDED
+     * Makes a further file of a completed deck.
+     *
+     * @throws Problem NOT_FOUND, CONFLICT, QUEUE_FULL, RATE_LIMIT_EXCEEDED
      */
-    furtherExport: (own: OwnedPresentation, format: 'pptx' | 'pdf', answering: IdempotentCommand) =>
-      startRun(own, answering, async (client, locked) => {
+    exportAgain: (own: OwnedPresentation, format: ExportFormat, command: IdempotentCommand) =>
+      startRun(own, command, async (client, locked) => {
         if (locked.status !== 'completed') throw new Problem('CONFLICT')
         await checkExportRate(client, locked)
         checkQueue(await countQueued(client, [own.userId]), own.userId, queue)
         await queueExport(client, locked, format)
       }),
 
-    /** What the model or the brief proposed. @throws Problem NOT_FOUND, NOT_READY */
-    async outlines(own: OwnedPresentation): Promise<{ outlines: string[]; title: string | null }> {
+    /** @throws Problem NOT_FOUND, NOT_READY (not written yet) */
+    async readOutlines(own: OwnedPresentation): Promise<OutlinesResponse> {
       const found = await findOutlines(database, own)
       if (!found) throw new Problem('NOT_FOUND')
       const { outlines, title } = found
@@ -150,11 +148,12 @@ export function createPresentationCommands({
     },
 
     /**
-     * Approves the outlines, other ones or those proposed; never refused for a full queue.
-     * @throws Problem NOT_FOUND, CONFLICT when they don't wait for it, VALIDATION_FAILED,
+     * Approves the outlines, or replaces them. A full queue never refuses this.
+     *
+     * @throws Problem NOT_FOUND, CONFLICT (not awaiting approval), VALIDATION_FAILED,
      * QUOTA_EXHAUSTED
      */
-    async approve(
+    async approveOutlines(
       own: OwnedPresentation,
       given: { outlines?: string[] | undefined; title?: string | undefined },
     ): Promise<PresentationRow> {
@@ -163,54 +162,41 @@ export function createPresentationCommands({
         const locked = await lockPresentation(client, own)
         if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
         const { outlines = locked.outlines ?? [], title = locked.title } = given
-        // Other outlines say how many slides there will be; as they are, the generator may have
-        // left some for a table of contents.
+        // Unchanged outlines may be fewer than the slides: the model adds a table of contents.
         const nSlides = given.outlines?.length ?? locked.nSlides
         if (locked.includeTableOfContents && nSlides < minSlidesWithContents) {
           const message = `must be at least ${minSlidesWithContents} with a table of contents`
           throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/outlines', message }] })
         }
-        await reserveSlides(
-          client,
-          { userId: own.userId, presentationId: own.id, slides: nSlides },
-          quotas,
-        )
+        const reservation = { userId: own.userId, presentationId: own.id, slides: nSlides }
+        await reserveSlides(client, reservation, quotas)
         await approveOutlines(client, locked, { outlines, title, nSlides })
         return readPresentation(client, own.id)
       })
-      publishChange(own.id, { queued: true })
+      publishQueued(own.id)
       return row
     },
 
-    /** Also the name of the file from now on. @throws Problem NOT_FOUND */
-    async rename(own: OwnedPresentation, title: string): Promise<PresentationRow> {
-      return change(own, (client, locked) => renamePresentation(client, locked, title))
-    },
+    /** Also changes the file name of downloads. @throws Problem NOT_FOUND */
+    rename: (own: OwnedPresentation, title: string): Promise<PresentationRow> =>
+      change(own, (client, locked) => renamePresentation(client, locked, title)),
 
-    /** Gone at once; what lies outside is removed by and by. @throws Problem NOT_FOUND */
+    /** Deletes the row at once; objects and upstream decks follow. @throws Problem NOT_FOUND */
     async remove(own: OwnedPresentation): Promise<void> {
       await database.transaction(async (client) =>
         deletePresentation(client, await lockPresentation(client, own)),
       )
-      publishChange(own.id, { revoked: true })
+      publishRevoked(own.id)
     },
   }
 }
 
-async function checkExportRate(
-  client: Queryable,
-  { id, exportTimes }: LockedPresentation,
-): Promise<void> {
-  if (exportTimes.length < exportsPerHour) return
-  const rows = await client.query<{ n: number; seconds: number }>(
-    `select count(*) as n, extract(epoch from min(t) + interval '1 hour' - now()) as seconds
-     from (select unnest(export_times) as t from gateway.presentations where id = $1) times where t > now() - interval '1 hour'`,
-    [id],
-  )
-  const { n = 0, seconds = 1 } = rows[0] ?? {}
-  if (n < exportsPerHour) return
+async function checkExportRate(client: Queryable, locked: LockedPresentation): Promise<void> {
+  if (locked.exportTimes.length < exportsPerHour) return
+  const { count, seconds } = await countRecentExports(client, locked)
+  if (count < exportsPerHour) return
   throw new Problem('RATE_LIMIT_EXCEEDED', {
-    cause: new Error(`A presentation is exported at most ${exportsPerHour} times an hour.`),
+    cause: new Error(`A presentation can be exported ${exportsPerHour} times an hour.`),
     retryAfterSeconds: Math.max(1, Math.ceil(seconds)),
   })
 }

@@ -50,8 +50,9 @@ export async function presentationRoutes(
   deletePresentationRoute(scope, { remove: presentations.remove })
   cancelPresentationRoute(scope, { cancel: presentations.cancel, view })
   retryPresentationRoute(scope, { retry: presentations.retry, respond })
-  readOutlinesRoute(scope, { outlines: presentations.outlines })
-  approveOutlinesRoute(scope, { approve: presentations.approve, limits, view })
+  readOutlinesRoute(scope, { readOutlines: presentations.readOutlines })
+  const { approveOutlines } = presentations
+  approveOutlinesRoute(scope, { approveOutlines, limits, view })
   downloadPresentationRoute(scope, { findPresentation, presign: presentations.presign })
-  exportPresentationRoute(scope, { furtherExport: presentations.furtherExport, respond })
+  exportPresentationRoute(scope, { exportAgain: presentations.exportAgain, respond })
 }

@@ -1,14 +1,14 @@
-// Waiting for a presentation to be neither queued nor running, for callers who ask once and don't
-// follow the stream.
+// Waits until a presentation is neither queued nor running, for callers who do not follow its events.
 
 import { sleep } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
+import { isSettled } from '../domain/status.ts'
 import { findPresentation, type PresentationRow } from './statements/queries.ts'
 
 export interface WaitUntilSettledOptions {
   database: Pick<Database, 'query'>
-  channels: Pick<Channels, 'on' | 'off'>
+  channels: Pick<Channels, 'subscribe'>
 }
 
 export interface WaitRequest {
@@ -18,12 +18,12 @@ export interface WaitRequest {
   signal: AbortSignal
 }
 
-// A lost wake costs no more than this.
+// A lost hint delays the response by this much at most.
 const pollMs = 1_000
 
 /**
- * Resolves with the row once it is settled, or after `timeoutMs` as it is then; undefined when it
- * isn't this user's (any more).
+ * Resolves with the row once it is settled, or as it is after `timeoutMs`; undefined when it does
+ * not exist for this user. Rejects with the reason of the signal.
  */
 export function createWaitUntilSettled({ database, channels }: WaitUntilSettledOptions) {
   return async function waitUntilSettled({
@@ -32,25 +32,24 @@ export function createWaitUntilSettled({ database, channels }: WaitUntilSettledO
     timeoutMs,
     signal,
   }: WaitRequest): Promise<PresentationRow | undefined> {
-    const deadline = performance.now() + timeoutMs
+    const deadlineMs = performance.now() + timeoutMs
     for (;;) {
-      const news = new AbortController()
-      const onSettled = (settledId: string) => {
-        if (settledId === id) news.abort()
-      }
-      const onLeave = () => news.abort()
-      // Listening before looking: what happens in between is not missed.
-      channels.on('settled', onSettled)
-      signal.addEventListener('abort', onLeave, { once: true })
+      const changed = new AbortController()
+      const stopWaiting = () => changed.abort()
+      // Subscribed before the read, so that no change in between is missed.
+      const unsubscribe = channels.subscribe('status', (message) => {
+        if (message.id === id) stopWaiting()
+      })
+      signal.addEventListener('abort', stopWaiting, { once: true })
       try {
         signal.throwIfAborted()
         const row = await findPresentation(database, { userId, id })
-        const leftMs = deadline - performance.now()
-        if (!row || (row.status !== 'queued' && row.status !== 'running') || leftMs <= 0) return row
-        await sleep(Math.min(pollMs, leftMs), news.signal).catch(() => undefined)
+        const leftMs = deadlineMs - performance.now()
+        if (!row || isSettled(row.status) || leftMs <= 0) return row
+        await sleep(Math.min(pollMs, leftMs), changed.signal).catch(() => undefined)
       } finally {
-        channels.off('settled', onSettled)
-        signal.removeEventListener('abort', onLeave)
+        unsubscribe()
+        signal.removeEventListener('abort', stopWaiting)
       }
     }
   }

@@ -26,13 +26,13 @@ export interface GatewayOptions {
    */
   waitUntilReady?: boolean
   /** Lets a test control the delays between attempts. */
-  waits?: AppOptions['waits']
+  timing?: AppOptions['timing']
 }
 
 /** Starts the gateway in this process. */
 export async function openGateway(
   env: Environment,
-  { logFile, waitUntilReady = true, waits }: GatewayOptions = {},
+  { logFile, waitUntilReady = true, timing }: GatewayOptions = {},
 ) {
   const config = readConfig({ ...defaults, ...env })
   const logs: string[] = []
@@ -40,7 +40,7 @@ export async function openGateway(
   const logger = createLogger(config, {
     write: (line: string) => void (file ? file.write(line) : logs.push(line)),
   })
-  const app = await openApp({ config, logger, waits })
+  const app = await openApp({ config, logger, timing })
   async function close() {
     await app.close()
     await new Promise<void>((resolve) => (file ? file.end(resolve) : resolve()))
@@ -97,7 +97,7 @@ export async function spawnGateway(env: Environment) {
     logs,
     /** Resolves when the process has ended. */
     exited,
-    /** Sends the signal and, except for SIGSTOP and SIGCONT, waits for the process to end. */
+    /** Sends the signal and, except for SIGSTOP and SIGCONT, timing for the process to end. */
     async kill(signal: NodeJS.Signals = 'SIGKILL') {
       child.kill(signal)
       if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await exited

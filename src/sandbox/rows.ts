@@ -1,6 +1,7 @@
 // A test database with presentations in it, for tests of the database layer.
 
 import { randomUUID } from 'node:crypto'
+import type { EncodedEvent } from '../contract/events.ts'
 import { openDatabase } from '../database/connection.ts'
 import { insertPresentations, type NewPresentation } from '../presentations/statements/insert.ts'
 import { openTestDatabase } from './test-database.ts'
@@ -16,11 +17,7 @@ export async function openTestRows() {
     async insert(overrides: Partial<NewPresentation> = {}): Promise<string> {
       const id = overrides.id ?? randomUUID()
       await database.transaction((client) =>
-        insertPresentations(
-          client,
-          [{ ...defaults, ...overrides, id }],
-          '{"type":"queued","position":0,"run":1}',
-        ),
+        insertPresentations(client, [{ ...defaults, ...overrides, id }]),
       )
       return id
     },
@@ -29,6 +26,12 @@ export async function openTestRows() {
       await test.close()
     },
   }
+}
+
+/** An event with this line of JSON, as a run would log it. */
+export function logEvent(data: string, isTerminal = false): EncodedEvent {
+  const [, kind = 'chunk'] = /"type":\s?"(\w+)"/.exec(data) ?? []
+  return { kind, data, isTerminal }
 }
 
 export type TestRows = Awaited<ReturnType<typeof openTestRows>>

@@ -1,8 +1,7 @@
 // GET /presentations/{id}/events: the event stream. What flows in it is made in events/; here is
 // what makes it reach a browser.
 
-import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Readable, Writable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { jitterMs } from '../../async/backoff.ts'
@@ -10,6 +9,7 @@ import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { asProblem, handleError, logProblem } from '../../http/problems.ts'
 import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
+import { createChunkWriter } from '../chunk-writer.ts'
 
 const comeBackMs = 5_000
 
@@ -63,7 +63,7 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
     },
   }
 
-  const chunkOf = createFraming()
+  const writeStream = createChunkWriter()
   // A HEAD must not open a stream.
   app.get(
     '/presentations/:id/events',
@@ -82,69 +82,10 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       })
       if (!followed) return reply.code(204).send()
       reply.headers(streamHeaders)
-      deliver(followed, reply, chunkOf)
+      writeStream(followed, reply)
       return reply
     },
   )
-}
-
-/**
- * Sends the stream at the reader's pace until either of them ends. Fastify's own way, made for
- * streams that soon end, holds on to a third more memory for each.
- */
-function deliver(stream: Readable, reply: FastifyReply, chunkOf: (bytes: Buffer) => Buffer) {
-  const { raw } = reply.hijack()
-  if (raw.destroyed) return void stream.destroy()
-  raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
-  // They go out as soon as they stand, not with the first event.
-  raw.flushHeaders()
-  stream.on('data', (bytes: Buffer) => {
-    const to = targetOf(raw)
-    if (to.write(to === raw ? bytes : chunkOf(bytes))) return
-    stream.pause()
-    to.once('drain', () => stream.resume())
-  })
-  stream.once('end', () => raw.end())
-  stream.once('error', () => raw.destroy())
-  // It was ended from our side in the middle, as for a reader who takes nothing: it must not look
-  // as if more came.
-  stream.once('close', () => {
-    if (!stream.readableEnded) raw.destroy()
-  })
-  raw.once('close', () => stream.destroy())
-}
-
-/**
- * Where bytes are written: to the connection itself, once nothing of the answer waits before them.
- * Node would frame each write anew, and send it in three parts, for every reader of the same event.
- */
-function targetOf(raw: ServerResponse): Writable {
-  const { socket } = raw
-  // A client of HTTP/1.0 gets no chunks; who sent another request before this one has no connection
-  // yet; who has said goodbye gets what was sent.
-  return socket?.writable && raw.chunkedEncoding && raw.writableLength === socket.writableLength
-    ? socket
-    : raw
-}
-
-const endOfChunk = Buffer.from('\r\n')
-
-/**
- * Bytes as a chunk of HTTP/1.1 (RFC 9112, 7.1). All readers of a run get the same ones, one after
- * the other: the first of them pays.
- */
-function createFraming() {
-  let framed: { bytes: Buffer; chunk: Buffer } | undefined
-
-  return function chunkOf(bytes: Buffer): Buffer {
-    if (framed?.bytes !== bytes) {
-      framed = {
-        bytes,
-        chunk: Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, endOfChunk]),
-      }
-    }
-    return framed.chunk
-  }
 }
 
 function lastEventId(text: string | string[] | undefined): number {

@@ -1,19 +1,14 @@
-// Stage export: upstream renders the deck into a file. Repeated alone; nothing is generated again
-// for it.
+// Stage export: upstream renders the deck into a file. It is repeated alone: nothing is generated.
+
 import type { Context } from '../context.ts'
-import { deckTitle } from './prepare.ts'
+import { deckTitle } from '../deck-title.ts'
 
 export async function exportDeck(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context
-  if (!run.deckId) throw new Error('An export needs a deck.')
-  // A new name for each attempt: an export that was given up still writes its file later.
-  const { path } = await presenton.exportDeck({
-    account,
-    signal,
-    deckId: run.deckId,
-    format: run.runFormat,
-    title: deckTitle(run),
-  })
-  run.exportPath = path
-  await context.commit([], { presenton_path: path })
+  const { deckId, runFormat: format } = run
+  if (!deckId) throw new Error('An export needs a deck.')
+  // A new name for each attempt: an abandoned export still writes its file later.
+  const title = deckTitle(run)
+  const { path } = await presenton.exportDeck({ account, signal, deckId, format, title })
+  await context.checkpoint({ exportPath: path })
 }

@@ -1,6 +1,6 @@
-// Stage outlines: the model writes one outline for each slide. Its raw text is passed on as it
-// comes; what counts is `complete`.
-import type { RunEvent } from '../../database/run-log.ts'
+// Stage outlines: the model writes one outline for each slide. Its raw text is forwarded as it
+// comes; only the `complete` message counts.
+
 import { Problem } from '../../domain/problem.ts'
 import { parseCompletedOutlines } from '../../presenton/deck-responses.ts'
 import type { Context } from '../context.ts'
@@ -9,45 +9,28 @@ import { titleFrom } from '../title.ts'
 
 export async function outlines(context: Context): Promise<void> {
   const { run, presenton, account, signal, logger } = context
-  if (!run.deckId) throw new Error('Outlines need a deck.')
-  for await (const messages of presenton.streamOutlines({
-    account,
-    signal,
-    deckId: run.deckId,
-    logger,
-  })) {
+  const { deckId } = run
+  if (!deckId) throw new Error('Outlines need a deck.')
+  for await (const messages of presenton.streamOutlines({ account, signal, deckId, logger })) {
     for (const message of messages) {
-      if (message.type === 'complete') {
-        await finish(context, parseCompletedOutlines(message))
-        return
+      if (message.type === 'complete') return finish(context, parseCompletedOutlines(message))
+      if (message.type === 'chunk') {
+        const chunk = String(message.value.chunk ?? '')
+        await context.append({ events: [context.outlineChunk(chunk)] })
+      } else {
+        await forwardMessage(context, message)
       }
-      if (message.type === 'chunk')
-        await context.append([outlineChunk(context, String(message.value.chunk ?? ''))])
-      else await forwardMessage(context, message)
     }
   }
   throw new Problem('UPSTREAM_ERROR', { failure: 'fault' })
 }
 
-/** Neighbours that wait for the same commit become one event: a token each would be a row each. */
-function outlineChunk(context: Context, chunk: string): RunEvent & { chunk: string } {
-  return {
-    ...context.event('outline_chunk', { chunk }),
-    chunk,
-    join: (next) =>
-      'chunk' in next ? outlineChunk(context, chunk + String(next.chunk)) : undefined,
-  }
-}
-
 async function finish(
   context: Context,
-  { title, outlines }: { title: string | null; outlines: string[] },
+  given: { title: string | null; outlines: string[] },
 ): Promise<void> {
-  const { run } = context
-  run.outlines = outlines
-  run.title ??= titleFrom(title, outlines)
-  await context.commit([context.event('outlines', { outlines, title: run.title })], {
-    outlines,
-    ...(run.title === null ? {} : { title: run.title }),
-  })
+  const { outlines } = given
+  const title = context.run.title ?? titleFrom(given.title, outlines)
+  const events = [context.event('outlines', { outlines, title })]
+  await context.checkpoint({ outlines, ...(title !== null && { title }) }, { events })
 }

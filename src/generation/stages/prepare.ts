@@ -1,28 +1,13 @@
-// Stage prepare: the outlines and a template become the structure of the deck. Safe to repeat.
+// Stage prepare: the outlines and a template become the structure of the deck. It is safe to repeat.
+
 import type { Context } from '../context.ts'
+import { deckTitle } from '../deck-title.ts'
 
 export async function prepare(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context
-  if (!run.deckId || !run.outlines) throw new Error('Prepare needs a deck and outlines.')
-  await presenton.prepareDeck({
-    account,
-    signal,
-    deckId: run.deckId,
-    outlines: run.outlines,
-    // A name of ours: upstream names files by it, and equal or very long names break them. People
-    // see the user's title.
-    title: deckTitle(run),
-    templateId: run.template,
-  })
-  run.deckPrepared = true
-  await context.commit([], { deck_prepared: true })
-}
-
-/** Short, ASCII, and never the same for two decks or two exports. */
-export function deckTitle(run: {
-  id: string
-  run: number
-  starts: { prepare?: number; export?: number }
-}): string {
-  return `deck-${run.id}-${run.run}-${run.starts.prepare ?? 0}-${run.starts.export ?? 0}`
+  const { deckId, outlines, template: templateId } = run
+  if (!deckId || !outlines) throw new Error('Prepare needs a deck and outlines.')
+  const title = deckTitle(run)
+  await presenton.prepareDeck({ account, signal, deckId, outlines, title, templateId })
+  await context.checkpoint({ deckPrepared: true })
 }

@@ -1,7 +1,7 @@
 // The decks that were made upstream: each is known here from its first moment, so that it can be
 // shown when it is finished, and removed when its presentation is.
 import type { Database } from '../../database/connection.ts'
-import type { ExtraStatement } from '../../database/run-log.ts'
+import type { ExtraStatement } from '../../database/run-write.ts'
 
 /** A deck made upstream, so that it can be removed there with its presentation. */
 export function recordDeck(deckId: string): ExtraStatement {

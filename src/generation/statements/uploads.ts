@@ -2,7 +2,7 @@
 // nobody needs any more is taken away from there. The bucket itself is never listed, since others
 // may use it.
 import type { Database } from '../../database/connection.ts'
-import type { ExtraStatement } from '../../database/run-log.ts'
+import type { ExtraStatement } from '../../database/run-write.ts'
 
 /**
  * Recorded with the checkpoint before an upload: to be removed in an hour, unless a file names it

@@ -13,12 +13,12 @@ import type { PresentationCommands } from '../commands.ts'
 import { blankOutlines, hasText } from '../read-brief.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 
-export interface ApproveOutlines extends Pick<PresentationCommands, 'approve'> {
+export interface ApproveOutlines extends Pick<PresentationCommands, 'approveOutlines'> {
   limits: Pick<BriefLimits, 'maxSlides'>
   view: (row: PresentationRow) => Presentation
 }
 
-export function approveOutlinesRoute(app: App, { limits, view, approve }: ApproveOutlines) {
+export function approveOutlinesRoute(app: App, { limits, view, approveOutlines }: ApproveOutlines) {
   const schema = {
     operationId: 'approveOutlines',
     tags: ['presentations'],
@@ -49,7 +49,7 @@ export function approveOutlinesRoute(app: App, { limits, view, approve }: Approv
       const errors = blankOutlines(outlines ?? [])
       if (errors.length > 0) throw new Problem('VALIDATION_FAILED', { errors })
       const own = { userId: request.caller.userId, id: request.params.id }
-      const row = await approve(own, {
+      const row = await approveOutlines(own, {
         outlines,
         title: title !== undefined && hasText(title) ? title : undefined,
       })

@@ -9,11 +9,9 @@ import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import type { Responding } from '../respond.ts'
 
-export interface ExportPresentation
-  extends Responding,
-    Pick<PresentationCommands, 'furtherExport'> {}
+export interface ExportPresentation extends Responding, Pick<PresentationCommands, 'exportAgain'> {}
 
-export function exportPresentationRoute(app: App, { respond, furtherExport }: ExportPresentation) {
+export function exportPresentationRoute(app: App, { respond, exportAgain }: ExportPresentation) {
   const schema = {
     operationId: 'exportPresentation',
     tags: ['presentations'],
@@ -34,7 +32,7 @@ export function exportPresentationRoute(app: App, { respond, furtherExport }: Ex
     const idempotency = readIdempotency(request)
     return sendStoredResponse(
       reply,
-      await furtherExport(own, request.body.format, { idempotency, respond }),
+      await exportAgain(own, request.body.format, { idempotency, respond }),
     )
   })
 }

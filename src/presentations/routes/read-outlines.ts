@@ -5,9 +5,9 @@ import type { App } from '../../http/base.ts'
 import { idParams, problemResponses } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 
-export type ReadOutlines = Pick<PresentationCommands, 'outlines'>
+export type ReadOutlines = Pick<PresentationCommands, 'readOutlines'>
 
-export function readOutlinesRoute(app: App, { outlines }: ReadOutlines) {
+export function readOutlinesRoute(app: App, { readOutlines }: ReadOutlines) {
   const schema = {
     operationId: 'readOutlines',
     tags: ['presentations'],
@@ -17,6 +17,6 @@ export function readOutlinesRoute(app: App, { outlines }: ReadOutlines) {
   }
 
   app.get('/presentations/:id/outlines', { schema }, async (request) =>
-    outlines({ userId: request.caller.userId, id: request.params.id }),
+    readOutlines({ userId: request.caller.userId, id: request.params.id }),
   )
 }

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { createChannels } from '../../database/channels.ts'
 import type { Queryable } from '../../database/connection.ts'
+import { createEndRun } from '../../database/end-run.ts'
 import { claim, type Run } from '../../database/leases.ts'
 import { createRunLog, leaseLost, type RunWrite } from '../../database/run-log.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -9,7 +11,7 @@ import {
   recordFile,
   recordUpload,
 } from '../../generation/statements/uploads.ts'
-import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
+import { logEvent, openTestRows, type TestRows } from '../../sandbox/rows.ts'
 import { readPresentation } from './queries.ts'
 import {
   approveOutlines,
@@ -23,7 +25,6 @@ import {
 } from './transitions.ts'
 
 const slots = { maxRunning: 100, maxRunningPerUser: 100, leaseMs: 60_000 }
-const deaf = { events: () => undefined, settled: () => undefined, queue: () => undefined }
 
 describe('transitions', () => {
   let rows: TestRows
@@ -63,7 +64,7 @@ describe('transitions', () => {
   function writer(run: Run) {
     const runLog = createRunLog({
       database: rows.database,
-      channels: deaf,
+      channels: createChannels(undefined),
       run,
       signal: new AbortController().signal,
       onLost: () => undefined,
@@ -71,38 +72,29 @@ describe('transitions', () => {
     return (write: RunWrite) => runLog.commit(write)
   }
 
-  const ended = (status: 'completed' | 'failed'): RunWrite => ({
-    events: [
-      {
-        data: `{"type":"${status === 'completed' ? 'complete' : 'error'}","run":1}`,
-        terminal: true,
-      },
-    ],
-    changes: { status },
-    release: true,
-  })
+  const endRun = createEndRun()
+  const completed = (run: Run) => endRun(run, { outcome: 'completed', deck: {} })
+  const cancel = (client: Queryable, locked: LockedPresentation) =>
+    cancelRun(client, locked, endRun)
 
   async function complete(): Promise<string> {
     const id = await rows.insert()
-    const { write } = await start(id)
-    await write({
-      ...ended('completed'),
-      changes: { status: 'completed', stage: null, progress: 1 },
-    })
+    const { run, write } = await start(id)
+    await write(completed(run))
     return id
   }
 
   it('know only one’s own', async () => {
     const id = await rows.insert()
-    await expect(change(id, cancelRun, 'bob')).rejects.toMatchObject({ code: 'NOT_FOUND' })
+    await expect(change(id, cancel, 'bob')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
   it('cancel: takes the lease and ends the log, so that the worker can write nothing more', async () => {
     const id = await rows.insert()
     const { write } = await start(id)
-    await write({ events: [{ data: '{"type":"stage","run":1}' }] })
-    await change(id, cancelRun)
-    await expect(write({ events: [{ data: '{"type":"status","run":1}' }] })).rejects.toBe(leaseLost)
+    await write({ events: [logEvent('{"type":"stage","run":1}')] })
+    await change(id, cancel)
+    await expect(write({ events: [logEvent('{"type":"status","run":1}')] })).rejects.toBe(leaseLost)
     expect(await log(id)).toEqual([
       { seq: 1, run: 1, terminal: false, type: 'queued' },
       { seq: 2, run: 1, terminal: false, type: 'stage' },
@@ -119,14 +111,14 @@ describe('transitions', () => {
     const won = { cancelled: 0, completed: 0 }
     for (let round = 0; round < 30; round += 1) {
       const id = await rows.insert()
-      const { write } = await start(id)
-      const cancel = () =>
+      const { run, write } = await start(id)
+      const cancelIt = () =>
         change(id, async (client, locked) => {
           if (locked.status !== 'running') throw new Problem('CONFLICT')
-          await cancelRun(client, locked)
+          await cancelRun(client, locked, endRun)
         })
       const both =
-        round % 2 ? [cancel(), write(ended('completed'))] : [write(ended('completed')), cancel()]
+        round % 2 ? [cancelIt(), write(completed(run))] : [write(completed(run)), cancelIt()]
       const outcomes = await Promise.allSettled(both)
       expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
       const events = await log(id)
@@ -149,7 +141,7 @@ describe('transitions', () => {
         await rows.database.query('select 1 from gateway.presentations where id = $1', [id]),
       ).toEqual([])
       if (run)
-        await expect(writer(run)({ events: [{ data: '{"type":"stage","run":1}' }] })).rejects.toBe(
+        await expect(writer(run)({ events: [logEvent('{"type":"stage","run":1}')] })).rejects.toBe(
           leaseLost,
         )
       expect(await log(id)).toEqual([])
@@ -168,7 +160,7 @@ describe('transitions', () => {
       runFormat: 'pdf',
     })
     await start(id)
-    await change(id, cancelRun)
+    await change(id, cancel)
     expect(await read(id)).toMatchObject({
       status: 'completed',
       stage: null,
@@ -188,39 +180,31 @@ describe('transitions', () => {
     const id = await complete()
     const { completedAt } = await read(id)
     await change(id, (client, locked) => queueExport(client, locked, 'pdf'))
-    const { write } = await start(id)
+    const { run, write } = await start(id)
+    const problem = new Problem('UPSTREAM_ERROR', { detail: 'No.' })
+    await write(endRun(run, { outcome: 'failed', problem }))
     const error = { code: 'UPSTREAM_ERROR', detail: 'No.', retryable: true }
-    await write({
-      ...ended('failed'),
-      changes: { status: 'completed', error, stage: null, progress: 1 },
-    })
     expect(await read(id)).toMatchObject({ status: 'completed', error, completedAt })
   })
 
   it('retry: begins a new run that knows all checkpoints, with nothing counted yet', async () => {
     const id = await rows.insert()
-    const { write } = await start(id)
+    const { run: first, write } = await start(id)
     await write({
-      ...ended('failed'),
       changes: {
-        ...{
-          status: 'failed',
-          stage: 'slides',
-          attempt: 2,
-          progress: 0.5,
-          slide_streams: 2,
-          presenton_presentation_id: 'deck',
-        },
-        ...{
-          outlines: ['one'],
-          deck_prepared: true,
-          deck_streamed: true,
-          starts: { slides: 2 },
-          failures: { slides: 2 },
-        },
-        error: { code: 'UPSTREAM_ERROR' },
+        stage: 'slides',
+        attempt: 2,
+        progress: 0.5,
+        slideStreams: 2,
+        deckId: 'deck',
+        outlines: ['one'],
+        deckPrepared: true,
+        deckStreamed: true,
+        starts: { slides: 2 },
+        failures: { slides: 2 },
       },
     })
+    await write(endRun(first, { outcome: 'failed', problem: new Problem('UPSTREAM_ERROR') }))
     await change(id, queueRetry)
     expect(await read(id)).toMatchObject({
       status: 'queued',
@@ -256,6 +240,7 @@ describe('transitions', () => {
     await write({
       changes: { status: 'awaiting_outlines', stage: null, outlines: ['one'] },
       release: true,
+      stopClock: true,
     })
     const approve = (outlines: string[]) =>
       change(id, async (client, locked) => {

@@ -1,23 +1,23 @@
-// What an owner may do to a presentation: end its run, begin another, approve outlines, rename,
-// remove. Each is one short transaction that holds the lease row, so whatever a worker or another
-// request does at the same time comes before or after it.
-import { encodeEvent } from '../../contract/events.ts'
-import type { Status } from '../../contract/presentation.ts'
-import type { Queryable } from '../../database/connection.ts'
-import { settleCancelled, settleDeleted } from '../../database/ledger.ts'
-import { countAhead, nextTurn } from '../../database/queue.ts'
-import { Problem, toRunError } from '../../domain/problem.ts'
+// What a user does to a presentation: end its run, start another, approve outlines, rename, delete.
+// Each is a short transaction that locks the lease row, so that everything a worker or another
+// request does at that time comes before or after it. Raw SQL: queue turns, arrays, cascades.
 
-/** What a transition looks at; stable until its transaction ends. */
-export interface LockedPresentation {
-  id: string
+import { type EncodedEvent, encodeEvent } from '../../contract/events.ts'
+import type { ExportFormat, Status } from '../../contract/presentation.ts'
+import type { Queryable } from '../../database/connection.ts'
+import type { EndingRun, EndRun } from '../../database/end-run.ts'
+import { settleDeleted } from '../../database/ledger.ts'
+import { countAhead, nextTurn } from '../../database/queue.ts'
+import { applyRunWrite, type EncodedRunWrite } from '../../database/run-write.ts'
+import { Problem } from '../../domain/problem.ts'
+
+/** What a transition reads. It does not change until the transaction ends. */
+export interface LockedPresentation extends EndingRun {
   userId: string
   status: Status
-  run: number
-  runKind: 'deck' | 'export'
   lastSeq: number
   nSlides: number
-  exportAs: 'pptx' | 'pdf'
+  exportAs: ExportFormat
   exportTimes: Date[]
   slidesFinished: boolean
   outlines: string[] | null
@@ -25,7 +25,11 @@ export interface LockedPresentation {
   includeTableOfContents: boolean
 }
 
-/** Locks one's own presentation. @throws Problem NOT_FOUND */
+/**
+ * Locks a presentation of this user.
+ *
+ * @throws Problem NOT_FOUND
+ */
 export async function lockPresentation(
   client: Queryable,
   { userId, id }: { userId: string; id: string },
@@ -35,120 +39,115 @@ export async function lockPresentation(
      where l.presentation_id = $1 and p.user_id = $2 for update of l`,
     [id, userId],
   )
-  // Only now: a row that was read before its lock was granted may be an old one.
-  const rows = await client.query<LockedPresentation>(
-    `select p.id, p.user_id as "userId", p.status, p.run, p.run_kind as "runKind", l.last_seq as "lastSeq", p.n_slides as "nSlides",
-       p.export_as as "exportAs", p.export_times as "exportTimes", p.slides_finished as "slidesFinished", p.outlines, p.title,
+  // A second statement: a row that was read before the lock was granted may be outdated.
+  const [row] = await client.query<LockedPresentation>(
+    `select p.id, p.user_id as "userId", p.status, p.run, p.run_kind as "runKind",
+       l.last_seq as "lastSeq", p.n_slides as "nSlides", p.slides_done as "slidesDone",
+       p.export_as as "exportAs", p.export_times as "exportTimes",
+       p.slides_finished as "slidesFinished", p.outlines, p.title,
        coalesce((p.brief->>'includeTableOfContents')::boolean, false) as "includeTableOfContents"
-     from gateway.presentations p join gateway.leases l on l.presentation_id = p.id where p.id = $1 and p.user_id = $2`,
+     from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
+     where p.id = $1 and p.user_id = $2`,
     [id, userId],
   )
-  if (!rows[0]) throw new Problem('NOT_FOUND')
-  return rows[0]
+  if (!row) throw new Problem('NOT_FOUND')
+  return row
 }
 
-async function appendEvent(
+/** Applies a write to a locked presentation, whatever lease a worker holds. */
+async function writeLocked(
   client: Queryable,
-  { id, run }: LockedPresentation,
-  event: { data: string; terminal?: boolean },
+  { id, run, lastSeq }: LockedPresentation,
+  write: Partial<EncodedRunWrite>,
 ): Promise<void> {
-  await client.query(
-    `with counted as (update gateway.leases set last_seq = last_seq + 1 where presentation_id = $1 returning last_seq)
-     insert into gateway.events (presentation_id, seq, run, terminal, data) select $1, last_seq, $2, $3, $4 from counted`,
-    [id, run, event.terminal ?? false, event.data],
-  )
-}
-
-/**
- * Ends the run under way: the worker that holds it can write nothing from here on. A cancelled
- * further export leaves the deck complete.
- */
-export async function cancelRun(client: Queryable, locked: LockedPresentation): Promise<void> {
-  const error = toRunError(new Problem('CANCELLED'))
-  await client.query(
-    'update gateway.leases set token = null, expires_at = null where presentation_id = $1',
-    [locked.id],
-  )
-  await appendEvent(client, locked, {
-    data: encodeEvent('error', error, { run: locked.run }).data,
-    terminal: true,
+  const fence = { id, run, seq: lastSeq, token: undefined, leaseMs: undefined }
+  const isApplied = await applyRunWrite(client, fence, {
+    events: [],
+    changes: {},
+    extraStatements: [],
+    release: false,
+    stopClock: false,
+    ...write,
   })
-  if (locked.runKind === 'export') {
-    await client.query(
-      `update gateway.presentations set status = 'completed', stage = null, progress = 1, error = null, ended_at = now(), updated_at = now()
-       where id = $1`,
-      [locked.id],
-    )
-    return
-  }
-  await client.query(
-    `update gateway.presentations set status = 'cancelled', error = $2, ended_at = now(), updated_at = now() where id = $1`,
-    [locked.id, JSON.stringify(error)],
-  )
-  await client.query(settleCancelled, [locked.id])
+  if (!isApplied) throw new Error('The log of a locked presentation has grown.')
 }
 
-/** What a new run starts with, whatever the run before it was. */
-const freshRun = `run = run + 1, attempt = 0, progress = 0, error = null, starts = '{}', failures = '{}', slide_streams = 0, takeovers = 0,
-  run_started_at = null, run_used_ms = 0, ended_at = null, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now()`
+const appendEvent = (client: Queryable, locked: LockedPresentation, event: EncodedEvent) =>
+  writeLocked(client, locked, { events: [event] })
 
-/** Queues a run that goes on from the last finished stage. */
+/** Ends the run; the worker that holds it can write nothing from here on. */
+export async function cancelRun(
+  client: Queryable,
+  locked: LockedPresentation,
+  endRun: EndRun,
+): Promise<void> {
+  await writeLocked(client, locked, endRun(locked, { outcome: 'cancelled' }))
+}
+
+/** What every new run starts with. */
+const freshRun = `run = run + 1, attempt = 0, progress = 0, error = null, starts = '{}',
+  failures = '{}', slide_streams = 0, takeovers = 0, run_started_at = null, run_used_ms = 0,
+  ended_at = null, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now()`
+
+/** Queues a run that continues after the last finished stage. */
 export async function queueRetry(client: Queryable, locked: LockedPresentation): Promise<void> {
   await client.query(
-    `update gateway.presentations p set ${freshRun}, status = 'queued', stage = null, run_kind = 'deck', run_format = export_as,
-       turn = ${nextTurn('p.user_id')} where id = $1`,
+    `update gateway.presentations p set ${freshRun}, status = 'queued', stage = null,
+       run_kind = 'deck', run_format = export_as, turn = ${nextTurn('p.user_id')}
+     where id = $1`,
     [locked.id],
   )
-  await appendQueued(client, { ...locked, run: locked.run + 1 })
+  await appendQueued(client, locked)
 }
 
 /**
- * Begins a run of a further file. It shows as running at once, since the deck and its files stay,
- * but waits for its turn like all.
+ * Queues a run that makes a further file. The presentation shows as running at once, because its
+ * deck and files stay usable, but the run waits for its turn.
  */
 export async function queueExport(
   client: Queryable,
   locked: LockedPresentation,
-  format: 'pptx' | 'pdf',
+  format: ExportFormat,
 ): Promise<void> {
   await client.query(
-    `update gateway.presentations p set ${freshRun}, status = 'running', stage = 'export', run_kind = 'export', run_format = $2,
-       presenton_path = null, turn = ${nextTurn('p.user_id')},
-       export_times = array(select t from unnest(export_times) t where t > now() - interval '1 hour') || now()::timestamptz(3)
+    `update gateway.presentations p set ${freshRun}, status = 'running', stage = 'export',
+       run_kind = 'export', run_format = $2, presenton_path = null,
+       turn = ${nextTurn('p.user_id')},
+       export_times = now()::timestamptz(3) || array(
+         select t from unnest(export_times) t where t > now() - interval '1 hour')
      where id = $1`,
     [locked.id, format],
   )
-  await appendQueued(client, { ...locked, run: locked.run + 1 })
+  await appendQueued(client, locked)
 }
 
+/** The first event of the run that was just queued. */
 async function appendQueued(client: Queryable, locked: LockedPresentation): Promise<void> {
-  const rows = await client.query<{ position: number }>(
+  const run = locked.run + 1
+  const [row] = await client.query<{ position: number }>(
     `select 1 + ${countAhead('p')} as position from gateway.presentations p where p.id = $1`,
     [locked.id],
   )
-  await appendEvent(client, locked, {
-    data: encodeEvent('queued', { position: rows[0]?.position ?? 1 }, { run: locked.run }).data,
-  })
+  const event = encodeEvent('queued', { position: row?.position ?? 1 }, { run })
+  await appendEvent(client, { ...locked, run }, event)
 }
 
-/**
- * The outlines are as their owner wants them: the run goes on at prepare, at the place in the queue
- * of a new one.
- */
+/** The run continues at prepare; it joins the queue like a new one. */
 export async function approveOutlines(
   client: Queryable,
   locked: LockedPresentation,
   { outlines, title, nSlides }: { outlines: string[]; title: string | null; nSlides: number },
 ): Promise<void> {
   await client.query(
-    `update gateway.presentations p set outlines = $2, title = $3, n_slides = $4, outlines_approved = true, deck_prepared = false,
-       status = 'queued', stage = 'prepare', attempt = 0, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now(),
-       turn = ${nextTurn('p.user_id')} where id = $1`,
+    `update gateway.presentations p set outlines = $2, title = $3, n_slides = $4,
+       outlines_approved = true, deck_prepared = false, status = 'queued', stage = 'prepare',
+       attempt = 0, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now(),
+       turn = ${nextTurn('p.user_id')}
+     where id = $1`,
     [locked.id, JSON.stringify(outlines), title, nSlides],
   )
-  await appendEvent(client, locked, {
-    data: encodeEvent('outlines', { outlines, title }, { run: locked.run }).data,
-  })
+  const event = encodeEvent('outlines', { outlines, title }, { run: locked.run })
+  await appendEvent(client, locked, event)
 }
 
 export async function renamePresentation(
@@ -163,9 +162,9 @@ export async function renamePresentation(
 }
 
 /**
- * Removes the presentation and its log, and leaves what lies outside (objects, upstream decks) to
- * be removed from the queue. A key that was recorded but may still be uploaded by a worker that
- * doesn't know yet is removed an hour later, when it can't be any more.
+ * Deletes the presentation and its log. Objects and upstream decks are scheduled for removal. A key
+ * without a file may still be uploaded by a worker that has not noticed yet; it is removed an hour
+ * later, when that is no longer possible.
  */
 export async function deletePresentation(
   client: Queryable,
@@ -184,6 +183,21 @@ export async function deletePresentation(
   await client.query('delete from gateway.events where presentation_id = $1', [id])
   await client.query('delete from gateway.assets where presentation_id = $1', [id])
   await client.query('delete from gateway.tickets where presentation_id = $1', [id])
-  await client.query(settleDeleted, [id])
+  await client.query(settleDeleted.text, [id, ...settleDeleted.values])
   await client.query('delete from gateway.presentations where id = $1', [id])
+}
+
+/** Exports of the last hour, and the seconds until the first of them is an hour old. */
+export async function countRecentExports(
+  client: Queryable,
+  { id }: LockedPresentation,
+): Promise<{ count: number; seconds: number }> {
+  const [row] = await client.query<{ count: number; seconds: number | null }>(
+    `select count(*) as count,
+       extract(epoch from min(t) + interval '1 hour' - now())::float8 as seconds
+     from (select unnest(export_times) as t from gateway.presentations where id = $1) times
+     where t > now() - interval '1 hour'`,
+    [id],
+  )
+  return { count: row?.count ?? 0, seconds: row?.seconds ?? 1 }
 }

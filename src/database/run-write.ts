@@ -1,0 +1,146 @@
+// The statement with which a run writes: its events, its state and the lease, all or nothing. It is
+// raw SQL because one round trip must check the fence, number the events and update the row.
+
+import { getTableColumns } from 'drizzle-orm'
+import type { EncodedEvent } from '../contract/events.ts'
+import type { Status } from '../contract/presentation.ts'
+import type { Stage } from '../contract/stages.ts'
+import type { RunError } from '../domain/problem.ts'
+import type { Queryable } from './connection.ts'
+import { presentations } from './schema/presentations.ts'
+
+/** As a value of `RunChanges`: the database's own clock. */
+export const databaseNow = Symbol('now()')
+
+/** The state that a run may change. The names are those of the schema. */
+export interface RunChanges {
+  status?: Status
+  stage?: Stage | null
+  attempt?: number
+  progress?: number
+  /** Only set while the presentation has no title: the user's own title stays. */
+  title?: string
+  nSlides?: number
+  slidesDone?: number
+  outlines?: string[] | null
+  outlinesApproved?: boolean
+  deckId?: string | null
+  exportPath?: string | null
+  objectKey?: string
+  deckPrepared?: boolean
+  deckStreamed?: boolean
+  slidesFinished?: boolean
+  starts?: Partial<Record<Stage, number>>
+  failures?: Partial<Record<Stage, number>>
+  slideStreams?: number
+  uploads?: number
+  error?: RunError | null
+  reviewExpiresAt?: Date
+  completedAt?: typeof databaseNow
+  endedAt?: typeof databaseNow
+}
+
+/** A statement that joins a write: it runs in the same transaction, with the id as `$1`. */
+export interface ExtraStatement {
+  text: string
+  /** From `$2` on. */
+  values: unknown[]
+}
+
+/** A write whose events are encoded. */
+export interface EncodedRunWrite {
+  events: EncodedEvent[]
+  changes: RunChanges
+  extraStatements: ExtraStatement[]
+  /** The lease ends with this write. */
+  release: boolean
+  /** The run's clock stops, until its next claim. */
+  stopClock: boolean
+}
+
+/** What must hold for a write to be applied. */
+export interface Fence {
+  id: string
+  run: number
+  /** The last number in the log. */
+  seq: number
+  /** Undefined inside a transaction that has locked the lease row. */
+  token: string | undefined
+  /** The write renews the lease for this long. */
+  leaseMs: number | undefined
+}
+
+const columns = getTableColumns(presentations)
+type Column = (typeof columns)[keyof typeof columns]
+
+const isJson = ({ columnType }: Column) => columnType === 'PgJson' || columnType === 'PgJsonb'
+
+/** Applies the write in the caller's transaction. False when the fence does not hold. */
+export async function applyRunWrite(
+  client: Queryable,
+  fence: Fence,
+  write: EncodedRunWrite,
+): Promise<boolean> {
+  const { text, values } = encodeRunWrite(fence, write)
+  if ((await client.query(text, values)).length === 0) return false
+  for (const extra of write.extraStatements) {
+    await client.query(extra.text, [fence.id, ...extra.values])
+  }
+  return true
+}
+
+/** The statement of a write, without its extra statements. It returns one row if it was applied. */
+export function encodeRunWrite(
+  fence: Fence,
+  { events, changes, release, stopClock }: Omit<EncodedRunWrite, 'extraStatements'>,
+): { text: string; values: unknown[] } {
+  const values: unknown[] = [fence.id, fence.seq, events.length]
+  const parameter = (value: unknown) => `$${values.push(value)}`
+
+  const token = fence.token === undefined ? '' : `and token = ${parameter(fence.token)}`
+  const parts = [
+    `fence as (
+      update gateway.leases set last_seq = last_seq + $3${encodeLease(fence, release, parameter)}
+      where presentation_id = $1 and last_seq = $2 ${token} returning 1)`,
+  ]
+  if (events.length > 0) {
+    const kinds = parameter(events.map(({ kind }) => kind))
+    const terminal = parameter(events.map(({ isTerminal }) => isTerminal))
+    const data = parameter(events.map((event) => event.data))
+    parts.push(`logged as (
+      insert into gateway.events (presentation_id, seq, run, kind, terminal, data)
+      select $1, $2 + n, ${parameter(fence.run)}::int, kind, terminal, data
+      from fence, unnest(${kinds}::text[], ${terminal}::bool[], ${data}::text[])
+        with ordinality as new(kind, terminal, data, n))`)
+  }
+  const assignments = encodeChanges(changes, stopClock, parameter)
+  if (assignments.length > 0) {
+    parts.push(`changed as (
+      update gateway.presentations set ${assignments.join(', ')}, updated_at = now()
+      from fence where id = $1)`)
+  }
+  return { text: `with ${parts.join(',\n')} select 1 from fence`, values }
+}
+
+type Parameter = (value: unknown) => string
+
+function encodeLease({ leaseMs }: Fence, release: boolean, parameter: Parameter): string {
+  if (release) return ', token = null, expires_at = null'
+  if (!leaseMs) return ''
+  const renewed = `clock_timestamp() + ${parameter(leaseMs)} * interval '1 ms'`
+  return `, expires_at = greatest(expires_at, ${renewed})`
+}
+
+function encodeChanges(changes: RunChanges, stopClock: boolean, parameter: Parameter): string[] {
+  const assignments = Object.entries(changes).map(([name, value]) => {
+    const column = columns[name as keyof RunChanges]
+    if (value === databaseNow) return `${column.name} = now()`
+    const isEncoded = isJson(column) && value !== null
+    const assigned = parameter(isEncoded ? JSON.stringify(value) : value)
+    if (name === 'title') return `title = coalesce(title, ${assigned})`
+    return `${column.name} = ${assigned}`
+  })
+  if (!stopClock) return assignments
+  const ranMs = '(extract(epoch from clock_timestamp() - run_started_at) * 1000)::bigint'
+  return [...assignments, `run_used_ms = run_used_ms + ${ranMs}`, 'run_started_at = null']
+}
