@@ -22,7 +22,10 @@ async function spawnBusyReplica(env: Record<string, string>) {
 async function expectTakeover({ user, id }: Awaited<ReturnType<typeof spawnBusyReplica>>) {
   const nextReplica = await world.openReplica()
   world.presenton.gates.release('slides:slide')
-  expect(await user.waitUntilSettled(id, nextReplica.url)).toMatchObject({ status: 'completed', run: 1 })
+  expect(await user.waitUntilSettled(id, nextReplica.url)).toMatchObject({
+    status: 'completed',
+    run: 1,
+  })
   readLog(await (await user.subscribe(id, { baseUrl: nextReplica.url })).rest())
   await world.expectNoLeaks()
 }

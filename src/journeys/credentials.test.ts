@@ -33,7 +33,9 @@ test('accepts tokens of the configured kind of key, and refuses the other kinds'
     expect(statuses).toEqual(replicas.map((_, other) => (other === index ? 202 : 401)))
     const baseUrl = replicas[index]!.url
     const { body } = await user.api('/presentations', { baseUrl })
-    expect(await user.waitUntilSettled(body.items[0].id, baseUrl)).toMatchObject({ status: 'completed' })
+    expect(await user.waitUntilSettled(body.items[0].id, baseUrl)).toMatchObject({
+      status: 'completed',
+    })
   }
   await world.closeReplicas()
   await issuer.close()

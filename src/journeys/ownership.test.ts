@@ -29,7 +29,9 @@ beforeAll(async () => {
   ;[alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
   expired = await world.sign({ sub: alice.sub, expiresInSeconds: -60 })
   done = await alice.generate({ ...brief, title: 'Only mine' })
-  waiting = await alice.waitUntilSettled((await alice.submit({ ...brief, review_outlines: true })).id)
+  waiting = await alice.waitUntilSettled(
+    (await alice.submit({ ...brief, review_outlines: true })).id,
+  )
   routes = routesOf(await readDescription(world.url))
 })
 afterEach(() => world.expectNoLeaks())
@@ -184,7 +186,8 @@ test("a user's Idempotency-Key has no meaning for other users", async () => {
   })
   expect(onForeign).toMatchObject({ status: 404 })
   for (const user of [alice, bob, carol])
-    for (const { id } of (await user.api('/presentations')).body.items) await user.waitUntilSettled(id)
+    for (const { id } of (await user.api('/presentations')).body.items)
+      await user.waitUntilSettled(id)
 })
 
 test("another user's cursor lists only the caller's own presentations, and usage starts at zero", async () => {

@@ -40,7 +40,9 @@ export async function reachState(world: World, user: User, state: State): Promis
     return user.submit(brief)
   }
   if (state === 'awaiting_outlines') {
-    const waiting = await user.waitUntilSettled((await user.submit({ ...brief, review_outlines: true })).id)
+    const waiting = await user.waitUntilSettled(
+      (await user.submit({ ...brief, review_outlines: true })).id,
+    )
     expect(waiting).toMatchObject({ status: state })
     return waiting
   }

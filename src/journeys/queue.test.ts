@@ -137,7 +137,10 @@ test('never exceeds MAX_RUNNING_PER_USER, even with free slots', async () => {
     expect(statuses.sort()).toEqual(['queued', 'queued', 'running', 'running'])
     expect(await bob.read(id)).toMatchObject({ status: 'running' })
     manySlots.presenton.gates.release('create')
-    await Promise.all([bob.waitUntilSettled(id), ...own.map((each) => alice.waitUntilSettled(each.id))])
+    await Promise.all([
+      bob.waitUntilSettled(id),
+      ...own.map((each) => alice.waitUntilSettled(each.id)),
+    ])
     await manySlots.expectNoLeaks()
   } finally {
     await manySlots.close()

@@ -251,7 +251,9 @@ test('a delete returns 404 afterwards, ends open streams, and removes the files 
   const user = await world.createUser()
   const { id, presenton_presentation_id: deckId } = await reachState(world, user, 'exporting')
   const { url } = (await download(user, id)).body
-  const readers = await Promise.all([world.url, other].map((baseUrl) => user.subscribe(id, { baseUrl })))
+  const readers = await Promise.all(
+    [world.url, other].map((baseUrl) => user.subscribe(id, { baseUrl })),
+  )
   for (const reader of readers) await reader.expectNext('queued')
   expect(await remove(user, id)).toMatchObject({ status: 204, body: '' })
   for (const reader of readers) {

@@ -118,10 +118,12 @@ test('accepts last_event_id as a query parameter, prefers the header, and return
   const { id } = await user.generate()
   const whole = withoutLinks(await (await user.subscribe(id)).rest())
   const rest = async (reader: Reader) => withoutLinks(await reader.rest())
-  expect(await rest(await user.subscribe(id, { query: '?last_event_id=3' }))).toEqual(whole.slice(3))
-  expect(await rest(await user.subscribe(id, { query: '?last_event_id=3', lastEventId: 5 }))).toEqual(
-    whole.slice(5),
+  expect(await rest(await user.subscribe(id, { query: '?last_event_id=3' }))).toEqual(
+    whole.slice(3),
   )
+  expect(
+    await rest(await user.subscribe(id, { query: '?last_event_id=3', lastEventId: 5 })),
+  ).toEqual(whole.slice(5))
   expect(await rest(await user.subscribe(id, { query: '?last_event_id=0' }))).toEqual(whole)
   expect(await rest(await user.subscribe(id, { lastEventId: 0 }))).toEqual(whole)
   expect(await rest(await user.subscribe(id, { query: '?last_event_id=' }))).toEqual(whole)

@@ -71,7 +71,10 @@ test('a worker that is paused past its lease, in any stage, writes nothing when 
   }, 20_000)
   gates.releaseAll()
   for (const id of ids)
-    expect(await user.waitUntilSettled(id, nextReplica.url)).toMatchObject({ status: 'completed', run: 1 })
+    expect(await user.waitUntilSettled(id, nextReplica.url)).toMatchObject({
+      status: 'completed',
+      run: 1,
+    })
   const spent = { ...presenton.spend }
   const before = await snapshot()
   await paused.kill('SIGCONT')
@@ -85,7 +88,8 @@ test('a worker that is paused past its lease, in any stage, writes nothing when 
   expect(rowsAfter).toEqual(rowsBefore)
   expect(decksAfter!.length - decksBefore!.length).toBeLessThanOrEqual(1)
   expect(after.writes).toBe(before.writes)
-  for (const id of ids) readLog(await (await user.subscribe(id, { baseUrl: nextReplica.url })).rest())
+  for (const id of ids)
+    readLog(await (await user.subscribe(id, { baseUrl: nextReplica.url })).rest())
   await paused.kill()
   await world.expectNoLeaks()
 }, 120_000)
@@ -165,7 +169,10 @@ test('the run timeout counts from the first claim, also after a takeover', async
      update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
     [id],
   )
-  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'failed', error: { code: 'RUN_TIMEOUT' } })
+  expect(await user.waitUntilSettled(id)).toMatchObject({
+    status: 'failed',
+    error: { code: 'RUN_TIMEOUT' },
+  })
   await world.expectNoLeaks()
 })
 
