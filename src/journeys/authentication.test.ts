@@ -5,16 +5,16 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createKeyPairSigner, openTokenIssuer, type TokenIssuer } from '../sandbox/tokens.ts'
-import { expectProblem, toAnswer } from './attack-shape.ts'
-import { type Forge, type Forgery, forgedTokens, ownJwk } from './forged-tokens.ts'
+import { type ForgedToken, type ForgerKnowledge, forgedTokens, forgerJwk } from './forged-tokens.ts'
+import { expectProblem, readResponse } from './response-checks.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
 let issuer: TokenIssuer
 let attackerKeys: Server
 let attackerKeyRequests = 0
-let forge: Forge
-let urls: Record<Forgery['at'], string>
+let forge: ForgerKnowledge
+let urls: Record<ForgedToken['gateway'], string>
 
 const withoutSecret = { AUTH_JWT_SECRET: undefined }
 
@@ -26,7 +26,9 @@ async function openWithIssuer(trusted: TokenIssuer) {
 beforeAll(async () => {
   attackerKeys = createServer((_request, response) => {
     attackerKeyRequests += 1
-    response.end(JSON.stringify({ keys: [{ ...ownJwk, kid: 'mine', alg: 'RS256', use: 'sig' }] }))
+    response.end(
+      JSON.stringify({ keys: [{ ...forgerJwk, kid: 'mine', alg: 'RS256', use: 'sig' }] }),
+    )
   })
   await new Promise<void>((resolve) => attackerKeys.listen(0, '127.0.0.1', resolve))
   issuer = await openTokenIssuer()
@@ -46,10 +48,10 @@ beforeAll(async () => {
     audience: issuer.audience,
     publicKeyPem: pair.publicKeyPem,
     kid,
-    ownKeysUrl: `http://127.0.0.1:${(attackerKeys.address() as AddressInfo).port}/keys`,
-    issued: issuer.sign,
-    signed: pair.sign,
-    keyed: world.sign,
+    forgerKeysUrl: `http://127.0.0.1:${(attackerKeys.address() as AddressInfo).port}/keys`,
+    signByIssuer: issuer.sign,
+    signByKeyPair: pair.sign,
+    signBySecret: world.sign,
   }
 })
 afterEach(() => world.expectNoLeaks())
@@ -67,27 +69,27 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 test('each gateway accepts valid tokens of its own kind of key', async () => {
   const claims = { sub: 'victim', iss: issuer.issuer, aud: ['other', issuer.audience] }
   for (const [at, sign] of [
-    ['key set', forge.issued],
-    ['public key', forge.signed],
-    ['secret', forge.keyed],
+    ['key set', forge.signByIssuer],
+    ['public key', forge.signByKeyPair],
+    ['secret', forge.signBySecret],
   ] as const) {
     expect((await list(urls[at], bearer(await sign(claims)))).status, at).toBe(200)
   }
 })
 
-test.each(forgedTokens)('returns 401 for a forged token: $name', async ({ at, token }) => {
+test.each(forgedTokens)('returns 401 for a forged token: $name', async ({ gateway, token }) => {
   const forged = await token(forge)
-  expectProblem(await toAnswer(await list(urls[at], bearer(forged))), 401, 'as Bearer')
+  expectProblem(await readResponse(await list(urls[gateway], bearer(forged))), 401, 'as Bearer')
   expectProblem(
-    await toAnswer(await list(urls[at], { cookie: `gateway_session=${forged}` })),
+    await readResponse(await list(urls[gateway], { cookie: `gateway_session=${forged}` })),
     401,
     'as cookie',
   )
-  const session = await fetch(`${urls[at]}/api/v1/session`, {
+  const session = await fetch(`${urls[gateway]}/api/v1/session`, {
     method: 'POST',
     headers: bearer(forged),
   })
-  expectProblem(await toAnswer(session), 401, 'as a session')
+  expectProblem(await readResponse(session), 401, 'as a session')
   expect(session.headers.get('set-cookie')).toBeNull()
 })
 
@@ -123,13 +125,13 @@ test('during an outage of the issuer, cached keys still work, without keys it re
   await unreachable.down()
   expect((await list(withKeys.url, bearer(token))).status).toBe(200)
   const refused = expectProblem(
-    await toAnswer(await list(withoutKeys.url, bearer(token))),
+    await readResponse(await list(withoutKeys.url, bearer(token))),
     503,
     'no keys',
   )
   expect(refused.code).toBe('AUTHENTICATION_UNAVAILABLE')
   // A malformed token needs no keys to be refused.
-  expectProblem(await toAnswer(await list(withoutKeys.url, bearer('x.y.z'))), 401, 'malformed')
+  expectProblem(await readResponse(await list(withoutKeys.url, bearer('x.y.z'))), 401, 'malformed')
   const stream = await fetch(
     `${withoutKeys.url}/api/v1/presentations/${crypto.randomUUID()}/events`,
     {
@@ -161,7 +163,7 @@ test('a slow issuer causes 503 for unknown keys, and no delay for known ones', {
   const startedMs = performance.now()
   expect((await list(gateway.url, bearer(known))).status).toBe(200)
   expect(performance.now() - startedMs).toBeLessThan(1_000)
-  const problem = expectProblem(await toAnswer(await unknown), 503, 'too slow')
+  const problem = expectProblem(await readResponse(await unknown), 503, 'too slow')
   expect(problem.code).toBe('AUTHENTICATION_UNAVAILABLE')
   stalled.release()
   await world.closeReplica(gateway)

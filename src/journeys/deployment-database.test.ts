@@ -7,7 +7,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openGateway } from '../sandbox/gateway.ts'
 import { openPostgres, type Postgres } from '../sandbox/postgres.ts'
-import { firstEnv, readComposeFile } from './deployment.ts'
+import { minimalEnv, readComposeFile } from './deployment-files.ts'
 
 const { services, configs } = readComposeFile()
 const script = configs['postgres-roles']!.content
@@ -211,8 +211,8 @@ test.each(['gateway', 'presenton'] as const)(
 
 test('each role is known by its password alone', async () => {
   const url = new URL(urlOf('gateway'))
-  expect(decodeURIComponent(url.password)).toBe(firstEnv.GATEWAY_DB_PASSWORD)
-  url.password = firstEnv.PRESENTON_DB_PASSWORD
+  expect(decodeURIComponent(url.password)).toBe(minimalEnv.GATEWAY_DB_PASSWORD)
+  url.password = minimalEnv.PRESENTON_DB_PASSWORD
   await expect(query(url.href, 'select 1')).rejects.toEqual(
     expect.objectContaining({ code: '28P01' }),
   )

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { hasNginx, openDnsServer, openNginx } from '../sandbox/nginx.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
-import { readComposeFile } from './deployment.ts'
+import { readComposeFile } from './deployment-files.ts'
 import { readLog } from './event-log-rules.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openMinio } from '../sandbox/minio.ts'
 import type { ObjectStore } from '../sandbox/object-store.ts'
 import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
-import { readComposeFile } from './deployment.ts'
+import { readComposeFile } from './deployment-files.ts'
 import { openWorld } from './world.ts'
 
 const { services, configs } = readComposeFile()

@@ -6,30 +6,30 @@ import { expect, test } from 'vitest'
 import { openGateway } from '../sandbox/gateway.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import {
-  firstEnv,
   interpolate,
+  minimalEnv,
+  parseSeconds,
   readComposeFile,
   readPresentonEnv,
-  readTopLevel,
-  secondsOf,
-} from './deployment.ts'
+  readRootFile,
+} from './deployment-files.ts'
 
 const { services, networks, configs } = readComposeFile()
 const ours = ['gateway', 'worker'] as const
 
-const required = Object.keys(firstEnv).filter(
+const required = Object.keys(minimalEnv).filter(
   (name) => !['OPENAI_API_KEY', 'AUTH_JWT_SECRET'].includes(name),
 )
 
 test.each(required)('without %s nothing starts, and it is named', (name) => {
-  const { [name as keyof typeof firstEnv]: _, ...rest } = firstEnv
+  const { [name as keyof typeof minimalEnv]: _, ...rest } = minimalEnv
   expect(() => [readComposeFile(rest), readPresentonEnv(rest)]).toThrow(name)
 })
 
 test.each(['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'])(
   'with %s the files are complete',
   (name) => {
-    const { AUTH_JWT_SECRET: _, ...rest } = firstEnv
+    const { AUTH_JWT_SECRET: _, ...rest } = minimalEnv
     expect(
       readComposeFile({ ...rest, [name]: 'given' }).services['gateway']?.environment,
     ).toMatchObject({ [name]: 'given' })
@@ -37,7 +37,9 @@ test.each(['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'])(
 )
 
 test('without any way to check tokens the gateway names all three', async () => {
-  const { environment } = readComposeFile({ ...firstEnv, AUTH_JWT_SECRET: '' }).services['gateway']!
+  const { environment } = readComposeFile({ ...minimalEnv, AUTH_JWT_SECRET: '' }).services[
+    'gateway'
+  ]!
   await expect(openGateway(environment)).rejects.toThrow(
     'AUTH_JWKS_URL, AUTH_JWT_SECRET, AUTH_JWT_PUBLIC_KEY',
   )
@@ -45,12 +47,12 @@ test('without any way to check tokens the gateway names all three', async () => 
 
 test('no secret has a value in a file that is committed', () => {
   const values = Object.values(
-    readPresentonEnv(Object.fromEntries(Object.keys(firstEnv).map((name) => [name, 'given']))),
+    readPresentonEnv(Object.fromEntries(Object.keys(minimalEnv).map((name) => [name, 'given']))),
   )
   expect(values.filter((value) => /^(sk-|AIza)/.test(value))).toEqual([])
   for (const name of ['docker-compose.yml', 'presenton.env']) {
     const given =
-      readTopLevel(name).match(/^ *\w*(PASSWORD|SECRET|API_KEY|SECRET_KEY)\w*[:=] ?.*$/gm) ?? []
+      readRootFile(name).match(/^ *\w*(PASSWORD|SECRET|API_KEY|SECRET_KEY)\w*[:=] ?.*$/gm) ?? []
     expect(given.filter((line) => !/[:=] ?\$\{/.test(line))).toEqual([])
   }
 })
@@ -97,14 +99,14 @@ test('a container that is told to stop has more time than the gateway takes', ()
       Number(environment['SHUTDOWN_GRACE_SECONDS']),
       Number(environment['DRAIN_SECONDS']),
     )
-    expect(secondsOf(stop_grace_period)).toBeGreaterThan(longest + 5)
+    expect(parseSeconds(stop_grace_period)).toBeGreaterThan(longest + 5)
   }
   expect(services['worker']).toMatchObject({
     profiles: ['worker'],
     environment: { WORKER: 'true' },
   })
   expect(
-    readComposeFile({ ...firstEnv, GATEWAY_WORKER: 'false' }).services['gateway']?.environment[
+    readComposeFile({ ...minimalEnv, GATEWAY_WORKER: 'false' }).services['gateway']?.environment[
       'WORKER'
     ],
   ).toBe('false')
@@ -116,7 +118,7 @@ test('Presenton is pinned, bounded, signed in from the first moment, and silent 
   expect(readPresentonEnv()).toMatchObject({
     ...{
       AUTH_USERNAME: 'gateway',
-      AUTH_PASSWORD: firstEnv.PRESENTON_PASSWORD,
+      AUTH_PASSWORD: minimalEnv.PRESENTON_PASSWORD,
       CAN_CHANGE_KEYS: 'false',
     },
     ...{
@@ -124,11 +126,11 @@ test('Presenton is pinned, bounded, signed in from the first moment, and silent 
       DISABLE_ANONYMOUS_TRACKING: 'true',
       MIGRATE_DATABASE_ON_STARTUP: 'true',
     },
-    OPENAI_API_KEY: firstEnv.OPENAI_API_KEY,
+    OPENAI_API_KEY: minimalEnv.OPENAI_API_KEY,
   })
   expect(services['gateway']?.environment).toMatchObject({
     PRESENTON_USERNAME: 'gateway',
-    PRESENTON_PASSWORD: firstEnv.PRESENTON_PASSWORD,
+    PRESENTON_PASSWORD: minimalEnv.PRESENTON_PASSWORD,
   })
 })
 
@@ -177,13 +179,13 @@ test.each(ours)('what Compose gives the service %s is enough to start it', async
 })
 
 test('the image holds what it needs and no more', () => {
-  const dockerfile = readTopLevel('Dockerfile')
+  const dockerfile = readRootFile('Dockerfile')
   expect(dockerfile).toMatch(/^FROM node:24-bookworm-slim/m)
   expect(dockerfile).toMatch(/^USER node$/m)
   expect(dockerfile).toMatch(/^CMD \["node", "dist\/main\.js"\]$/m)
   expect(dockerfile).toMatch(/npm ci --omit=dev/)
   // Everything is left out of the build but what is named.
-  const [first, ...named] = readTopLevel('.dockerignore')
+  const [first, ...named] = readRootFile('.dockerignore')
     .split('\n')
     .filter((line) => line && !line.startsWith('#'))
   expect(first).toBe('*')

@@ -5,9 +5,9 @@ import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
-import { readDescription, routesOf } from './described-routes.ts'
+import { type BrowserOptions, openBrowser } from './browser.ts'
 import { type CodeBlock, readBlocks, readProse, readSection } from './docs-pages.ts'
-import { type BrowserOptions, openBrowser } from './event-source.ts'
+import { listRoutes, readOpenApi } from './openapi-routes.ts'
 import { reachState, type State } from './presentation-states.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -56,7 +56,7 @@ describe('the tool for agents', () => {
   test('offers what a brief may contain, within its limits', async () => {
     const { type, function: tool } = JSON.parse(readCode('README.md', 'For agents', 'json'))
     expect([type, tool.name]).toEqual(['function', 'make_presentation'])
-    const described = routesOf(await readDescription(world.url)).find(
+    const described = listRoutes(await readOpenApi(world.url)).find(
       ({ operationId }) => operationId === 'createPresentation',
     )
     const allowed = described?.bodySchema?.['properties'] as Record<string, Record<string, unknown>>
@@ -280,8 +280,8 @@ describe('docs/api.md', () => {
     new Set([...text.matchAll(/`([A-Z]+(?:_[A-Z]+)*)`/g)].map(([, code]) => code ?? ''))
 
   test('has a section for every route, with the problem codes of its description', async () => {
-    const routes = routesOf(await readDescription(world.url)).filter(
-      ({ path, needsCaller }) => path.startsWith('/api/') || needsCaller,
+    const routes = listRoutes(await readOpenApi(world.url)).filter(
+      ({ path, needsAuth }) => path.startsWith('/api/') || needsAuth,
     )
     expect(routes.length).toBeGreaterThan(15)
     const common = codesIn(readSection('docs/api.md', 'Codes of every route'))

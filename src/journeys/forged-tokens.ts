@@ -6,7 +6,7 @@ import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } fr
 type Json = Record<string, unknown>
 
 /** What the forger knows: all that is public, and two key pairs of their own. */
-export interface Forge {
+export interface ForgerKnowledge {
   issuer: string
   audience: string
   /** PEM of the gateway's public key. */
@@ -14,32 +14,32 @@ export interface Forge {
   /** Of the issuer's published keys. */
   kid: string
   /** Where the forger's own key set lies. */
-  ownKeysUrl: string
+  forgerKeysUrl: string
   /**
    * Signed by the real issuer, for somebody else's service or with claims that it should not have.
    */
-  issued: (claims: Json, header?: Json) => Promise<string>
+  signByIssuer: (claims: Json, header?: Json) => Promise<string>
   /** The same of the gateway with a public key, and of the one with a secret. */
-  signed: (claims: Json, header?: Json) => Promise<string>
-  keyed: (claims: Json, header?: Json) => Promise<string>
+  signByKeyPair: (claims: Json, header?: Json) => Promise<string>
+  signBySecret: (claims: Json, header?: Json) => Promise<string>
 }
 
-export interface Forgery {
+export interface ForgedToken {
   name: string
   /** Which gateway is attacked: one with a key set, with a public key, or with a secret. */
-  at: 'key set' | 'public key' | 'secret'
-  token: (forge: Forge) => string | Promise<string>
+  gateway: 'key set' | 'public key' | 'secret'
+  token: (forge: ForgerKnowledge) => string | Promise<string>
 }
 
-export const own = generateKeyPairSync('rsa', { modulusLength: 2048 })
-const ownCurve = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-export const ownJwk = own.publicKey.export({ format: 'jwk' })
+export const forgerKeys = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const forgerEcKeys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+export const forgerJwk = forgerKeys.publicKey.export({ format: 'jwk' })
 
 const nowSeconds = () => Math.floor(Date.now() / 1000)
 const encode = (part: unknown) =>
   Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
 
-function claimsOf({ issuer, audience }: Forge, more: Json = {}): Json {
+function claimsOf({ issuer, audience }: ForgerKnowledge, more: Json = {}): Json {
   return { sub: 'victim', iss: issuer, aud: audience, exp: nowSeconds() + 600, ...more }
 }
 
@@ -52,16 +52,16 @@ function hmac(key: string | Buffer, header: Json, claims: Json, hash = 'sha256')
   return `${text}.${createHmac(hash, key).update(text).digest('base64url')}`
 }
 
-function rsa(header: Json, claims: Json, key: KeyObject = own.privateKey): string {
+function rsa(header: Json, claims: Json, key: KeyObject = forgerKeys.privateKey): string {
   const text = `${encode(header)}.${encode(claims)}`
   return `${text}.${signBytes('sha256', Buffer.from(text), key).toString('base64url')}`
 }
 
 /** The same attack on each of the three kinds. */
-function everywhere(name: string, token: Forgery['token']): Forgery[] {
-  return (['key set', 'public key', 'secret'] as const).map((at) => ({
-    name: `${name} (${at})`,
-    at,
+function everywhere(name: string, token: ForgedToken['token']): ForgedToken[] {
+  return (['key set', 'public key', 'secret'] as const).map((gateway) => ({
+    name: `${name} (${gateway})`,
+    gateway,
     token,
   }))
 }
@@ -69,23 +69,26 @@ function everywhere(name: string, token: Forgery['token']): Forgery[] {
 const der = (pem: string) => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
 
 /** As the real issuer of each kind would sign it. */
-function real(at: Forgery['at'], { issued, signed, keyed }: Forge) {
-  return { 'key set': issued, 'public key': signed, secret: keyed }[at]
+function real(
+  gateway: ForgedToken['gateway'],
+  { signByIssuer, signByKeyPair, signBySecret }: ForgerKnowledge,
+) {
+  return { 'key set': signByIssuer, 'public key': signByKeyPair, secret: signBySecret }[gateway]
 }
 
-function misissued(name: string, claims: Json | (() => Json)): Forgery[] {
-  return (['key set', 'public key', 'secret'] as const).map((at) => ({
-    name: `${name} (${at})`,
-    at,
+function misissued(name: string, claims: Json | (() => Json)): ForgedToken[] {
+  return (['key set', 'public key', 'secret'] as const).map((gateway) => ({
+    name: `${name} (${gateway})`,
+    gateway,
     token: (forge) =>
       real(
-        at,
+        gateway,
         forge,
       )({ ...claimsOf(forge), ...(typeof claims === 'function' ? claims() : claims) }),
   }))
 }
 
-export const forgedTokens: Forgery[] = [
+export const forgedTokens: ForgedToken[] = [
   ...['none', 'None', 'NONE', 'nOnE', ''].flatMap((alg) =>
     everywhere(`alg "${alg}" and no signature`, (forge) =>
       unsigned({ alg, kid: forge.kid }, claimsOf(forge)),
@@ -98,44 +101,44 @@ export const forgedTokens: Forgery[] = [
   ...everywhere('an alg that is a list', (forge) =>
     rsa({ alg: ['RS256'], kid: forge.kid }, claimsOf(forge)),
   ),
-  ...['HS256', 'HS384', 'HS512'].flatMap((alg): Forgery[] => {
+  ...['HS256', 'HS384', 'HS512'].flatMap((alg): ForgedToken[] => {
     const hash = alg.replace('HS', 'sha')
     return [
       {
         name: `${alg} with the public key's PEM`,
-        at: 'public key',
+        gateway: 'public key',
         token: (f) => hmac(f.publicKeyPem, { alg }, claimsOf(f), hash),
       },
       {
         name: `${alg} with the PEM without its last line end`,
-        at: 'public key',
+        gateway: 'public key',
         token: (f) => hmac(f.publicKeyPem.trim(), { alg }, claimsOf(f), hash),
       },
       {
         name: `${alg} with the public key's DER`,
-        at: 'public key',
+        gateway: 'public key',
         token: (f) => hmac(der(f.publicKeyPem), { alg }, claimsOf(f), hash),
       },
       {
         name: `${alg} with a published key id`,
-        at: 'key set',
+        gateway: 'key set',
         token: (f) => hmac(f.kid, { alg, kid: f.kid }, claimsOf(f), hash),
       },
     ]
   }),
   {
     name: 'HMAC with an empty secret',
-    at: 'secret',
+    gateway: 'secret',
     token: (f) => hmac('', { alg: 'HS256' }, claimsOf(f)),
   },
   {
     name: 'HMAC with a secret from a tutorial',
-    at: 'secret',
+    gateway: 'secret',
     token: (f) => hmac('your-256-bit-secret', { alg: 'HS256' }, claimsOf(f)),
   },
   {
     name: 'RS256 where a secret is expected',
-    at: 'secret',
+    gateway: 'secret',
     token: (f) => rsa({ alg: 'RS256' }, claimsOf(f)),
   },
   ...everywhere("a stranger's key", (f) => rsa({ alg: 'RS256', kid: f.kid }, claimsOf(f))),
@@ -144,32 +147,32 @@ export const forgedTokens: Forgery[] = [
     rsa({ alg: 'RS256', kid: 'mine' }, claimsOf(f)),
   ),
   ...['../../etc/passwd', "' or 1=1 --", '__proto__', 'constructor', '', 'x'.repeat(2_000)].map(
-    (kid): Forgery => ({
+    (kid): ForgedToken => ({
       name: `the key id ${kid.slice(0, 20)}`,
-      at: 'key set',
+      gateway: 'key set',
       token: (f) => rsa({ alg: 'RS256', kid }, claimsOf(f)),
     }),
   ),
   ...[7, null, {}, []].map(
-    (kid): Forgery => ({
+    (kid): ForgedToken => ({
       name: `a key id that is ${JSON.stringify(kid)}`,
-      at: 'key set',
+      gateway: 'key set',
       token: (f) => rsa({ alg: 'RS256', kid }, claimsOf(f)),
     }),
   ),
   {
     name: 'the key of another algorithm',
-    at: 'key set',
-    token: (f) => rsa({ alg: 'ES256', kid: f.kid }, claimsOf(f), ownCurve.privateKey),
+    gateway: 'key set',
+    token: (f) => rsa({ alg: 'ES256', kid: f.kid }, claimsOf(f), forgerEcKeys.privateKey),
   },
   ...everywhere('a key set of its own (jku)', (f) =>
-    rsa({ alg: 'RS256', kid: 'mine', jku: f.ownKeysUrl }, claimsOf(f)),
+    rsa({ alg: 'RS256', kid: 'mine', jku: f.forgerKeysUrl }, claimsOf(f)),
   ),
   ...everywhere('a key of its own inside (jwk)', (f) =>
-    rsa({ alg: 'RS256', jwk: ownJwk }, claimsOf(f)),
+    rsa({ alg: 'RS256', jwk: forgerJwk }, claimsOf(f)),
   ),
   ...everywhere('a certificate elsewhere (x5u)', (f) =>
-    rsa({ alg: 'RS256', x5u: f.ownKeysUrl }, claimsOf(f)),
+    rsa({ alg: 'RS256', x5u: f.forgerKeysUrl }, claimsOf(f)),
   ),
   ...everywhere('a certificate inside (x5c)', (f) =>
     rsa({ alg: 'RS256', x5c: [encode('certificate')] }, claimsOf(f)),
@@ -198,7 +201,7 @@ export const forgedTokens: Forgery[] = [
   ...misissued('with a list of users', { sub: ['victim'] }),
   ...misissued('too large', { filler: 'x'.repeat(13_000) }),
   ...everywhere('changed after it was signed', async (f) => {
-    const [header, , signature] = (await f.issued(claimsOf(f, { sub: 'mallory' }))).split('.')
+    const [header, , signature] = (await f.signByIssuer(claimsOf(f, { sub: 'mallory' }))).split('.')
     return `${header}.${encode(claimsOf(f))}.${signature}`
   }),
   ...everywhere(

@@ -5,9 +5,9 @@
 import fc from 'fast-check'
 import { Compile } from 'typebox/schema'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { expectHardened } from './attack-shape.ts'
-import { type Described, type Description, readDescription, routesOf } from './described-routes.ts'
 import { type Fuzzed, requestsOf } from './fuzzed-requests.ts'
+import { listRoutes, type OpenApiDocument, type Route, readOpenApi } from './openapi-routes.ts'
+import { expectSecurityHeaders } from './response-checks.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -17,8 +17,8 @@ const runsOfEach = Number(process.env['FUZZ_RUNS'] ?? 36)
 
 let world: World
 let user: User
-let description: Description
-let routes: Described[]
+let description: OpenApiDocument
+let routes: Route[]
 let asked = 0
 
 beforeAll(async () => {
@@ -31,8 +31,8 @@ beforeAll(async () => {
     },
   })
   user = await world.createUser()
-  description = await readDescription(world.url)
-  routes = routesOf(description)
+  description = await readOpenApi(world.url)
+  routes = listRoutes(description)
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
@@ -74,7 +74,7 @@ function errorsOf(schema: object, value: unknown): unknown[] {
   return validator.Check(value) ? [] : validator.Errors(value)[1].slice(0, 3)
 }
 
-async function check(route: Described, request: Fuzzed) {
+async function check(route: Route, request: Fuzzed) {
   const answer = await send(request)
   asked += 1
   if (!answer) return expect(request.path, 'only a wait takes so long').toMatch(/[?&]wait=/)
@@ -85,7 +85,7 @@ async function check(route: Described, request: Fuzzed) {
     described,
     `described are ${Object.keys(route.responses)}, answered was ${what}`,
   ).toBeDefined()
-  expectHardened(answer.headers, what)
+  expectSecurityHeaders(answer.headers, what)
   if (answer.text === undefined)
     return expect(described?.content).toHaveProperty(['text/event-stream'])
   if (!described?.content) return expect(answer.text, what).toBe('')

@@ -2,7 +2,7 @@
 // nearly, some not at all.
 
 import fc from 'fast-check'
-import type { Described } from './described-routes.ts'
+import type { Route } from './openapi-routes.ts'
 
 type Schema = Record<string, unknown>
 
@@ -126,7 +126,7 @@ function bodyOf(schema: Schema | undefined): fc.Arbitrary<string | undefined> {
   )
 }
 
-function queryOf(parameters: Described['parameters']): fc.Arbitrary<string> {
+function queryOf(parameters: Route['parameters']): fc.Arbitrary<string> {
   const declared = parameters.filter((one) => one.in === 'query')
   const pairs = declared.map(({ name, schema }) =>
     fc.option(
@@ -201,7 +201,7 @@ function headersOf(token: string): fc.Arbitrary<Record<string, string>> {
  * none.
  */
 export function requestsOf(
-  { method, path, parameters, bodySchema }: Described,
+  { method, path, parameters, bodySchema }: Route,
   { token, ids }: { token: string; ids: string[] },
 ): fc.Arbitrary<Fuzzed> {
   const inPath = fc.oneof(

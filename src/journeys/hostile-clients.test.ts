@@ -4,9 +4,14 @@
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { expectHardened, expectProblem, type HeaderValues, hardened } from './attack-shape.ts'
-import { readDescription, routesOf } from './described-routes.ts'
 import { type MalformedRequest, malformedRequests } from './malformed-requests.ts'
+import { listRoutes, readOpenApi } from './openapi-routes.ts'
+import {
+  expectProblem,
+  expectSecurityHeaders,
+  type HeaderValues,
+  securityHeaders,
+} from './response-checks.ts'
 import type { Presentation, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -86,7 +91,7 @@ test.each<MalformedRequest>(malformedRequests)(
       const expected = statuses[i] ?? []
       if (response.status >= 400) expectProblem(response, expected, name)
       else expect([expected].flat(), name).toContain(response.status)
-      expectHardened(response.headers, name)
+      expectSecurityHeaders(response.headers, name)
       expect(response.text).not.toContain('smuggled')
     }
   },
@@ -100,13 +105,13 @@ test('malformed requests created nothing, and the gateway is ready', async () =>
 
 test('every response has the security headers', async () => {
   const seenStatuses = new Set<number>()
-  async function check(what: string, response: Response, ownPolicy = false) {
-    expectHardened(Object.fromEntries(response.headers), what, { ownPolicy })
+  async function check(what: string, response: Response, hasOwnPolicy = false) {
+    expectSecurityHeaders(Object.fromEntries(response.headers), what, { hasOwnPolicy })
     await response.body?.cancel()
     seenStatuses.add(response.status)
   }
   const authorization = `Bearer ${user.token}`
-  for (const { method, path } of routesOf(await readDescription(world.url)).filter(
+  for (const { method, path } of listRoutes(await readOpenApi(world.url)).filter(
     (route) => route.method === 'GET',
   )) {
     const url = `${world.url}${path.replace(/\{[^}]*\}/, made.id)}`
@@ -134,7 +139,7 @@ test('every response has the security headers', async () => {
     await check(path, await fetch(`${world.url}${path}`, { redirect: 'manual' }), true)
   }
   expect(seenStatuses.size).toBeGreaterThan(4)
-  expect(Object.keys(hardened).length).toBeGreaterThan(8)
+  expect(Object.keys(securityHeaders).length).toBeGreaterThan(8)
 })
 
 /**

@@ -4,7 +4,7 @@
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
-import { upstreamOf } from './fault-lane.ts'
+import { upstreamOptions } from './fault-runs.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -12,8 +12,8 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   let world: World
   beforeAll(async () => {
     world = await openWorld({
-      ...upstreamOf(shape),
-      env: { ...upstreamOf(shape).env, BREAKER_MIN_CALLS: '1000' },
+      ...upstreamOptions(shape),
+      env: { ...upstreamOptions(shape).env, BREAKER_MIN_CALLS: '1000' },
     })
   })
   afterEach(() => world.expectNoLeaks())

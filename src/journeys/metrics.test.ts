@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
-import { readComposeFile } from './deployment.ts'
+import { readComposeFile } from './deployment-files.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World

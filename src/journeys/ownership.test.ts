@@ -3,16 +3,16 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { expectProblem, toAnswer } from './attack-shape.ts'
 import {
-  type Described,
   fillPath,
-  readDescription,
-  routesOf,
-  routesOfOne,
-  simplestBody,
-  strangeIds,
-} from './described-routes.ts'
+  listRoutes,
+  minimalBody,
+  type Route,
+  readOpenApi,
+  routesWithParameters,
+  unknownIds,
+} from './openapi-routes.ts'
+import { expectProblem, readResponse } from './response-checks.ts'
 import { brief, type Presentation, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -22,7 +22,7 @@ let bob: User
 let expired: string
 let done: Presentation
 let waiting: Presentation
-let routes: Described[]
+let routes: Route[]
 
 beforeAll(async () => {
   world = await openWorld({ shape: 'A1' })
@@ -32,7 +32,7 @@ beforeAll(async () => {
   waiting = await alice.waitUntilSettled(
     (await alice.submit({ ...brief, review_outlines: true })).id,
   )
-  routes = routesOf(await readDescription(world.url))
+  routes = listRoutes(await readOpenApi(world.url))
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
@@ -53,12 +53,8 @@ const callers: [name: string, headers: () => Record<string, string>, status: num
   ],
 ]
 
-function send(
-  { method, path, bodySchema }: Described,
-  id: string,
-  headers: Record<string, string>,
-) {
-  const body = simplestBody(bodySchema)
+function send({ method, path, bodySchema }: Route, id: string, headers: Record<string, string>) {
+  const body = minimalBody(bodySchema)
   return fetch(`${world.url}${fillPath(path, id)}`, {
     method,
     redirect: 'manual',
@@ -73,7 +69,7 @@ function send(
 
 /** The problem and the headers, without what identifies the request or depends on its time. */
 async function comparable(response: Response, status: number, what: string) {
-  const answer = await toAnswer(response)
+  const answer = await readResponse(response)
   const { instance, request_id, ...problem } = expectProblem(answer, status, what)
   const {
     date,
@@ -89,7 +85,7 @@ async function comparable(response: Response, status: number, what: string) {
 test.each(callers)(
   'every route with an id gives %s the same response for every id',
   async (name, headers, status) => {
-    const routesWithId = routesOfOne(routes)
+    const routesWithId = routesWithParameters(routes)
     expect(routesWithId.length).toBeGreaterThan(10)
     for (const route of routesWithId) {
       const what = `${route.method} ${route.path} as ${name}`
@@ -99,7 +95,7 @@ test.each(callers)(
         done.id.toUpperCase(),
         `${done.id}%20`,
         `${done.id}.`,
-        ...strangeIds,
+        ...unknownIds,
       ]
       const responses = await Promise.all(
         others.map(async (id) =>
@@ -113,14 +109,18 @@ test.each(callers)(
 )
 
 test('every route that needs credentials returns 401 without them or with expired ones', async () => {
-  for (const route of routes.filter(({ needsCaller }) => needsCaller)) {
+  for (const route of routes.filter(({ needsAuth }) => needsAuth)) {
     for (const [name, headers, status] of callers.slice(0, 3)) {
       const response = await send(route, done.id, headers())
-      expectProblem(await toAnswer(response), status, `${route.method} ${route.path} as ${name}`)
+      expectProblem(
+        await readResponse(response),
+        status,
+        `${route.method} ${route.path} as ${name}`,
+      )
     }
   }
   // The public routes are for operators, for the API description, and to end a session.
-  const open = routes.filter(({ needsCaller }) => !needsCaller).map(({ path }) => path)
+  const open = routes.filter(({ needsAuth }) => !needsAuth).map(({ path }) => path)
   expect(
     open.filter((path) => !/^\/(health|metrics|openapi\.json|api\/v1\/session$)/.test(path)),
   ).toEqual([])

@@ -3,11 +3,11 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type LoadBalancer, openLoadBalancer } from '../sandbox/load-balancer.ts'
-import { createCaller } from './chaos/caller.ts'
-import { createHistory } from './chaos/history.ts'
-import type { Led } from './chaos/life.ts'
+import { createClient } from './chaos/client.ts'
 import { createRandom } from './chaos/random.ts'
-import { read } from './chaos/reading.ts'
+import { readEvents } from './chaos/read-events.ts'
+import { createReport } from './chaos/report.ts'
+import type { Scenario } from './chaos/scenario.ts'
 import { verify } from './chaos/verify.ts'
 import { type ChaosWorld, openChaosWorld } from './chaos/world.ts'
 
@@ -34,37 +34,41 @@ afterAll(async () => {
 
 test('every subscriber can reconnect, and no run fails, is taken over or is paid for twice', async () => {
   const random = createRandom(7)
-  const history = createHistory()
+  const report = createReport()
   const urls = () => [front.url]
-  const caller = createCaller({
+  const client = createClient({
     token: await world.sign({ sub: 'alice' }),
     urls,
     random: random.fork(),
   })
   let isOver = false
-  const lives: Led[] = []
+  const lives: Scenario[] = []
   for (let n = 0; n < presentations; n += 1) {
     const body = {
       content: 'We agreed to write better invoices before we hire anybody.',
       n_slides: 5,
     }
-    const accepted = await caller.ask('/presentations', { method: 'POST', body, key: `brief-${n}` })
+    const accepted = await client.request('/presentations', {
+      method: 'POST',
+      body,
+      key: `brief-${n}`,
+    })
     expect(accepted.status).toBe(202)
     const { id } = accepted.body as { id: string }
     const reader = () =>
-      read({
+      readEvents({
         id,
-        token: caller.token,
+        token: client.token,
         urls,
         random: random.fork(),
-        history,
+        report,
         isOver: () => isOver,
         hops: 0,
       })
     const readings = Array.from({ length: readersOfEach }, reader)
     lives.push({
       id,
-      caller,
+      client,
       readings,
       isDeleted: false,
       isRetried: false,
@@ -82,13 +86,13 @@ test('every subscriber can reconnect, and no run fails, is taken over or is paid
   for (const { id } of lives) {
     let status = ''
     while (!['completed', 'failed'].includes(status))
-      status = (await caller.ask(`/presentations/${id}?wait=5`)).body.status
+      status = (await client.request(`/presentations/${id}?wait=5`)).body.status
     expect(status).toBe('completed')
   }
   isOver = true
-  await verify(world, lives, history)
-  expect(history.violations).toEqual([])
-  expect(history.counts['reconnects']).toBeGreaterThan(readersOfEach)
+  await verify(world, lives, report)
+  expect(report.violations).toEqual([])
+  expect(report.counts['reconnects']).toBeGreaterThan(readersOfEach)
   const [row] = await world.query<{ takeovers: number }>(
     'select sum(takeovers)::int as takeovers from gateway.presentations',
   )

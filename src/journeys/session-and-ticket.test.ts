@@ -5,8 +5,8 @@ import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'
-import { expectProblem, type HeaderValues, toAnswer } from './attack-shape.ts'
-import { borrowedCredentials } from './borrowed-credentials.ts'
+import { misusedCredentials } from './misused-credentials.ts'
+import { expectProblem, type HeaderValues, readResponse } from './response-checks.ts'
 import type { Presentation, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -61,7 +61,7 @@ function send(
   })
 }
 
-test.each(borrowedCredentials)(
+test.each(misusedCredentials)(
   "refuses another user's valid credentials: $name",
   async ({ method = 'GET', path, headers, body, status }) => {
     const fill = (given: string) => given.replace('{id}', made.id).replace('{token}', victim.token)
@@ -194,7 +194,7 @@ test('a ticket opens only the events of its presentation, unchanged and before i
   }
   for (const path of ['', '/download', '/outlines']) {
     expectProblem(
-      await toAnswer(
+      await readResponse(
         await fetch(`${world.url}/api/v1/presentations/${made.id}${path}?ticket=${ticket}`),
       ),
       401,
@@ -204,7 +204,7 @@ test('a ticket opens only the events of its presentation, unchanged and before i
   const twice = await fetch(
     `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}&ticket=${ticket}`,
   )
-  expectProblem(await toAnswer(twice), 401, 'twice')
+  expectProblem(await readResponse(twice), 401, 'twice')
   const withInvalidToken = await openReader(
     `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}`,
     { token: 'x.y.z' },

@@ -4,7 +4,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
-import { upstreamOf } from './fault-lane.ts'
+import { upstreamOptions } from './fault-runs.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
 let world: World
@@ -26,7 +26,7 @@ const logins = () => calls().filter(({ operation }) => operation === 'login')
 
 describe.each<Shape>([...shapes])('shape %s', (shape) => {
   test("receives the gateway's credentials and no header of a caller", async () => {
-    await open(upstreamOf(shape))
+    await open(upstreamOptions(shape))
     const user = await world.createUser()
     const headers = {
       cookie: 'presenton_session=planted',
@@ -58,7 +58,7 @@ describe.each<Shape>([...shapes])('shape %s', (shape) => {
 })
 
 test('concurrent runs share one login, and one new login when the session is lost', async () => {
-  await open(upstreamOf('B2'))
+  await open(upstreamOptions('B2'))
   const user = await world.createUser()
   const { gates, dropSessions } = world.presenton
   gates.hold('prepare')
@@ -94,7 +94,7 @@ test('a wrong password is tried once, so that upstream locks no account, and fai
 })
 
 test('a 401 of the model causes no new login', async () => {
-  await open({ ...upstreamOf('B2') })
+  await open({ ...upstreamOptions('B2') })
   world.presenton.faults.inject('prepare:model-401')
   await (await world.createUser()).generate()
   expect(logins()).toHaveLength(1)

@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { readZip } from '../sandbox/presenton/content/zip.ts'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
-import { upstreamOf } from './fault-lane.ts'
+import { upstreamOptions } from './fault-runs.ts'
 import { brief } from './user.ts'
 import { openWorld, type WorldOptions } from './world.ts'
 
@@ -32,7 +32,7 @@ const manyRuns = {
 test.each<Shape>([...shapes])(
   'in shape %s the template list is cached, and an unknown template costs no paid call',
   async (shape) => {
-    const world = await open({ ...upstreamOf(shape) })
+    const world = await open({ ...upstreamOptions(shape) })
     const user = await world.createUser()
     const unknown = await user.submit({ ...brief, template: 'no-such-template' })
     expect(await user.waitUntilSettled(unknown.id)).toMatchObject({
@@ -102,7 +102,7 @@ test('200 concurrent decks with one title get their own files where upstream nam
 test.each<Shape>(['A1', 'B2'])(
   'in shape %s files are read from the mounted directory',
   async (shape) => {
-    const world = await open({ ...upstreamOf(shape), replicas: 0 })
+    const world = await open({ ...upstreamOptions(shape), replicas: 0 })
     await world.openReplica({ PRESENTON_APP_DATA_DIR: world.presenton.appDataDir })
     const made = await (await world.createUser()).generate()
     expect(made.files).toMatchObject([{ format: 'pptx' }])

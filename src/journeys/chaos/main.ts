@@ -1,6 +1,6 @@
 // `npm run chaos -- --seed N --minutes M [--users N] [--shape A1|T|B1|B2]`: the chaos for as long
 // as one likes, before that version of upstream. Prints what was done and what was found; the
-// history of a seed that found something goes to standard error, the log lines of its gateways to a
+// report of a seed that found something goes to standard error, the log lines of its gateways to a
 // file.
 
 import { writeFileSync } from 'node:fs'
@@ -31,8 +31,8 @@ const { counts, violations, lines, logs } = await runChaos({
   durationMs: Number(values.minutes) * 60_000,
   users: Number(values.users),
   shape,
-  onProgress: (history) =>
-    process.stdout.write(`… ${show(history.counts)}; ${history.violations.length} violations\n`),
+  onProgress: (report) =>
+    process.stdout.write(`… ${show(report.counts)}; ${report.violations.length} violations\n`),
 })
 process.stdout.write(`seed ${seed}: ${show(counts)}; ${violations.length} violations\n`)
 if (violations.length > 0) {

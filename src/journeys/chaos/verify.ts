@@ -11,40 +11,40 @@ import {
   type SeenEvent,
   type Spent,
 } from '../history-checks.ts'
-import type { History } from './history.ts'
-import type { Led } from './life.ts'
+import type { Report } from './report.ts'
+import type { Scenario } from './scenario.ts'
 import type { ChaosWorld } from './world.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
 export async function verify(
   world: ChaosWorld,
-  lives: readonly Led[],
-  history: History,
+  lives: readonly Scenario[],
+  report: Report,
 ): Promise<void> {
-  for (const life of lives) if (!life.isDeleted) await verifyLife(world, life, history)
+  for (const life of lives) if (!life.isDeleted) await verifyLife(world, life, report)
   for (const { id, isDeleted, readings } of lives) {
     if (!isDeleted) continue
     for (const reading of await Promise.all(readings)) {
-      for (const what of checkReading(reading, reading)) history.violate(id, what)
+      for (const what of checkReading(reading, reading)) report.violate(id, what)
     }
   }
-  await verifyQuotas(lives, history)
-  await verifyNothingLeft(world, history)
-  verifyKeys(world, history)
+  await verifyQuotas(lives, report)
+  await verifyNothingLeft(world, report)
+  verifyKeys(world, report)
 }
 
 async function verifyLife(
   { urls, presenton, query }: ChaosWorld,
-  { id, caller, readings }: Led,
-  history: History,
+  { id, client, readings }: Scenario,
+  report: Report,
 ) {
   const [url = ''] = urls()
   const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, {
-    token: caller.token,
+    token: client.token,
   })
   const log: SeenEvent[] = reader.status === 200 ? await reader.rest() : []
-  const { body } = await caller.ask(`/presentations/${id}`)
+  const { body } = await client.request(`/presentations/${id}`)
   const deckRows = await query<{ deck_id: string }>(
     'select deck_id from gateway.decks where presentation_id = $1',
     [id],
@@ -58,7 +58,7 @@ async function verifyLife(
   const found = [
     ...checkLog(log, { isEnded: true }),
     ...checkOutcome(body, log, {
-      fetched: await fetchFile(caller, id, body.files),
+      fetched: await fetchFile(client, id, body.files),
       exported: exports.map(({ sha256 }) => sha256),
     }),
     ...checkSpend(log, spent),
@@ -69,15 +69,19 @@ async function verifyLife(
     if (last !== log.at(-1)?.id)
       found.push(`reader ${index} ends at ${last}, the log at ${log.at(-1)?.id}`)
   }
-  history.count(`ended ${body.status}`)
-  history.count('events', log.length)
-  for (const what of found) history.violate(id, what)
+  report.count(`ended ${body.status}`)
+  report.count('events', log.length)
+  for (const what of found) report.violate(id, what)
 }
 
-async function fetchFile(caller: Led['caller'], id: string, files: readonly { format: string }[]) {
+async function fetchFile(
+  caller: Scenario['client'],
+  id: string,
+  files: readonly { format: string }[],
+) {
   const [file] = files
   if (!file) return undefined
-  const { body } = await caller.ask(`/presentations/${id}`)
+  const { body } = await caller.request(`/presentations/${id}`)
   const link = await fetch(
     new URL(`/api/v1/presentations/${id}/download?format=${file.format}`, body.links.self),
     {
@@ -95,26 +99,26 @@ async function fetchFile(caller: Led['caller'], id: string, files: readonly { fo
  * What counts, by what the presentations themselves say; of those that were retried only the good
  * end is told by the last run.
  */
-async function verifyQuotas(lives: readonly Led[], history: History) {
-  for (const caller of new Set(lives.map((life) => life.caller))) {
+async function verifyQuotas(lives: readonly Scenario[], report: Report) {
+  for (const caller of new Set(lives.map((life) => life.client))) {
     let least = 0
     let most = 0
-    for (const life of lives.filter((one) => one.caller === caller && !one.isDeleted)) {
-      const { body } = await caller.ask(`/presentations/${life.id}`)
+    for (const life of lives.filter((one) => one.client === caller && !one.isDeleted)) {
+      const { body } = await caller.request(`/presentations/${life.id}`)
       const isKept =
         body.status === 'completed' || (body.status === 'failed' && body.slides_done > 0)
       const isOpen = life.isRetried || body.status === 'cancelled'
       if (isKept) least += 1
       if (isKept || isOpen || body.status === 'failed') most += 1
     }
-    const { body: usage } = await caller.ask('/usage')
+    const { body: usage } = await caller.request('/usage')
     if (usage.total.used < least || usage.total.used > most) {
-      history.violate('quota', `${usage.total.used} presentations count, of ${least} to ${most}`)
+      report.violate('quota', `${usage.total.used} presentations count, of ${least} to ${most}`)
     }
   }
 }
 
-async function verifyNothingLeft({ query, urls, presenton }: ChaosWorld, history: History) {
+async function verifyNothingLeft({ query, urls, presenton }: ChaosWorld, report: Report) {
   for (let attempt = 1; ; attempt += 1) {
     const [rows] = await query<{ leases: string; running: string }>(
       `select count(*) filter (where l.token is not null) as leases, count(*) filter (where p.status in ('queued', 'running')) as running
@@ -133,13 +137,13 @@ async function verifyNothingLeft({ query, urls, presenton }: ChaosWorld, history
       upstream: presenton.openRequests,
     }
     if (Object.values(left).every((n) => n === 0)) return
-    if (attempt === 100) return history.violate('left over', JSON.stringify(left))
+    if (attempt === 100) return report.violate('left over', JSON.stringify(left))
     await delay(100)
   }
 }
 
 /** No key was ever written twice, and each is known to the gateway or gone. */
-function verifyKeys({ objects }: ChaosWorld, history: History) {
+function verifyKeys({ objects }: ChaosWorld, report: Report) {
   const puts = objects.requests.filter(
     ({ method, status, path }) =>
       method === 'PUT' && status === 200 && path.includes('/presentations/'),
@@ -147,7 +151,7 @@ function verifyKeys({ objects }: ChaosWorld, history: History) {
   const paths = puts.map(({ path, query }) => `${path}?${query.get('partNumber') ?? ''}`)
   for (const path of new Set(paths)) {
     if (paths.indexOf(path) !== paths.lastIndexOf(path))
-      history.violate('store', `${path} was written twice`)
+      report.violate('store', `${path} was written twice`)
   }
-  history.count('uploads', puts.length)
+  report.count('uploads', puts.length)
 }

@@ -3,11 +3,11 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { type FaultName, faultNames } from '../../sandbox/presenton/stand-in.ts'
-import type { History } from './history.ts'
 import type { Random } from './random.ts'
+import type { Report } from './report.ts'
 import type { ChaosWorld } from './world.ts'
 
-type Disturb = (world: ChaosWorld, random: Random, history: History) => Promise<void>
+type Disturb = (world: ChaosWorld, random: Random, report: Report) => Promise<void>
 
 /**
  * The drain, the patience of those who hand back and take leave of a database that is silent, and
@@ -38,10 +38,10 @@ const ofReplicas: Lane = [
   [
     4,
     'kills',
-    async (world, random, history) => {
+    async (world, random, report) => {
       const { index, victim } = await replica(world, random)
       if (!victim) return
-      history.note(`kill -9 of replica ${index}`)
+      report.note(`kill -9 of replica ${index}`)
       world.replicas[index] = undefined
       await victim.gateway.kill()
       await aMoment(random, 1_500)
@@ -51,34 +51,34 @@ const ofReplicas: Lane = [
   [
     4,
     'stops',
-    async (world, random, history) => {
+    async (world, random, report) => {
       const { index, victim } = await replica(world, random)
       if (!victim) return
-      history.note(`SIGSTOP of replica ${index}`)
+      report.note(`SIGSTOP of replica ${index}`)
       victim.isStopped = true
       await victim.gateway.kill('SIGSTOP')
       await aMoment(random, 5_000)
       await victim.gateway.kill('SIGCONT')
       victim.isStopped = false
-      history.note(`SIGCONT of replica ${index}`)
+      report.note(`SIGCONT of replica ${index}`)
     },
   ],
   [
     4,
     'restarts',
-    async (world, random, history) => {
+    async (world, random, report) => {
       const { index, victim } = await replica(world, random)
       if (!victim) return
-      history.note(`SIGTERM to replica ${index}`)
+      report.note(`SIGTERM to replica ${index}`)
       const startedMs = performance.now()
       victim.gateway.child.kill('SIGTERM')
       const end = await Promise.race([victim.gateway.exited, delay(endsWithinMs)])
       world.replicas[index] = undefined
-      history.note(
+      report.note(
         `replica ${index} ended with ${end?.code ?? 'nothing'} after ${Math.round(performance.now() - startedMs)} ms`,
       )
       if (end?.code !== 0)
-        history.violate(`replica ${index}`, `SIGTERM ended with ${JSON.stringify(end)}`)
+        report.violate(`replica ${index}`, `SIGTERM ended with ${JSON.stringify(end)}`)
       await victim.gateway.kill()
       await world.start(index)
     },
@@ -89,53 +89,53 @@ const ofSurroundings: Lane = [
   [
     2,
     'Postgres restarts',
-    async ({ postgres }, random, history) => {
-      history.note('Postgres stops')
+    async ({ postgres }, random, report) => {
+      report.note('Postgres stops')
       await postgres.stop()
       await aMoment(random)
       await postgres.start()
-      history.note('Postgres is back')
+      report.note('Postgres is back')
     },
   ],
   [
     1,
     'Postgres kills',
-    async ({ postgres }, random, history) => {
-      history.note('kill -9 of Postgres')
+    async ({ postgres }, random, report) => {
+      report.note('kill -9 of Postgres')
       await postgres.kill()
       await aMoment(random)
       await postgres.start()
-      history.note('Postgres is back')
+      report.note('Postgres is back')
     },
   ],
   [
     5,
     'cuts',
-    async ({ database }, _random, history) => {
+    async ({ database }, _random, report) => {
       const cut = database.cut()
-      history.count('cuts', cut)
-      history.note(`${cut} database connections reset`)
+      report.count('cuts', cut)
+      report.note(`${cut} database connections reset`)
     },
   ],
   [
     4,
     'cuts',
-    async ({ database }, random, history) => {
+    async ({ database }, random, report) => {
       const verdict = random.pick(['cut', 'cut-after-response'] as const)
       const every = random.between(5, 40)
       let messages = 0
-      history.note(`every ${every}th message to the database: ${verdict}`)
+      report.note(`every ${every}th message to the database: ${verdict}`)
       database.inspect(() => (++messages % every === 0 ? verdict : 'pass'))
       await aMoment(random, 1_500)
       database.inspect()
-      history.count('cuts', Math.floor(messages / every))
+      report.count('cuts', Math.floor(messages / every))
     },
   ],
   [
     2,
     'silences',
-    async ({ database }, random, history) => {
-      history.note('database connections fall silent')
+    async ({ database }, random, report) => {
+      report.note('database connections fall silent')
       database.stall({ includeNew: random.chance(0.3) })
       await aMoment(random, random.chance(0.1) ? 24_000 : 4_000)
       database.resetStalled()
@@ -144,8 +144,8 @@ const ofSurroundings: Lane = [
   [
     2,
     'slow spells',
-    async ({ database }, random, history) => {
-      history.note('the database is far away')
+    async ({ database }, random, report) => {
+      report.note('the database is far away')
       database.delay(random.between(5, 60))
       await aMoment(random)
       database.delay(0)
@@ -154,8 +154,8 @@ const ofSurroundings: Lane = [
   [
     2,
     'store outages',
-    async ({ store }, random, history) => {
-      history.note('the store is away')
+    async ({ store }, random, report) => {
+      report.note('the store is away')
       await store.down()
       await aMoment(random, 4_000)
       await store.up()
@@ -164,21 +164,21 @@ const ofSurroundings: Lane = [
   [
     2,
     'cuts',
-    async ({ store }, random, history) => {
+    async ({ store }, random, report) => {
       let messages = 0
       const verdict = random.pick(['cut', 'cut-after-response'] as const)
-      history.note(`messages to the store: ${verdict}`)
+      report.note(`messages to the store: ${verdict}`)
       store.inspect(() => (++messages % 3 === 0 ? verdict : 'pass'))
       await aMoment(random, 1_500)
       store.inspect()
-      history.count('cuts', Math.floor(messages / 3))
+      report.count('cuts', Math.floor(messages / 3))
     },
   ],
   [
     2,
     'Presenton outages',
-    async ({ presenton }, random, history) => {
-      history.note('Presenton is away')
+    async ({ presenton }, random, report) => {
+      report.note('Presenton is away')
       await presenton.faults.down()
       await aMoment(random)
       await presenton.faults.up()
@@ -187,19 +187,19 @@ const ofSurroundings: Lane = [
   [
     4,
     'faults',
-    async ({ presenton }, random, history) => {
+    async ({ presenton }, random, report) => {
       const name = random.pick<FaultName>(passing)
-      history.note(`Presenton: ${name}`)
+      report.note(`Presenton: ${name}`)
       presenton.faults.inject(name)
     },
   ],
 ]
 
 /** Goes on until `isOver`; each seed draws the same ones in the same order. */
-export async function disturb(
+export async function runDisruptions(
   world: ChaosWorld,
   random: Random,
-  history: History,
+  report: Report,
   isOver: () => boolean,
 ): Promise<void> {
   const lanes = [ofReplicas, ofSurroundings].map(async (lane) => {
@@ -208,8 +208,8 @@ export async function disturb(
     while (!isOver()) {
       await delay(own.between(50, 900))
       const [, name, act] = own.pick(drawn)
-      if (name !== 'cuts') history.count(name)
-      await act(world, own, history)
+      if (name !== 'cuts') report.count(name)
+      await act(world, own, report)
     }
   })
   await Promise.all(lanes)

@@ -25,7 +25,7 @@ export type Operation = keyof typeof stageOf
 export const operations = Object.keys(stageOf) as Operation[]
 
 /** What a fault means to the run that meets it. */
-export type Meaning =
+export type Effect =
   /** Nothing: the run goes on as if it had not been. */
   | 'nothing'
   /** Waited out; no attempt is burnt. */
@@ -92,7 +92,7 @@ export function operationOf(name: FaultName): Operation | undefined {
   return operation in stageOf ? (operation as Operation) : undefined
 }
 
-export function meaningOf(name: FaultName, shape: Shape): Meaning {
+export function effectOf(name: FaultName, shape: Shape): Effect {
   const operation = operationOf(name) as Operation
   const what = name.slice(operation.length + 1)
   if (outages.includes(what)) return 'outage'
@@ -117,21 +117,21 @@ export function meaningOf(name: FaultName, shape: Shape): Meaning {
   throw new Error(`The table says nothing of ${name}.`)
 }
 
-function meaningForFile(what: string): Meaning {
+function meaningForFile(what: string): Effect {
   if (faults.includes(what) && what !== 'redirect') return 'fault'
   if (['hang', 'stall', 'announced-huge'].includes(what)) return 'timeout'
   if (what === '401' || what === '403') return 'refused'
   return what === 'no-length' ? 'nothing' : 'bad file'
 }
 
-function meaningForModel(what: string, shape: Shape): Meaning {
+function meaningForModel(what: string, shape: Shape): Effect {
   if (what === 'template-missing') return 'refused'
   // The newer shapes say 503 for a model that cannot be reached: to a caller that is upstream
   // itself.
   return what === 'model-503' && (shape === 'B1' || shape === 'B2') ? 'outage' : 'fault'
 }
 
-function meaningInStream(operation: 'outlines' | 'slides', what: string, shape: Shape): Meaning {
+function meaningInStream(operation: 'outlines' | 'slides', what: string, shape: Shape): Effect {
   if (
     brokenStreams.includes(what) ||
     (what.startsWith('error-') && what !== 'error-after-complete')
@@ -153,7 +153,7 @@ function hasBegun(name: FaultName): boolean {
   return !isAnswer && !/^(model-|index-error|template-missing|convert-|runtime-)/.test(what)
 }
 
-export interface Expectation {
+export interface Outcome {
   stages: Stage[]
   /** Stage and code of each `status` event of the gateway's own. */
   statuses: [Stage, string][]
@@ -163,7 +163,7 @@ export interface Expectation {
 }
 
 const codes = { outage: 'UPSTREAM_UNAVAILABLE', timeout: 'UPSTREAM_TIMEOUT' } as Partial<
-  Record<Meaning, string>
+  Record<Effect, string>
 >
 const maxAttempts: Record<Stage, number> = {
   create: 3,
@@ -176,11 +176,11 @@ const maxAttempts: Record<Stage, number> = {
 const maxSlideStreams = 3
 
 /** The way of a run that meets each of the faults `times` times. */
-export function expectationOf(names: readonly FaultName[], shape: Shape, times = 1): Expectation {
+export function expectedOutcome(names: readonly FaultName[], shape: Shape, times = 1): Outcome {
   const left = names.map((name) => ({ name, times }))
   const nextOf = (operation: Operation) =>
     left.find((fault) => fault.times > 0 && operationOf(fault.name) === operation)
-  const made: Expectation = {
+  const made: Outcome = {
     stages: [],
     statuses: [],
     spent: { outlines: 0, prepares: 0, slideStreams: 0, exports: 0 },
@@ -199,21 +199,21 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
   const failures: Partial<Record<Stage, number>> = {}
 
   /** Asks upstream for something, in `stage`: what it met, once there is no outage any more. */
-  function ask(operation: Operation, stage: Stage): Meaning {
+  function ask(operation: Operation, stage: Stage): Effect {
     const fault = nextOf(operation)
     if (!fault) {
       pay(operation)
       return 'nothing'
     }
     fault.times -= 1
-    const meaning = meaningOf(fault.name, shape)
+    const meaning = effectOf(fault.name, shape)
     if (meaning === 'nothing' || hasBegun(fault.name)) pay(operation)
     if (meaning === 'refused') made.code = 'UPSTREAM_REJECTED'
     if (['nothing', 'refused', 'bad path'].includes(meaning)) return meaning
     return burn(meaning, operation, stage)
   }
 
-  function burn(meaning: Meaning, operation: Operation, stage: Stage): Meaning {
+  function burn(meaning: Effect, operation: Operation, stage: Stage): Effect {
     const code = codes[meaning] ?? 'UPSTREAM_ERROR'
     const burns = meaning === 'bad file' ? 'export' : stage
     if (meaning !== 'outage' && operation !== 'read') failures[burns] = (failures[burns] ?? 0) + 1
@@ -232,7 +232,7 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
     if (operation in paid) made.spent[paid[operation as keyof typeof paid]] += 1
   }
 
-  function start(stage: Stage): Meaning {
+  function start(stage: Stage): Effect {
     made.stages.push(stage)
     // One that broke may have been begun, and counts as one that was.
     if (stage === 'slides' && slideStreams === maxSlideStreams) {
@@ -280,7 +280,7 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
     const stage = next()
     const fault = left.find(
       ({ name, times }) =>
-        times > 0 && operationOf(name) === 'slides' && meaningOf(name, shape) !== 'outage',
+        times > 0 && operationOf(name) === 'slides' && effectOf(name, shape) !== 'outage',
     )
     // What was asked too often is asked again of the same deck.
     const isUnbegun = stage === 'slides' && fault !== undefined && /:4\d\d/.test(fault.name)
@@ -297,7 +297,7 @@ export function expectationOf(names: readonly FaultName[], shape: Shape, times =
   return made
 
   /** Before slides are paid for again. */
-  function look(met: Meaning): void {
+  function look(met: Effect): void {
     for (let tries = 1; tries <= 3; tries += 1) {
       const seen = ask('read', 'slides')
       if (seen === 'refused') return

@@ -4,7 +4,7 @@
 import { expect } from 'vitest'
 
 /** Stand on every answer of the gateway, also on those that no route made. */
-export const hardened = {
+export const securityHeaders = {
   'content-security-policy': /default-src 'none'/,
   'cross-origin-opener-policy': /^same-origin$/,
   'cross-origin-resource-policy': /^(same|cross)-origin$/,
@@ -23,9 +23,13 @@ export type HeaderValues = Record<string, string | undefined>
  * With a policy of their own, as the pages of the documentation have one, that one is left to their
  * own test.
  */
-export function expectHardened(headers: HeaderValues, what: string, { ownPolicy = false } = {}) {
-  for (const [name, value] of Object.entries(hardened)) {
-    if (ownPolicy && name === 'content-security-policy') continue
+export function expectSecurityHeaders(
+  headers: HeaderValues,
+  what: string,
+  { hasOwnPolicy = false } = {},
+) {
+  for (const [name, value] of Object.entries(securityHeaders)) {
+    if (hasOwnPolicy && name === 'content-security-policy') continue
     expect(headers[name] ?? '', `${what}: ${name}`).toMatch(value)
   }
   expect(headers['server'], what).toBeUndefined()
@@ -33,7 +37,7 @@ export function expectHardened(headers: HeaderValues, what: string, { ownPolicy 
 }
 
 /** Nothing that tells how the gateway is made, or where. */
-export const telling =
+export const internals =
   /node_modules|\bat [\w.]+ \(|\.ts:\d|postgres|fastify|ECONN|127\.0\.0\.1|select |insert /i
 
 export function expectProblem(
@@ -42,7 +46,7 @@ export function expectProblem(
   what: string,
 ) {
   expect([status].flat(), `${what}: ${answer.text.slice(0, 300)}`).toContain(answer.status)
-  expectHardened(answer.headers, what)
+  expectSecurityHeaders(answer.headers, what)
   expect(answer.headers['content-type'], what).toMatch(/^application\/problem\+json/)
   const problem = JSON.parse(answer.text) as Record<string, unknown>
   expect(problem, what).toMatchObject({
@@ -58,14 +62,14 @@ export function expectProblem(
       request_id: answer.headers['x-request-id'],
     },
   })
-  expect(`${problem.detail} ${JSON.stringify(problem.errors ?? '')}`, what).not.toMatch(telling)
+  expect(`${problem.detail} ${JSON.stringify(problem.errors ?? '')}`, what).not.toMatch(internals)
   if (answer.status === 401) expect(answer.headers['www-authenticate'], what).toMatch(/^Bearer/)
   if (answer.status === 429 || answer.status === 503)
     expect(Number(answer.headers['retry-after']), what).toBeGreaterThan(0)
   return problem
 }
 
-export async function toAnswer(response: Response) {
+export async function readResponse(response: Response) {
   return {
     status: response.status,
     headers: Object.fromEntries(response.headers) as HeaderValues,

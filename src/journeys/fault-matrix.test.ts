@@ -4,8 +4,8 @@
 
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type FaultName, faultNames, type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
-import { bundle, type Lane, openLane } from './fault-lane.ts'
-import { hasLogin, isSlow, meaningOf, operationOf } from './fault-table.ts'
+import { effectOf, hasLogin, isSlow, operationOf } from './fault-outcomes.ts'
+import { combineFaults, type FaultRunner, openFaultRunner } from './fault-runs.ts'
 
 const quick = (shape: Shape) =>
   faultNames.filter((name) => {
@@ -39,38 +39,38 @@ const lastingFaults = [
 ]
 
 describe.each([...shapes])('in shape %s', (shape) => {
-  let lane: Lane
+  let lane: FaultRunner
   beforeAll(async () => {
-    lane = await openLane(shape)
+    lane = await openFaultRunner(shape)
   })
   afterAll(() => lane.close())
 
   const names = quick(shape)
-  const ending = names.filter((name) => meaningOf(name, shape) === 'refused')
+  const ending = names.filter((name) => effectOf(name, shape) === 'refused')
   const passing = names.filter(
-    (name) => meaningOf(name, shape) !== 'refused' && !isLogin(name, shape),
+    (name) => effectOf(name, shape) !== 'refused' && !isLogin(name, shape),
   )
   const looking = passing.filter((name) => operationOf(name) === 'read')
-  const bundles = bundle(
+  const bundles = combineFaults(
     passing.filter((name) => !looking.includes(name)),
     shape,
   )
 
   test.each(ending.map((name) => ({ name })))('a run is refused at once: $name', ({ name }) =>
-    lane.meet(companions(name)),
+    lane.runWithFaults(companions(name)),
   )
 
   test.each(looking.map((name) => ({ name })))('slides are looked for through $name', ({ name }) =>
-    lane.meet(companions(name)),
+    lane.runWithFaults(companions(name)),
   )
 
   const lasting = (['update:500', ...lastingFaults] as const).filter((name) => names.includes(name))
   test.each(lasting.map((name) => ({ name })))(
     'a run ends when its attempts are used up: $name',
-    ({ name }) => lane.meet([name], Number.POSITIVE_INFINITY),
+    ({ name }) => lane.runWithFaults([name], Number.POSITIVE_INFINITY),
   )
 
   test.each(bundles.map((names) => ({ names })))('a run goes on through $names', ({ names }) =>
-    lane.meet(names),
+    lane.runWithFaults(names),
   )
 })

@@ -4,17 +4,17 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from './random.ts'
 
-export interface Answer {
+export interface ClientResponse {
   status: number
   // biome-ignore lint/suspicious/noExplicitAny: every kind of answer
   body: any
 }
 
-export type Caller = ReturnType<typeof createCaller>
+export type Client = ReturnType<typeof createClient>
 
 const patienceMs = 4_000
 
-export function createCaller({
+export function createClient({
   token,
   urls,
   random,
@@ -23,12 +23,12 @@ export function createCaller({
   urls: () => string[]
   random: Random
 }) {
-  async function askOnce(
+  async function requestOnce(
     path: string,
     method: string,
     body: unknown,
     headers: Record<string, string>,
-  ): Promise<Answer | undefined> {
+  ): Promise<ClientResponse | undefined> {
     try {
       const answer = await fetch(`${random.pick(urls())}/api/v1${path}`, {
         method,
@@ -52,12 +52,12 @@ export function createCaller({
    * Repeats until the answer is no 5xx, and no 409 or 429 that says when to come back. Whatever
    * changes something has a key, or may be done twice.
    */
-  async function ask(
+  async function request(
     path: string,
     { method = 'GET', body, key }: { method?: string; body?: unknown; key?: string } = {},
-  ): Promise<Answer> {
+  ): Promise<ClientResponse> {
     for (;;) {
-      const answer = await askOnce(
+      const answer = await requestOnce(
         path,
         method,
         body,
@@ -68,5 +68,5 @@ export function createCaller({
     }
   }
 
-  return { token, ask }
+  return { token, request }
 }

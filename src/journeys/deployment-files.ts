@@ -29,7 +29,7 @@ export interface ComposeFile {
 }
 
 /** What a new user writes into .env; nothing more is required. */
-export const firstEnv = {
+export const minimalEnv = {
   LLM: 'openai',
   OPENAI_API_KEY: 'key-of-the-provider',
   PRESENTON_PASSWORD: 'password-of-presenton',
@@ -42,19 +42,19 @@ export const firstEnv = {
   AUTH_JWT_SECRET: 'a-secret-of-at-least-thirty-two-bytes',
 }
 
-export function readTopLevel(name: string): string {
+export function readRootFile(name: string): string {
   return readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8')
 }
 
 /** Throws, with the variable's name, where Compose would stop. */
-export function readComposeFile(env: Record<string, string> = firstEnv): ComposeFile {
-  const read = parse(readTopLevel('docker-compose.yml'), { merge: true }) as ComposeFile
+export function readComposeFile(env: Record<string, string> = minimalEnv): ComposeFile {
+  const read = parse(readRootFile('docker-compose.yml'), { merge: true }) as ComposeFile
   return fill(read, env) as ComposeFile
 }
 
 /** presenton.env as its container gets it. */
-export function readPresentonEnv(env: Record<string, string> = firstEnv): Record<string, string> {
-  const lines = readTopLevel('presenton.env').split('\n')
+export function readPresentonEnv(env: Record<string, string> = minimalEnv): Record<string, string> {
+  const lines = readRootFile('presenton.env').split('\n')
   return Object.fromEntries(
     lines
       .filter((line) => /^\w+=/.test(line))
@@ -109,7 +109,7 @@ function endOf(text: string, start: number): number {
 }
 
 /** `31m`, `35s` */
-export function secondsOf(duration: string): number {
+export function parseSeconds(duration: string): number {
   const [, number = '', unit = ''] = /^(\d+)(s|m)$/.exec(duration) ?? []
   return Number(number) * (unit === 'm' ? 60 : 1)
 }

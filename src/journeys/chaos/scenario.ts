@@ -3,22 +3,22 @@
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SeenEvent } from '../history-checks.ts'
-import type { Answer, Caller } from './caller.ts'
-import type { History } from './history.ts'
+import type { Client, ClientResponse } from './client.ts'
 import type { Random } from './random.ts'
-import { read } from './reading.ts'
+import { readEvents } from './read-events.ts'
+import type { Report } from './report.ts'
 
-export interface LifeOptions {
-  caller: Caller
+export interface ScenarioOptions {
+  client: Client
   urls: () => string[]
   random: Random
-  history: History
+  report: Report
 }
 
 /** What is left of a presentation to be looked at in the end. */
-export interface Led {
+export interface Scenario {
   id: string
-  caller: Caller
+  client: Client
   isDeleted: boolean
   /** It was retried: what it counts in the quota depends on more than its last run. */
   isRetried: boolean
@@ -31,7 +31,12 @@ const content =
   'We looked back at the quarter. Answers got faster, from nine hours to four. Half of all questions were about invoices. ' +
   'We agreed to write better invoices before we hire anybody. Anna draws a first version by Friday, and Ben asks ten customers.'
 
-export async function lead({ caller, urls, random, history }: LifeOptions): Promise<Led> {
+export async function runScenario({
+  client,
+  urls,
+  random,
+  report,
+}: ScenarioOptions): Promise<Scenario> {
   const isReviewed = random.chance(0.2)
   const brief = {
     n_slides: random.between(1, 5),
@@ -42,16 +47,16 @@ export async function lead({ caller, urls, random, history }: LifeOptions): Prom
       : { content }),
   }
   const key = `life-${random.next()}`
-  const accepted = await caller.ask('/presentations', { method: 'POST', body: brief, key })
+  const accepted = await client.request('/presentations', { method: 'POST', body: brief, key })
   if (accepted.status !== 202)
     throw new Error(`a brief was answered ${accepted.status}: ${JSON.stringify(accepted.body)}`)
   const id = accepted.body.id as string
   const path = `/presentations/${id}`
-  history.count('presentations')
+  report.count('presentations')
   let isOver = false
-  const led: Led = {
+  const led: Scenario = {
     id,
-    caller,
+    client,
     isDeleted: false,
     isRetried: false,
     readings: [],
@@ -59,7 +64,14 @@ export async function lead({ caller, urls, random, history }: LifeOptions): Prom
   }
   for (let readers = random.between(1, 3); readers > 0; readers -= 1) {
     led.readings.push(
-      read({ id, token: caller.token, urls, random: random.fork(), history, isOver: () => isOver }),
+      readEvents({
+        id,
+        token: client.token,
+        urls,
+        random: random.fork(),
+        report,
+        isOver: () => isOver,
+      }),
     )
   }
 
@@ -68,13 +80,13 @@ export async function lead({ caller, urls, random, history }: LifeOptions): Prom
     method: string,
     more: string,
     body?: unknown,
-  ): Promise<Answer> {
-    const answer = await caller.ask(`${path}${more}`, {
+  ): Promise<ClientResponse> {
+    const answer = await client.request(`${path}${more}`, {
       method,
       body,
       ...(method === 'POST' ? { key: `${what}-${random.next()}` } : {}),
     })
-    history.note(`${id} ${what}: ${answer.status}`)
+    report.note(`${id} ${what}: ${answer.status}`)
     return answer
   }
 
@@ -90,8 +102,8 @@ export async function lead({ caller, urls, random, history }: LifeOptions): Prom
     return led
   }
   for (let turns = 0; turns < 6; turns += 1) {
-    const { body } = await settled(caller, path)
-    history.note(`${id} is ${body.status}${body.error ? ` (${body.error.code})` : ''}`)
+    const { body } = await settled(client, path)
+    report.note(`${id} is ${body.status}${body.error ? ` (${body.error.code})` : ''}`)
     if (body.status === 'awaiting_outlines')
       await change(
         'approve',
@@ -101,22 +113,22 @@ export async function lead({ caller, urls, random, history }: LifeOptions): Prom
       )
     else if (body.status !== 'completed' && random.chance(0.6)) {
       led.isRetried = true
-      if ((await change('retry', 'POST', '/retry')).status === 202) history.count('runs')
+      if ((await change('retry', 'POST', '/retry')).status === 202) report.count('runs')
     } else if (body.status === 'completed' && random.chance(0.15)) {
       if (
         (await change('export', 'POST', '/exports', { format: random.pick(['pptx', 'pdf']) }))
           .status === 202
       )
-        history.count('runs')
+        report.count('runs')
     } else break
   }
   return led
 }
 
 /** As it is once it is neither queued nor running; `wait` is asked again as often as it takes. */
-async function settled(caller: Caller, path: string): Promise<Answer> {
+async function settled(caller: Client, path: string): Promise<ClientResponse> {
   for (;;) {
-    const answer = await caller.ask(`${path}?wait=3`)
+    const answer = await caller.request(`${path}?wait=3`)
     if (answer.body.status !== 'queued' && answer.body.status !== 'running') return answer
   }
 }

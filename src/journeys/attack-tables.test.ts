@@ -3,17 +3,17 @@
 
 import { expect, test } from 'vitest'
 import { awkwardTitles } from './awkward-titles.ts'
-import { borrowedCredentials } from './borrowed-credentials.ts'
-import { strangeIds } from './described-routes.ts'
 import { forgedTokens } from './forged-tokens.ts'
 import { malformedRequests } from './malformed-requests.ts'
+import { misusedCredentials } from './misused-credentials.ts'
+import { unknownIds } from './openapi-routes.ts'
 
 const tables = {
   'forged tokens': forgedTokens.map(({ name }) => name),
-  'borrowed credentials': borrowedCredentials.map(({ name }) => name),
+  'borrowed credentials': misusedCredentials.map(({ name }) => name),
   'malformed requests': malformedRequests.map(({ name }) => name),
   'awkward titles': awkwardTitles,
-  'strange ids, on every route that takes one': strangeIds,
+  'strange ids, on every route that takes one': unknownIds,
 }
 
 test('the tables of attacks are as long as the README says, and hold nothing twice', () => {

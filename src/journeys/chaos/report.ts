@@ -1,9 +1,9 @@
 // What happened in a run of the chaos, in order: for the numbers at its end, and for people when
 // something went wrong.
 
-export type History = ReturnType<typeof createHistory>
+export type Report = ReturnType<typeof createReport>
 
-export function createHistory() {
+export function createReport() {
   const startedMs = performance.now()
   const lines: string[] = []
   const counts: Record<string, number> = {}

@@ -4,15 +4,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader, type Reader } from '../../sandbox/reader.ts'
 import type { SeenEvent } from '../history-checks.ts'
-import type { History } from './history.ts'
 import type { Random } from './random.ts'
+import type { Report } from './report.ts'
 
 export interface ReadingOptions {
   id: string
   token: string
   urls: () => string[]
   random: Random
-  history: History
+  report: Report
   /** Its presentation is deleted, or will not change any more. */
   isOver: () => boolean
   /** How many of its connections it leaves by itself, of 1. */
@@ -24,8 +24,8 @@ const comeBackMs = 50
 const silenceMs = 3_000
 
 /** Resolves with all that was seen, once there is nothing more to see. */
-export async function read(options: ReadingOptions): Promise<SeenEvent[]> {
-  const { id, token, urls, random, history, isOver, hops = 0.3 } = options
+export async function readEvents(options: ReadingOptions): Promise<SeenEvent[]> {
+  const { id, token, urls, random, report, isOver, hops = 0.3 } = options
   const seen: SeenEvent[] = []
   let last = 0
   for (let isCurious = false; ; isCurious = true) {
@@ -40,7 +40,7 @@ export async function read(options: ReadingOptions): Promise<SeenEvent[]> {
     }).catch(() => undefined)
     if (!reader) continue
     if (reader.status === 404) {
-      if (!isOver()) history.violate(id, 'a reader is told 404')
+      if (!isOver()) report.violate(id, 'a reader is told 404')
       return seen
     }
     if (reader.status === 204) {
@@ -49,9 +49,9 @@ export async function read(options: ReadingOptions): Promise<SeenEvent[]> {
       await delay(20 * comeBackMs)
       continue
     }
-    if (last > 0) history.count('reconnects')
+    if (last > 0) report.count('reconnects')
     if (reader.status !== 200) {
-      history.violate(id, `a reader is told ${reader.status}: EventSource would not come back`)
+      report.violate(id, `a reader is told ${reader.status}: EventSource would not come back`)
       return seen
     }
     last = await take(reader, {

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 
-export interface Described {
+export interface Route {
   method: string
   /** With its parameters in braces. */
   path: string
@@ -11,40 +11,40 @@ export interface Described {
   parameters: { name: string; in: string; schema: Record<string, unknown> }[]
   bodySchema: Record<string, unknown> | undefined
   responses: Record<string, { content?: Record<string, { schema?: Record<string, unknown> }> }>
-  needsCaller: boolean
+  needsAuth: boolean
 }
 
 interface Operation {
   operationId: string
   security?: unknown[]
-  parameters?: Described['parameters']
+  parameters?: Route['parameters']
   requestBody?: { content: Record<string, { schema: Record<string, unknown> }> }
-  responses: Described['responses']
+  responses: Route['responses']
 }
 
-export interface Description {
+export interface OpenApiDocument {
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, Record<string, unknown>> }
 }
 
-export async function readDescription(url: string): Promise<Description> {
-  return (await (await fetch(`${url}/openapi.json`)).json()) as Description
+export async function readOpenApi(url: string): Promise<OpenApiDocument> {
+  return (await (await fetch(`${url}/openapi.json`)).json()) as OpenApiDocument
 }
 
-export function routesOf({ paths }: Description): Described[] {
+export function listRoutes({ paths }: OpenApiDocument): Route[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(
       ([method, { operationId, parameters = [], requestBody, responses, security = [] }]) => ({
         ...{ method: method.toUpperCase(), path, operationId, parameters, responses },
         bodySchema: requestBody?.content['application/json']?.schema,
-        needsCaller: security.length > 0,
+        needsAuth: security.length > 0,
       }),
     ),
   )
 }
 
 /** The routes about one thing of somebody's: those with a parameter in their path. */
-export function routesOfOne(routes: Described[]): Described[] {
+export function routesWithParameters(routes: Route[]): Route[] {
   return routes.filter(({ path }) => path.includes('{'))
 }
 
@@ -53,7 +53,7 @@ export function fillPath(path: string, value: string): string {
 }
 
 /** A body that the schema takes: what is required, in its simplest form. */
-export function simplestBody(schema: Record<string, unknown> | undefined): object | undefined {
+export function minimalBody(schema: Record<string, unknown> | undefined): object | undefined {
   if (!schema) return undefined
   const { required = [], properties = {} } = schema as {
     required?: string[]
@@ -63,7 +63,7 @@ export function simplestBody(schema: Record<string, unknown> | undefined): objec
 }
 
 /** Ids that name nothing, well formed or not. */
-export const strangeIds = [
+export const unknownIds = [
   ...[randomUUID(), '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
   ...[
     'no-id',

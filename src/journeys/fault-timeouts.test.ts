@@ -3,8 +3,8 @@
 
 import { afterAll, expect, test, vi } from 'vitest'
 import { faultNames, type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
-import { type Lane, openLane } from './fault-lane.ts'
-import { isSlow, operationOf } from './fault-table.ts'
+import { isSlow, operationOf } from './fault-outcomes.ts'
+import { type FaultRunner, openFaultRunner } from './fault-runs.ts'
 
 const lanesPerShape = 3
 vi.setConfig({ maxConcurrency: lanesPerShape * shapes.length, testTimeout: 60_000 })
@@ -17,19 +17,19 @@ const deadlines = {
   STREAM_STALL_SECONDS: '5',
 }
 
-const opened: Lane[] = []
-const free = Object.fromEntries(shapes.map((shape) => [shape, [] as Lane[]])) as Record<
+const opened: FaultRunner[] = []
+const free = Object.fromEntries(shapes.map((shape) => [shape, [] as FaultRunner[]])) as Record<
   Shape,
-  Lane[]
+  FaultRunner[]
 >
 afterAll(async () => {
   await Promise.all(opened.map(({ close }) => close()))
 })
 
-async function takeLane(shape: Shape): Promise<Lane> {
+async function takeLane(shape: Shape): Promise<FaultRunner> {
   const known = free[shape].pop()
   if (known) return known
-  const lane = await openLane(shape, deadlines)
+  const lane = await openFaultRunner(shape, deadlines)
   opened.push(lane)
   return lane
 }
@@ -42,7 +42,7 @@ const cases = faultNames
 
 test.concurrent.each(cases)('in shape $shape: $name', async ({ shape, name }) => {
   const lane = await takeLane(shape)
-  await lane.meet(name.startsWith('read:') ? ['slides:cut', name] : [name])
+  await lane.runWithFaults(name.startsWith('read:') ? ['slides:cut', name] : [name])
   free[shape].push(lane)
 })
 
@@ -50,7 +50,7 @@ test.concurrent.each(['outlines:stall', 'slides:stall', 'prepare:hang'] as const
   'a silence that does not end is a timeout: %s',
   async (name) => {
     const lane = await takeLane('A1')
-    await lane.meet([name], Number.POSITIVE_INFINITY)
+    await lane.runWithFaults([name], Number.POSITIVE_INFINITY)
     free.A1.push(lane)
   },
 )

@@ -2,7 +2,7 @@
 // using its cookie, a token in the wrong place, a request that says one thing twice. None of them
 // may do or tell anything.
 
-export interface Borrowed {
+export interface MisuseCase {
   name: string
   method?: string
   /** Below /api/v1; `{id}` is the victim's presentation. */
@@ -62,7 +62,7 @@ const origins: [name: string, headers: Record<string, string>][] = [
 /**
  * All places against all deeds would be many; each place tries two, each deed is tried from one.
  */
-const luredCases: Borrowed[] = [
+const luredCases: MisuseCase[] = [
   ...lured.map((deed, i) => ({ deed, from: origins[i % origins.length] })),
   ...origins.map((from, i) => ({ deed: lured[(i * 5 + 3) % lured.length], from })),
 ].flatMap(({ deed, from }) => {
@@ -75,7 +75,7 @@ const luredCases: Borrowed[] = [
   }
 })
 
-export const borrowedCredentials: Borrowed[] = [
+export const misusedCredentials: MisuseCase[] = [
   ...luredCases,
   ...[
     '',
@@ -86,7 +86,7 @@ export const borrowedCredentials: Borrowed[] = [
     'Digest username="victim"',
     'bearer\tx',
   ].map(
-    (authorization): Borrowed => ({
+    (authorization): MisuseCase => ({
       name: `a good cookie beside the header "${authorization}"`,
       path: '/presentations',
       headers: ({ cookie }) => ({ cookie, authorization }),
@@ -94,7 +94,7 @@ export const borrowedCredentials: Borrowed[] = [
     }),
   ),
   ...['access_token', 'token', 'jwt', 'id_token', 'Authorization', 'x'].map(
-    (name): Borrowed => ({
+    (name): MisuseCase => ({
       name: `the token in the query as ${name}`,
       path: `/presentations?${name}={token}`,
       status: 401,
@@ -111,7 +111,7 @@ export const borrowedCredentials: Borrowed[] = [
     status: 401,
   },
   ...['x-access-token', 'x-auth-token', 'proxy-authorization', 'x-forwarded-user', 'x-user-id'].map(
-    (name): Borrowed => ({
+    (name): MisuseCase => ({
       name: `the token in ${name}`,
       path: '/presentations',
       headers: ({ token }) => ({ [name]: `Bearer ${token}` }),

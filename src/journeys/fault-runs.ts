@@ -5,11 +5,11 @@ import { expect, vi } from 'vitest'
 import { secretsIn } from '../sandbox/presenton/faults/model-failures.ts'
 import { type FaultName, paces, type Shape, type Spend } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
-import { expectationOf, hasLogin, meaningOf, operationOf } from './fault-table.ts'
+import { effectOf, expectedOutcome, hasLogin, operationOf } from './fault-outcomes.ts'
 import { brief, type Presentation } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
-export type Lane = Awaited<ReturnType<typeof openLane>>
+export type FaultRunner = Awaited<ReturnType<typeof openFaultRunner>>
 
 /** Waits between attempts pass at once; what they would have been is kept. */
 function createWaits() {
@@ -32,7 +32,7 @@ const apiKey = `sk-presenton-${'5eed'.repeat(10)}`
 /**
  * The upstream and the credentials that go with a shape: none, Basic, a key, a login with a cookie.
  */
-export function upstreamOf(shape: Shape): WorldOptions {
+export function upstreamOptions(shape: Shape): WorldOptions {
   if (shape === 'A1') return { shape }
   const credentials = { username: 'gateway', password }
   if (!hasLogin(shape))
@@ -44,9 +44,9 @@ export function upstreamOf(shape: Shape): WorldOptions {
   }
 }
 
-export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
+export async function openFaultRunner(shape: Shape, env: WorldOptions['env'] = {}) {
   const { waited, timing } = createWaits()
-  const upstream = upstreamOf(shape)
+  const upstream = upstreamOptions(shape)
   const world = await openWorld({
     ...upstream,
     timing,
@@ -66,7 +66,7 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
   const { presenton } = world
 
   /** One run that meets each of the faults `times` times, from its brief to its end. */
-  async function meet(names: readonly FaultName[], times = 1): Promise<void> {
+  async function runWithFaults(names: readonly FaultName[], times = 1): Promise<void> {
     const before = { ...presenton.spend }
     const injectedBefore = presenton.faults.injected.length
     waited.length = 0
@@ -77,7 +77,7 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
     const log = readLog(events)
     const row = await user.read(id)
 
-    const expected = expectationOf(names, shape, times)
+    const expected = expectedOutcome(names, shape, times)
     const statuses = log.statuses.filter(({ code }) => code !== undefined)
     expect({
       stages: log.stages,
@@ -103,7 +103,7 @@ export async function openLane(shape: Shape, env: WorldOptions['env'] = {}) {
     await world.expectNoLeaks().finally(world.close)
   }
 
-  return { shape, world, user, meet, close }
+  return { shape, world, user, runWithFaults, close }
 }
 
 function checkEnd(log: ReturnType<typeof readLog>, row: Presentation, { presenton }: World): void {
@@ -139,11 +139,11 @@ function difference(after: Spend, before: Spend): Spend {
  * Bundles faults, so that a run meets several, as on a real bad day: at each operation at most one
  * that is waited out, one that is tried again, and one that does nothing, in this order.
  */
-export function bundle(names: readonly FaultName[], shape: Shape): FaultName[][] {
+export function combineFaults(names: readonly FaultName[], shape: Shape): FaultName[][] {
   const bundles: FaultName[][] = []
   const order = ['outage', 'fault', 'nothing']
   const kindOf = (name: FaultName) => {
-    const meaning = meaningOf(name, shape)
+    const meaning = effectOf(name, shape)
     return order.includes(meaning) ? meaning : 'fault'
   }
   for (const kind of order) {
@@ -154,7 +154,7 @@ export function bundle(names: readonly FaultName[], shape: Shape): FaultName[][]
       // After slides that upstream has kept, no more are asked for.
       while (
         bundles[index]?.some(
-          (one) => operationOf(one) === operation && meaningOf(one, shape) === 'kept',
+          (one) => operationOf(one) === operation && effectOf(one, shape) === 'kept',
         )
       )
         index += 1
