@@ -1,5 +1,5 @@
-// The pictures of a deck show in a browser: for those in whose slides they are, by their plain
-// paths only, and with nothing of upstream but the picture.
+// Images in slides, as a browser fetches them: only by the users whose slides contain them, only by
+// plain paths, and with nothing from upstream but the image.
 
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -19,43 +19,45 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
   afterEach(() => world.expectNoLeaks())
   afterAll(() => world.close())
 
-  let pictures = 0
-  /** A deck with a picture in it. */
-  async function show(user: User, path = `/app_data/images/picture-${pictures++}.png`) {
+  let imageCount = 0
+  /** Generates a deck with a new image in it. */
+  async function generateImage(user: User) {
+    const path = `/app_data/images/image-${imageCount++}.png`
     const { id } = await user.generate({ outlines: ['# One', `# Two\n\n- ${path}`] })
     return { id, path }
   }
   const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
     fetch(`${world.url}${path}`, { headers, method, redirect: 'manual' })
   const as = ({ token }: User) => ({ authorization: `Bearer ${token}` })
-  const asked = () => world.presenton.journal.filter(({ operation }) => operation === 'asset')
+  const upstreamRequests = () =>
+    world.presenton.journal.filter(({ operation }) => operation === 'asset')
 
-  test('a picture is for the user in whose slides it is', async () => {
+  test('returns an image only to users whose slides contain it', async () => {
     const [alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
-    const { id, path } = await show(alice)
-    const answer = await get(path, as(alice))
-    expect({ status: answer.status, type: answer.headers.get('content-type') }).toEqual({
+    const { id, path } = await generateImage(alice)
+    const response = await get(path, as(alice))
+    expect({ status: response.status, type: response.headers.get('content-type') }).toEqual({
       status: 200,
       type: 'image/png',
     })
     expect(
-      Buffer.from(await answer.arrayBuffer())
+      Buffer.from(await response.arrayBuffer())
         .subarray(1, 4)
         .toString(),
     ).toBe('PNG')
 
-    const before = asked().length
+    const before = upstreamRequests().length
     const others = [
       await get(path, as(bob)),
-      await get(path.replace('picture', 'other'), as(alice)),
+      await get(path.replace('image-', 'other-'), as(alice)),
     ]
     for (const other of others) {
       expect(other.status).toBe(404)
       expect(await other.json()).toMatchObject({ code: 'NOT_FOUND', status: 404 })
     }
-    const stranger = await get(path)
-    expect([stranger.status, stranger.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
-    expect(asked()).toHaveLength(before)
+    const anonymous = await get(path)
+    expect([anonymous.status, anonymous.headers.get('www-authenticate')]).toEqual([401, 'Bearer'])
+    expect(upstreamRequests()).toHaveLength(before)
 
     expect(await alice.api(`/presentations/${id}`, { method: 'DELETE' })).toMatchObject({
       status: 204,
@@ -63,15 +65,15 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     expect((await get(path, as(alice))).status).toBe(404)
   })
 
-  test('what slides share is for everybody who is signed in, also by cookie', async () => {
+  test('returns shared images to every authenticated user, also by cookie', async () => {
     const user = await world.createUser()
     expect((await get('/static/icons/placeholder.svg')).status).toBe(401)
     const session = await get('/api/v1/session', as(user), 'POST')
     const cookie = session.headers.get('set-cookie')?.split(';')[0] ?? ''
-    const answer = await get('/static/icons/placeholder.svg', { cookie })
-    expect(answer.status).toBe(200)
-    expect(await answer.text()).toContain('<svg')
-    const headers = Object.fromEntries(answer.headers)
+    const response = await get('/static/icons/placeholder.svg', { cookie })
+    expect(response.status).toBe(200)
+    expect(await response.text()).toContain('<svg')
+    const headers = Object.fromEntries(response.headers)
     expect(headers).toMatchObject({
       'content-type': 'image/svg+xml',
       'x-content-type-options': 'nosniff',
@@ -82,22 +84,22 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     expect(Object.keys(headers)).not.toEqual(expect.arrayContaining(['server']))
   })
 
-  test('HEAD tells of it and sends nothing', async () => {
+  test('responds to HEAD with the headers of GET and no body', async () => {
     const user = await world.createUser()
-    const { path } = await show(user)
-    const whole = (await (await get(path, as(user))).arrayBuffer()).byteLength
+    const { path } = await generateImage(user)
+    const sizeBytes = (await (await get(path, as(user))).arrayBuffer()).byteLength
     const head = await get(path, as(user), 'HEAD')
     expect([head.status, head.headers.get('content-length'), await head.text()]).toEqual([
       200,
-      String(whole),
+      String(sizeBytes),
       '',
     ])
     expect((await get(path, as(user), 'POST')).status).toBe(405)
   })
 
-  test("upstream gets a request of the gateway's own: nothing of the caller's headers, query or body", async () => {
+  test('sends upstream none of the headers and no query of the client', async () => {
     const user = await world.createUser()
-    const { path } = await show(user)
+    const { path } = await generateImage(user)
     const headers = {
       ...as(user),
       cookie: 'presenton_session=planted; gateway_session=x',
@@ -108,21 +110,21 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
       referer: 'http://evil.example/',
     }
     expect((await get(`${path}?x=1`, headers)).status).toBe(200)
-    const call = asked().at(-1)!
-    expect(call.path).toBe(path)
-    expect(Object.keys(call.headers).sort()).toEqual(
+    const received = upstreamRequests().at(-1)!
+    expect(received.path).toBe(path)
+    expect(Object.keys(received.headers).sort()).toEqual(
       expect.arrayContaining(['accept', 'accept-encoding', 'connection', 'host', 'user-agent']),
     )
-    const told = JSON.stringify(call.headers)
+    const receivedHeaders = JSON.stringify(received.headers)
     for (const secret of [user.token, 'planted', '1.2.3.4', 'x-original-uri', 'bytes=', 'evil'])
-      expect(told).not.toContain(secret)
+      expect(receivedHeaders).not.toContain(secret)
   })
 
-  test('only plain paths lead anywhere', async () => {
+  test('returns 404 for every path that is not plain', async () => {
     const user = await world.createUser()
-    await show(user)
-    const before = asked().length
-    const odd = [
+    await generateImage(user)
+    const before = upstreamRequests().length
+    const malformedPaths = [
       '/static/../app_data/exports/x.pptx',
       '/static/%2e%2e/app_data/exports/x.pptx',
       '/static/%252e%252e/secret.png',
@@ -143,14 +145,14 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
       '/app_data/userConfig.json',
       '/static..%2fx.png',
     ]
-    for (const path of odd) {
+    for (const path of malformedPaths) {
       const status = await rawStatus(path, user)
       expect({ path, status }).toEqual({ path, status: status === 400 ? 400 : 404 })
     }
-    expect(asked()).toHaveLength(before)
+    expect(upstreamRequests()).toHaveLength(before)
   })
 
-  /** fetch would put the path into its normal form first. */
+  /** fetch would normalise the path first. */
   function rawStatus(path: string, { token }: User): Promise<number> {
     const { port } = new URL(world.url)
     return new Promise((resolve, reject) => {
@@ -159,18 +161,18 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
           `GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nConnection: close\r\n\r\n`,
         ),
       )
-      let answer = ''
+      let response = ''
       socket.setEncoding('latin1').on('data', (data: string) => {
-        answer += data
+        response += data
       })
-      socket.once('error', reject).once('close', () => resolve(Number(answer.split(' ')[1])))
+      socket.once('error', reject).once('close', () => resolve(Number(response.split(' ')[1])))
     })
   }
 
-  test("nothing of upstream's passes but a picture", async () => {
+  test('returns nothing from upstream but images', async () => {
     const user = await world.createUser()
-    const { path } = await show(user)
-    const ends = [
+    const { path } = await generateImage(user)
+    const faults = [
       ['asset:404', 404, 'NOT_FOUND'],
       ['asset:403', 422, 'UPSTREAM_REJECTED'],
       ['asset:redirect', 404, 'NOT_FOUND'],
@@ -179,24 +181,28 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
       ['asset:reset', 502, 'UPSTREAM_ERROR'],
       ['asset:502', 503, 'UPSTREAM_UNAVAILABLE'],
     ] as const
-    for (const [fault, status, code] of ends) {
+    for (const [fault, status, code] of faults) {
       world.presenton.faults.inject(fault)
-      const answer = await get(path, as(user))
-      const text = await answer.text()
-      expect({ fault, status: answer.status, type: answer.headers.get('content-type') }).toEqual({
+      const response = await get(path, as(user))
+      const text = await response.text()
+      expect({
+        fault,
+        status: response.status,
+        type: response.headers.get('content-type'),
+      }).toEqual({
         fault,
         status,
         type: expect.stringMatching(/^application\/problem\+json/),
       })
       expect(JSON.parse(text)).toMatchObject({ code, status, instance: path })
       expect(text).not.toMatch(/<html|nginx|127\.0\.0\.1/)
-      expect(answer.headers.get('cache-control')).toBe('no-store')
+      expect(response.headers.get('cache-control')).toBe('no-store')
     }
     await world.presenton.faults.down()
-    const away = await get(path, as(user))
+    const unavailable = await get(path, as(user))
     await world.presenton.faults.up()
-    expect(away.status).toBe(503)
-    expect(await away.json()).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' })
-    expect(Number(away.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+    expect(unavailable.status).toBe(503)
+    expect(await unavailable.json()).toMatchObject({ code: 'UPSTREAM_UNAVAILABLE' })
+    expect(Number(unavailable.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
   })
 })

@@ -21,7 +21,7 @@ export interface AuthHeaders {
 interface AuthOptions {
   credentials: Credentials | undefined
   apiKey: string | undefined
-  /** POSTs the credentials to upstream's login and resolves with the response, whatever its status. */
+  /** POSTs the credentials to upstream's login; resolves with a response of any status below 500. */
   postLogin(credentials: Credentials): Promise<TextResponse>
   now(): number
 }

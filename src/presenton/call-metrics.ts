@@ -1,5 +1,4 @@
-// Measures each operation once, whatever requests and retries it takes, and gives its outcome one
-// label.
+// Measures each operation once, including its retries, and labels its outcome.
 
 import { Problem } from '../domain/problem.ts'
 import type { Message } from './messages.ts'

@@ -101,7 +101,7 @@ describe('A call to Presenton', () => {
   it.each([
     ['HTML', (response: ServerResponse) => response.end('<html>')],
     ['another object', json({ name: 'x' })],
-    ['an id that is a path', json({ id: '../../x' })],
+    ['a deck whose id is a path', json({ id: '../../x' })],
     ['a redirect', (response: ServerResponse) => response.writeHead(302, { location: '/x' }).end()],
   ])('rejects with a fault for a response that is %s', async (_, handler) => {
     upstream.handlers[createPath] = handler

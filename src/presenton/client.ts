@@ -121,7 +121,7 @@ export function createPresenton({
               calls,
               auth: kind,
               timeoutMs: timeouts.streamMs,
-              // A file has no reason to be silent for as long as a model.
+              // A file needs no pauses like those of a model.
               stallMs: Math.min(timeouts.stallMs, timeouts.createMs),
             }),
           ),

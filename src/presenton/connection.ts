@@ -85,7 +85,7 @@ export function createConnections(url: string) {
   return {
     toFailure,
 
-    /** Resolves with the head of the response, whatever its status. Follows no redirects. */
+    /** Resolves with the head of a response of any status. Follows no redirects. */
     async open({
       method,
       path,

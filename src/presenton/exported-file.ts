@@ -83,5 +83,5 @@ async function* wholeChunks(
       : error
   }
   if (receivedBytes === 0 || (sizeBytes !== undefined && receivedBytes !== sizeBytes))
-    throw badFile('the file is not as long as announced')
+    throw badFile('the file size differs from the announced one')
 }

@@ -1,20 +1,20 @@
-// What upstream says may reach a user only without its secrets: addresses, hosts, paths and
-// key-like words become placeholders. It errs on the safe side, since upstream passes on raw texts
-// of its model providers. Linear: the text is cut to a bounded length first, and no pattern nests a
-// repetition in another over the same characters.
+// Removes secrets from upstream's texts before a user sees them: URLs, hosts, paths and words that
+// look like keys become placeholders. It prefers to remove too much, because upstream passes on raw
+// texts of model providers. Its time is linear: the input is bounded, and no pattern nests
+// repetitions over the same characters.
 
 const maxChars = 300
-const maxInput = 2000
+const maxInputChars = 2000
 
-const names =
+const secretNames =
   '(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[-_ ]?key|access[-_ ]?key|private[-_ ]?key|auth(?:orization)?|cookie|session|credentials?|signature|sig)'
 
-/** In this order: whole addresses first, then named secrets, then words that look like one. */
+/** Ordered: whole URLs, then named secrets, then words that look like secrets. */
 const rules: readonly [RegExp, string][] = [
   [/\b[a-z][a-z0-9+.-]{1,15}:\/\/[^\s"'<>]+/gi, '[url]'],
   [
     new RegExp(
-      `\\b([\\w-]{0,40}${names}[\\w-]{0,40})["']?\\s?[:=]\\s?(?:(?:bearer|basic|token) )?(?:"[^"]*"?|'[^']*'?|[^\\s"',;&}]+)`,
+      `\\b([\\w-]{0,40}${secretNames}[\\w-]{0,40})["']?\\s?[:=]\\s?(?:(?:bearer|basic|token) )?(?:"[^"]*"?|'[^']*'?|[^\\s"',;&}]+)`,
       'gi',
     ),
     '$1=[secret]',
@@ -49,14 +49,11 @@ const rules: readonly [RegExp, string][] = [
   [/[\w+/=-]{32,}/g, '[secret]'],
 ]
 
-/**
- * Upstream's words, safe to show: one line, at most 300 characters, without URLs, hosts, paths and
- * anything that looks like a key.
- */
+/** One line of at most 300 characters, without URLs, hosts, paths and anything like a key. */
 export function redactUpstreamText(text: string): string {
-  let line = text.slice(0, maxInput)
-  // A word cut in two at the bound would slip through the patterns that need its whole.
-  if (text.length > maxInput) line = line.slice(0, Math.max(0, line.lastIndexOf(' ')))
+  let line = text.slice(0, maxInputChars)
+  // Drop the word that the bound cuts in two: patterns could miss its rest.
+  if (text.length > maxInputChars) line = line.slice(0, Math.max(0, line.lastIndexOf(' ')))
   line = line.replace(/\p{Cs}/gu, '\uFFFD').replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, ' ')
   for (const [pattern, placeholder] of rules) line = line.replace(pattern, placeholder)
   line = line.trim()

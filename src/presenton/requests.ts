@@ -68,7 +68,7 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
   }
 
   return {
-    /** The whole response, whatever its status below 500. */
+    /** The whole response, for any status below 500. */
     fetchText: (request: UpstreamRequestOptions): Promise<TextResponse> =>
       breaker.run(async () => {
         const deadline = startDeadline(request)

@@ -1,5 +1,5 @@
-// Each supported version of Presenton, from create to file, and the ways in which it can fail,
-// against the sandbox's stand-in.
+// The adapter against the sandbox's stand-in in each supported shape, from create to file, and with
+// the faults of its streams, paths and responses.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import {
@@ -48,29 +48,29 @@ afterEach(async () => {
   await standIn.close()
 })
 
-async function read(stream: AsyncGenerator<Message[]>): Promise<Message[]> {
+async function readAll(stream: AsyncGenerator<Message[]>): Promise<Message[]> {
   const all: Message[] = []
   for await (const messages of stream) all.push(...messages)
   return all
 }
 
-async function outlined() {
+async function createOutlinedDeck() {
   const { deckId } = await presenton.createDeck({ ...asShared, brief })
   const { outlines } = parseCompletedOutlines(
-    (await read(presenton.streamOutlines({ ...asShared, deckId }))).at(-1) as Message,
+    (await readAll(presenton.streamOutlines({ ...asShared, deckId }))).at(-1) as Message,
   )
   return { deckId, outlines }
 }
 
-async function prepared() {
-  const deck = await outlined()
+async function createPreparedDeck() {
+  const deck = await createOutlinedDeck()
   await presenton.prepareDeck({ ...asShared, ...deck, title: 'deck 1', templateId: 'general' })
   return deck
 }
 
-async function exported() {
-  const { deckId } = await prepared()
-  await read(presenton.streamSlides({ ...asShared, deckId }))
+async function createExportedDeck() {
+  const { deckId } = await createPreparedDeck()
+  await readAll(presenton.streamSlides({ ...asShared, deckId }))
   return {
     deckId,
     ...(await presenton.exportDeck({
@@ -83,14 +83,14 @@ async function exported() {
 }
 
 describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) => {
-  it('goes from create to file and to nothing', async () => {
+  it('creates, exports and deletes a deck', async () => {
     await open(shape)
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'general' })).toBe(true)
     expect(await presenton.hasTemplate({ ...asShared, templateId: 'no-such' })).toBe(false)
     expect((await presenton.listTemplates(asShared)).map(({ id }) => id)).toContain('general')
-    const { deckId, outlines } = await prepared()
+    const { deckId, outlines } = await createPreparedDeck()
     expect(outlines).toHaveLength(3)
-    const messages = await read(presenton.streamSlides({ ...asShared, deckId }))
+    const messages = await readAll(presenton.streamSlides({ ...asShared, deckId }))
     const { slides } = parseCompletedSlides(messages.at(-1) as Message)
     expect(slides.map(({ index }) => index)).toEqual([0, 1, 2])
     const stored = await presenton.readDeck({ ...asShared, deckId })
@@ -116,7 +116,7 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
     await expect(presenton.readDeck({ ...asShared, deckId })).rejects.toMatchObject({
       failure: 'gone',
     })
-    await expect(read(presenton.streamSlides({ ...asShared, deckId }))).rejects.toMatchObject({
+    await expect(readAll(presenton.streamSlides({ ...asShared, deckId }))).rejects.toMatchObject({
       failure: 'gone',
     })
     const gone = presenton.prepareDeck({
@@ -131,18 +131,18 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
     expect(presenton.state()).toEqual({ breaker: 'closed', supported: true })
   })
 
-  it('gives the file of a mounted directory', async () => {
+  it('returns an exported file from the mounted directory', async () => {
     await open(shape)
-    const { path } = await exported()
+    const { path } = await createExportedDeck()
     const mounted = openClient(standIn.url, { appDataDir: standIn.appDataDir })
     const { body, sizeBytes } = await mounted.openFile({ ...asShared, path })
     expect(Buffer.concat(await body.toArray()).length).toBe(sizeBytes)
     await mounted.close()
   })
 
-  it('refuses a template that it does not have', async () => {
+  it('rejects an unknown template', async () => {
     await open(shape)
-    const { deckId, outlines } = await outlined()
+    const { deckId, outlines } = await createOutlinedDeck()
     const prepare = presenton.prepareDeck({
       ...asShared,
       deckId,
@@ -153,25 +153,25 @@ describe.each<Shape>(['A1', 'T', 'B1', 'B2'])('Presenton of shape %s', (shape) =
     await expect(prepare).rejects.toMatchObject({ code: 'UPSTREAM_REJECTED', failure: 'final' })
   })
 
-  it('leaves nothing when a stream is left', async () => {
+  it('stores no slides when a stream is aborted', async () => {
     await open(shape)
-    const { deckId } = await prepared()
+    const { deckId } = await createPreparedDeck()
     standIn.gates.hold('slides:slide')
-    const leaving = new AbortController()
-    const stream = presenton.streamSlides({ ...asShared, signal: leaving.signal, deckId })
-    const first = read(stream)
+    const caller = new AbortController()
+    const stream = presenton.streamSlides({ ...asShared, signal: caller.signal, deckId })
+    const first = readAll(stream)
     await standIn.gates.arrived('slides:slide')
-    leaving.abort('enough')
-    await expect(first).rejects.toBe('enough')
+    caller.abort('aborted')
+    await expect(first).rejects.toBe('aborted')
     standIn.gates.releaseAll()
     expect((await presenton.readDeck({ ...asShared, deckId })).slides).toEqual([])
   })
 })
 
-describe('Proofs of who calls', () => {
-  it('are a key where there are keys', async () => {
+describe('Credentials', () => {
+  it('are the API key if upstream has keys', async () => {
     await open('B1', { server: { apiKeys: [apiKey] }, client: { apiKey } })
-    await exported()
+    await createExportedDeck()
     expect(
       standIn.journal.some(
         ({ operation, headers }) => operation === 'login' || headers.cookie !== undefined,
@@ -180,10 +180,10 @@ describe('Proofs of who calls', () => {
   })
 
   it.each<Shape>(['T', 'B1', 'B2'])(
-    'are renewed in shape %s when the sessions end under way',
+    'are renewed in shape %s when the sessions end',
     async (shape) => {
       await open(shape)
-      const { deckId, path } = await exported()
+      const { deckId, path } = await createExportedDeck()
       standIn.dropSessions()
       const { body } = await presenton.openFile({ ...asShared, path })
       await body.toArray()
@@ -199,15 +199,15 @@ describe('Proofs of who calls', () => {
   )
 
   it.each<Shape>(['T', 'B1'])(
-    'are none where the login of shape %s is switched off',
+    'are not sent if the login of shape %s is switched off',
     async (shape) => {
       await open(shape, { server: { credentials: undefined } })
-      await exported()
+      await createExportedDeck()
       expect(standIn.journal.some(({ operation }) => operation === 'login')).toBe(false)
     },
   )
 
-  it('are final when refused, and when nobody has set the login up', async () => {
+  it('fail for good if refused, and if upstream has no account yet', async () => {
     await open('B1', { client: { credentials: { ...credentials, password: 'wrong horse' } } })
     await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
       code: 'UPSTREAM_REJECTED',
@@ -223,15 +223,15 @@ describe('Proofs of who calls', () => {
   })
 })
 
-describe('An upgrade under way', () => {
+describe('An upgrade of upstream', () => {
   it.each<[Shape, Shape]>([
     ['A1', 'T'],
     ['T', 'B1'],
     ['B1', 'B2'],
     ['B2', 'A1'],
-  ])('from %s to %s does not end a deck', async (before, after) => {
+  ])('from %s to %s does not interrupt a deck', async (before, after) => {
     await open(before, { server: { credentials }, client: { credentials } })
-    const { deckId, outlines } = await outlined()
+    const { deckId, outlines } = await createOutlinedDeck()
     standIn.setShape(after)
     await presenton.prepareDeck({
       ...asShared,
@@ -240,7 +240,7 @@ describe('An upgrade under way', () => {
       title: 'deck 1',
       templateId: 'general',
     })
-    await read(presenton.streamSlides({ ...asShared, deckId }))
+    await readAll(presenton.streamSlides({ ...asShared, deckId }))
     expect(
       (
         await presenton.exportDeck({
@@ -254,8 +254,8 @@ describe('An upgrade under way', () => {
   })
 })
 
-describe('What the stand-in plays', () => {
-  const streams: [FaultName, string, string][] = [
+describe('A fault of the stand-in', () => {
+  const streamFaults: [FaultName, string, string][] = [
     ['slides:ends', 'UPSTREAM_ERROR', 'fault'],
     ['slides:ends-empty', 'UPSTREAM_ERROR', 'fault'],
     ['slides:no-complete', 'UPSTREAM_ERROR', 'fault'],
@@ -273,7 +273,7 @@ describe('What the stand-in plays', () => {
     ['slides:reset', 'UPSTREAM_ERROR', 'fault'],
     ['slides:redirect', 'UPSTREAM_ERROR', 'fault'],
   ]
-  it.each(streams)('%s is %s, a %s', async (name, code, failure) => {
+  it.each(streamFaults)('%s fails with %s, a %s', async (name, code, failure) => {
     await open('B1', {
       client: {
         timeouts: {
@@ -285,9 +285,9 @@ describe('What the stand-in plays', () => {
         },
       },
     })
-    const { deckId } = await prepared()
+    const { deckId } = await createPreparedDeck()
     standIn.faults.inject(name)
-    await expect(read(presenton.streamSlides({ ...asShared, deckId }))).rejects.toMatchObject({
+    await expect(readAll(presenton.streamSlides({ ...asShared, deckId }))).rejects.toMatchObject({
       code,
       failure,
     })
@@ -308,30 +308,30 @@ describe('What the stand-in plays', () => {
     'slides:not-an-object',
     'slides:held-tail',
   ]
-  it.each(harmless)('%s is borne', async (name) => {
+  it.each(harmless)('%s is tolerated', async (name) => {
     await open('B1')
-    const { deckId } = await prepared()
+    const { deckId } = await createPreparedDeck()
     standIn.faults.inject(name)
-    const messages = await read(presenton.streamSlides({ ...asShared, deckId }))
+    const messages = await readAll(presenton.streamSlides({ ...asShared, deckId }))
     expect(messages.filter(({ type }) => type === 'complete')).toHaveLength(1)
     expect(parseCompletedSlides(messages.at(-1) as Message).slides).toHaveLength(3)
   })
 
-  const paths: FaultName[] = [
+  const localPaths: FaultName[] = [
     'export:path-outside',
     'export:path-dots',
     'export:path-encoded-dots',
     'export:path-backslash',
   ]
-  const hosts: FaultName[] = [
+  const foreignPaths: FaultName[] = [
     'export:path-other-host',
     'export:path-scheme-relative',
     'export:path-relative',
   ]
-  it.each([...paths, ...hosts])('%s leads to no file', async (name) => {
+  it.each([...localPaths, ...foreignPaths])('%s leads to no file', async (name) => {
     await open('B1')
     standIn.faults.inject(name)
-    const { path } = await exported()
+    const { path } = await createExportedDeck()
     await expect(presenton.openFile({ ...asShared, path })).rejects.toMatchObject({
       code: 'UPSTREAM_ERROR',
       failure: 'bad-file',
@@ -346,15 +346,18 @@ describe('What the stand-in plays', () => {
     'export:reply-html',
     'export:reply-half',
     'export:reply-huge',
-  ])('%s is a fault', async (name) => {
+  ])('%s fails with a fault', async (name) => {
     await open('B1')
     standIn.faults.inject(name)
-    await expect(exported()).rejects.toMatchObject({ code: 'UPSTREAM_ERROR', failure: 'fault' })
+    await expect(createExportedDeck()).rejects.toMatchObject({
+      code: 'UPSTREAM_ERROR',
+      failure: 'fault',
+    })
   })
 
-  it('an outage is one until it is over', async () => {
+  it('a stopped upstream is an outage until it returns', async () => {
     await open('B1')
-    const { deckId } = await prepared()
+    const { deckId } = await createPreparedDeck()
     await standIn.faults.down()
     await expect(presenton.readDeck({ ...asShared, deckId })).rejects.toMatchObject({
       code: 'UPSTREAM_UNAVAILABLE',

@@ -59,7 +59,7 @@ it('stops reading an image when the client disconnects', async () => {
   expect(opened.readMegabytes).toBeLessThan(totalMegabytes)
 })
 
-it('answers a HEAD request without reading the image', async () => {
+it('responds to a HEAD request without reading the image', async () => {
   const opened = await openServer()
   const response = await server.call('/static/images/large.png', { method: 'HEAD' })
   expect(response.headers.get('content-length')).toBe(String(totalMegabytes * megabyte.length))

@@ -57,7 +57,7 @@ export function imageRoutes(app: App, { openImage, ownsImage }: ImageServices) {
       vary: 'Authorization, Cookie, Origin',
     })
     if (request.method !== 'HEAD') return reply.send(body)
-    // Fastify would read the whole image to answer a HEAD request.
+    // For a HEAD request Fastify would read the whole body and discard it.
     body.destroy()
     return reply.send(Readable.from([]))
   }

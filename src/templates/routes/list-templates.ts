@@ -1,20 +1,14 @@
-// GET /templates: what a brief may name as its template.
+// GET /templates: the templates that a brief may name.
 
 import Type from 'typebox'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { problemResponses } from '../../http/schemas.ts'
-import { type CallOptions, sharedAccount } from '../../presenton/account.ts'
-
-export interface Template {
-  id: string
-  name: string
-  description: string
-  layout_count: number
-}
+import { sharedAccount } from '../../presenton/account.ts'
+import type { Presenton } from '../../presenton/client.ts'
 
 export interface ListTemplates {
-  listTemplates: (call: CallOptions) => Promise<Template[]>
+  listTemplates: Presenton['listTemplates']
 }
 
 const templateSchema = Type.Object(
