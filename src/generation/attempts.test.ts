@@ -13,8 +13,8 @@ const failed = (code: ProblemCode, failure?: FailureKind, retryAfterSeconds?: nu
 const decision = (stage: Stage, error: unknown, before = 0) =>
   decide({ stage, error, failures: { [stage]: before }, waits: 0, random: () => 0.5 })
 
-describe('what a failure means for its run', () => {
-  it('waits out an outage however often, and burns nothing', () => {
+describe('the decision after a failure', () => {
+  it('waits during an outage, any number of times, without using an attempt', () => {
     for (const waits of [0, 1, 5, 1000]) {
       const made = decide({
         stage: 'slides',
@@ -29,7 +29,7 @@ describe('what a failure means for its run', () => {
     }
   })
 
-  it('asks again as soon as an open circuit lets it, and is not put off for longer than 30 s by anyone', () => {
+  it('retries as soon as an open circuit allows, after 30 s at most', () => {
     const waitMs = (seconds: number, waits = 9) => {
       const error = failed('UPSTREAM_UNAVAILABLE', 'outage', seconds)
       const made = decide({ stage: 'slides', error, failures: {}, waits })
@@ -42,7 +42,7 @@ describe('what a failure means for its run', () => {
     expect(waitMs(600)).toBe(30_000)
   })
 
-  it.each(stages)('gives %s its attempts, and ends after the last', (stage) => {
+  it.each(stages)('retries %s until its last attempt, then ends the run', (stage) => {
     for (let before = 0; before < maxAttempts[stage] - 1; before += 1) {
       expect(decision(stage, failed('UPSTREAM_ERROR', 'fault'), before)).toMatchObject({
         next: 'repeat',
@@ -57,26 +57,26 @@ describe('what a failure means for its run', () => {
     })
   })
 
-  it('ends at once with what cannot be helped', () => {
+  it('ends the run at once after a final failure', () => {
     expect(decision('create', failed('UPSTREAM_REJECTED', 'final'))).toMatchObject({
       next: 'end',
       problem: { code: 'UPSTREAM_REJECTED' },
     })
   })
 
-  it('says that it took too long when the last attempt did', () => {
+  it('ends with UPSTREAM_TIMEOUT when the last attempt timed out', () => {
     expect(decision('outlines', failed('UPSTREAM_TIMEOUT', 'fault'), 1)).toMatchObject({
       problem: { code: 'UPSTREAM_TIMEOUT' },
     })
   })
 
-  it('says that upstream failed when a fault had another name', () => {
+  it('ends with UPSTREAM_ERROR after a fault with another code', () => {
     expect(decision('outlines', failed('UPSTREAM_UNAVAILABLE', 'fault'), 1)).toMatchObject({
       problem: { code: 'UPSTREAM_ERROR' },
     })
   })
 
-  it('waits as long as upstream asks, within bounds', () => {
+  it('waits as long as upstream asks, but at most ten minutes', () => {
     expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 7))).toMatchObject({
       waitMs: 7_000,
     })
@@ -85,7 +85,7 @@ describe('what a failure means for its run', () => {
     })
   })
 
-  it('starts again at create when the deck is gone, at the price of an attempt', () => {
+  it('restarts at create when the deck is gone, and uses an attempt', () => {
     expect(decision('slides', failed('UPSTREAM_ERROR', 'gone'))).toMatchObject({
       next: 'restart',
       burns: 'slides',
@@ -93,7 +93,7 @@ describe('what a failure means for its run', () => {
     expect(decision('slides', failed('UPSTREAM_ERROR', 'gone'), 1)).toMatchObject({ next: 'end' })
   })
 
-  it('exports again when the file is bad, at the price of an export', () => {
+  it('exports again when the file is invalid, and uses an attempt of export', () => {
     const made = decide({
       stage: 'store',
       error: failed('UPSTREAM_ERROR', 'bad-file'),
@@ -103,7 +103,7 @@ describe('what a failure means for its run', () => {
     expect(made).toMatchObject({ next: 're-export', burns: 'export' })
   })
 
-  it('repeats what it does not know within the same bounds, and shows nothing of it', () => {
+  it('retries after an unknown error within the same limits, and hides its message', () => {
     expect(decision('export', new Error('password=hunter2'))).toMatchObject({
       next: 'repeat',
       problem: { code: 'INTERNAL_ERROR' },

@@ -7,13 +7,14 @@ const slide = (index: number) =>
 const document = (pieces: Piece[]) =>
   JSON.parse(pieces.map(({ chunk }) => chunk).join('')) as { slides: { index: number }[] }
 const parsed = (index: number) => JSON.parse(slide(index)) as Record<string, unknown>
+/** Feeds all chunks and returns what came out so far. */
 const takeAll = (chunks: string[]) => {
   const made = createSlideChunks()
   return { made, pieces: chunks.flatMap((chunk) => made.take(chunk)) }
 }
 
-describe('the slides as pieces of one document', () => {
-  it('puts the commas in that upstream forgets, each as a piece of its own', () => {
+describe('slide chunks', () => {
+  it('adds each comma that upstream omits, as a chunk of its own', () => {
     const { made, pieces } = takeAll(['{ "slides": [ ', slide(0), slide(1), slide(2), ' ] } '])
     const all = [...pieces, ...made.finish([0, 1, 2].map(parsed))]
     expect(all.map(({ chunk, slideIndex }) => [chunk, slideIndex])).toEqual([
@@ -28,19 +29,19 @@ describe('the slides as pieces of one document', () => {
     expect(document(all).slides.map(({ index }) => index)).toEqual([0, 1, 2])
   })
 
-  it('sets no second comma where an upstream sets its own', () => {
+  it('adds no comma where upstream sends one', () => {
     const { made, pieces } = takeAll(['{ "slides": [ ', `${slide(0)},`, ', ', slide(1), ' ] }'])
     expect(document([...pieces, ...made.finish([0, 1].map(parsed))]).slides).toHaveLength(2)
   })
 
-  it('waits for the rest of a slide that comes in parts', () => {
+  it('joins a slide that arrives in parts', () => {
     const [head, tail] = [slide(0).slice(0, 12), slide(0).slice(12)]
     const { made, pieces } = takeAll(['{ "slides": [ ', head, tail, ' ] }'])
     expect(pieces).toHaveLength(2)
     expect(document([...pieces, ...made.finish([parsed(0)])]).slides).toEqual([parsed(0)])
   })
 
-  it('adds what is missing at a good end: the bracket, the slides, or all of it', () => {
+  it('adds missing slides and brackets when the stream is complete', () => {
     const finished = [0, 1].map(parsed)
     for (const seen of [
       [],
@@ -59,7 +60,7 @@ describe('the slides as pieces of one document', () => {
     }
   })
 
-  it('has each slide once, in its place, when one was lost or sent twice', () => {
+  it('contains each slide once and in order, even if upstream lost or repeated some', () => {
     const finished = [0, 1, 2].map(parsed)
     for (const sent of [
       [0, 2],
@@ -79,13 +80,13 @@ describe('the slides as pieces of one document', () => {
     }
   })
 
-  it('takes nothing after the end', () => {
+  it('ignores chunks after the end of the document', () => {
     const { made } = takeAll(['{ "slides": [ ', slide(0), ' ] }'])
     expect([...made.take(slide(1)), ...made.take(' ] }')]).toEqual([])
     expect(made.finish([parsed(0)])).toEqual([{ chunk: ' ] }' }])
   })
 
-  it('is a valid document after a good end, whatever came', () => {
+  it('joins to a valid document for any input', () => {
     fc.assert(
       fc.property(
         fc.array(

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { createImageRecorder, findImagePaths } from './slide-images.ts'
 
-const of = (shown: unknown) => [...findImagePaths(shown)]
+const pathsIn = (value: unknown) => [...findImagePaths(value)]
 
-describe('the pictures that slides name', () => {
-  it('are found wherever they stand in a slide', () => {
+describe('image paths in slides', () => {
+  it('are found at any depth of a slide', () => {
     expect(
-      of({
+      pathsIn({
         content: {
           image: { __image_url__: '/app_data/images/a.png' },
           list: [{ x: ['/app_data/images/users/7/b.jpg'] }],
@@ -15,28 +15,34 @@ describe('the pictures that slides name', () => {
     ).toEqual(['/app_data/images/a.png', '/app_data/images/users/7/b.jpg'])
   })
 
-  it('are found in HTML, CSS and addresses', () => {
+  it('are found in HTML, CSS and URLs', () => {
     const html =
       '<img src="/app_data/images/a.png"><div style="background:url(/app_data/images/b.png)"><img src=http://presenton/app_data/images/c.png?v=1>'
-    expect(of(html)).toEqual([
+    expect(pathsIn(html)).toEqual([
       '/app_data/images/a.png',
       '/app_data/images/b.png',
       '/app_data/images/c.png',
     ])
-    expect(of('http://presenton/app_data/images/d.png?v=1')).toEqual(['/app_data/images/d.png'])
+    expect(pathsIn('http://presenton/app_data/images/d.png?v=1')).toEqual([
+      '/app_data/images/d.png',
+    ])
   })
 
-  it('are not what a text talks about', () => {
-    expect(of('See /app_data/images/a.png and http://presenton/app_data/images/b.png.')).toEqual([])
+  it('are not found in prose', () => {
+    expect(
+      pathsIn('See /app_data/images/a.png and http://presenton/app_data/images/b.png.'),
+    ).toEqual([])
   })
 
-  it('are known by their plain names, encoded or not, also with blanks and brackets', () => {
-    expect(of('/app_data/images/two%20words.png')).toContain('/app_data/images/two words.png')
-    expect(of('/app_data/images/two words (1).png')).toContain('/app_data/images/two words (1).png')
-    expect(of('/app_data/images/100%.png')).toContain('/app_data/images/100%.png')
+  it('are decoded, and may contain spaces and brackets', () => {
+    expect(pathsIn('/app_data/images/two%20words.png')).toContain('/app_data/images/two words.png')
+    expect(pathsIn('/app_data/images/two words (1).png')).toContain(
+      '/app_data/images/two words (1).png',
+    )
+    expect(pathsIn('/app_data/images/100%.png')).toContain('/app_data/images/100%.png')
   })
 
-  it('are nothing else of upstream', () => {
+  it('are found only below /app_data/images, without control characters, and up to a limit', () => {
     for (const other of [
       '/app_data/exports/a.pptx',
       '/static/images/a.png',
@@ -46,20 +52,20 @@ describe('the pictures that slides name', () => {
       undefined,
       '/app_data/images/',
     ]) {
-      expect(of(other)).toEqual([])
+      expect(pathsIn(other)).toEqual([])
     }
-    expect(of(`/app_data/images/${'x'.repeat(2000)}`)).toEqual([])
-    expect(of('/app_data/images/a\u0000b.png')).not.toContainEqual(
+    expect(pathsIn(`/app_data/images/${'x'.repeat(2000)}`)).toEqual([])
+    expect(pathsIn('/app_data/images/a\u0000b.png')).not.toContainEqual(
       expect.stringContaining('\u0000'),
     )
   })
 
-  it('are recorded once, for the user whose slides they are in', () => {
-    const notes = createImageRecorder('alice')
-    const [first, ...more] = notes.of(['/app_data/images/a.png'])
+  it('are recorded once for the user of the slides', () => {
+    const recorder = createImageRecorder('alice')
+    const [first, ...more] = recorder.of(['/app_data/images/a.png'])
     expect(more).toEqual([])
     expect(first?.values).toEqual(['alice', ['/app_data/images/a.png']])
-    expect(notes.of({ again: '/app_data/images/a.png' })).toEqual([])
-    expect(notes.of('/app_data/images/b.png')[0]?.values[1]).toEqual(['/app_data/images/b.png'])
+    expect(recorder.of({ again: '/app_data/images/a.png' })).toEqual([])
+    expect(recorder.of('/app_data/images/b.png')[0]?.values[1]).toEqual(['/app_data/images/b.png'])
   })
 })

@@ -8,7 +8,7 @@ import { findPresentation, type PresentationRow } from './statements/queries.ts'
 const limits = { maxSlides: 20, maxContentChars: 1000 }
 const unlimited = { perHour: 0, perDay: 0, total: 0, totalSlides: 0, systemPerDay: 0 }
 
-describe('briefs that arrive together', () => {
+describe('briefs that are accepted in one batch', () => {
   let rows: TestRows
   beforeAll(async () => {
     rows = await openTestRows()
@@ -20,13 +20,13 @@ describe('briefs that arrive together', () => {
   )
   afterAll(() => rows.close())
 
-  /** Posts in one turn, which makes them one group. */
+  /** Posts of the same event-loop turn form one batch. Counts the transactions. */
   function open({ quotas = {}, queue = {} }: { quotas?: object; queue?: object } = {}) {
-    const groups: number[] = []
-    const intake = createAdmission({
+    const count = { transactions: 0 }
+    const admission = createAdmission({
       database: {
         transaction: (work, first) => {
-          groups.push(1)
+          count.transactions += 1
           return rows.database.transaction(work, first)
         },
       },
@@ -36,33 +36,33 @@ describe('briefs that arrive together', () => {
       knownTemplates: () => new Set(['general']),
     })
     const post = (userId: string, { key = '', template = 'general' } = {}) =>
-      intake.accept({
+      admission.accept({
         userId,
         brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, { template }),
         ...(key && { idempotency: { key, fingerprint: template } }),
         respond: (row) => ({ status: 202, location: '', body: row }),
       })
-    return { post, groups }
+    return { post, count }
   }
 
   async function outcomes(work: Promise<{ body: unknown }>[]) {
     const settled = await Promise.allSettled(work)
-    return settled.map((one) =>
-      one.status === 'fulfilled'
-        ? (one.value.body as PresentationRow).queuePosition
-        : one.reason.code,
+    return settled.map((result) =>
+      result.status === 'fulfilled'
+        ? (result.value.body as PresentationRow).queuePosition
+        : result.reason.code,
     )
   }
-  const count = async (table: string) =>
+  const countRows = async (table: string) =>
     (await rows.database.query(`select 1 from gateway.${table}`)).length
 
-  it('are taken in one transaction, and each is answered with its row as it is read', async () => {
-    const { post, groups } = open()
-    const answers = await Promise.all(
+  it('share one transaction, and each response is its stored row', async () => {
+    const { post, count } = open()
+    const responses = await Promise.all(
       ['alice', 'alice', 'bob', 'alice', 'bob', 'carol'].map((user) => post(user)),
     )
-    expect(groups).toHaveLength(1)
-    for (const { body } of answers) {
+    expect(count.transactions).toBe(1)
+    for (const { body } of responses) {
       const row = body as PresentationRow
       expect(await findPresentation(rows.database, row)).toEqual(row)
       const [event] = await rows.database.query(
@@ -75,7 +75,7 @@ describe('briefs that arrive together', () => {
         run: 1,
       })
     }
-    const positions = answers.map(({ body }) => (body as PresentationRow).queuePosition ?? 0)
+    const positions = responses.map(({ body }) => (body as PresentationRow).queuePosition ?? 0)
     expect([...positions].sort()).toEqual([1, 2, 3, 4, 5, 6])
     const [first = 0, second = 0, bobs = 0, third = 0, bobsSecond = 0, carols = 0] = positions
     expect(Math.max(first, bobs, carols)).toBeLessThan(Math.min(second, bobsSecond))
@@ -87,15 +87,15 @@ describe('briefs that arrive together', () => {
     ['perDay', 'QUOTA_EXCEEDED'],
     ['systemPerDay', 'QUOTA_EXCEEDED'],
     ['total', 'QUOTA_EXHAUSTED'],
-  ])('are as many as %s leaves, the first ones', async (quota, code) => {
+  ])('are accepted in order until %s is used up', async (quota, code) => {
     const { post } = open({ quotas: { [quota]: 3 } })
     await post('alice')
     const work = [post('alice'), post('alice'), post('alice'), post('alice')]
     expect(await outcomes(work)).toEqual([2, 3, code, code])
-    expect(await count('ledger')).toBe(3)
+    expect(await countRows('ledger')).toBe(3)
   })
 
-  it('count the slides of those before them', async () => {
+  it('count the slides of the earlier ones', async () => {
     const { post } = open({ quotas: { totalSlides: 5 } })
     const work = [post('alice'), post('bob'), post('alice'), post('alice')]
     expect(await outcomes(work)).toEqual([
@@ -106,7 +106,7 @@ describe('briefs that arrive together', () => {
     ])
   })
 
-  it('are told truly when there is room again', async () => {
+  it('get the time until the quota allows one more', async () => {
     const { post } = open({ quotas: { perHour: 3 } })
     for (const seconds of [600, 1200]) {
       await post('alice')
@@ -115,29 +115,29 @@ describe('briefs that arrive together', () => {
         [seconds],
       )
     }
-    // Accepted 1,800 and 1,200 s ago: one more has room, the next one when the first of them has
-    // left the window.
+    // Accepted 1,800 and 1,200 s ago: one more fits now, the next one when the oldest entry leaves
+    // the window of an hour.
     const [, second] = await Promise.allSettled([post('alice'), post('alice')])
     const { retryAfterSeconds } = (second as PromiseRejectedResult).reason
     expect(retryAfterSeconds).toBeGreaterThan(1780)
     expect(retryAfterSeconds).toBeLessThanOrEqual(1800)
   })
 
-  it('fill the queue to its bounds and not beyond', async () => {
+  it('fill the queue exactly to its limits', async () => {
     const { post } = open({ queue: { maxQueued: 4, maxQueuedPerUser: 2 } })
     const work = ['alice', 'alice', 'alice', 'bob', 'carol', 'dave'].map((user) => post(user))
     const settled = await Promise.allSettled(work)
-    const statuses = settled.map((one) =>
-      one.status === 'fulfilled' ? 202 : (one.reason as { status: number }).status,
+    const statuses = settled.map((result) =>
+      result.status === 'fulfilled' ? 202 : (result.reason as { status: number }).status,
     )
     expect(statuses).toEqual([202, 202, 429, 202, 202, 503])
-    expect(await count('presentations')).toBe(4)
+    expect(await countRows('presentations')).toBe(4)
   })
 
-  it('that repeat a key wait five seconds for a first one that hangs, and are then told so, not that the database is away', async () => {
+  it('with the key of a hanging request wait five seconds and then get CONFLICT', async () => {
     vi.useFakeTimers()
     try {
-      const intake = createAdmission({
+      const admission = createAdmission({
         database: { transaction: () => new Promise(() => undefined) },
         channels: createChannels(undefined),
         queue: { maxQueued: 100, maxQueuedPerUser: 100 },
@@ -145,7 +145,7 @@ describe('briefs that arrive together', () => {
         knownTemplates: () => undefined,
       })
       const post = (key: string) =>
-        intake
+        admission
           .accept({
             userId: 'alice',
             brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, {
@@ -166,8 +166,8 @@ describe('briefs that arrive together', () => {
     }
   })
 
-  it('keep each its own key: answered once, refused ones not at all', async () => {
-    const { post, groups } = open({ quotas: { total: 1 } })
+  it('store the response of each key once, and none for refused requests', async () => {
+    const { post, count } = open({ quotas: { total: 1 } })
     const work = () => [
       post('alice', { key: 'one' }),
       post('bob', { key: 'one' }),
@@ -176,7 +176,9 @@ describe('briefs that arrive together', () => {
       post('dave'),
     ]
     const codes = (all: PromiseSettledResult<{ replayed: boolean }>[]) =>
-      all.map((one) => (one.status === 'fulfilled' ? one.value.replayed : one.reason.code))
+      all.map((result) =>
+        result.status === 'fulfilled' ? result.value.replayed : result.reason.code,
+      )
     expect(codes(await Promise.allSettled(work()))).toEqual([
       false,
       false,
@@ -184,7 +186,7 @@ describe('briefs that arrive together', () => {
       'VALIDATION_FAILED',
       false,
     ])
-    expect(await count('idempotency_keys')).toBe(2)
+    expect(await countRows('idempotency_keys')).toBe(2)
     expect(codes(await Promise.allSettled(work()))).toEqual([
       true,
       true,
@@ -192,15 +194,15 @@ describe('briefs that arrive together', () => {
       'VALIDATION_FAILED',
       'QUOTA_EXHAUSTED',
     ])
-    expect(groups).toHaveLength(2)
+    expect(count.transactions).toBe(2)
     const twice = await Promise.allSettled([
       post('erin', { key: 'k' }),
       post('erin', { key: 'k' }),
       post('erin', { key: 'k', template: 'x' }),
     ])
     expect(codes(twice)).toEqual([false, true, 'IDEMPOTENCY_KEY_REUSED'])
-    // Whoever repeats a key comes after the one before it.
-    expect(groups).toHaveLength(5)
-    expect(await count('presentations')).toBe(4)
+    // Requests with the same key run one after the other.
+    expect(count.transactions).toBe(5)
+    expect(await countRows('presentations')).toBe(4)
   })
 })

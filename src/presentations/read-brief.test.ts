@@ -1,4 +1,4 @@
-// The rules of a brief that need more than one field, its defaults, and what counts as text.
+// Rules of a brief that involve several fields, its defaults, and what counts as visible text.
 
 import { expect, test } from 'vitest'
 import { type BriefBody, createBriefSchema, outlinesSchema, textSchema } from '../contract/brief.ts'
@@ -19,7 +19,7 @@ function pathsOf(work: () => unknown): string[] {
   return []
 }
 
-test('a brief of content alone gets every default', () => {
+test('a brief with only content gets every default', () => {
   expect(read({ content: 'What we said.' })).toEqual({
     content: 'What we said.',
     outlines: null,
@@ -39,7 +39,7 @@ test('a brief of content alone gets every default', () => {
   })
 })
 
-test('what is given replaces the defaults', () => {
+test('given values replace the defaults', () => {
   const brief = read({
     content: 'x',
     n_slides: 3,
@@ -77,24 +77,24 @@ test('what is given replaces the defaults', () => {
   })
 })
 
-test('where fewer than eight slides are allowed, the default is as many as are', () => {
+test('the default number of slides is at most MAX_SLIDES', () => {
   expect(read({ content: 'x' }, 5).nSlides).toBe(5)
 })
 
-test('the number of outlines is the number of slides', () => {
+test('the number of outlines sets the number of slides', () => {
   expect(read({ outlines: ['a', 'b', 'c'] }).nSlides).toBe(3)
   expect(read({ outlines: ['a', 'b', 'c'], n_slides: 3, content: 'x' }).nSlides).toBe(3)
 })
 
-test('a number of slides that differs from the number of outlines is refused where it was given', () => {
+test('refuses n_slides that differs from the number of outlines', () => {
   expect(pathsOf(() => read({ outlines: ['a', 'b'], n_slides: 3 }))).toEqual(['/n_slides'])
 })
 
-test('a brief needs content or outlines', () => {
+test('requires content or outlines', () => {
   expect(pathsOf(() => read({}))).toEqual(['/content'])
 })
 
-test('a table of contents needs three slides, also when their number comes from the outlines or the default', () => {
+test('a table of contents requires three slides, however their number is set', () => {
   expect(
     pathsOf(() => read({ content: 'x', n_slides: 2, include_table_of_contents: true })),
   ).toEqual(['/include_table_of_contents'])
@@ -109,37 +109,37 @@ test('a table of contents needs three slides, also when their number comes from 
   ).toBe(true)
 })
 
-test('text that says nothing is refused where upstream needs text, each place by its pointer', () => {
+test('refuses blank text in every field that upstream needs, by its JSON pointer', () => {
   const blank = ' \t\n\u00a0\u200b\ufeff'
   const body = { content: blank, outlines: ['a', blank], language: blank, template: blank }
   expect(pathsOf(() => read(body))).toEqual(['/content', '/language', '/template', '/outlines/1'])
 })
 
-test('a blank title and blank instructions count as not given', () => {
+test('treats a blank title and blank instructions as not given', () => {
   expect(read({ content: 'x', title: ' ', instructions: '' })).toMatchObject({
     title: null,
     instructions: null,
   })
 })
 
-test('text is what a reader can see', () => {
+test('text must contain a visible character', () => {
   expect(['a', '.', '😀', ' ö '].map(hasText)).toEqual([true, true, true, true])
   expect(['', ' ', '\u200d', '\u2060\n'].map(hasText)).toEqual([false, false, false, false])
 })
 
-test('the pattern of a text lets through everything but controls and lone surrogates', () => {
+test('the pattern of text refuses only control characters and lone surrogates', () => {
   const pattern = new RegExp(String(Reflect.get(textSchema(10), 'pattern')), 'u')
-  for (const fine of ['', 'a\tb\r\nc', 'naïve', '😀', '\u2028', '\ufeff', '\ue000'])
-    expect(pattern.test(fine), fine).toBe(true)
+  for (const valid of ['', 'a\tb\r\nc', 'naïve', '😀', '\u2028', '\ufeff', '\ue000'])
+    expect(pattern.test(valid), valid).toBe(true)
   const controls = Array.from({ length: 0xa0 }, (_, code) => String.fromCharCode(code)).filter(
     (char) => /[^\t\n\r\P{Cc}]/u.test(char),
   )
   expect(controls).toHaveLength(65 - 3)
-  for (const bad of [...controls, '\ud800', '\udfff', 'a\udc00\ud800b'])
-    expect(pattern.test(`x${bad}`), escape(bad)).toBe(false)
+  for (const invalid of [...controls, '\ud800', '\udfff', 'a\udc00\ud800b'])
+    expect(pattern.test(`x${invalid}`), escape(invalid)).toBe(false)
 })
 
-test('the schema names every field and no other, and carries the limits it was made with', () => {
+test('the schema has the given limits and allows no other fields', () => {
   const schema = createBriefSchema({ maxSlides: 12, maxContentChars: 345 })
   expect(schema).toMatchObject({ additionalProperties: false })
   expect(schema.properties.content).toMatchObject({ maxLength: 345 })

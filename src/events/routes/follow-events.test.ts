@@ -1,5 +1,5 @@
-// The event stream's way to a reader: headers, the last id, what is final and what passes, and
-// leaving.
+// The event stream route: headers, last event id, final and temporary errors, disconnects, and the
+// bytes on the socket.
 
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -18,53 +18,51 @@ const path = `/api/v1/presentations/${rowId}/events`
 const eventStream = { accept: 'text/event-stream' }
 
 async function open(follow: (wanted: Wanted) => Readable | undefined) {
-  const seen: Wanted[] = []
+  const calls: Wanted[] = []
   server = await openTestServer({
     env: { RATE_LIMIT_PER_MINUTE: '1000' },
     features: {
       events: {
         async follow(wanted) {
-          seen.push(wanted)
+          calls.push(wanted)
           return follow(wanted)
         },
       },
     },
   })
-  return seen
+  return calls
 }
 
 const silent = () => new Readable({ read() {} })
 
-test('a stream comes with the headers that let it pass, before its first byte', async () => {
+test('sends the headers that prevent buffering, before the first event', async () => {
   const stream = silent()
-  const seen = await open(() => stream)
+  const calls = await open(() => stream)
   const response = await server.call(path, {
     headers: { ...eventStream, 'accept-encoding': 'gzip, br' },
   })
   expect(response.status).toBe(200)
   expect(Object.fromEntries(response.headers)).toMatchObject({
-    ...{
-      'content-type': expect.stringMatching(/^text\/event-stream/),
-      'cache-control': 'no-store',
-      'x-accel-buffering': 'no',
-    },
+    'content-type': expect.stringMatching(/^text\/event-stream/),
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
     'x-content-type-options': 'nosniff',
   })
   expect(response.headers.get('content-encoding')).toBeNull()
   stream.push('id: 1\ndata: x\n\n')
   stream.push(null)
   expect(await response.text()).toBe('id: 1\ndata: x\n\n')
-  expect(seen[0]).toMatchObject({ userId: 'alice', id: rowId, lastEventId: 0 })
-  expect(seen[0]?.expiresAtMs).toBeGreaterThan(Date.now())
+  expect(calls[0]).toMatchObject({ userId: 'alice', id: rowId, lastEventId: 0 })
+  expect(calls[0]?.expiresAtMs).toBeGreaterThan(Date.now())
 })
 
-test('the last id comes from the header, else from the query; none and nothing mean the start', async () => {
-  const seen = await open(() => undefined)
+test('reads the last event id from the header, else from the query, else starts at 0', async () => {
+  const calls = await open(() => undefined)
   const lastId = async (query: string, header?: string) => {
     await server.call(`${path}${query}`, {
       headers: header === undefined ? {} : { 'last-event-id': header },
     })
-    return seen.at(-1)?.lastEventId
+    return calls.at(-1)?.lastEventId
   }
   expect(await lastId('')).toBe(0)
   expect(await lastId('?last_event_id=17')).toBe(17)
@@ -75,8 +73,8 @@ test('the last id comes from the header, else from the query; none and nothing m
   expect(await lastId('', '9'.repeat(4096))).toBe(Number.MAX_SAFE_INTEGER)
 })
 
-test('what is no id is refused, for good', async () => {
-  const seen = await open(silent)
+test('returns 400 for an invalid last event id, also to an EventSource', async () => {
+  const calls = await open(silent)
   for (const id of ['-1', '1.5', 'x', '1e3', '0x1', '1,2', '+1', '1 2']) {
     for (const headers of [{ 'last-event-id': id }, { 'last-event-id': id, ...eventStream }]) {
       expect(await problemOf(await server.call(path, { headers })), id).toMatchObject({
@@ -87,16 +85,16 @@ test('what is no id is refused, for good', async () => {
   }
   expect((await server.call(`${path}?last_event_id=x`)).status).toBe(400)
   expect((await server.call(`${path}?last_event_id=1&last_event_id=2`)).status).toBe(400)
-  expect(seen).toEqual([])
+  expect(calls).toEqual([])
 })
 
-test('nothing more to come is 204', async () => {
+test('returns 204 when the log has no more events', async () => {
   await open(() => undefined)
   const response = await server.call(path, { headers: eventStream })
   expect([response.status, await response.text()]).toEqual([204, ''])
 })
 
-test('trouble that passes only tells an EventSource when to come back; others get the problem', async () => {
+test('a temporary error is only a `retry` for an EventSource, and a problem for other clients', async () => {
   const codes: ProblemCode[] = [
     'DATABASE_UNAVAILABLE',
     'TOO_MANY_STREAMS',
@@ -121,7 +119,7 @@ test('trouble that passes only tells an EventSource when to come back; others ge
   }
 })
 
-test('what will not pass is final also for an EventSource', async () => {
+test('returns a final error also to an EventSource', async () => {
   await open(() => {
     throw new Problem('NOT_FOUND')
   })
@@ -132,7 +130,7 @@ test('what will not pass is final also for an EventSource', async () => {
   expect((await server.call(path.replace(rowId, 'x'), { headers: eventStream })).status).toBe(404)
 })
 
-test('keys that cannot be reached pass, too, though nobody is known yet', async () => {
+test('unavailable signing keys are a temporary error, although the user is not known', async () => {
   server = await openTestServer({
     features: {
       auth: {
@@ -147,7 +145,7 @@ test('keys that cannot be reached pass, too, though nobody is known yet', async 
   expect([other.status, other.headers.get('retry-after')]).toEqual([503, '30'])
 })
 
-test('a rate limit that is hit is a pause for an EventSource', async () => {
+test('a rate limit is a temporary error for an EventSource', async () => {
   server = await openTestServer({
     env: { RATE_LIMIT_PER_MINUTE: '1' },
     features: { events: { follow: async () => undefined } },
@@ -159,19 +157,19 @@ test('a rate limit that is hit is a pause for an EventSource', async () => {
   )
 })
 
-test('a reader who leaves ends the stream', async () => {
+test('a disconnecting client ends the stream', async () => {
   const stream = silent()
   await open(() => stream)
-  const leaver = new AbortController()
-  const response = await server.call(path, { headers: eventStream, signal: leaver.signal })
+  const client = new AbortController()
+  const response = await server.call(path, { headers: eventStream, signal: client.signal })
   stream.push('retry: 2000\n\n')
   const reader = response.body?.getReader()
   await reader?.read()
-  leaver.abort()
+  client.abort()
   await expect.poll(() => stream.destroyed).toBe(true)
 })
 
-test('a stream that breaks breaks the connection: what was cut off does not look whole', async () => {
+test('a failing stream breaks the connection, so that the response does not look complete', async () => {
   const stream = silent()
   await open(() => stream)
   const response = await server.call(path, { headers: eventStream })
@@ -181,7 +179,7 @@ test('a stream that breaks breaks the connection: what was cut off does not look
   await expect(rest).rejects.toThrow()
 })
 
-test('a reader who takes nothing is given nothing more, and then all', async () => {
+test('pauses the stream while the client does not read, and loses nothing', async () => {
   const piece = Buffer.alloc(64 * 1024, 'x')
   const pieces = 2_000
   let given = 0
@@ -193,19 +191,19 @@ test('a reader who takes nothing is given nothing more, and then all', async () 
   })
   await open(() => stream)
   const response = await server.call(path, { headers: eventStream })
-  // Full are the buffers of the sockets and ours; far from 125 MiB.
+  // The buffers of the sockets and of the stream are full, far below 125 MiB.
   await expect.poll(() => stream.isPaused()).toBe(true)
   expect(given).toBeLessThan(pieces / 2)
   expect((await response.arrayBuffer()).byteLength).toBe(pieces * piece.length)
 })
 
 test('a HEAD opens no stream', async () => {
-  const seen = await open(silent)
+  const calls = await open(silent)
   expect((await server.call(path, { method: 'HEAD' })).status).toBe(405)
-  expect(seen).toEqual([])
+  expect(calls).toEqual([])
 })
 
-test('cuts the connection when the stream is ended in the middle, so that its reader comes back instead of waiting', async () => {
+test('breaks the connection when the stream is destroyed, so that the client reconnects', async () => {
   const stream = new Readable({ read: () => undefined })
   server = await openTestServer({ features: { events: { follow: async () => stream } } })
   const socket = connect(server.port, '127.0.0.1')
@@ -220,11 +218,11 @@ test('cuts the connection when the stream is ended in the middle, so that its re
   await vi.waitFor(() => expect(text).toContain('id: 1'))
   stream.destroy()
   await closed
-  // Not as if that had been all.
+  // Without the last chunk the response is not complete.
   expect(text).not.toMatch(/\r\n0\r\n\r\n$/)
 })
 
-/** What a client reads that asks with these bytes, until the server closes. */
+/** Sends the bytes and returns what the client reads until the server closes the connection. */
 async function readAll(port: number, requests: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   let text = ''
@@ -235,15 +233,15 @@ async function readAll(port: number, requests: string): Promise<string> {
   return text
 }
 
-const ask = (version: string, more = '') =>
-  `GET /api/v1/presentations/${rowId}/events HTTP/${version}\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n${more}\r\n`
+const rawRequest = (version: string, headers = '') =>
+  `GET /api/v1/presentations/${rowId}/events HTTP/${version}\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n${headers}\r\n`
 
-test('frames what it sends as chunks, the same bytes for all readers', async () => {
+test('sends the same chunked bytes to all clients of HTTP/1.1', async () => {
   const frames = ['id: 1\ndata: é\n\n', 'id: 2\ndata: {}\n\n'].map((text) => Buffer.from(text))
   server = await openTestServer({
     features: { events: { follow: async () => Readable.from(frames, { objectMode: false }) } },
   })
-  const read = () => readAll(server.port, ask('1.1', 'Connection: close\r\n'))
+  const read = () => readAll(server.port, rawRequest('1.1', 'Connection: close\r\n'))
   for (const text of await Promise.all([read(), read()])) {
     expect(text).toMatch(/transfer-encoding: chunked/i)
     expect(text.split('\r\n\r\n').slice(1).join('\r\n\r\n')).toBe(
@@ -252,52 +250,53 @@ test('frames what it sends as chunks, the same bytes for all readers', async () 
   }
 })
 
-test('sends bare bytes to a client of HTTP/1.0', async () => {
+test('sends bytes without chunks to a client of HTTP/1.0', async () => {
   server = await openTestServer({
     features: {
       events: { follow: async () => Readable.from([Buffer.from('id: 1\ndata: {}\n\n')]) },
     },
   })
-  const text = await readAll(server.port, ask('1.0'))
+  const text = await readAll(server.port, rawRequest('1.0'))
   expect(text).not.toMatch(/transfer-encoding/i)
   expect(text.split('\r\n\r\n')[1]).toBe('id: 1\ndata: {}\n\n')
 })
 
-test('sends what was asked for on one connection in its order, whichever stream had its bytes first', async () => {
+test('responds to pipelined requests in their order', async () => {
   const first = new Readable({ read: () => undefined })
   const streams = new Map([
     [1, first],
     [2, Readable.from([Buffer.from('id: 2\ndata: {}\n\n')])],
   ])
-  const asked: number[] = []
+  const requested: number[] = []
   const follow = async ({ lastEventId }: { lastEventId: number }) => {
-    asked.push(lastEventId)
+    requested.push(lastEventId)
     return streams.get(lastEventId)
   }
   server = await openTestServer({ features: { events: { follow } } })
   const requests =
-    ask('1.1', 'Last-Event-ID: 1\r\n') + ask('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
+    rawRequest('1.1', 'Last-Event-ID: 1\r\n') +
+    rawRequest('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
   const text = readAll(server.port, requests)
-  await vi.waitFor(() => expect(asked).toHaveLength(2))
+  await vi.waitFor(() => expect(requested).toHaveLength(2))
   first.push('id: 1\ndata: {}\n\n')
   first.push(null)
   const [, ...bodies] = (await text)
     .split(/HTTP\/1\.1 200 OK\r\n/)
-    .map((answer) => answer.split('\r\n\r\n').slice(1).join('|'))
+    .map((response) => response.split('\r\n\r\n').slice(1).join('|'))
   expect(bodies).toEqual(['10\r\nid: 1\ndata: {}\n\n\r\n0|', '10\r\nid: 2\ndata: {}\n\n\r\n0|'])
 })
 
-test('sends all that it had to a client who has said that it will send no more', async () => {
+test('sends all pending bytes to a client that has half-closed its connection', async () => {
   const bytes = 8 * 1024 * 1024
   const stream = new Readable({ highWaterMark: 2 * bytes, read: () => undefined })
   const served: Socket[] = []
   server = await openTestServer({
     features: { events: { follow: async () => stream } },
-    beforeListen: (app) => app.server.on('connection', (one) => served.push(one)),
+    beforeListen: (app) => app.server.on('connection', (connection) => served.push(connection)),
   })
   const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
   socket.pause()
-  socket.write(ask('1.1'))
+  socket.write(rawRequest('1.1'))
   await vi.waitFor(() => expect(stream.listenerCount('data')).toBe(1))
   stream.push(Buffer.alloc(bytes, 'x'))
   await vi.waitFor(() => expect(served[0]?.writableNeedDrain).toBe(true))

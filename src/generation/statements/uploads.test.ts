@@ -11,10 +11,10 @@ beforeAll(async () => {
 })
 afterAll(() => rows.close())
 
-const due = () =>
+const makeAllDue = () =>
   rows.database.query(`update gateway.uploads set remove_after = now() - interval '1 second'`)
 
-it('keys are removable when their time has come, save what the holder of a lease may be writing and what a file names', async () => {
+it('returns due uploads, except those of files and of a lease holder that may still write', async () => {
   await rows.insert()
   const run = (await claim(rows.database, {
     maxRunning: 1,
@@ -37,26 +37,26 @@ it('keys are removable when their time has come, save what the holder of a lease
     replacedAfterSeconds: 900,
   }
   await log.commit({
-    extraStatements: [recordUpload({ objectKey: 'of a dead attempt', token: crypto.randomUUID() })],
+    extraStatements: [recordUpload({ objectKey: 'of another lease', token: crypto.randomUUID() })],
   })
   await log.commit({
     extraStatements: [
-      recordUpload({ objectKey: 'named', token: run.token }),
-      recordFile({ ...file, objectKey: 'named' }),
+      recordUpload({ objectKey: 'of a file', token: run.token }),
+      recordFile({ ...file, objectKey: 'of a file' }),
     ],
   })
   await log.commit({
-    extraStatements: [recordUpload({ objectKey: 'under way', token: run.token })],
+    extraStatements: [recordUpload({ objectKey: 'in progress', token: run.token })],
   })
   expect(await findRemovableUploads(rows.database)).toEqual([])
-  await due()
-  expect(await findRemovableUploads(rows.database)).toEqual(['of a dead attempt'])
-  // Nobody took it over, so its holder may come back and name the file.
+  await makeAllDue()
+  expect(await findRemovableUploads(rows.database)).toEqual(['of another lease'])
+  // No other worker has claimed the lease, so its holder may still record the file.
   await rows.database.query(`update gateway.leases set expires_at = now() - interval '2 hours'`)
-  expect(await findRemovableUploads(rows.database)).toEqual(['of a dead attempt'])
+  expect(await findRemovableUploads(rows.database)).toEqual(['of another lease'])
   await rows.database.query('update gateway.leases set token = gen_random_uuid()')
   expect((await findRemovableUploads(rows.database)).sort()).toEqual([
-    'of a dead attempt',
-    'under way',
+    'of another lease',
+    'in progress',
   ])
 })

@@ -1,5 +1,5 @@
-// What a brief may look like on the wire: every way to get it wrong is answered 400 with the place,
-// and nothing is accepted.
+// The wire format of a brief: every invalid brief returns 400 with the path of the error, and
+// creates nothing.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import {
@@ -55,40 +55,35 @@ async function pathsOf(body: unknown): Promise<string[] | undefined> {
   return errors?.map((error) => error.path)
 }
 
-test('a brief is accepted with 202, its location, and the whole presentation', async () => {
+test('returns 202 with a Location header and the presentation', async () => {
   const response = await server.post(path, { content: 'What we said.', metadata: { a: 'b' } })
   expect(response.status).toBe(202)
   const self = `https://decks.example/api/v1/presentations/${rowId}`
   expect(response.headers.get('location')).toBe(self)
   expect(response.headers.get('idempotency-replayed')).toBeNull()
   expect(await response.json()).toEqual({
-    ...{
-      id: rowId,
-      presenton_presentation_id: null,
-      title: null,
-      status: 'queued',
-      stage: null,
-      run: 1,
-      attempt: 0,
-      progress: 0,
-    },
-    ...{
-      template: 'general',
-      language: 'English',
-      n_slides: 8,
-      slides_done: 0,
-      export_as: 'pptx',
-      review_outlines: false,
-    },
-    ...{
-      metadata: {},
-      files: [],
-      error: null,
-      queue_position: 1,
-      started_at: null,
-      completed_at: null,
-    },
-    ...{ created_at: '2026-11-20T10:00:00.123Z', updated_at: '2026-11-20T10:00:00.123Z' },
+    id: rowId,
+    presenton_presentation_id: null,
+    title: null,
+    status: 'queued',
+    stage: null,
+    run: 1,
+    attempt: 0,
+    progress: 0,
+    template: 'general',
+    language: 'English',
+    n_slides: 8,
+    slides_done: 0,
+    export_as: 'pptx',
+    review_outlines: false,
+    metadata: {},
+    files: [],
+    error: null,
+    queue_position: 1,
+    started_at: null,
+    completed_at: null,
+    created_at: '2026-11-20T10:00:00.123Z',
+    updated_at: '2026-11-20T10:00:00.123Z',
     links: { self, events: `${self}/events`, download: null, app: `https://app.example/${rowId}` },
   })
   expect(accepted[0]).toMatchObject({
@@ -97,8 +92,8 @@ test('a brief is accepted with 202, its location, and the whole presentation', a
   })
 })
 
-test('every field of the wrong type is refused at its own place; nothing is coerced', async () => {
-  const wrong: Record<string, unknown[]> = {
+test('returns 400 with the path for a field of the wrong type, and coerces nothing', async () => {
+  const invalid: Record<string, unknown[]> = {
     content: [1, null, ['x'], {}, true],
     outlines: ['x', {}, null],
     n_slides: ['8', 8.5, null, true],
@@ -115,7 +110,7 @@ test('every field of the wrong type is refused at its own place; nothing is coer
     review_outlines: ['yes'],
     metadata: [[], 'x', null],
   }
-  for (const [name, values] of Object.entries(wrong)) {
+  for (const [name, values] of Object.entries(invalid)) {
     for (const value of values)
       expect(
         await pathsOf({ content: 'x', [name]: value }),
@@ -124,7 +119,7 @@ test('every field of the wrong type is refused at its own place; nothing is coer
   }
 })
 
-test('what is too long, too short, too many or too few is refused at its own place', async () => {
+test('returns 400 with the path for values outside their limits', async () => {
   const cases: [Record<string, unknown>, string][] = [
     [{ content: '' }, '/content'],
     [{ content: 'x'.repeat(1001) }, '/content'],
@@ -157,11 +152,11 @@ test('what is too long, too short, too many or too few is refused at its own pla
       '/metadata',
     ],
   ]
-  for (const [body, place] of cases)
-    expect(await pathsOf(body), JSON.stringify(body).slice(0, 80)).toEqual([place])
+  for (const [body, errorPath] of cases)
+    expect(await pathsOf(body), JSON.stringify(body).slice(0, 80)).toEqual([errorPath])
 })
 
-test('lengths count code points, at the limit and not beyond', async () => {
+test('limits text by code points', async () => {
   expect(
     (await server.post(path, { content: '😀'.repeat(1000), title: '😀'.repeat(200) })).status,
   ).toBe(202)
@@ -171,8 +166,8 @@ test('lengths count code points, at the limit and not beyond', async () => {
   expect(await pathsOf({ content: `e${'\u0301'.repeat(1199)}` })).toEqual(['/content'])
 })
 
-test('control characters and lone surrogates are refused in every string, keys of metadata included', async () => {
-  for (const bad of [
+test('returns 400 for control characters and lone surrogates in every string and metadata key', async () => {
+  for (const invalid of [
     '\u0000',
     '\u0007',
     '\u001b[31m',
@@ -184,13 +179,13 @@ test('control characters and lone surrogates are refused in every string, keys o
   ]) {
     for (const name of ['content', 'language', 'template', 'instructions', 'title']) {
       expect(
-        await pathsOf({ content: 'x', [name]: `a${bad}` }),
-        `${name} ${JSON.stringify(bad)}`,
+        await pathsOf({ content: 'x', [name]: `a${invalid}` }),
+        `${name} ${JSON.stringify(invalid)}`,
       ).toEqual([`/${name}`])
     }
-    expect(await pathsOf({ outlines: ['fine', `a${bad}`] })).toEqual(['/outlines/1'])
-    expect(await pathsOf({ content: 'x', metadata: { a: bad } })).toEqual(['/metadata/a'])
-    expect(await pathsOf({ content: 'x', metadata: { [bad]: 'a' } })).toHaveLength(1)
+    expect(await pathsOf({ outlines: ['valid', `a${invalid}`] })).toEqual(['/outlines/1'])
+    expect(await pathsOf({ content: 'x', metadata: { a: invalid } })).toEqual(['/metadata/a'])
+    expect(await pathsOf({ content: 'x', metadata: { [invalid]: 'a' } })).toHaveLength(1)
   }
   expect(
     (await server.post(path, { content: 'tab\t, line\r\nend', metadata: { 'a\tb': 'c\nd' } }))
@@ -198,7 +193,7 @@ test('control characters and lone surrogates are refused in every string, keys o
   ).toBe(202)
 })
 
-test('unknown fields are refused, also those that reach for prototypes', async () => {
+test('returns 400 for unknown fields and for keys that change prototypes', async () => {
   expect(await pathsOf({ content: 'x', contents: 'y' })).toEqual(['/contents'])
   expect(await pathsOf({ content: 'x', nSlides: 3 })).toEqual(['/nSlides'])
   expect(await pathsOf({ content: 'x', constructor: 1 })).toEqual(['/constructor'])
@@ -214,12 +209,12 @@ test('unknown fields are refused, also those that reach for prototypes', async (
   expect(accepted[0]?.brief.metadata).toEqual({ constructor: 'x' })
 })
 
-test('a place is never longer than helps', async () => {
-  const [place = ''] = (await pathsOf({ content: 'x', ['k'.repeat(100_000)]: 1 })) ?? []
-  expect(place.length).toBeLessThan(300)
+test('limits the length of an error path', async () => {
+  const [errorPath = ''] = (await pathsOf({ content: 'x', ['k'.repeat(100_000)]: 1 })) ?? []
+  expect(errorPath.length).toBeLessThan(300)
 })
 
-test('a body that is no JSON object is refused', async () => {
+test('returns 400 for a body that is not a JSON object', async () => {
   for (const body of [
     '',
     ' ',
@@ -244,7 +239,7 @@ test('a body that is no JSON object is refused', async () => {
   expect((await problemOf(latin1)).errors).toEqual([{ path: '', message: 'must be UTF-8' }])
 })
 
-test('deep nesting is refused without harm', async () => {
+test('returns 400 for deep nesting', async () => {
   const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`
   expect(await pathsOf(deep)).toEqual([''])
   expect(await pathsOf(`{"content":${deep}}`)).toEqual(['/content'])
@@ -254,12 +249,12 @@ test('deep nesting is refused without harm', async () => {
   expect(await pathsOf('{"content":[[[[["x"]]]]]}')).toEqual(['/content'])
 })
 
-test('of a key given twice the last one counts', async () => {
+test('uses the last value of a repeated key', async () => {
   expect((await server.post(path, '{"content":"first","content":"last"}')).status).toBe(202)
   expect(accepted[0]?.brief).toMatchObject({ content: 'last' } satisfies Partial<Brief>)
 })
 
-test('anything but JSON is refused as such', async () => {
+test('returns 415 for content types and encodings other than plain JSON', async () => {
   for (const type of [
     'text/plain',
     'application/x-www-form-urlencoded',
@@ -286,7 +281,7 @@ test('anything but JSON is refused as such', async () => {
   ).toBe(202)
 })
 
-test('a body of 8 MiB is read, and one byte more is too large', async () => {
+test('accepts a body of 8 MiB, and returns 413 for one byte more', async () => {
   const body = (bytes: number) => `{"content":"x"${' '.repeat(bytes - 15)}}`
   const limit = 8 * 1024 * 1024
   expect((await server.post(path, body(limit))).status).toBe(202)
@@ -294,7 +289,7 @@ test('a body of 8 MiB is read, and one byte more is too large', async () => {
   expect(await refused(body(limit + 1))).toMatchObject({ status: 413, code: 'PAYLOAD_TOO_LARGE' })
 })
 
-test('an idempotency key comes with a fingerprint that depends on the request and not on the order of its keys', async () => {
+test('passes an idempotency key with a fingerprint that does not depend on the order of members', async () => {
   const send = (body: string, key = 'k-1') => server.post(path, body, { 'idempotency-key': key })
   await send('{"content":"x","n_slides":3,"metadata":{"a":"1","b":"2"}}')
   await send('{"metadata":{"b":"2","a":"1"}, "n_slides":3.0,"content":"x"}')
@@ -305,7 +300,7 @@ test('an idempotency key comes with a fingerprint that depends on the request an
   expect(other?.fingerprint).not.toBe(first?.fingerprint)
 })
 
-test('what is no idempotency key is refused', async () => {
+test('returns 400 for an invalid idempotency key', async () => {
   for (const key of ['', 'a b', 'ö', 'x'.repeat(256)]) {
     const { status, errors } = await refused({ content: 'x' }, { 'idempotency-key': key })
     expect({ status, paths: errors?.map((error) => error.path) }, key).toEqual({
@@ -315,7 +310,7 @@ test('what is no idempotency key is refused', async () => {
   }
 })
 
-test('a first answer given again says so', async () => {
+test('marks a replayed response with a header', async () => {
   replayed = true
   const response = await server.post(path, { content: 'x' }, { 'idempotency-key': 'k' })
   expect([response.status, response.headers.get('idempotency-replayed')]).toEqual([202, 'true'])

@@ -1,5 +1,5 @@
-// Reading presentations over sockets: the list and its cursor, one with `wait`, and the way to its
-// file.
+// The read routes of presentations over sockets: the list and its cursor, one presentation, `wait`
+// and download.
 
 import { afterEach, expect, test } from 'vitest'
 import {
@@ -37,7 +37,7 @@ const pdf: StoredFile = {
   contentType: 'application/pdf',
 }
 
-test('a list is read page by page, by a cursor that leads on from the last row', async () => {
+test('the cursor of a page continues after its last row', async () => {
   const rows = Array.from({ length: 5 }, (_, i) =>
     sampleRow({
       id: rowId.replace('7b0c', `000${i}`),
@@ -72,7 +72,7 @@ test('a list is read page by page, by a cursor that leads on from the last row',
   expect(queries).toHaveLength(3)
 })
 
-test('an empty list is a page, too', async () => {
+test('returns an empty page for a user without presentations', async () => {
   const queries: Query[] = []
   await open({
     async listPresentations(query) {
@@ -84,7 +84,7 @@ test('an empty list is a page, too', async () => {
   expect(queries).toEqual([{ userId: 'alice', status: undefined, limit: 21, after: undefined }])
 })
 
-test('what is no limit, no status and no cursor of ours is refused by its name', async () => {
+test('returns 400 with the name of an invalid limit, status or cursor', async () => {
   await open({})
   const cursor = (text: string) => `cursor=${Buffer.from(text).toString('base64url')}`
   const cases: [string, string[]][] = [
@@ -138,7 +138,7 @@ test('what is no limit, no status and no cursor of ours is refused by its name',
   }
 })
 
-test('one presentation is found for its owner alone', async () => {
+test('returns a presentation to its owner, and the same 404 for a foreign and an unknown id', async () => {
   await open({
     findPresentation: async ({ userId, id }) =>
       userId === 'alice' && id === rowId ? sampleRow() : undefined,
@@ -151,21 +151,23 @@ test('one presentation is found for its owner alone', async () => {
     headers: { authorization: `Bearer ${await server.token('bob')}` },
   })
   const unknown = await server.call(`${base}/${rowId.replace('7', '8')}`)
-  const [a, b] = [await problemOf(foreign), await problemOf(unknown)]
-  expect({ ...a, instance: '', request_id: '' }).toEqual({ ...b, instance: '', request_id: '' })
-  expect(a).toMatchObject({ status: 404, code: 'NOT_FOUND' })
+  const [ofForeign, ofUnknown] = [await problemOf(foreign), await problemOf(unknown)]
+  expect({ ...ofForeign, instance: '', request_id: '' }).toEqual({
+    ...ofUnknown,
+    instance: '',
+    request_id: '',
+  })
+  expect(ofForeign).toMatchObject({ status: 404, code: 'NOT_FOUND' })
 })
 
-test('a finished one shows its files, its times, its error and a link to download', async () => {
+test('returns files, times, error and download link of a finished presentation', async () => {
   const row = sampleRow({
-    ...{
-      status: 'completed',
-      title: 'Q3',
-      progress: 1,
-      files: [pptx],
-      queuePosition: null,
-      completedAt: new Date('2026-11-20T11:00:00Z'),
-    },
+    status: 'completed',
+    title: 'Q3',
+    progress: 1,
+    files: [pptx],
+    queuePosition: null,
+    completedAt: new Date('2026-11-20T11:00:00Z'),
     error: { code: 'UPSTREAM_ERROR', detail: 'x', retryable: true },
   })
   await open({ findPresentation: async () => row }, { PUBLIC_URL: 'https://decks.example/gw/' })
@@ -192,13 +194,13 @@ test('a finished one shows its files, its times, its error and a link to downloa
   })
 })
 
-test('without PUBLIC_URL the links lead to the port that was bound', async () => {
+test('without PUBLIC_URL the links use the bound port', async () => {
   await open({ findPresentation: async () => sampleRow() })
   const body = (await (await server.call(`${base}/${rowId}`)).json()) as { links: { self: string } }
   expect(body.links.self).toBe(`http://localhost:${server.port}/api/v1/presentations/${rowId}`)
 })
 
-test('waiting hands its seconds on, and what is no number of seconds is refused', async () => {
+test('waits for the given seconds, and returns 400 for an invalid `wait`', async () => {
   const waits: number[] = []
   await open({
     async waitUntilSettled({ timeoutMs }) {
@@ -215,26 +217,26 @@ test('waiting hands its seconds on, and what is no number of seconds is refused'
   }
 })
 
-test('who waits is answered at once when the service shuts down, and his leaving ends the wait', async () => {
+test('a wait ends when the client disconnects, and returns at once when the service shuts down', async () => {
   const signals: AbortSignal[] = []
   const waitUntilSettled: PresentationServices['waitUntilSettled'] = ({ signal }) => {
     signals.push(signal)
     return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
   }
   await open({ waitUntilSettled, findPresentation: async () => sampleRow({ status: 'running' }) })
-  const leaver = new AbortController()
-  const left = server
-    .call(`${base}/${rowId}?wait=60`, { signal: leaver.signal })
-    .catch(() => 'left')
+  const client = new AbortController()
+  const disconnected = server
+    .call(`${base}/${rowId}?wait=60`, { signal: client.signal })
+    .catch(() => 'disconnected')
   await expect.poll(() => signals.length).toBe(1)
-  leaver.abort()
-  expect(await left).toBe('left')
+  client.abort()
+  expect(await disconnected).toBe('disconnected')
   await expect.poll(() => signals[0]?.aborted).toBe(true)
 
-  const stays = server.call(`${base}/${rowId}?wait=60`)
+  const waiting = server.call(`${base}/${rowId}?wait=60`)
   await expect.poll(() => signals.length).toBe(2)
   server.beginClosing()
-  expect(await (await stays).json()).toMatchObject({ status: 'running' })
+  expect(await (await waiting).json()).toMatchObject({ status: 'running' })
 })
 
 function openDownload(row: PresentationRow | undefined) {
@@ -247,7 +249,7 @@ function openDownload(row: PresentationRow | undefined) {
   })
 }
 
-test('a download is a redirect for browsers and data for those who ask for it by name', async () => {
+test('a download returns a redirect, or JSON when the Accept header asks for it', async () => {
   await openDownload(sampleRow({ title: 'Über uns', files: [pptx] }))
   const url =
     'https://objects.example/presentations/alice/x.pptx?name=%C3%9Cber%20uns.pptx&type=application%2Fx-pptx'
@@ -269,18 +271,17 @@ test('a download is a redirect for browsers and data for those who ask for it by
     const response = await server.call(`${base}/${rowId}/download`, { headers: { accept } })
     expect(response.status).toBe(200)
     expect(await response.json()).toEqual({
-      ...{
-        url,
-        expires_at: '2026-11-20T10:15:00.000Z',
-        file_name: 'Über uns.pptx',
-        content_type: 'application/x-pptx',
-      },
-      ...{ size_bytes: 12, sha256: 'ab' },
+      url,
+      expires_at: '2026-11-20T10:15:00.000Z',
+      file_name: 'Über uns.pptx',
+      content_type: 'application/x-pptx',
+      size_bytes: 12,
+      sha256: 'ab',
     })
   }
 })
 
-test("without a format, a download is of the brief's, else of what there is", async () => {
+test("without a format, returns the brief's format, or another one that exists", async () => {
   const locationOf = async (query: string) =>
     new URL(
       (await server.call(`${base}/${rowId}/download${query}`)).headers.get('location') ?? 'x:',
@@ -297,7 +298,7 @@ test("without a format, a download is of the brief's, else of what there is", as
   expect((await server.call(`${base}/${rowId}/download?format=docx`)).status).toBe(400)
 })
 
-test('what is not there yet is not ready, and what is not there at all is not found', async () => {
+test('a download returns 409 without a file, and 404 without a presentation', async () => {
   await openDownload(sampleRow())
   expect(await problemOf(await server.call(`${base}/${rowId}/download`))).toMatchObject({
     status: 409,
