@@ -27,7 +27,7 @@ export function openAdapters({ config, logger, metrics }: AdapterOptions) {
   const renewals = openDatabase({
     url: config.database.url,
     poolMax: 1,
-    silenceMs: Math.max(500, config.leaseMs / 3),
+    queryTimeoutMs: Math.max(500, config.leaseMs / 3),
   })
   return {
     database,

@@ -1,7 +1,7 @@
 // Applies the migrations as soon as Postgres can be reached, which may be long after the start.
 import { jitterMs } from '../async/backoff.ts'
 import { sleep } from '../async/signals.ts'
-import { isDatabaseAway } from '../database/connection.ts'
+import { isDatabaseUnavailable } from '../database/database-errors.ts'
 import { migrate } from '../database/migrate.ts'
 import type { Logger } from '../telemetry/logging.ts'
 
@@ -35,7 +35,7 @@ export function createMigration({ url, migrateOnStart, logger, closing }: Migrat
           done = true
         } catch (error) {
           if (closing.aborted) return false
-          if (!isDatabaseAway(error)) throw error
+          if (!isDatabaseUnavailable(error)) throw error
           logger.warn({ err: error }, 'the database cannot be reached; retrying the migrations')
           await sleep(jitterMs(retryMs), closing).catch(() => undefined)
         }

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { createChannels } from './channels.ts'
-import { type Database, isDatabaseAway, openDatabase } from './connection.ts'
+import { type Database, openDatabase } from './connection.ts'
+import { isDatabaseUnavailable } from './database-errors.ts'
 import { readLogPage } from './event-log.ts'
 import { claim, type Run } from './leases.ts'
 import { createRunLog } from './run-log.ts'
@@ -18,7 +19,7 @@ describe.each(['cut', 'cut-after-response'] as const)('a connection that is %s',
   beforeAll(async () => {
     rows = await openTestRows()
     proxy = await openTcpProxy({ port: Number(new URL(rows.url).port) })
-    database = openDatabase({ url: proxy.through(rows.url), poolMax: 2, silenceMs: 500 })
+    database = openDatabase({ url: proxy.through(rows.url), poolMax: 2, queryTimeoutMs: 500 })
   })
   afterAll(async () => {
     await database.close()
@@ -47,7 +48,7 @@ describe.each(['cut', 'cut-after-response'] as const)('a connection that is %s',
       let run: Run | undefined
       while (!run) {
         run = await claim(database, { ...slots, token, takeOver: false }).catch((error) => {
-          if (!isDatabaseAway(error)) throw error
+          if (!isDatabaseUnavailable(error)) throw error
           return undefined
         })
       }

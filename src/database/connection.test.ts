@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
-import { type Database, type DatabaseOptions, isDatabaseAway, openDatabase } from './connection.ts'
+import { type Database, type DatabaseOptions, openDatabase } from './connection.ts'
+import { isDatabaseUnavailable } from './database-errors.ts'
 
 const unavailable = { code: 'DATABASE_UNAVAILABLE', status: 503 }
 
@@ -37,7 +38,7 @@ describe('the pool', () => {
   }
 
   it('rejects with 503 when no connection becomes free in time', async () => {
-    const database = open({ poolMax: 1, connectMs: 200 })
+    const database = open({ poolMax: 1, connectTimeoutMs: 200 })
     await database.transaction(async () => {
       const { result, ms } = await timed(database.query('select 1'))
       expect(result).toMatchObject({ status: 'rejected', reason: unavailable })
@@ -63,7 +64,7 @@ describe('the pool', () => {
   })
 
   it('does not report an outage after a pause of its own process', async () => {
-    const database = open({ url: test.url, poolMax: 1, connectMs: 600 })
+    const database = open({ url: test.url, poolMax: 1, connectTimeoutMs: 600 })
     const pauseProcess = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 900)
     const sent = () => new Promise((resolve) => setImmediate(resolve))
     // The process pauses while it connects, and while it waits for a free connection. When it
@@ -81,7 +82,7 @@ describe('the pool', () => {
   })
 
   it('replaces all silent connections after the first statement that times out', async () => {
-    const database = open({ silenceMs: 300 })
+    const database = open({ queryTimeoutMs: 300 })
     await fillPool(database)
     expect(proxy.accepted).toBe(3)
     proxy.stall()
@@ -95,7 +96,7 @@ describe('the pool', () => {
   })
 
   it('waits once for a silent transaction, and sends no further statement in it', async () => {
-    const database = open({ silenceMs: 400 })
+    const database = open({ queryTimeoutMs: 400 })
     const sent: unknown[] = []
     const work = database.transaction(async (client) => {
       const query = client.query.bind(client) as (text: string) => Promise<unknown>
@@ -177,7 +178,7 @@ describe('the pool', () => {
       await client.query('insert into t values (1)')
       await client.query('select 1 / 0').catch(() => undefined)
     })
-    await expect(write).rejects.toThrow('failed before')
+    await expect(write).rejects.toThrow('rolled back')
     expect(await database.query('select n from t')).toEqual([])
   })
 
@@ -190,7 +191,7 @@ describe('the pool', () => {
   })
 })
 
-describe('isDatabaseAway', () => {
+describe('isDatabaseUnavailable', () => {
   const withCode = (code: string) => Object.assign(new Error('x'), { code })
 
   it('is true for outages and false for failed statements', () => {
@@ -206,12 +207,12 @@ describe('isDatabaseAway', () => {
       'EPIPE',
       '3D000',
     ]) {
-      expect(isDatabaseAway(withCode(code)), code).toBe(true)
+      expect(isDatabaseUnavailable(withCode(code)), code).toBe(true)
     }
     for (const code of ['23505', '42P01', '22P02', '55P03', 'ERR_ASSERTION']) {
-      expect(isDatabaseAway(withCode(code)), code).toBe(false)
+      expect(isDatabaseUnavailable(withCode(code)), code).toBe(false)
     }
-    expect(isDatabaseAway(new AggregateError([withCode('ECONNREFUSED')]))).toBe(true)
-    expect(isDatabaseAway('not an error')).toBe(false)
+    expect(isDatabaseUnavailable(new AggregateError([withCode('ECONNREFUSED')]))).toBe(true)
+    expect(isDatabaseUnavailable('not an error')).toBe(false)
   })
 })

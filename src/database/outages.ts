@@ -1,15 +1,18 @@
-// Patience with a database that is away: what a run does there is repeated until it is back, or
-// until nobody waits for it any more.
+// Retries through a database outage: a run repeats its statements until the database is back, or
+// until its signal aborts.
 import { backoffMs } from '../async/backoff.ts'
 import { sleep } from '../async/signals.ts'
-import { type Database, isDatabaseAway } from './connection.ts'
+import type { Database } from './connection.ts'
+import { isDatabaseUnavailable } from './database-errors.ts'
 
+const minWaitMs = 100
 const backoff = { baseMs: 100, maxMs: 2_000 }
 
 /**
- * Repeats `work` while it fails because the database is away; any other error passes. Rejects with
- * the signal's reason when that aborts meanwhile. `attempt` counts from 1: from 2 on it may be that
- * an earlier one went through and only its answer was lost.
+ * Repeats `work` while it fails because the database is unavailable. `attempt` counts from 1; from
+ * 2 on an earlier attempt may have committed and only its response was lost.
+ *
+ * @throws any other error of `work`; the signal's reason when it aborts
  */
 export async function retryDuringOutage<T>(
   signal: AbortSignal,
@@ -19,13 +22,13 @@ export async function retryDuringOutage<T>(
     try {
       return await work(attempt)
     } catch (error) {
-      if (!isDatabaseAway(error)) throw error
-      await sleep(100 + backoffMs(attempt, backoff), signal)
+      if (!isDatabaseUnavailable(error)) throw error
+      await sleep(minWaitMs + backoffMs(attempt, backoff), signal)
     }
   }
 }
 
-/** The same database for whom nothing is lost by waiting: its statements must be safe to repeat. */
+/** The same database with retries: its statements must be safe to repeat. */
 export function createOutageTolerantDatabase(
   database: Pick<Database, 'query'>,
   signal: AbortSignal,

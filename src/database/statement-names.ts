@@ -1,21 +1,21 @@
-// Statements that come again and again are prepared: Postgres parses and plans each once per
-// connection, not once per call.
+// Names for prepared statements: Postgres parses and plans a named statement once per connection,
+// not once per call.
 import { createHash } from 'node:crypto'
 
-// A statement's plan is kept by every connection; texts beyond these are run as they come.
+// Every connection keeps the plan of each named statement in memory.
 const maxStatements = 300
 
 /**
- * For the connections of one pool. Gives the name under which they keep a statement; undefined when
- * it should not be kept. The name follows from the text alone: where connections are shared behind
- * a pooler, one name can never mean two statements.
+ * Returns a function that names the statements of one pool; undefined beyond the first 300 texts,
+ * which are then not prepared. The name is a hash of the text: even behind a connection pooler one
+ * name never means two statements.
  */
 export function createStatementNames(): (text: string) => string | undefined {
   const names = new Map<string, string>()
 
   return (text) => {
-    const present = names.get(text)
-    if (present || names.size >= maxStatements) return present
+    const known = names.get(text)
+    if (known || names.size >= maxStatements) return known
     const name = `gateway_${createHash('sha256').update(text).digest('hex').slice(0, 32)}`
     names.set(text, name)
     return name

@@ -3,7 +3,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { InvalidPlace } from '../contract/problem.ts'
-import { isDatabaseAway } from '../database/connection.ts'
+import { isDatabaseUnavailable } from '../database/database-errors.ts'
 import { Problem } from '../domain/problem.ts'
 import { isCausedBy } from './causes.ts'
 import { isDisconnect } from './disconnect.ts'
@@ -81,7 +81,7 @@ export function logProblem(request: FastifyRequest, problem: Problem, error: unk
 
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
-  if (isCausedBy(error, isDatabaseAway))
+  if (isCausedBy(error, isDatabaseUnavailable))
     return new Problem('DATABASE_UNAVAILABLE', { cause: error })
   if (!(error instanceof Error)) return new Problem('INTERNAL_ERROR', { cause: error })
   const { validation, validationContext, statusCode = 500, code } = error as FastifyError
