@@ -4,7 +4,8 @@
 
 import { createBatcher } from '../async/batcher.ts'
 import { Problem } from '../domain/problem.ts'
-import { type Database, isDatabaseAway } from './connection.ts'
+import type { Database } from './connection.ts'
+import { isDatabaseUnavailable } from './database-errors.ts'
 import type { EncodedRunWrite, Fence } from './run-write.ts'
 
 /** Events of one run, and how far its slides are. */
@@ -34,7 +35,7 @@ export function createSharedWrites({ database }: { database: Pick<Database, 'que
   const batcher = createBatcher<SharedWrite, boolean>({
     process: writeAll,
     overloaded: () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 }),
-    isSharedFailure: isDatabaseAway,
+    isSharedFailure: isDatabaseUnavailable,
     slowBatchMs,
   })
 

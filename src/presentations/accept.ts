@@ -5,7 +5,8 @@ import { randomUUID } from 'node:crypto'
 import { createBatcher } from '../async/batcher.ts'
 import { sleep } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'
-import { type Database, isDatabaseAway, type Queryable } from '../database/connection.ts'
+import type { Database, Queryable } from '../database/connection.ts'
+import { isDatabaseUnavailable } from '../database/database-errors.ts'
 import {
   firstRequestPending,
   type IdempotentOutcome,
@@ -60,7 +61,7 @@ export function createAdmission(options: AdmissionOptions) {
   const batcher = createBatcher<BriefRequest, IdempotentResponse>({
     process: acceptAll,
     overloaded: () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 }),
-    isSharedFailure: isDatabaseAway,
+    isSharedFailure: isDatabaseUnavailable,
   })
 
   async function acceptAll(requests: BriefRequest[]): Promise<IdempotentOutcome[]> {
