@@ -26,8 +26,8 @@ beforeAll(async () => {
 })
 
 /**
- * Why a file is refused; undefined when it is accepted. Fails on any other error, and when the check
- * reads too much.
+ * The reason for which a file is refused; undefined when it is accepted. Fails on any other error,
+ * and when the check reads too much.
  */
 async function refusal(
   bytes: Buffer,
@@ -128,7 +128,7 @@ describe('checkDeckFile for PPTX', () => {
     ]) {
       expect(await refusal(buildZip([contentTypes(type), presentation]))).toBeUndefined()
     }
-    const commentWithEndRecord = `a comment with an end record: PK\u0005\u0006${'\u0000'.repeat(18)} and more`
+    const commentWithEndRecord = `comment PK\u0005\u0006${'\u0000'.repeat(18)} and more`
     expect(
       await refusal(buildZip([contentTypes(), presentation], { comment: commentWithEndRecord })),
     ).toBeUndefined()

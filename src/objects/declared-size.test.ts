@@ -161,7 +161,7 @@ it.each([
   })
 })
 
-it('reports the error code of the store and checks the bucket again after NoSuchBucket', async () => {
+it('reports the error code of the store and rechecks the bucket after NoSuchBucket', async () => {
   const store = openStore()
   await store.ensureBucket()
   const body = '<?xml version="1.0"?><Error><Code>NoSuchBucket</Code></Error>'
@@ -183,7 +183,7 @@ it('reports the error code of the store and checks the bucket again after NoSuch
   expect(server.requests[requestsBefore]).toMatchObject({ method: 'HEAD' })
 })
 
-it('stops at once when its signal aborts, while the store stalls or the source is silent', async () => {
+it('stops when its signal aborts, while the store stalls or the source is silent', async () => {
   const store = openStore()
   await store.ensureBucket()
   const reason = new Error('the lease is lost')
@@ -214,7 +214,7 @@ it('stops at once when its signal aborts, while the store stalls or the source i
   expect(body.destroyed).toBe(true)
 })
 
-it('times out on a silent store, but not on a source that pauses longer than a store may', async () => {
+it('times out on a silent store, but not on a source that pauses as long', async () => {
   const store = openStore({ idleMs: 1_000 })
   // During the pause only the timeout of the source runs.
   const pause = () => delay(1_300)

@@ -156,7 +156,7 @@ describe('put', () => {
     await expect(withoutError).rejects.toThrow()
   })
 
-  it('stops at once when its signal aborts: before the start, while the source is silent, during a part', async () => {
+  it('stops when its signal aborts: before it starts, on a silent source, in a part', async () => {
     const store = openStore()
     const reason = new Error('the lease is lost')
     const aborted = AbortSignal.abort(reason)
@@ -188,7 +188,7 @@ describe('put', () => {
     stall.release()
   })
 
-  it('times out on a silent source, on a silent store, and on an upload that takes too long', async () => {
+  it('times out on a silent source, a silent store, and a slow upload', async () => {
     const store = openStore({ timeouts: { sourceIdleMs: 50, idleMs: 1_000 } })
     await store.ensureBucket()
     const silent = new Readable({ read() {} })
@@ -228,7 +228,7 @@ describe('put', () => {
     },
   )
 
-  it('rejects with STORAGE_UNAVAILABLE while the store is down, and works after it is back', async () => {
+  it('rejects with STORAGE_UNAVAILABLE only while the store is down', async () => {
     const store = openStore()
     await server.down()
     const all = [
@@ -262,7 +262,7 @@ describe('put', () => {
 })
 
 describe('the bucket', () => {
-  it('is created once at first use, also when several replicas need it at the same time', async () => {
+  it('is created once at first use, also by several replicas at the same time', async () => {
     const bucket = `racing-${randomBytes(4).toString('hex')}`
     const replicas = Array.from({ length: 4 }, () => openStore({ bucket }))
     await Promise.all(
@@ -311,7 +311,7 @@ describe('reading and removing', () => {
     })
   })
 
-  it('rejects when the connection closes during a response, and when the signal aborts', async () => {
+  it('rejects when a response is cut, and when the signal aborts', async () => {
     const store = openStore()
     await put(store, 'cut', Readable.from([randomBytes(MiB)]))
     server.injectFault({ kind: 'cut response', afterBytes: 1000 })
@@ -345,7 +345,7 @@ describe('presign', () => {
       expiresInSeconds,
     })
 
-  it('makes a link that works without credentials, carries name and type, and allows no change', async () => {
+  it('makes a link with the name and type of the file, which allows no change', async () => {
     const store = openStore()
     const key = `presentations/auth0%7Ca%2Fb c'(1)*/deck.pptx`
     await put(store, key, Readable.from(['deck']))
@@ -375,7 +375,7 @@ describe('presign', () => {
     expect((await fetch(url)).status).toBe(403)
   })
 
-  it('signs for the public endpoint without a request, so it also works while the store is down', async () => {
+  it('signs for the public endpoint without a request to the store', async () => {
     const { url } = await link(
       openStore({ endpoint: 'http://127.0.0.1:1', publicEndpoint: 'https://files.example' }),
       'a',

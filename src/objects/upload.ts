@@ -99,7 +99,7 @@ export async function upload(
   return { sizeBytes, sha256: hash.digest('hex'), tail }
 }
 
-/** Called before the bytes are sent: with the declared number of bytes the store creates an object. */
+/** To be called before the bytes are sent: the declared number of bytes creates the object. */
 function assertDeclaredSize(
   sizeBytes: number,
   isLast: boolean,

@@ -8,7 +8,7 @@ describe('gates', () => {
     expect(gates.waiting('create')).toBe(0)
   })
 
-  it('stops requests at a held point, reports arrivals, and releases the given number', async () => {
+  it('stops requests at a held point, counts arrivals, releases the given number', async () => {
     const gates = createGates()
     const passed: number[] = []
     gates.hold('prepare')

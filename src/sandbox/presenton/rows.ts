@@ -9,24 +9,32 @@ import type { Features } from './shape.ts'
 type Row = Record<string, unknown>
 type Key = keyof Deck
 
-const createdA =
-  keys(`id content n_slides language file_paths theme instructions tone verbosity include_table_of_contents
-  include_title_slide web_search title outlines layout structure created_at updated_at`)
-const createdB =
-  keys(`id version content n_slides language file_paths instructions tone verbosity include_table_of_contents
-  include_title_slide web_search title outlines layout structure theme fonts created_at updated_at`)
-const storedA =
-  keys(`language content file_paths created_at layout theme tone include_table_of_contents web_search n_slides title
-  id outlines updated_at structure instructions verbosity include_title_slide`)
-const storedB =
-  keys(`content tone n_slides outlines verbosity language include_table_of_contents version title created_at
-  include_title_slide id file_paths updated_at web_search layout theme structure fonts instructions`)
-const shownA = keys(
-  'id content n_slides language title created_at updated_at tone verbosity theme slides',
-)
-const shownB = keys(
-  'id version content n_slides language title created_at updated_at tone verbosity slides fonts',
-)
+const createdA = keys(`
+  id content n_slides language file_paths theme instructions tone verbosity
+  include_table_of_contents include_title_slide web_search title outlines layout structure
+  created_at updated_at
+`)
+const createdB = keys(`
+  id version content n_slides language file_paths instructions tone verbosity
+  include_table_of_contents include_title_slide web_search title outlines layout structure
+  theme fonts created_at updated_at
+`)
+const storedA = keys(`
+  language content file_paths created_at layout theme tone include_table_of_contents
+  web_search n_slides title id outlines updated_at structure instructions verbosity
+  include_title_slide
+`)
+const storedB = keys(`
+  content tone n_slides outlines verbosity language include_table_of_contents version title
+  created_at include_title_slide id file_paths updated_at web_search layout theme structure
+  fonts instructions
+`)
+const shownA = keys(`
+  id content n_slides language title created_at updated_at tone verbosity theme slides
+`)
+const shownB = keys(`
+  id version content n_slides language title created_at updated_at tone verbosity slides fonts
+`)
 
 /** In the reply of `create`, the only one where both times have a zone. */
 export function createdRow(deck: Deck, features: Features): Row {
@@ -102,11 +110,11 @@ export function echoedSlide(slide: Slide, features: Features): Row {
 }
 
 function keys(text: string): readonly (Key | 'version')[] {
-  return text.split(/\s+/) as (Key | 'version')[]
+  return text.trim().split(/\s+/) as (Key | 'version')[]
 }
 
-function pick(deck: Deck, wanted: readonly (Key | 'version')[]): Row {
-  return Object.fromEntries(wanted.map((key) => [key, memberOf(deck, key)]))
+function pick(deck: Deck, names: readonly (Key | 'version')[]): Row {
+  return Object.fromEntries(names.map((key) => [key, memberOf(deck, key)]))
 }
 
 function memberOf(deck: Deck, key: Key | 'version'): unknown {

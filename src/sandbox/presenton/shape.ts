@@ -1,8 +1,9 @@
 /**
  * The shapes of Presenton's API, as sets of features, since upstream changed one feature at a time.
  *
- * A1 is 0.5.14 to 0.7.3, T is 0.8.x, B1 is 0.9.x up to 0.9.3, B2 is every later version. Recorded
- * traffic exists for A1 (0.7.3) and B1 (0.9.3); T and B2 follow upstream's documentation and source.
+ * A1 is 0.5.14 to 0.7.3, T is 0.8.x, B1 is 0.9.x up to 0.9.3, B2 is every later version. Comments
+ * write A for A1, and B for B1 and B2. Recorded traffic exists for 0.7.3 and 0.9.3; the other
+ * versions follow upstream's documentation and source.
  */
 
 export type Shape = 'A1' | 'T' | 'B1' | 'B2'

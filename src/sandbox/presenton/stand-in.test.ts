@@ -154,7 +154,7 @@ describe('the stand-in', () => {
     expect(existsSync(presenton.decks.get(id)?.exports[0]?.file ?? '')).toBe(true)
   })
 
-  it('writes equal titles to one file on A, so that a concurrent reader gets a part with a matching length', async () => {
+  it('overwrites the export of an equal title on A: a concurrent reader gets a part', async () => {
     const { presenton, client } = await open({ shape: 'A1' })
     const id = await finishDeck(client)
     const first = JSON.parse((await client.export(id)).text).path

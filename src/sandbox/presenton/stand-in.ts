@@ -74,7 +74,6 @@ export async function openStandIn(options: StandInOptions = {}) {
   const gates = createGates()
   const spendCounter = createSpendCounter()
   const state: StandInState = {
-    shape: () => shape,
     features: () => featuresOf[shape],
     pace,
     decks,

@@ -11,11 +11,10 @@ import type { JournalEntry, SpendCounter } from './journal.ts'
 import type { Operation } from './operation.ts'
 import type { Pace } from './pace.ts'
 import type { Reply } from './reply.ts'
-import type { Features, Shape } from './shape.ts'
+import type { Features } from './shape.ts'
 import type { Replay } from './traces/replay.ts'
 
 export type StandInState = {
-  shape(): Shape
   features(): Features
   pace: Pace
   decks: Map<string, Deck>

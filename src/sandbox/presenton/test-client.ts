@@ -1,5 +1,5 @@
 /**
- * A client for the tests of the stand-in. It makes the requests of a run as each shape expects them.
+ * A client for the tests of the stand-in. It makes the requests of a run as each shape expects.
  */
 
 import type { Outline } from './deck.ts'

@@ -31,24 +31,24 @@ const contentsTitles: Readonly<Record<string, string>> = {
 }
 
 /**
- * One outline for each slide of the deck, including title slide and table of contents. With 0 slides
- * the length of the text decides. `changeCount` simulates a model that miscounts.
+ * One outline for each slide of the deck, including title slide and table of contents. For 0 slides
+ * the number depends on the text. `changeCount` simulates a model that miscounts.
  */
 export function writeOutlines(deck: Deck, changeCount: (requested: number) => number): Outline[] {
   const sentences = splitSentences(deck.content)
   if (sentences.length === 0) sentences.push(deck.content.trim() || 'Untitled presentation')
   const heading = headingOf(deck.content)
   const body = heading && sentences.length > 1 ? sentences.slice(1) : sentences
-  const wanted = Math.max(
+  const total = Math.max(
     1,
     changeCount(
       deck.n_slides > 0 ? deck.n_slides : Math.min(12, Math.max(3, Math.ceil(body.length / 3) + 1)),
     ),
   )
 
-  const withTitle = deck.include_title_slide && wanted > 1
-  const withContents = deck.include_table_of_contents && wanted - Number(withTitle) > 1
-  const sections = group(body, wanted - Number(withTitle) - Number(withContents)).map(section)
+  const withTitle = deck.include_title_slide && total > 1
+  const withContents = deck.include_table_of_contents && total - Number(withTitle) > 1
+  const sections = group(body, total - Number(withTitle) - Number(withContents)).map(section)
   const outlines = sections.map(({ title, bullets }) => write(title, bullets))
 
   if (withContents)

@@ -1,6 +1,6 @@
 /**
- * A real PowerPoint file of a deck: title slide, table of contents, headings, bullets, speaker notes
- * and a numbered footer. The notes of the first slide say that a stand-in made the file.
+ * A real PowerPoint file of a deck: title slide, table of contents, headings, bullets, numbers and
+ * speaker notes. The notes of the first slide say that a stand-in made the file.
  */
 
 import loaded from 'pptxgenjs'
@@ -231,8 +231,8 @@ function direction(text: string): { rtlMode?: boolean; align?: 'right' } {
 }
 
 /**
- * pptxgenjs lists one slide master for each slide, though the file holds only the first: strict
- * readers reject such a file.
+ * pptxgenjs lists one slide master for each slide, though the file contains only the first. Strict
+ * readers report that as an error.
  */
 async function removeMissingParts(bytes: Buffer): Promise<Buffer> {
   const archive = await readZip(bytes)

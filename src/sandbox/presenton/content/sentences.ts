@@ -1,18 +1,17 @@
 /**
- * Splits a conversation summary into sentences, in any script. The stand-in has no model and adds no
- * words.
+ * Splits a conversation summary into sentences, in any script. Without a model, the stand-in adds
+ * no words.
  */
 
 const sentences = new Intl.Segmenter(undefined, { granularity: 'sentence' })
 const words = new Intl.Segmenter(undefined, { granularity: 'word' })
 const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 
-/** The length, in characters, that still reads well on a slide. */
+/** In graphemes; longer text is hard to read on a slide. */
 const maxBulletLength = 220
 
 /**
- * The sentences in order, without the marks of lists and headings. Long sentences are split at their
- * clauses.
+ * The sentences in order, without the marks of lists and headings. Long ones are split at clauses.
  */
 export function splitSentences(text: string): string[] {
   return unwrap(text.split(/\r?\n/))

@@ -1,6 +1,6 @@
 /**
- * The bundled templates, with the names and counts of upstream's lists. All have the same layout, in
- * the form that `prepare` of A and T accepts.
+ * The bundled templates, with the names and counts of upstream's lists. All have the same layouts,
+ * in the form that `prepare` of A and T accepts.
  */
 
 export type Template = { id: string; name: string; description: string; layoutCount: number }

@@ -2,8 +2,8 @@
  * Exports write the deck as a file under exports/, in place, and reply with its path.
  *
  * A names the file after the title alone: equal titles share one file, and titles over 250 bytes
- * cause a 500. T and B truncate the title to 200 bytes; from 0.9.3 the file is under users/<uid>. An
- * export continues when its client disconnects.
+ * cause a 500. T and B truncate the title to 200 bytes; since 0.9.3 the file is in users/<uid>.
+ * An export continues when its client disconnects.
  */
 
 import { createHash } from 'node:crypto'
@@ -89,7 +89,8 @@ async function exportDeck(state: StandInState, deck: Deck, format: unknown): Pro
   }
   const name =
     features.longTitle === 'truncated' ? truncateBytes(fileName(deck), 200) : fileName(deck)
-  if (Buffer.byteLength(`${name}.${format}`) > 255) return internalServerError() // [Errno 36] File name too long
+  // Upstream raises OSError: [Errno 36] File name too long.
+  if (Buffer.byteLength(`${name}.${format}`) > 255) return internalServerError()
   const perUser = features.exportsPerUser && state.accounts.isEnabled
   const written = await writeExport(
     state,
@@ -143,7 +144,7 @@ async function writeExport(
 }
 
 /**
- * As recorded: without separators and control characters, without spaces and dots at the end, and
+ * As recorded: without separators and control chars, without spaces and dots at the end, and
  * with a mark after names that Windows reserves.
  */
 export function fileName({ title, id }: Pick<Deck, 'title' | 'id'>): string {
@@ -155,14 +156,14 @@ export function fileName({ title, id }: Pick<Deck, 'title' | 'id'>): string {
   return /^(con|prn|aux|nul|com\d|lpt\d)$/i.test(name) ? `${name}_` : name
 }
 
-/** Truncates to `maxBytes` of UTF-8, between characters. */
+/** Truncates to `maxBytes` of UTF-8, between chars. */
 export function truncateBytes(text: string, maxBytes: number): string {
   let size = 0
   let kept = ''
-  for (const character of text) {
-    size += Buffer.byteLength(character)
+  for (const char of text) {
+    size += Buffer.byteLength(char)
     if (size > maxBytes) break
-    kept += character
+    kept += char
   }
   return kept
 }

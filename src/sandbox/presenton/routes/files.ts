@@ -1,6 +1,6 @@
 /**
- * /app_data and /static as upstream's nginx serves them: types, ETag, ranges, HTML error pages. In T
- * and B, exports and images need a login.
+ * /app_data and /static like upstream's nginx: types, ETag, ranges and HTML error pages. Exports
+ * and images need a login in T and B.
  */
 
 import { once } from 'node:events'

@@ -37,14 +37,14 @@ async function prepare(state: StandInState, exchange: Exchange): Promise<Reply> 
   const features = state.features()
   const body = await readObject(exchange)
   if ('errors' in body) return validationFailed(body.errors)
-  const { presentation_id: id, outlines: given, layout: wanted, title } = body.value
+  const { presentation_id: id, outlines: outlinesIn, layout: layoutIn, title } = body.value
   const errors = [
     ...(id === undefined ? [missingField('presentation_id')] : []),
-    ...outlineErrors(given, 'outlines'),
-    ...layoutErrors(wanted, features.layout),
+    ...outlineErrors(outlinesIn, 'outlines'),
+    ...layoutErrors(layoutIn, features.layout),
   ]
   if (errors.length > 0) return validationFailed(errors)
-  const outlines = given as Outline[]
+  const outlines = outlinesIn as Outline[]
   if (outlines.length === 0) return errorDetail(400, 'Outlines are required')
   if (features.hasSlideAssets && outlines.length > 50)
     return errorDetail(400, 'Number of outlines cannot be greater than 50')
@@ -52,18 +52,19 @@ async function prepare(state: StandInState, exchange: Exchange): Promise<Reply> 
   if ('reply' in found) return found.reply
   const { deck } = found
   const template =
-    typeof wanted === 'string' ? templateOf(wanted.replace(/^custom-/, '')) : undefined
-  if (typeof wanted === 'string' && !template) return errorDetail(404, 'Template layout not found')
+    typeof layoutIn === 'string' ? templateOf(layoutIn.replace(/^custom-/, '')) : undefined
+  if (typeof layoutIn === 'string' && !template)
+    return errorDetail(404, 'Template layout not found')
   const layout: Layout = template
     ? { ...templateLayout(template), name: template.id }
-    : (wanted as Layout)
+    : (layoutIn as Layout)
 
   if (!layout.ordered) {
     state.spendCounter.count('prepares', deck.id)
     await pause(state.pace.prepareMs)
   }
-  // A known bug of upstream: without layouts, or with fewer ordered layouts than outlines, it raises
-  // an IndexError.
+  // A known bug of upstream: an IndexError without layouts, or with fewer ordered layouts than
+  // outlines.
   if (layout.slides.length === 0 || (layout.ordered && layout.slides.length < outlines.length))
     return internalServerError()
 

@@ -70,9 +70,9 @@ async function update(state: StandInState, exchange: Exchange): Promise<Reply> {
   if ('reply' in found) return found.reply
   const { deck } = found
   const features = state.features()
-  const given = Array.isArray(slides) ? (slides as Partial<Slide>[]) : []
+  const newSlides = Array.isArray(slides) ? (slides as Partial<Slide>[]) : []
   if (
-    given.some(
+    newSlides.some(
       (slide) => idError(slide.id, [], features) || idError(slide.presentation, [], features),
     )
   )
@@ -82,11 +82,11 @@ async function update(state: StandInState, exchange: Exchange): Promise<Reply> {
     ...(typeof n_slides === 'number' ? { n_slides } : {}),
     ...(typeof title === 'string' ? { title } : {}),
     ...(features.patchResetsTheme ? { theme: theme ?? null } : {}),
-    ...(given.length > 0 ? { slides: given.map((slide) => withAllMembers(slide)) } : {}),
+    ...(newSlides.length > 0 ? { slides: newSlides.map((slide) => withAllMembers(slide)) } : {}),
   }
   const isChanged = JSON.stringify({ ...deck, ...changes }) !== JSON.stringify(deck)
   Object.assign(deck, changes, isChanged ? { updated_at: timestamp() } : {})
-  const echoed = given.map((slide) => echoedSlide(withAllMembers(slide), features))
+  const echoed = newSlides.map((slide) => echoedSlide(withAllMembers(slide), features))
   return json({
     ...shownRow(deck, echoed, features),
     updated_at: isChanged ? `${deck.updated_at}Z` : deck.updated_at,

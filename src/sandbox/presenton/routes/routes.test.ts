@@ -154,7 +154,7 @@ describe('prepare', () => {
     }
   })
 
-  it('returns 500 for an ordered layout that is shorter than the outlines, without cost', async () => {
+  it('returns 500 without cost for an ordered layout with too few slides', async () => {
     const { presenton, client } = await open({ shape: 'A1' })
     const layout = { name: 'general', ordered: true, slides: [{ id: 'general:a' }] }
     const body = {

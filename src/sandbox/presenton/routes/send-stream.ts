@@ -45,7 +45,7 @@ export async function sendStream(
   const write = async (bytes: string | Buffer) => {
     if (bytes.length === 0 || signal.aborted) return
     if (!response.write(bytes)) await once(response, 'drain', { signal }).catch(() => undefined)
-    // Writes of one event loop turn leave in one packet; each of ours shall leave in its own.
+    // Writes of one event loop turn share a packet; this gives each its own.
     else await nextTurn()
   }
 

@@ -1,5 +1,6 @@
 /**
- * Templates: A serves them through Next.js (its list is broken in 0.7.3), T as one list, B in pages.
+ * Templates. A serves them through Next.js, with a list that is broken in 0.7.3; T has one list, B
+ * has pages.
  */
 
 import {
