@@ -11,16 +11,19 @@ export interface CallOptions {
   signal: AbortSignal
 }
 
+/** The key under which an account's state is kept. */
+const keyOf = ({ kind }: UpstreamAccount): string => kind
+
 /** Returns the state of an account; `create` runs when an account is first seen. */
 export function createPerAccount<State>(
   create: (account: UpstreamAccount) => State,
 ): (account: UpstreamAccount) => State {
-  const states = new Map<UpstreamAccount['kind'], State>()
+  const states = new Map<string, State>()
   return (account) => {
-    const known = states.get(account.kind)
+    const known = states.get(keyOf(account))
     if (known !== undefined) return known
     const state = create(account)
-    states.set(account.kind, state)
+    states.set(keyOf(account), state)
     return state
   }
 }
