@@ -21,7 +21,7 @@ export interface AuthHeaders {
 interface AuthOptions {
   credentials: Credentials | undefined
   apiKey: string | undefined
-  /** POSTs the credentials to upstream's login; resolves with a response of any status below 500. */
+  /** POSTs the credentials to upstream's login. Resolves for any status below 500. */
   postLogin(credentials: Credentials): Promise<TextResponse>
   now(): number
 }
@@ -51,7 +51,7 @@ function createAccountAuth({ credentials, apiKey, postLogin, now }: AuthOptions)
   const basic =
     credentials &&
     `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`
-  /** What upstream no longer accepts: an expired key, Basic after an update. A login replaces it. */
+  /** No longer accepted, such as an expired key or Basic after an update. A login replaces it. */
   const refused = new Set<AuthKind>()
 
   return {

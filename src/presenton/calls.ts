@@ -11,7 +11,7 @@ import type { Requests, UpstreamRequestOptions } from './requests.ts'
 
 export interface Call extends CallOptions, UpstreamRequestOptions {
   auth: AuthKind
-  /** May take minutes. Never the one call of a half-open circuit, which would stay so for as long. */
+  /** May take minutes, so it must not be the one call that decides a half-open circuit. */
   isSlow?: boolean
 }
 

@@ -52,7 +52,8 @@ export function createConnections(url: string) {
         done(...result)
       }) as unknown as Socket
     }
-    // undici's own timeouts are shorter than the silence of a slow model. Call deadlines replace them.
+    // undici's own timeouts are shorter than the silence of a slow model; call deadlines replace
+    // them.
     const client = new Client(base.origin, {
       connect,
       pipelining: 0,

@@ -42,7 +42,7 @@ export function imageRoutes(app: App, { openImage, ownsImage }: ImageServices) {
     (request, reply) => sendImage(request, reply, readPath(request)),
   )
 
-  /** Streams the image; `reply.send` applies back-pressure and stops when the client disconnects. */
+  /** `reply.send` applies back-pressure, and destroys the body when the client disconnects. */
   async function sendImage(request: FastifyRequest, reply: FastifyReply, path: string) {
     const { body, contentType, sizeBytes } = await openImage({
       account: sharedAccount,
