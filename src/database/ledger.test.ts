@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { lockAdmission } from '../presentations/statements/insert.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { readUsage } from '../usage/read-usage.ts'
 import { type Database, openDatabase } from './connection.ts'
 import * as ledger from './ledger.ts'
+import type { Quotas } from './quota-usage.ts'
 import type { ExtraStatement } from './run-write.ts'
 
-const unlimited: ledger.Quotas = {
+const unlimited: Quotas = {
   perHour: 0,
   perDay: 0,
   total: 0,
@@ -27,10 +29,10 @@ describe('the ledger', () => {
     await rows.close()
   })
 
-  const quotas = (some: Partial<ledger.Quotas>) => ({ ...unlimited, ...some })
+  const quotas = (some: Partial<Quotas>) => ({ ...unlimited, ...some })
 
   async function reserve(
-    some: Partial<ledger.Quotas> = {},
+    some: Partial<Quotas> = {},
     { userId = 'alice', slides = 1, id = randomUUID() as string, on = rows.database } = {},
   ) {
     await on.transaction(async (client) => {
@@ -169,7 +171,7 @@ describe('the ledger', () => {
   ][])('counts rightly what %s', async (_, settlement, expected) => {
     const id = await reserve({}, { slides: 5 })
     for (const one of settlement) await apply(one, id)
-    const { perHour, perDay, total, totalSlides } = await ledger.readUsage(
+    const { perHour, perDay, total, totalSlides } = await readUsage(
       rows.database,
       'alice',
       unlimited,
@@ -189,7 +191,7 @@ describe('the ledger', () => {
     await apply(ledger.settleFailed(0), id)
     await age(3_000)
     await reserve({}, { id, slides: 4 })
-    const usage = await ledger.readUsage(rows.database, 'alice', unlimited)
+    const usage = await readUsage(rows.database, 'alice', unlimited)
     expect(usage).toMatchObject({
       perHour: { used: 1 },
       total: { used: 1 },
@@ -197,7 +199,7 @@ describe('the ledger', () => {
     })
     // As if nothing had been paid before.
     await apply(ledger.settleCancelled, id)
-    expect((await ledger.readUsage(rows.database, 'alice', unlimited)).perHour.used).toBe(0)
+    expect((await readUsage(rows.database, 'alice', unlimited)).perHour.used).toBe(0)
   })
 
   it('changes the number of slides within what is left, and fewer always', async () => {
@@ -212,7 +214,7 @@ describe('the ledger', () => {
     await expect(change(7)).rejects.toMatchObject({ code: 'QUOTA_EXHAUSTED' })
     await reserve({}, { slides: 9 })
     await change(5)
-    expect((await ledger.readUsage(rows.database, 'alice', limits)).totalSlides).toMatchObject({
+    expect((await readUsage(rows.database, 'alice', limits)).totalSlides).toMatchObject({
       used: 18,
       remaining: 0,
     })
@@ -220,7 +222,7 @@ describe('the ledger', () => {
 
   it('tells how much is used and left, and when a window begins to free itself', async () => {
     const limits = quotas({ perHour: 2, total: 5 })
-    expect(await ledger.readUsage(rows.database, 'alice', limits)).toEqual({
+    expect(await readUsage(rows.database, 'alice', limits)).toEqual({
       perHour: { limit: 2, used: 0, remaining: 2, resetsAt: null },
       perDay: { limit: null, used: 0, remaining: null, resetsAt: null },
       total: { limit: 5, used: 0, remaining: 5, resetsAt: null },
@@ -229,11 +231,7 @@ describe('the ledger', () => {
     await reserve({}, { slides: 3 })
     await age(7_200)
     await reserve({}, { slides: 3 })
-    const { perHour, perDay, total, totalSlides } = await ledger.readUsage(
-      rows.database,
-      'alice',
-      limits,
-    )
+    const { perHour, perDay, total, totalSlides } = await readUsage(rows.database, 'alice', limits)
     expect([perHour, perDay, total, totalSlides].map(({ used }) => used)).toEqual([1, 2, 2, 6])
     expect([perHour.remaining, total.remaining]).toEqual([1, 3])
     const inSeconds = (time: Date | null) =>

@@ -1,248 +1,119 @@
-// The ledger of quotas. What is accepted is reserved in the transaction that makes its row, under
-// the intake lock, so N allowed means N accepted; what ends without having cost anything is given
-// back in the transaction that ends it.
+// The ledger of quotas. A presentation reserves its quota in the transaction that accepts it, under
+// the admission lock, so the limits are exact. The transaction that ends a run settles: it releases
+// what cost nothing. Settlements are raw SQL, because they join the statements of run writes.
+import { and, eq, lt, not, sql } from 'drizzle-orm'
 import { Problem } from '../domain/problem.ts'
-import type { Database, Queryable } from './connection.ts'
+import type { Queryable } from './connection.ts'
+import { type Demand, readQuotaBudget } from './quota-budget.ts'
+import { countUsed, type Quotas } from './quota-usage.ts'
 import type { ExtraStatement } from './run-write.ts'
+import { ledger } from './schema/users.ts'
+import { build, columns, type Given, statement } from './statement.ts'
 
-/** Per user but for `systemPerDay`; 0 means unlimited. */
-export interface Quotas {
-  perHour: number
-  perDay: number
-  total: number
-  totalSlides: number
-  systemPerDay: number
-}
-
-/**
- * What leaves a sliding window: seconds until the nth newest of those in it has left, for the n
- * that were asked for.
- */
-type Leaving = Record<string, number> | null
-
-interface Used {
-  hour: number
-  day: number
-  total: number
-  slides: number
-  hourLeaving: Leaving
-  dayLeaving: Leaving
-  hourResetsAt: Date | null
-  dayResetsAt: Date | null
-}
-
-// With n of the limit used up, there is room once the oldest n - limit + 1 have left the window:
-// once the one that is `limit`th from the newest has. Who asks for several needs as many of those.
-const leaving = (window: string, limit: string) =>
-  `json_object_agg(newest, extract(epoch from accepted_at + interval '${window}' - now()))
-     filter (where newest <= ${limit} and newest > ${limit} - u.asked and accepted_at > now() - interval '${window}')`
-
-const usedQuery = `
-  select u.id as "userId", accepted.*, kept.* from unnest($1::text[], $2::int[]) as u(id, asked) cross join lateral (
-    select count(*) filter (where accepted_at > now() - interval '1 hour') as hour, count(*) as day,
-      ${leaving('1 hour', '$3::int')} as "hourLeaving", ${leaving('1 day', '$4::int')} as "dayLeaving",
-      min(accepted_at) filter (where accepted_at > now() - interval '1 hour') + interval '1 hour' as "hourResetsAt",
-      min(accepted_at) + interval '1 day' as "dayResetsAt"
-    from (
-      select accepted_at, row_number() over (order by accepted_at desc) as newest from gateway.ledger
-      where user_id = u.id and accepted and accepted_at > now() - make_interval(hours => $5)
-    ) ranked
-  ) accepted cross join lateral (
-    select count(*) as total, coalesce(sum(slides), 0) as slides from gateway.ledger where user_id = u.id and kept and $6
-  ) kept`
-
-interface Asked {
-  /** How many may be asked for, by user. */
-  users: Map<string, number>
-  quotas: Quotas
-  /** Counted whether there is a limit or not. */
-  isAll?: boolean
-}
-
-/** What the users have used up; what has no limit is not counted, since it may be much. */
-async function readUsed(
-  client: Queryable,
-  { users, quotas, isAll = false }: Asked,
-): Promise<Map<string, Used>> {
-  const { perHour, perDay, total, totalSlides } = quotas
-  const hours = isAll || perDay > 0 ? 24 : perHour > 0 ? 1 : 0
-  const countsKept = isAll || total > 0 || totalSlides > 0
-  const rows = await client.query<Used & { userId: string }>(usedQuery, [
-    [...users.keys()],
-    [...users.values()],
-    perHour,
-    perDay,
-    hours,
-    countsKept,
-  ])
-  return new Map(rows.map((row) => [row.userId, row]))
-}
-
-export interface Reservation {
-  userId: string
+export interface Reservation extends Demand {
   presentationId: string
-  slides: number
 }
 
-export type QuotaBudget = Awaited<ReturnType<typeof readQuotaBudget>>
+const upsertReservation = statement((given: Given<Reservation>) =>
+  build
+    .insert(ledger)
+    .values({
+      presentationId: given.presentationId,
+      userId: given.userId,
+      slides: given.slides,
+      acceptedAt: sql`now()`,
+    })
+    .onConflictDoUpdate({
+      target: ledger.presentationId,
+      set: {
+        slides: sql`excluded.slides`,
+        acceptedAt: sql`now()`,
+        accepted: true,
+        kept: true,
+        paid: false,
+        slid: false,
+      },
+    }),
+)
 
 /**
- * How much room there is for these users, who ask for at most so many each. The caller holds the
- * intake lock, so what is taken here is to be had until its transaction ends.
- */
-export async function readQuotaBudget(
-  client: Queryable,
-  users: Map<string, number>,
-  quotas: Quotas,
-) {
-  const isLimited =
-    quotas.perHour > 0 || quotas.perDay > 0 || quotas.total > 0 || quotas.totalSlides > 0
-  const used = isLimited ? await readUsed(client, { users, quotas }) : new Map<string, Used>()
-  const asked = [...users.values()].reduce((sum, n) => sum + n, 0)
-  const system =
-    quotas.systemPerDay > 0 ? await readSystem(client, asked, quotas.systemPerDay) : undefined
-  const taken = new Map<string, { count: number; slides: number }>()
-  let takenByAll = 0
-
-  /**
-   * Throws QUOTA_EXHAUSTED (waiting doesn't help) or QUOTA_EXCEEDED (with a Retry-After after which
-   * there is room).
-   */
-  function check({ userId, slides }: Pick<Reservation, 'userId' | 'slides'>): void {
-    const own = used.get(userId)
-    const mine = taken.get(userId) ?? { count: 0, slides: 0 }
-    const waits: number[] = []
-    const full = (
-      limit: number,
-      before: { count: number; taken: number; leaving: Leaving; windowSeconds: number },
-    ) => {
-      if (limit === 0 || before.count + before.taken < limit) return
-      waits.push(before.leaving?.[limit - before.taken] ?? before.windowSeconds)
-    }
-    if (own) {
-      if (quotas.total > 0 && own.total + mine.count + 1 > quotas.total)
-        throw new Problem('QUOTA_EXHAUSTED')
-      if (quotas.totalSlides > 0 && own.slides + mine.slides + slides > quotas.totalSlides)
-        throw new Problem('QUOTA_EXHAUSTED')
-      full(quotas.perHour, {
-        count: own.hour,
-        taken: mine.count,
-        leaving: own.hourLeaving,
-        windowSeconds: 3600,
-      })
-      full(quotas.perDay, {
-        count: own.day,
-        taken: mine.count,
-        leaving: own.dayLeaving,
-        windowSeconds: 86_400,
-      })
-    }
-    if (system) full(quotas.systemPerDay, { ...system, taken: takenByAll, windowSeconds: 86_400 })
-    if (waits.length > 0)
-      throw new Problem('QUOTA_EXCEEDED', {
-        retryAfterSeconds: Math.max(1, Math.ceil(Math.max(...waits))),
-      })
-  }
-
-  /** Leaves so much less for those who are checked after it. */
-  function take({ userId, slides }: Pick<Reservation, 'userId' | 'slides'>): void {
-    const mine = taken.get(userId) ?? { count: 0, slides: 0 }
-    taken.set(userId, { count: mine.count + 1, slides: mine.slides + slides })
-    takenByAll += 1
-  }
-
-  return { check, take }
-}
-
-async function readSystem(
-  client: Queryable,
-  asked: number,
-  limit: number,
-): Promise<{ count: number; leaving: Leaving }> {
-  const rows = await client.query<{ count: number; leaving: Leaving }>(
-    `select count(*) as count, json_object_agg(newest, extract(epoch from accepted_at + interval '1 day' - now()))
-       filter (where newest <= $1 and newest > $1 - $2::int) as leaving
-     from (select accepted_at, row_number() over (order by accepted_at desc) as newest
-       from gateway.ledger where accepted and accepted_at > now() - interval '1 day') ranked`,
-    [limit, asked],
-  )
-  return rows[0] ?? { count: 0, leaving: null }
-}
-
-/**
- * Reserves one acceptance and its slides, or throws as `check` does. The caller holds the intake
- * lock. A reservation that was given back is made anew, as of now. (New presentations are checked
- * by the group, and reserve as they are inserted.)
+ * Reserves for a presentation whose reservation was released, as of now. (The insert of a new
+ * presentation reserves as well.) The caller holds the admission lock.
+ *
+ * @throws Problem QUOTA_EXHAUSTED, QUOTA_EXCEEDED
  */
 export async function reserve(
   client: Queryable,
   reservation: Reservation,
   quotas: Quotas,
 ): Promise<void> {
-  const { userId, presentationId, slides } = reservation
-  const room = await readQuotaBudget(client, new Map([[userId, 1]]), quotas)
-  room.check(reservation)
-  await client.query(
-    `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides) values ($1, $2, now(), $3)
-     on conflict (presentation_id) do update set accepted_at = now(), slides = $3, accepted = true, kept = true, paid = false, slid = false`,
-    [presentationId, userId, slides],
-  )
+  const budget = await readQuotaBudget(client, new Map([[reservation.userId, 1]]), quotas)
+  budget.check(reservation)
+  await upsertReservation(client, reservation)
 }
 
-/**
- * True when the presentation's reservation was given back, so that a retry has to reserve again.
- */
+const selectActive = statement((given: Given<{ presentationId: string }>) =>
+  build
+    .select(columns(ledger, 'presentationId'))
+    .from(ledger)
+    .where(and(eq(ledger.presentationId, given.presentationId), ledger.accepted, ledger.kept)),
+)
+
+/** True when the reservation was released: a retry has to reserve again. */
 export async function isReservationReleased(
   client: Queryable,
   presentationId: string,
 ): Promise<boolean> {
-  const rows = await client.query(
-    'select 1 from gateway.ledger where presentation_id = $1 and accepted and kept',
-    [presentationId],
-  )
-  return rows.length === 0
+  return (await selectActive(client, { presentationId })).length === 0
 }
 
+const selectKeptSlides = statement((given: Given<{ presentationId: string }>) =>
+  build
+    .select(columns(ledger, 'slides'))
+    .from(ledger)
+    .where(and(eq(ledger.presentationId, given.presentationId), ledger.kept)),
+)
+
+const updateSlides = statement((given: Given<{ presentationId: string; slides: number }>) =>
+  build
+    .update(ledger)
+    .set({ slides: sql`${given.slides}` })
+    .where(eq(ledger.presentationId, given.presentationId)),
+)
+
 /**
- * Other outlines, another number of slides: throws QUOTA_EXHAUSTED where that is too many. The
- * caller holds the intake lock.
+ * Changes the number of slides that a presentation reserves. The caller holds the admission lock.
+ *
+ * @throws Problem QUOTA_EXHAUSTED
  */
 export async function reserveSlides(
   client: Queryable,
   { userId, presentationId, slides }: Reservation,
   quotas: Quotas,
-) {
-  const used = (await readUsed(client, { users: new Map([[userId, 0]]), quotas })).get(userId)
-  const rows = await client.query<{ slides: number }>(
-    'select slides from gateway.ledger where presentation_id = $1 and kept',
-    [presentationId],
-  )
-  const own = rows[0]?.slides ?? 0
-  if (
-    quotas.totalSlides > 0 &&
-    slides > own &&
-    (used?.slides ?? 0) - own + slides > quotas.totalSlides
-  )
+): Promise<void> {
+  const used = (await countUsed(client, new Map([[userId, 0]]), { quotas })).get(userId)
+  const [reserved] = await selectKeptSlides(client, { presentationId })
+  const added = slides - (reserved?.slides ?? 0)
+  const { totalSlides } = quotas
+  if (totalSlides > 0 && added > 0 && (used?.slides ?? 0) + added > totalSlides) {
     throw new Problem('QUOTA_EXHAUSTED')
-  await client.query('update gateway.ledger set slides = $2 where presentation_id = $1', [
-    presentationId,
-    slides,
-  ])
+  }
+  await updateSlides(client, { presentationId, slides })
 }
 
-/** A paid stage begins. */
+/** Marks that a paid stage starts. */
 export const markPaid: ExtraStatement = {
   text: 'update gateway.ledger set paid = true where presentation_id = $1 and not paid',
   values: [],
 }
 
-/** The first slide was made. */
+/** Marks that the first slide was made. */
 export const markFirstSlide: ExtraStatement = {
   text: 'update gateway.ledger set slid = true where presentation_id = $1 and not slid',
   values: [],
 }
 
-/** A run ended well: it made this many slides. */
+/** Settles a finished deck of `slides` slides. */
 export function settleSlides(slides: number): ExtraStatement {
   return {
     text: 'update gateway.ledger set slides = $2 where presentation_id = $1',
@@ -263,7 +134,7 @@ export function settleFailed(slides: number): ExtraStatement {
   }
 }
 
-/** Settles a cancelled run: its reservation is released if no paid stage was called. */
+/** Settles a cancelled run: its reservation is released if no paid stage was started. */
 export const settleCancelled: ExtraStatement = {
   text: `update gateway.ledger set accepted = accepted and paid, kept = kept and paid
     where presentation_id = $1`,
@@ -271,8 +142,8 @@ export const settleCancelled: ExtraStatement = {
 }
 
 /**
- * Settles a deleted presentation: it frees the totals. Its acceptance still counts in the windows,
- * unless nothing was paid.
+ * Settles a deleted presentation: it no longer counts in the totals. It still counts in the windows
+ * if a paid stage was started.
  */
 export const settleDeleted: ExtraStatement = {
   text: `update gateway.ledger set accepted = accepted and paid, kept = false
@@ -280,44 +151,13 @@ export const settleDeleted: ExtraStatement = {
   values: [],
 }
 
-/** One limit as its user sees it: null where it is unlimited. */
-export interface Allowance {
-  limit: number | null
-  used: number
-  remaining: number | null
-  /** When the window begins to free itself; null where waiting frees nothing. */
-  resetsAt: Date | null
-}
+const deleteUncounted = statement(() =>
+  build
+    .delete(ledger)
+    .where(and(not(ledger.kept), lt(ledger.acceptedAt, sql`now() - interval '2 days'`))),
+)
 
-export type Usage = Awaited<ReturnType<typeof readUsage>>
-
-export async function readUsage(
-  database: Pick<Database, 'transaction'>,
-  userId: string,
-  quotas: Quotas,
-) {
-  const users = new Map([[userId, 0]])
-  const used = (
-    await database.transaction((client) => readUsed(client, { users, quotas, isAll: true }))
-  ).get(userId)
-  if (!used) throw new Error('Counting gave no row.')
-  const allowance = (limit: number, count: number, resetsAt: Date | null): Allowance => ({
-    limit: limit === 0 ? null : limit,
-    used: count,
-    remaining: limit === 0 ? null : Math.max(0, limit - count),
-    resetsAt,
-  })
-  return {
-    perHour: allowance(quotas.perHour, used.hour, used.hourResetsAt),
-    perDay: allowance(quotas.perDay, used.day, used.dayResetsAt),
-    total: allowance(quotas.total, used.total, null),
-    totalSlides: allowance(quotas.totalSlides, used.slides, null),
-  }
-}
-
-/** Forgets what no window and no total can count any more. */
-export async function pruneLedger(database: Pick<Database, 'query'>): Promise<void> {
-  await database.query(
-    `delete from gateway.ledger where not kept and accepted_at < now() - interval '2 days'`,
-  )
+/** Deletes rows that no window and no total can count any more. */
+export async function pruneLedger(database: Queryable): Promise<void> {
+  await deleteUncounted(database)
 }

@@ -14,7 +14,8 @@ import {
   respondToEach,
 } from '../database/idempotency.ts'
 import { type IdempotentRequest, keyId, keyWaitSeconds } from '../database/idempotency-keys.ts'
-import { type Quotas, readQuotaBudget } from '../database/ledger.ts'
+import { readQuotaBudget } from '../database/quota-budget.ts'
+import type { Quotas } from '../database/quota-usage.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Brief } from './read-brief.ts'

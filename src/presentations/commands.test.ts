@@ -6,18 +6,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createChannels } from '../database/channels.ts'
 import { createEndRun } from '../database/end-run.ts'
 import { claim, type Run } from '../database/leases.ts'
-import {
-  markFirstSlide,
-  markPaid,
-  type Quotas,
-  readUsage,
-  settleFailed,
-  settleSlides,
-} from '../database/ledger.ts'
+import { markFirstSlide, markPaid, settleFailed, settleSlides } from '../database/ledger.ts'
+import type { Quotas } from '../database/quota-usage.ts'
 import { createRunLog } from '../database/run-log.ts'
 import type { ExtraStatement, RunChanges } from '../database/run-write.ts'
 import { Problem } from '../domain/problem.ts'
 import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { readUsage } from '../usage/read-usage.ts'
 import { createAdmission } from './accept.ts'
 import { createPresentationCommands } from './commands.ts'
 import { readBrief } from './read-brief.ts'

@@ -1,9 +1,9 @@
 // GET /usage: how much of each quota the caller has used.
 
 import { usageSchema } from '../../contract/usage.ts'
-import type { Allowance, Usage } from '../../database/ledger.ts'
 import type { App } from '../../http/base.ts'
 import { problemResponses } from '../../http/schemas.ts'
+import type { Allowance, Usage } from '../read-usage.ts'
 
 export interface ReadUsage {
   readUsage: (userId: string) => Promise<Usage>
