@@ -1,4 +1,4 @@
-// The process: environment in, signals in, exit code out.
+// The process: reads the environment, handles signals, sets the exit code.
 import { openApp } from './app/app.ts'
 import { type Config, readConfig } from './config/config.ts'
 import { createLogger } from './telemetry/logging.ts'
@@ -15,8 +15,8 @@ function readConfigOrExit(): Config {
 const config = readConfigOrExit()
 const logger = createLogger(config)
 
-// What nobody caught leaves the process in a state nobody knows: it ends, and its runs are taken
-// over when their leases end.
+// After an uncaught error the state of the process is unknown. It exits, and other workers take over
+// its runs when the leases expire.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     logger.fatal({ err: error }, event)
@@ -30,7 +30,7 @@ const opening = openApp({ config, logger })
 let closing = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
-    // A second signal is somebody who does not want to wait.
+    // A second signal skips the shutdown.
     if (closing) process.exit(1)
     closing = true
     logger.info({ signal }, 'shutting down')

@@ -90,7 +90,7 @@ export function baseUrl(text: string): string {
   const { href, search, hash } = parseUrl(text)
   return search || hash
     ? reject('must not contain a query or a fragment')
-    : href.replace(/\/+$/, '')
+    : href.replace(/(?<!\/)\/+$/, '')
 }
 
 export function origin(text: string): string {

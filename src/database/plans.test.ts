@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findFinishedDeck, findRemovableDecks } from '../generation/statements/decks.ts'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
 import { findRemovableUploads } from '../generation/statements/uploads.ts'
-import { countAtRest, createRunCounts } from '../operations/statements/run-counts.ts'
+import { countFinished, createRunCounts } from '../operations/statements/run-counts.ts'
 import { countQueued } from '../presentations/statements/insert.ts'
 import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
@@ -177,7 +177,7 @@ describe('the plan of', () => {
       ['presentations_in_review'],
       (database) => createRunCounts({ database })(),
     ],
-    ['the count of runs at rest', ['presentations_at_rest'], (database) => countAtRest(database)],
+    ['the count of runs at rest', ['presentations_at_rest'], (database) => countFinished(database)],
     ['the pruning of the ledger', ['ledger_let_go'], pruneLedger],
     [
       'the end of overdue runs',

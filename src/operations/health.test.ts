@@ -4,62 +4,62 @@ import { createHealth } from './health.ts'
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
-function open() {
-  const asked = { database: 0, storage: 0 }
-  let database: () => Promise<void> = async () => undefined
+function openHealth() {
+  const pings = { database: 0, storage: 0 }
+  let pingDatabase: () => Promise<void> = async () => undefined
   const health = createHealth({
     version: '1.0.0',
     commit: null,
     isClosing: () => false,
     pingDatabase: () => {
-      asked.database += 1
-      return database()
+      pings.database += 1
+      return pingDatabase()
     },
     pingStorage: async () => {
-      asked.storage += 1
+      pings.storage += 1
     },
     pingPresenton: async () => undefined,
     presentonState: () => ({ breaker: 'closed', supported: true }),
   })
-  function answer(ping: () => Promise<void>) {
-    database = ping
+  function replaceDatabasePing(ping: () => Promise<void>) {
+    pingDatabase = ping
   }
-  return { asked, health, answer }
+  return { pings, health, replaceDatabasePing }
 }
 
-it('takes one look for all who ask within two seconds', async () => {
-  const { asked, health } = open()
+it('shares one check among all requests within two seconds', async () => {
+  const { pings, health } = openHealth()
   expect((await Promise.all([health(), health()])).map(({ status }) => status)).toEqual([
     'ok',
     'ok',
   ])
   vi.advanceTimersByTime(1_999)
   await health()
-  expect(asked).toEqual({ database: 1, storage: 1 })
+  expect(pings).toEqual({ database: 1, storage: 1 })
   vi.advanceTimersByTime(2)
   await health()
-  expect(asked).toEqual({ database: 2, storage: 2 })
+  expect(pings).toEqual({ database: 2, storage: 2 })
 })
 
-it('sees a database that has come within a tenth of a second, and asks one that is away no more often', async () => {
-  const { asked, health, answer } = open()
-  answer(() => Promise.reject(new Error('away')))
+it('checks an unavailable database again after 100 ms, and no sooner', async () => {
+  const { pings, health, replaceDatabasePing } = openHealth()
+  replaceDatabasePing(() => Promise.reject(new Error('unavailable')))
   expect((await health()).status).toBe('down')
-  answer(async () => undefined)
+  replaceDatabasePing(async () => undefined)
   vi.advanceTimersByTime(99)
   expect((await health()).status).toBe('down')
   vi.advanceTimersByTime(2)
   expect((await health()).status).toBe('ok')
-  expect(asked.database).toBe(2)
+  expect(pings.database).toBe(2)
 })
 
-it('asks a database that says nothing once for all who wait, and gives up after three seconds', async () => {
-  const { asked, health, answer } = open()
-  answer(() => new Promise(() => undefined))
+it('reports down after three seconds for a database that does not respond, with one ping', async () => {
+  const { pings, health, replaceDatabasePing } = openHealth()
+  replaceDatabasePing(() => new Promise(() => undefined))
   const first = health()
   await vi.advanceTimersByTimeAsync(2_500)
   const second = health()
   await vi.advanceTimersByTimeAsync(500)
   expect((await Promise.all([first, second])).map(({ status }) => status)).toEqual(['down', 'down'])
-  expect(asked.database).toBe(1)
+  expect(pings.database).toBe(1)
 })

@@ -1,5 +1,5 @@
-// What readiness says: the database decides, everything else is reported. Probes come from several
-// sides and often, so one look serves all who ask within a moment.
+// The state for readiness probes. Only the database decides whether the replica is ready; storage and
+// Presenton are reported. Probes are frequent, so one check serves all requests of the next moments.
 import { sleep } from '../async/signals.ts'
 import type { Health } from './routes/health.ts'
 
@@ -10,48 +10,48 @@ export interface HealthOptions {
   pingDatabase: () => Promise<void>
   pingStorage: (signal: AbortSignal) => Promise<void>
   pingPresenton: (signal: AbortSignal) => Promise<void>
-  /**
-   * What is known of upstream without asking: its circuit, and whether it is one that can be
-   * driven.
-   */
+  /** What is known without a call: the circuit, and whether this version is supported. */
   presentonState: () => { breaker: string; supported: boolean | undefined; detail?: string }
 }
 
-const freshMs = 2_000
-// A replica whose database has just come, as it does at every start, is not kept waiting by what
-// was seen before.
-const freshWhileDownMs = 100
-const patienceMs = 3_000
+type Status = 'ok' | 'unavailable'
 
-type Check = 'ok' | 'unavailable'
+interface Check {
+  expiresAtMs: number
+  result: Promise<Record<'database' | 'storage' | 'presenton', Status>>
+}
+
+const maxAgeMs = 2_000
+/** Short, because at every start the database is unavailable at first. */
+const maxAgeWhileDownMs = 100
+const pingTimeoutMs = 3_000
 
 export function createHealth(options: HealthOptions) {
-  let look:
-    | { untilMs: number; result: Promise<Record<'database' | 'storage' | 'presenton', Check>> }
-    | undefined
+  let latest: Check | undefined
 
-  async function lookAtAll() {
+  async function checkAll() {
     const [database, storage, presenton] = await Promise.all([
-      check(() => options.pingDatabase()),
-      check(options.pingStorage),
-      check(options.pingPresenton),
+      ping(() => options.pingDatabase()),
+      ping(options.pingStorage),
+      ping(options.pingPresenton),
     ])
     return { database, storage, presenton }
   }
 
-  /** Whoever asks while a look is under way waits for that one; each has a bound. */
-  function lookOrShare() {
-    if (look && performance.now() < look.untilMs) return look.result
-    const taken = { untilMs: Number.POSITIVE_INFINITY, result: lookAtAll() }
-    void taken.result.then(({ database }) => {
-      taken.untilMs = performance.now() + (database === 'ok' ? freshMs : freshWhileDownMs)
+  /** Joins the check under way, or reuses a recent result. */
+  function sharedCheck() {
+    if (latest && performance.now() < latest.expiresAtMs) return latest.result
+    const check: Check = { expiresAtMs: Number.POSITIVE_INFINITY, result: checkAll() }
+    void check.result.then(({ database }) => {
+      const ageMs = database === 'ok' ? maxAgeMs : maxAgeWhileDownMs
+      check.expiresAtMs = performance.now() + ageMs
     })
-    look = taken
-    return taken.result
+    latest = check
+    return check.result
   }
 
   return async function health(): Promise<Health> {
-    const { database, storage, presenton } = await lookOrShare()
+    const { database, storage, presenton } = await sharedCheck()
     const { breaker, supported, detail } = options.presentonState()
     const isPresentonOk = presenton === 'ok' && breaker === 'closed' && supported !== false
     const isDown = database !== 'ok' || options.isClosing()
@@ -73,19 +73,15 @@ export function createHealth(options: HealthOptions) {
   }
 }
 
-async function check(ping: (signal: AbortSignal) => Promise<void>): Promise<Check> {
-  const patience = new AbortController()
-  const failed = sleep(patienceMs, patience.signal).then(
-    () => 'unavailable' as const,
-    () => 'unavailable' as const,
-  )
-  const answered = ping(AbortSignal.timeout(patienceMs)).then(
-    () => 'ok' as const,
-    () => 'unavailable' as const,
-  )
+/** Never rejects, and settles after `pingTimeoutMs` even when `call` ignores the signal. */
+async function ping(call: (signal: AbortSignal) => Promise<void>): Promise<Status> {
+  const settled = new AbortController()
+  const unavailable = () => 'unavailable' as const
+  const timeout = sleep(pingTimeoutMs, settled.signal).then(unavailable, unavailable)
+  const response = call(AbortSignal.timeout(pingTimeoutMs)).then(() => 'ok' as const, unavailable)
   try {
-    return await Promise.race([answered, failed])
+    return await Promise.race([response, timeout])
   } finally {
-    patience.abort()
+    settled.abort()
   }
 }

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'
 import { createLogger } from './logging.ts'
 
-/** A logger, and what it wrote: as lines, and as one text to look for planted secrets in. */
-function recording() {
+/** A logger with its output, as parsed lines and as one text. */
+function openRecordingLogger() {
   const lines: Record<string, unknown>[] = []
   let text = ''
   const write = (line: string) => {
@@ -16,8 +16,8 @@ function recording() {
 }
 
 describe('createLogger', () => {
-  it('writes one JSON line a message, with the level by name and the time in UTC', () => {
-    const { logger, lines, text } = recording()
+  it('writes one JSON line for each message, with the level as name and the time in UTC', () => {
+    const { logger, lines, text } = openRecordingLogger()
     logger.child({ presentation_id: 'p1' }).info({ slides: 3 }, 'listening')
     expect(lines).toEqual([
       expect.objectContaining({
@@ -52,9 +52,12 @@ describe('createLogger', () => {
         url: 'https://files.example/presentations/u/1.pptx?X-Amz-Signature=PLANTED&X-Amz-Expires=900',
       },
     ],
-    ['half a presigned link', { path: '/presentations/u/1.pptx?X-Amz-Credential=PLANTED' }],
+    [
+      'a presigned link without a host',
+      { path: '/presentations/u/1.pptx?X-Amz-Credential=PLANTED' },
+    ],
     ['content', { brief: { content: 'PLANTED', outlines: ['PLANTED'] } }],
-    ['outlines, deep down', { a: { b: [{ c: { outlines: ['PLANTED', 'PLANTED'] } }] } }],
+    ['nested outlines', { a: { b: [{ c: { outlines: ['PLANTED', 'PLANTED'] } }] } }],
     [
       'a secret of the configuration',
       { config: { objects: { secretKey: 'PLANTED', accessKey: 'PLANTED' } } },
@@ -63,10 +66,10 @@ describe('createLogger', () => {
       'a password in a URL',
       { database: 'postgres://gateway:PLANTED@db:5432/gateway?password=PLANTED' },
     ],
-    ['a key of upstream', { detail: 'bad key sk-presenton-PLANTED0123 given' }],
+    ['an API key of Presenton', { detail: 'bad key sk-presenton-PLANTED0123 given' }],
     ['JSON inside a string', { body: JSON.stringify({ password: 'PLANTED' }) }],
     [
-      'an object with a class of its own',
+      'an object of a class',
       {
         options: new Map(),
         held: new (class Held {
@@ -75,16 +78,16 @@ describe('createLogger', () => {
       },
     ],
     ['a bare token', { note: 'got eyJhbGciOiJIUzI1NiJ9.eyJzdWIPLANTED.PLANTED_sig here' }],
-  ])('leaves out %s', (_what, entry) => {
-    const { logger, lines, text } = recording()
+  ])('redacts %s', (_what, entry) => {
+    const { logger, lines, text } = openRecordingLogger()
     logger.info(entry, 'something')
     logger.child(entry).info('something')
     expect(lines).toHaveLength(2)
     expect(text()).not.toContain('PLANTED')
   })
 
-  it('leaves secrets out of the message itself', () => {
-    const { logger, lines, text } = recording()
+  it('redacts secrets in the message', () => {
+    const { logger, lines, text } = openRecordingLogger()
     logger.warn(
       'GET http://user:PLANTED@minio:9000/b/k?X-Amz-Signature=PLANTED with %s failed',
       'Bearer PLANTED.PLANTED',
@@ -93,8 +96,8 @@ describe('createLogger', () => {
     expect(lines[0]?.msg).toContain('minio:9000/b/k')
   })
 
-  it('says of an error its type, code, message, frames and causes, and nothing that hangs on it', () => {
-    const { logger, lines, text } = recording()
+  it('logs type, code, message, frames and causes of an error, and no other property', () => {
+    const { logger, lines, text } = openRecordingLogger()
     const cause = Object.assign(
       new TypeError('no answer from http://u:PLANTED@presenton/api?key=PLANTED'),
       {
@@ -123,8 +126,8 @@ describe('createLogger', () => {
     expect(err.stack).toContain('logging.test.ts')
   })
 
-  it('leaves out the values of a failed query, which drizzle puts into the message', () => {
-    const { logger, lines, text } = recording()
+  it('leaves out the values that Drizzle appends to the message of a failed query', () => {
+    const { logger, lines, text } = openRecordingLogger()
     const error = new Error(
       'Failed query: insert into "a" values ($1)\nparams: PLANTED "quoted"\nPLANTED\n    at PLANTED',
     )
@@ -135,8 +138,8 @@ describe('createLogger', () => {
     expect(lines[1]?.err).toHaveProperty('stack', expect.stringContaining('logging.test.ts'))
   })
 
-  it('describes a request by method, route and path, without its query and headers', async () => {
-    const { logger, lines, text } = recording()
+  it('logs method, route and path of a request, without its query and headers', async () => {
+    const { logger, lines, text } = openRecordingLogger()
     const app = Fastify({ loggerInstance: logger })
     app.get('/things/:id', (_request, reply) => reply.send({}))
     await app.inject({

@@ -1,13 +1,13 @@
-// The logger: pino, JSON lines, one a message. What must never be in a log (tokens, cookies,
-// tickets, presigned links, content, secrets) is taken out of the finished line, whatever way it
-// came in: a list of paths would miss what is nested or interpolated.
+// The logger: pino, one JSON line for each message. Tokens, cookies, tickets, presigned links, content
+// and secrets are redacted in the finished line, because a list of paths would miss nested and
+// interpolated values.
 
 import { type DestinationStream, pino, stdTimeFunctions } from 'pino'
 import type { Config } from '../config/config.ts'
 
 export type Logger = ReturnType<typeof createLogger>
 
-/** Writes to standard output unless a stream is given. The config can be handed over whole. */
+/** Writes to standard output by default. */
 export function createLogger({ logLevel }: Pick<Config, 'logLevel'>, stream?: DestinationStream) {
   const options = {
     level: logLevel,
@@ -19,30 +19,24 @@ export function createLogger({ logLevel }: Pick<Config, 'logLevel'>, stream?: De
       err: (error: unknown) => describeError(error),
       error: (error: unknown) => describeError(error),
     },
-    hooks: { streamWrite: withoutSecrets },
+    hooks: { streamWrite: redactLine },
   }
   return stream ? pino(options, stream) : pino(options)
 }
 
 const redacted = '[redacted]'
 
-/**
- * Names whose values never belong in a log; compared without case. Numbers and booleans under them
- * may stay: they are counts.
- */
+/** Keys whose text and object values are redacted. Numbers and booleans are counts, and stay. */
 const secretName =
   /^(?:(?:proxy-)?authorization|(?:set-)?cookie|ticket|content|outlines|instructions|chunk|slides|brief)$|password|passwd|secret|token|api[-_]?key|access[-_]?key|credential|signature|private[-_]?key/i
-/** Whether a line holds such a name at all: most don't, and need no second look. */
+/** Whether a line has such a key at all. Most lines don't, and are not parsed. */
 const anySecretName =
   /"(?:(?:proxy-)?authorization|(?:set-)?cookie|ticket|content|outlines|instructions|chunk|slides|brief|[^"]{0,40}(?:password|passwd|secret|token|api[-_]?key|access[-_]?key|credential|signature|private[-_]?key)[^"]{0,40})":/i
 
-/**
- * drizzle puts the values of a failed query into its message, after this: a summary of somebody's
- * conversation, for example.
- */
+/** Drizzle appends the values of a failed query to its message; one may be a user's summary. */
 const queryValues = /\\nparams: (?:[^"\\]|\\.)*/g
 
-function withoutSecrets(line: string): string {
+function redactLine(line: string): string {
   const text = scrub(line.replace(queryValues, ''))
   if (!anySecretName.test(text)) return text
   const redact = (name: string, value: unknown) =>
@@ -54,37 +48,35 @@ function withoutSecrets(line: string): string {
   try {
     return `${JSON.stringify(JSON.parse(text, redact))}\n`
   } catch {
-    // Never seen: would mean that scrubbing broke the JSON. A line that cannot be checked is not
-    // written.
-    return `{"level":"error","msg":"a log line could not be checked for secrets and was dropped"}\n`
+    // Only if `scrub` broke the JSON, which was never seen. An unchecked line is not written.
+    return `{"level":"error","msg":"a log line was dropped because it could not be checked for secrets"}\n`
   }
 }
 
 /**
- * Takes out of a text what gives itself away by its form: credentials and queries of URLs
- * (presigned links, tickets), tokens, keys of upstream, and JSON quoted inside a string. Works on
- * encoded JSON too, for it never touches quotes and backslashes.
+ * Redacts what is recognisable by its form: credentials and queries of URLs, tokens, API keys of
+ * Presenton, and JSON quoted in a string. It keeps quotes and backslashes, so encoded JSON stays valid.
  */
 export function scrub(text: string): string {
   return text
     .replace(/\b([a-z][a-z0-9+.-]{1,20}:\/\/)[^\s"'<>\\/?#]*@/gi, `$1${redacted}@`)
-    .replace(/[^\s"'<>\\]{5,}/g, withoutQuery)
+    .replace(/[^\s"'<>\\]{5,}/g, redactQuery)
     .replace(
       /([?&](?:ticket|X-Amz-\w+|[\w-]{0,40}(?:token|secret|password|signature|key))=)[^&\s"'<>\\#]+/gi,
       `$1${redacted}`,
     )
     .replace(/\b(Bearer|Basic) +[\w.~+/=-]{8,}/gi, `$1 ${redacted}`)
-    .replace(/[\w.-]{14,}/g, withoutToken)
+    .replace(/[\w.-]{14,}/g, redactToken)
     .replace(/\bsk-[\w.-]{8,}/g, redacted)
     .replace(/\b((?:gateway_session|X-Amz-\w+)=)[^&;\s"'<>\\]+/gi, `$1${redacted}`)
     .replace(/((?:password|secret|token|api_?key)\\+"\s*:\s*\\+")[^"\\]+/gi, `$1${redacted}`)
 }
 
 /**
- * The query of a URL in this word. Searched for and not matched: a pattern that begins anew at each
- * `://` takes quadratic time.
+ * Redacts the query of a URL. It searches for `://` instead of matching it: a pattern that starts at
+ * each `://` takes quadratic time.
  */
-function withoutQuery(word: string): string {
+function redactQuery(word: string): string {
   const scheme = word.indexOf('://')
   const rest = scheme < 1 ? -1 : word.slice(scheme).search(/[?#]/)
   return rest < 0 || scheme + rest === word.length - 1
@@ -92,11 +84,11 @@ function withoutQuery(word: string): string {
     : `${word.slice(0, scheme + rest)}?${redacted}`
 }
 
-/** The same of a JWT: two parts at least, the first of which begins like encoded JSON. */
-function withoutToken(word: string): string {
-  const begin = word.search(/\beyJ/)
-  return begin >= 0 && /\.[\w-]{5,}/.test(word.slice(begin + 8))
-    ? `${word.slice(0, begin)}${redacted}`
+/** Redacts a JWT: at least two parts, of which the first starts like encoded JSON. */
+function redactToken(word: string): string {
+  const start = word.search(/\beyJ/)
+  return start >= 0 && /\.[\w-]{5,}/.test(word.slice(start + 8))
+    ? `${word.slice(0, start)}${redacted}`
     : word
 }
 
@@ -112,7 +104,7 @@ function describeRequest(request: RequestLike) {
     id: request.id,
     method: request.method,
     route: request.routeOptions?.url,
-    // Without its query: a ticket stands there.
+    // Without the query, which may hold a ticket.
     path: request.url?.split('?')[0]?.slice(0, 300),
   }
 }
@@ -122,8 +114,8 @@ function describeResponse(response: { statusCode?: number }) {
 }
 
 /**
- * Type, code, message, stack and causes of an error, and nothing else that hangs on it: drivers
- * attach rows, parameters, request headers and whole configurations.
+ * Type, code, message, stack and causes of an error. Other properties are left out: drivers attach
+ * rows, parameters, request headers and whole configurations.
  */
 function describeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return error
@@ -143,15 +135,12 @@ function describeError(error: unknown, depth = 0): unknown {
   }
 }
 
-/**
- * The frames alone: the message above them was cleaned in its own field, and a message can look
- * like frames.
- */
+/** The frames without the message, which has its own field and may look like frames. */
 function stackOf(error: Error): string | undefined {
   const { stack, message } = error
   if (!stack) return undefined
-  const at = message ? stack.indexOf(message) : -1
-  const frames = at < 0 ? stack : stack.slice(at + message.length)
+  const index = message ? stack.indexOf(message) : -1
+  const frames = index < 0 ? stack : stack.slice(index + message.length)
   return frames
     .split('\n')
     .filter((line) => /^ {4}at /.test(line))

@@ -1,5 +1,5 @@
-// What is measured, for Prometheus (spec of the names: README). Label sets are bounded: routes,
-// stages and outcomes, never ids or URLs.
+// The Prometheus metrics; docs/ lists them. Labels have few values (routes, stages, outcomes), never ids
+// or URLs.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { statuses } from '../contract/presentation.ts'
 
@@ -22,21 +22,21 @@ export function createMetrics() {
 
   const request = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time to the end of an answer, by route.',
+    help: 'Time until the response was sent completely, by route.',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.005, 0.02, 0.05, 0.1, 0.3, 0.8, 2, 10, 60],
     registers,
   })
   const upstream = new Histogram({
     name: 'presenton_request_duration_seconds',
-    help: 'Time of a call to Presenton, by what it was for and how it ended.',
+    help: 'Time of a call to Presenton, by operation and outcome.',
     labelNames: ['operation', 'outcome'],
     buckets: [0.05, 0.3, 1, 5, 15, 60, 180, 600, 1800],
     registers,
   })
   const stage = new Histogram({
     name: 'gateway_stage_duration_seconds',
-    help: 'Time of one attempt of a stage.',
+    help: 'Time of one attempt at a stage.',
     labelNames: ['stage', 'outcome'],
     buckets: [0.1, 0.5, 2, 10, 30, 60, 180, 600, 1800],
     registers,
@@ -49,23 +49,23 @@ export function createMetrics() {
   })
   const delivered = new Counter({
     name: 'gateway_events_delivered_total',
-    help: 'Events written to readers.',
+    help: 'Events sent to subscribers.',
     registers,
   })
   const copied = new Counter({
     name: 'gateway_bytes_copied_total',
-    help: 'Bytes of finished files stored.',
+    help: 'Bytes of finished files copied into the store.',
     registers,
   })
   const runs = new Gauge({
     name: 'gateway_runs',
-    help: 'Presentations by status, all replicas; those at rest as they were counted lately.',
+    help: 'Presentations by status, all replicas; finished ones are counted from time to time.',
     labelNames: ['status'],
     registers,
   })
   const queue = new Gauge({
     name: 'gateway_queue_depth',
-    help: 'Presentations waiting for a slot, all replicas.',
+    help: 'Presentations that wait for a slot, all replicas.',
     registers,
   })
   let countRuns: MetricSources['countRuns'] | undefined
@@ -109,7 +109,7 @@ export function createMetrics() {
       })
       new Gauge({
         name: 'gateway_breaker_state',
-        help: 'The circuit in front of Presenton: 1 for the state it is in.',
+        help: 'Circuit breaker of Presenton: 1 for its current state.',
         labelNames: ['state'],
         registers,
         collect() {

@@ -1,5 +1,5 @@
-// Whether the process lives and whether it can serve, for those who run it. Not behind
-// authentication, so it tells no secrets.
+// GET /health/live: whether the process runs. GET /health and /health/ready: whether it can serve
+// requests, and the state of the services it uses.
 
 import Type from 'typebox'
 import type { App } from '../../http/base.ts'
@@ -14,7 +14,7 @@ const healthSchema = Type.Object(
     version: Type.String(),
     commit: Type.Union([Type.String(), Type.Null()]),
     checks: Type.Record(Type.String(), Type.Unknown(), {
-      description: 'What this service leans on: database, storage, presenton.',
+      description: 'The services it uses: database, storage, presenton.',
     }),
   },
   { title: 'Health' },
@@ -35,7 +35,7 @@ export function healthRoutes(app: App, { health }: HealthRoutes) {
   const live = {
     operationId: 'readLiveness',
     tags: ['operations'],
-    summary: 'Whether the process turns',
+    summary: 'Check that the process runs',
     response: { 200: Type.Object({ status: Type.Literal('ok') }), ...publicProblemResponses() },
   }
   app.get('/health/live', { schema: live }, async (_request, reply) => {
@@ -50,8 +50,8 @@ export function healthRoutes(app: App, { health }: HealthRoutes) {
     const ready = {
       operationId,
       tags: ['operations'],
-      summary: 'Whether requests can be served, and how what it leans on is doing',
-      // 503 carries the same body and not a problem: whoever asks wants to know what is down.
+      summary: 'Check that requests can be served',
+      // 503 has the same body and no problem document, so that operators see which service is down.
       response: { 200: healthSchema, 503: healthSchema, ...publicProblemResponses() },
     }
     app.get(url, { schema: ready }, async (_request, reply) => {

@@ -1,4 +1,4 @@
-// GET /metrics: for Prometheus. What is measured, and how, is not decided here.
+// GET /metrics, for Prometheus; see telemetry/metrics.ts.
 
 import Type from 'typebox'
 import type { App } from '../../http/base.ts'
@@ -12,7 +12,7 @@ export function metricsRoute(app: App, { metrics }: MetricsRoute) {
   const schema = {
     operationId: 'readMetrics',
     tags: ['operations'],
-    summary: 'Metrics in the format of Prometheus',
+    summary: 'Read the metrics in the Prometheus format',
     response: {
       200: { description: 'Metrics', content: { 'text/plain': { schema: Type.String() } } },
       ...publicProblemResponses(),

@@ -8,22 +8,22 @@ beforeAll(async () => {
 })
 afterAll(() => rows.close())
 
-it('counts those that move each time, and those at rest again after a time that grows with their number', async () => {
+it('counts active runs at each call, and finished ones again after a time that grows with their number', async () => {
   let nowMs = 0
   const countRuns = createRunCounts({ database: rows.database, now: () => nowMs })
   expect(await countRuns()).toEqual({})
   const ids: string[] = []
   for (let n = 0; n < 10; n += 1) ids.push(await rows.insert())
-  const end = (some: string[], status: string) =>
+  const setStatus = (changed: string[], status: string) =>
     rows.database.query('update gateway.presentations set status = $2 where id = any($1::uuid[])', [
-      some,
+      changed,
       status,
     ])
-  await end(ids.slice(0, 4), 'completed')
-  await end(ids.slice(4, 6), 'cancelled')
-  await end(ids.slice(6, 7), 'awaiting_outlines')
+  await setStatus(ids.slice(0, 4), 'completed')
+  await setStatus(ids.slice(4, 6), 'cancelled')
+  await setStatus(ids.slice(6, 7), 'awaiting_outlines')
   expect(await countRuns()).toEqual({ completed: 4, cancelled: 2, awaiting_outlines: 1, queued: 3 })
-  await end(ids.slice(6, 9), 'failed')
+  await setStatus(ids.slice(6, 9), 'failed')
   nowMs = 0.5
   expect(await countRuns()).toEqual({ completed: 4, cancelled: 2, queued: 1 })
   nowMs = 0.7
