@@ -61,8 +61,8 @@ export async function startLifecycle({
 
     /**
      * Readiness turns 503; streams end; runs end or are released; requests end; connections close.
-     * Streams and requests have SHUTDOWN_GRACE_SECONDS, paid stages DRAIN_SECONDS. The server
-     * answers until the last run has ended, so probes see a replica that is not ready, not a crash.
+     * Streams and requests have SHUTDOWN_GRACE_SECONDS, paid stages DRAIN_SECONDS. Until the last run
+     * has ended the server responds, so probes see a replica that is not ready, not a crash.
      */
     async close(): Promise<void> {
       closing.abort()

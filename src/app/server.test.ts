@@ -1,5 +1,4 @@
-// What concerns the listener as a whole: its end, cross-origin access, and the listener for
-// operators.
+// The servers as a whole: shutdown, cross-origin access, health, and the server for operators.
 
 import { afterEach, expect, test } from 'vitest'
 import { readConfig } from '../config/config.ts'
@@ -13,7 +12,7 @@ afterEach(() => server?.close())
 
 const path = `/api/v1/presentations/${rowId}`
 
-function gate() {
+function createGate() {
   let resolve = () => {}
   const promise = new Promise<void>((done) => {
     resolve = done
@@ -21,49 +20,49 @@ function gate() {
   return { promise, resolve }
 }
 
-test('requests under way are answered before the listener is gone', async () => {
-  const held = gate()
-  const begun = gate()
+test('close() waits for requests under way', async () => {
+  const released = createGate()
+  const started = createGate()
   server = await openTestServer({
     features: {
       presentations: {
         async findPresentation() {
-          begun.resolve()
-          await held.promise
+          started.resolve()
+          await released.promise
           return sampleRow()
         },
       },
     },
   })
-  const answer = server.call(path)
-  await begun.promise
+  const response = server.call(path)
+  await started.promise
   const closed = server.close()
-  held.resolve()
-  expect((await answer).status).toBe(200)
+  released.resolve()
+  expect((await response).status).toBe(200)
   await closed
   await expect(fetch(`${server.url}/health/live`)).rejects.toThrow()
 })
 
-test('a request that never ends holds the end back no longer than the grace', async () => {
-  const begun = gate()
+test('close() waits for a hanging request no longer than the grace', async () => {
+  const started = createGate()
   server = await openTestServer({
     env: { SHUTDOWN_GRACE_SECONDS: '0' },
     features: {
       presentations: {
         findPresentation() {
-          begun.resolve()
+          started.resolve()
           return new Promise(() => {})
         },
       },
     },
   })
-  const answer = server.call(path).catch(() => 'cut off')
-  await begun.promise
+  const response = server.call(path).catch(() => 'cut off')
+  await started.promise
   await server.close()
-  expect(await answer).toBe('cut off')
+  expect(await response).toBe('cut off')
 })
 
-test('from the beginning of a shutdown no connection is kept', async () => {
+test('keeps no connection alive once the shutdown has begun', async () => {
   server = await openTestServer()
   expect((await fetch(`${server.url}/health/live`)).headers.get('connection')).toBe('keep-alive')
   server.beginClosing()
@@ -80,7 +79,7 @@ const preflight = (origin: string) =>
     },
   })
 
-test('pages of allowed origins may call, with credentials; of others not', async () => {
+test('allows credentialed requests from allowed origins only', async () => {
   server = await openTestServer({
     env: { CORS_ORIGINS: 'https://app.example,https://other.example' },
     features: { presentations: { findPresentation: async () => sampleRow() } },
@@ -88,17 +87,15 @@ test('pages of allowed origins may call, with credentials; of others not', async
   const allowed = await preflight('https://app.example')
   expect(allowed.status).toBe(204)
   expect(Object.fromEntries(allowed.headers)).toMatchObject({
-    ...{
-      'access-control-allow-origin': 'https://app.example',
-      'access-control-allow-credentials': 'true',
-      vary: 'Origin',
-    },
+    'access-control-allow-origin': 'https://app.example',
+    'access-control-allow-credentials': 'true',
+    vary: 'Origin',
     'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
   })
-  const answer = await server.call(path, { headers: { origin: 'https://other.example' } })
-  expect(answer.headers.get('access-control-allow-origin')).toBe('https://other.example')
-  expect(answer.headers.get('access-control-expose-headers')).toContain('Retry-After')
+  const response = await server.call(path, { headers: { origin: 'https://other.example' } })
+  expect(response.headers.get('access-control-allow-origin')).toBe('https://other.example')
+  expect(response.headers.get('access-control-expose-headers')).toContain('Retry-After')
   const refused = await server.call('/nothing', { headers: { origin: 'https://app.example' } })
   expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([
     404,
@@ -117,7 +114,7 @@ test('pages of allowed origins may call, with credentials; of others not', async
   }
 })
 
-test('without allowed origins there is no cross-origin access at all', async () => {
+test('allows no cross-origin access without CORS_ORIGINS', async () => {
   server = await openTestServer()
   const response = await preflight('https://app.example')
   expect([response.status, response.headers.get('access-control-allow-origin')]).toEqual([
@@ -126,7 +123,7 @@ test('without allowed origins there is no cross-origin access at all', async () 
   ])
 })
 
-test('a stricter transport is asked for only where there is one', async () => {
+test('sends Strict-Transport-Security only when PUBLIC_URL is https', async () => {
   server = await openTestServer({ env: { PUBLIC_URL: 'https://decks.example' } })
   expect((await fetch(`${server.url}/health`)).headers.get('strict-transport-security')).toMatch(
     /^max-age=/,
@@ -136,7 +133,7 @@ test('a stricter transport is asked for only where there is one', async () => {
   expect((await fetch(`${server.url}/health`)).headers.get('strict-transport-security')).toBeNull()
 })
 
-test('readiness is 503 only when down, and live is always 200', async () => {
+test('readiness is 503 only when the status is down, and liveness is always 200', async () => {
   let status: Health['status'] = 'ok'
   const checks = { database: { status: 'ok' } }
   server = await openTestServer({
@@ -162,20 +159,19 @@ test('readiness is 503 only when down, and live is always 200', async () => {
   }
 })
 
-test('with OPS_PORT, health and metrics are on the listener for operators and nowhere else', async () => {
+test('with OPS_PORT, only the server for operators has health and metrics', async () => {
   server = await openTestServer({ env: { OPS_PORT: '0' } })
   expect((await fetch(`${server.url}/health`)).status).toBe(404)
   expect((await fetch(`${server.url}/metrics`)).status).toBe(404)
   expect((await fetch(`${server.url}/openapi.json`)).status).toBe(200)
   const operations = await createOperationsServer({
     config: readConfig({
-      ...{
-        DATABASE_URL: 'postgres://x',
-        PRESENTON_URL: 'http://x',
-        MINIO_ENDPOINT: 'http://x',
-        MINIO_ACCESS_KEY: 'x',
-      },
-      ...{ MINIO_SECRET_KEY: 'x', AUTH_JWT_SECRET: 'x'.repeat(32) },
+      DATABASE_URL: 'postgres://x',
+      PRESENTON_URL: 'http://x',
+      MINIO_ENDPOINT: 'http://x',
+      MINIO_ACCESS_KEY: 'x',
+      MINIO_SECRET_KEY: 'x',
+      AUTH_JWT_SECRET: 'x'.repeat(32),
     }),
     logger: createLogger({ logLevel: 'silent' }),
     operations: {

@@ -49,7 +49,7 @@ export interface ServerOptions {
   features: Features
   /** The base of all links, without a slash at the end. */
   publicUrl: () => string
-  /** Aborts when the shutdown begins: waiting requests are answered, and connections not kept. */
+  /** Aborts when the shutdown begins: requests with `wait` get their response, connections close. */
   closing: AbortSignal
   onRequestCompleted?: BaseOptions['onRequestCompleted']
 }

@@ -1,5 +1,5 @@
-// A listening server for the tests of this folder: everything in http/ as it is, and services that
-// each test gives itself.
+// A listening server for tests of routes: everything in http/ is real, and each test replaces the
+// feature functions that it needs.
 
 import { type AddressInfo, connect } from 'node:net'
 import { SignJWT } from 'jose'
@@ -12,10 +12,10 @@ import { createLogger } from '../telemetry/logging.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer, type Features } from './server.ts'
 
-const secret = 'a secret for the tests of http, long enough'
+const secret = 'a secret for tests, longer than 32 bytes'
 
 const required = {
-  DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none',
+  DATABASE_URL: 'postgres://user@127.0.0.1:1/none',
   PRESENTON_URL: 'http://presenton.invalid',
   MINIO_ENDPOINT: 'http://minio.invalid',
   MINIO_ACCESS_KEY: 'key',
@@ -145,10 +145,10 @@ export async function openTestServer({
     lines,
     token,
     bearer,
-    /** Begins a shutdown, as far as the listener knows of it. */
+    /** Begins the shutdown without closing the server. */
     beginClosing: () => closing.abort(new Error('closing')),
 
-    /** As `alice`, unless the headers say otherwise; redirects are not followed. */
+    /** As user `alice` by default. Does not follow redirects. */
     call(
       path: string,
       { headers, ...init }: RequestInit & { headers?: Record<string, string> } = {},
@@ -169,18 +169,15 @@ export async function openTestServer({
       })
     },
 
-    /**
-     * Writes the text to a socket as it is, and resolves with all that came back until the other
-     * end closed.
-     */
+    /** Writes the text to a new socket; resolves with all data until the connection closes. */
     raw(text: string): Promise<string> {
       return new Promise((resolve, reject) => {
         const socket = connect(port, '127.0.0.1', () => socket.write(text))
-        let answer = ''
+        let response = ''
         socket.setEncoding('latin1').on('data', (data: string) => {
-          answer += data
+          response += data
         })
-        socket.once('error', reject).once('close', () => resolve(answer))
+        socket.once('error', reject).once('close', () => resolve(response))
       })
     },
 

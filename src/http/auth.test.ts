@@ -1,5 +1,4 @@
-// Who gets in: bearer tokens, the session cookie and where it may be used from, and what never
-// counts as a credential.
+// Bearer tokens, the session cookie and the origins it may be used from, and rejected credentials.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestServer, problemOf, type TestServer } from '../app/test-server.ts'
@@ -21,7 +20,7 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-/** Without the credentials that the test server's own `call` brings. */
+/** Without the credentials that `server.call` adds. */
 function call(path: string, headers: Record<string, string> = {}, method = 'GET') {
   return fetch(`${server.url}/api/v1${path}`, { method, headers })
 }
@@ -31,7 +30,7 @@ async function expectRefused(response: Response) {
   expect(response.headers.get('www-authenticate')).toBe('Bearer')
 }
 
-test('every route of the interface refuses a caller without credentials', async () => {
+test('every API route returns 401 without credentials', async () => {
   const routes = [
     ...[
       'GET /presentations',
@@ -48,14 +47,14 @@ test('every route of the interface refuses a caller without credentials', async 
   }
 })
 
-test('a bearer token lets its user in, whatever the case of the word', async () => {
+test('accepts a bearer token, with the scheme in any case', async () => {
   const token = await server.token('bob')
   for (const scheme of ['Bearer', 'bearer', 'BEARER']) {
     expect((await call('/presentations', { authorization: `${scheme} ${token}` })).status).toBe(200)
   }
 })
 
-test('what is no single bearer token is refused', async () => {
+test('refuses an Authorization header that is not exactly one bearer token', async () => {
   const token = await server.token()
   const values = [
     '',
@@ -71,7 +70,7 @@ test('what is no single bearer token is refused', async () => {
     await expectRefused(await call('/presentations', { authorization }))
 })
 
-test('two Authorization headers are refused, also when both are good or the good one comes first', async () => {
+test('refuses two Authorization headers, also when one or both are valid', async () => {
   const request = (values: string[]) =>
     server.raw(
       `GET /api/v1/presentations HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${values.map((value) => `Authorization: ${value}\r\n`).join('')}\r\n`,
@@ -83,7 +82,7 @@ test('two Authorization headers are refused, also when both are good or the good
   }
 })
 
-test('a token in a query is refused, also beside a good header and under any name', async () => {
+test('refuses a token in the query, under any name and also beside a valid header', async () => {
   const token = await server.token()
   const queries = [
     `access_token=${token}`,
@@ -101,7 +100,7 @@ test('a token in a query is refused, also beside a good header and under any nam
   expect(server.lines.join('')).not.toContain(token)
 })
 
-test('the session cookie is the token, for this host alone, and ends with it', async () => {
+test('the session cookie holds the token, belongs to this host and expires with the token', async () => {
   const expires = Math.floor(Date.now() / 1000) + 600
   const token = await server.token('carol', expires)
   const response = await call('/session', { authorization: `Bearer ${token}` }, 'POST')
@@ -121,23 +120,25 @@ test('the session cookie is the token, for this host alone, and ends with it', a
   ).toBe(200)
 })
 
-test('a token that does not fit into a cookie makes no session', async () => {
+test('returns 400 for a session with a token that does not fit into a cookie', async () => {
   const token = await server.token('x'.repeat(255))
   expect(token.length).toBeLessThan(3_800)
   expect((await call('/session', { authorization: `Bearer ${token}` }, 'POST')).status).toBe(204)
-  const long = await server.token('alice', '1h', { filler: 'x'.repeat(3_000) })
-  expect(long.length).toBeGreaterThan(3_800)
-  expect((await call('/presentations', { authorization: `Bearer ${long}` })).status).toBe(200)
-  expect((await call('/session', { authorization: `Bearer ${long}` }, 'POST')).status).toBe(400)
+  const longToken = await server.token('alice', '1h', { filler: 'x'.repeat(3_000) })
+  expect(longToken.length).toBeGreaterThan(3_800)
+  expect((await call('/presentations', { authorization: `Bearer ${longToken}` })).status).toBe(200)
+  expect((await call('/session', { authorization: `Bearer ${longToken}` }, 'POST')).status).toBe(
+    400,
+  )
 })
 
-test('a session is made from a bearer token only, and a bad one is never rescued by a cookie', async () => {
+test('opens a session with a bearer token only; a cookie never replaces an invalid token', async () => {
   await expectRefused(await call('/session', { cookie, origin: 'https://decks.example' }, 'POST'))
   await expectRefused(await call('/presentations', { cookie, authorization: 'Bearer x.y.z' }))
   await expectRefused(await call('/presentations', { cookie, authorization: '' }))
 })
 
-test('a cookie that is empty, expired, or there twice with two values is refused', async () => {
+test('refuses a cookie that is empty, expired, or present with two values', async () => {
   const expired = await server.token('alice', Math.floor(Date.now() / 1000) - 60)
   for (const value of [
     'gateway_session=',
@@ -149,7 +150,7 @@ test('a cookie that is empty, expired, or there twice with two values is refused
   }
 })
 
-test('what changes something by cookie must come from our own or an allowed origin', async () => {
+test('allows changes by cookie only from the own or an allowed origin', async () => {
   const post = (headers: Record<string, string>) =>
     fetch(`${server.url}/api/v1/presentations`, {
       method: 'POST',
@@ -180,7 +181,7 @@ test('what changes something by cookie must come from our own or an allowed orig
   ).toBe(202)
 })
 
-test('a session can be closed also when its token has expired, but not from a foreign page', async () => {
+test('closes a session with an expired token, but not from an untrusted origin', async () => {
   for (const value of [cookie, 'gateway_session=expired']) {
     const response = await call(
       '/session',
@@ -199,7 +200,7 @@ test('a session can be closed also when its token has expired, but not from a fo
   expect((await call('/session', { authorization: server.bearer }, 'DELETE')).status).toBe(204)
 })
 
-test('answers that belong to one user are kept by nobody', async () => {
+test('forbids caching of user data', async () => {
   expect(
     (await call('/presentations', { authorization: server.bearer })).headers.get('cache-control'),
   ).toBe('no-store')

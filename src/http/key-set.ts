@@ -23,7 +23,7 @@ export interface KeySetOptions {
 }
 
 /**
- * Returns a key finder for jose. During an outage the last good keys are used.
+ * Returns a key finder for jose. During an outage the last fetched keys stay valid.
  * @throws Problem AUTHENTICATION_UNAVAILABLE when the key is not cached and the fetch failed
  */
 export function createRemoteKeySet({

@@ -1,11 +1,10 @@
-// The description of the interface: valid in its structure, complete in its routes and problems,
-// and readable in a browser.
+// The OpenAPI description: valid references, all routes and problems, and pages for browsers.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestServer, type TestServer } from '../app/test-server.ts'
 import { problemCodes, problems } from '../contract/problem.ts'
 
-interface Answer {
+interface ResponseDescription {
   description: string
   content?: Record<string, { schema: unknown }>
 }
@@ -19,7 +18,7 @@ interface Operation {
     required?: boolean
     content: Record<string, { schema: { properties: Record<string, unknown> } }>
   }
-  responses: Record<string, Answer>
+  responses: Record<string, ResponseDescription>
 }
 interface Description {
   openapi: string
@@ -46,13 +45,13 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-test('it is OpenAPI 3.1 and says where the service is', () => {
+test('is OpenAPI 3.1 and has the public URL', () => {
   expect(description.openapi).toBe('3.1.0')
   expect(description.info).toMatchObject({ title: 'presenton-gateway', version: '1.2.3' })
   expect(description.servers).toEqual([{ url: 'https://decks.example' }])
 })
 
-test('every reference leads somewhere', () => {
+test('resolves every reference', () => {
   const references = [...JSON.stringify(description).matchAll(/"\$ref":"([^"]*)"/g)].map(
     ([, reference]) => reference,
   )
@@ -63,9 +62,7 @@ test('every reference leads somewhere', () => {
   }
 })
 
-/**
- * What the server answers, read from the tree that its router prints: `│   └── /:id (GET, HEAD)`.
- */
+/** The routes of the server, parsed from the tree of its router: `│   └── /:id (GET, HEAD)`. */
 function registeredRoutes(): string[] {
   const parents: string[] = []
   return server.app
@@ -81,22 +78,21 @@ function registeredRoutes(): string[] {
     })
 }
 
-test('every route is in it, and no other', () => {
+test('contains every route and no other', () => {
   const described = operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
-  // A HEAD is its GET without the body, and the pages of /docs are for reading this very
-  // description.
+  // HEAD routes and the pages of /docs are left out.
   const registered = registeredRoutes().filter((route) =>
     /^(GET|POST|PUT|PATCH|DELETE) (?!\/docs)/.test(route),
   )
-  // Of routes that take the rest of a path, the router prints only that there are some.
-  const wild = ['GET /app_data/images/{path}', 'GET /static/{path}']
+  // The router prints no full path of wildcard routes.
+  const wildcards = ['GET /app_data/images/{path}', 'GET /static/{path}']
   expect(described.sort()).toEqual(
-    [...registered.filter((route) => route !== 'GET *'), ...wild].sort(),
+    [...registered.filter((route) => route !== 'GET *'), ...wildcards].sort(),
   )
   expect(described).toContain('GET /api/v1/presentations/{id}/events')
 })
 
-test('every operation is named once, summed up, filed under a known tag, and names its parameters', () => {
+test('gives every operation a unique id, a summary, a known tag and its path parameters', () => {
   const ids = operations.map(({ operation }) => operation.operationId)
   expect(new Set(ids).size).toBe(ids.length)
   const tags = description.tags.map(({ name }) => name)
@@ -110,7 +106,7 @@ test('every operation is named once, summed up, filed under a known tag, and nam
   }
 })
 
-test('every operation tells its good answers and its problems, each problem as a problem document', () => {
+test('lists the successful responses and the problems of every operation', () => {
   for (const { method, path, operation } of operations) {
     const statuses = Object.keys(operation.responses)
     expect(
@@ -118,21 +114,21 @@ test('every operation tells its good answers and its problems, each problem as a
       path,
     ).toBe(true)
     expect(statuses).toEqual(expect.arrayContaining(['429', '500']))
-    for (const [status, answer] of Object.entries(operation.responses)) {
-      const isProblem = answer.content?.['application/problem+json']
+    for (const [status, response] of Object.entries(operation.responses)) {
+      const isProblem = response.content?.['application/problem+json']
       if (/^[23]/.test(status)) expect(isProblem, `${method} ${path} ${status}`).toBeUndefined()
       else if (!path.startsWith('/health') || status !== '503') {
         expect(isProblem?.schema, `${method} ${path} ${status}`).toEqual({
           $ref: '#/components/schemas/Problem',
         })
-        for (const [, code] of answer.description.matchAll(/`([A-Z_]+)`:/g))
+        for (const [, code] of response.description.matchAll(/`([A-Z_]+)`:/g))
           expect(problemCodes).toContain(code)
       }
     }
   }
 })
 
-test('what needs a caller says how to be one, and tells of 400, 401 and 503', () => {
+test('lists credentials and the statuses 400, 401 and 503 for authenticated routes', () => {
   for (const { path, operation } of operations.filter((one) => one.path.startsWith('/api/v1'))) {
     expect(Object.keys(operation.responses), path).toEqual(
       expect.arrayContaining(['400', '401', '503']),
@@ -143,7 +139,7 @@ test('what needs a caller says how to be one, and tells of 400, 401 and 503', ()
   expect(Object.keys(description.components.securitySchemes)).toEqual(['bearer', 'session'])
 })
 
-test('a brief is described with the limits of this installation, and a presentation with every key', () => {
+test('describes a brief with the configured limits, and a presentation with all keys required', () => {
   const brief =
     description.paths['/api/v1/presentations']?.post?.requestBody?.content['application/json']
       ?.schema.properties ?? {}
@@ -156,20 +152,20 @@ test('a brief is described with the limits of this installation, and a presentat
   expect([...required].sort()).toEqual(Object.keys(properties).sort())
 })
 
-test('two statuses stand for a full queue, as it has two', () => {
+test('lists both statuses of QUEUE_FULL', () => {
   const responses = description.paths['/api/v1/presentations']?.post?.responses ?? {}
   expect(responses['429']?.description).toContain(problems.QUEUE_FULL.detail)
   expect(responses['503']?.description).toContain('`QUEUE_FULL`')
 })
 
-test('the pages of /docs come under a policy of their own that lets their scripts run, and nothing from elsewhere', async () => {
+test('the pages of /docs have a policy that allows only their own scripts', async () => {
   const page = await fetch(`${server.url}/docs`)
   expect(page.status).toBe(200)
   const policy = page.headers.get('content-security-policy') ?? ''
   expect(policy).toContain("script-src 'self'")
   expect(policy).not.toContain('upgrade-insecure-requests')
   const html = await page.text()
-  // Nothing inline, since the policy would stop it.
+  // The policy would block inline scripts.
   expect(html).not.toMatch(/<script(?![^>]* src=)/)
   const sources = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, source]) => source ?? '')
   expect(sources.length).toBeGreaterThan(4)

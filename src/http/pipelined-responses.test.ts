@@ -5,14 +5,14 @@ import { openTestServer, type TestServer } from '../app/test-server.ts'
 let server: TestServer
 afterEach(() => server.close())
 
-it('notices of every request on a connection that it is gone, also of those that waited for their turn', async () => {
-  let asked = 0
+it('closes every pipelined response when the connection breaks', async () => {
+  let received = 0
   server = await openTestServer({
     env: { SHUTDOWN_GRACE_SECONDS: '600' },
     features: {
       templates: {
         listTemplates: () => {
-          asked += 1
+          received += 1
           return new Promise(() => undefined)
         },
       },
@@ -24,12 +24,12 @@ it('notices of every request on a connection that it is gone, also of those that
       20,
     ),
   )
-  await vi.waitFor(() => expect(asked).toBe(20))
+  await vi.waitFor(() => expect(received).toBe(20))
   socket.resetAndDestroy()
   const finished = () => server.lines.filter((line) => line.includes('"msg":"request"'))
   await vi.waitFor(() => expect(finished()).toHaveLength(20))
   expect(finished().every((line) => line.includes('"aborted":true'))).toBe(true)
-  // Nothing is under way, so the end does not wait for the grace.
+  // No request is pending, so the close does not wait for the grace.
   server.beginClosing()
   await server.close()
 })

@@ -1,5 +1,4 @@
-// Everything that goes wrong is a problem document, over real sockets; nothing of the inside leaks
-// into one.
+// Every error becomes a problem document without internal details; tested over real sockets.
 
 import { connect } from 'node:net'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -22,14 +21,14 @@ beforeEach(() => {
   server.lines.length = 0
 })
 
-const failing = (error: unknown) => {
+const callWithFailure = (error: unknown) => {
   failure = error
   return server.call('/api/v1/templates?secret=1')
 }
 
-/** The head and the document of an answer read from a socket. */
-function parsed(answer: string) {
-  const [head = '', body = ''] = answer.split('\r\n\r\n')
+/** Splits a raw response into status, headers and problem. */
+function parseResponse(response: string) {
+  const [head = '', body = ''] = response.split('\r\n\r\n')
   const headers = Object.fromEntries(
     head
       .split('\r\n')
@@ -43,8 +42,10 @@ function parsed(answer: string) {
   }
 }
 
-test('a problem has all its members and the headers that every answer has', async () => {
-  const response = await failing(new Problem('UPSTREAM_UNAVAILABLE', { retryAfterSeconds: 6.2 }))
+test('a problem has all members and the headers of every response', async () => {
+  const response = await callWithFailure(
+    new Problem('UPSTREAM_UNAVAILABLE', { retryAfterSeconds: 6.2 }),
+  )
   expect(response.status).toBe(503)
   expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/)
   expect(response.headers.get('retry-after')).toBe('7')
@@ -61,7 +62,7 @@ test('a problem has all its members and the headers that every answer has', asyn
   })
 })
 
-test('every 429 and 503 says when to come back, also when nobody thought of it', async () => {
+test('every 429 and 503 has Retry-After, also when the problem sets none', async () => {
   for (const code of [
     'QUEUE_FULL',
     'TOO_MANY_STREAMS',
@@ -69,11 +70,11 @@ test('every 429 and 503 says when to come back, also when nobody thought of it',
     'DATABASE_UNAVAILABLE',
   ] as const) {
     expect(
-      Number((await failing(new Problem(code))).headers.get('retry-after')),
+      Number((await callWithFailure(new Problem(code))).headers.get('retry-after')),
       code,
     ).toBeGreaterThan(0)
   }
-  const full = await failing(new Problem('QUEUE_FULL', { status: 503 }))
+  const full = await callWithFailure(new Problem('QUEUE_FULL', { status: 503 }))
   expect(await problemOf(full)).toMatchObject({
     status: 503,
     title: 'Service Unavailable',
@@ -82,7 +83,7 @@ test('every 429 and 503 says when to come back, also when nobody thought of it',
   expect(full.headers.get('retry-after')).toBe('5')
 })
 
-test('what nobody foresaw is an internal error that tells nothing, and is logged whole', async () => {
+test('an unexpected error is an INTERNAL_ERROR without details, and is logged with them', async () => {
   const secrets = ['relation "x" at /srv/gateway/db.ts', 'http://presenton:80/x']
   for (const error of [
     new Error(secrets[0], { cause: new Error(secrets[1]) }),
@@ -91,7 +92,7 @@ test('what nobody foresaw is an internal error that tells nothing, and is logged
     undefined,
     { statusCode: 404, message: 'x' },
   ]) {
-    const response = await failing(error)
+    const response = await callWithFailure(error)
     const text = await response.clone().text()
     expect(await problemOf(response)).toMatchObject({
       status: 500,
@@ -103,11 +104,13 @@ test('what nobody foresaw is an internal error that tells nothing, and is logged
   expect(server.lines.join('')).toContain('/srv/gateway/db.ts')
 })
 
-test("a library's own 4xx is not the caller's doing", async () => {
+test("a client library's 4xx is an internal error", async () => {
   for (const statusCode of [400, 401, 403, 422]) {
     expect(
       await problemOf(
-        await failing(Object.assign(new Error('S3 says no'), { statusCode, code: 'AccessDenied' })),
+        await callWithFailure(
+          Object.assign(new Error('S3 says no'), { statusCode, code: 'AccessDenied' }),
+        ),
       ),
     ).toMatchObject({
       status: 500,
@@ -115,7 +118,7 @@ test("a library's own 4xx is not the caller's doing", async () => {
   }
 })
 
-test('a database that is away is said to be, however deep the error lies', async () => {
+test('an unreachable database is DATABASE_UNAVAILABLE, also as a nested cause', async () => {
   const errors = [
     Object.assign(new Error('connect ECONNREFUSED 10.0.0.7:5432'), { code: 'ECONNREFUSED' }),
     new Error('timeout exceeded when trying to connect'),
@@ -125,13 +128,13 @@ test('a database that is away is said to be, however deep the error lies', async
     }),
   ]
   for (const error of errors) {
-    const response = await failing(error)
+    const response = await callWithFailure(error)
     expect(response.headers.get('retry-after')).toBe('5')
     expect(await problemOf(response)).toMatchObject({ status: 503, code: 'DATABASE_UNAVAILABLE' })
   }
 })
 
-test('an unknown path is 404, and its query is told to nobody', async () => {
+test('an unknown path is 404, and its query is neither sent nor logged', async () => {
   for (const path of [
     '/',
     '/nothing',
@@ -140,17 +143,17 @@ test('an unknown path is 404, and its query is told to nobody', async () => {
     `/api/v1/presentations/${rowId}/nothing`,
     '/api/v2/presentations',
   ]) {
-    const response = await fetch(`${server.url}${path}?ticket=not-to-be-told`)
+    const response = await fetch(`${server.url}${path}?ticket=secret-ticket`)
     expect(await problemOf(response)).toMatchObject({
       status: 404,
       code: 'NOT_FOUND',
       instance: path,
     })
   }
-  expect(server.lines.join('')).not.toContain('not-to-be-told')
+  expect(server.lines.join('')).not.toContain('secret-ticket')
 })
 
-test('a known path with a wrong method is 405 and names the right ones', async () => {
+test('a known path with another method is 405 with Allow', async () => {
   const cases = [
     ['DELETE', '/api/v1/presentations', 'GET, HEAD, POST'],
     ['POST', '/api/v1/templates', 'GET, HEAD'],
@@ -170,7 +173,7 @@ test('a known path with a wrong method is 405 and names the right ones', async (
   }
 })
 
-test('an id that is no UUID is as unknown as any other', async () => {
+test('returns 404 for a malformed id', async () => {
   for (const id of [
     rowId,
     'x',
@@ -190,7 +193,7 @@ test('an id that is no UUID is as unknown as any other', async () => {
   }
 })
 
-test('a path that cannot be read is a problem, too', async () => {
+test('an unreadable path is a problem document', async () => {
   const response = await fetch(`${server.url}/%zz`)
   expect(response.headers.get('x-content-type-options')).toBe('nosniff')
   expect(await problemOf(response)).toMatchObject({
@@ -200,7 +203,7 @@ test('a path that cannot be read is a problem, too', async () => {
   })
 })
 
-test('what is no HTTP is answered with a problem, and the connection ends', async () => {
+test('invalid HTTP gets a problem document, and the connection closes', async () => {
   const cases: [string, number][] = [
     ['NONSENSE\r\n\r\n', 400],
     ['GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
@@ -211,7 +214,7 @@ test('what is no HTTP is answered with a problem, and the connection ends', asyn
     ['GET / HTTP/1.1\r\nHost: x\r\nX: a\u0000b\r\n\r\n', 400],
   ]
   for (const [request, expected] of cases) {
-    const { status, headers, problem } = parsed(await server.raw(request))
+    const { status, headers, problem } = parseResponse(await server.raw(request))
     expect(status, request.slice(0, 40)).toBe(expected)
     expect(headers['content-type']).toMatch(/^application\/problem\+json/)
     expect(headers['x-content-type-options']).toBe('nosniff')
@@ -224,9 +227,11 @@ test('what is no HTTP is answered with a problem, and the connection ends', asyn
   }
 })
 
-test('methods and expectations that nobody knows are answered like any other request', async () => {
+test('unknown methods and expectations get the same problems as known ones', async () => {
   const request = async (line: string, path: string) =>
-    parsed(await server.raw(`${line.replace('*', path)}\r\nHost: x\r\nConnection: close\r\n\r\n`))
+    parseResponse(
+      await server.raw(`${line.replace('*', path)}\r\nHost: x\r\nConnection: close\r\n\r\n`),
+    )
   for (const method of ['PROPFIND', 'TRACE', 'SEARCH', 'LINK', 'PURGE']) {
     expect(
       (await request(`${method} * HTTP/1.1`, '/api/v1/templates')).problem,
@@ -238,7 +243,7 @@ test('methods and expectations that nobody knows are answered like any other req
       code: 'NOT_FOUND',
     })
   }
-  expect((await request('GET * HTTP/1.1\r\nExpect: wonders', '/nothing')).problem).toMatchObject({
+  expect((await request('GET * HTTP/1.1\r\nExpect: something', '/nothing')).problem).toMatchObject({
     code: 'NOT_FOUND',
   })
   expect(
@@ -249,13 +254,15 @@ test('methods and expectations that nobody knows are answered like any other req
   })
 })
 
-test('a body that is announced too large is refused before it is sent', async () => {
+test('returns 413 for a too large Content-Length before the body is sent', async () => {
   const head = `POST /api/v1/presentations HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\nContent-Type: application/json\r\n`
-  const { status, problem } = parsed(await server.raw(`${head}Content-Length: 8388609\r\n\r\n`))
+  const { status, problem } = parseResponse(
+    await server.raw(`${head}Content-Length: 8388609\r\n\r\n`),
+  )
   expect([status, problem.code]).toEqual([413, 'PAYLOAD_TOO_LARGE'])
 })
 
-test('a caller who leaves in the middle of a body harms nobody', async () => {
+test('logs 499 for a client that disconnects during the body, and serves other requests', async () => {
   const head = `POST /api/v1/presentations HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\nContent-Type: application/json\r\n`
   await new Promise<void>((resolve) => {
     const socket = connect(server.port, '127.0.0.1', () =>
@@ -267,18 +274,18 @@ test('a caller who leaves in the middle of a body harms nobody', async () => {
   await expect.poll(() => server.lines.join('')).toContain('"status":499')
 })
 
-test('a request keeps the id that its caller gave, if that is harmless', async () => {
-  const idFor = async (given: string) =>
+test('keeps the X-Request-Id of the client when it is well-formed', async () => {
+  const requestIdFor = async (given: string) =>
     (await fetch(`${server.url}/health/live`, { headers: { 'x-request-id': given } })).headers.get(
       'x-request-id',
     )
-  expect(await idFor('abc-1.2:3')).toBe('abc-1.2:3')
+  expect(await requestIdFor('abc-1.2:3')).toBe('abc-1.2:3')
   const uuid = /^[\da-f]{8}-[\da-f-]{27}$/
   for (const given of ['', 'a b', 'x'.repeat(65), '{"a":1}', 'ä'])
-    expect(await idFor(given)).toMatch(uuid)
+    expect(await requestIdFor(given)).toMatch(uuid)
 })
 
-test('each request is one line of the log', async () => {
+test('logs one line for each request', async () => {
   await fetch(`${server.url}/health/live?x=1`)
   await expect.poll(() => server.lines.length).toBe(1)
   expect(JSON.parse(server.lines[0] ?? '')).toMatchObject({
@@ -287,9 +294,11 @@ test('each request is one line of the log', async () => {
   })
 })
 
-test('what is wrong with a request as a whole is in its errors, too', async () => {
-  expect(await problemOf(await failing(new Problem('VALIDATION_FAILED')))).toMatchObject({
+test('VALIDATION_FAILED has an entry in errors for the whole request', async () => {
+  expect(await problemOf(await callWithFailure(new Problem('VALIDATION_FAILED')))).toMatchObject({
     errors: [{ path: '', message: new Problem('VALIDATION_FAILED').detail }],
   })
-  expect(await problemOf(await failing(new Problem('CONFLICT')))).not.toHaveProperty('errors')
+  expect(await problemOf(await callWithFailure(new Problem('CONFLICT')))).not.toHaveProperty(
+    'errors',
+  )
 })

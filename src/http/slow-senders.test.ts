@@ -1,5 +1,4 @@
-// Who sends slowly, or nothing at all, is waited for as long as honest callers may need, and then
-// the connection ends.
+// Timeouts of slow and idle connections, long enough for slow but healthy clients.
 
 import { connect } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
@@ -9,8 +8,8 @@ import type { App } from './base.ts'
 let server: TestServer
 afterEach(() => server.close())
 
-/** Node's own bounds, made short. The last of them it does not declare. */
-function impatient({ server: node }: App) {
+/** Shortens Node's timeouts. Node's types lack `connectionsCheckingInterval`. */
+function shortenTimeouts({ server: node }: App) {
   Object.assign(node, {
     headersTimeout: 150,
     requestTimeout: 300,
@@ -20,30 +19,27 @@ function impatient({ server: node }: App) {
   node.setTimeout(600)
 }
 
-/**
- * Writes the bytes, then one more every few milliseconds for as long as the other side listens;
- * resolves with what came back.
- */
-function drip(bytes: string): Promise<string> {
+/** Writes the text, then one byte every 20 ms until the connection closes; resolves with the response. */
+function sendSlowly(bytes: string): Promise<string> {
   return new Promise((resolve) => {
-    let answer = ''
+    let response = ''
     let timer: NodeJS.Timeout | undefined
     const socket = connect(server.port, '127.0.0.1', () => {
       socket.write(bytes)
       timer = setInterval(() => socket.writable && socket.write('x'), 20)
     })
     socket.setEncoding('latin1').on('data', (data: string) => {
-      answer += data
+      response += data
     })
     socket.on('error', () => undefined)
     socket.once('close', () => {
       clearInterval(timer)
-      resolve(answer)
+      resolve(response)
     })
   })
 }
 
-test('no honest caller is too slow: the bounds of a head, a whole request and a silence', async () => {
+test('has timeouts for the head, the whole request and an idle connection', async () => {
   server = await openTestServer()
   const { headersTimeout, requestTimeout, timeout } = server.app.server
   expect({ headersTimeout, requestTimeout, timeout }).toEqual({
@@ -53,51 +49,51 @@ test('no honest caller is too slow: the bounds of a head, a whole request and a 
   })
 })
 
-test('a head that comes byte by byte is given up, with a problem document', async () => {
-  server = await openTestServer({ beforeListen: impatient })
-  const answer = await drip('GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: ')
-  expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/)
-  expect(answer).toMatch(/content-type: application\/problem\+json/)
-  expect(answer).toMatch(/x-content-type-options: nosniff/)
-  expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({
+test('returns 408 with a problem document for a head sent byte by byte', async () => {
+  server = await openTestServer({ beforeListen: shortenTimeouts })
+  const response = await sendSlowly('GET /health/live HTTP/1.1\r\nHost: x\r\nX-A: ')
+  expect(response).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/)
+  expect(response).toMatch(/content-type: application\/problem\+json/)
+  expect(response).toMatch(/x-content-type-options: nosniff/)
+  expect(JSON.parse(response.slice(response.indexOf('\r\n\r\n')))).toMatchObject({
     status: 408,
     code: 'VALIDATION_FAILED',
   })
 })
 
-test('a body that comes byte by byte is given up, too, also one that is sent to nothing', async () => {
-  server = await openTestServer({ beforeListen: impatient })
+test('returns 408 for a body sent byte by byte, and does not wait for the body of an unknown route', async () => {
+  server = await openTestServer({ beforeListen: shortenTimeouts })
   const head = (path: string) =>
     `POST ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\nContent-Type: application/json\r\nContent-Length: 8000000\r\n\r\n{`
-  expect(await drip(head('/api/v1/presentations'))).toMatch(/^HTTP\/1\.1 408 /)
-  // Answered before its body came, it may not keep the connection for that.
-  const unknown = await drip(head('/nothing'))
+  expect(await sendSlowly(head('/api/v1/presentations'))).toMatch(/^HTTP\/1\.1 408 /)
+  // The response precedes the body, and the connection is closed all the same.
+  const unknown = await sendSlowly(head('/nothing'))
   expect(unknown).toMatch(/^HTTP\/1\.1 404 /)
 })
 
-test('a connection on which nothing comes, and one that is not used again, end', async () => {
-  server = await openTestServer({ beforeListen: impatient })
-  const silence = (bytes: string) =>
+test('closes connections without a request and kept-alive ones without another', async () => {
+  server = await openTestServer({ beforeListen: shortenTimeouts })
+  const waitForClose = (bytes: string) =>
     new Promise<string>((resolve) => {
-      let answer = ''
+      let response = ''
       const socket = connect(server.port, '127.0.0.1', () => void (bytes && socket.write(bytes)))
       socket.setEncoding('latin1').on('data', (data: string) => {
-        answer += data
+        response += data
       })
       socket.on('error', () => undefined)
-      socket.once('close', () => resolve(answer))
+      socket.once('close', () => resolve(response))
     })
-  const [nothing, once] = await Promise.all([
-    silence(''),
-    silence('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'),
+  const [idle, keptAlive] = await Promise.all([
+    waitForClose(''),
+    waitForClose('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'),
   ])
-  expect(nothing).toMatch(/^(HTTP\/1\.1 408 .*)?$/s)
-  expect(once).toMatch(/^HTTP\/1\.1 200 /)
+  expect(idle).toMatch(/^(HTTP\/1\.1 408 .*)?$/s)
+  expect(keptAlive).toMatch(/^HTTP\/1\.1 200 /)
 })
 
-test('who takes no byte of an answer is let go', async () => {
+test('disconnects a client that reads no byte of the response', async () => {
   server = await openTestServer({
-    beforeListen: impatient,
+    beforeListen: shortenTimeouts,
     features: {
       operations: {
         metrics: async () => ({ contentType: 'text/plain', body: 'x'.repeat(50_000_000) }),
@@ -111,7 +107,7 @@ test('who takes no byte of an answer is let go', async () => {
     socket.pause()
     socket.on('error', () => undefined)
     socket.once('close', () => resolve())
-    // A paused socket learns of the end when it reads on.
+    // A paused socket notices the close only when it reads again.
     server.app.server.once('timeout', () => setImmediate(() => socket.resume()))
   })
   await ended
