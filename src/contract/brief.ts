@@ -15,16 +15,12 @@ export const maxTitleChars = 200
 
 const maxMetadataPairs = 16
 export const defaultSlides = 8
-/**
- * A table of contents is a slide of its own; with a title slide, fewer than three leave nothing to
- * list.
- */
+/** A title slide and a table of contents leave nothing to list with fewer slides. */
 export const minSlidesWithContents = 3
 
 /**
- * Every character but the controls (Unicode Cc, tab and line ends excepted) and lone surrogates,
- * which neither Postgres nor a UTF-8 body can hold. One class and no alternation, so that matching
- * is linear and needs no stack.
+ * Excludes control characters (Unicode Cc) but tab and line ends, and lone surrogates, which neither
+ * Postgres nor UTF-8 can hold. One character class without alternation matches in linear time.
  */
 const cleanText = '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$'
 
@@ -41,7 +37,7 @@ export function titleSchema(options: { description?: string; minLength?: number 
   return textSchema(maxTitleChars, options)
 }
 
-/** A list of outlines, one a slide. */
+/** A list of outlines, one for each slide. */
 export function outlinesSchema(maxSlides: number, description: string) {
   return Type.Array(textSchema(maxOutlineChars, { minLength: 1 }), {
     minItems: 1,
@@ -64,7 +60,7 @@ function flag(fallback: boolean, description: string) {
   return Type.Optional(Type.Boolean({ default: fallback, description }))
 }
 
-/** The body of `POST /presentations`. Fields it does not name are refused. */
+/** The body of `POST /presentations`. Unknown members are refused. */
 export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
   return Type.Object(
     {
@@ -77,7 +73,7 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
       outlines: Type.Optional(
         outlinesSchema(
           maxSlides,
-          'Your own outlines, one a slide, in Markdown: none are then generated.',
+          'Your own outlines, one for each slide, in Markdown. Then none are generated.',
         ),
       ),
       n_slides: Type.Optional(
@@ -94,29 +90,31 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
       tone: choice(
         ['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'],
         'default',
-        'How the slides speak.',
+        'The tone of the texts.',
       ),
       verbosity: choice(
         ['concise', 'standard', 'text-heavy'],
         'standard',
-        'How much text stands on a slide.',
+        'How much text a slide has.',
       ),
       instructions: Type.Optional(
-        textSchema(4000, { description: 'What the generator should mind besides.' }),
+        textSchema(4000, { description: 'Further instructions for the generator.' }),
       ),
-      title: Type.Optional(titleSchema({ description: 'Without one, the generator finds it.' })),
-      include_title_slide: flag(true, 'Begin with a title slide.'),
+      title: Type.Optional(
+        titleSchema({ description: 'Default: the title that the generator finds.' }),
+      ),
+      include_title_slide: flag(true, 'Start with a title slide.'),
       include_table_of_contents: flag(false, `Needs at least ${minSlidesWithContents} slides.`),
       web_search: flag(false, 'Let the generator search the web.'),
       export_as: choice(exportFormats, 'pptx', 'The format of the finished file.'),
-      review_outlines: flag(false, 'Wait for the outlines to be approved before slides are made.'),
+      review_outlines: flag(false, 'Wait until the outlines are approved before slides are made.'),
       metadata: Type.Optional(
         Type.Unsafe<Record<string, string>>({
           type: 'object',
           maxProperties: maxMetadataPairs,
           propertyNames: textSchema(64),
           additionalProperties: textSchema(500),
-          description: 'Your own pairs of strings, given back with the presentation.',
+          description: 'Your own pairs of strings, returned with the presentation.',
         }),
       ),
     },

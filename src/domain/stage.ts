@@ -1,8 +1,6 @@
-// The stages of a run, in order, and what each may cost: how often it may be tried, and its share
-// of the progress bar.
+// What each stage of a run may cost: how often it may be tried, and its share of the progress bar.
 
-export const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store'] as const
-export type Stage = (typeof stages)[number]
+import type { Stage } from '../contract/stages.ts'
 
 /** How many attempts may fail before the run ends (spec section 7). */
 export const maxAttempts: Record<Stage, number> = {
@@ -14,18 +12,16 @@ export const maxAttempts: Record<Stage, number> = {
   store: 10,
 }
 
-/** The stages in which a model works, and somebody pays for it. */
+/** The stages in which a model works, which costs money. */
 export const paidStages: ReadonlySet<Stage> = new Set<Stage>(['outlines', 'prepare', 'slides'])
 
-/** Streams of slides that one run may open in all, takeovers included: each is paid for. */
+/** Slide streams that one run may open, takeovers included: each costs money. */
 export const maxSlideStreams = 3
 
 /** Takeovers after a crash that a run survives; the next one ends it. */
 export const maxTakeovers = 5
 
-/**
- * Progress at the start of each stage. Slides are most of the work, so they get most of the bar.
- */
+/** Progress at the start of each stage. Slides are most of the work. */
 const progressAtStart: Record<Stage, number> = {
   create: 0,
   outlines: 0.02,
@@ -35,10 +31,7 @@ const progressAtStart: Record<Stage, number> = {
   store: 0.95,
 }
 
-/**
- * The progress (0..1) of a run in `stage`, with `done` of `total` slides. A run of a further export
- * has only two stages.
- */
+/** The progress (0..1) of a run in `stage`, with `done` of `total` slides. */
 export function progressOf(
   stage: Stage,
   slides: { done: number; total: number } = { done: 0, total: 1 },

@@ -89,6 +89,8 @@ export function createBase({
     routerOptions: { maxParamLength: maxHeaderBytes },
     connectionTimeout: idleTimeoutMs,
     requestTimeout: requestTimeoutMs,
+    // Fastify's 10 s are too short for a start on a busy machine.
+    pluginTimeout: 60_000,
     http: {
       // Node would refuse a missing Host header without a problem document.
       requireHostHeader: false,

@@ -1,4 +1,4 @@
-// The cursor of the list: where the page before ended, as an opaque word.
+// The cursor of a list: the last row of the previous page, as an opaque text.
 
 import { Problem } from '../domain/problem.ts'
 
@@ -11,7 +11,7 @@ export function encodeCursor({ createdAt, id }: Cursor): string {
   return Buffer.from(`${createdAt.toISOString()} ${id}`).toString('base64url')
 }
 
-/** Throws VALIDATION_FAILED for anything that `encodeCursor` would not have made. */
+/** @throws Problem VALIDATION_FAILED for any text that `encodeCursor` does not return */
 export function decodeCursor(text: string): Cursor {
   const [, time = '', id = ''] =
     /^(\S{24}) ([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/.exec(decoded(text)) ?? []

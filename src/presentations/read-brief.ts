@@ -12,10 +12,7 @@ import { Problem } from '../domain/problem.ts'
 
 export type Brief = ReturnType<typeof readBrief>
 
-/**
- * True when there is something to read in it: more than white space and invisible format
- * characters.
- */
+/** True for more than white space and invisible format characters. */
 export function hasText(value: string): boolean {
   return /[^\s\p{Z}\p{Cf}]/u.test(value)
 }
@@ -29,22 +26,22 @@ function blankPlaces(body: BriefBody): InvalidPlace[] {
   ]
 }
 
-/** The outlines that say nothing, as places of the body that holds them in `/outlines`. */
+/** The blank outlines, as places of a body that has them in `/outlines`. */
 export function blankOutlines(outlines: readonly string[]): InvalidPlace[] {
   return outlines.flatMap((outline, i) =>
     hasText(outline) ? [] : [{ path: `/outlines/${i}`, message: 'must not be blank' }],
   )
 }
 
-/** The value, or null where it was left out or says nothing. */
+/** The value; null when it is missing or blank. */
 function textOrNull(value: string | undefined): string | null {
   return value !== undefined && hasText(value) ? value : null
 }
 
 /**
- * Turns a body that matches the schema into the form used inside: every field present, null for
- * what was not given. Throws VALIDATION_FAILED where fields contradict each other or a required
- * text is blank.
+ * Turns a valid body into a brief: every field present, null for what was not given.
+ *
+ * @throws Problem VALIDATION_FAILED when fields contradict each other or a required text is blank
  */
 export function readBrief(
   body: BriefBody,

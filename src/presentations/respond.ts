@@ -1,10 +1,10 @@
-// The response of routes that start a run: 202 with the presentation, stored under its idempotency key.
+// The response of routes that start a run: 202 with the presentation. It is stored under the
+// idempotency key of the request.
 
 import type { Presentation } from '../contract/presentation.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import type { PresentationRow } from './statements/queries.ts'
 
-/** How a route turns the row into its response; the response is stored under the idempotency key. */
 export interface Responding {
   respond: (row: PresentationRow) => StoredResponse
 }

@@ -1,13 +1,13 @@
-// A row as its owner sees it on the wire: snake_case, absolute links, every key present.
+// A row in its wire form: snake_case, absolute links, every member present.
 
-import type { Presentation } from '../contract/presentation.ts'
+import type { Download, Presentation } from '../contract/presentation.ts'
 import { downloadFileName } from '../objects/file-name.ts'
 import type { PresentationRow, StoredFile } from './statements/queries.ts'
 
 export interface ViewOptions {
-  /** Base of all links, without a slash at its end. */
+  /** The base of all links, without a trailing slash. */
   publicUrl: string
-  /** The product's own page, `{id}` in it standing for the presentation's id. */
+  /** The URL of the product's own page; `{id}` in it becomes the id. */
   appLink: string | undefined
 }
 
@@ -62,14 +62,11 @@ export type Presign = (file: {
   contentType: string
 }) => Promise<{ url: string; expiresAt: Date }>
 
-/**
- * The way to a finished file, made afresh: the answer of the download route and a part of the
- * `complete` event.
- */
+/** A fresh link to a file, for the download route and the `complete` event. */
 export async function downloadView(
   { title, file }: { title: string | null; file: StoredFile },
   presign: Presign,
-) {
+): Promise<Download> {
   const fileName = downloadFileName(title, file.format)
   const { url, expiresAt } = await presign({
     key: file.objectKey,

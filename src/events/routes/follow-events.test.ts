@@ -44,7 +44,7 @@ test('sends the headers that prevent buffering, before the first event', async (
   expect(response.status).toBe(200)
   expect(Object.fromEntries(response.headers)).toMatchObject({
     'content-type': expect.stringMatching(/^text\/event-stream/),
-    'cache-control': 'no-store',
+    'cache-control': 'no-store, no-transform',
     'x-accel-buffering': 'no',
     'x-content-type-options': 'nosniff',
   })
@@ -67,6 +67,7 @@ test('reads the last event id from the header, else from the query, else starts 
   expect(await lastId('')).toBe(0)
   expect(await lastId('?last_event_id=17')).toBe(17)
   expect(await lastId('?last_event_id=17', '18')).toBe(18)
+  expect(await lastId('?lastEventId=19')).toBe(19)
   expect(await lastId('', '0')).toBe(0)
   expect(await lastId('?last_event_id=4', '')).toBe(4)
   expect(await lastId('', '0017')).toBe(17)

@@ -1,5 +1,4 @@
-// GET /presentations/{id}/events: the event stream. What flows in it is made in events/; here is
-// what makes it reach a browser.
+// GET /presentations/{id}/events: the event stream as a browser's EventSource needs it.
 
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -11,22 +10,22 @@ import { asProblem, handleError, logProblem } from '../../http/problems.ts'
 import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
 import { createChunkWriter } from '../chunk-writer.ts'
 
-const comeBackMs = 5_000
+const reconnectMs = 5_000
 
 const streamHeaders = {
   'content-type': 'text/event-stream; charset=utf-8',
-  'cache-control': 'no-store',
-  // nginx would hold events back to fill its buffers.
+  // Without no-transform, compressing proxies hold events back; so does nginx's buffering.
+  'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
 }
 
 export interface FollowEvents {
-  follow: (wanted: {
+  follow: (request: {
     userId: string
     id: string
     /** 0 for none. */
     lastEventId: number
-    /** When the caller's token ends, in ms since the epoch. */
+    /** When the caller's token expires, in ms since the epoch. */
     expiresAtMs: number
   }) => Promise<Readable | undefined>
 }
@@ -37,28 +36,36 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
     tags: ['presentations'],
     summary: 'Follow a presentation, event by event',
     description:
-      'Server-sent events named `response`, with dense ids. Reconnect with the last id to go on. With `Accept: text/event-stream`, ' +
-      'trouble that passes is answered 200 with a `retry:` line only, since a browser never comes back from any other status.',
+      'Server-sent events named `response`, with dense ids. Reconnect with the last id to continue. ' +
+      'With `Accept: text/event-stream`, a temporary failure is a 200 with only a `retry:` line, ' +
+      'because an EventSource never reconnects after any other status.',
     headers: Type.Object({
-      'last-event-id': Type.Optional(Type.String({ description: 'The last id you have seen.' })),
+      'last-event-id': Type.Optional(
+        Type.String({ description: 'The last id that you have received.' }),
+      ),
     }),
     params: idParams,
     querystring: Type.Object({
       last_event_id: Type.Optional(
-        Type.String({ description: 'Where the header `Last-Event-ID` cannot be sent.' }),
+        Type.String({ description: 'For clients that cannot send the header `Last-Event-ID`.' }),
+      ),
+      lastEventId: Type.Optional(
+        Type.String({ description: 'Read like `last_event_id`, for EventSource polyfills.' }),
       ),
       ticket: Type.Optional(
         Type.String({
-          description: 'Where no credentials can be sent: see `POST /presentations/{id}/ticket`.',
+          description:
+            'For clients that send no credentials: see `POST /presentations/{id}/ticket`.',
         }),
       ),
     }),
     response: {
       200: {
         description: 'The stream.',
-        content: { 'text/event-stream': { schema: { type: 'string' } } },
+        // The data of each event.
+        content: { 'text/event-stream': { schema: { $ref: 'Event#' } } },
       },
-      204: emptyResponse('Finished, and nothing after the given id.'),
+      204: emptyResponse('Finished: there is nothing after the given id.'),
       ...problemResponses('NOT_FOUND', 'TOO_MANY_STREAMS'),
     },
   }
@@ -74,43 +81,42 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       config: { takesTicket: 'events' },
     },
     async (request, reply) => {
-      const followed = await follow({
-        userId: request.caller.userId,
+      const { userId, expiresAt } = request.caller
+      const { last_event_id: fromQuery, lastEventId: fromPolyfill } = request.query
+      const stream = await follow({
+        userId,
         id: request.params.id,
-        lastEventId: lastEventId(request.headers['last-event-id'] || request.query.last_event_id),
-        expiresAtMs: request.caller.expiresAt.getTime(),
+        lastEventId: parseEventId(request.headers['last-event-id'] || fromQuery || fromPolyfill),
+        expiresAtMs: expiresAt.getTime(),
       })
-      if (!followed) return reply.code(204).send()
+      if (!stream) return reply.code(204).send()
       reply.headers(streamHeaders)
-      writeStream(followed, reply)
+      writeStream(stream, reply)
       return reply
     },
   )
 }
 
-function lastEventId(text: string | string[] | undefined): number {
+function parseEventId(text: string | string[] | undefined): number {
   if (text === undefined || text === '') return 0
   if (typeof text !== 'string' || !/^\d{1,4096}$/.test(text)) {
     throw new Problem('VALIDATION_FAILED', {
       errors: [{ path: 'Last-Event-ID', message: 'must be the id of an event: digits only' }],
     })
   }
-  // What is beyond the numbers that we can tell apart is beyond any log.
+  // Larger numbers lose precision, and no log is that long.
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
 }
 
-/**
- * A browser's EventSource gives up for good at any status but 200; so what passes must not look
- * like an end.
- */
+/** An EventSource never reconnects after any status but 200, so temporary failures get a 200. */
 function handleStreamError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const problem = asProblem(error)
-  const passes = problem.status >= 500 || problem.status === 429
-  if (!passes || !/\btext\/event-stream\b/i.test(request.headers.accept ?? ''))
-    return handleError(error, request, reply)
+  const isTemporary = problem.status >= 500 || problem.status === 429
+  const isEventSource = /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
+  if (!isTemporary || !isEventSource) return handleError(error, request, reply)
   logProblem(request, problem, error)
   return reply
     .code(200)
     .headers(streamHeaders)
-    .send(`retry: ${jitterMs(comeBackMs)}\n\n`)
+    .send(`retry: ${jitterMs(reconnectMs)}\n\n`)
 }

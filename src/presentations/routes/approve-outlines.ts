@@ -1,10 +1,8 @@
-// PUT /presentations/{id}/outlines: the outlines that waited for review are approved, as they are
-// or as they stand in the body.
+// PUT /presentations/{id}/outlines: approves the outlines of a run in review, or replaces them.
 
 import Type from 'typebox'
 import { type BriefLimits, outlinesSchema, titleSchema } from '../../contract/brief.ts'
-import type { Presentation } from '../../contract/presentation.ts'
-import { presentationRef } from '../../contract/presentation.ts'
+import { type Presentation, presentationRef } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { defaultToEmptyBody } from '../../http/body/json-bodies.ts'
@@ -22,16 +20,19 @@ export function approveOutlinesRoute(app: App, { limits, view, approveOutlines }
   const schema = {
     operationId: 'approveOutlines',
     tags: ['presentations'],
-    summary: 'Approve the outlines, or give other ones',
+    summary: 'Approve or replace the outlines',
     description:
-      'While it waits for its outlines to be approved; at any other time it is a conflict. A full queue never refuses it.',
+      'Only while the presentation is `awaiting_outlines`. A full queue never refuses it.',
     params: idParams,
     body: Type.Object(
       {
         outlines: Type.Optional(
-          outlinesSchema(limits.maxSlides, 'One a slide, in Markdown. Without them: as they are.'),
+          outlinesSchema(
+            limits.maxSlides,
+            'One for each slide, in Markdown. Default: the proposed ones.',
+          ),
         ),
-        title: Type.Optional(titleSchema({ description: 'Without one: as it is.' })),
+        title: Type.Optional(titleSchema({ description: 'Default: the current title.' })),
       },
       { additionalProperties: false },
     ),

@@ -1,8 +1,7 @@
-// POST /presentations/{id}/cancel: ends the run under way. It takes no body and asks for no key: to
-// stop twice is to stop once.
+// POST /presentations/{id}/cancel: ends the current run. Repeating it changes nothing, so it takes no
+// idempotency key.
 
-import type { Presentation } from '../../contract/presentation.ts'
-import { presentationRef } from '../../contract/presentation.ts'
+import { type Presentation, presentationRef } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
 import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
@@ -16,9 +15,9 @@ export function cancelPresentationRoute(app: App, { view, cancel }: CancelPresen
   const schema = {
     operationId: 'cancelPresentation',
     tags: ['presentations'],
-    summary: 'Cancel the run under way',
+    summary: 'Cancel the current run',
     description:
-      'A cancelled export of a completed deck leaves it completed. One that is cancelled already stays so; any other end is a conflict.',
+      'A cancelled export leaves its deck completed. Cancelling again changes nothing. A completed or failed presentation is a conflict.',
     params: idParams,
     response: { 202: presentationRef, ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT') },
   }

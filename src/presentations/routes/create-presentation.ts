@@ -1,5 +1,4 @@
-// POST /presentations: takes a brief in. Whatever happens to its run is told by the presentation
-// from then on.
+// POST /presentations: accepts a brief. From then on the presentation tells the state of its run.
 
 import { type BriefLimits, createBriefSchema } from '../../contract/brief.ts'
 import { presentationRef } from '../../contract/presentation.ts'
@@ -20,9 +19,7 @@ import type { PresentationRow } from '../statements/queries.ts'
 export interface CreatePresentation extends Responding {
   limits: BriefLimits
   defaultTemplate: string
-  /**
-   * Makes the row, or finds what the same key made before; `respond` is what is kept for the key.
-   */
+  /** Inserts the row, or returns the stored response of the same key. */
   accept: (request: {
     userId: string
     brief: Brief
@@ -38,7 +35,7 @@ export function createPresentationRoute(
   const schema = {
     operationId: 'createPresentation',
     tags: ['presentations'],
-    summary: 'Make a presentation from a conversation summary',
+    summary: 'Create a presentation from a conversation summary',
     headers: idempotencyHeaders,
     body: createBriefSchema(limits),
     response: {

@@ -1,5 +1,5 @@
-// DELETE /presentations/{id}: gone at once for everybody who asks; its files and upstream decks
-// follow from a queue.
+// DELETE /presentations/{id}: the row is deleted at once; its files and upstream decks are removed in
+// the background.
 
 import type { App } from '../../http/base.ts'
 import { emptyResponse, idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
@@ -13,9 +13,9 @@ export function deletePresentationRoute(app: App, { remove }: DeletePresentation
     tags: ['presentations'],
     summary: 'Delete one presentation',
     description:
-      'Cancels its run, closes its streams, and removes its files and what the generator holds of it.',
+      'Cancels its run, closes its streams, and removes its files and its decks in the generator.',
     params: idParams,
-    response: { 204: emptyResponse('It is gone.'), ...problemResponsesOfWrite('NOT_FOUND') },
+    response: { 204: emptyResponse('Deleted.'), ...problemResponsesOfWrite('NOT_FOUND') },
   }
 
   app.delete('/presentations/:id', { schema }, async (request, reply) => {

@@ -1,5 +1,5 @@
-// GET /presentations/{id}/download: the way to the finished file, as a redirect for browsers or as
-// data for programs.
+// GET /presentations/{id}/download: a link to the finished file, as a redirect for browsers or as
+// JSON for programs.
 
 import Type from 'typebox'
 import { downloadSchema, exportFormatSchema } from '../../contract/presentation.ts'
@@ -10,7 +10,7 @@ import type { PresentationRow } from '../statements/queries.ts'
 import { downloadView, type Presign } from '../view.ts'
 
 export interface DownloadPresentation {
-  findPresentation: (wanted: { userId: string; id: string }) => Promise<PresentationRow | undefined>
+  findPresentation: (owned: { userId: string; id: string }) => Promise<PresentationRow | undefined>
   presign: Presign
 }
 
@@ -23,7 +23,7 @@ export function downloadPresentationRoute(
     tags: ['presentations'],
     summary: 'Download the finished file',
     description:
-      'Redirects to a presigned link; with `Accept: application/json` the link is the answer.',
+      'Redirects to a presigned link. With `Accept: application/json` it returns the link.',
     params: idParams,
     querystring: Type.Object({
       format: Type.Optional(exportFormatSchema),
@@ -35,7 +35,7 @@ export function downloadPresentationRoute(
     },
   }
 
-  // No HEAD: a presigned link is for one method, so the redirect would end in a refusal.
+  // No HEAD: a presigned link is signed for GET, so the store would refuse the redirected HEAD.
   app.get(
     '/presentations/:id/download',
     { schema, exposeHeadRoute: false },
@@ -44,11 +44,11 @@ export function downloadPresentationRoute(
       if (!row) throw new Problem('NOT_FOUND')
       const { format } = request.query
       const file =
-        row.files.find((one) => one.format === (format ?? row.exportAs)) ??
+        row.files.find((stored) => stored.format === (format ?? row.exportAs)) ??
         (format === undefined ? row.files[0] : undefined)
       if (!file) throw new Problem('NOT_READY')
       const download = await downloadView({ title: row.title, file }, presign)
-      // Across origins the answer varies already.
+      // CORS may have set Vary already.
       reply
         .header('cache-control', 'no-store')
         .header('vary', [reply.getHeader('vary'), 'Accept'].filter(Boolean).join(', '))
@@ -59,7 +59,7 @@ export function downloadPresentationRoute(
   )
 }
 
-/** Only by name: a wildcard is what a browser sends that follows a link. */
+/** Only by name: a browser that follows a link sends a wildcard. */
 function asksForJson(accept = ''): boolean {
   return /(^|,)\s*application\/json\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)/i.test(accept)
 }

@@ -1,5 +1,4 @@
-// POST /presentations/{id}/exports: a further file of a finished deck, in the other format or the
-// same again.
+// POST /presentations/{id}/exports: makes a further file of a completed deck, in either format.
 
 import Type from 'typebox'
 import { exportFormatSchema, presentationRef } from '../../contract/presentation.ts'
@@ -15,9 +14,9 @@ export function exportPresentationRoute(app: App, { respond, exportAgain }: Expo
   const schema = {
     operationId: 'exportPresentation',
     tags: ['presentations'],
-    summary: 'Export a completed deck once more',
+    summary: 'Export a completed deck again',
     description:
-      'A run of its own, of the stages export and store alone. The deck and its files stay as they are meanwhile, and if it fails.',
+      'A run of the stages export and store. The deck and its files stay usable, also if it fails.',
     headers: idempotencyHeaders,
     params: idParams,
     body: Type.Object({ format: exportFormatSchema }, { additionalProperties: false }),

@@ -1,8 +1,11 @@
-// GET /presentations: the caller's own ones, newest first, page by page.
+// GET /presentations: the caller's presentations, newest first, in pages.
 
 import Type from 'typebox'
-import type { Presentation } from '../../contract/presentation.ts'
-import { presentationPageSchema, statusSchema } from '../../contract/presentation.ts'
+import {
+  type Presentation,
+  presentationPageSchema,
+  statusSchema,
+} from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
 import { problemResponses } from '../../http/schemas.ts'
 import { decodeCursor, encodeCursor } from '../cursor.ts'
@@ -24,7 +27,7 @@ export function listPresentationsRoute(app: App, { view, listPresentations }: Li
       status: Type.Optional(statusSchema),
       limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 100, default: defaultLimit })),
       cursor: Type.Optional(
-        Type.String({ maxLength: 200, description: '`next_cursor` of the page before.' }),
+        Type.String({ maxLength: 200, description: '`next_cursor` of the previous page.' }),
       ),
     }),
     response: { 200: presentationPageSchema, ...problemResponses() },
@@ -33,7 +36,7 @@ export function listPresentationsRoute(app: App, { view, listPresentations }: Li
   app.get('/presentations', { schema }, async (request) => {
     const { status, limit = defaultLimit, cursor } = request.query
     const after = cursor === undefined ? undefined : decodeCursor(cursor)
-    // One more than asked for tells whether there is a next page.
+    // One more row than the limit says whether there is a next page.
     const rows = await listPresentations({
       userId: request.caller.userId,
       status,

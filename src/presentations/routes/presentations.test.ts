@@ -200,7 +200,7 @@ test('without PUBLIC_URL the links use the bound port', async () => {
   expect(body.links.self).toBe(`http://localhost:${server.port}/api/v1/presentations/${rowId}`)
 })
 
-test('waits for the given seconds, and returns 400 for an invalid `wait`', async () => {
+test('waits for the given seconds, from 30 on five less, and refuses other values', async () => {
   const waits: number[] = []
   await open({
     async waitUntilSettled({ timeoutMs }) {
@@ -211,7 +211,8 @@ test('waits for the given seconds, and returns 400 for an invalid `wait`', async
   expect(await (await server.call(`${base}/${rowId}?wait=60`)).json()).toMatchObject({
     status: 'failed',
   })
-  expect(waits).toEqual([60_000])
+  for (const wait of [1, 29, 30]) await server.call(`${base}/${rowId}?wait=${wait}`)
+  expect(waits).toEqual([55_000, 1_000, 29_000, 25_000])
   for (const wait of ['0', '61', '-1', '1.5', '', 'x', '1&wait=2']) {
     expect((await server.call(`${base}/${rowId}?wait=${wait}`)).status, wait).toBe(400)
   }

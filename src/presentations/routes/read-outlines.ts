@@ -1,4 +1,4 @@
-// GET /presentations/{id}/outlines: what the slides are, or will be, made from.
+// GET /presentations/{id}/outlines: the outlines that the slides are made from.
 
 import { outlinesResponseSchema } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'

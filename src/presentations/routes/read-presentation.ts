@@ -1,9 +1,8 @@
-// GET /presentations/{id}: one presentation; with `wait`, once something has come of its run.
+// GET /presentations/{id}: one presentation, at once or (`wait`) when its run has settled.
 
 import Type from 'typebox'
 import { anySignal } from '../../async/signals.ts'
-import type { Presentation } from '../../contract/presentation.ts'
-import { presentationRef } from '../../contract/presentation.ts'
+import { type Presentation, presentationRef } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
@@ -12,22 +11,22 @@ import type { PresentationRow } from '../statements/queries.ts'
 
 const maxWaitSeconds = 60
 
-interface Wanted {
+/** Proxies often give up after 60 s, so a long wait ends early enough to win that race. */
+const waitMs = (seconds: number) => (seconds >= 30 ? seconds - 5 : seconds) * 1000
+
+interface OwnedId {
   userId: string
   id: string
 }
 
 export interface ReadPresentation {
   view: (row: PresentationRow) => Presentation
-  findPresentation: (wanted: Wanted) => Promise<PresentationRow | undefined>
-  /**
-   * Resolves when it is neither queued nor running, or after `timeoutMs` with how it is then;
-   * rejects when the signal aborts.
-   */
+  findPresentation: (owned: OwnedId) => Promise<PresentationRow | undefined>
+  /** Resolves when it is neither queued nor running, or after `timeoutMs`. */
   waitUntilSettled: (
-    wanted: Wanted & { timeoutMs: number; signal: AbortSignal },
+    owned: OwnedId & { timeoutMs: number; signal: AbortSignal },
   ) => Promise<PresentationRow | undefined>
-  /** Aborts when the service shuts down: those who wait are answered then. */
+  /** Aborts when the service shuts down: pending waits are answered then. */
   closing: AbortSignal
 }
 
@@ -45,7 +44,8 @@ export function readPresentationRoute(
         Type.Integer({
           minimum: 1,
           maximum: maxWaitSeconds,
-          description: 'Answer when it is neither queued nor running, or after so many seconds.',
+          description:
+            'Respond when it is neither queued nor running, or after this many seconds; from 30 on up to 5 s earlier.',
         }),
       ),
     }),
@@ -53,21 +53,22 @@ export function readPresentationRoute(
   }
 
   app.get('/presentations/:id', { schema }, async (request, reply) => {
-    const wanted = { userId: request.caller.userId, id: request.params.id }
+    const owned = { userId: request.caller.userId, id: request.params.id }
     const { wait } = request.query
     const row = await (wait === undefined
-      ? findPresentation(wanted)
-      : settled(wanted, wait * 1000, disconnectSignal(reply)))
+      ? findPresentation(owned)
+      : waitFor(owned, waitMs(wait), disconnectSignal(reply)))
     if (!row) throw new Problem('NOT_FOUND')
     return view(row)
   })
 
-  async function settled(wanted: Wanted, timeoutMs: number, left: AbortSignal) {
+  async function waitFor(owned: OwnedId, timeoutMs: number, disconnected: AbortSignal) {
     try {
-      return await waitUntilSettled({ ...wanted, timeoutMs, signal: anySignal(left, closing) })
+      const signal = anySignal(disconnected, closing)
+      return await waitUntilSettled({ ...owned, timeoutMs, signal })
     } catch (error) {
       if (!closing.aborted || error instanceof Problem) throw error
-      return findPresentation(wanted)
+      return findPresentation(owned)
     }
   }
 }

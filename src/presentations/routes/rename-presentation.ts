@@ -1,9 +1,8 @@
-// PATCH /presentations/{id}: another title, and with it another name of the download.
+// PATCH /presentations/{id}: changes the title, and with it the file name of downloads.
 
 import Type from 'typebox'
 import { titleSchema } from '../../contract/brief.ts'
-import type { Presentation } from '../../contract/presentation.ts'
-import { presentationRef } from '../../contract/presentation.ts'
+import { type Presentation, presentationRef } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
@@ -20,8 +19,7 @@ export function renamePresentationRoute(app: App, { view, rename }: RenamePresen
     operationId: 'renamePresentation',
     tags: ['presentations'],
     summary: 'Rename one presentation',
-    description:
-      'In any state, also in the middle of a run. The file is downloaded under the new name from now on.',
+    description: 'In any state. Later downloads use the new name.',
     params: idParams,
     body: Type.Object({ title: titleSchema({ minLength: 1 }) }, { additionalProperties: false }),
     response: { 200: presentationRef, ...problemResponsesOfWrite('NOT_FOUND') },

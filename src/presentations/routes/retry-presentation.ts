@@ -1,4 +1,4 @@
-// POST /presentations/{id}/retry: a failed or cancelled one goes on from its last finished stage.
+// POST /presentations/{id}/retry: a failed or cancelled run continues after its last finished stage.
 
 import Type from 'typebox'
 import { presentationRef } from '../../contract/presentation.ts'
@@ -15,9 +15,9 @@ export function retryPresentationRoute(app: App, { respond, retry }: RetryPresen
   const schema = {
     operationId: 'retryPresentation',
     tags: ['presentations'],
-    summary: 'Go on with a failed or cancelled one',
+    summary: 'Continue a failed or cancelled presentation',
     description:
-      'It goes on from its last finished stage, as a new run in the same log. Quota that was given back is reserved again.',
+      'Continues after the last finished stage, as a new run in the same log. Released quota is reserved again.',
     headers: idempotencyHeaders,
     params: idParams,
     body: Type.Object({}, { additionalProperties: false }),
