@@ -168,7 +168,10 @@ test('the stream is immediate, unbuffered and uncompressed, with `retry` and hea
     headers: { 'accept-encoding': 'gzip, deflate, br, zstd' },
   })
   expect(reader.status).toBe(200)
-  expect(reader.headers).toMatchObject({ 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' })
+  expect(reader.headers).toMatchObject({
+    'cache-control': 'no-store, no-transform',
+    'x-accel-buffering': 'no',
+  })
   expect(reader.headers['content-type']).toMatch(/^text\/event-stream/)
   expect(reader.headers).not.toHaveProperty('content-encoding')
   expect(reader.headers).not.toHaveProperty('content-length')
