@@ -71,7 +71,7 @@ export function createObjectStore(options: ObjectStoreOptions) {
 
   const limitsFor = (signal?: AbortSignal) => ({ signal, timeoutMs: timeouts.callMs })
 
-  /** Concurrent callers share one attempt; a signal ends only its own wait. A failure isn't kept. */
+  /** Concurrent calls share one attempt; a signal ends only its own wait. A failure isn't kept. */
   function ensureBucket(signal?: AbortSignal): Promise<void> {
     bucketReady ??= createBucket().catch((error) => {
       bucketReady = undefined

@@ -12,7 +12,7 @@ import { refuseFile } from './invalid-file.ts'
 import type { PutRequest } from './put-request.ts'
 
 /** Stores require parts of at least 5 MiB and accept 10,000 of them. */
-export const partBytes = 8 * 1024 * 1024
+const partBytes = 8 * 1024 * 1024
 /** One write of a single PUT: keeps the store busy while the next piece is read. */
 const pieceBytes = 1024 * 1024
 /** The limit of S3 for one PUT. */

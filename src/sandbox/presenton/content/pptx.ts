@@ -14,7 +14,8 @@ const Presentation = loaded as unknown as typeof loaded.default
 type Page = ReturnType<InstanceType<typeof Presentation>['addSlide']>
 
 export const standInNotice =
-  'Made by a stand-in for Presenton, for development and tests. No model was involved: all texts come from the summary.'
+  'Made by a stand-in for Presenton, for development and tests. ' +
+  'No model was involved: all texts come from the summary.'
 
 const colors = {
   dark: '1E1B4B',

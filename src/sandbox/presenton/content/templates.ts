@@ -47,8 +47,14 @@ export const templates: readonly Template[] = [
 
 /** The groups of A and T. A can't list them: `/api/templates` is broken in 0.7.3. */
 export const oldGroups: readonly string[] = [
-  ...['general', 'modern', 'standard', 'swift'],
-  ...['neo-general', 'neo-modern', 'neo-standard', 'neo-swift'],
+  'general',
+  'modern',
+  'standard',
+  'swift',
+  'neo-general',
+  'neo-modern',
+  'neo-standard',
+  'neo-swift',
 ]
 
 export function templateOf(id: string): Template | undefined {

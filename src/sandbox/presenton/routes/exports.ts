@@ -147,7 +147,7 @@ async function writeExport(
  * As recorded: without separators and control chars, without spaces and dots at the end, and
  * with a mark after names that Windows reserves.
  */
-export function fileName({ title, id }: Pick<Deck, 'title' | 'id'>): string {
+function fileName({ title, id }: Pick<Deck, 'title' | 'id'>): string {
   const name = (title ?? '')
     .replace(/[/\\:*?"<>|\p{Cc}]/gu, '')
     .trim()
@@ -157,7 +157,7 @@ export function fileName({ title, id }: Pick<Deck, 'title' | 'id'>): string {
 }
 
 /** Truncates to `maxBytes` of UTF-8, between chars. */
-export function truncateBytes(text: string, maxBytes: number): string {
+function truncateBytes(text: string, maxBytes: number): string {
   let size = 0
   let kept = ''
   for (const char of text) {
