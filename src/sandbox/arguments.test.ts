@@ -15,7 +15,8 @@ function writeBrief(name: string, text: string): string {
 }
 
 test('uses the sample brief, the pace of a model and continuous serving by default', () => {
-  const { brief, ...rest } = readArguments([])
+  const { brief, briefPath, ...rest } = readArguments([])
+  expect(briefPath).toMatch(/english\.md$/)
   expect(rest).toEqual({ once: false, fast: false, shape: 'B1', faults: [] })
   expect(brief['title']).toBe('A cooler Marlow Quay: what we talked through')
   const words = String(brief['content']).split(/\s+/).length

@@ -35,6 +35,7 @@ export interface Arguments {
   fast: boolean
   shape: Shape
   faults: FaultName[]
+  briefPath: string
   brief: Record<string, unknown>
 }
 
@@ -45,11 +46,18 @@ export function readArguments(args: string[]): Arguments {
     fast = false,
     shape = 'B1',
     fault = [],
-    brief = fileURLToPath(new URL('briefs/english.md', import.meta.url)),
+    brief: briefPath = fileURLToPath(new URL('briefs/english.md', import.meta.url)),
   } = parse(args)
   const knownShape = shapes.find((name) => name === shape)
   if (!knownShape) throw new UsageError(`--shape ${shape} is unknown. Use ${shapes.join(', ')}.`)
-  return { once, fast, shape: knownShape, faults: fault.map(readFault), brief: readBrief(brief) }
+  return {
+    once,
+    fast,
+    shape: knownShape,
+    faults: fault.map(readFault),
+    briefPath,
+    brief: readBrief(briefPath),
+  }
 }
 
 function parse(args: string[]) {

@@ -126,9 +126,9 @@ async function start(
 
 async function makePresentation(
   access: { url: string; token: string; signal: AbortSignal },
-  { brief }: Arguments,
+  { briefPath, brief }: Arguments,
 ): Promise<DownloadedDeck> {
-  print('\nMaking a presentation from the brief:')
+  print(`\nMaking a presentation from ${shownPath(briefPath)}:`)
   const progress = createProgressOutput()
   try {
     const id = await postBrief(access, brief)

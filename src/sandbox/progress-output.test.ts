@@ -15,7 +15,7 @@ function createOutput(options: Pick<Output, 'hasColors'> = {}) {
 
 const escapeCharacter = '\x1b'
 
-/** A run with a repeated stage that fails at its end. */
+/** A run that repeats a stage, goes back to an earlier one, and fails. */
 function showFailedRun(output: Output) {
   let timeMs = 0
   const progress = createProgressOutput(output, () => timeMs)
@@ -26,6 +26,8 @@ function showFailedRun(output: Output) {
   timeMs = 2000
   progress.startStage('outlines', 2)
   progress.detail('8 outlines')
+  progress.startStage('create', 2)
+  progress.startStage('outlines', 3)
   progress.finish(false)
 }
 
@@ -37,6 +39,10 @@ const failedRun = `
   ✗ outlines failed (0.5 s)
   ▸ outlines, attempt 2
     8 outlines
+  ✗ outlines failed (0.0 s)
+  ▸ create, attempt 2
+  ✓ create (0.0 s)
+  ▸ outlines, attempt 3
   ✗ outlines failed (0.0 s)
 `
 

@@ -17,6 +17,7 @@ export function createProgressOutput(
   now: () => number = () => performance.now(),
 ) {
   const isColored = output.hasColors?.() === true
+  const stageOrder: string[] = []
   let current: { stage: string; startedAtMs: number } | undefined
 
   function print(mark: string, color: 'cyan' | 'green' | 'red', text: string) {
@@ -33,9 +34,10 @@ export function createProgressOutput(
   }
 
   return {
-    /** A stage starts. The stage before it is done, unless this is another attempt at it. */
+    /** A stage starts, and ends the current one: it failed if the run repeats it or goes back. */
     startStage(stage: string, attempt = 1) {
-      endStage(current?.stage !== stage)
+      if (!stageOrder.includes(stage)) stageOrder.push(stage)
+      if (current) endStage(stageOrder.indexOf(stage) > stageOrder.indexOf(current.stage))
       current = { stage, startedAtMs: now() }
       print('▸', 'cyan', attempt > 1 ? `${stage}, attempt ${attempt}` : stage)
     },
