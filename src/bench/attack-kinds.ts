@@ -1,37 +1,43 @@
-// What an attacker writes, attack by attack, and on how many connections: what `attacks` measures,
-// and the attacker does. The journeys see that each is refused as it should be; here it only has to
-// hurt.
+// The attacks of the benchmark `attacks`: what each sends, and on how many connections. Journeys
+// test that the gateway rejects each correctly; here only the load matters.
 
 export interface Attack {
   name: string
   connections: number
-  /** Written in turn; `{token}` is a good one, of a user who is not the honest one. */
+  /** Sent in rotation. `{token}` is replaced by a valid token of another user. */
   requests: string[]
-  /** Asks again as soon as it is answered; else it holds what it has begun. */
+  /** Sends the next request after each response. Otherwise it holds one unfinished request. */
   isFlood?: boolean
-  /** Most of its connections are to be ended at once. */
+  /** The gateway is expected to close most of its connections at once. */
   isRefused?: boolean
-  /** Holds little else than its connections: what one costs in memory is told. */
+  /** Its connections do nothing, so that the memory of one can be measured. */
   isIdle?: boolean
-  /** What a held request is fed with. */
+  /** Bytes that continue a held request at an interval. */
   drip?: string
-  everyMs?: number
+  /** Default 1000. */
+  dripIntervalMs?: number
 }
 
 const host = 'Host: x\r\n'
-const good = 'Authorization: Bearer {token}\r\n'
+const authorization = 'Authorization: Bearer {token}\r\n'
 const json = 'Content-Type: application/json\r\n'
-const post = (body: string, more = good) =>
-  `POST /api/v1/presentations HTTP/1.1\r\n${host}${more}${json}Content-Length: ${body.length}\r\n\r\n${body}`
-const get = (path: string, more = '') => `GET ${path} HTTP/1.1\r\n${host}${more}\r\n`
-/** Just within the bound of a body. */
+const startPost = (contentLength: number | string) =>
+  `POST /api/v1/presentations HTTP/1.1\r\n${host}${authorization}${json}Content-Length: ${contentLength}\r\n\r\n`
+const post = (body: string) => `${startPost(body.length)}${body}`
+const get = (path: string, headers = '') => `GET ${path} HTTP/1.1\r\n${host}${headers}\r\n`
+/** Just below the limit of a body. */
 const bodyBytes = 8 * 1024 * 1024 - 1024
 
 export const attacks: Attack[] = [
   { name: 'idle connections', connections: 10_000, isIdle: true, requests: [] },
-  { name: 'kept connections', connections: 10_000, isIdle: true, requests: [get('/health/live')] },
   {
-    name: 'slow heads',
+    name: 'keep-alive connections',
+    connections: 10_000,
+    isIdle: true,
+    requests: [get('/health/live')],
+  },
+  {
+    name: 'slow headers',
     connections: 2_000,
     requests: [`GET /api/v1/presentations HTTP/1.1\r\n${host}`],
     drip: 'X: y\r\n',
@@ -39,22 +45,18 @@ export const attacks: Attack[] = [
   {
     name: 'slow bodies',
     connections: 1_000,
-    requests: [
-      `POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 60000\r\n\r\n{`,
-    ],
+    requests: [`${startPost(60_000)}{`],
     drip: ' ',
   },
   {
-    name: 'slow bodies of 8 MB',
+    name: 'slow 8 MB bodies',
     connections: 1_000,
     isRefused: true,
-    requests: [
-      `POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: 8000000\r\n\r\n{`,
-    ],
+    requests: [`${startPost(8_000_000)}{`],
     drip: ' ',
   },
   {
-    name: 'floods of headers',
+    name: 'large headers',
     connections: 16,
     isFlood: true,
     requests: [
@@ -64,7 +66,7 @@ export const attacks: Attack[] = [
     ],
   },
   {
-    name: 'deep JSON',
+    name: 'deeply nested JSON',
     connections: 16,
     isFlood: true,
     requests: [
@@ -73,7 +75,7 @@ export const attacks: Attack[] = [
     ],
   },
   {
-    name: 'nonsense of 8 MiB',
+    name: 'invalid 8 MiB bodies',
     connections: 4,
     isFlood: true,
     requests: [
@@ -83,7 +85,7 @@ export const attacks: Attack[] = [
     ],
   },
   {
-    name: 'path tricks',
+    name: 'malformed paths',
     connections: 16,
     isFlood: true,
     requests: [
@@ -98,7 +100,7 @@ export const attacks: Attack[] = [
     ].map((path) => get(path)),
   },
   {
-    name: 'requests of nobody',
+    name: 'unauthenticated requests',
     connections: 16,
     isFlood: true,
     requests: [
@@ -108,11 +110,11 @@ export const attacks: Attack[] = [
         `Authorization: Bearer ${'eyJhbGciOiJIUzI1NiJ9.e30.'.padEnd(68, 'x')}\r\n`,
       ),
       get('/api/v1/presentations', 'Authorization: Bearer {token}x\r\n'),
-      post('{"content":"x"}', ''),
+      post('{"content":"x"}').replace(authorization, ''),
     ],
   },
   {
-    name: 'broken lengths',
+    name: 'invalid content lengths',
     connections: 16,
     isFlood: true,
     requests: [
@@ -123,9 +125,6 @@ export const attacks: Attack[] = [
       '99999999999999999999',
       '15\r\nContent-Length: 0',
       '6\r\nTransfer-Encoding: chunked',
-    ].map(
-      (length) =>
-        `POST /api/v1/presentations HTTP/1.1\r\n${host}${good}${json}Content-Length: ${length}\r\n\r\n{"content":"x"}`,
-    ),
+    ].map((contentLength) => `${startPost(contentLength)}{"content":"x"}`),
   },
 ]

@@ -1,98 +1,99 @@
-// Copying a deck of 500 MB from upstream to the store, checksummed and looked at. Peer: piping the
-// same bytes with undici alone to the same store, in one PUT. Target: ≥ 0.7 ×, ≤ 64 MiB more
-// memory. The store is the sandbox's, or MinIO's with MINIO_BINARY.
+// Copying a file of 500 MB from upstream to the store, with its checks. Peer: undici alone pipes the
+// same bytes to the same store in one PUT. Target: ≥ 0.7 × the rate, ≤ 64 MiB of additional memory.
+// The store is the sandbox's, or MinIO with MINIO_BINARY.
 import { Client } from 'minio'
-import { nowMs } from './beats.ts'
-import type { Ground } from './ground.ts'
-import { judge, type Measure, mib, percentile } from './measure.ts'
+import { type Benchmark, createResult, mib, percentile } from './benchmark.ts'
+import type { BenchEnvironment } from './environment.ts'
+import { memoryBytes, peakMemoryBytes, resetPeakMemory } from './process-usage.ts'
 import type { Program } from './programs.ts'
-import { accept } from './runs.ts'
-import { forgetPeak, memoryBytes, peakBytes } from './usage.ts'
+import { postBrief } from './runs.ts'
+import { nowMs } from './timestamps.ts'
 
 const bytesPerSecond = (value: number) => `${mib(value)}/s`
 
-export const copy: Measure = {
+export const copy: Benchmark = {
   name: 'copy',
-  async run(ground, { isQuick }) {
+  async run(environment, { isQuick }) {
     const bytes = (isQuick ? 40 : 500) * 1_000_000
-    await ground.upstream.set({ largeFile: { bytes } })
-    const gateway = await ground.startGateway({
+    await environment.upstream.configure({ largeFile: { bytes } })
+    const gateway = await environment.startGateway({
       database: 'copying',
       env: { MAX_FILE_MIB: '1000' },
     })
-    const peers = await ground.startPeers()
+    const peers = await environment.startPeers()
     const rates = { own: [] as number[], peer: [] as number[] }
     const memory = { own: [] as number[], peer: [] as number[] }
     try {
       for (let round = 0; round < (isQuick ? 1 : 2); round += 1) {
-        const own = await watched(gateway.pid, () => copyByRun(ground, gateway))
-        const peer = await watched(peers.pid, () => copyBare(ground, peers, round))
-        rates.own.push((bytes / own.took) * 1000)
-        rates.peer.push((bytes / peer.took) * 1000)
-        memory.own.push(own.memory)
-        memory.peer.push(peer.memory)
+        const own = await measure(gateway.pid, () => copyByGateway(environment, gateway))
+        const peer = await measure(peers.pid, () => copyByPeer(environment, peers, round))
+        rates.own.push((bytes / own.tookMs) * 1000)
+        rates.peer.push((bytes / peer.tookMs) * 1000)
+        memory.own.push(own.addedMemory)
+        memory.peer.push(peer.addedMemory)
       }
     } finally {
-      await ground.upstream.set({})
-      await Promise.all([gateway.end(), peers.end()])
+      await environment.upstream.configure({})
+      await Promise.all([gateway.stop(), peers.stop()])
     }
-    const name = `copying a deck of ${bytes / 1_000_000} MB`
-    const [own, peer] = [percentile(rates.own, 0.5), percentile(rates.peer, 0.5)]
-    const [ownMemory, peerMemory] = [Math.max(...memory.own), Math.max(...memory.peer)]
+    const label = `copying a file of ${bytes / 1_000_000} MB`
+    const peerRate = percentile(rates.peer, 0.5)
     return [
-      judge({
-        measure: name,
-        own,
-        peer,
+      createResult({
+        measure: label,
+        own: percentile(rates.own, 0.5),
+        peer: peerRate,
         peerName: 'undici alone',
-        unit: bytesPerSecond,
+        format: bytesPerSecond,
         target: '≥ 0.7 ×',
-        atLeast: 0.7 * peer,
+        atLeast: 0.7 * peerRate,
       }),
-      judge({
-        measure: `${name}: more memory`,
-        ...{
-          own: ownMemory,
-          peer: peerMemory,
-          peerName: 'undici alone',
-          unit: mib,
-          target: '≤ 64 MiB',
-          atMost: 64 * 1024 * 1024,
-        },
+      createResult({
+        measure: `${label}: additional memory`,
+        own: Math.max(...memory.own),
+        peer: Math.max(...memory.peer),
+        peerName: 'undici alone',
+        format: mib,
+        target: '≤ 64 MiB',
+        atMost: 64 * 1024 * 1024,
       }),
     ]
   },
 }
 
-async function watched(pid: number, work: () => Promise<number>) {
+/** `work` resolves with the time that it took. */
+async function measure(pid: number, work: () => Promise<number>) {
   const before = memoryBytes(pid)
-  forgetPeak(pid)
-  const took = await work()
-  return { took, memory: peakBytes(pid) - before }
+  resetPeakMemory(pid)
+  const tookMs = await work()
+  return { tookMs, addedMemory: peakMemoryBytes(pid) - before }
 }
 
-/** From upstream's being asked for the file to the event that says where it lies. */
-async function copyByRun({ upstream, token }: Ground, { url }: Program): Promise<number> {
-  const bearer = await token()
-  const id = await accept(url, bearer, { outlines: ['The bridge'] })
-  const answer = await fetch(`${url}/api/v1/presentations/${id}/events`, {
-    headers: { authorization: `Bearer ${bearer}` },
+/** The time from the gateway's request for the file to its `stored` event. */
+async function copyByGateway(
+  { upstream, token: createToken }: BenchEnvironment,
+  { url }: Program,
+): Promise<number> {
+  const token = await createToken()
+  const id = await postBrief(url, token, { outlines: ['The bridge'] })
+  const response = await fetch(`${url}/api/v1/presentations/${id}/events`, {
+    headers: { authorization: `Bearer ${token}` },
   })
   const decoder = new TextDecoder()
   let text = ''
-  for await (const part of answer.body ?? []) {
+  for await (const part of response.body ?? []) {
     text += decoder.decode(part as Uint8Array, { stream: true })
     if (text.includes('"type":"stored"')) break
   }
   const endMs = nowMs()
   if (!text.includes('"type":"stored"'))
-    throw new Error(`the deck was not stored: ${text.slice(-2000)}`)
-  const { fileRequestsMs } = await upstream.streams()
+    throw new Error(`the file was not stored: ${text.slice(-2000)}`)
+  const { fileRequestsMs } = await upstream.readState()
   return endMs - (fileRequestsMs.at(-1) ?? Number.NaN)
 }
 
-async function copyBare(
-  { upstream, objects }: Ground,
+async function copyByPeer(
+  { upstream, objects }: BenchEnvironment,
   peers: Program,
   round: number,
 ): Promise<number> {
@@ -108,12 +109,13 @@ async function copyBare(
   })
   const to = await client.presignedPutObject('presentations', `bench/${round}.pptx`, 3600)
   const since = nowMs()
-  const answer = await fetch(`${peers.url}/copy`, {
+  const response = await fetch(`${peers.url}/copy`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ from: `${upstream.url}/app_data/exports/bench.pptx`, to }),
   })
-  await answer.arrayBuffer()
-  if (answer.status !== 200) throw new Error(`the bare copy was answered ${answer.status}`)
+  await response.arrayBuffer()
+  if (response.status !== 200)
+    throw new Error(`the peer responded to the copy with ${response.status}`)
   return nowMs() - since
 }

@@ -1,58 +1,65 @@
-// Events delivered a second, as fast as they are taken: one run with 1,000 readers, and 100 runs
-// with 10 each. The gateway stores and encodes each event once; behind a proxy upstream writes it
-// anew for every reader. Peer: @fastify/http-proxy, nginx. Target: ≥ 1 × http-proxy, ≥ 0.5 × nginx.
-import type { Ground } from './ground.ts'
-import { judge, type Measure, percentile, perSecond, type Result } from './measure.ts'
-import { openSides, playRound } from './sides.ts'
+// Events delivered per second at full speed: one run with 1,000 readers, and 100 runs with 10 each.
+// The gateway stores and encodes each event once; behind a proxy, upstream writes it for each reader.
+// Peers: @fastify/http-proxy, nginx. Target: ≥ 1 × http-proxy, ≥ 0.5 × nginx.
+import { type Benchmark, createResult, percentile, perSecond, type Result } from './benchmark.ts'
+import type { BenchEnvironment } from './environment.ts'
+import { openSystems, type ReaderLoad, runRound } from './systems.ts'
 
-const targets: Record<string, number> = { 'http-proxy': 1, nginx: 0.5 }
+const minimumRatios: Record<string, number> = { 'http-proxy': 1, nginx: 0.5 }
 
-export const delivery: Measure = {
+export const delivery: Benchmark = {
   name: 'delivery',
-  async run(ground, { isQuick }) {
-    const many = { runs: 100, readersEach: 10 }
-    const one = { runs: 1, readersEach: 1000 }
-    const sizes = isQuick ? [{ runs: 1, readersEach: 100 }] : [one, many]
+  async run(environment, { isQuick }) {
+    const loads = isQuick
+      ? [{ runs: 1, readersPerRun: 100 }]
+      : [
+          { runs: 1, readersPerRun: 1000 },
+          { runs: 100, readersPerRun: 10 },
+        ]
     const results: Result[] = []
-    for (const watched of sizes) results.push(...(await measure(ground, watched, isQuick)))
+    for (const load of loads) results.push(...(await measure(environment, load, isQuick)))
     return results
   },
 }
 
 async function measure(
-  ground: Ground,
-  watched: { runs: number; readersEach: number },
+  environment: BenchEnvironment,
+  load: ReaderLoad,
   isQuick: boolean,
 ): Promise<Result[]> {
-  const sides = await openSides(ground, watched)
-  const rates = new Map(sides.map(({ name }) => [name, [] as number[]]))
+  const systems = await openSystems(environment, load)
+  const rates = new Map(systems.map(({ name }) => [name, [] as number[]]))
   try {
-    const readers = watched.runs * watched.readersEach
-    const beats = Math.ceil((isQuick ? 20_000 : 150_000) / readers)
+    const readers = load.runs * load.readersPerRun
+    const events = Math.ceil((isQuick ? 20_000 : 150_000) / readers)
     for (let round = 0; round < (isQuick ? 2 : 4); round += 1) {
-      for (const side of sides) {
-        const played = await playRound(ground, side, { kind: 'assets', beats, bytes: 400 })
+      for (const system of systems) {
+        const delivered = await runRound(environment, system, {
+          kind: 'assets',
+          events,
+          bytes: 400,
+        })
         // The first round warms up.
-        if (round > 0) rates.get(side.name)?.push(played.perSecond)
+        if (round > 0) rates.get(system.name)?.push(delivered.perSecond)
       }
     }
   } finally {
-    for (const side of sides) await side.end()
+    for (const system of systems) await system.stop()
   }
   const median = (name: string) => percentile(rates.get(name) ?? [], 0.5)
   return [...rates.keys()]
     .filter((name) => name !== 'gateway')
     .map((peerName) => {
-      const own = median('gateway')
       const peer = median(peerName)
-      const atLeast = targets[peerName] ?? 1
-      return {
-        ...judge({
-          measure: `events read, ${watched.runs} runs × ${watched.readersEach} readers`,
-          ...{ own, peer, peerName, unit: perSecond, target: `≥ ${atLeast} ×` },
-        }),
-        isMet: own / peer >= atLeast,
-        off: (atLeast * peer) / own,
-      }
+      const minimumRatio = minimumRatios[peerName] ?? 1
+      return createResult({
+        measure: `events delivered, ${load.runs} runs × ${load.readersPerRun} readers`,
+        own: median('gateway'),
+        peer,
+        peerName,
+        format: perSecond,
+        target: `≥ ${minimumRatio} ×`,
+        atLeast: minimumRatio * peer,
+      })
     })
 }

@@ -1,103 +1,113 @@
-// From upstream's write of an event to a reader's read of it, durable in Postgres in between: 100
-// runs at once, 10 readers each, each event a whole slide. At half the load where gateway or
-// http-proxy saturates the machine, whichever is sooner. Peer: bare @fastify/http-proxy, and nginx
-// where it is installed, which store nothing. Target: p50 ≤ 2 ms and p99 ≤ 10 ms above http-proxy.
-import type { Ground } from './ground.ts'
-import { judge, type Measure, ms, percentile, type Result, perSecond as rate } from './measure.ts'
-import { openSides, playRound, type Side } from './sides.ts'
+// Time from upstream's write of an event to its read by a reader, with a commit in Postgres between:
+// 100 runs, 10 readers each, each event a whole slide, at half the load that gateway and http-proxy
+// sustain. Peers, which store nothing: @fastify/http-proxy, and nginx where it is installed. Target:
+// p50 ≤ 2 ms and p99 ≤ 10 ms above http-proxy.
+import {
+  type Benchmark,
+  createResult,
+  ms,
+  percentile,
+  type Result,
+  perSecond as rate,
+} from './benchmark.ts'
+import type { BenchEnvironment } from './environment.ts'
+import { type MeasuredSystem, openSystems, runRound } from './systems.ts'
 
+const kind = 'slide'
 const bytes = 600
 /** Events a second for each reader. */
 const rates = [1, 2, 4, 6, 8, 12, 16, 24] as const
 
-export const eventLatency: Measure = {
+export const eventLatency: Benchmark = {
   name: 'event-latency',
-  async run(ground, { isQuick }) {
-    const watched = isQuick ? { runs: 8, readersEach: 5 } : { runs: 100, readersEach: 10 }
-    const sides = await openSides(ground, watched)
+  async run(environment, { isQuick }) {
+    const load = isQuick ? { runs: 8, readersPerRun: 5 } : { runs: 100, readersPerRun: 10 }
+    const systems = await openSystems(environment, load)
     try {
-      for (const side of sides)
-        await playRound(ground, side, {
-          kind: 'slide',
-          beats: isQuick ? 4 : 20,
-          perSecond: 5,
-          bytes,
-        })
+      const warmUp = { kind, events: isQuick ? 4 : 20, perSecond: 5, bytes } as const
+      for (const system of systems) await runRound(environment, system, warmUp)
       const sustained = new Map<string, number>()
-      for (const side of sides)
-        sustained.set(side.name, isQuick ? 8 : await findSaturation(ground, side))
-      const saturated = Math.min(sustained.get('gateway') ?? 1, sustained.get('http-proxy') ?? 1)
-      const delays = new Map(sides.map(({ name }) => [name, [] as number[]]))
-      const half = saturated / 2
-      // In turn, so that all meet the machine in the same moods.
+      for (const system of systems)
+        sustained.set(system.name, isQuick ? 8 : await findSustainedRate(environment, system))
+      const half = Math.min(sustained.get('gateway') ?? 1, sustained.get('http-proxy') ?? 1) / 2
+      const delays = new Map(systems.map(({ name }) => [name, [] as number[]]))
+      const events = Math.ceil((isQuick ? 1.5 : 3) * half)
+      // Systems alternate, so that all meet the same conditions of the machine.
       for (let round = 0; round < (isQuick ? 1 : 3); round += 1) {
-        for (const side of sides) {
-          await playRound(ground, side, {
-            kind: 'slide',
-            beats: Math.ceil((isQuick ? 1.5 : 3) * half),
-            perSecond: half,
-            bytes,
-          })
-          delays.get(side.name)?.push(...side.delays)
+        for (const system of systems) {
+          await runRound(environment, system, { kind, events, perSecond: half, bytes })
+          delays.get(system.name)?.push(...system.delaysMs)
         }
       }
-      return results({ delays, sustained, half, readers: watched.runs * watched.readersEach })
+      return createResults({ delays, sustained, half, readers: load.runs * load.readersPerRun })
     } finally {
-      for (const side of sides) await side.end()
+      for (const system of systems) await system.stop()
     }
   },
 }
 
-/** The highest of the rates that comes through whole, in time, and within a quarter of a second. */
-async function findSaturation(ground: Ground, side: Side): Promise<number> {
-  let last: number = rates[0]
+/** The highest of the rates at which all events arrive on time, with a p99 below 250 ms. */
+async function findSustainedRate(
+  environment: BenchEnvironment,
+  system: MeasuredSystem,
+): Promise<number> {
+  let sustained: number = rates[0]
   for (const perSecond of rates) {
-    const beats = Math.ceil(perSecond * 1.5)
-    const { read, expected, seconds } = await playRound(ground, side, {
-      kind: 'slide',
-      beats,
+    const events = Math.ceil(perSecond * 1.5)
+    const { read, expected, seconds } = await runRound(environment, system, {
+      kind,
+      events,
       perSecond,
       bytes,
     })
-    const isKept =
+    const isSustained =
       read >= expected * 0.999 &&
-      seconds < (beats / perSecond) * 1.15 + 0.1 &&
-      percentile(side.delays, 0.99) < 250
-    if (!isKept) break
-    last = perSecond
+      seconds < (events / perSecond) * 1.15 + 0.1 &&
+      percentile(system.delaysMs, 0.99) < 250
+    if (!isSustained) break
+    sustained = perSecond
   }
-  return last
+  return sustained
 }
 
-function results(found: {
+interface Measured {
+  /** By system, in ms. */
   delays: Map<string, number[]>
+  /** Events a second for each reader, by system. */
   sustained: Map<string, number>
+  /** The rate at which the delays were measured. */
   half: number
   readers: number
-}): Result[] {
-  const { delays, sustained, half, readers } = found
-  const at = (name: string, share: number) => percentile(delays.get(name) ?? [], share)
+}
+
+function createResults({ delays, sustained, half, readers }: Measured): Result[] {
+  const delayOf = (name: string, share: number) => percentile(delays.get(name) ?? [], share)
   const peers = [...delays.keys()].filter((name) => name !== 'gateway')
-  const added = (share: number, label: string, limit: number) =>
+  const rows = (share: number, label: string, limitMs: number) =>
     peers.map((peerName) => {
-      const peer = at(peerName, share)
-      const own = at('gateway', share)
-      const target = peerName === 'http-proxy' ? limit : Number.POSITIVE_INFINITY
+      const peer = delayOf(peerName, share)
+      const own = delayOf('gateway', share)
+      const allowedMs = peerName === 'http-proxy' ? limitMs : Number.POSITIVE_INFINITY
       return {
-        ...judge({
-          measure: `event, write to read, ${label}, ${rate(half * readers)} read`,
-          ...{ own, peer, peerName, unit: ms },
-          target: peerName === 'http-proxy' ? `≤ ${limit} ms above` : '–',
+        ...createResult({
+          measure: `event from write to read, ${label}, at ${rate(half * readers)}`,
+          own,
+          peer,
+          peerName,
+          format: ms,
+          target: peerName === 'http-proxy' ? `≤ ${limitMs} ms above` : '–',
         }),
-        isMet: own - peer <= target,
-        off: (own - peer) / target,
+        isMet: own - peer <= allowedMs,
+        off: (own - peer) / allowedMs,
       }
     })
-  const saturation = judge({
-    measure: 'load that is kept, events read a second',
+  const sustainedLoad = createResult({
+    measure: 'sustained load, events read per second',
     own: (sustained.get('gateway') ?? 0) * readers,
     peer: (sustained.get('http-proxy') ?? 0) * readers,
-    ...{ peerName: 'http-proxy', unit: rate, target: '–' },
+    peerName: 'http-proxy',
+    format: rate,
+    target: '–',
   })
-  return [...added(0.5, 'p50', 2), ...added(0.99, 'p99', 10), saturation]
+  return [...rows(0.5, 'p50', 2), ...rows(0.99, 'p99', 10), sustainedLoad]
 }

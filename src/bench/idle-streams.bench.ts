@@ -1,47 +1,42 @@
-// Memory of an idle stream with 10,000 open, each of another presentation: what the process has
-// grown by, shared among them. As many as the limit of open files allows: a proxy needs two for
-// each stream. Peer: @fastify/http-proxy, nginx. Target: ≤ 20 KB each, < 400 MB in all.
-import type { Ground } from './ground.ts'
-import { judge, kib, type Measure, mib } from './measure.ts'
+// Memory of an idle stream with 10,000 open, each of another presentation: the added memory of the
+// process divided by their number. The limit of open files may allow fewer; a proxy needs two files
+// for each stream. Peers: @fastify/http-proxy, nginx. Target: ≤ 20 KB each, < 400 MB in total.
+import { type Benchmark, createResult, kib, mib } from './benchmark.ts'
+import type { BenchEnvironment } from './environment.ts'
+import { memoryBytes, openFilesLimit } from './process-usage.ts'
 import { openReaders, type Target } from './readers.ts'
 import { insertQueued } from './rows.ts'
-import { memoryBytes, openFilesLimit } from './usage.ts'
 
-// nginx counts listeners, streams and what is being closed as well.
-const spare = 2_000
+// nginx also needs files for its listeners and for connections that are closing.
+const reservedFiles = 2_000
+const warmUpStreams = 20
 
-export const idleStreams: Measure = {
+export const idleStreams: Benchmark = {
   name: 'idle-streams',
-  async run(ground, { isQuick }) {
+  async run(environment, { isQuick }) {
     const wanted = isQuick ? 500 : 10_000
     const settleMs = isQuick ? 250 : 3_000
-    const own = await measureGateway(ground, settleMs, Math.min(wanted, openFilesLimit() - spare))
-    const peers = await measurePeers(
-      ground,
-      settleMs,
-      Math.min(wanted, Math.floor((openFilesLimit() - spare) / 2)),
-    )
-    const measured = peers.map(({ name, each, count }) =>
-      judge({
-        measure: `memory of an idle stream, ${own.count.toLocaleString('en')} open`,
-        ...{
-          own: own.each,
-          peer: each,
+    const files = openFilesLimit() - reservedFiles
+    const own = await measureGateway(environment, settleMs, Math.min(wanted, files))
+    const peers = await measurePeers(environment, settleMs, Math.min(wanted, Math.floor(files / 2)))
+    return [
+      ...peers.map(({ name, bytesPerStream, count }) =>
+        createResult({
+          measure: `memory per idle stream, ${own.count.toLocaleString('en')} open`,
+          own: own.bytesPerStream,
+          peer: bytesPerStream,
           peerName: `${name} (${count.toLocaleString('en')})`,
-          unit: kib,
+          format: kib,
           target: '≤ 20 KB',
           atMost: 20_000,
-        },
-      }),
-    )
-    return [
-      ...measured,
-      judge({
-        measure: 'memory of the gateway in all',
-        own: own.all,
-        peer: peers[0]?.all,
+        }),
+      ),
+      createResult({
+        measure: `total memory, ${own.count.toLocaleString('en')} idle streams open`,
+        own: own.totalBytes,
+        peer: peers[0]?.totalBytes,
         peerName: 'http-proxy',
-        unit: mib,
+        format: mib,
         target: '< 400 MB',
         atMost: 400e6,
       }),
@@ -49,13 +44,13 @@ export const idleStreams: Measure = {
   },
 }
 
-async function measureGateway(ground: Ground, settleMs: number, count: number) {
+async function measureGateway(environment: BenchEnvironment, settleMs: number, count: number) {
   const database = 'idle'
-  const gateway = await ground.startGateway({ database, env: { WORKER: 'false' } })
-  const client = await ground.connect(database)
+  const gateway = await environment.startGateway({ database, env: { WORKER: 'false' } })
+  const client = await environment.connect(database)
   const ids = await insertQueued(client, count)
   await client.end()
-  const headers = { authorization: `Bearer ${await ground.token()}` }
+  const headers = { authorization: `Bearer ${await environment.token()}` }
   const targets = ids.map((id) => ({
     url: `${gateway.url}/api/v1/presentations/${id}/events`,
     headers,
@@ -63,55 +58,49 @@ async function measureGateway(ground: Ground, settleMs: number, count: number) {
   try {
     return await measure({ name: 'gateway', pid: gateway.pid, targets, settleMs })
   } finally {
-    await gateway.end()
+    await gateway.stop()
   }
 }
 
-async function measurePeers(ground: Ground, settleMs: number, count: number) {
-  const proxy = await ground.startPeers()
-  const nginx = await ground.startNginx()
+async function measurePeers(environment: BenchEnvironment, settleMs: number, count: number) {
+  const proxy = await environment.startPeers()
+  const nginx = await environment.startNginx()
   const targetsOf = (url: string) =>
     Array.from({ length: count }, (_, n) => ({
       url: `${url}/api/v1/ppt/presentation/stream/idle-peer-${n}`,
     }))
+  const measurePeer = (name: string, { pid, url }: { pid: number; url: string }) =>
+    measure({ name, pid, targets: targetsOf(url), settleMs })
   try {
-    const measured = [
-      await measure({
-        name: 'http-proxy',
-        pid: proxy.pid,
-        targets: targetsOf(proxy.url),
-        settleMs,
-      }),
-    ]
-    if (nginx)
-      measured.push(
-        await measure({ name: 'nginx', pid: nginx.pid, targets: targetsOf(nginx.url), settleMs }),
-      )
+    const measured = [await measurePeer('http-proxy', proxy)]
+    if (nginx) measured.push(await measurePeer('nginx', nginx))
     return measured
   } finally {
-    await Promise.all([proxy.end(), nginx?.end()])
+    await Promise.all([proxy.stop(), nginx?.stop()])
   }
 }
 
-interface Opened {
+interface MeasureOptions {
   name: string
   pid: number
   targets: Target[]
+  /** How long memory may change after streams were opened. */
   settleMs: number
 }
 
-async function measure({ name, pid, targets, settleMs }: Opened) {
+async function measure({ name, pid, targets, settleMs }: MeasureOptions) {
   const settle = () => new Promise((resolve) => setTimeout(resolve, settleMs))
-  // One that was open before has loaded whatever is loaded at the first.
-  const first = await openReaders(targets.slice(0, 20))
+  // The first streams load code, which is not part of the memory of a stream.
+  const warmUp = await openReaders(targets.slice(0, warmUpStreams))
   await settle()
   const before = memoryBytes(pid)
-  const readers = await openReaders(targets.slice(20))
+  const readers = await openReaders(targets.slice(warmUpStreams))
   await settle()
-  const all = memoryBytes(pid)
-  const broken = readers.broken()
+  const totalBytes = memoryBytes(pid)
+  const broken = readers.countBroken()
   readers.close()
-  first.close()
+  warmUp.close()
   if (broken > 0) throw new Error(`${broken} of ${targets.length} idle streams of ${name} broke`)
-  return { name, count: targets.length, all, each: (all - before) / (targets.length - 20) }
+  const bytesPerStream = (totalBytes - before) / (targets.length - warmUpStreams)
+  return { name, count: targets.length, totalBytes, bytesPerStream }
 }

@@ -1,54 +1,55 @@
-// From the start of the process to ready, and what it costs to stand idle with no stream and with
-// 1,000. Peer: a bare Fastify's start. Target: ready in < 1 s; < 1 % and < 3 % of a core.
+// Time from the start of the process until it is ready, and CPU use while idle with no stream and
+// with 1,000. Peer: the start of a bare Fastify. Target: ready in < 1 s; < 1 % and < 3 % of a core.
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Ground } from './ground.ts'
-import { judge, type Measure, ms, percent, percentile } from './measure.ts'
+import { type Benchmark, createResult, ms, percent, percentile } from './benchmark.ts'
+import type { BenchEnvironment } from './environment.ts'
+import { cpuSeconds } from './process-usage.ts'
 import { startProgram } from './programs.ts'
 import { openReaders } from './readers.ts'
 import { insertQueued } from './rows.ts'
-import { cpuSeconds } from './usage.ts'
 
 const database = 'resting'
-const bare = `import fastify from 'fastify'; const app = fastify(); app.get('/', async () => ({}));
+const bareFastify = `import fastify from 'fastify'; const app = fastify(); app.get('/', async () => ({}));
 console.log(JSON.stringify({ msg: 'listening', address: await app.listen({ port: 0, host: '127.0.0.1' }) }))`
 
-export const idle: Measure = {
+export const idle: Benchmark = {
   name: 'idle',
-  async run(ground, { isQuick }) {
-    const client = await ground.connect(database)
+  async run(environment, { isQuick }) {
+    const client = await environment.connect(database)
     const ids = await insertQueued(client, 1_000)
     await client.query(`update gateway.presentations set status = 'awaiting_outlines'`)
     await client.end()
-    const starts = { own: [] as number[], peer: [] as number[] }
+    const startMs = { own: [] as number[], peer: [] as number[] }
     for (let n = 0; n < (isQuick ? 1 : 5); n += 1) {
-      starts.peer.push(
-        await time(() => startProgram({ args: ['--input-type=module', '-e', bare] })),
+      startMs.peer.push(
+        await measureStart(() =>
+          startProgram({ args: ['--input-type=module', '-e', bareFastify] }),
+        ),
       )
-      starts.own.push(await time(() => ground.startGateway({ database })))
+      startMs.own.push(await measureStart(() => environment.startGateway({ database })))
     }
-    const { none, many } = await measureIdle(ground, ids, isQuick ? 1_000 : 10_000)
+    const cpu = await measureCpu(environment, ids, isQuick ? 1_000 : 10_000)
     return [
-      judge({
-        measure: 'start to ready, p50',
-        ...{
-          own: percentile(starts.own, 0.5),
-          peer: percentile(starts.peer, 0.5),
-          peerName: 'bare Fastify',
-          unit: ms,
-        },
-        ...{ target: '< 1 s', atMost: 1_000 },
+      createResult({
+        measure: 'start until ready, p50',
+        own: percentile(startMs.own, 0.5),
+        peer: percentile(startMs.peer, 0.5),
+        peerName: 'bare Fastify',
+        format: ms,
+        target: '< 1 s',
+        atMost: 1_000,
       }),
-      judge({
-        measure: 'idle CPU of a core, no stream',
-        own: none,
-        unit: percent,
+      createResult({
+        measure: 'idle CPU (of one core), no stream',
+        own: cpu.withoutStreams,
+        format: percent,
         target: '< 1 %',
         atMost: 0.01,
       }),
-      judge({
-        measure: 'idle CPU of a core, 1,000 streams',
-        own: many,
-        unit: percent,
+      createResult({
+        measure: 'idle CPU (of one core), 1,000 streams',
+        own: cpu.withStreams,
+        format: percent,
         target: '< 3 %',
         atMost: 0.03,
       }),
@@ -56,33 +57,34 @@ export const idle: Measure = {
   },
 }
 
-async function time(start: () => Promise<{ end: () => Promise<void> }>): Promise<number> {
+async function measureStart(start: () => Promise<{ stop: () => Promise<void> }>): Promise<number> {
   const since = performance.now()
   const program = await start()
-  const took = performance.now() - since
-  await program.end()
-  return took
+  const tookMs = performance.now() - since
+  await program.stop()
+  return tookMs
 }
 
-async function measureIdle(ground: Ground, ids: string[], forMs: number) {
-  const gateway = await ground.startGateway({ database })
-  const share = async () => {
-    // What starts is compiled and collected for some seconds.
+/** Shares of one core, without streams and with one for each id. */
+async function measureCpu(environment: BenchEnvironment, ids: string[], forMs: number) {
+  const gateway = await environment.startGateway({ database })
+  const measureShare = async () => {
+    // Compilation and garbage collection go on for some seconds after a start.
     await delay(forMs * 0.8)
     const before = { cpu: cpuSeconds(gateway.pid), at: performance.now() }
     await delay(forMs)
     return (cpuSeconds(gateway.pid) - before.cpu) / ((performance.now() - before.at) / 1000)
   }
   try {
-    const none = await share()
-    const headers = { authorization: `Bearer ${await ground.token()}` }
+    const withoutStreams = await measureShare()
+    const headers = { authorization: `Bearer ${await environment.token()}` }
     const readers = await openReaders(
       ids.map((id) => ({ url: `${gateway.url}/api/v1/presentations/${id}/events`, headers })),
     )
-    const many = await share()
+    const withStreams = await measureShare()
     readers.close()
-    return { none, many }
+    return { withoutStreams, withStreams }
   } finally {
-    await gateway.end()
+    await gateway.stop()
   }
 }

@@ -1,11 +1,11 @@
-// A PPTX as large as one likes, made on the fly: a ZIP whose one large entry is stored, beside a
-// true [Content_Types].xml and the part that it names. Nothing of it lies anywhere; one block of
-// bytes is sent again and again.
+// A PPTX of any size, made while it is sent: a ZIP with one large uncompressed entry, a valid
+// [Content_Types].xml, and the part that this names. It needs no memory, since the large entry
+// repeats one block of bytes.
 import type { ServerResponse } from 'node:http'
 import { crc32 } from 'node:zlib'
 
 export interface LargeFile {
-  /** Of the large entry. */
+  /** Size of the large entry. */
   bytes: number
 }
 
@@ -23,8 +23,8 @@ interface Entry {
   crc: number
 }
 
-/** Everything before the large entry's bytes, and everything behind them. */
-export function endsOf({ bytes }: LargeFile): { head: Buffer; tail: Buffer } {
+/** The bytes of the file before and after those of the large entry. */
+export function encodeHeadAndTail({ bytes }: LargeFile): { head: Buffer; tail: Buffer } {
   const small = [
     { name: '[Content_Types].xml', content: contentTypes },
     { name: 'ppt/presentation.xml', content: Buffer.from('<presentation/>') },
@@ -40,7 +40,7 @@ export function endsOf({ bytes }: LargeFile): { head: Buffer; tail: Buffer } {
   }
   for (const { name, content } of small)
     add({ name, size: content.length, crc: crc32(content) }, content)
-  // Its sum is never looked at; the copy's own checksum says whether every byte came over.
+  // Nothing checks this CRC. The copy's own checksum proves that every byte was copied.
   add({ name: 'ppt/media/film.bin', size: bytes, crc: 0 })
   const list = Buffer.concat(directory)
   const end = Buffer.alloc(22)
@@ -52,9 +52,9 @@ export function endsOf({ bytes }: LargeFile): { head: Buffer; tail: Buffer } {
   return { head: Buffer.concat(parts), tail: Buffer.concat([list, end]) }
 }
 
-function header(mark: number, { name, size, crc }: Entry): Buffer {
+function header(signature: number, { name, size, crc }: Entry): Buffer {
   const bytes = Buffer.alloc(30)
-  bytes.writeUInt32LE(mark, 0)
+  bytes.writeUInt32LE(signature, 0)
   bytes.writeUInt16LE(20, 4)
   bytes.writeUInt16LE(0x21, 12)
   bytes.writeUInt32LE(crc, 14)
@@ -74,22 +74,22 @@ function directoryEntry(entry: Entry, offset: number): Buffer {
   return Buffer.concat([bytes, Buffer.from(entry.name)])
 }
 
-export function sendLargeFile(answer: ServerResponse, file: LargeFile): void {
-  const { head, tail } = endsOf(file)
-  answer.writeHead(200, {
+export function sendLargeFile(response: ServerResponse, file: LargeFile): void {
+  const { head, tail } = encodeHeadAndTail(file)
+  response.writeHead(200, {
     'content-type': 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
     'content-length': head.length + file.bytes + tail.length,
   })
-  answer.write(head)
-  let left = file.bytes
+  response.write(head)
+  let remainingBytes = file.bytes
   const sendMore = () => {
-    for (let hasRoom = true; hasRoom && left > 0; ) {
-      const part = left < block.length ? block.subarray(0, left) : block
-      left -= part.length
-      hasRoom = answer.write(part)
+    for (let acceptsMore = true; acceptsMore && remainingBytes > 0; ) {
+      const part = remainingBytes < block.length ? block.subarray(0, remainingBytes) : block
+      remainingBytes -= part.length
+      acceptsMore = response.write(part)
     }
-    if (left > 0) answer.once('drain', sendMore)
-    else answer.end(tail)
+    if (remainingBytes > 0) response.once('drain', sendMore)
+    else response.end(tail)
   }
   sendMore()
 }

@@ -1,28 +1,28 @@
-// `npm run bench`: starts all it needs, runs each measure against its peer, prints one table, and
-// the same as JSON (`--json FILE`). `--only NAME` runs one (may be given again), `--quick` less of
-// each, failing only where something has collapsed, `--load` the load scenario at its full length,
-// `--profile DIR` leaves CPU profiles of the gateways there.
+// `npm run bench`: starts what the benchmarks need, runs each against its peer, and prints one table.
+// --only NAME runs one benchmark (repeatable), --quick runs shorter ones that fail only on a
+// collapse, --load runs the full load scenario, --json FILE writes the table as JSON, and
+// --profile DIR writes CPU profiles of the gateways.
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { accept } from './accept.bench.ts'
-import { attacksBench } from './attacks.bench.ts'
+import { attackImpact } from './attacks.bench.ts'
+import { type Benchmark, printTable, type Result } from './benchmark.ts'
 import { claims } from './claims.bench.ts'
 import { copy } from './copy.bench.ts'
 import { delivery } from './delivery.bench.ts'
+import { openBenchEnvironment } from './environment.ts'
 import { eventLatency } from './event-latency.bench.ts'
-import { openGround } from './ground.ts'
 import { growth } from './growth.bench.ts'
 import { idle } from './idle.bench.ts'
 import { idleStreams } from './idle-streams.bench.ts'
 import { listing } from './listing.bench.ts'
 import { load } from './load.bench.ts'
-import { type Measure, printTable, type Result } from './measure.ts'
 import { parse } from './parse.bench.ts'
 import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
 import { trickle } from './trickle.bench.ts'
 
-const measures: Measure[] = [
+const benchmarks: Benchmark[] = [
   eventLatency,
   delivery,
   idleStreams,
@@ -37,7 +37,7 @@ const measures: Measure[] = [
   // Its million rows keep the database busy for a while.
   listing,
   growth,
-  attacksBench,
+  attackImpact,
   load,
 ]
 
@@ -50,34 +50,30 @@ const { values } = parseArgs({
     profile: { type: 'string' },
   },
 })
-const chosen = measures.filter(({ name }) =>
-  (values.only ?? (values.load ? ['load'] : [name])).includes(name),
-)
+const chosenNames = values.only ?? (values.load ? ['load'] : undefined)
+const chosen = benchmarks.filter(({ name }) => chosenNames?.includes(name) ?? true)
 if (chosen.length === 0)
-  throw new Error(`The measures are ${measures.map(({ name }) => name).join(', ')}.`)
+  throw new Error(
+    `--only ${chosenNames?.join(', ')}: use ${benchmarks.map(({ name }) => name).join(', ')}.`,
+  )
 
-/** A measure that hangs has failed. */
-async function inTime<T>(work: Promise<T>, seconds: number): Promise<T> {
+async function withTimeout<T>(work: Promise<T>, seconds: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done in ${seconds} s`)), seconds * 1000)
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`not finished in ${seconds} s`)), seconds * 1000)
   })
-  return Promise.race([work, late]).finally(() => clearTimeout(timer))
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer))
 }
 
-const ground = await openGround({ profileDir: values.profile })
+const environment = await openBenchEnvironment({ profileDir: values.profile })
 const results: Result[] = []
 const failed: string[] = []
 try {
   for (const { name, run } of chosen) {
     const since = performance.now()
     try {
-      results.push(
-        ...(await inTime(
-          run(ground, { isQuick: values.quick, isLoad: values.load }),
-          values.load ? 900 : 240,
-        )),
-      )
+      const work = run(environment, { isQuick: values.quick, isLoad: values.load })
+      results.push(...(await withTimeout(work, values.load ? 900 : 240)))
     } catch (error) {
       failed.push(name)
       console.error(`${name} failed:`, error)
@@ -85,13 +81,13 @@ try {
     console.error(`${name}: ${((performance.now() - since) / 1000).toFixed(1)} s`)
   }
 } finally {
-  await ground.close()
+  await environment.close()
 }
 printTable(results)
 if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`)
-// A target missed is a fact to be told; ten times off is a collapse. A quick look takes few
-// samples, on machines that do other things too.
-const collapse = values.quick ? 100 : 10
-const collapsed = results.filter(({ off }) => off > collapse || Number.isNaN(off))
+// A missed target is only reported; one that is missed by a factor of ten fails the run. Quick runs
+// have few samples and share the machine, so their factor is 100.
+const collapseFactor = values.quick ? 100 : 10
+const collapsed = results.filter(({ off }) => off > collapseFactor || Number.isNaN(off))
 for (const { measure } of collapsed) console.error(`collapsed: ${measure}`)
 process.exitCode = failed.length > 0 || collapsed.length > 0 ? 1 : 0

@@ -1,6 +1,6 @@
-// CPU of reading a stream of 5,000 chunks from upstream, parsing it into messages and passing each
-// on. Target: below 1.5 × that of the peer, which pipes the same stream to the same place raw.
-// Upstream and the place are another process, so only the work here counts.
+// CPU time to read a stream of 5,000 chunks from upstream, parse it into messages and pass each on.
+// Peer: the same stream piped to the same place without parsing. Target: ≤ 1.5 ×. Another process
+// sends and receives the stream, so that only the work of this one counts.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -8,70 +8,74 @@ import { createInterface } from 'node:readline'
 import { Readable } from 'node:stream'
 import { Client } from 'undici'
 import { readMessageStream } from '../presenton/message-stream.ts'
-import { judge, type Measure, percentile } from './measure.ts'
+import { type Benchmark, createResult, percentile } from './benchmark.ts'
 
 const chunks = 5_000
-const milliseconds = (value: number) => `${value.toFixed(1)} ms`
+const formatMs = (value: number) => `${value.toFixed(1)} ms`
 
-// Each event is a write of its own, as a model gives them; the sink reads and forgets.
+// GET sends each event in a write of its own, as a model does. POST discards the body.
 const counterpart = `
 import { createServer } from 'node:http'
 const frame = (message) => 'event: response\\ndata: ' + JSON.stringify(message) + '\\n\\n'
-const server = createServer(async (request, answer) => {
-  if (request.method === 'POST') return request.resume().on('end', () => answer.end())
-  answer.writeHead(200, { 'content-type': 'text/event-stream' })
+const server = createServer(async (request, response) => {
+  if (request.method === 'POST') return request.resume().on('end', () => response.end())
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
   for (let n = 0; n < ${chunks}; n += 1) {
-    answer.write(frame({ type: 'chunk', chunk: 'word ' + n + ' of an outline\\n' }))
+    response.write(frame({ type: 'chunk', chunk: 'word ' + n + ' of an outline\\n' }))
     await new Promise((resolve) => setImmediate(resolve))
   }
-  answer.end(frame({ type: 'complete', presentation: { id: 'a', slides: [] } }))
+  response.end(frame({ type: 'complete', presentation: { id: 'a', slides: [] } }))
 })
 server.listen(0, '127.0.0.1', () => console.log(server.address().port))
 `
 
-export const parse: Measure = {
+export const parse: Benchmark = {
   name: 'parse',
   async run(_, { isQuick }) {
     const child = spawn(process.execPath, ['--input-type=module', '--eval', counterpart], {
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     const [port] = (await once(createInterface(child.stdout), 'line')) as [string]
-    const client = new Client(`http://127.0.0.1:${port}`, { pipelining: 0 })
+    const source = new Client(`http://127.0.0.1:${port}`, { pipelining: 0 })
     const sink = new Client(`http://127.0.0.1:${port}`, { pipelining: 0 })
-    const body = async () => (await client.request({ method: 'GET', path: '/' })).body
-    const passOn = async (stream: Readable) => {
-      const answer = await sink.request({ method: 'POST', path: '/', body: stream })
-      await answer.body.dump()
+    const openSource = async () => (await source.request({ method: 'GET', path: '/' })).body
+    const sendToSink = async (stream: Readable) => {
+      const response = await sink.request({ method: 'POST', path: '/', body: stream })
+      await response.body.dump()
     }
-    const own: number[] = []
-    const peer: number[] = []
+    const ownMs: number[] = []
+    const peerMs: number[] = []
     try {
       for (let round = 0; round < (isQuick ? 5 : 40); round += 1) {
-        peer.push(await cpuOf(async () => passOn(await body())))
-        own.push(await cpuOf(async () => passOn(Readable.from(encode(await body())))))
+        peerMs.push(await measureCpuMs(async () => sendToSink(await openSource())))
+        ownMs.push(
+          await measureCpuMs(async () =>
+            sendToSink(Readable.from(parseAndEncode(await openSource()))),
+          ),
+        )
       }
     } finally {
-      await Promise.all([client.destroy(), sink.destroy()])
+      await Promise.all([source.destroy(), sink.destroy()])
       child.kill()
     }
+    const peer = percentile(peerMs, 0.5)
     return [
-      judge({
-        measure: 'CPU to parse a stream of 5,000 chunks',
-        ...{
-          own: percentile(own, 0.5) / 1000,
-          peer: percentile(peer, 0.5) / 1000,
-          peerName: 'piped raw',
-          unit: milliseconds,
-        },
-        ...{ target: '≤ 1.5 ×', atMost: (1.5 * percentile(peer, 0.5)) / 1000 },
+      createResult({
+        measure: `CPU to parse a stream of ${chunks.toLocaleString('en')} chunks`,
+        own: percentile(ownMs, 0.5),
+        peer,
+        peerName: 'piped raw',
+        format: formatMs,
+        target: '≤ 1.5 ×',
+        atMost: 1.5 * peer,
       }),
     ]
   },
 }
 
-/** What one read brought goes on as one piece, as it does into the log. */
-async function* encode(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  for await (const messages of readMessageStream(reads(body), {
+/** Joins the messages of one read, as the gateway does for its log. */
+async function* parseAndEncode(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+  for await (const messages of readMessageStream(asGenerator(body), {
     maxMessageBytes: 2 ** 24,
     checkComplete: () => {},
     onTrouble: () => {},
@@ -80,14 +84,13 @@ async function* encode(body: AsyncIterable<Uint8Array>): AsyncGenerator<string> 
   }
 }
 
-async function* reads(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* asGenerator(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* body
 }
 
-/** In microseconds. */
-async function cpuOf(work: () => Promise<unknown>): Promise<number> {
+async function measureCpuMs(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage()
   await work()
   const { user, system } = process.cpuUsage(before)
-  return user + system
+  return (user + system) / 1000
 }

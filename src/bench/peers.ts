@@ -1,5 +1,5 @@
-// The peers, as a process of their own like the gateway: a bare proxy in front of the same
-// upstream, a bare route with one INSERT, and a bare copy of a file from one address to another.
+// The peers of the gateway in one process: a bare proxy in front of the same upstream, a bare route
+// with one INSERT, and a bare copy of a file from one URL to another.
 import httpProxy from '@fastify/http-proxy'
 import fastify from 'fastify'
 import pg from 'pg'
@@ -10,9 +10,12 @@ const app = fastify()
 const pool = new pg.Pool({ connectionString: DATABASE_URL, max: 10 })
 await pool.query('create table if not exists bare (id uuid primary key, body text not null)')
 
-app.post('/bare', async (sent, reply) => {
+app.post('/bare', async (incoming, reply) => {
   const id = crypto.randomUUID()
-  await pool.query('insert into bare (id, body) values ($1, $2)', [id, JSON.stringify(sent.body)])
+  await pool.query('insert into bare (id, body) values ($1, $2)', [
+    id,
+    JSON.stringify(incoming.body),
+  ])
   return reply.code(202).send({ id })
 })
 
@@ -28,7 +31,7 @@ app.post<{ Body: { from: string; to: string } }>('/copy', async ({ body: { from,
   return reply.code(stored.statusCode).send({})
 })
 
-// Each stream is a connection to upstream: its own default of 128 would let no more readers in.
+// Each stream needs an upstream connection, and the default allows only 128.
 await app.register(httpProxy, {
   upstream: UPSTREAM,
   undici: { connections: 30_000, bodyTimeout: 0 },

@@ -1,8 +1,7 @@
-// Readers of event streams by the hundred, as light as they can be: a bare socket each, whose bytes
-// are searched for beats and not otherwise understood, so that reading costs little beside what is
-// measured.
+// Many light readers of event streams: a bare socket each, whose bytes are only searched for
+// timestamps, so that reading costs little beside what is measured.
 import { connect, type Socket } from 'node:net'
-import { type BeatCount, createBeatReader } from './beats.ts'
+import { createTimestampReader, type ReceivedCount } from './timestamps.ts'
 
 export interface Target {
   url: string
@@ -12,40 +11,41 @@ export interface Target {
 export type Readers = Awaited<ReturnType<typeof openReaders>>
 
 /**
- * Opens a reader for each target, a few at a time; resolves once each has got an answer's head.
- * Rejects when one is not 200.
+ * Opens a reader for each target, 32 at a time. Resolves once each has a response; rejects when one
+ * is not 200.
  */
-export async function openReaders(targets: Target[], onBeat?: (delayMs: number) => void) {
+export async function openReaders(targets: Target[], onEvent?: (delayMs: number) => void) {
   const sockets: Socket[] = []
-  const counts: BeatCount[] = []
+  const counts: ReceivedCount[] = []
   let broken = 0
   let next = 0
 
-  async function openSome(): Promise<void> {
+  async function openNext(): Promise<void> {
     for (let target = targets[next++]; target; target = targets[next++]) {
-      const reader = createBeatReader(onBeat)
+      const reader = createTimestampReader(onEvent)
       counts.push(reader.count)
-      sockets.push(await open(target, reader.read, () => (broken += 1)))
+      sockets.push(await openReader(target, reader.read, () => (broken += 1)))
     }
   }
-  await Promise.all(Array.from({ length: 32 }, openSome))
+  await Promise.all(Array.from({ length: 32 }, openNext))
 
-  const beats = () => counts.reduce((sum, { beats: own }) => sum + own, 0)
+  const countEvents = () => counts.reduce((sum, { events }) => sum + events, 0)
   return {
     count: targets.length,
-    beats,
-    bytes: () => counts.reduce((sum, { bytes }) => sum + bytes, 0),
+    countEvents,
+    countBytes: () => counts.reduce((sum, { bytes }) => sum + bytes, 0),
+    /** When the latest event was read, by `nowMs`. */
     lastAtMs: () => counts.reduce((last, { lastAtMs }) => Math.max(last, lastAtMs), 0),
-    /** How many connections ended before they were closed here. */
-    broken: () => broken,
-    /** Resolves once so many beats have come in all, or nothing has for `quietMs`. */
-    async until(wanted: number, quietMs = 2_000): Promise<void> {
-      let seen = beats()
+    /** How many connections ended before `close`. */
+    countBroken: () => broken,
+    /** Resolves once that many events were read in total, or none came for `quietMs`. */
+    async waitForEvents(wanted: number, quietMs = 2_000): Promise<void> {
+      let seen = countEvents()
       let since = performance.now()
-      while (beats() < wanted && performance.now() - since < quietMs) {
+      while (countEvents() < wanted && performance.now() - since < quietMs) {
         await new Promise((resolve) => setTimeout(resolve, 5))
-        if (beats() === seen) continue
-        seen = beats()
+        if (countEvents() === seen) continue
+        seen = countEvents()
         since = performance.now()
       }
     },
@@ -55,7 +55,7 @@ export async function openReaders(targets: Target[], onBeat?: (delayMs: number) 
   }
 }
 
-function open(
+function openReader(
   { url, headers = {} }: Target,
   read: (bytes: Buffer) => void,
   onBroken: () => void,
@@ -72,7 +72,7 @@ function open(
     socket.once('data', (head: Buffer) => {
       const status = head.toString('latin1', 9, 12)
       if (status !== '200')
-        return reject(new Error(`${url} answered ${head.toString('latin1').slice(0, 600)}`))
+        return reject(new Error(`${url} responded with ${head.toString('latin1').slice(0, 600)}`))
       socket.off('error', reject)
       socket.on('error', () => undefined)
       socket.once('close', onBroken)

@@ -1,158 +1,151 @@
-// Resuming a log of 50,000 events of about half a KiB at its end, its middle and its start, and one
-// of 5,000: the first byte, the events a second of the whole, and the memory that it takes. No
-// peer: a proxy keeps nothing that could be resumed. The memory's peer is that of as many events
-// read from the log of 5,000: what is bounded does not grow with the log. Target: first byte ≤ 20
-// ms, ≥ 50,000 events/s, memory ≤ 1.25 ×.
+// Resuming a log of 50,000 events of about half a KiB at its end, middle and start, and one of 5,000
+// events: time to the first event, events per second, memory. No peer: a proxy stores nothing. The
+// memory's peer is that of as many events from the short log, since it must not grow with the log.
+// Target: first event ≤ 20 ms, ≥ 50,000 events/s, memory ≤ 1.25 ×.
 import { randomUUID } from 'node:crypto'
-import type { Ground } from './ground.ts'
-import { judge, type Measure, mib, ms, percentile, perSecond, type Result } from './measure.ts'
+import {
+  type Benchmark,
+  createResult,
+  mib,
+  ms,
+  percentile,
+  perSecond,
+  type Result,
+} from './benchmark.ts'
+import type { BenchEnvironment } from './environment.ts'
+import { memoryBytes, peakMemoryBytes, resetPeakMemory } from './process-usage.ts'
 import type { Program } from './programs.ts'
-import { forgetPeak, memoryBytes, peakBytes } from './usage.ts'
+import { insertFinishedLog } from './rows.ts'
 
 const database = 'logs'
 
-export const resume: Measure = {
+export const resume: Benchmark = {
   name: 'resume',
-  async run(ground, { isQuick }) {
-    const long = isQuick ? 10_000 : 50_000
-    const logs = { long: await writeLog(ground, long), short: await writeLog(ground, long / 10) }
-    const gateway = await ground.startGateway({ database, env: { WORKER: 'false' } })
-    const headers = { authorization: `Bearer ${await ground.token()}` }
+  async run(environment, { isQuick }) {
+    const events = isQuick ? 10_000 : 50_000
+    const longLog = await writeLog(environment, events)
+    const shortLog = await writeLog(environment, events / 10)
+    const gateway = await environment.startGateway({ database, env: { WORKER: 'false' } })
+    const headers = { authorization: `Bearer ${await environment.token()}` }
     const read = (id: string, after: number) => readLog(gateway, { id, after, headers })
     try {
-      await read(logs.short, 0)
+      await read(shortLog, 0)
       const before = memoryBytes(gateway.pid)
-      const grownBy = async (work: () => Promise<void>) => {
-        forgetPeak(gateway.pid)
+      const measureMemory = async (work: () => Promise<void>) => {
+        resetPeakMemory(gateway.pid)
         await work()
-        return peakBytes(gateway.pid) - before
+        return peakMemoryBytes(gateway.pid) - before
       }
       const rounds = Array.from({ length: isQuick ? 2 : 7 })
       const found = {
         end: [] as number[],
         middle: [] as number[],
         start: [] as number[],
-        whole: [] as number[],
-        short: [] as number[],
+        longRates: [] as number[],
+        shortRates: [] as number[],
       }
-      const shortMemory = await grownBy(async () => {
+      const shortMemory = await measureMemory(async () => {
         for (const _ of rounds)
-          for (let n = 0; n < 10; n += 1) found.short.push((await read(logs.short, 0)).perSecond)
+          for (let n = 0; n < 10; n += 1) found.shortRates.push((await read(shortLog, 0)).perSecond)
       })
-      const memory = await grownBy(async () => {
+      const memory = await measureMemory(async () => {
         for (const _ of rounds) {
-          const whole = await read(logs.long, 0)
-          found.start.push(whole.firstByteMs)
-          found.whole.push(whole.perSecond)
+          const whole = await read(longLog, 0)
+          found.start.push(whole.firstEventMs)
+          found.longRates.push(whole.perSecond)
         }
       })
       for (const _ of rounds) {
-        found.end.push((await read(logs.long, long - 10)).firstByteMs)
-        found.middle.push((await read(logs.long, long / 2)).firstByteMs)
+        found.end.push((await read(longLog, events - 10)).firstEventMs)
+        found.middle.push((await read(longLog, events / 2)).firstEventMs)
       }
-      return results({ ...found, memory, shortMemory, long })
+      return createResults({ ...found, memory, shortMemory, events })
     } finally {
-      await gateway.end()
+      await gateway.stop()
     }
   },
 }
 
-/** A finished run's log, as the gateway would have left it. */
-async function writeLog(ground: Ground, count: number): Promise<string> {
+async function writeLog(environment: BenchEnvironment, count: number): Promise<string> {
   const id = randomUUID()
-  const client = await ground.connect(database)
-  await client.query(
-    `insert into gateway.presentations (id, user_id, status, run_format, template, language, n_slides, export_as, brief, turn, queued_at,
-       run_started_at, ended_at) values ($1, 'bench', 'completed', 'pptx', 'general', 'English', 8, 'pptx', '{}', 1, now(), now(), now())`,
-    [id],
-  )
-  await client.query('insert into gateway.leases (presentation_id, last_seq) values ($1, $2)', [
-    id,
-    count,
-  ])
-  await client.query(
-    `insert into gateway.events (presentation_id, seq, run, terminal, data)
-     select $1, n, 1, n = $2, case when n = $2 then '{"type":"complete","presentation":{},"run":1}'
-       else json_build_object('type', 'chunk', 'chunk', repeat('a slide of words ', 25), 'run', 1, 'stage', 'slides', 'n', n)::text end
-     from generate_series(1, $2) n`,
-    [id, count],
-  )
-  await client.query('vacuum analyze gateway.events')
+  const client = await environment.connect(database)
+  await insertFinishedLog(client, { id, count })
   await client.end()
   return id
 }
 
-interface Wanted {
+interface ReadOptions {
   id: string
   after: number
   headers: Record<string, string>
 }
 
-async function readLog({ url }: Program, { id, after, headers }: Wanted) {
+async function readLog({ url }: Program, { id, after, headers }: ReadOptions) {
   const since = performance.now()
-  const answer = await fetch(`${url}/api/v1/presentations/${id}/events`, {
+  const response = await fetch(`${url}/api/v1/presentations/${id}/events`, {
     headers: { ...headers, 'last-event-id': String(after) },
   })
-  let firstByteMs = 0
+  let firstEventMs = 0
   let events = 0
-  const mark = Buffer.from('\nid: ')
-  for await (const part of answer.body ?? []) {
+  const startOfEvent = Buffer.from('\nid: ')
+  for await (const part of response.body ?? []) {
     const bytes = Buffer.from(part as Uint8Array)
-    // The reconnection time comes at once; what counts is the first event.
-    if (firstByteMs === 0 && bytes.includes('data: ')) firstByteMs = performance.now() - since
-    for (let at = bytes.indexOf(mark); at !== -1; at = bytes.indexOf(mark, at + 5)) events += 1
+    // The retry time is sent before the first event, and does not count.
+    if (firstEventMs === 0 && bytes.includes('data: ')) firstEventMs = performance.now() - since
+    for (let at = bytes.indexOf(startOfEvent); at !== -1; at = bytes.indexOf(startOfEvent, at + 5))
+      events += 1
   }
-  return { firstByteMs, events, perSecond: (events / (performance.now() - since)) * 1000 }
+  return { firstEventMs, events, perSecond: (events / (performance.now() - since)) * 1000 }
 }
 
 interface Found {
+  /** Times to the first event in ms, by where the log was resumed. */
   end: number[]
   middle: number[]
   start: number[]
-  whole: number[]
-  short: number[]
+  /** Events per second. */
+  longRates: number[]
+  shortRates: number[]
   memory: number
   shortMemory: number
-  long: number
+  /** Of the long log. */
+  events: number
 }
 
-function results({ end, middle, start, whole, short, memory, shortMemory, long }: Found): Result[] {
-  const name = `a log of ${long.toLocaleString('en')}`
-  const first = (place: string, values: number[]) =>
-    judge({
-      measure: `resume ${name} at its ${place}, first event`,
+function createResults(found: Found): Result[] {
+  const { memory, shortMemory, events } = found
+  const label = `a log of ${events.toLocaleString('en')} events`
+  const shortLabel = `a log of ${(events / 10).toLocaleString('en')} events`
+  const firstEvent = (position: string, values: number[]) =>
+    createResult({
+      measure: `resume ${label} at its ${position}, first event`,
       own: percentile(values, 0.5),
-      unit: ms,
+      format: ms,
       target: '≤ 20 ms',
       atMost: 20,
     })
-  const rate = (label: string, values: number[]) =>
-    judge({
-      measure: `read ${label} whole`,
+  const rate = (name: string, values: number[]) =>
+    createResult({
+      measure: `read ${name} from start to end`,
       own: percentile(values, 0.5),
-      unit: perSecond,
+      format: perSecond,
       target: '≥ 50,000/s',
       atLeast: 50_000,
     })
   return [
-    first('end', end),
-    first('middle', middle),
-    first('start', start),
-    rate(name, whole),
-    rate(`a log of ${(long / 10).toLocaleString('en')}`, short),
-    {
-      ...judge({
-        measure: `memory to read ${name}`,
-        ...{
-          own: memory,
-          peer: shortMemory,
-          peerName: 'ten of a tenth',
-          unit: mib,
-          target: '≤ 1.25 ×',
-        },
-      }),
-      isMet: memory <= 1.25 * shortMemory,
-      off: memory / (1.25 * shortMemory),
-    },
+    firstEvent('end', found.end),
+    firstEvent('middle', found.middle),
+    firstEvent('start', found.start),
+    rate(label, found.longRates),
+    rate(shortLabel, found.shortRates),
+    createResult({
+      measure: `memory to read ${label}`,
+      own: memory,
+      peer: shortMemory,
+      peerName: '10 short logs',
+      format: mib,
+      target: '≤ 1.25 ×',
+      atMost: 1.25 * shortMemory,
+    }),
   ]
 }

@@ -1,121 +1,133 @@
-// A trickle of chunks of one token each in 50 runs with a reader each: 200 tokens a second in all,
-// and 200 in each run, as fast as a model writes. What it costs the database and the gateway, and
-// how long a token is under way. Peer: the tokens as they come. Target: no token is held longer
-// than 20 ms (judged by the 99th percentile; the longest is stated).
-import type { Ground } from './ground.ts'
-import { judge, type Measure, ms, percent, percentile, perSecond, type Result } from './measure.ts'
+// Chunks of one token each in 50 runs with a reader each: 200 tokens a second in total, and 200 in
+// each run, as fast as a model writes. Measures the load on the database and the gateway, and how
+// long a token takes. Target: no token takes longer than 20 ms (judged by the p99).
+import {
+  type Benchmark,
+  createResult,
+  ms,
+  percent,
+  percentile,
+  perSecond,
+  type Result,
+} from './benchmark.ts'
+import type { BenchEnvironment } from './environment.ts'
+import { cpuSeconds, postgresCpuSeconds } from './process-usage.ts'
 import { openReaders } from './readers.ts'
-import { openRuns } from './runs.ts'
-import { playRound, type Side } from './sides.ts'
-import { cpuSeconds, serverCpuSeconds } from './usage.ts'
+import { startRuns } from './runs.ts'
+import { type MeasuredSystem, runRound } from './systems.ts'
 
 const database = 'trickle'
 
-export const trickle: Measure = {
+export const trickle: Benchmark = {
   name: 'trickle',
-  async run(ground, { isQuick }) {
+  async run(environment, { isQuick }) {
     const runs = isQuick ? 8 : 50
-    const gateway = await ground.startGateway({ database })
-    const token = await ground.token()
-    const { eventUrls } = await openRuns(ground, {
+    const gateway = await environment.startGateway({ database })
+    const token = await environment.token()
+    const { eventUrls } = await startRuns(environment, {
       url: gateway.url,
       token,
       count: runs,
       stage: 'outlines',
     })
-    const delays: number[] = []
+    const delaysMs: number[] = []
     const readers = await openReaders(
       eventUrls.map((url) => ({ url, headers: { authorization: `Bearer ${token}` } })),
-      (delay) => delays.push(delay),
+      (delayMs) => delaysMs.push(delayMs),
     )
-    const side = {
+    const system: MeasuredSystem = {
       name: 'gateway',
       pid: gateway.pid,
-      group: 'outlines',
+      streamGroup: 'outlines',
       streams: runs,
       readers,
-      delays,
-      end: () => gateway.end(),
+      delaysMs,
+      stop: () => gateway.stop(),
     }
     try {
       const results: Result[] = []
-      for (const each of isQuick ? [20] : [4, 200])
-        results.push(...(await measure({ ground, side, each, seconds: isQuick ? 0.6 : 8 })))
+      const seconds = isQuick ? 0.6 : 8
+      for (const tokensPerSecond of isQuick ? [20] : [4, 200])
+        results.push(...(await measure({ environment, system, tokensPerSecond, seconds })))
       return results
     } finally {
       readers.close()
-      await side.end()
+      await system.stop()
     }
   },
 }
 
-interface Trickle {
-  ground: Ground
-  side: Side
-  /** Tokens a second in each run. */
-  each: number
+interface MeasureOptions {
+  environment: BenchEnvironment
+  system: MeasuredSystem
+  /** In each run. */
+  tokensPerSecond: number
   seconds: number
 }
 
-async function measure({ ground, side, each, seconds }: Trickle): Promise<Result[]> {
-  const client = await ground.connect(database)
+async function measure({
+  environment,
+  system,
+  tokensPerSecond,
+  seconds,
+}: MeasureOptions): Promise<Result[]> {
+  const client = await environment.connect(database)
   const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid')
   const backend = rows[0]?.pid ?? 0
-  const look = async () => {
-    // Backends tell what they did once a second.
+  const readUsage = async () => {
+    // Postgres processes report their statistics once a second.
     await new Promise((resolve) => setTimeout(resolve, 1_200))
-    const { rows: stats } = await client.query<{ commits: number }>(
+    const { rows: statistics } = await client.query<{ commits: number }>(
       'select xact_commit::int as commits from pg_stat_database where datname = current_database()',
     )
     return {
-      commits: stats[0]?.commits ?? 0,
-      gateway: cpuSeconds(side.pid),
-      server: serverCpuSeconds(backend),
-      at: performance.now(),
+      commits: statistics[0]?.commits ?? 0,
+      gatewayCpu: cpuSeconds(system.pid),
+      postgresCpu: postgresCpuSeconds(backend),
     }
   }
-  const before = await look()
-  const played = await playRound(ground, side, {
+  const before = await readUsage()
+  const round = await runRound(environment, system, {
     kind: 'token',
-    beats: Math.ceil(each * seconds),
-    perSecond: each,
+    events: Math.ceil(tokensPerSecond * seconds),
+    perSecond: tokensPerSecond,
     bytes: 0,
   })
-  const after = await look()
+  const after = await readUsage()
   await client.end()
-  // The looks around it are idle, so that all that was used was used by the round.
-  const share = (used: number) => used / played.seconds
-  const name = `${(each * side.streams).toLocaleString('en')} tokens/s in ${side.streams} runs`
-  const told = { target: 'stated' }
+  // Reading the usage costs next to nothing, so all of it belongs to the round.
+  const perRoundSecond = (name: keyof typeof after) => (after[name] - before[name]) / round.seconds
+  const total = (tokensPerSecond * system.streams).toLocaleString('en')
+  const label = `${total} tokens/s in ${system.streams} runs`
   return [
-    judge({
-      ...told,
-      measure: `${name}: commits`,
-      own: share(after.commits - before.commits),
-      peer: played.perSecond,
+    createResult({
+      measure: `${label}: commits`,
+      own: perRoundSecond('commits'),
+      peer: round.perSecond,
       peerName: 'tokens',
-      unit: perSecond,
+      format: perSecond,
+      target: 'stated',
     }),
-    judge({
-      ...told,
-      measure: `${name}: CPU of a core`,
-      own: share(after.gateway - before.gateway),
-      peer: share(after.server - before.server),
+    createResult({
+      measure: `${label}: CPU (of one core)`,
+      own: perRoundSecond('gatewayCpu'),
+      peer: perRoundSecond('postgresCpu'),
       peerName: 'Postgres',
-      unit: percent,
+      format: percent,
+      target: 'stated',
     }),
-    judge({
-      measure: `${name}: write to read, p99`,
-      own: percentile(side.delays, 0.99),
-      unit: ms,
+    createResult({
+      measure: `${label}: write to read, p99`,
+      own: percentile(system.delaysMs, 0.99),
+      format: ms,
       target: '≤ 20 ms',
       atMost: 20,
     }),
-    judge({
-      ...told,
-      measure: `${name}: write to read, longest`,
-      own: percentile(side.delays, 1),
-      unit: ms,
+    createResult({
+      measure: `${label}: write to read, longest`,
+      own: percentile(system.delaysMs, 1),
+      format: ms,
+      target: 'stated',
     }),
   ]
 }

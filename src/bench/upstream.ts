@@ -1,8 +1,8 @@
-// Upstream as a process of its own: the stand-in, and the metronome in front of it.
+// The upstream of a benchmark, run as a process: the stand-in behind the event generator.
 import { openStandIn, paces } from '../sandbox/presenton/stand-in.ts'
-import { openMetronome } from './metronome.ts'
+import { openEventGenerator } from './event-generator.ts'
 
-const presenton = await openStandIn({ shape: 'B1', pace: paces.fast })
-const metronome = await openMetronome({ upstream: presenton.url })
-process.once('SIGTERM', () => void presenton.close().then(() => process.exit(0)))
-console.log(JSON.stringify({ msg: 'listening', address: metronome.url }))
+const standIn = await openStandIn({ shape: 'B1', pace: paces.fast })
+const generator = await openEventGenerator({ upstream: standIn.url })
+process.once('SIGTERM', () => void standIn.close().then(() => process.exit(0)))
+console.log(JSON.stringify({ msg: 'listening', address: generator.url }))

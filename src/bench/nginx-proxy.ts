@@ -1,5 +1,4 @@
-// nginx as a bare proxy in front of upstream, where it is installed: one worker, no buffering,
-// nothing written to disk.
+// nginx as a bare proxy in front of the upstream, as a peer: one worker, no buffering, no files.
 import { spawn, spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,10 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
 
-export type Nginx = NonNullable<Awaited<ReturnType<typeof openNginx>>>
-
-/** Undefined where there is no such program. */
-export async function openNginx({
+/** Resolves with undefined if nginx is not installed. */
+export async function openNginxProxy({
   upstream,
   connections,
 }: {
@@ -22,7 +19,7 @@ export async function openNginx({
   const folder = openTemporaryFolder('nginx')
   const port = await findFreePort()
   const file = join(folder.path, 'nginx.conf')
-  writeFileSync(file, configuration({ upstream, port, folder: folder.path, connections }))
+  writeFileSync(file, createConfiguration({ upstream, port, folder: folder.path, connections }))
   const child = spawn(
     'nginx',
     ['-c', file, '-p', folder.path, '-e', join(folder.path, 'error.log')],
@@ -32,15 +29,15 @@ export async function openNginx({
   process.once('exit', () => child.kill('SIGKILL'))
   const url = `http://127.0.0.1:${port}`
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const answer = await fetch(`${url}/bench/streams`).catch(() => undefined)
-    await answer?.body?.cancel()
-    if (answer?.ok) break
+    const response = await fetch(`${url}/bench/state`).catch(() => undefined)
+    await response?.body?.cancel()
+    if (response?.ok) break
     await delay(50)
   }
   return {
     url,
     pid: child.pid ?? 0,
-    async end() {
+    async stop() {
       child.kill('SIGKILL')
       await exited
       folder.remove()
@@ -48,7 +45,7 @@ export async function openNginx({
   }
 }
 
-function configuration(given: {
+function createConfiguration(options: {
   upstream: string
   port: number
   folder: string
@@ -56,20 +53,20 @@ function configuration(given: {
 }): string {
   return `daemon off;
 master_process off;
-pid ${given.folder}/nginx.pid;
-worker_rlimit_nofile ${given.connections};
-events { worker_connections ${given.connections}; }
+pid ${options.folder}/nginx.pid;
+worker_rlimit_nofile ${options.connections};
+events { worker_connections ${options.connections}; }
 http {
   access_log off;
-  client_body_temp_path ${given.folder}/body;
-  proxy_temp_path ${given.folder}/proxy;
-  fastcgi_temp_path ${given.folder}/fastcgi;
-  uwsgi_temp_path ${given.folder}/uwsgi;
-  scgi_temp_path ${given.folder}/scgi;
+  client_body_temp_path ${options.folder}/body;
+  proxy_temp_path ${options.folder}/proxy;
+  fastcgi_temp_path ${options.folder}/fastcgi;
+  uwsgi_temp_path ${options.folder}/uwsgi;
+  scgi_temp_path ${options.folder}/scgi;
   server {
-    listen 127.0.0.1:${given.port} backlog=4096;
+    listen 127.0.0.1:${options.port} backlog=4096;
     location / {
-      proxy_pass ${given.upstream};
+      proxy_pass ${options.upstream};
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_buffering off;

@@ -1,64 +1,65 @@
-// What a measure is, and the table it ends in. A figure is judged against a target; beside it
-// stands the same work done by a peer in the same run on the same machine, because absolute times
-// mean little on a machine that others use as well.
-import type { Ground } from './ground.ts'
+// What a benchmark is, and the table of its results. Absolute times mean little on a shared machine,
+// so each figure stands beside that of a peer that does the same work in the same run.
+import type { BenchEnvironment } from './environment.ts'
 
-export interface Measure {
+export interface Benchmark {
   name: string
-  run: (ground: Ground, size: Size) => Promise<Result[]>
+  run: (environment: BenchEnvironment, options: BenchmarkOptions) => Promise<Result[]>
 }
 
-/**
- * `quick`: seconds, to see that nothing has collapsed. `load`: the load scenario at its full
- * length.
- */
-export interface Size {
+export interface BenchmarkOptions {
+  /** Takes seconds, and only detects a collapse. */
   isQuick: boolean
+  /** Runs the load scenario at its full length. */
   isLoad: boolean
 }
 
+/** A row of the table. */
 export interface Result {
   measure: string
   gateway: string
-  /** What the gateway is held against, with its figure. */
+  /** The peer's name and its figure. */
   peer: string
-  /** Gateway over peer. */
+  /** The gateway's figure divided by the peer's. */
   ratio: number | null
   target: string
   isMet: boolean
-  /** How many times the target it is off: above 10 something has collapsed. */
+  /** The figure divided by its limit, or the inverse where more is better. 1 or less meets the target. */
   off: number
 }
 
-interface Judged {
+interface Figure {
+  /** Label of the row. */
   measure: string
+  /** The gateway's figure. */
   own: number
   peer?: number | undefined
   peerName?: string
-  unit: (value: number) => string
-  /** In words. */
+  format: (value: number) => string
+  /** The target in words. */
   target: string
-  /** What the figure must stay under, in its unit; or what it must reach. */
+  /** Upper limit of the figure, in its unit. */
   atMost?: number
+  /** Lower limit of the figure, in its unit. */
   atLeast?: number
 }
 
-/** A figure beside its peer's, and judged. */
-export function judge({
+/** Compares a figure with its peer's and with its target. Without a limit the target is met. */
+export function createResult({
   measure,
   own,
   peer,
   peerName = '',
-  unit,
+  format,
   target,
   atMost,
   atLeast,
-}: Judged): Result {
+}: Figure): Result {
   const off = atMost !== undefined ? own / atMost : atLeast !== undefined ? atLeast / own : 0
   return {
     measure,
-    gateway: unit(own),
-    peer: peer === undefined ? '–' : `${peerName} ${unit(peer)}`.trim(),
+    gateway: format(own),
+    peer: peer === undefined ? '–' : `${peerName} ${format(peer)}`.trim(),
     ratio: peer === undefined ? null : own / peer,
     target,
     isMet: off <= 1,
@@ -66,7 +67,7 @@ export function judge({
   }
 }
 
-/** The given share (0..1) of the values is at most this; NaN without values. */
+/** The value that the given share (0..1) of the values does not exceed; NaN without values. */
 export function percentile(values: number[], share: number): number {
   const sorted = Float64Array.from(values).sort()
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
@@ -78,7 +79,7 @@ export const mib = (bytes: number): string => `${(bytes / 1024 / 1024).toFixed(1
 export const kib = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`
 export const percent = (share: number): string => `${(share * 100).toFixed(2)} %`
 export const times = (value: number): string => `${value.toFixed(2)} ×`
-export const plain = (value: number): string => String(value)
+export const count = (value: number): string => String(value)
 
 export function printTable(results: Result[]): void {
   const rows = [

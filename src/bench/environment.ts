@@ -1,6 +1,5 @@
-// The ground that measures stand on: database, store, upstream, the gateway as it is built, and its
-// peers, each in a process of its own. What a measure needs is opened at its first need; what it
-// opened for itself ends with it.
+// What benchmarks run against: Postgres, an object store, an upstream, the built gateway and its
+// peers, most of them in processes of their own. A benchmark stops what it has started.
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -8,40 +7,42 @@ import { migrate } from '../database/migrate.ts'
 import { openConfiguredObjectStore } from '../sandbox/minio.ts'
 import { openPostgres } from '../sandbox/postgres.ts'
 import { createSecretSigner } from '../sandbox/tokens.ts'
-import type { Settings, Tempo } from './metronome.ts'
-import { openNginx } from './nginx.ts'
-import { type Program, script, startProgram } from './programs.ts'
-import { openFilesLimit } from './usage.ts'
+import type { Emission, GeneratorSettings, GeneratorState } from './event-generator.ts'
+import { openNginxProxy } from './nginx-proxy.ts'
+import { openFilesLimit } from './process-usage.ts'
+import { type Program, scriptArguments, startProgram } from './programs.ts'
 
-export type Ground = Awaited<ReturnType<typeof openGround>>
+export type BenchEnvironment = Awaited<ReturnType<typeof openBenchEnvironment>>
 
 export interface GatewayOptions {
-  /** Of its database; a fresh one when it is not there yet. */
+  /** Name of its database, which is created if it does not exist. */
   database: string
   env?: Record<string, string>
 }
 
-export async function openGround({ profileDir }: { profileDir?: string | undefined }) {
+/** `profileDir`: where gateways write a CPU profile when they stop. */
+export async function openBenchEnvironment({ profileDir }: { profileDir?: string | undefined }) {
   const root = fileURLToPath(new URL('../..', import.meta.url))
   execFileSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' })
   const [postgres, objects, upstream] = await Promise.all([
     openPostgres({ durable: true }),
     openConfiguredObjectStore(),
-    startProgram({ args: script('./upstream.ts') }),
+    startProgram({ args: scriptArguments('./upstream.ts') }),
   ])
   const signer = createSecretSigner()
   const databases = new Map<string, string>()
 
+  /** Resolves with the URL of a migrated database. */
   async function openDatabase(name: string): Promise<string> {
-    const known = databases.get(name)
-    if (known !== undefined) return known
+    const existing = databases.get(name)
+    if (existing !== undefined) return existing
     const url = await postgres.createDatabase(name)
     await migrate(url)
     databases.set(name, url)
     return url
   }
 
-  /** Limits are wide, so that none of them is what is measured. Resolves once it is ready. */
+  /** Resolves once the gateway is ready. Its limits are so high that no benchmark reaches them. */
   async function startGateway({ database, env = {} }: GatewayOptions): Promise<Program> {
     const program = await startProgram({
       args: ['dist/main.js'],
@@ -49,7 +50,8 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
       env: {
         ...objects.env,
         ...signer.env,
-        ...wide,
+        ...permissiveLimits,
+        LOG_LEVEL: 'warn',
         HOST: '127.0.0.1',
         PORT: '0',
         PRESENTON_URL: upstream.url,
@@ -63,19 +65,19 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
   }
 
   async function postUpstream<T>(path: string, body: object): Promise<T> {
-    const answer = await fetch(`${upstream.url}${path}`, {
+    const response = await fetch(`${upstream.url}${path}`, {
       method: 'POST',
       body: JSON.stringify(body),
     })
-    return (await answer.json()) as T
+    return (await response.json()) as T
   }
 
-  let peers: Promise<Program> | undefined
+  let sharedPeers: Promise<Program> | undefined
   async function startPeers(): Promise<Program> {
     const url = databases.get('bare') ?? (await postgres.createDatabase('bare'))
     databases.set('bare', url)
     return startProgram({
-      args: script('./peers.ts'),
+      args: scriptArguments('./peers.ts'),
       env: { UPSTREAM: upstream.url, DATABASE_URL: url },
     })
   }
@@ -85,23 +87,18 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
     upstream: {
       pid: upstream.pid,
       url: upstream.url,
-      /** Lets streams beat; resolves when all beats are written. */
-      beat: (tempo: Tempo) => postUpstream<{ sentBeats: number }>('/bench/beat', tempo),
-      set: (settings: Settings) => postUpstream('/bench/set', settings),
-      /** Which streams are held, and when it was asked for what. */
-      streams: () =>
-        postUpstream<{
-          open: Record<string, number>
-          fileRequestsMs: number[]
-          createRequestsMs: number[]
-        }>('/bench/streams', {}),
+      /** Writes events to the open streams of a group. Resolves when all are written. */
+      emit: (emission: Emission) => postUpstream<{ sentEvents: number }>('/bench/emit', emission),
+      /** Replaces the settings. */
+      configure: (settings: GeneratorSettings) => postUpstream('/bench/configure', settings),
+      readState: () => postUpstream<GeneratorState>('/bench/state', {}),
     },
     openDatabase,
     startGateway,
     startPeers,
-    /** One for all measures that only ask it now and then. */
-    peers: () => (peers ??= startPeers()),
-    startNginx: () => openNginx({ upstream: upstream.url, connections: openFilesLimit() }),
+    /** Peers for all benchmarks that need them only now and then. */
+    openSharedPeers: () => (sharedPeers ??= startPeers()),
+    startNginx: () => openNginxProxy({ upstream: upstream.url, connections: openFilesLimit() }),
     token: (sub = 'bench') => signer.sign({ sub, expiresInSeconds: 7200 }),
     async connect(database: string): Promise<pg.Client> {
       const client = new pg.Client({ connectionString: await openDatabase(database) })
@@ -109,16 +106,15 @@ export async function openGround({ profileDir }: { profileDir?: string | undefin
       return client
     },
     async close() {
-      await (await peers)?.end()
-      await upstream.end({ gently: true })
+      await (await sharedPeers)?.stop()
+      await upstream.stop({ isGraceful: true })
       await objects.close()
       await postgres.close()
     },
   }
 }
 
-const wide = {
-  LOG_LEVEL: 'warn',
+const permissiveLimits = {
   QUOTA_PER_HOUR: '0',
   QUOTA_PER_DAY: '0',
   MAX_QUEUED: '1000000',
