@@ -12,14 +12,21 @@ import { readConfig } from './config/config.ts'
 import { eventKinds } from './contract/event-kinds.ts'
 import { eventSchema } from './contract/events.ts'
 import { problemCodes, problems } from './contract/problem.ts'
-import { pages, readBlocks, readPage, readProse, readRows } from './journeys/docs-pages.ts'
+import {
+  pages,
+  readBlocks,
+  readPage,
+  readProse,
+  readRows,
+  readSection,
+} from './journeys/docs-pages.ts'
 
 const root = fileURLToPath(new URL('../', import.meta.url))
 
 /** The name in backquotes that a row begins with, and the other cells of that row. */
 function namedRows(page: string, pattern: RegExp): Map<string, string[]> {
   return new Map(
-    readRows(page).flatMap(([first = '', ...rest]) => {
+    readRows(readProse(page)).flatMap(([first = '', ...rest]) => {
       const [, name = ''] = /^`([^`]+)`$/.exec(first) ?? []
       return pattern.test(name) ? [[name, rest]] : []
     }),
@@ -174,13 +181,32 @@ describe.each(pages)('%s', (page) => {
 })
 
 describe('docs/architecture.md', () => {
+  const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+
   test('shows every folder of src', () => {
     const tree = readBlocks('docs/architecture.md').find(({ code }) => code.startsWith('src/'))
-    const folders = readdirSync(join(root, 'src'), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name)
     const shown = [...(tree?.code ?? '').matchAll(/^ {2}(\w+)\//gm)].map(([, name]) => name)
     expect(shown.sort()).toEqual(folders.sort())
+  })
+
+  test('states the imports that the linter allows', () => {
+    const rules = readPage('.biome.jsonc').matchAll(/"message": "(\w+)\/ imports ([^"]+)"/g)
+    const isFolder = (name: string) => folders.includes(name)
+    const allowed = [...rules].map(([, folder = '', list = '']) => [
+      folder,
+      list.split(', ').filter(isFolder).sort(),
+    ])
+    const rows = readRows(readSection('docs/architecture.md', 'Folders and imports')).flatMap(
+      ([names = '', list = '']) =>
+        [...names.matchAll(/`(\w+)`/g)].map(([, name = '']) => [
+          name,
+          list.split(', ').filter(isFolder).sort(),
+        ]),
+    )
+    expect(Object.fromEntries(rows)).toMatchObject(Object.fromEntries(allowed))
+    expect(allowed.length).toBeGreaterThan(20)
   })
 })
 

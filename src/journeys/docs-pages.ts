@@ -50,9 +50,9 @@ export function readSection(page: string, heading: string): string {
   return found?.slice(heading.length).trim() ?? ''
 }
 
-/** The cells of every table row of a page, without the header rows. */
-export function readRows(page: string): string[][] {
-  const lines = readProse(page).split('\n')
+/** The cells of every table row of a text, without the header rows. */
+export function readRows(text: string): string[][] {
+  const lines = text.split('\n')
   return lines
     .filter((line, i) => line.startsWith('| ') && !/^\|[-|]+$/.test(lines[i + 1] ?? ''))
     .map((line) =>
