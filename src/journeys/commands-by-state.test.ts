@@ -1,4 +1,4 @@
-// The commands an owner may run in each state: every cell of the README's table is tested.
+// The commands an owner may run in each state: every cell of the table in docs/api.md is tested.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { reachState, type State, states } from './presentation-states.ts'
