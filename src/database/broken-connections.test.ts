@@ -1,5 +1,5 @@
-// Connections that break at every single point of a claim and of a run's writes, before the server
-// hears of it or after it has done it: whatever was written is there once, and nothing is lost.
+// Breaks the connection at every message of a claim and of a run's writes, before the server
+// receives it or after the server has responded. Every write must be applied exactly once.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
@@ -27,10 +27,7 @@ describe.each(['cut', 'cut-after-response'] as const)('a connection that is %s',
     await rows.close()
   })
 
-  /**
-   * Does the work again and again, each time with the break one message later, until it goes
-   * through without any.
-   */
+  /** Repeats the work with the break one message later each time, until no break happens. */
   async function sweep(work: () => Promise<void>): Promise<number> {
     for (let at = 1; ; at += 1) {
       let message = 0
@@ -41,7 +38,7 @@ describe.each(['cut', 'cut-after-response'] as const)('a connection that is %s',
     }
   }
 
-  it('loses no claim, and counts no takeover', async () => {
+  it('loses no claim and counts no takeover', async () => {
     const broken = await sweep(async () => {
       const id = await rows.insert()
       const token = crypto.randomUUID()
@@ -58,11 +55,11 @@ describe.each(['cut', 'cut-after-response'] as const)('a connection that is %s',
         [id],
       )
     })
-    // Sign-in, begin with the lock, claim, commit.
+    // The messages: startup, begin with the lock, claim, commit.
     expect(broken).toBeGreaterThan(3)
   })
 
-  it('neither loses nor doubles an event, a change or what goes with them', async () => {
+  it('neither loses nor repeats an event, a change or an extra statement', async () => {
     const broken = await sweep(async () => {
       const id = await rows.insert()
       const run = (await claim(rows.database, slots)) as Run

@@ -42,7 +42,7 @@ describe('the ledger', () => {
     return id
   }
 
-  /** What a worker, or an owner, writes at the end of a run. */
+  /** Runs a statement that a worker or a command adds to its write. */
   const apply = ({ text, values }: ExtraStatement, id: string) =>
     rows.database.query(text, [id, ...values])
   const age = (seconds: number) =>
@@ -53,11 +53,11 @@ describe('the ledger', () => {
 
   async function outcomes(work: Promise<unknown>[]) {
     const settled = await Promise.allSettled(work)
-    const codes = settled.map((one) =>
-      one.status === 'fulfilled' ? 'accepted' : (one.reason as { code: string }).code,
+    const codes = settled.map((result) =>
+      result.status === 'fulfilled' ? 'accepted' : (result.reason as { code: string }).code,
     )
     return Object.fromEntries(
-      [...new Set(codes)].map((code) => [code, codes.filter((one) => one === code).length]),
+      [...new Set(codes)].map((code) => [code, codes.filter((other) => other === code).length]),
     )
   }
 
@@ -68,17 +68,17 @@ describe('the ledger', () => {
     ['total', 'QUOTA_EXHAUSTED'],
     ['totalSlides', 'QUOTA_EXHAUSTED'],
   ] as const)(
-    'accepts exactly as many as %s leaves, of ten times as many at once on three replicas',
+    'accepts exactly as many concurrent reservations as %s allows, over three replicas',
     async (quota, code) => {
       await reserve({})
-      const asked = Array.from({ length: 40 }, (_, n) =>
+      const attempts = Array.from({ length: 40 }, (_, n) =>
         reserve({ [quota]: 5 }, { on: replicas[n % 3]! }),
       )
-      expect(await outcomes(asked)).toEqual({ accepted: 4, [code]: 36 })
+      expect(await outcomes(attempts)).toEqual({ accepted: 4, [code]: 36 })
     },
   )
 
-  it('counts each user apart, and the whole installation together', async () => {
+  it('counts each user separately, and all users together for the system quota', async () => {
     await reserve({ perHour: 1 }, { userId: 'alice' })
     await reserve({ perHour: 1 }, { userId: 'bob' })
     expect(await outcomes([reserve({ perHour: 1, systemPerDay: 3 }, { userId: 'carol' })])).toEqual(
@@ -89,7 +89,7 @@ describe('the ledger', () => {
     })
   })
 
-  it('refuses more slides than are left in all, and takes just as many', async () => {
+  it('accepts as many slides as the total quota leaves, and refuses more', async () => {
     await reserve({ totalSlides: 10 }, { slides: 7 })
     expect(await outcomes([reserve({ totalSlides: 10 }, { slides: 4 })])).toEqual({
       QUOTA_EXHAUSTED: 1,
@@ -103,13 +103,13 @@ describe('the ledger', () => {
       (error: { retryAfterSeconds: number }) => error.retryAfterSeconds,
     )
 
-  it('says how long to wait, and after that, and no second earlier, there is room', async () => {
+  it('returns the exact time until the quota allows one more', async () => {
     const limits = { perHour: 3 }
     for (const ago of [600, 300, 0]) {
       await reserve(limits)
       await age(ago)
     }
-    // The oldest is now 15 minutes old.
+    // The oldest entry is now 15 minutes old.
     const wait = await waitOf(reserve(limits))
     expect(wait).toBeGreaterThan(2_690)
     expect(wait).toBeLessThanOrEqual(2_700)
@@ -120,12 +120,12 @@ describe('the ledger', () => {
     expect(await waitOf(reserve(limits))).toBeGreaterThan(0)
   })
 
-  it('waits for enough to leave when the limit was lowered, and for the longer one of two windows', async () => {
+  it('returns the time until enough entries expire after the limit was lowered, for the longest window', async () => {
     for (let n = 0; n < 4; n += 1) {
       await reserve()
       await age(60)
     }
-    // 240, 180, 120 and 60 s old: with a limit of two the one of 120 s has to leave.
+    // The entries are 240, 180, 120 and 60 s old. With a limit of two, the one of 120 s must expire.
     const hour = await waitOf(reserve({ perHour: 2 }))
     expect(hour).toBeGreaterThan(3_470)
     expect(hour).toBeLessThanOrEqual(3_480)
@@ -136,26 +136,26 @@ describe('the ledger', () => {
   })
 
   it.each([
-    ['failed before any paid stage', [ledger.settleFailed(0)], 'given back'],
+    ['failed before any paid stage', [ledger.settleFailed(0)], 'released'],
     [
       'failed in a paid stage, without a slide',
       [ledger.markPaid, ledger.settleFailed(0)],
-      'given back',
+      'released',
     ],
     [
       'failed after two slides of five',
       [ledger.markPaid, ledger.markFirstSlide, ledger.settleFailed(2)],
       { hour: 1, total: 1, slides: 2 },
     ],
-    ['cancelled before any paid stage', [ledger.settleCancelled], 'given back'],
+    ['was cancelled before any paid stage', [ledger.settleCancelled], 'released'],
     [
-      'cancelled in a paid stage',
+      'was cancelled in a paid stage',
       [ledger.markPaid, ledger.settleCancelled],
       { hour: 1, total: 1, slides: 5 },
     ],
-    ['deleted before any paid stage', [ledger.settleDeleted], 'given back'],
+    ['was deleted before any paid stage', [ledger.settleDeleted], 'released'],
     [
-      'deleted in a paid stage',
+      'was deleted in a paid stage',
       [ledger.markPaid, ledger.settleDeleted],
       { hour: 1, total: 0, slides: 0 },
     ],
@@ -164,28 +164,27 @@ describe('the ledger', () => {
       [ledger.markPaid, ledger.markFirstSlide, ledger.settleSlides(7)],
       { hour: 1, total: 1, slides: 7 },
     ],
-  ] as [
-    string,
-    ExtraStatement[],
-    { hour: number; total: number; slides: number } | 'given back',
-  ][])('counts rightly what %s', async (_, settlement, expected) => {
-    const id = await reserve({}, { slides: 5 })
-    for (const one of settlement) await apply(one, id)
-    const { perHour, perDay, total, totalSlides } = await readUsage(
-      rows.database,
-      'alice',
-      unlimited,
-    )
-    const given = expected === 'given back' ? { hour: 0, total: 0, slides: 0 } : expected
-    expect({ hour: perHour.used, total: total.used, slides: totalSlides.used }).toEqual(given)
-    expect(perDay.used).toBe(perHour.used)
-    const isGivenBack = await rows.database.transaction((client) =>
-      ledger.isReservationReleased(client, id),
-    )
-    expect(isGivenBack).toBe(expected === 'given back' || expected.total === 0)
-  })
+  ] as [string, ExtraStatement[], { hour: number; total: number; slides: number } | 'released'][])(
+    'counts a run that %s',
+    async (_, settlement, expected) => {
+      const id = await reserve({}, { slides: 5 })
+      for (const statement of settlement) await apply(statement, id)
+      const { perHour, perDay, total, totalSlides } = await readUsage(
+        rows.database,
+        'alice',
+        unlimited,
+      )
+      const counts = expected === 'released' ? { hour: 0, total: 0, slides: 0 } : expected
+      expect({ hour: perHour.used, total: total.used, slides: totalSlides.used }).toEqual(counts)
+      expect(perDay.used).toBe(perHour.used)
+      const isReleased = await rows.database.transaction((client) =>
+        ledger.isReservationReleased(client, id),
+      )
+      expect(isReleased).toBe(expected === 'released' || expected.total === 0)
+    },
+  )
 
-  it('reserves anew, as of now, what was given back', async () => {
+  it('reserves a released entry again, with the current time', async () => {
     const id = await reserve({}, { slides: 5 })
     await apply(ledger.markPaid, id)
     await apply(ledger.settleFailed(0), id)
@@ -197,12 +196,12 @@ describe('the ledger', () => {
       total: { used: 1 },
       totalSlides: { used: 4 },
     })
-    // As if nothing had been paid before.
+    // The new reservation is not marked as paid, so a cancel releases it.
     await apply(ledger.settleCancelled, id)
     expect((await readUsage(rows.database, 'alice', unlimited)).perHour.used).toBe(0)
   })
 
-  it('changes the number of slides within what is left, and fewer always', async () => {
+  it('changes the reserved slides within the quota, and always accepts fewer', async () => {
     const limits = quotas({ totalSlides: 10 })
     const id = await reserve({}, { slides: 4 })
     await reserve({}, { slides: 4 })
@@ -220,7 +219,7 @@ describe('the ledger', () => {
     })
   })
 
-  it('tells how much is used and left, and when a window begins to free itself', async () => {
+  it('returns usage, the remaining quota and the time of the next expiry', async () => {
     const limits = quotas({ perHour: 2, total: 5 })
     expect(await readUsage(rows.database, 'alice', limits)).toEqual({
       perHour: { limit: 2, used: 0, remaining: 2, resetsAt: null },
@@ -241,7 +240,7 @@ describe('the ledger', () => {
     expect(inSeconds(perDay.resetsAt)).toBeLessThanOrEqual(86_400 - 7_200)
   })
 
-  it('forgets what no window looks back at any more, and nothing that is still kept', async () => {
+  it('prunes entries outside all windows, except those of existing presentations', async () => {
     const id = await rows.insert()
     await reserve({}, { id })
     await apply(ledger.settleDeleted, await reserve())

@@ -1,6 +1,5 @@
-// Every listing and every sweep finds its rows by the index that was made for it, and never by
-// reading a table from its beginning to its end. Asked of the functions themselves, over tables
-// with enough rows for the planner to care.
+// Query plans: every list and every sweep uses its index and never scans a whole table. Explains the
+// statements of the functions themselves, over tables large enough for the planner to use indexes.
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { findFinishedDeck, findRemovableDecks } from '../generation/statements/decks.ts'
@@ -48,12 +47,9 @@ describe('the plan of', () => {
     await own.close()
   })
 
-  /**
-   * How the statements that `ask` makes would be carried out: the indexes used, and the tables read
-   * whole.
-   */
+  /** Explains the statements that `run` issues: the indexes they use and the tables they scan. */
   async function plansOf(
-    ask: (database: Pick<Database, 'query' | 'transaction'>) => Promise<unknown>,
+    run: (database: Pick<Database, 'query' | 'transaction'>) => Promise<unknown>,
   ) {
     const nodes: Plan[] = []
     const explain = async (text: string, values: unknown[] = []) => {
@@ -64,27 +60,26 @@ describe('the plan of', () => {
       for (const row of rows) collect(row['QUERY PLAN'][0].Plan, nodes)
       return [] as never[]
     }
-    // What makes no row is asked for its plan only; the functions then find nothing, and some of
-    // them say so.
-    await ask({ query: explain, transaction: (work) => work({ query: explain }) }).catch(
+    // Statements are only explained, so the functions find no rows, and some of them throw.
+    await run({ query: explain, transaction: (work) => work({ query: explain }) }).catch(
       () => undefined,
     )
     return {
       indexes: new Set(nodes.flatMap((node) => node['Index Name'] ?? [])),
-      readWhole: nodes.flatMap((node) =>
+      scanned: nodes.flatMap((node) =>
         node['Node Type'] === 'Seq Scan' ? (node['Relation Name'] ?? []) : [],
       ),
     }
   }
 
-  const listings: [string, string[], Parameters<typeof plansOf>[0]][] = [
+  const reads: [string, string[], Parameters<typeof plansOf>[0]][] = [
     [
       'a list',
       ['presentations_of_user'],
       (database) => listPresentations(database, { userId: 'user-7', limit: 21 }),
     ],
     [
-      'a later page of a list',
+      'the next page of a list',
       ['presentations_of_user'],
       (database) =>
         listPresentations(database, {
@@ -132,40 +127,42 @@ describe('the plan of', () => {
   ]
 
   const sweeps: [string, string[], Parameters<typeof plansOf>[0]][] = [
-    ['the look before a claim', ['presentations_waiting'], hasClaimable],
+    ['the check before a claim', ['presentations_waiting'], hasClaimable],
     [
       'a claim',
       ['presentations_waiting', 'presentations_running', 'leases_pkey'],
       (database) => claim(database, slots),
     ],
     [
-      'what runs write together',
+      'a shared write of several runs',
       ['leases_pkey', 'presentations_pkey'],
       (database) =>
         createSharedWrites({ database }).write({
-          ...{
-            id,
-            token: id,
-            run: 1,
-            seq: 3,
-            events: [
-              { kind: 'chunk', data: '{}' },
-              { kind: 'chunk', data: '{}' },
-            ],
-            slidesDone: 1,
-            progress: 0.5,
-            leaseMs: 15_000,
-          },
+          id,
+          token: id,
+          run: 1,
+          seq: 3,
+          events: [
+            { kind: 'chunk', data: '{}' },
+            { kind: 'chunk', data: '{}' },
+          ],
+          slidesDone: 1,
+          progress: 0.5,
+          leaseMs: 15_000,
         }),
     ],
-    ['a renewal', ['leases_pkey'], (database) => renew(database, new Map([[id, id]]), 15_000)],
+    [
+      'a lease renewal',
+      ['leases_pkey'],
+      (database) => renew(database, new Map([[id, id]]), 15_000),
+    ],
     [
       'the count of the queue',
       ['presentations_waiting'],
       (database) => database.transaction((client) => countQueued(client, ['user-7'])),
     ],
     [
-      'the room that quotas leave',
+      'the remaining quota',
       ['ledger_accepted', 'ledger_kept', 'ledger_accepted_by_all'],
       (database) =>
         database.transaction((client) =>
@@ -173,11 +170,11 @@ describe('the plan of', () => {
         ),
     ],
     [
-      'the count of runs that move',
+      'the count of active runs',
       ['presentations_in_review'],
       (database) => createRunCounts({ database })(),
     ],
-    ['the count of runs at rest', ['presentations_at_rest'], (database) => countFinished(database)],
+    ['the count of ended runs', ['presentations_at_rest'], (database) => countFinished(database)],
     ['the pruning of the ledger', ['ledger_let_go'], pruneLedger],
     [
       'the end of overdue runs',
@@ -190,7 +187,7 @@ describe('the plan of', () => {
       (database) => pruneLogs(database, 24),
     ],
     [
-      'the look for removable decks',
+      'the search for removable decks',
       ['decks_to_remove'],
       (database) => findRemovableDecks(database),
     ],
@@ -198,17 +195,17 @@ describe('the plan of', () => {
     ['the pruning of idempotency keys', ['idempotency_keys_created'], pruneKeys],
   ]
 
-  async function check(indexes: string[], ask: Parameters<typeof plansOf>[0]) {
-    const plan = await plansOf(ask)
-    expect(plan.readWhole.filter((table) => table !== 'queue_clock')).toEqual([])
+  async function check(indexes: string[], run: Parameters<typeof plansOf>[0]) {
+    const plan = await plansOf(run)
+    expect(plan.scanned.filter((table) => table !== 'queue_clock')).toEqual([])
     expect([...plan.indexes]).toEqual(expect.arrayContaining(indexes))
   }
 
-  it.each([...listings, ...sweeps])('%s uses %j and reads no table whole', (_, indexes, ask) =>
-    check(indexes, ask),
+  it.each([...reads, ...sweeps])('%s uses %j and scans no whole table', (_, indexes, run) =>
+    check(indexes, run),
   )
 
-  it('the look for removable objects uses its indexes', () =>
+  it('the search for removable objects uses its index', () =>
     check(['uploads_to_remove'], (database) => findRemovableUploads(database)))
 })
 
@@ -217,8 +214,8 @@ function collect(plan: Plan, into: Plan[]): void {
   for (const inner of plan.Plans ?? []) collect(inner, into)
 }
 
-// Mostly finished presentations of 200 users, as after some months; a few that wait, run, or stand
-// in review.
+// Mostly finished presentations of 200 users, as after some months; a few are queued, running or
+// awaiting approval.
 const tables = [
   `insert into gateway.presentations (id, user_id, title, status, run_format, template, language, n_slides, export_as, brief, turn, queued_at,
      run_started_at, ended_at, created_at, presenton_presentation_id, review_expires_at)
@@ -242,6 +239,6 @@ const tables = [
   `insert into gateway.tickets (hash, user_id, presentation_id, expires_at, token_expires_at)
    select id::text, user_id, id, now() + interval '1 minute', now() + interval '1 hour' from gateway.presentations`,
   `insert into gateway.idempotency_keys (user_id, key, fingerprint) select user_id, id::text, '' from gateway.presentations`,
-  // As autovacuum leaves them: what all can see is read from an index alone.
+  // Like autovacuum: sets the visibility map, which allows index-only scans.
   'vacuum (analyze)',
 ]

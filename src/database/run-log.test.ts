@@ -43,7 +43,7 @@ describe('the log of a run', () => {
     return page?.events.map(({ seq, data }) => [seq, JSON.parse(data).n])
   }
 
-  it('numbers events densely in the order in which they were appended, however many are under way', async () => {
+  it('numbers events densely in the order of their appends, also concurrent ones', async () => {
     const { run, log } = await openLog()
     await Promise.all(Array.from({ length: 50 }, (_, n) => log.commit({ events: [line(n)] })))
     expect(await numbers(run.id)).toEqual(Array.from({ length: 50 }, (_, n) => [n + 2, n]))
@@ -78,7 +78,7 @@ describe('the log of a run', () => {
     expect(await leftMs()).toBeNull()
   })
 
-  it('writes nothing at all with a token that is not valid any more', async () => {
+  it('writes nothing with a lease token that is no longer valid', async () => {
     const { run, log, lost } = await openLog()
     await log.commit({ events: [line(0)] })
     await rows.database.query(
@@ -121,19 +121,19 @@ describe('the log of a run', () => {
     ])
   })
 
-  it('takes nothing for its own that its heir wrote in the same words at the same number, while its own write was on its way', async () => {
-    let away = true
+  it('does not claim an identical event of the next lease holder', async () => {
+    let isFirst = true
     const database = {
       ...rows.database,
       async query<Row extends object>(text: string, values?: unknown[]) {
-        if (away && text.includes('insert into gateway.events')) {
-          away = false
+        if (isFirst && text.includes('insert into gateway.events')) {
+          isFirst = false
           await rows.database.query(
             `update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`,
             [values?.[0]],
           )
-          const heir = (await claim(rows.database, slots)) as Run
-          await openLogOf(heir).log.commit({ events: [line(0)] })
+          const nextRun = (await claim(rows.database, slots)) as Run
+          await openLogOf(nextRun).log.commit({ events: [line(0)] })
           throw new Problem('DATABASE_UNAVAILABLE')
         }
         return rows.database.query<Row>(text, values)
@@ -145,7 +145,7 @@ describe('the log of a run', () => {
     expect(await numbers(run.id)).toEqual([[2, 0]])
   })
 
-  it('repeats a write that never arrived until the database is back', async () => {
+  it('repeats a write until the database is back', async () => {
     let failures = 3
     const database = {
       ...rows.database,
@@ -162,10 +162,10 @@ describe('the log of a run', () => {
     expect(await numbers(run.id)).toEqual([[2, 0]])
   })
 
-  it('lets whoever is far ahead of the database wait, so that what it has not taken yet stays bounded', async () => {
-    let letGo: () => void = () => undefined
+  it('applies back-pressure to appends, so that the pending bytes stay bounded', async () => {
+    let release: () => void = () => undefined
     const held = new Promise<void>((resolve) => {
-      letGo = resolve
+      release = resolve
     })
     const database = {
       ...rows.database,
@@ -183,14 +183,14 @@ describe('the log of a run', () => {
     })()
     await new Promise(setImmediate)
     expect(appended).toBeLessThan(15)
-    letGo()
+    release()
     await writing
     await log.commit({})
     const page = await readLogPage(rows.database, { id: run.id, after: 40 })
     expect(page?.events.map(({ seq }) => seq)).toEqual([41])
   })
 
-  it('joins neighbours that wait for the same commit', async () => {
+  it('joins adjacent text events that wait for the same commit', async () => {
     const { run, log } = await openLog()
     const text = (value: string): TextEvent => ({
       kind: 'text',
@@ -205,7 +205,7 @@ describe('the log of a run', () => {
     ])
   })
 
-  it('gives the lease back with the event that ends the run', async () => {
+  it('releases the lease together with the terminal event', async () => {
     const { run, log } = await openLog()
     await log.commit({
       events: [logEvent('{"type":"error"}', true)],
@@ -232,7 +232,7 @@ describe('the log of a run', () => {
     })
   })
 
-  it('rolls the state back together with the events when a companion fails', async () => {
+  it('rolls back state and events when an extra statement fails', async () => {
     const { run, log } = await openLog()
     const write = log.commit({
       events: [line(0)],

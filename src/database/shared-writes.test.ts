@@ -16,7 +16,7 @@ const line = (n: number | string): RunWrite => ({
   events: [logEvent(JSON.stringify({ type: 'chunk', n }))],
 })
 
-describe('runs that write at the same moment', () => {
+describe('concurrent writes of several runs', () => {
   let rows: TestRows
   beforeAll(async () => {
     rows = await openTestRows()
@@ -28,7 +28,7 @@ describe('runs that write at the same moment', () => {
   )
   afterAll(() => rows.close())
 
-  /** So many runs over one database, and each statement that writes. */
+  /** Opens the logs of `count` runs over one database and records the statements they issue. */
   async function openLogs(count: number, query: Database['query'] = rows.database.query) {
     const statements: string[] = []
     const database = {
@@ -48,7 +48,12 @@ describe('runs that write at the same moment', () => {
     const lost: string[] = []
     const logs = runs.map((run) =>
       createRunLog({
-        ...{ database, channels: createChannels(undefined), run, leaseMs: 600_000, shared, signal },
+        database,
+        channels: createChannels(undefined),
+        run,
+        leaseMs: 600_000,
+        shared,
+        signal,
         onLost: () => lost.push(run.id),
       }),
     )
@@ -62,8 +67,8 @@ describe('runs that write at the same moment', () => {
     ])
 
   const outcomes = async (work: Promise<unknown>[]) =>
-    (await Promise.allSettled(work)).map((one) =>
-      one.status === 'fulfilled' ? 'written' : one.reason,
+    (await Promise.allSettled(work)).map((result) =>
+      result.status === 'fulfilled' ? 'written' : result.reason,
     )
 
   async function lock(id: string) {
@@ -77,7 +82,7 @@ describe('runs that write at the same moment', () => {
     }
   }
 
-  it('share one statement, each with its own numbers, progress and lease', async () => {
+  it('share one statement and keep their own numbers, progress and leases', async () => {
     const { runs, logs, statements } = await openLogs(5)
     await Promise.all(
       logs.map((log, n) => {
@@ -101,7 +106,7 @@ describe('runs that write at the same moment', () => {
     )
   })
 
-  it('leave the state as it is that a write says nothing of', async () => {
+  it('keep state that a write does not change', async () => {
     const { runs, logs } = await openLogs(1)
     await logs[0]?.commit({ ...line(1), changes: { slidesDone: 2, progress: 0.5 } })
     await logs[0]?.commit(line(2))
@@ -112,7 +117,7 @@ describe('runs that write at the same moment', () => {
     expect(row).toEqual({ slides_done: 2, progress: 0.5 })
   })
 
-  it('write by themselves what begins, ends or belongs to more', async () => {
+  it('use statements of their own for stage changes, terminal events and large events', async () => {
     const { runs, logs, statements } = await openLogs(2)
     await Promise.all([
       logs[0]?.commit({ ...line(1), changes: { stage: 'slides' } }),
@@ -131,13 +136,13 @@ describe('runs that write at the same moment', () => {
     ])
   })
 
-  it('wait for none whose row is locked, and that one writes as soon as it is free', async () => {
+  it('do not wait for a run whose row is locked, which writes once the lock is released', async () => {
     const { runs, logs } = await openLogs(3)
     const release = await lock(runs[1]?.id ?? '')
     const work = logs.map((log, n) => log.commit(line(n)))
     await Promise.all([work[0], work[2]])
     expect(await numbers(runs[1] as Run)).toEqual([])
-    // Still not, for the others' next writes.
+    // The next writes of the others do not wait either.
     await Promise.all([logs[0]?.commit(line('next')), logs[2]?.commit(line('next'))])
     await release()
     await work[1]
@@ -148,7 +153,7 @@ describe('runs that write at the same moment', () => {
     ])
   })
 
-  it('stop only where the lease was lost', async () => {
+  it('fail only for the run that lost its lease', async () => {
     const { runs, logs, lost } = await openLogs(3)
     await rows.database.query('update gateway.leases set token = $2 where presentation_id = $1', [
       runs[1]?.id,
@@ -166,13 +171,13 @@ describe('runs that write at the same moment', () => {
     expect(kept).toHaveLength(2)
   })
 
-  it('are told apart by their leases, when a run has an heir in the same process', async () => {
+  it('are distinguished by lease when the next holder of a run is in the same process', async () => {
     const { runs, statements } = await openLogs(1)
     const [run] = runs as [Run]
-    const heir = { ...run, token: randomUUID() }
+    const nextRun = { ...run, token: randomUUID() }
     await rows.database.query('update gateway.leases set token = $2 where presentation_id = $1', [
       run.id,
-      heir.token,
+      nextRun.token,
     ])
     const shared = createSharedWrites({
       database: {
@@ -182,7 +187,7 @@ describe('runs that write at the same moment', () => {
         },
       },
     })
-    const written = [run, heir].map(({ id, token, lastSeq }, n) =>
+    const written = [run, nextRun].map(({ id, token, lastSeq }, n) =>
       shared.write({
         id,
         token,
@@ -197,7 +202,7 @@ describe('runs that write at the same moment', () => {
     expect(await numbers(run)).toEqual([[2, 1]])
   })
 
-  it('fail only where what is written cannot be', async () => {
+  it('fail only for the run whose event is invalid', async () => {
     const { runs, logs } = await openLogs(3)
     const work = logs.map((log, n) =>
       log.commit(n === 1 ? { events: [logEvent('a zero byte: \0')] } : line(n)),
@@ -208,7 +213,7 @@ describe('runs that write at the same moment', () => {
     expect(await numbers(runs[2] as Run)).toEqual([[2, 2]])
   })
 
-  it('are applied once when the connection breaks after the commit', async () => {
+  it('are applied once when the connection breaks after their commit', async () => {
     let breakAfter = true
     const { runs, logs } = await openLogs(3, async (text, values) => {
       const result = await rows.database.query(text, values)
@@ -228,14 +233,14 @@ describe('runs that write at the same moment', () => {
     }
   })
 
-  it('go on over another connection while one says nothing', async () => {
+  it('use another connection while one is silent', async () => {
     let isFirst = true
-    let answer: () => void = () => undefined
+    let respond: () => void = () => undefined
     const { runs, logs } = await openLogs(2, async (text, values) => {
       if (isFirst) {
         isFirst = false
         await new Promise<void>((resolve) => {
-          answer = resolve
+          respond = resolve
         })
       }
       return rows.database.query(text, values) as never
@@ -244,7 +249,7 @@ describe('runs that write at the same moment', () => {
     await delay(0)
     await logs[1]?.commit(line('passes'))
     expect(await numbers(runs[1] as Run)).toEqual([[2, 'passes']])
-    answer()
+    respond()
     await held
     expect(await numbers(runs[0] as Run)).toEqual([[2, 'held']])
   })

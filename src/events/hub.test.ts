@@ -53,15 +53,15 @@ describe('the hub', () => {
   const chunk = (n: number) => logEvent(JSON.stringify({ type: 'chunk', n, run: 1 }))
   const complete = logEvent('{"type":"complete","presentation":{},"run":1}', true)
   const finish = { events: [complete], changes: { status: 'completed' as const }, release: true }
-  const reader = (id: string, lastEventId = 0) => ({ userId: 'alice', id, lastEventId })
+  const subscriber = (id: string, lastEventId = 0) => ({ userId: 'alice', id, lastEventId })
   const ids = (stream: string) => [...stream.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id))
   async function open(id: string, lastEventId = 0): Promise<Readable> {
-    const stream = await hub.follow(reader(id, lastEventId))
+    const stream = await hub.follow(subscriber(id, lastEventId))
     if (!stream) throw new Error('nothing to follow')
     return stream
   }
 
-  it('gives each of many readers every event once, in order, from wherever it begins, and ends after the terminal one', async () => {
+  it('sends every subscriber each event once, from its cursor to the terminal event', async () => {
     const { id, log } = await openRun()
     await log.commit({ events: [chunk(0), chunk(1)] })
     const early = await Promise.all([0, 0, 1, 2, 3].map((from) => open(id, from)))
@@ -78,14 +78,14 @@ describe('the hub', () => {
     expect(await texts[0]).toMatch(/"run":1,"download":\{"url":"http:\/\/store\/x"\}\}\n\n$/)
   })
 
-  it('has nothing more for a reader that saw the end of a finished run', async () => {
+  it('returns nothing for a cursor at the end of a finished run', async () => {
     const { id, log } = await openRun()
     await log.commit(finish)
-    expect(await hub.follow(reader(id, 2))).toBeUndefined()
+    expect(await hub.follow(subscriber(id, 2))).toBeUndefined()
     expect(ids(await text(await open(id, 1)))).toEqual([2])
   })
 
-  it('sends a reader that is beyond the log our presentation and the id to go on from', async () => {
+  it('sends a resync with the presentation and the last id for a cursor beyond the log', async () => {
     const { id, log } = await openRun()
     const stream = await open(id, 999)
     const all = text(stream)
@@ -97,7 +97,7 @@ describe('the hub', () => {
     )
   })
 
-  it('sends one resync for a pruned log, then what follows it', async () => {
+  it('sends one resync for a pruned log, then the later events', async () => {
     const { id, log } = await openRun()
     await log.commit({ events: [chunk(0)] })
     await rows.database.query('delete from gateway.events where presentation_id = $1', [id])
@@ -108,15 +108,15 @@ describe('the hub', () => {
     expect(ids(again)).toEqual([2, 3])
   })
 
-  it('ends at once after the resync of a finished log that is pruned, whose last id then has nothing more', async () => {
+  it('ends the stream after the resync of a finished and pruned log', async () => {
     const { id, log } = await openRun()
     await log.commit(finish)
     await rows.database.query('delete from gateway.events where presentation_id = $1', [id])
     expect(ids(await text(await open(id)))).toEqual([2])
-    expect(await hub.follow(reader(id, 2))).toBeUndefined()
+    expect(await hub.follow(subscriber(id, 2))).toBeUndefined()
   })
 
-  it('leaves out the terminal events of runs before the latest', async () => {
+  it('omits the terminal events of earlier runs', async () => {
     const { id, log } = await openRun()
     await log.commit(finish)
     await rows.database.query(
@@ -140,14 +140,14 @@ describe('the hub', () => {
     expect(ids(await all)).toEqual([1, 3, 4])
   })
 
-  it('reads a long log in pages without losing its place', async () => {
+  it('reads a long log in pages without a gap', async () => {
     const { id, log } = await openRun()
     for (let n = 0; n < 1500; n += 1) await log.append({ events: [chunk(n)] })
     await log.commit(finish)
     expect(ids(await text(await open(id)))).toEqual(Array.from({ length: 1502 }, (_, n) => n + 1))
   })
 
-  it('is at most one poll late when every wake is lost', async () => {
+  it('finds new events by polling when every hint is lost', async () => {
     const { id, log } = await openRun()
     const all = text(await open(id))
     await channels.close()
@@ -156,7 +156,7 @@ describe('the hub', () => {
     expect(ids(await all)).toEqual([1, 2, 3])
   })
 
-  it('keeps the bounds on open streams, for all and per user, and lets a place go with its stream', async () => {
+  it('limits the open streams in total and per user, and counts closed ones no longer', async () => {
     const { id, log } = await openRun()
     const streams = await Promise.all(Array.from({ length: 10 }, () => open(id)))
     await expect(open(id)).rejects.toMatchObject({ code: 'TOO_MANY_STREAMS' })
@@ -171,7 +171,7 @@ describe('the hub', () => {
     )
   })
 
-  it('does not know what belongs to somebody else', async () => {
+  it('rejects with NOT_FOUND for foreign and unknown presentations', async () => {
     const { id, log } = await openRun()
     await expect(hub.follow({ userId: 'mallory', id, lastEventId: 0 })).rejects.toMatchObject({
       code: 'NOT_FOUND',
@@ -182,9 +182,9 @@ describe('the hub', () => {
     await log.commit(finish)
   })
 
-  it('ends a stream with its token, without an id, so that it can be resumed', async () => {
+  it('ends a stream with TOKEN_EXPIRED, without an id, so that it can be resumed', async () => {
     const { id, log } = await openRun()
-    const stream = await hub.follow({ ...reader(id), expiresAtMs: Date.now() + 100 })
+    const stream = await hub.follow({ ...subscriber(id), expiresAtMs: Date.now() + 100 })
     const seen = await text(stream as Readable)
     expect(seen).toMatch(
       /id: 1\n[\s\S]*\n\nevent: response\ndata: \{"type":"status","status":"[^"]+","code":"TOKEN_EXPIRED"\}\n\n$/,
@@ -192,7 +192,7 @@ describe('the hub', () => {
     await log.commit(finish)
   })
 
-  it('closes every stream of a presentation that is deleted', async () => {
+  it('closes the streams of a deleted presentation', async () => {
     const { id } = await openRun()
     let seen = ''
     for await (const bytes of await open(id)) {
@@ -204,7 +204,7 @@ describe('the hub', () => {
     expect(ids(seen)).toEqual([1])
   })
 
-  it('keeps an idle stream alive with comments, and says when to come back at shutdown', async () => {
+  it('sends heartbeat comments on an idle stream, and `retry` at shutdown', async () => {
     const { id } = await openRun()
     const stream = await open(id)
     let seen = ''

@@ -2,14 +2,14 @@ import { expect, it } from 'vitest'
 import type { Context } from './context.ts'
 import { forwardMessage } from './forward-message.ts'
 
-it('lets nothing of what upstream says of its state pass as it is, whatever field it stands in', async () => {
-  const passed: Record<string, unknown>[] = []
+it("redacts every field of upstream's status messages", async () => {
+  const forwarded: Record<string, unknown>[] = []
   const context = {
     upstreamEvent: (type: string, fields: object) => ({
       data: JSON.stringify({ type, ...fields }),
     }),
     append: async ({ events }: { events: { data: string }[] }) =>
-      passed.push(...events.map(({ data }) => JSON.parse(data))),
+      forwarded.push(...events.map(({ data }) => JSON.parse(data))),
   } as unknown as Context
   const value = {
     type: 'status',
@@ -18,7 +18,7 @@ it('lets nothing of what upstream says of its state pass as it is, whatever fiel
     step: 2,
   }
   await forwardMessage(context, { type: 'status', value })
-  expect(passed).toEqual([
+  expect(forwarded).toEqual([
     { type: 'status', status: 'Asking [url]', detail: 'key [secret] for [path]', step: 2 },
   ])
 })

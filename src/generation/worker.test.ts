@@ -1,5 +1,5 @@
-// A worker on real Postgres whose answers are lost, whose hints never come, and which is not alone:
-// what it takes, keeps and leaves.
+// A worker on real Postgres with lost responses, missing hints and other workers: which runs it
+// claims, keeps and releases.
 
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { createChannels } from '../database/channels.ts'
@@ -29,7 +29,7 @@ afterAll(() => rows.close())
 beforeEach(async () => {
   await rows.database.query('delete from gateway.presentations')
   upstream = await openStandIn()
-  // No run gets further than this: what comes after it is not what this is about.
+  // These tests need no run to get beyond its first stage.
   upstream.gates.hold('create')
   presenton = createPresenton({
     url: upstream.url,
@@ -51,15 +51,15 @@ afterEach(async () => {
   await upstream.close()
 })
 
-interface Around {
-  /** Stands between the worker and its database. */
+interface WorkerOverrides {
+  /** Replaces methods of the worker's database. */
   database?: Partial<Pick<Database, 'query' | 'transaction'>>
   renewals?: Pick<Database, 'query'>
   timing?: RetryTiming
 }
 
-/** It gets no hint but those that the test gives. */
-function open({ database = {}, renewals = rows.database, timing = {} }: Around = {}) {
+/** Opens the worker. It gets only the hints that the test publishes on the returned channels. */
+function open({ database = {}, renewals = rows.database, timing = {} }: WorkerOverrides = {}) {
   const access = {
     endpoint: 'http://127.0.0.1:1',
     region: 'us-east-1',
@@ -94,7 +94,7 @@ function open({ database = {}, renewals = rows.database, timing = {} }: Around =
   return channels
 }
 
-const away = () => new Problem('DATABASE_UNAVAILABLE')
+const unavailable = () => new Problem('DATABASE_UNAVAILABLE')
 const isClaim = (text: string) => text.includes('abandoned')
 const takeoversOf = async (id: string) =>
   (
@@ -104,7 +104,7 @@ const takeoversOf = async (id: string) =>
     )
   )[0]?.takeovers
 
-it('has the run whose claim went through, though nobody told it: at its next claim, and not as one that crashed', async () => {
+it('gets a run whose claim response was lost at its next claim, without a takeover', async () => {
   let lost = false
   open({
     database: {
@@ -112,7 +112,7 @@ it('has the run whose claim went through, though nobody told it: at its next cla
         const result = await rows.database.transaction(work, first)
         if (lost || !result) return result
         lost = true
-        throw away()
+        throw unavailable()
       },
     },
   })
@@ -122,33 +122,33 @@ it('has the run whose claim went through, though nobody told it: at its next cla
   expect(await takeoversOf(id)).toBe(0)
 })
 
-it('leaves runs whose lease ran out to their holders right after an outage, and takes them when they stay silent', async () => {
+it('does not claim expired leases right after an outage, but claims them when they stay expired', async () => {
   const id = await rows.insert()
   await rows.database.query(
     `with begun as (update gateway.presentations set status = 'running', run_started_at = now() where id = $1)
      update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
     [id],
   )
-  let isOut = true
+  let isFirstQuery = true
   const takeovers: unknown[] = []
   open({
     database: {
       async query(text, values) {
-        if (!isOut) return rows.database.query(text, values)
-        isOut = false
-        throw away()
+        if (!isFirstQuery) return rows.database.query(text, values)
+        isFirstQuery = false
+        throw unavailable()
       },
       transaction: (work, first) =>
         rows.database.transaction(async (client) => {
-          let claims = false
+          let isClaiming = false
           const result = await work({
             ...client,
             query: (async (text: string, values: unknown[]) => {
-              claims ||= isClaim(text)
+              isClaiming ||= isClaim(text)
               return client.query(text, values)
             }) as typeof client.query,
           })
-          if (claims) takeovers.push(result === undefined ? 'none' : 'taken')
+          if (isClaiming) takeovers.push(result === undefined ? 'none' : 'taken')
           return result
         }, first),
     },
@@ -159,7 +159,7 @@ it('leaves runs whose lease ran out to their holders right after an outage, and 
   expect(await takeoversOf(id)).toBe(1)
 })
 
-it('leaves upstream when its run was taken from it, though the hint of that was lost', async () => {
+it('aborts its upstream request after it lost its lease, even without a hint', async () => {
   open()
   const id = await rows.insert()
   await upstream.gates.arrived('create')
@@ -170,22 +170,22 @@ it('leaves upstream when its run was taken from it, though the hint of that was 
   await rows.database.query(`update gateway.presentations set status = 'cancelled' where id = $1`, [
     id,
   ])
-  // Long before a third of the lease.
-  await vi.waitFor(() => expect(upstream.openRequests).toBe(0), 8_000)
+  // Well before the next renewal, which comes after a third of the lease.
+  await vi.waitFor(() => expect(upstream.openRequests).toBe(0), 15_000)
 })
 
-it('has a deck removed that was made for a run it had lost by then', async () => {
-  let isDeaf = false
+it('schedules the removal of a deck that it created after it had lost the run', async () => {
+  let isRenewalHanging = false
   open({
     renewals: {
       query: (text, values) =>
-        isDeaf ? new Promise(() => undefined) : rows.database.query(text, values),
+        isRenewalHanging ? new Promise(() => undefined) : rows.database.query(text, values),
     },
   })
   const id = await rows.insert()
   await upstream.gates.arrived('create')
-  // It hears of its loss from its own write, after the deck was made.
-  isDeaf = true
+  // Renewals hang from here on, so the worker notices the loss at its write after the deck exists.
+  isRenewalHanging = true
   await rows.database.query(
     'update gateway.leases set token = gen_random_uuid() where presentation_id = $1',
     [id],
@@ -201,21 +201,21 @@ it('has a deck removed that was made for a run it had lost by then', async () =>
 })
 
 it.each(['create:500', 'create:503'] as const)(
-  'begins nothing after a pause without a look whether the run is still its own: not after %s',
+  'checks its lease after a backoff before it calls upstream again, after %s',
   async (fault) => {
-    let isDeaf = false
+    let isRenewalHanging = false
     let wake: (() => void) | undefined
     const calls = () => upstream.journal.filter(({ operation }) => operation === 'create').length
     open({
       timing: { sleep: () => new Promise((resolve) => (wake = resolve)) },
       renewals: {
         query: (text, values) =>
-          isDeaf ? new Promise(() => undefined) : rows.database.query(text, values),
+          isRenewalHanging ? new Promise(() => undefined) : rows.database.query(text, values),
       },
       database: {
         async query(text, values) {
-          // Slow, so that whoever does not wait for the answer is seen.
-          if (isDeaf && text.includes('fence'))
+          // A delayed check exposes a worker that does not wait for its result.
+          if (isRenewalHanging && text.includes('fence'))
             await vi.waitFor(() => expect(calls()).toBe(2), 500).catch(() => undefined)
           return rows.database.query(text, values)
         },
@@ -225,7 +225,7 @@ it.each(['create:500', 'create:503'] as const)(
     upstream.gates.release('create')
     const id = await rows.insert()
     await vi.waitFor(() => expect(wake).toBeDefined(), 10_000)
-    isDeaf = true
+    isRenewalHanging = true
     await rows.database.query(
       'update gateway.leases set token = gen_random_uuid() where presentation_id = $1',
       [id],
@@ -237,30 +237,30 @@ it.each(['create:500', 'create:503'] as const)(
   },
 )
 
-it('looks at its leases at once when it hears that one of its runs was taken from it, and not for those of others', async () => {
-  let renewed = 0
-  let answered = 0
+it('checks its leases at once after a hint about one of its own runs only', async () => {
+  let started = 0
+  let finished = 0
   const channels = open({
     renewals: {
       query: (text, values) => {
-        renewed += 1
-        return rows.database.query<never>(text, values).finally(() => (answered += 1))
+        started += 1
+        return rows.database.query<never>(text, values).finally(() => (finished += 1))
       },
     },
   })
   const id = await rows.insert()
   await upstream.gates.arrived('create')
-  // Between two of its own looks, none of which is under way.
+  // Waits for a moment without a running renewal.
   do await new Promise(setImmediate)
-  while (renewed === 0 || renewed !== answered)
-  const before = renewed
+  while (started === 0 || started !== finished)
+  const before = started
   channels.publish('revoked', { id: crypto.randomUUID() })
-  expect(renewed).toBe(before)
+  expect(started).toBe(before)
   channels.publish('revoked', { id })
-  expect(renewed).toBe(before + 1)
+  expect(started).toBe(before + 1)
 })
 
-it('ends though the database has stopped answering: what it holds then runs out by itself', async () => {
+it('closes while the database is silent, and keeps its leases until they expire', async () => {
   let isSilent = false
   const never = new Promise<never>(() => undefined)
   const query: Database['query'] = (text, values) =>
@@ -275,7 +275,7 @@ it('ends though the database has stopped answering: what it holds then runs out 
   const id = await rows.insert()
   await upstream.gates.arrived('create')
   isSilent = true
-  // It is asked for work now, and waits for the answer.
+  // The worker tries to claim now, and its statement hangs.
   channels.publish('queue', {})
   await worker?.close(0)
   worker = undefined
@@ -287,7 +287,7 @@ it('ends though the database has stopped answering: what it holds then runs out 
   expect(lease?.token).not.toBeNull()
 })
 
-it('hands back what it holds though the database is away just then: nobody has to wait for the lease to run out', async () => {
+it('releases its leases on close in spite of a short database outage', async () => {
   let refusals = 0
   open({
     renewals: {
@@ -295,7 +295,7 @@ it('hands back what it holds though the database is away just then: nobody has t
         if (!text.startsWith('update "gateway"."leases"') || refusals === 2)
           return rows.database.query(text, values)
         refusals += 1
-        return Promise.reject(away())
+        return Promise.reject(unavailable())
       },
     },
   })

@@ -56,7 +56,7 @@ it('returns due uploads, except those of files and of a lease holder that may st
   expect(await findRemovableUploads(rows.database)).toEqual(['of another lease'])
   await rows.database.query('update gateway.leases set token = gen_random_uuid()')
   expect((await findRemovableUploads(rows.database)).sort()).toEqual([
-    'of another lease',
     'in progress',
+    'of another lease',
   ])
 })

@@ -84,12 +84,12 @@ describe('transitions', () => {
     return id
   }
 
-  it('know only one’s own', async () => {
+  it('reject with NOT_FOUND for a presentation of another user', async () => {
     const id = await rows.insert()
     await expect(change(id, cancel, 'bob')).rejects.toMatchObject({ code: 'NOT_FOUND' })
   })
 
-  it('cancel: takes the lease and ends the log, so that the worker can write nothing more', async () => {
+  it('cancel: revokes the lease and ends the log, so that the worker can write nothing more', async () => {
     const id = await rows.insert()
     const { write } = await start(id)
     await write({ events: [logEvent('{"type":"stage","run":1}')] })
@@ -107,7 +107,7 @@ describe('transitions', () => {
     expect(await claim(rows.database, slots)).toBeUndefined()
   })
 
-  it('cancel against complete: exactly one of them ends the run, every time', async () => {
+  it('cancel against completion: exactly one of them ends the run', async () => {
     const won = { cancelled: 0, completed: 0 }
     for (let round = 0; round < 30; round += 1) {
       const id = await rows.insert()
@@ -129,10 +129,10 @@ describe('transitions', () => {
     expect(won.cancelled + won.completed).toBe(30)
   })
 
-  it('delete against claim: the row is gone and nobody works on it, every time', async () => {
+  it('delete against claim: the row is removed, and the worker can write nothing', async () => {
     for (let round = 0; round < 30; round += 1) {
       const id = await rows.insert()
-      // Whoever is asked first is not always first.
+      // The order of the two calls alternates.
       const early = round % 2 ? claim(rows.database, slots) : undefined
       const removed = change(id, deletePresentation)
       const run = await (early ?? claim(rows.database, slots))
@@ -148,7 +148,7 @@ describe('transitions', () => {
     }
   })
 
-  it('cancel of a further export: leaves the deck as it was', async () => {
+  it('cancel of an export: leaves the completed presentation unchanged', async () => {
     const id = await complete()
     const { completedAt } = await read(id)
     await change(id, (client, locked) => queueExport(client, locked, 'pdf'))
@@ -176,7 +176,7 @@ describe('transitions', () => {
     ])
   })
 
-  it('a further export that fails leaves the deck as it was, with what went wrong', async () => {
+  it('a failed export leaves the presentation completed, with the error', async () => {
     const id = await complete()
     const { completedAt } = await read(id)
     await change(id, (client, locked) => queueExport(client, locked, 'pdf'))
@@ -187,7 +187,7 @@ describe('transitions', () => {
     expect(await read(id)).toMatchObject({ status: 'completed', error, completedAt })
   })
 
-  it('retry: begins a new run that knows all checkpoints, with nothing counted yet', async () => {
+  it('retry: starts a new run with all checkpoints and fresh counters', async () => {
     const id = await rows.insert()
     const { run: first, write } = await start(id)
     await write({
@@ -234,7 +234,7 @@ describe('transitions', () => {
     expect(run.usedMs).toBeLessThan(5_000)
   })
 
-  it('two approvals: the second one sees what the first one did', async () => {
+  it('two approvals: the second one finds the outlines approved and fails', async () => {
     const id = await rows.insert({ reviewOutlines: true })
     const { write } = await start(id)
     await write({
@@ -259,7 +259,7 @@ describe('transitions', () => {
     expect((await log(id)).map(({ type }) => type)).toEqual(['queued', 'outlines'])
   })
 
-  it('a title that its owner gave stays, whatever the run finds afterwards', async () => {
+  it('a title given by the owner is not replaced by a generated one', async () => {
     const id = await rows.insert()
     const { write } = await start(id)
     await change(id, (client, locked) => renamePresentation(client, locked, 'Mine'))
@@ -267,7 +267,7 @@ describe('transitions', () => {
     expect((await read(id)).title).toBe('Mine')
   })
 
-  it('delete: leaves keys and decks to be removed, at once where nobody can be writing them', async () => {
+  it('delete: schedules the removal of objects and decks, later for an upload in progress', async () => {
     const id = await rows.insert()
     const { run, write } = await start(id)
     const file = {
@@ -279,10 +279,10 @@ describe('transitions', () => {
     }
     await write({
       extraStatements: [
-        ...[recordDeck('deck'), recordUpload({ objectKey: 'named', token: run.token })],
+        ...[recordDeck('deck'), recordUpload({ objectKey: 'of a file', token: run.token })],
         ...[
-          recordFile({ ...file, objectKey: 'named' }),
-          recordUpload({ objectKey: 'under way', token: run.token }),
+          recordFile({ ...file, objectKey: 'of a file' }),
+          recordUpload({ objectKey: 'in progress', token: run.token }),
         ],
       ],
     })
@@ -291,10 +291,10 @@ describe('transitions', () => {
       `select object_key as key, round(extract(epoch from remove_after - now()) / 60)::int as minutes from gateway.uploads order by 1`,
     )
     expect(due).toEqual([
-      { key: 'named', minutes: 0 },
-      { key: 'under way', minutes: 60 },
+      { key: 'in progress', minutes: 60 },
+      { key: 'of a file', minutes: 0 },
     ])
-    expect(await findRemovableUploads(rows.database)).toEqual(['named'])
+    expect(await findRemovableUploads(rows.database)).toEqual(['of a file'])
     expect(
       await rows.database.query('select 1 from gateway.decks where remove_after <= now()'),
     ).toHaveLength(1)
