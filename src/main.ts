@@ -15,8 +15,8 @@ function readConfigOrExit(): Config {
 const config = readConfigOrExit()
 const logger = createLogger(config)
 
-// After an uncaught error the state of the process is unknown. It exits, and other workers take over
-// its runs when the leases expire.
+// After an uncaught error the state of the process is unknown. It exits, and other workers take
+// over its runs when the leases expire.
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     logger.fatal({ err: error }, event)

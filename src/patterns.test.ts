@@ -1,5 +1,5 @@
-// No regular expression takes long for any text of a request. The test reads all literals out of the
-// source, so new ones are included, and runs them against texts that cause backtracking.
+// No regular expression takes long for any text of a request. The test reads all literals out of
+// the source, so new ones are included, and runs them against texts that cause backtracking.
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -97,7 +97,10 @@ function sourcesBelow(folder: string): string[] {
     .map((name) => `${folder}/${name}`)
 }
 
-/** The literals of a file, found by the TypeScript compiler. Patterns built from strings are missing. */
+/**
+ * The literals of a file, found by the TypeScript compiler. Patterns built from strings are
+ * missing.
+ */
 function patternsIn(file: string): { where: string; pattern: RegExp }[] {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)
   const found: { where: string; pattern: RegExp }[] = []

@@ -1,6 +1,6 @@
 // The composition root: services, servers and background work, each created from the configuration
-// and given what it needs. No outside service has to be up at the start: without Postgres the process
-// is live but not ready, without Presenton or MinIO it is degraded.
+// and given what it needs. No outside service has to be up at the start: without Postgres the
+// process is live but not ready, without Presenton or MinIO it is degraded.
 import type { Config } from '../config/config.ts'
 import type { RetryTiming } from '../generation/context.ts'
 import type { Logger } from '../telemetry/logging.ts'

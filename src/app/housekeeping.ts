@@ -1,5 +1,6 @@
-// Periodic tasks of every worker: end overdue runs, remove what is no longer needed, forget what has
-// expired. Each finds its work in Postgres and is safe to repeat, so replicas need not coordinate.
+// Periodic tasks of every worker: end overdue runs, remove what is no longer needed, forget what
+// has expired. Each finds its work in Postgres and is safe to repeat, so replicas need not
+// coordinate.
 
 import { jitterMs } from '../async/backoff.ts'
 import { anySignal, sleep } from '../async/signals.ts'

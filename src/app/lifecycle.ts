@@ -25,7 +25,7 @@ export interface LifecycleOptions {
 /** How long clients may take to close once all runs and requests have ended. */
 const closeTimeoutMs = 5_000
 
-/** Resolves once requests are served; migrations and workers follow when Postgres can be reached. */
+/** Resolves once requests are served; migrations and workers follow once Postgres responds. */
 export async function startLifecycle({
   config,
   logger,
@@ -48,7 +48,7 @@ export async function startLifecycle({
     publicUrl.setPort(port)
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     const url = `http://${host}:${port}`
-    // Scripts that start the process wait for this line, so it is written at every level but silent.
+    // Scripts that start the process wait for this line, so only `silent` suppresses it.
     const announcer = config.logLevel === 'silent' ? logger : logger.child({}, { level: 'info' })
     announcer.info({ address: url }, 'listening')
     return url
@@ -61,8 +61,8 @@ export async function startLifecycle({
 
     /**
      * Readiness turns 503; streams end; runs end or are released; requests end; connections close.
-     * Streams and requests have SHUTDOWN_GRACE_SECONDS, paid stages DRAIN_SECONDS. Until the last run
-     * has ended the server responds, so probes see a replica that is not ready, not a crash.
+     * Streams and requests have SHUTDOWN_GRACE_SECONDS, paid stages DRAIN_SECONDS. Until the last
+     * run has ended the server responds, so probes see a replica that is not ready, not a crash.
      */
     async close(): Promise<void> {
       closing.abort()

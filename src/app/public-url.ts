@@ -1,5 +1,5 @@
-// The base of all links: PUBLIC_URL, or localhost with the bound port. With PORT=0 the port is known
-// only once the server listens.
+// The base of all links: PUBLIC_URL, or localhost with the bound port. With PORT=0 the port is
+// known only once the server listens.
 import type { Config } from '../config/config.ts'
 
 export type PublicUrl = ReturnType<typeof createPublicUrl>

@@ -1,11 +1,9 @@
-// The servers and the list of their routes.
-//
-// To add a transport, register a scope and let it choose: `requireCaller` or `limitAnonymous`; a body
-// parser (`jsonBodies`, or its own with its own limit); `securityHeaders`; `cacheControl`. The base
-// gives every scope request log, problem documents and strict headers, but no body parser.
-// A transport on a port of its own starts from another `createBase`, as `createOperationsServer` does,
-// with `limitConnections` and `drainOnClose` where clients wait for responses.
-// A WebSocket listens to `upgrade` of `app.server` and closes its sockets when `closing` aborts.
+// The servers and the list of their routes. To add a transport: - Register a scope. It chooses
+// `requireCaller` or `limitAnonymous`, a body parser (`jsonBodies`   or its own, with its own
+// limit), `securityHeaders` and `cacheControl`. The base gives it the   request log, problem
+// documents and strict headers. - On a port of its own, start from `createBase`, as
+// `createOperationsServer` does, and add   `limitConnections` and `drainOnClose`. - For a
+// WebSocket, listen to `upgrade` of `app.server`, and close the sockets when `closing` aborts.
 
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/config.ts'
@@ -49,7 +47,7 @@ export interface ServerOptions {
   features: Features
   /** The base of all links, without a slash at the end. */
   publicUrl: () => string
-  /** Aborts when the shutdown begins: requests with `wait` get their response, connections close. */
+  /** Aborts when the shutdown begins: requests with `wait` end, connections close. */
   closing: AbortSignal
   onRequestCompleted?: BaseOptions['onRequestCompleted']
 }

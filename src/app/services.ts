@@ -1,5 +1,5 @@
-// Creates the adapters and the features on top of them from the configuration. Nothing here listens,
-// claims or migrates: see lifecycle.ts and worker.ts.
+// Creates the adapters and the features on top of them from the configuration. Nothing here
+// listens, claims or migrates: see lifecycle.ts and worker.ts.
 import type { Config } from '../config/config.ts'
 import { ownsImage } from '../database/images.ts'
 import { createHub } from '../events/hub.ts'

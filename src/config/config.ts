@@ -1,6 +1,6 @@
-// The whole configuration: environment variables in, one frozen object out. main.ts reads it once, so
-// nothing else depends on the environment. One message names all invalid variables, without values,
-// because it ends up in logs and many variables are secrets.
+// The whole configuration: environment variables in, one frozen object out. main.ts reads it once,
+// so nothing else depends on the environment. One message names all invalid variables, without
+// values, because it ends up in logs and many variables are secrets.
 
 import {
   absolutePath,

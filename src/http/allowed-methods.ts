@@ -1,5 +1,5 @@
-// The methods of each path. Fastify returns 404 for a known path with another method; with this table
-// it becomes 405.
+// The methods of each path. Fastify returns 404 for a known path with another method; with this
+// table it becomes 405.
 
 interface Pattern {
   segments: string[]
@@ -14,7 +14,7 @@ export function createMethodTable() {
       patterns.push({ segments: url.split('/'), methods: [method].flat() })
     },
 
-    /** The sorted methods of all routes that match this path without query; empty when none does. */
+    /** The sorted methods of all routes that match this path (without query). */
     of(path: string): string[] {
       const segments = path.split('/')
       const methods = patterns

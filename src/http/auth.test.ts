@@ -32,13 +32,14 @@ async function expectRefused(response: Response) {
 
 test('every API route returns 401 without credentials', async () => {
   const routes = [
-    ...[
-      'GET /presentations',
-      'POST /presentations',
-      'GET /presentations/x',
-      'GET /presentations/x/events',
-    ],
-    ...['GET /presentations/x/download', 'GET /templates', 'POST /session', 'DELETE /session'],
+    'GET /presentations',
+    'POST /presentations',
+    'GET /presentations/x',
+    'GET /presentations/x/events',
+    'GET /presentations/x/download',
+    'GET /templates',
+    'POST /session',
+    'DELETE /session',
   ]
   for (const route of routes) {
     const [method = '', path = ''] = route.split(' ')

@@ -1,5 +1,5 @@
-// Authentication of requests: bearer token, ticket or session cookie. One hook for a whole scope, so
-// no route can forget it.
+// Authentication of requests: bearer token, ticket or session cookie. One hook for a whole scope,
+// so no route can forget it.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
@@ -93,7 +93,7 @@ export function createAnonymousRateLimit({
   }
 }
 
-/** The ticket in the query, on routes that accept one. A cookie never replaces an invalid ticket. */
+/** The ticket in the query, on routes that accept one. No cookie replaces an invalid ticket. */
 function ticketOf(request: FastifyRequest): RouteTicket | undefined {
   const purpose = request.routeOptions.config.takesTicket
   if (!purpose) return undefined
@@ -109,7 +109,7 @@ function ticketOf(request: FastifyRequest): RouteTicket | undefined {
  * @throws Problem AUTHENTICATION_FAILED for anything but one Bearer token
  */
 export function bearerToken(request: FastifyRequest): string | undefined {
-  // `headers` keeps the first of several and drops the rest; a proxy in front may have checked another.
+  // `headers` keeps the first of several headers; a proxy in front may have checked another.
   const values = request.raw.headersDistinct.authorization
   if (values === undefined) return undefined
   const [, token] = (values.length === 1 && /^bearer +([\w~+/.-]+=*)$/i.exec(values[0] ?? '')) || []

@@ -1,5 +1,5 @@
-// The Fastify server that every listener of this service starts from: connection timeouts, checks of
-// the request head, the request log, and a problem document for every error. Body parsers, rate
+// The Fastify server that every listener of this service starts from: connection timeouts, checks
+// of the request head, the request log, and a problem document for every error. Body parsers, rate
 // limits, cache rules and other security headers are added by the scopes: see app/server.ts.
 
 import { randomUUID } from 'node:crypto'
@@ -41,7 +41,7 @@ export interface BaseOptions {
   trustProxy: boolean | number | string[]
   /** On every response; a scope changes them with `securityHeaders`. */
   headers: Record<string, string>
-  /** A connection without any traffic is closed after this time. Longer than a stream's heartbeat. */
+  /** Idle connections are closed after this time. It must exceed the heartbeat of streams. */
   idleTimeoutMs: number
   /**
    * Time for head and body of one request. Node has one value for the whole server, so a transport
@@ -60,7 +60,7 @@ const maxHeaderBytes = 32 * 1024
  */
 const maxHeaders = 200
 
-/** Does not listen yet. It has no body parser: a request with a body gets 415 until a scope adds one. */
+/** Does not listen yet. Without a parser of its scope, a request with a body gets 415. */
 export function createBase({
   logger,
   trustProxy,

@@ -1,5 +1,5 @@
-// The number of connections of a server. Without a limit, idle connections could use up the process's
-// open files, which the connections to Postgres, Presenton and MinIO need, too.
+// The number of connections of a server. Without a limit, idle connections could use up the
+// process's open files, which the connections to Postgres, Presenton and MinIO need, too.
 
 import { readFileSync } from 'node:fs'
 import type { App } from './base.ts'

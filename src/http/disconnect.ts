@@ -1,5 +1,5 @@
-// A signal for the client's disconnect. Fastify's `request.signal` is no use: it aborts as soon as the
-// body has been read.
+// A signal for the client's disconnect. Fastify's `request.signal` is no use: it aborts as soon as
+// the body has been read.
 
 import type { FastifyReply } from 'fastify'
 import { isCausedBy } from './causes.ts'

@@ -1,5 +1,5 @@
-// Closes a server without cutting off requests: once the shutdown begins, no connection is kept alive,
-// and `close()` waits for the requests under way.
+// Closes a server without cutting off requests: once the shutdown begins, no connection is kept
+// alive, and `close()` waits for the requests under way.
 
 import type { App } from './base.ts'
 

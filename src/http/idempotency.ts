@@ -1,5 +1,5 @@
-// The Idempotency-Key of a request, and the fingerprint that tells a repetition from another request
-// with the same key.
+// The Idempotency-Key of a request, and the fingerprint that tells a repetition from another
+// request with the same key.
 
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -14,7 +14,10 @@ export interface Idempotency {
   fingerprint: string
 }
 
-/** To be called after validation. Undefined without the header. @throws Problem VALIDATION_FAILED */
+/**
+ * To be called after validation. Undefined without the header.
+ * @throws Problem VALIDATION_FAILED
+ */
 export function readIdempotency(request: FastifyRequest): Idempotency | undefined {
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
@@ -40,8 +43,7 @@ function canonicalJson(value: unknown): string {
 export const idempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      description:
-        '1 to 255 visible ASCII characters. A repetition with the same key gets the first response.',
+      description: '1 to 255 visible ASCII characters. A repeated request gets the first response.',
     }),
   ),
 })

@@ -1,5 +1,5 @@
-// Keys of a remote issuer over real sockets: rotation, outages, unknown key ids. Each test moves its
-// own clock.
+// Keys of a remote issuer over real sockets: rotation, outages, unknown key ids. Each test moves
+// its own clock.
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Problem } from '../domain/problem.ts'

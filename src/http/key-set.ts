@@ -1,6 +1,6 @@
-// The keys of a remote issuer (JWKS). jose fetches, parses and holds them, and shares one fetch among
-// all who wait. The schedule is ours: jose's would drop valid keys when the issuer is down for ten
-// minutes, and would not limit refetches that fail.
+// The keys of a remote issuer (JWKS). jose fetches, parses and holds them, and shares one fetch
+// among all who wait. The schedule is ours: jose's would drop valid keys when the issuer is down
+// for ten minutes, and would not limit refetches that fail.
 
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
 import { Problem } from '../domain/problem.ts'

@@ -62,7 +62,7 @@ test('resolves every reference', () => {
   }
 })
 
-/** The routes of the server, parsed from the tree of its router: `│   └── /:id (GET, HEAD)`. */
+/** The routes of the server, parsed from the printed tree: `│   └── /:id (GET, HEAD)`. */
 function registeredRoutes(): string[] {
   const parents: string[] = []
   return server.app

@@ -289,8 +289,13 @@ test('logs one line for each request', async () => {
   await fetch(`${server.url}/health/live?x=1`)
   await expect.poll(() => server.lines.length).toBe(1)
   expect(JSON.parse(server.lines[0] ?? '')).toMatchObject({
-    ...{ msg: 'request', method: 'GET', route: '/health/live', path: '/health/live', status: 200 },
-    ...{ request_id: expect.any(String), ms: expect.any(Number) },
+    msg: 'request',
+    method: 'GET',
+    route: '/health/live',
+    path: '/health/live',
+    status: 200,
+    request_id: expect.any(String),
+    ms: expect.any(Number),
   })
 })
 

@@ -1,5 +1,5 @@
-// Turns every error into an application/problem+json response (RFC 9457): our own Problems, errors of
-// Fastify and its plugins, and unexpected ones. Only the text of a Problem is sent.
+// Turns every error into an application/problem+json response (RFC 9457): our own Problems, errors
+// of Fastify and its plugins, and unexpected ones. Only the text of a Problem is sent.
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { InvalidPlace } from '../contract/problem.ts'

@@ -1,5 +1,5 @@
-// Problem documents written directly to a socket, for what Fastify never sees: errors of Node's HTTP
-// parser, and CONNECT.
+// Problem documents written directly to a socket, for what Fastify never sees: errors of Node's
+// HTTP parser, and CONNECT.
 
 import { randomUUID } from 'node:crypto'
 import type { Duplex } from 'node:stream'

@@ -1,5 +1,5 @@
-// One log line for each request, when its response ends or its client disconnects. The query is left
-// out, because it may hold a ticket.
+// One log line for each request, when its response ends or its client disconnects. The query is
+// left out, because it may hold a ticket.
 import type { FastifyInstance } from 'fastify'
 import { pathOf } from './problems.ts'
 

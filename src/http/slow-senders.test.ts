@@ -19,7 +19,10 @@ function shortenTimeouts({ server: node }: App) {
   node.setTimeout(600)
 }
 
-/** Writes the text, then one byte every 20 ms until the connection closes; resolves with the response. */
+/**
+ * Writes the text, then one byte every 20 ms until the connection closes; resolves with the
+ * response.
+ */
 function sendSlowly(bytes: string): Promise<string> {
   return new Promise((resolve) => {
     let response = ''

@@ -1,5 +1,5 @@
-// Verifies bearer tokens. The algorithms follow from the configured kind of key, never from the token,
-// so `none` and an HMAC made with a public key can't pass.
+// Verifies bearer tokens. The algorithms follow from the configured kind of key, never from the
+// token, so `none` and an HMAC made with a public key can't pass.
 
 import { createPublicKey, webcrypto } from 'node:crypto'
 import { type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'

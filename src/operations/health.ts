@@ -1,5 +1,6 @@
-// The state for readiness probes. Only the database decides whether the replica is ready; storage and
-// Presenton are reported. Probes are frequent, so one check serves all requests of the next moments.
+// The state for readiness probes. Only the database decides whether the replica is ready; storage
+// and Presenton are reported. Probes are frequent, so one check serves all requests of the next
+// moments.
 import { sleep } from '../async/signals.ts'
 import type { Health } from './routes/health.ts'
 

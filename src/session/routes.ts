@@ -75,7 +75,13 @@ function closeSessionRoute(
 }
 
 function setCookie(reply: FastifyReply, publicUrl: string, value: string, expires: Date) {
-  const secure = publicUrl.startsWith('https:') ? '; Secure' : ''
-  const cookie = `${sessionCookie}=${value}; Path=/; Expires=${expires.toUTCString()}; HttpOnly; SameSite=Lax${secure}`
-  return reply.code(204).header('set-cookie', cookie).send()
+  const attributes = [
+    `${sessionCookie}=${value}`,
+    'Path=/',
+    `Expires=${expires.toUTCString()}`,
+    'HttpOnly',
+    'SameSite=Lax',
+    ...(publicUrl.startsWith('https:') ? ['Secure'] : []),
+  ]
+  return reply.code(204).header('set-cookie', attributes.join('; ')).send()
 }

@@ -1,6 +1,6 @@
-// The logger: pino, one JSON line for each message. Tokens, cookies, tickets, presigned links, content
-// and secrets are redacted in the finished line, because a list of paths would miss nested and
-// interpolated values.
+// The logger: pino, one JSON line for each message. Tokens, cookies, tickets, presigned links,
+// content and secrets are redacted in the finished line, because a list of paths would miss nested
+// and interpolated values.
 
 import { type DestinationStream, pino, stdTimeFunctions } from 'pino'
 import type { Config } from '../config/config.ts'
@@ -49,13 +49,14 @@ function redactLine(line: string): string {
     return `${JSON.stringify(JSON.parse(text, redact))}\n`
   } catch {
     // Only if `scrub` broke the JSON, which was never seen. An unchecked line is not written.
-    return `{"level":"error","msg":"a log line was dropped because it could not be checked for secrets"}\n`
+    return `{"level":"error","msg":"dropped a log line that could not be checked for secrets"}\n`
   }
 }
 
 /**
  * Redacts what is recognisable by its form: credentials and queries of URLs, tokens, API keys of
- * Presenton, and JSON quoted in a string. It keeps quotes and backslashes, so encoded JSON stays valid.
+ * Presenton, and JSON quoted in a string. It keeps quotes and backslashes, so encoded JSON stays
+ * valid.
  */
 export function scrub(text: string): string {
   return text
@@ -73,8 +74,8 @@ export function scrub(text: string): string {
 }
 
 /**
- * Redacts the query of a URL. It searches for `://` instead of matching it: a pattern that starts at
- * each `://` takes quadratic time.
+ * Redacts the query of a URL. It searches for `://` instead of matching it: a pattern that starts
+ * at each `://` takes quadratic time.
  */
 function redactQuery(word: string): string {
   const scheme = word.indexOf('://')

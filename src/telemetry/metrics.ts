@@ -1,5 +1,5 @@
-// The Prometheus metrics; docs/ lists them. Labels have few values (routes, stages, outcomes), never ids
-// or URLs.
+// The Prometheus metrics; docs/ lists them. Labels have few values (routes, stages, outcomes),
+// never ids or URLs.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { statuses } from '../contract/presentation.ts'
 

@@ -1,6 +1,6 @@
-// The memory for bodies that are being read, per user and in total. Without a limit the slow uploads
-// of one user, each held for up to a minute, could fill the memory. A body without a reservation is
-// not read, so its bytes stay with the sender.
+// The memory for bodies that are being read, per user and in total. Without a limit the slow
+// uploads of one user, each held for up to a minute, could fill the memory. A body without a
+// reservation is not read, so its bytes stay with the sender.
 
 import { Problem } from '../../domain/problem.ts'
 

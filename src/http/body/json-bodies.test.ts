@@ -1,5 +1,5 @@
-// Limits on the cost of a body: no body before authentication, bounded memory per user, no parsing of
-// a body with an abusive shape.
+// Limits on the cost of a body: no body before authentication, bounded memory per user, no parsing
+// of a body with an abusive shape.
 
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'

@@ -58,7 +58,7 @@ export function jsonBodies(
   rejectOtherBodies(scope)
 }
 
-/** Some clients send an empty chunked body without a type. The first byte of another body is 415. */
+/** Any other body gets 415 at its first byte. Some clients send an empty one without a type. */
 function rejectOtherBodies(scope: App): void {
   scope.addContentTypeParser('*', (_request, body, done) => {
     let isDone = false

@@ -48,7 +48,7 @@ export function createShapeCheck({
   let isInString = false
   let isEscaped = false
   let isObject = false
-  /** Start of the latest string directly in the outermost object: before a nested value, its key. */
+  /** Start of the latest string in the outermost object: the key of a nested value. */
   let key: number[] = []
 
   const shapeError = (message: string): ShapeError => ({

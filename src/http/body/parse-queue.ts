@@ -1,6 +1,6 @@
-// Decides when a body is parsed. Parsing blocks the event loop, so one iteration of the loop parses a
-// bounded number of bytes, users alternate, small bodies precede large ones, and a pause follows each
-// large one.
+// Decides when a body is parsed. Parsing blocks the event loop, so one iteration of the loop parses
+// a bounded number of bytes, users alternate, small bodies precede large ones, and a pause follows
+// each large one.
 
 interface Waiting {
   bytes: number
@@ -14,8 +14,8 @@ export const smallBodyBytes = 64 * 1024
 /** Bytes of small bodies that one iteration of the event loop parses. */
 const iterationBytes = 2 * smallBodyBytes
 /**
- * The pause after a large body, as a multiple of its parse time. Validating and storing a body takes
- * about as long as parsing it.
+ * The pause after a large body, as a multiple of its parse time. Validating and storing a body
+ * takes about as long as parsing it.
  */
 const pauseFactor = 8
 

@@ -1,6 +1,6 @@
 // Reads one request body: bounded in size and time, with a reservation beyond the small size, and
-// with a shape check of every chunk. A body that is refused midway is read to its end and discarded,
-// because most clients read no response before they have sent everything.
+// with a shape check of every chunk. A body that is refused midway is read to its end and
+// discarded, because most clients read no response before they have sent everything.
 
 import type { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'

@@ -1,5 +1,5 @@
-// The number of presentations in each status, for the metrics. Active ones are counted at each call,
-// finished ones, which may be millions, only from time to time.
+// The number of presentations in each status, for the metrics. Active ones are counted at each
+// call, finished ones, which may be millions, only from time to time.
 import type { Database } from '../../database/connection.ts'
 
 export interface RunCountsOptions {
@@ -9,8 +9,8 @@ export interface RunCountsOptions {
 
 export type RunCounts = Record<string, number>
 
-// Counting 10,000 rows takes about 1 ms. Reusing the count for 0.1 ms a row bounds the cost to about
-// a thousandth of the time, for any number of rows.
+// Counting 10,000 rows takes about 1 ms. Reusing the count for 0.1 ms a row bounds the cost to
+// about a thousandth of the time, for any number of rows.
 const reuseMsPerRow = 0.1
 
 export function createRunCounts({ database, now = () => performance.now() }: RunCountsOptions) {
@@ -30,8 +30,10 @@ export function createRunCounts({ database, now = () => performance.now() }: Run
 async function countActive(database: Pick<Database, 'query'>): Promise<RunCounts> {
   return toCounts(
     await database.query<{ status: string; n: number }>(
-      `select status, count(*) as n from gateway.presentations where status in ('queued', 'running') group by status
-       union all select status, count(*) from gateway.presentations where status = 'awaiting_outlines' group by status`,
+      `select status, count(*) as n from gateway.presentations
+       where status in ('queued', 'running') group by status
+       union all select status, count(*) from gateway.presentations
+       where status = 'awaiting_outlines' group by status`,
     ),
   )
 }
@@ -39,7 +41,8 @@ async function countActive(database: Pick<Database, 'query'>): Promise<RunCounts
 export async function countFinished(database: Pick<Database, 'query'>): Promise<RunCounts> {
   return toCounts(
     await database.query<{ status: string; n: number }>(
-      `select status, count(*) as n from gateway.presentations where status in ('completed', 'failed', 'cancelled') group by status`,
+      `select status, count(*) as n from gateway.presentations
+       where status in ('completed', 'failed', 'cancelled') group by status`,
     ),
   )
 }
