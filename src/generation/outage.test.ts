@@ -1,5 +1,5 @@
-// An hour without upstream, on a driven clock: the real client with its circuit, and the real
-// decisions, for several runs at once.
+// An upstream outage of an hour on a fake clock: several runs use the real client with its circuit
+// breaker and the real decisions.
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { sharedAccount } from '../presenton/account.ts'
@@ -10,14 +10,14 @@ import { decide } from './attempts.ts'
 const call = { account: sharedAccount, signal: new AbortController().signal }
 const quiet = { info: () => undefined, warn: () => undefined, debug: () => undefined }
 const deck = {
-  ...{
-    content: 'One. Two.',
-    nSlides: 2,
-    language: 'English',
-    tone: 'default',
-    verbosity: 'standard',
-  },
-  ...{ includeTitleSlide: true, includeTableOfContents: false, webSearch: false },
+  content: 'One. Two.',
+  nSlides: 2,
+  language: 'English',
+  tone: 'default',
+  verbosity: 'standard',
+  includeTitleSlide: true,
+  includeTableOfContents: false,
+  webSearch: false,
 }
 
 let upstream: StandIn
@@ -45,7 +45,7 @@ afterEach(async () => {
   await upstream.close()
 })
 
-/** Time stands still while anybody is at work, and leaps to the next who wakes. */
+/** `leap` waits until all runs sleep or have finished, then advances to the earliest wake-up. */
 function createClock(sleepers: number) {
   const due = new Set<number>()
   return {
@@ -55,14 +55,14 @@ function createClock(sleepers: number) {
       // The faked timer of the globals; node:timers/promises keeps the real one.
       await new Promise((resolve) => setTimeout(resolve, ms)).finally(() => due.delete(at))
     },
-    async leap(awake: () => number) {
-      await vi.waitFor(() => expect(due.size).toBe(sleepers - awake()), { interval: 1 })
+    async leap(finished: () => number) {
+      await vi.waitFor(() => expect(due.size).toBe(sleepers - finished()), { interval: 1 })
       if (due.size > 0) await vi.advanceTimersByTimeAsync(Math.min(...due) - Date.now())
     },
   }
 }
 
-it('burns nothing for an hour, asks rarely, and goes on within 15 s of the return', async () => {
+it('uses no attempt for an hour, retries rarely, and continues within 15 s after the outage', async () => {
   const runs = 6
   const clock = createClock(runs)
   const finished: number[] = []
@@ -82,7 +82,7 @@ it('burns nothing for an hour, asks rarely, and goes on within 15 s of the retur
         if (decision.next !== 'wait') throw error
         expect(decision.waitMs).toBeGreaterThanOrEqual(1_000)
         expect(decision.waitMs).toBeLessThanOrEqual(30_000)
-        // Two that wake at the very same moment would be one to this clock.
+        // The clock needs different wake-up times for different runs.
         await clock.sleep(decision.waitMs + number / 1000)
       }
     }

@@ -1,5 +1,5 @@
-// Quotas are exact whatever happens: random histories of accepting, working, failing, crashing,
-// cancelling, retrying, deleting and waiting, on real Postgres, beside a small model of the rules.
+// Quotas compared with a model: random histories of briefs, work, failures, crashes, cancels,
+// retries, deletes and waits run on real Postgres and on a small model of the rules.
 
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -28,20 +28,25 @@ beforeAll(async () => {
 })
 afterAll(() => rows.close())
 
-/** What section 10 says, in as few words as possible. Times are minutes. */
+/** A presentation in the model. Times are minutes. */
 interface Entry {
   id: string
   user: string
   status: 'active' | 'completed' | 'failed' | 'cancelled' | 'deleted'
   at: number
   nSlides: number
-  /** Slides that count, while it is kept. */
+  /** Slides that count for the quota while the entry is kept. */
   slides: number
-  made: number
+  slidesDone: number
+  /** Counts per hour and per day. */
   accepted: boolean
+  /** Counts in total. */
   kept: boolean
+  /** A paid stage has started. */
   paid: boolean
-  slid: boolean
+  /** The first slide has arrived. */
+  hasSlide: boolean
+  /** All slides have arrived. */
   finished: boolean
 }
 
@@ -52,11 +57,12 @@ function createModel() {
     entries,
     used: (user?: string, minutes = Infinity) =>
       entries.filter(
-        (one) => (!user || one.user === user) && one.accepted && model.now - one.at < minutes,
+        (entry) =>
+          (!user || entry.user === user) && entry.accepted && model.now - entry.at < minutes,
       ),
-    kept: (user: string) => entries.filter((one) => one.user === user && one.kept),
+    kept: (user: string) => entries.filter((entry) => entry.user === user && entry.kept),
     slides: (user: string) => model.kept(user).reduce((sum, { slides }) => sum + slides, 0),
-    /** The code it is refused with, and for how many minutes. */
+    /** The problem code and the minutes until the quota allows it, or undefined when accepted. */
     refusal(user: string, slides: number): Refusal | undefined {
       if (model.kept(user).length >= quotas.total) return { code: 'QUOTA_EXHAUSTED' }
       if (model.slides(user) + slides > quotas.totalSlides) return { code: 'QUOTA_EXHAUSTED' }
@@ -68,7 +74,7 @@ function createModel() {
       return minutes > 0 ? { code: 'QUOTA_EXCEEDED', minutes } : undefined
     },
   }
-  /** Until so many have left that one more fits: found by trying every minute. */
+  /** Minutes until one more fits into the window. Tries every minute. */
   function waitFor(used: Entry[], limit: number, window: number) {
     let minutes = 0
     while (used.filter(({ at }) => model.now + minutes - at < window).length >= limit) minutes += 1
@@ -82,10 +88,10 @@ interface Refusal {
   minutes?: number
 }
 
-type Step = { act: string; pick: number; n: number }
+type Step = { action: string; pick: number; n: number }
 
 const step = fc.record({
-  act: fc.oneof(
+  action: fc.oneof(
     { weight: 5, arbitrary: fc.constantFrom('pay', 'slide', 'fail', 'fail half-way', 'retry') },
     { weight: 3, arbitrary: fc.constant('accept') },
     {
@@ -93,34 +99,34 @@ const step = fc.record({
       arbitrary: fc.constantFrom('finish', 'complete', 'crash', 'cancel', 'delete', 'wait'),
     },
   ),
-  /** Which user, or which of the latest presentations. */
+  /** Selects the user, or one of the latest presentations. */
   pick: fc.nat(3),
   n: fc.integer({ min: 1, max: 5 }),
 })
 
-async function play(steps: Step[]): Promise<void> {
+async function runHistory(steps: Step[]): Promise<void> {
   const { database } = rows
   await database.query(
     'truncate gateway.presentations, gateway.leases, gateway.files, gateway.events, gateway.ledger',
   )
   const channels = createChannels(undefined)
   const queue = { maxQueued: 1000, maxQueuedPerUser: 1000 }
-  const intake = createAdmission({
+  const admission = createAdmission({
     database,
     channels,
     queue,
     quotas,
     knownTemplates: () => undefined,
   })
-  const life = createPresentationCommands({
+  const commands = createPresentationCommands({
     ...{ database, channels, queue, quotas },
     endRun: createEndRun(),
   })
   const model = createModel()
   const runs = new Map<string, Run>()
 
-  /** What was refused, as the model says it. */
-  async function refused(work: Promise<unknown>) {
+  /** The problem code and the seconds to wait, or undefined when the work succeeds. */
+  async function refusalOf(work: Promise<unknown>) {
     const error = await work.then(
       () => undefined,
       (reason: unknown) => reason,
@@ -129,12 +135,15 @@ async function play(steps: Step[]): Promise<void> {
     if (!(error instanceof Problem)) throw error
     return { code: error.code, seconds: error.retryAfterSeconds }
   }
-  function expectAlike(got: Awaited<ReturnType<typeof refused>>, expected: Refusal | undefined) {
-    expect(got?.code).toBe(expected?.code)
+  function expectSame(
+    actual: Awaited<ReturnType<typeof refusalOf>>,
+    expected: Refusal | undefined,
+  ) {
+    expect(actual?.code).toBe(expected?.code)
     if (expected?.minutes === undefined) return
-    // True to the few seconds that the history itself takes.
-    expect(got?.seconds).toBeLessThanOrEqual(expected.minutes * 60)
-    expect(got?.seconds).toBeGreaterThan(expected.minutes * 60 - 30)
+    // The history itself takes a few seconds.
+    expect(actual?.seconds).toBeLessThanOrEqual(expected.minutes * 60)
+    expect(actual?.seconds).toBeGreaterThan(expected.minutes * 60 - 30)
   }
 
   async function claimAll() {
@@ -172,135 +181,143 @@ async function play(steps: Step[]): Promise<void> {
       { template: 'general' },
     )
     const expected = model.refusal(user, nSlides)
-    expectAlike(await refused(intake.accept({ userId: user, brief, respond })), expected)
+    expectSame(await refusalOf(admission.accept({ userId: user, brief, respond })), expected)
     const after = await database.query<{ id: string }>('select id from gateway.presentations')
-    const [made] = after.filter(({ id }) => !before.has(id))
-    expect(made === undefined).toBe(expected !== undefined)
-    if (!made) return
-    const plain = { accepted: true, kept: true, paid: false, slid: false, finished: false, made: 0 }
+    const [created] = after.filter(({ id }) => !before.has(id))
+    expect(created === undefined).toBe(expected !== undefined)
+    if (!created) return
     model.entries.push({
-      id: made.id,
+      id: created.id,
       user,
       status: 'active',
       at: model.now,
       nSlides,
       slides: nSlides,
-      ...plain,
+      slidesDone: 0,
+      accepted: true,
+      kept: true,
+      paid: false,
+      hasSlide: false,
+      finished: false,
     })
     await claimAll()
   }
 
-  async function retry(one: Entry) {
-    const own = { userId: one.user, id: one.id }
-    const retried = await refused(life.retry(own, { respond }))
-    if (one.status === 'deleted') return expectAlike(retried, { code: 'NOT_FOUND' })
-    if (one.status !== 'failed' && one.status !== 'cancelled')
-      return expectAlike(retried, { code: 'CONFLICT' })
+  async function retry(entry: Entry) {
+    const owned = { userId: entry.user, id: entry.id }
+    const retried = await refusalOf(commands.retry(owned, { respond }))
+    if (entry.status === 'deleted') return expectSame(retried, { code: 'NOT_FOUND' })
+    if (entry.status !== 'failed' && entry.status !== 'cancelled')
+      return expectSame(retried, { code: 'CONFLICT' })
     let refusal: Refusal | undefined
-    if (!one.kept) refusal = model.refusal(one.user, one.nSlides)
+    if (!entry.kept) refusal = model.refusal(entry.user, entry.nSlides)
     else if (
-      !one.finished &&
-      one.nSlides > one.slides &&
-      model.slides(one.user) - one.slides + one.nSlides > quotas.totalSlides
+      !entry.finished &&
+      entry.nSlides > entry.slides &&
+      model.slides(entry.user) - entry.slides + entry.nSlides > quotas.totalSlides
     ) {
       refusal = { code: 'QUOTA_EXHAUSTED' }
     }
-    expectAlike(retried, refusal)
+    expectSame(retried, refusal)
     if (refusal) return
-    if (!one.kept)
-      Object.assign(one, { at: model.now, accepted: true, kept: true, paid: false, slid: false })
-    if (!one.finished) one.slides = one.nSlides
-    one.status = 'active'
+    if (!entry.kept)
+      Object.assign(entry, {
+        at: model.now,
+        accepted: true,
+        kept: true,
+        paid: false,
+        hasSlide: false,
+      })
+    if (!entry.finished) entry.slides = entry.nSlides
+    entry.status = 'active'
     await claimAll()
   }
 
-  async function cancel(one: Entry) {
+  async function cancel(entry: Entry) {
     const expected = {
       deleted: 'NOT_FOUND',
       completed: 'CONFLICT',
       failed: 'CONFLICT',
       active: undefined,
       cancelled: undefined,
-    }[one.status]
-    const got = await refused(life.cancel({ userId: one.user, id: one.id }))
-    expectAlike(got, expected === undefined ? undefined : { code: expected })
-    if (one.status !== 'active') return
-    one.status = 'cancelled'
-    if (!one.paid) one.accepted = one.kept = false
+    }[entry.status]
+    const actual = await refusalOf(commands.cancel({ userId: entry.user, id: entry.id }))
+    expectSame(actual, expected === undefined ? undefined : { code: expected })
+    if (entry.status !== 'active') return
+    entry.status = 'cancelled'
+    if (!entry.paid) entry.accepted = entry.kept = false
   }
 
-  async function remove(one: Entry) {
-    const got = await refused(life.remove({ userId: one.user, id: one.id }))
-    expectAlike(got, one.status === 'deleted' ? { code: 'NOT_FOUND' } : undefined)
-    one.status = 'deleted'
-    one.kept = false
-    if (!one.paid) one.accepted = false
+  async function remove(entry: Entry) {
+    const actual = await refusalOf(commands.remove({ userId: entry.user, id: entry.id }))
+    expectSame(actual, entry.status === 'deleted' ? { code: 'NOT_FOUND' } : undefined)
+    entry.status = 'deleted'
+    entry.kept = false
+    if (!entry.paid) entry.accepted = false
   }
 
-  async function work(act: string, one: Entry, n: number) {
-    if (one.status !== 'active') return
-    if (act === 'crash') {
+  async function work(action: string, entry: Entry, n: number) {
+    if (entry.status !== 'active') return
+    if (action === 'crash') {
       await database.query(
         `update gateway.leases set expires_at = now() - interval '1 second' where presentation_id = $1`,
-        [one.id],
+        [entry.id],
       )
       await claimAll()
-    } else if (act === 'pay') {
-      one.paid = true
-      await write(one.id, { stage: 'outlines' }, [markPaid])
-    } else if (act === 'slide' && one.paid && !one.finished) {
-      one.slid = true
-      one.made += 1
-      await write(one.id, { slidesDone: one.made }, [markFirstSlide])
-    } else if (act === 'finish' && one.slid && !one.finished) {
-      Object.assign(one, { finished: true, slides: n, made: n })
-      await write(one.id, { slidesFinished: true, slidesDone: n }, [settleSlides(n)])
-    } else if (act === 'complete' && one.finished) {
-      one.status = 'completed'
-      await write(one.id, { status: 'completed' }, [], true)
-    } else if (act === 'fail') {
-      one.status = 'failed'
-      if (one.slid) one.slides = one.made
-      else one.accepted = one.kept = false
-      await write(one.id, { status: 'failed' }, [settleFailed(one.made)], true)
+    } else if (action === 'pay') {
+      entry.paid = true
+      await write(entry.id, { stage: 'outlines' }, [markPaid])
+    } else if (action === 'slide' && entry.paid && !entry.finished) {
+      entry.hasSlide = true
+      entry.slidesDone += 1
+      await write(entry.id, { slidesDone: entry.slidesDone }, [markFirstSlide])
+    } else if (action === 'finish' && entry.hasSlide && !entry.finished) {
+      Object.assign(entry, { finished: true, slides: n, slidesDone: n })
+      await write(entry.id, { slidesFinished: true, slidesDone: n }, [settleSlides(n)])
+    } else if (action === 'complete' && entry.finished) {
+      entry.status = 'completed'
+      await write(entry.id, { status: 'completed' }, [], true)
+    } else if (action === 'fail') {
+      entry.status = 'failed'
+      if (entry.hasSlide) entry.slides = entry.slidesDone
+      else entry.accepted = entry.kept = false
+      await write(entry.id, { status: 'failed' }, [settleFailed(entry.slidesDone)], true)
     }
   }
 
-  for (const { act, pick, n } of steps) {
-    const one = model.entries.at(-1 - (pick % Math.max(1, model.entries.length)))
-    if (act === 'accept') await accept(users[pick % 2]!, n)
-    else if (act === 'wait') {
-      // Time goes by for all that was accepted.
+  for (const { action, pick, n } of steps) {
+    const entry = model.entries.at(-1 - (pick % Math.max(1, model.entries.length)))
+    if (action === 'accept') await accept(users[pick % 2]!, n)
+    else if (action === 'wait') {
+      // Makes all ledger entries older.
       const minutes = n * 15 * 2 ** pick
       model.now += minutes
       await database.query(
         `update gateway.ledger set accepted_at = accepted_at - $1 * interval '1 minute'`,
         [minutes],
       )
-    } else if (one) {
-      if (act === 'fail half-way')
-        for (const each of ['pay', 'slide', 'fail']) await work(each, one, n)
-      else if (act === 'retry') await retry(one)
-      else if (act === 'cancel') await cancel(one)
-      else if (act === 'delete') await remove(one)
-      else await work(act, one, n)
+    } else if (entry) {
+      if (action === 'fail half-way')
+        for (const part of ['pay', 'slide', 'fail']) await work(part, entry, n)
+      else if (action === 'retry') await retry(entry)
+      else if (action === 'cancel') await cancel(entry)
+      else if (action === 'delete') await remove(entry)
+      else await work(action, entry, n)
     }
     for (const user of users) {
       const { perHour, perDay, total, totalSlides } = await readUsage(database, user, quotas)
       expect([perHour.used, perDay.used, total.used, totalSlides.used]).toEqual([
-        ...[
-          model.used(user, 60).length,
-          model.used(user, 1440).length,
-          model.kept(user).length,
-          model.slides(user),
-        ],
+        model.used(user, 60).length,
+        model.used(user, 1440).length,
+        model.kept(user).length,
+        model.slides(user),
       ])
     }
   }
 }
 
-test('the ledger says at every moment of a random history what the rules say', async () => {
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 40 }), play), {
+test('the ledger agrees with the model after every step of a random history', async () => {
+  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 40 }), runHistory), {
     numRuns: 25,
     interruptAfterTimeLimit: 15_000,
     endOnFailure: true,
