@@ -24,7 +24,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
   const listener = openListener({
     url: config.database.url,
     channels,
-    onTrouble: (error) => logger.warn({ err: error }, 'the LISTEN connection failed'),
+    onError: (error) => logger.warn({ err: error }, 'the LISTEN connection failed'),
   })
   if (!config.worker) return { listener }
 

@@ -43,7 +43,7 @@ describe('channels', () => {
       url: proxy.through(test.url),
       channels,
       heartbeatMs,
-      onTrouble: (error) => errors.push(error),
+      onError: (error) => errors.push(error),
     })
     closing.push(() => listener.close())
     const missed = () => heard.filter(([channel]) => channel === 'missed').length

@@ -1,25 +1,31 @@
-// The pictures that occur in a user's slides: only those may be fetched through the gateway, and
-// only by that user.
-
-import type { Database } from './connection.ts'
+// The images in a user's slides: the gateway serves these and no others, and only to that user.
+import { and, eq } from 'drizzle-orm'
+import type { Queryable } from './connection.ts'
 import type { ExtraStatement } from './run-write.ts'
+import { images } from './schema/external.ts'
+import { build, columns, type Given, statement } from './statement.ts'
 
-/** Recorded with the events that name them. Paths are unencoded. */
+/** Joins the write of the events that name the images. Paths are not percent-encoded. */
 export function recordImages(userId: string, paths: readonly string[]): ExtraStatement {
   return {
-    text: `insert into gateway.assets (user_id, path, presentation_id) select $2, path, $1 from unnest($3::text[]) as path
+    text: `insert into gateway.assets (user_id, path, presentation_id)
+      select $2, path, $1 from unnest($3::text[]) as path
       on conflict do nothing`,
     values: [userId, paths],
   }
 }
 
+const selectImage = statement((given: Given<{ userId: string; path: string }>) =>
+  build
+    .select(columns(images, 'path'))
+    .from(images)
+    .where(and(eq(images.userId, given.userId), eq(images.path, given.path)))
+    .limit(1),
+)
+
 export async function ownsImage(
-  database: Pick<Database, 'query'>,
+  database: Queryable,
   { userId, path }: { userId: string; path: string },
 ): Promise<boolean> {
-  const rows = await database.query(
-    'select 1 from gateway.assets where user_id = $1 and path = $2 limit 1',
-    [userId, path],
-  )
-  return rows.length > 0
+  return (await selectImage(database, { userId, path })).length > 0
 }

@@ -1,92 +1,75 @@
-// The one LISTEN connection of a process. It comes back by itself, with jittered back-off, and says
-// so, since what was notified while it was away is lost; a connection whose other end vanished
-// without a word is found by a heartbeat.
-import { setTimeout as delay } from 'node:timers/promises'
+// The one LISTEN connection of a process. It reconnects with jittered backoff and reports each
+// interruption, since notifications were lost meanwhile. A heartbeat finds a dead connection.
 import pg from 'pg'
 import { backoffMs } from '../async/backoff.ts'
+import { anySignal, sleep } from '../async/signals.ts'
 import { type Channels, postgresChannel } from './channels.ts'
+import { endClient } from './pg-client.ts'
 
 export interface ListenerOptions {
   url: string
   channels: Pick<Channels, 'receive' | 'reportMissed'>
-  onTrouble?: (error: unknown) => void
-  /** How often the other end is asked whether it is there; it may take as long to answer. */
+  onError?: (error: unknown) => void
+  /** The interval of heartbeats, and how long the server may take to respond to one. */
   heartbeatMs?: number
 }
 
-/** Starts listening (and goes on trying) until closed. */
-export function openListener({ url, channels, onTrouble, heartbeatMs = 10_000 }: ListenerOptions) {
-  const closing = new AbortController()
-  let current: pg.Client | undefined
+const connectTimeoutMs = 5_000
+const closeTimeoutMs = 500
+const minWaitMs = 50
+const backoff = { baseMs: 200, maxMs: 5_000 }
 
-  async function listenOnce(): Promise<void> {
+/** Starts to listen, and reconnects until it is closed. */
+export function openListener({ url, channels, onError, heartbeatMs = 10_000 }: ListenerOptions) {
+  const closing = new AbortController()
+  /** Attempts since the last connection. */
+  let attempts = 0
+
+  /** Listens until the connection breaks (then it rejects) or the listener is closed. */
+  async function listen(): Promise<void> {
     const client = new pg.Client({
       connectionString: url,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: heartbeatMs,
       keepAlive: true,
       application_name: 'presenton-gateway listener',
     })
-    current = client
-    const ended = new Promise<void>((resolve) => {
-      client.on('error', (error) => {
-        onTrouble?.(error)
-        resolve()
-      })
-      client.on('end', () => resolve())
+    const broken = new AbortController()
+    client.on('error', (error) => {
+      onError?.(error)
+      broken.abort()
     })
+    client.on('end', () => broken.abort())
     client.on('notification', ({ payload }) => channels.receive(payload ?? ''))
     try {
       await client.connect()
       await client.query(`listen ${postgresChannel}`)
-      // Only now nothing is missed any more: everyone looks once.
+      // Only from now on no notification is missed, so subscribers check once for themselves.
       channels.reportMissed()
-      attempt = 0
+      attempts = 0
+      const wake = anySignal(broken.signal, closing.signal)
       while (!closing.signal.aborted) {
-        const beat = new AbortController()
-        await Promise.race([
-          ended,
-          delay(heartbeatMs, undefined, {
-            signal: AbortSignal.any([beat.signal, closing.signal]),
-          }).catch(() => undefined),
-        ])
-        beat.abort()
-        if (closing.signal.aborted) return
-        await client.query('select 1')
+        await sleep(heartbeatMs, wake).catch(() => undefined)
+        // On a broken connection this rejects.
+        if (!closing.signal.aborted) await client.query('select 1')
       }
     } finally {
-      // `end` says goodbye and waits for an answer, which a half-open connection never gives.
-      await Promise.race([
-        client.end().catch(() => undefined),
-        delay(500, undefined, { ref: false }),
-      ])
-      // biome-ignore lint/suspicious/noExplicitAny: pg offers no other way to let go of a dead socket.
-      ;(client as any).connection?.stream?.destroy()
+      await endClient(client, closeTimeoutMs)
     }
   }
 
-  let attempt = 0
-  const done = (async () => {
+  async function listenUntilClosed(): Promise<void> {
     while (!closing.signal.aborted) {
-      try {
-        await listenOnce()
-      } catch (error) {
-        onTrouble?.(error)
-      }
-      if (closing.signal.aborted) return
-      attempt += 1
-      const waitMs = 50 + backoffMs(attempt, { baseMs: 200, maxMs: 5_000 })
-      await delay(waitMs, undefined, { signal: closing.signal }).catch(() => undefined)
+      await listen().catch((error: unknown) => onError?.(error))
+      attempts += 1
+      const waitMs = minWaitMs + backoffMs(attempts, backoff)
+      await sleep(waitMs, closing.signal).catch(() => undefined)
     }
-  })()
+  }
 
+  const done = listenUntilClosed()
   return {
-    /** For tests: cuts the connection as a network would. */
-    drop() {
-      // biome-ignore lint/suspicious/noExplicitAny: as above.
-      ;(current as any)?.connection?.stream?.destroy()
-    },
-    async close() {
+    async close(): Promise<void> {
       closing.abort()
       await done
     },

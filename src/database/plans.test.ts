@@ -2,9 +2,7 @@
 // statements of the functions themselves, over tables large enough for the planner to use indexes.
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findFinishedDeck, findRemovableDecks } from '../generation/statements/decks.ts'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
-import { findRemovableUploads } from '../generation/statements/uploads.ts'
 import { countFinished, createRunCounts } from '../operations/statements/run-counts.ts'
 import { countQueued } from '../presentations/statements/insert.ts'
 import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
@@ -12,6 +10,7 @@ import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts
 import { pruneTickets, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import type { Database } from './connection.ts'
+import { findFinishedDeck, findRemovableDecks } from './decks.ts'
 import { createEndRun } from './end-run.ts'
 import { findLogHead, pruneLogs, readLogChanges, readLogPage } from './event-log.ts'
 import { pruneKeys } from './idempotency-keys.ts'
@@ -19,6 +18,7 @@ import { claim, hasClaimable, renew } from './leases.ts'
 import { pruneLedger } from './ledger.ts'
 import { readQuotaBudget } from './quota-budget.ts'
 import { createSharedWrites } from './shared-writes.ts'
+import { findRemovableUploads } from './uploads.ts'
 
 const count = 20_000
 const id = '00000000-0000-4000-8000-000000000001'

@@ -2,14 +2,14 @@
 // in Postgres until each is gone, so neither a crash nor an outage forgets one.
 
 import type { Database } from '../database/connection.ts'
+import { deleteDeckRecord, findRemovableDecks, postponeDeck } from '../database/decks.ts'
+import { deleteUploadRecord, findRemovableUploads, postponeUpload } from '../database/uploads.ts'
 import { Problem } from '../domain/problem.ts'
 import { storeErrorCode } from '../objects/calls.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
-import { findRemovableDecks, forgetDeck, postponeDeck } from './statements/decks.ts'
-import { findRemovableUploads, forgetUploads, postponeUpload } from './statements/uploads.ts'
 
 export interface RemovalOptions {
   database: Pick<Database, 'query'>
@@ -61,14 +61,14 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
       removeAll({
         find: () => findRemovableUploads(database),
         remove: (key) => objects.remove(key, signal),
-        forget: (key) => forgetUploads(database, [key]),
+        forget: (key) => deleteUploadRecord(database, key),
         postpone: (key) => postponeUpload(database, key, postponedMinutes),
       }),
     decks: () =>
       removeAll({
         find: () => findRemovableDecks(database),
         remove: (deckId) => presenton.deleteDeck({ account: sharedAccount, signal, deckId }),
-        forget: (deckId) => forgetDeck(database, deckId),
+        forget: (deckId) => deleteDeckRecord(database, deckId),
         postpone: (deckId) => postponeDeck(database, deckId, postponedMinutes),
       }),
   }

@@ -2,10 +2,10 @@
 // stay behind; every deck is recorded for removal.
 
 import type { EncodedEvent } from '../../contract/events.ts'
+import { recordDeck, scheduleDeckRemoval } from '../../database/decks.ts'
 import { rejected } from '../../presenton/failures.ts'
 import type { Context } from '../context.ts'
 import { withoutDeck } from '../run-state.ts'
-import { recordDeck, scheduleDeckRemoval } from '../statements/decks.ts'
 
 export async function create(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context

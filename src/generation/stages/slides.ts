@@ -2,6 +2,7 @@
 // of one deck double its slides, so a deck is streamed once (see recover-slides.ts).
 
 import type { EncodedEvent } from '../../contract/events.ts'
+import { recordFinishedDeck } from '../../database/decks.ts'
 import { markFirstSlide, settleSlides } from '../../database/ledger.ts'
 import { Problem } from '../../domain/problem.ts'
 import { maxSlideStreams } from '../../domain/stage.ts'
@@ -15,7 +16,6 @@ import type { Context } from '../context.ts'
 import { forwardMessage } from '../forward-message.ts'
 import { createSlideChunks, type Piece, type SlideChunks } from '../slide-chunks.ts'
 import { createImageRecorder, type ImageRecorder } from '../slide-images.ts'
-import { recordFinishedDeck } from '../statements/decks.ts'
 
 export async function slides(context: Context): Promise<void> {
   const { run } = context

@@ -2,14 +2,14 @@
 // is the run complete.
 
 import type { ExportFormat } from '../../contract/presentation.ts'
+import { findFinishedDeck } from '../../database/decks.ts'
+import { recordFile, recordUpload } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import { checkDeckFile } from '../../objects/deck-file.ts'
 import { presentationKey } from '../../objects/keys.ts'
 import { confirmAtEnd } from '../confirm-at-end.ts'
 import type { Context } from '../context.ts'
 import { asUpstreamProblem } from '../file-problem.ts'
-import { findFinishedDeck } from '../statements/decks.ts'
-import { recordFile, recordUpload } from '../statements/uploads.ts'
 
 export const contentTypes: Record<ExportFormat, string> = {
   pptx: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',

@@ -1,16 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createChannels } from '../../database/channels.ts'
 import type { Queryable } from '../../database/connection.ts'
+import { recordDeck } from '../../database/decks.ts'
 import { createEndRun } from '../../database/end-run.ts'
 import { claim, type Run } from '../../database/leases.ts'
 import { createRunLog, leaseLost, type RunWrite } from '../../database/run-log.ts'
+import { findRemovableUploads, recordFile, recordUpload } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
-import { recordDeck } from '../../generation/statements/decks.ts'
-import {
-  findRemovableUploads,
-  recordFile,
-  recordUpload,
-} from '../../generation/statements/uploads.ts'
 import { logEvent, openTestRows, type TestRows } from '../../sandbox/rows.ts'
 import { readPresentation } from './queries.ts'
 import {
@@ -271,7 +267,7 @@ describe('transitions', () => {
     const id = await rows.insert()
     const { run, write } = await start(id)
     const file = {
-      format: 'pptx',
+      format: 'pptx' as const,
       sizeBytes: 1,
       sha256: '',
       contentType: '',

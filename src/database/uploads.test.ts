@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createChannels } from '../../database/channels.ts'
-import { claim, type Run } from '../../database/leases.ts'
-import { createRunLog } from '../../database/run-log.ts'
-import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
+import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { createChannels } from './channels.ts'
+import { claim, type Run } from './leases.ts'
+import { createRunLog } from './run-log.ts'
 import { findRemovableUploads, recordFile, recordUpload } from './uploads.ts'
 
 let rows: TestRows
@@ -30,7 +30,7 @@ it('returns due uploads, except those of files and of a lease holder that may st
     onLost: () => undefined,
   })
   const file = {
-    format: 'pptx',
+    format: 'pptx' as const,
     sizeBytes: 1,
     sha256: '',
     contentType: '',
