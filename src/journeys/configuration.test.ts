@@ -70,7 +70,7 @@ test('everything wrong at once is one message with every name and no value', asy
   expect(text).not.toContain('987')
   // One message for people, no stack.
   expect(text).not.toMatch(/^\s+at /m)
-  expect(text.match(/Configuration/g)).toHaveLength(1)
+  expect(text.match(/Invalid configuration/g)).toHaveLength(1)
 })
 
 test('nothing at all names what is required', async () => {
