@@ -52,7 +52,7 @@ export async function openApp({ config, logger, timing }: AppOptions) {
 
 function warnOfOpenAudience({ auth }: Config, logger: Logger): void {
   const isRemote = auth.keySources.some(({ kind }) => kind === 'jwks')
-  if (!isRemote || (auth.issuer !== undefined && auth.audience !== undefined)) return
+  if (!isRemote || (auth.issuer !== undefined && auth.audience.length > 0)) return
   logger.warn(
     'AUTH_ISSUER and AUTH_AUDIENCE are not both set: tokens that the keys of AUTH_JWKS_URL sign for other services are accepted, too',
   )

@@ -81,7 +81,7 @@ const preflight = (origin: string) =>
 
 test('allows credentialed requests from allowed origins only', async () => {
   server = await openTestServer({
-    env: { CORS_ORIGINS: 'https://app.example,https://other.example' },
+    env: { CORS_ORIGINS: 'https://app.example,https://other.example', CORS_HEADERS: 'X-Tenant' },
     features: { presentations: { findPresentation: async () => sampleRow() } },
   })
   const allowed = await preflight('https://app.example')
@@ -90,7 +90,9 @@ test('allows credentialed requests from allowed origins only', async () => {
     'access-control-allow-origin': 'https://app.example',
     'access-control-allow-credentials': 'true',
     vary: 'Origin',
-    'access-control-allow-headers': 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID',
+    'access-control-allow-headers':
+      'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, If-Match, If-None-Match, ' +
+      'MCP-Protocol-Version, Mcp-Method, Mcp-Name, traceparent, tracestate, baggage, sentry-trace, X-Tenant',
     'access-control-allow-methods': 'GET, HEAD, POST, PUT, PATCH, DELETE',
   })
   const response = await server.call(path, { headers: { origin: 'https://other.example' } })

@@ -73,7 +73,7 @@ export async function createServer({
 
   limitConnections(app, limits)
   drainOnClose(app, { closing, graceMs: config.shutdownGraceMs })
-  await allowOrigins(app, corsOrigins)
+  await allowOrigins(app, { origins: corsOrigins, headers: config.corsHeaders })
   app.decorateRequest('caller')
   const checkRateLimit = await createRateLimit(app, { perMinute: limits.rateLimitPerMinute })
   const limitAnonymous = createAnonymousRateLimit({ verify, checkRateLimit })

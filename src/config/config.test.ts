@@ -37,6 +37,7 @@ describe('readConfig', () => {
       logLevel: 'info',
       trustProxy: false,
       corsOrigins: [],
+      corsHeaders: [],
       database: { url: 'postgres://gateway:pw@db/gateway', poolMax: 10, migrateOnStart: true },
       presenton: {
         url: 'http://presenton',
@@ -65,7 +66,7 @@ describe('readConfig', () => {
       auth: {
         keySources: [{ kind: 'secret', secret: 's'.repeat(32) }],
         issuer: undefined,
-        audience: undefined,
+        audience: [],
       },
       limits: {
         maxSlides: 20,

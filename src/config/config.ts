@@ -10,6 +10,7 @@ import {
   boolean,
   bucketName,
   databaseUrl,
+  headerName,
   integer,
   listOf,
   oneOf,
@@ -37,6 +38,7 @@ const variables = {
   LOG_LEVEL: or('info', oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])),
   TRUST_PROXY: or(false, trustProxy),
   CORS_ORIGINS: or([], listOf(origin)),
+  CORS_HEADERS: or([], listOf(headerName)),
   DATABASE_URL: required(databaseUrl),
   DATABASE_POOL_MAX: or(10, integer(1, 1000)),
   MIGRATE_ON_START: or(true, boolean),
@@ -69,7 +71,7 @@ const variables = {
   AUTH_JWT_SECRET: optional(secret),
   AUTH_JWT_PUBLIC_KEY: optional(publicKey),
   AUTH_ISSUER: optional(anyText),
-  AUTH_AUDIENCE: optional(anyText),
+  AUTH_AUDIENCE: or([], listOf(anyText)),
   MAX_SLIDES: or(20, integer(1, 50)),
   MAX_CONTENT_CHARS: or(100_000, integer(1)),
   // S3 allows 10,000 parts for an object, and a part has 8 MiB.
@@ -132,6 +134,7 @@ function toConfig(v: Values) {
     logLevel: v.LOG_LEVEL,
     trustProxy: v.TRUST_PROXY,
     corsOrigins: v.CORS_ORIGINS,
+    corsHeaders: v.CORS_HEADERS,
     database: {
       url: v.DATABASE_URL,
       poolMax: v.DATABASE_POOL_MAX,

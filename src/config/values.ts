@@ -34,6 +34,11 @@ export function word(text: string): string {
   return /^[\x21-\x7e]+$/.test(text) ? text : reject('must be visible ASCII without spaces')
 }
 
+/** A token of RFC 9110, section 5.6.2. */
+export function headerName(text: string): string {
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(text) ? text : reject('must be names of HTTP headers')
+}
+
 export function integer(min: number, max = 1_000_000_000): Parse<number> {
   return (text) => {
     const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN

@@ -37,6 +37,11 @@ export const problems = {
   },
   NOT_READY: { status: 409, detail: 'The resource is not ready yet.', retryable: true },
   VALIDATION_FAILED: { status: 400, detail: 'The request is invalid.', retryable: false },
+  REQUEST_TIMEOUT: {
+    status: 408,
+    detail: 'The request took too long to arrive.',
+    retryable: true,
+  },
   PAYLOAD_TOO_LARGE: { status: 413, detail: 'The request body is too large.', retryable: false },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,

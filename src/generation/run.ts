@@ -5,6 +5,7 @@ import type { Stage } from '../contract/stages.ts'
 import { markPaid } from '../database/ledger.ts'
 import { Problem } from '../domain/problem.ts'
 import { maxTakeovers, paidStages } from '../domain/stage.ts'
+import { rejected } from '../presenton/failures.ts'
 import { type Decision, decide } from './attempts.ts'
 import type { Checkpoint, Context } from './context.ts'
 import { recoverSlides } from './recover-slides.ts'
@@ -93,7 +94,11 @@ async function runStage(
       observe(problem.code)
       const err = problem.cause ?? problem
       logger.warn({ stage, code: problem.code, next, err }, 'stage failed')
-      if (next === 'end' || !canContinue(context, next)) return problem
+      if (next === 'end') return problem
+      // An export makes no deck, so it can never succeed without the one that upstream has lost.
+      if (next === 'restart' && context.run.runKind !== 'deck') {
+        return rejected('The deck no longer exists there.', problem.cause)
+      }
       if (next !== 'wait') {
         await startOver(context, decision)
         return 'failed'
@@ -102,11 +107,6 @@ async function runStage(
       await context.assertHeld()
     }
   }
-}
-
-/** An export makes no deck, so it cannot restart when upstream has lost the deck. */
-function canContinue({ run }: Context, next: Decision['next']): boolean {
-  return !(next === 'restart' && run.runKind === 'export')
 }
 
 /** Shows the slides that an earlier attempt left upstream, or gives up its deck for a fresh one. */

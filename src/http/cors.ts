@@ -3,26 +3,41 @@
 import cors from '@fastify/cors'
 import type { App } from './base.ts'
 
-const headers = {
-  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-  allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
-  exposedHeaders: [
-    'Location',
-    'Retry-After',
-    'RateLimit-Limit',
-    'RateLimit-Remaining',
-    'RateLimit-Reset',
-    'Idempotency-Replayed',
-    'Content-Disposition',
-  ],
-}
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']
+
+const allowedHeaders = [
+  ...['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
+  ...['If-Match', 'If-None-Match', 'MCP-Protocol-Version', 'Mcp-Method', 'Mcp-Name'],
+  // Tracing libraries add these to every request of a page.
+  ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
+]
+
+const exposedHeaders = [
+  'Location',
+  'Retry-After',
+  'RateLimit-Limit',
+  'RateLimit-Remaining',
+  'RateLimit-Reset',
+  'Idempotency-Replayed',
+  'Content-Disposition',
+  'ETag',
+  'WWW-Authenticate',
+]
 const preflightMaxAgeSeconds = 600
 
+export interface CorsOptions {
+  origins: readonly string[]
+  /** Request headers that are allowed besides the gateway's own. */
+  headers: readonly string[]
+}
+
 /** For all routes of the server. Without origins there is no cross-origin access. */
-export async function allowOrigins(app: App, origins: readonly string[]): Promise<void> {
+export async function allowOrigins(app: App, { origins, headers }: CorsOptions): Promise<void> {
   if (origins.length === 0) return
   await app.register(cors, {
-    ...headers,
+    methods,
+    allowedHeaders: [...allowedHeaders, ...headers],
+    exposedHeaders,
     origin: [...origins],
     credentials: true,
     maxAge: preflightMaxAgeSeconds,

@@ -85,7 +85,8 @@ test('contains every route and no other', () => {
     /^(GET|POST|PUT|PATCH|DELETE) (?!\/docs)/.test(route),
   )
   // The router prints no full path of wildcard routes.
-  const wildcards = ['GET /app_data/images/{path}', 'GET /static/{path}']
+  const wildcards = ['images', 'templates', 'fonts'].map((name) => `GET /app_data/${name}/{path}`)
+  wildcards.push('GET /static/{path}')
   expect(described.sort()).toEqual(
     [...registered.filter((route) => route !== 'GET *'), ...wildcards].sort(),
   )

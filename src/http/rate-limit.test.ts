@@ -98,6 +98,10 @@ test('counts an IPv6 /64 as one address, and a mapped IPv4 address as IPv4', asy
   expect(await remainingFor('2001:db8:0:8::1')).toBe(2)
   expect(await remainingFor('198.51.100.9')).toBe(2)
   expect(await remainingFor('::ffff:198.51.100.9')).toBe(1)
+  // Azure and others add the port of the connection.
+  expect(await remainingFor('198.51.100.9:51234')).toBe(0)
+  expect(await remainingFor('[2001:db8:0:8::2]:51234')).toBe(1)
+  expect(await remainingFor('[2001:db8:0:8::3]')).toBe(0)
 })
 
 test('accepts requests again after Retry-After', async () => {

@@ -6,7 +6,10 @@ import type { Duplex } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
 import { problemDocument, problemHeaders, problemType } from './problems.ts'
 
-const statuses: Record<string, number> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
+function toProblem(code: string | undefined): Problem {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new Problem('REQUEST_TIMEOUT')
+  return new Problem('VALIDATION_FAILED', code === 'HPE_HEADER_OVERFLOW' ? { status: 431 } : {})
+}
 
 /** For Node's `clientError`: invalid HTTP, too large headers, or a request that came too slowly. */
 export function respondToClientError(
@@ -19,8 +22,7 @@ export function respondToClientError(
     socket.destroy()
     return
   }
-  const status = statuses[error.code ?? ''] ?? 400
-  writeProblem(socket, new Problem('VALIDATION_FAILED', { status }), headers)
+  writeProblem(socket, toProblem(error.code), headers)
 }
 
 /** For Node's `connect`. Without a listener Node would close the connection without a response. */

@@ -10,7 +10,13 @@ import { problemType } from './problems.ts'
 export const sharedSchemas: TSchema[] = [presentationSchema, problemSchema, eventSchema]
 
 /** A malformed id returns 404, like an unknown one. */
-export const idParams = Type.Object({ id: Type.String({ format: 'uuid' }) })
+export const idParams = Type.Object({
+  // The format alone also allows `urn:uuid:…`, which Postgres does not take.
+  id: Type.String({
+    format: 'uuid',
+    pattern: '^[\\da-fA-F]{8}(?:-[\\da-fA-F]{4}){3}-[\\da-fA-F]{12}$',
+  }),
+})
 
 /** For a response without a body. */
 export function emptyResponse(description: string) {

@@ -60,7 +60,7 @@ test('returns 408 with a problem document for a head sent byte by byte', async (
   expect(response).toMatch(/x-content-type-options: nosniff/)
   expect(JSON.parse(response.slice(response.indexOf('\r\n\r\n')))).toMatchObject({
     status: 408,
-    code: 'VALIDATION_FAILED',
+    code: 'REQUEST_TIMEOUT',
   })
 })
 

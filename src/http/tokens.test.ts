@@ -19,7 +19,7 @@ const secret = 'a shared secret of more than 32 bytes'
 const secretSource: KeySource = { kind: 'secret', secret }
 
 function verifierOf(...keySources: KeySource[]) {
-  const auth = { keySources, issuer: undefined, audience: undefined }
+  const auth = { keySources, issuer: undefined, audience: [] }
   return createTokenVerifier(auth, { now: () => nowMs })
 }
 
@@ -162,7 +162,7 @@ test('requires the configured issuer, and the configured audience among those of
   const auth = {
     keySources: [secretSource],
     issuer: 'https://issuer.example',
-    audience: 'gateway',
+    audience: ['another', 'gateway'],
   }
   const verify = createTokenVerifier(auth, { now: () => nowMs })
   const withClaims = (claims: Json) =>

@@ -2,7 +2,7 @@
 // token, so `none` and an HMAC made with a public key can't pass.
 
 import { createPublicKey, webcrypto } from 'node:crypto'
-import { type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { Config, KeySource } from '../config/config.ts'
 import { Problem } from '../domain/problem.ts'
 import { createRemoteKeySet } from './key-set.ts'
@@ -62,7 +62,7 @@ export function createTokenVerifier(
     requiredClaims: ['exp', 'sub'],
     clockTolerance: clockToleranceSeconds,
     ...(issuer !== undefined && { issuer }),
-    ...(audience !== undefined && { audience }),
+    ...(audience.length > 0 && { audience: [...audience] }),
   }
 
   /** Tries all keys, because a token does not say which source signed it. */
@@ -70,11 +70,8 @@ export function createTokenVerifier(
     let failure: unknown
     for (const { algorithms, findKey } of keys) {
       try {
-        return await jwtVerify(token, findKey, {
-          ...claims,
-          algorithms,
-          currentDate: new Date(now()),
-        })
+        const options = { ...claims, algorithms, currentDate: new Date(now()) }
+        return await verifyWithCandidates(token, findKey, options)
       } catch (error) {
         // An unreachable source may have the right key, so its problem precedes a refusal.
         if (!(failure instanceof Problem)) failure = error
@@ -98,6 +95,27 @@ export function createTokenVerifier(
       if (error instanceof Problem) throw error
       throw new Problem('AUTHENTICATION_FAILED', { cause: error })
     }
+  }
+}
+
+/** Tries each key that fits: a token without `kid` may fit several, and sets list keys twice. */
+async function verifyWithCandidates(
+  token: string,
+  findKey: JWTVerifyGetKey,
+  options: JWTVerifyOptions,
+) {
+  try {
+    return await jwtVerify(token, findKey, options)
+  } catch (error) {
+    if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error
+    for await (const key of error) {
+      try {
+        return await jwtVerify(token, key, options)
+      } catch (failure) {
+        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure
+      }
+    }
+    throw new errors.JWSSignatureVerificationFailed()
   }
 }
 

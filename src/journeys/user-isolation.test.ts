@@ -83,6 +83,9 @@ test('returns the same 404 for a foreign, an unknown and a malformed id, on ever
     '00000000-0000-0000-0000-000000000000',
     '%00',
     `${made.id}x`,
+    `urn:uuid:${made.id}`,
+    `{${made.id}}`,
+    made.id.replaceAll("-", ""),
     "'; select 1; --",
     '1',
   ]

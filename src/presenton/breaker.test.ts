@@ -95,6 +95,21 @@ describe('The circuit breaker', () => {
     expect(presenton.state().breaker).toBe('closed')
   })
 
+  it('opens when every create fails, however many cheap calls succeed', async () => {
+    upstream.handlers['POST /api/v1/ppt/presentation/create'] = failure
+    upstream.handlers['/api/v1/ppt/template/'] = json({ id: 'general' })
+    const brief = {
+      ...{ content: 'text', nSlides: 3, language: 'English', tone: 'default' },
+      ...{ verbosity: 'standard', webSearch: false },
+      ...{ includeTitleSlide: true, includeTableOfContents: false },
+    }
+    for (let i = 0; i < 5; i++) {
+      for (let n = 0; n < 3; n++) await presenton.hasTemplate({ ...asShared, templateId: `t${n}` })
+      await presenton.createDeck({ ...asShared, brief }).catch(() => undefined)
+    }
+    expect(presenton.state().breaker).toBe('open')
+  })
+
   it('opens after broken connections and timeouts', async () => {
     await reconnect({
       timeouts: { createMs: 60, prepareMs: 60, exportMs: 60, stallMs: 60, streamMs: 60 },

@@ -57,15 +57,32 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
     return outage(cause, Math.max(1, Math.ceil(leftMs / 1000)))
   }
 
+  function recordFailure(failure: unknown): void {
+    if (!circuit.closed) return
+    const signal = new AbortController().signal
+    circuit.fire(() => Promise.reject(failure), signal).catch(() => undefined)
+  }
+
+  async function runCheap<T>(act: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await act()
+    } catch (error) {
+      if (!isCancellation(error, signal)) recordFailure(error)
+      throw error
+    }
+  }
+
   return {
     state,
 
     /**
      * Runs `act` if the circuit allows it; otherwise rejects with UPSTREAM_UNAVAILABLE. Every
      * rejection of `act` counts as a failure, except with the reason of `signal`. A half-open
-     * circuit allows one call, whose result decides.
+     * circuit allows one call, whose result decides. The success of a cheap call is not counted in
+     * a closed circuit: it must not hide that the expensive calls fail.
      */
-    async run<T>(act: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    async run<T>(act: () => Promise<T>, signal: AbortSignal, { isCheap = false } = {}): Promise<T> {
+      if (isCheap && circuit.closed) return runCheap(act, signal)
       try {
         return (await circuit.fire(act, signal)) as T
       } catch (error) {
@@ -79,12 +96,7 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
      * Counts a failure after a good start: a stream that stalled or was cut. Only a closed circuit
      * counts it, so it never takes the one call of a half-open circuit.
      */
-    recordFailure(failure: unknown): void {
-      if (circuit.closed)
-        circuit
-          .fire(() => Promise.reject(failure), new AbortController().signal)
-          .catch(() => undefined)
-    },
+    recordFailure,
 
     close: () => circuit.shutdown(),
   }

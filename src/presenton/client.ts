@@ -82,6 +82,7 @@ export function createPresenton({
       metrics.measure('login', () =>
         requests.fetchText({
           routeKind: 'login',
+          isCheap: true,
           method: 'POST',
           path: paths.login,
           json,

@@ -26,6 +26,8 @@ describe('The failure of a response', () => {
   it.each([
     ['a 502 page of nginx', 502, '<html>', 'deck', 'UPSTREAM_UNAVAILABLE', 'outage'],
     ['a 503', 503, '', 'prepare', 'UPSTREAM_UNAVAILABLE', 'outage'],
+    ['a 503 of upstream itself', 503, '{"detail":"x"}', 'prepare', 'UPSTREAM_ERROR', 'fault'],
+    ['a 503 as JSON of a proxy', 503, '{"error":"x"}', 'deck', 'UPSTREAM_UNAVAILABLE', 'outage'],
     ['a 504', 504, '<html>', 'file', 'UPSTREAM_UNAVAILABLE', 'outage'],
     ['a plain-text 500', 500, 'Internal Server Error', 'deck', 'UPSTREAM_ERROR', 'fault'],
     [
@@ -189,7 +191,7 @@ describe('The failure of a response', () => {
   })
 
   it('says that nothing was started if upstream was down or refused', () => {
-    for (const status of [400, 404, 408, 422, 429, 502])
+    for (const status of [400, 404, 408, 422, 429, 503])
       expect(mayHaveStarted(problemFor(status, withDetail('x')))).toBe(false)
     expect(mayHaveStarted(problemFor(500, 'Internal Server Error'))).toBe(true)
     expect(mayHaveStarted(fault('the connection broke'))).toBe(true)

@@ -133,7 +133,7 @@ export function toProblem(
   const cause: ResponseCause = { status, reason: redactUpstreamText(reason) }
   const retryAfterSeconds = parseRetryAfter(headers, nowMs)
   const retry = retryAfterSeconds !== undefined && { retryAfterSeconds }
-  if (status === 502 || status === 503 || status === 504) return outage(cause, retryAfterSeconds)
+  if (isOutage(response)) return outage(cause, retryAfterSeconds)
   if (status >= 500) return fault(`status ${status}`, { cause })
   if (status === 408 || status === 425 || status === 429)
     return fault(`status ${status}`, { cause, ...retry })
@@ -159,6 +159,11 @@ export function toProblem(
   return rejected(reason, cause)
 }
 
+/** Upstream's proxy responds for it. FastAPI's own `detail` says that upstream itself is up. */
+function isOutage({ status, text }: TextResponse): boolean {
+  return (status === 502 || status === 503 || status === 504) && !/^\s*\{\s*"detail"/.test(text)
+}
+
 function isMissingRoute({ status, reason }: ResponseCause): boolean {
   return status === 405 || (status === 404 && (reason === 'Not Found' || reason === ''))
 }
@@ -167,7 +172,8 @@ function isMissingRoute({ status, reason }: ResponseCause): boolean {
 export function mayHaveStarted(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
   const { status = 500 } = (error.cause ?? {}) as Partial<ResponseCause>
-  return error.failure !== 'outage' && error.failure !== 'gone' && !(status >= 400 && status < 500)
+  const isRefusal = (status >= 400 && status < 500) || status === 503
+  return error.failure !== 'outage' && error.failure !== 'gone' && !isRefusal
 }
 
 /**

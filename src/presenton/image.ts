@@ -1,5 +1,6 @@
-// The images in slides: generated ones below /app_data/images, icons and placeholders below
-// /static. No other path of upstream can be read, and nothing but an image is returned.
+// The images and fonts in slides: generated images below /app_data/images, what all slides share
+// below /app_data/templates, /app_data/fonts and /static. No other path of upstream can be read, and
+// nothing but an image or a font is returned.
 
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
@@ -11,12 +12,12 @@ import { encodeSegments, plainSegmentsBelow } from './plain-path.ts'
 export interface OpenedImage {
   /** Must be read to its end or destroyed. */
   body: Readable
-  /** Always `image/…`. */
+  /** Always `image/…` or `font/…`. */
   contentType: string
   sizeBytes?: number
 }
 
-const roots = ['/app_data/images/', '/static/']
+const roots = ['/app_data/images/', '/app_data/templates/', '/app_data/fonts/', '/static/']
 
 interface ImageOptions extends CallOptions {
   calls: Calls
@@ -36,6 +37,7 @@ export async function openUpstreamImage({
     .open({
       ...options,
       routeKind: 'file',
+      isCheap: true,
       path: encodeImagePath(path),
       stallMs: options.timeoutMs,
     })
@@ -44,8 +46,9 @@ export async function openUpstreamImage({
         ? new Problem('NOT_FOUND', { cause: error })
         : error
     })
-  const { 'content-type': contentType, 'content-length': length } = opened.headers
-  if (typeof contentType !== 'string' || !/^image\/[\w.+-]+/.test(contentType)) {
+  const { 'content-type': type, 'content-length': length } = opened.headers
+  const contentType = contentTypeOf(path, type)
+  if (contentType === undefined) {
     opened.close()
     throw new Problem('NOT_FOUND')
   }
@@ -53,6 +56,13 @@ export async function openUpstreamImage({
   // A body that is destroyed unread never starts its generator, which would close the connection.
   body.once('close', opened.close)
   return { body, contentType, ...(typeof length === 'string' && { sizeBytes: Number(length) }) }
+}
+
+/** Upstream's nginx knows no type for some fonts, so the name decides there. */
+function contentTypeOf(path: string, type: unknown): string | undefined {
+  if (typeof type === 'string' && /^image\/[\w.+-]+/.test(type)) return type
+  const [, font] = /\.(ttf|otf|woff2?)$/i.exec(path) ?? []
+  return font && `font/${font.toLowerCase()}`
 }
 
 function encodeImagePath(path: string): string {

@@ -16,7 +16,7 @@ export type Liveness = ReturnType<typeof createLiveness>
 
 export function createLiveness({ requests, breaker, timeoutMs, now }: LivenessOptions) {
   const request = (signal: AbortSignal) =>
-    ({ routeKind: 'other', path: paths.authStatus, timeoutMs, signal }) as const
+    ({ routeKind: 'other', path: paths.authStatus, timeoutMs, signal, isCheap: true }) as const
 
   /** Rejects with a Problem unless upstream responds. Its result decides a half-open circuit. */
   async function check(signal: AbortSignal): Promise<void> {

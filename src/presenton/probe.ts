@@ -43,6 +43,7 @@ export function createProbe(options: ProbeOptions) {
   async function detect(): Promise<Features> {
     const common = {
       routeKind: 'other',
+      isCheap: true,
       timeoutMs: options.timeoutMs,
       signal: options.closing,
     } as const

@@ -16,6 +16,8 @@ export interface UpstreamRequestOptions {
   /** For the whole request, the body of the response included. */
   timeoutMs: number
   signal: AbortSignal
+  /** Its success says nothing about the calls in which a model works. */
+  isCheap?: boolean
   /** Statuses outside 2xx that are no failure, also not for the circuit breaker. */
   expectedStatuses?: readonly number[]
 }
@@ -70,19 +72,23 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
   return {
     /** The whole response, for any status below 500. */
     fetchText: (request: UpstreamRequestOptions): Promise<TextResponse> =>
-      breaker.run(async () => {
-        const deadline = startDeadline(request)
-        let response: UpstreamResponse | undefined
-        try {
-          response = await connect(request, deadline)
-          return await readText(request, response)
-        } catch (error) {
-          throw connections.toFailure(error, deadline.signal)
-        } finally {
-          response?.close()
-          endDeadline(deadline)
-        }
-      }, request.signal),
+      breaker.run(
+        async () => {
+          const deadline = startDeadline(request)
+          let response: UpstreamResponse | undefined
+          try {
+            response = await connect(request, deadline)
+            return await readText(request, response)
+          } catch (error) {
+            throw connections.toFailure(error, deadline.signal)
+          } finally {
+            response?.close()
+            endDeadline(deadline)
+          }
+        },
+        request.signal,
+        request,
+      ),
 
     /**
      * A 200 response whose body is read as it arrives; any other response below 500 as text. The
@@ -93,36 +99,40 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
       request: UpstreamRequestOptions,
       stallMs: number,
     ): Promise<OpenedBody | TextResponse> =>
-      breaker.run(async () => {
-        const deadline = startDeadline(request)
-        const stall = setTimeout(
-          () => deadline.abort(timeout(`no response in ${stallMs} ms`)),
-          stallMs,
-        )
-        let response: UpstreamResponse | undefined
-        function close(): void {
-          endDeadline(deadline)
-          response?.close()
-        }
-        function toFailure(error: unknown): unknown {
-          const failure = connections.toFailure(error, deadline.signal)
-          if (!request.signal.aborted) breaker.recordFailure(failure)
-          return failure
-        }
-        try {
-          response = await connect(request, deadline)
-          if (response.status === 200)
-            return createOpenedBody({ response, deadline, stallMs, close, toFailure })
-          const text = await readText(request, response)
-          close()
-          return text
-        } catch (error) {
-          close()
-          throw connections.toFailure(error, deadline.signal)
-        } finally {
-          clearTimeout(stall)
-        }
-      }, request.signal),
+      breaker.run(
+        async () => {
+          const deadline = startDeadline(request)
+          const stall = setTimeout(
+            () => deadline.abort(timeout(`no response in ${stallMs} ms`)),
+            stallMs,
+          )
+          let response: UpstreamResponse | undefined
+          function close(): void {
+            endDeadline(deadline)
+            response?.close()
+          }
+          function toFailure(error: unknown): unknown {
+            const failure = connections.toFailure(error, deadline.signal)
+            if (!request.signal.aborted) breaker.recordFailure(failure)
+            return failure
+          }
+          try {
+            response = await connect(request, deadline)
+            if (response.status === 200)
+              return createOpenedBody({ response, deadline, stallMs, close, toFailure })
+            const text = await readText(request, response)
+            close()
+            return text
+          } catch (error) {
+            close()
+            throw connections.toFailure(error, deadline.signal)
+          } finally {
+            clearTimeout(stall)
+          }
+        },
+        request.signal,
+        request,
+      ),
 
     /** Status and headers, with an empty text. The circuit breaker is neither asked nor told. */
     async fetchHeadUncounted(request: UpstreamRequestOptions): Promise<TextResponse> {

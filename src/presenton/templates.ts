@@ -71,7 +71,8 @@ function createAccountTemplates(
   const layouts = createTemplateLayouts({ send, timeoutMs: layoutTimeoutMs, now })
 
   function send({ auth }: Features, call: { path: string } & Partial<Call>): Promise<TextResponse> {
-    const defaults = { routeKind: 'other', timeoutMs: listTimeoutMs, signal: closing } as const
+    const limits = { timeoutMs: listTimeoutMs, signal: closing }
+    const defaults = { routeKind: 'other', isCheap: true, ...limits } as const
     return calls.send({ account, auth, ...defaults, ...call })
   }
 

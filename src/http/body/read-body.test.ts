@@ -47,6 +47,6 @@ it('refuses a body that is not complete after the timeout with 408, and releases
   const reading = read()
   payload.write(Buffer.from('{"content":"'))
   vi.advanceTimersByTime(60_000)
-  await expect(reading).rejects.toMatchObject({ code: 'VALIDATION_FAILED', status: 408 })
+  await expect(reading).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT', status: 408 })
   await expectBudgetFree()
 })

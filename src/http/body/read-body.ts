@@ -26,7 +26,7 @@ export interface ReadBody {
 
 /**
  * @throws Problem PAYLOAD_TOO_LARGE as soon as it is known, RATE_LIMIT_EXCEEDED without a
- * reservation, VALIDATION_FAILED for a broken off, slow (408), deeply nested or very wide body
+ * reservation, REQUEST_TIMEOUT for a slow one, VALIDATION_FAILED for a broken off, deeply nested or very wide one
  */
 export function readBody(
   payload: Readable,
@@ -41,10 +41,7 @@ export function readBody(
     let received = 0
     let refusal = options.refusal
     let reservation: Reservation | undefined
-    const timer = setTimeout(
-      () => fail(new Problem('VALIDATION_FAILED', { status: 408 })),
-      timeoutMs,
-    )
+    const timer = setTimeout(() => fail(new Problem('REQUEST_TIMEOUT')), timeoutMs)
 
     const release = () => reservation?.release()
 

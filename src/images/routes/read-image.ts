@@ -25,6 +25,13 @@ const contentSecurityPolicy =
 /** Presenton never reuses the name of an image, but images of a deleted deck must expire soon. */
 const cacheControl = 'private, max-age=3600'
 
+/** Files of templates, fonts and icons belong to no user. */
+const sharedRoots = [
+  ['/static', 'readSharedImage'],
+  ['/app_data/templates', 'readTemplateImage'],
+  ['/app_data/fonts', 'readFont'],
+] as const
+
 export function imageRoutes(app: App, { openImage, ownsImage }: ImageServices) {
   app.get(
     '/app_data/images/*',
@@ -36,11 +43,13 @@ export function imageRoutes(app: App, { openImage, ownsImage }: ImageServices) {
       return sendImage(request, reply, path)
     },
   )
-  app.get(
-    '/static/*',
-    { schema: imageSchema('readSharedImage', 'Fetch an image that all slides share') },
-    (request, reply) => sendImage(request, reply, readPath(request)),
-  )
+  for (const [root, operationId] of sharedRoots) {
+    app.get(
+      `${root}/*`,
+      { schema: imageSchema(operationId, 'Fetch an image or a font that all slides share') },
+      (request, reply) => sendImage(request, reply, readPath(request)),
+    )
+  }
 
   /** `reply.send` applies back-pressure, and destroys the body when the client disconnects. */
   async function sendImage(request: FastifyRequest, reply: FastifyReply, path: string) {
