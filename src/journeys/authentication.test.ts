@@ -5,7 +5,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createKeyPairSigner, openTokenIssuer, type TokenIssuer } from '../sandbox/tokens.ts'
-import { type ForgedToken, type ForgerKnowledge, forgedTokens, forgerJwk } from './forged-tokens.ts'
+import { type ForgerKnowledge, forgedTokens, forgerJwk, type KeyKind } from './forged-tokens.ts'
 import { expectProblem, readResponse } from './response-checks.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -13,8 +13,8 @@ let world: World
 let issuer: TokenIssuer
 let attackerKeys: Server
 let attackerKeyRequests = 0
-let forge: ForgerKnowledge
-let urls: Record<ForgedToken['gateway'], string>
+let forger: ForgerKnowledge
+let urls: Record<KeyKind, string>
 
 const withoutSecret = { AUTH_JWT_SECRET: undefined }
 
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const kid = JSON.parse(
     Buffer.from((await issuer.sign({ sub: 'x' })).split('.')[0] ?? '', 'base64url').toString(),
   ).kid as string
-  forge = {
+  forger = {
     issuer: issuer.issuer,
     audience: issuer.audience,
     publicKeyPem: pair.publicKeyPem,
@@ -69,23 +69,23 @@ const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 test('each gateway accepts valid tokens of its own kind of key', async () => {
   const claims = { sub: 'victim', iss: issuer.issuer, aud: ['other', issuer.audience] }
   for (const [at, sign] of [
-    ['key set', forge.signByIssuer],
-    ['public key', forge.signByKeyPair],
-    ['secret', forge.signBySecret],
+    ['key set', forger.signByIssuer],
+    ['public key', forger.signByKeyPair],
+    ['secret', forger.signBySecret],
   ] as const) {
     expect((await list(urls[at], bearer(await sign(claims)))).status, at).toBe(200)
   }
 })
 
-test.each(forgedTokens)('returns 401 for a forged token: $name', async ({ gateway, token }) => {
-  const forged = await token(forge)
-  expectProblem(await readResponse(await list(urls[gateway], bearer(forged))), 401, 'as Bearer')
+test.each(forgedTokens)('returns 401 for a forged token: $name', async ({ keyKind, token }) => {
+  const forged = await token(forger)
+  expectProblem(await readResponse(await list(urls[keyKind], bearer(forged))), 401, 'as Bearer')
   expectProblem(
-    await readResponse(await list(urls[gateway], { cookie: `gateway_session=${forged}` })),
+    await readResponse(await list(urls[keyKind], { cookie: `gateway_session=${forged}` })),
     401,
     'as cookie',
   )
-  const session = await fetch(`${urls[gateway]}/api/v1/session`, {
+  const session = await fetch(`${urls[keyKind]}/api/v1/session`, {
     method: 'POST',
     headers: bearer(forged),
   })

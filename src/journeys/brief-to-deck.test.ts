@@ -1,5 +1,4 @@
-// The way that all the rest hangs on: a brief becomes a deck, in every shape of Presenton, seen
-// event by event.
+// The main path: a brief becomes a deck, with every upstream version, checked event by event.
 
 import { createHash } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -12,13 +11,14 @@ const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/)
 const uuid = expect.stringMatching(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
 const pptx = 'application/vnd.openxmlformats-officedocument.presentationml.presentation'
 
-describe.each([...shapes])('in shape %s', (shape: Shape) => {
+describe.each([...shapes])('with upstream shape %s', (shape: Shape) => {
   let world: World
   beforeAll(async () => {
     const credentials =
-      shape === 'A1' ? undefined : { username: 'gateway', password: 'a password of the gateway' }
+      shape === 'A1' ? undefined : { username: 'gateway', password: 'gateway-password' }
     world = await openWorld({
-      ...{ shape, credentials },
+      shape,
+      credentials,
       env: {
         ...(credentials && {
           PRESENTON_USERNAME: credentials.username,
@@ -31,7 +31,7 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
   afterEach(() => world.expectNoLeaks())
   afterAll(() => world.close())
 
-  test('a brief becomes a deck, and every event of the way is as promised', async () => {
+  test('generates a deck from a brief, with every promised event', async () => {
     const user = await world.createUser('alice')
     const { id } = await user.submit({ ...brief, n_slides: 4, title: 'Support, first quarter' })
     const reader = await user.subscribe(id)
@@ -48,8 +48,8 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
     const outlineText = log.data
       .filter(({ type }) => type === 'outline_chunk')
       .map(({ chunk }) => chunk)
-    const written = JSON.parse(outlineText.join('')) as { slides: { content: string }[] }
-    expect(log.outlines?.outlines).toEqual(written.slides.map(({ content }) => content))
+    const generated = JSON.parse(outlineText.join('')) as { slides: { content: string }[] }
+    expect(log.outlines?.outlines).toEqual(generated.slides.map(({ content }) => content))
 
     const [deck, ...others] = [...world.presenton.decks.values()]
     expect(others).toEqual([])
@@ -66,12 +66,12 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
     expect(presentation).toMatchObject({ id: deck!.id, title: 'Support, first quarter' })
     expect(presentation.slides).toEqual(log.slides)
     expect(download).toEqual({
-      ...{
-        url: expect.stringContaining(world.objects.endpoint),
-        expires_at: time,
-        file_name: 'Support, first quarter.pptx',
-      },
-      ...{ content_type: pptx, size_bytes: log.stored[0].size_bytes, sha256: log.stored[0].sha256 },
+      url: expect.stringContaining(world.objects.endpoint),
+      expires_at: time,
+      file_name: 'Support, first quarter.pptx',
+      content_type: pptx,
+      size_bytes: log.stored[0].size_bytes,
+      sha256: log.stored[0].sha256,
     })
 
     const file = await fetch(download.url)
@@ -80,67 +80,64 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
     expect(createHash('sha256').update(bytes).digest('hex')).toBe(download.sha256)
   })
 
-  test('the presentation says all that it should, before and after', async () => {
+  test('returns the complete presentation, when queued and when completed', async () => {
     const user = await world.createUser('alice')
-    const given = {
+    const body = {
       ...brief,
       language: 'German',
       metadata: { conversation: '17' },
       template: 'general',
       title: 'Quartal',
     }
-    const answer = await user.post(given)
-    const self = `http://localhost:${new URL(world.url).port}/api/v1/presentations/${answer.body.id}`
+    const accepted = await user.post(body)
+    const self = `http://localhost:${new URL(world.url).port}/api/v1/presentations/${accepted.body.id}`
     const links = {
       self,
       events: `${self}/events`,
       download: null,
-      app: `https://app.example/slides/${answer.body.id}`,
+      app: `https://app.example/slides/${accepted.body.id}`,
     }
-    expect(answer).toMatchObject({ status: 202 })
-    expect(answer.headers.get('location')).toBe(self)
-    expect(answer.body).toEqual({
-      ...{
-        id: uuid,
-        presenton_presentation_id: null,
-        title: 'Quartal',
-        status: 'queued',
-        stage: null,
-        run: 1,
-        attempt: 0,
-        progress: 0,
-      },
-      ...{
-        template: 'general',
-        language: 'German',
-        n_slides: 3,
-        slides_done: 0,
-        export_as: 'pptx',
-        review_outlines: false,
-      },
-      ...{
-        metadata: { conversation: '17' },
-        files: [],
-        error: null,
-        queue_position: 1,
-        created_at: time,
-        updated_at: time,
-      },
-      ...{ started_at: null, completed_at: null, links },
+    expect(accepted).toMatchObject({ status: 202 })
+    expect(accepted.headers.get('location')).toBe(self)
+    expect(accepted.body).toEqual({
+      id: uuid,
+      presenton_presentation_id: null,
+      title: 'Quartal',
+      status: 'queued',
+      stage: null,
+      run: 1,
+      attempt: 0,
+      progress: 0,
+      template: 'general',
+      language: 'German',
+      n_slides: 3,
+      slides_done: 0,
+      export_as: 'pptx',
+      review_outlines: false,
+      metadata: { conversation: '17' },
+      files: [],
+      error: null,
+      queue_position: 1,
+      created_at: time,
+      updated_at: time,
+      started_at: null,
+      completed_at: null,
+      links,
     })
 
-    const done = await user.waitUntilSettled(answer.body.id)
+    const completed = await user.waitUntilSettled(accepted.body.id)
     const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/)
-    expect(done).toEqual({
-      ...answer.body,
-      ...{
-        presenton_presentation_id: uuid,
-        status: 'completed',
-        progress: 1,
-        slides_done: 3,
-        attempt: expect.any(Number),
-      },
-      ...{ queue_position: null, updated_at: time, started_at: time, completed_at: time },
+    expect(completed).toEqual({
+      ...accepted.body,
+      presenton_presentation_id: uuid,
+      status: 'completed',
+      progress: 1,
+      slides_done: 3,
+      attempt: expect.any(Number),
+      queue_position: null,
+      updated_at: time,
+      started_at: time,
+      completed_at: time,
       files: [
         {
           format: 'pptx',
@@ -152,6 +149,6 @@ describe.each([...shapes])('in shape %s', (shape: Shape) => {
       ],
       links: { ...links, download: `${self}/download` },
     })
-    expect([...world.presenton.decks.keys()]).toContain(done.presenton_presentation_id)
+    expect([...world.presenton.decks.keys()]).toContain(completed.presenton_presentation_id)
   })
 })

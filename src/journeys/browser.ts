@@ -1,19 +1,18 @@
-// As much of a browser as the README's lines need: an EventSource that comes back with its last id
-// when its connection goes, and a fetch that keeps the cookie it is given. Pages name addresses
-// without their host; both know where they are.
+// The parts of a browser that the documented examples need: an EventSource that reconnects with its
+// last event id, and a fetch that keeps cookies. Both resolve paths against the page's origin.
 
 import { openReader, type Reader } from '../sandbox/reader.ts'
 
 export interface BrowserOptions {
-  /** Where the page came from. */
+  /** Origin of the page. */
   origin: string
-  /** The first connection of each source breaks after so many events. */
+  /** Break the first connection after this number of events. Default: never. */
   breakAfter?: number
 }
 
 type Listener = (event: { data: string; lastEventId: string }) => void
 
-const comeBackMs = 20
+const reconnectMs = 20
 
 export function openBrowser({ origin, breakAfter = Number.POSITIVE_INFINITY }: BrowserOptions) {
   const readers = new Set<Reader>()
@@ -55,9 +54,9 @@ export function openBrowser({ origin, breakAfter = Number.POSITIVE_INFINITY }: B
         if (reader.status === 200) await this.#deliver(reader)
         if (this.#isClosed) return reader.close()
         this.onerror()
-        // Any other answer ends a browser's source for good.
+        // A browser reconnects only after status 200.
         if (reader.status !== 200) return
-        await new Promise((resolve) => setTimeout(resolve, comeBackMs))
+        await new Promise((resolve) => setTimeout(resolve, reconnectMs))
       }
     }
 
@@ -78,13 +77,13 @@ export function openBrowser({ origin, breakAfter = Number.POSITIVE_INFINITY }: B
 
   return {
     EventSource,
-    /** The address of every connection a source has made. */
+    /** The URL of every EventSource connection, in order. */
     connections,
     async fetch(path: string, init?: RequestInit): Promise<Response> {
-      const answer = await fetch(new URL(path, origin), init)
-      const [set] = answer.headers.getSetCookie()
-      if (set !== undefined) cookie = set.slice(0, set.indexOf(';'))
-      return answer
+      const response = await fetch(new URL(path, origin), init)
+      const [setCookie] = response.headers.getSetCookie()
+      if (setCookie !== undefined) cookie = setCookie.slice(0, setCookie.indexOf(';'))
+      return response
     },
     close() {
       for (const reader of readers) reader.close()

@@ -1,13 +1,13 @@
-// The gateway as a process: a wrong configuration ends it with one message that helps and tells no
-// secret; a right one lets it serve.
+// The gateway as a process: with an invalid configuration it exits with one helpful message that
+// reveals no secret; with a valid one it serves.
 
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { spawnGateway } from '../sandbox/gateway.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
 import { openWorld, type World } from './world.ts'
 
-// Processes that start take their time on a machine that is busy with other tests.
-vi.setConfig({ testTimeout: 90_000 })
+// Starting a process takes long on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 let world: World
 beforeAll(async () => {
@@ -15,14 +15,14 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** The exit code and all that was written, of a gateway that must not start. */
-async function refusal(
+/** Starts a gateway that must fail. Returns its exit code and its output. */
+async function startAndFail(
   env: Record<string, string>,
 ): Promise<{ code: string | undefined; text: string }> {
   const error = await spawnGateway(env).then(
     async (gateway) => {
       await gateway.kill()
-      throw new Error('it started')
+      throw new Error('the gateway started')
     },
     (reason: Error) => reason,
   )
@@ -30,8 +30,8 @@ async function refusal(
   return { code, text: text ?? error.message }
 }
 
-test('everything wrong at once is one message with every name and no value', async () => {
-  const wrong: Record<string, string> = {
+test('reports all invalid variables in one message, by name and without values', async () => {
+  const invalid: Record<string, string> = {
     PORT: 'eighty-HUSH',
     OPS_PORT: '65536987',
     PUBLIC_URL: 'ftp://HUSH.example',
@@ -61,20 +61,20 @@ test('everything wrong at once is one message with every name and no value', asy
     LEASE_SECONDS: '1e987',
     WORKER: 'HUSH-perhaps',
   }
-  const { code, text } = await refusal(wrong)
+  const { code, text } = await startAndFail(invalid)
   expect(code).toBe('1')
   const missing = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY']
-  for (const name of [...Object.keys(wrong), ...missing])
+  for (const name of [...Object.keys(invalid), ...missing])
     expect(text).toMatch(new RegExp(`\\b${name}\\b`))
   expect(text).not.toContain('HUSH')
   expect(text).not.toContain('987')
-  // One message for people, no stack.
+  // No stack trace, and one message only.
   expect(text).not.toMatch(/^\s+at /m)
   expect(text.match(/Invalid configuration/g)).toHaveLength(1)
 })
 
-test('nothing at all names what is required', async () => {
-  const { code, text } = await refusal({})
+test('without any variables it names the required ones', async () => {
+  const { code, text } = await startAndFail({})
   expect(code).toBe('1')
   for (const name of [
     'DATABASE_URL',
@@ -90,7 +90,7 @@ test('nothing at all names what is required', async () => {
   }
 })
 
-test('a right one serves, in JSON lines, and ends with 0 when asked to', async () => {
+test('a valid configuration serves, logs JSON lines, and exits with 0 on SIGINT', async () => {
   const gateway = await world.spawnReplica()
   const lines = gateway.logs.map((line) => JSON.parse(line) as Record<string, unknown>)
   expect(lines).toContainEqual(expect.objectContaining({ msg: 'listening', address: gateway.url }))
@@ -105,11 +105,11 @@ test('a right one serves, in JSON lines, and ends with 0 when asked to', async (
 const jwks = { AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'http://127.0.0.1:1/jwks.json' }
 
 test.each([
-  ['with both', { ...jwks, AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'slides' }, 0],
-  ['without one', { ...jwks, AUTH_ISSUER: 'https://issuer.example' }, 1],
-  ['without both', jwks, 1],
+  ['with both set', { ...jwks, AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'slides' }, 0],
+  ['with only AUTH_ISSUER', { ...jwks, AUTH_ISSUER: 'https://issuer.example' }, 1],
+  ['with neither', jwks, 1],
 ])(
-  'who trusts an issuer is warned when its tokens need not say who they are from and for: %s',
+  'warns when AUTH_JWKS_URL is set without AUTH_ISSUER and AUTH_AUDIENCE: %s',
   async (_, env, warnings) => {
     const gateway = await world.spawnReplica(env)
     expect(
@@ -119,25 +119,27 @@ test.each([
   },
 )
 
-test('two gateways that start at once on an empty database both serve', async () => {
+test('two gateways started at once on an empty database both serve', async () => {
   const { url: DATABASE_URL, close } = await openTestDatabase({ empty: true })
   const gateways = await Promise.all([
     world.spawnReplica({ DATABASE_URL }),
     world.spawnReplica({ DATABASE_URL, OPS_PORT: '0' }),
   ])
   const user = await world.createUser()
-  const [at] = gateways.map(({ url }) => url)
+  const [baseUrl] = gateways.map(({ url }) => url)
   await vi.waitFor(
-    async () => expect(await user.post(undefined, {}, at)).toMatchObject({ status: 202 }),
-    { timeout: 10_000 },
+    async () => expect(await user.post(undefined, {}, baseUrl)).toMatchObject({ status: 202 }),
+    { timeout: 60_000 },
   )
-  const { body } = await user.api('/presentations?limit=1', { baseUrl: at! })
-  expect(await user.waitUntilSettled(body.items[0].id, at)).toMatchObject({ status: 'completed' })
-  const ready = await Promise.all(
+  const { body } = await user.api('/presentations?limit=1', { baseUrl: baseUrl! })
+  expect(await user.waitUntilSettled(body.items[0].id, baseUrl)).toMatchObject({
+    status: 'completed',
+  })
+  const liveStatuses = await Promise.all(
     gateways.map(async ({ url }) => (await fetch(`${url}/health/live`)).status),
   )
   // With OPS_PORT the health routes are not on the public port.
-  expect(ready).toEqual([200, 404])
+  expect(liveStatuses).toEqual([200, 404])
   await Promise.all(gateways.map((gateway) => gateway.kill('SIGTERM')))
   for (const { exited } of gateways) expect(await exited).toEqual({ code: 0, signal: null })
   await close()

@@ -1,37 +1,37 @@
-// Attacks with tokens: every way we know to make one that nobody issued. Each is made against one
-// kind of key, signed by hand, so that nothing is left out that a library would refuse to sign.
+// Forged tokens: tokens that no trusted issuer would sign for the gateway. They are built by hand,
+// because a library refuses to sign many of them.
 
 import { createHmac, generateKeyPairSync, type KeyObject, sign as signBytes } from 'node:crypto'
 
 type Json = Record<string, unknown>
+type SignClaims = (claims: Json, header?: Json) => Promise<string>
 
-/** What the forger knows: all that is public, and two key pairs of their own. */
+/** The kind of key that the attacked gateway verifies tokens with. */
+export type KeyKind = 'key set' | 'public key' | 'secret'
+
+/** Public data, and signers for tokens of a trusted issuer with the wrong claims. */
 export interface ForgerKnowledge {
   issuer: string
   audience: string
   /** PEM of the gateway's public key. */
   publicKeyPem: string
-  /** Of the issuer's published keys. */
+  /** A key id of the issuer's published keys. */
   kid: string
-  /** Where the forger's own key set lies. */
+  /** URL of a key set with the forger's own key. */
   forgerKeysUrl: string
-  /**
-   * Signed by the real issuer, for somebody else's service or with claims that it should not have.
-   */
-  signByIssuer: (claims: Json, header?: Json) => Promise<string>
-  /** The same of the gateway with a public key, and of the one with a secret. */
-  signByKeyPair: (claims: Json, header?: Json) => Promise<string>
-  signBySecret: (claims: Json, header?: Json) => Promise<string>
+  signByIssuer: SignClaims
+  signByKeyPair: SignClaims
+  signBySecret: SignClaims
 }
 
 export interface ForgedToken {
   name: string
-  /** Which gateway is attacked: one with a key set, with a public key, or with a secret. */
-  gateway: 'key set' | 'public key' | 'secret'
-  token: (forge: ForgerKnowledge) => string | Promise<string>
+  keyKind: KeyKind
+  token: (forger: ForgerKnowledge) => string | Promise<string>
 }
 
-export const forgerKeys = generateKeyPairSync('rsa', { modulusLength: 2048 })
+const keyKinds = ['key set', 'public key', 'secret'] as const
+const forgerKeys = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const forgerEcKeys = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
 export const forgerJwk = forgerKeys.publicKey.export({ format: 'jwk' })
 
@@ -39,8 +39,8 @@ const nowSeconds = () => Math.floor(Date.now() / 1000)
 const encode = (part: unknown) =>
   Buffer.from(typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
 
-function claimsOf({ issuer, audience }: ForgerKnowledge, more: Json = {}): Json {
-  return { sub: 'victim', iss: issuer, aud: audience, exp: nowSeconds() + 600, ...more }
+function victimClaims({ issuer, audience }: ForgerKnowledge, overrides: Json = {}): Json {
+  return { sub: 'victim', iss: issuer, aud: audience, exp: nowSeconds() + 600, ...overrides }
 }
 
 function unsigned(header: Json, claims: Json, signature = ''): string {
@@ -57,164 +57,166 @@ function rsa(header: Json, claims: Json, key: KeyObject = forgerKeys.privateKey)
   return `${text}.${signBytes('sha256', Buffer.from(text), key).toString('base64url')}`
 }
 
-/** The same attack on each of the three kinds. */
-function everywhere(name: string, token: ForgedToken['token']): ForgedToken[] {
-  return (['key set', 'public key', 'secret'] as const).map((gateway) => ({
-    name: `${name} (${gateway})`,
-    gateway,
-    token,
-  }))
-}
-
 const der = (pem: string) => Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64')
 
-/** As the real issuer of each kind would sign it. */
-function real(
-  gateway: ForgedToken['gateway'],
-  { signByIssuer, signByKeyPair, signBySecret }: ForgerKnowledge,
-) {
-  return { 'key set': signByIssuer, 'public key': signByKeyPair, secret: signBySecret }[gateway]
+/** The same attack on a gateway with each kind of key. */
+function forEachKeyKind(name: string, token: ForgedToken['token']): ForgedToken[] {
+  return keyKinds.map((keyKind) => ({ name: `${name} (${keyKind})`, keyKind, token }))
 }
 
-function misissued(name: string, claims: Json | (() => Json)): ForgedToken[] {
-  return (['key set', 'public key', 'secret'] as const).map((gateway) => ({
-    name: `${name} (${gateway})`,
-    gateway,
-    token: (forge) =>
-      real(
-        gateway,
-        forge,
-      )({ ...claimsOf(forge), ...(typeof claims === 'function' ? claims() : claims) }),
+/** Signed with the trusted key of each kind, but with claims that the gateway must refuse. */
+function withClaims(name: string, claims: Json | (() => Json)): ForgedToken[] {
+  return keyKinds.map((keyKind) => ({
+    name: `${name} (${keyKind})`,
+    keyKind,
+    token: (forger) => {
+      const signers: Record<KeyKind, SignClaims> = {
+        'key set': forger.signByIssuer,
+        'public key': forger.signByKeyPair,
+        secret: forger.signBySecret,
+      }
+      return signers[keyKind]({
+        ...victimClaims(forger),
+        ...(typeof claims === 'function' ? claims() : claims),
+      })
+    },
   }))
 }
 
 export const forgedTokens: ForgedToken[] = [
   ...['none', 'None', 'NONE', 'nOnE', ''].flatMap((alg) =>
-    everywhere(`alg "${alg}" and no signature`, (forge) =>
-      unsigned({ alg, kid: forge.kid }, claimsOf(forge)),
+    forEachKeyKind(`alg "${alg}" and no signature`, (forger) =>
+      unsigned({ alg, kid: forger.kid }, victimClaims(forger)),
     ),
   ),
-  ...everywhere('no alg at all', (forge) => unsigned({ kid: forge.kid }, claimsOf(forge), 'x')),
-  ...everywhere('alg none with a signature', (forge) =>
-    unsigned({ alg: 'none' }, claimsOf(forge), encode('signed')),
+  ...forEachKeyKind('no alg', (forger) => unsigned({ kid: forger.kid }, victimClaims(forger), 'x')),
+  ...forEachKeyKind('alg none with a signature', (forger) =>
+    unsigned({ alg: 'none' }, victimClaims(forger), encode('signed')),
   ),
-  ...everywhere('an alg that is a list', (forge) =>
-    rsa({ alg: ['RS256'], kid: forge.kid }, claimsOf(forge)),
+  ...forEachKeyKind('an alg that is a list', (forger) =>
+    rsa({ alg: ['RS256'], kid: forger.kid }, victimClaims(forger)),
   ),
   ...['HS256', 'HS384', 'HS512'].flatMap((alg): ForgedToken[] => {
     const hash = alg.replace('HS', 'sha')
     return [
       {
         name: `${alg} with the public key's PEM`,
-        gateway: 'public key',
-        token: (f) => hmac(f.publicKeyPem, { alg }, claimsOf(f), hash),
+        keyKind: 'public key',
+        token: (forger) => hmac(forger.publicKeyPem, { alg }, victimClaims(forger), hash),
       },
       {
-        name: `${alg} with the PEM without its last line end`,
-        gateway: 'public key',
-        token: (f) => hmac(f.publicKeyPem.trim(), { alg }, claimsOf(f), hash),
+        name: `${alg} with the public key's PEM without the final line end`,
+        keyKind: 'public key',
+        token: (forger) => hmac(forger.publicKeyPem.trim(), { alg }, victimClaims(forger), hash),
       },
       {
         name: `${alg} with the public key's DER`,
-        gateway: 'public key',
-        token: (f) => hmac(der(f.publicKeyPem), { alg }, claimsOf(f), hash),
+        keyKind: 'public key',
+        token: (forger) => hmac(der(forger.publicKeyPem), { alg }, victimClaims(forger), hash),
       },
       {
         name: `${alg} with a published key id`,
-        gateway: 'key set',
-        token: (f) => hmac(f.kid, { alg, kid: f.kid }, claimsOf(f), hash),
+        keyKind: 'key set',
+        token: (forger) => hmac(forger.kid, { alg, kid: forger.kid }, victimClaims(forger), hash),
       },
     ]
   }),
   {
     name: 'HMAC with an empty secret',
-    gateway: 'secret',
-    token: (f) => hmac('', { alg: 'HS256' }, claimsOf(f)),
+    keyKind: 'secret',
+    token: (forger) => hmac('', { alg: 'HS256' }, victimClaims(forger)),
   },
   {
     name: 'HMAC with a secret from a tutorial',
-    gateway: 'secret',
-    token: (f) => hmac('your-256-bit-secret', { alg: 'HS256' }, claimsOf(f)),
+    keyKind: 'secret',
+    token: (forger) => hmac('your-256-bit-secret', { alg: 'HS256' }, victimClaims(forger)),
   },
   {
-    name: 'RS256 where a secret is expected',
-    gateway: 'secret',
-    token: (f) => rsa({ alg: 'RS256' }, claimsOf(f)),
+    name: 'RS256 for a gateway that expects HS256',
+    keyKind: 'secret',
+    token: (forger) => rsa({ alg: 'RS256' }, victimClaims(forger)),
   },
-  ...everywhere("a stranger's key", (f) => rsa({ alg: 'RS256', kid: f.kid }, claimsOf(f))),
-  ...everywhere("a stranger's key and no key id", (f) => rsa({ alg: 'RS256' }, claimsOf(f))),
-  ...everywhere("a stranger's key under its own key id", (f) =>
-    rsa({ alg: 'RS256', kid: 'mine' }, claimsOf(f)),
+  ...forEachKeyKind("the forger's key under the published key id", (forger) =>
+    rsa({ alg: 'RS256', kid: forger.kid }, victimClaims(forger)),
+  ),
+  ...forEachKeyKind("the forger's key without a key id", (forger) =>
+    rsa({ alg: 'RS256' }, victimClaims(forger)),
+  ),
+  ...forEachKeyKind("the forger's key under an unknown key id", (forger) =>
+    rsa({ alg: 'RS256', kid: 'mine' }, victimClaims(forger)),
   ),
   ...['../../etc/passwd', "' or 1=1 --", '__proto__', 'constructor', '', 'x'.repeat(2_000)].map(
     (kid): ForgedToken => ({
-      name: `the key id ${kid.slice(0, 20)}`,
-      gateway: 'key set',
-      token: (f) => rsa({ alg: 'RS256', kid }, claimsOf(f)),
+      name: `the key id "${kid.slice(0, 20)}"`,
+      keyKind: 'key set',
+      token: (forger) => rsa({ alg: 'RS256', kid }, victimClaims(forger)),
     }),
   ),
   ...[7, null, {}, []].map(
     (kid): ForgedToken => ({
       name: `a key id that is ${JSON.stringify(kid)}`,
-      gateway: 'key set',
-      token: (f) => rsa({ alg: 'RS256', kid }, claimsOf(f)),
+      keyKind: 'key set',
+      token: (forger) => rsa({ alg: 'RS256', kid }, victimClaims(forger)),
     }),
   ),
   {
-    name: 'the key of another algorithm',
-    gateway: 'key set',
-    token: (f) => rsa({ alg: 'ES256', kid: f.kid }, claimsOf(f), forgerEcKeys.privateKey),
+    name: 'a key of another algorithm',
+    keyKind: 'key set',
+    token: (forger) =>
+      rsa({ alg: 'ES256', kid: forger.kid }, victimClaims(forger), forgerEcKeys.privateKey),
   },
-  ...everywhere('a key set of its own (jku)', (f) =>
-    rsa({ alg: 'RS256', kid: 'mine', jku: f.forgerKeysUrl }, claimsOf(f)),
+  ...forEachKeyKind('the URL of a key set in the header (jku)', (forger) =>
+    rsa({ alg: 'RS256', kid: 'mine', jku: forger.forgerKeysUrl }, victimClaims(forger)),
   ),
-  ...everywhere('a key of its own inside (jwk)', (f) =>
-    rsa({ alg: 'RS256', jwk: forgerJwk }, claimsOf(f)),
+  ...forEachKeyKind('a key in the header (jwk)', (forger) =>
+    rsa({ alg: 'RS256', jwk: forgerJwk }, victimClaims(forger)),
   ),
-  ...everywhere('a certificate elsewhere (x5u)', (f) =>
-    rsa({ alg: 'RS256', x5u: f.forgerKeysUrl }, claimsOf(f)),
+  ...forEachKeyKind('the URL of a certificate in the header (x5u)', (forger) =>
+    rsa({ alg: 'RS256', x5u: forger.forgerKeysUrl }, victimClaims(forger)),
   ),
-  ...everywhere('a certificate inside (x5c)', (f) =>
-    rsa({ alg: 'RS256', x5c: [encode('certificate')] }, claimsOf(f)),
+  ...forEachKeyKind('a certificate in the header (x5c)', (forger) =>
+    rsa({ alg: 'RS256', x5c: [encode('certificate')] }, victimClaims(forger)),
   ),
-  ...everywhere('an extension it insists on', (f) =>
-    rsa({ alg: 'RS256', kid: f.kid, crit: ['b64'], b64: false }, claimsOf(f)),
+  ...forEachKeyKind('a critical extension (crit)', (forger) =>
+    rsa({ alg: 'RS256', kid: forger.kid, crit: ['b64'], b64: false }, victimClaims(forger)),
   ),
-  ...misissued('expired', () => ({ exp: nowSeconds() - 31 })),
-  ...misissued('expired long ago', { exp: 1 }),
-  ...misissued('without an end', { exp: undefined, expiresInSeconds: Number.NaN }),
-  ...misissued('not valid yet', () => ({ nbf: nowSeconds() + 60 })),
-  ...misissued('of another issuer', { iss: 'https://issuer.example' }),
-  ...misissued('of an issuer that begins alike', { iss: 'http://127.0.0.1' }),
-  ...misissued('without an issuer', { iss: undefined }),
-  ...misissued('of two issuers', { iss: ['presenton-gateway', 'https://issuer.example'] }),
-  ...misissued('for another audience', { aud: 'another-service' }),
-  ...misissued('for several other audiences', {
+  ...withClaims('expired', () => ({ exp: nowSeconds() - 31 })),
+  ...withClaims('expired long ago', { exp: 1 }),
+  ...withClaims('without an expiry', { exp: undefined, expiresInSeconds: Number.NaN }),
+  ...withClaims('not valid yet', () => ({ nbf: nowSeconds() + 60 })),
+  ...withClaims('from another issuer', { iss: 'https://issuer.example' }),
+  ...withClaims('from an issuer with the same prefix', { iss: 'http://127.0.0.1' }),
+  ...withClaims('without an issuer', { iss: undefined }),
+  ...withClaims('from two issuers', { iss: ['presenton-gateway', 'https://issuer.example'] }),
+  ...withClaims('for another audience', { aud: 'another-service' }),
+  ...withClaims('for several other audiences', {
     aud: ['another-service', 'presenton-gateway-staging'],
   }),
-  ...misissued('for no audience', { aud: [] }),
-  ...misissued('without an audience', { aud: undefined }),
-  ...misissued('without a user', { sub: undefined }),
-  ...misissued('with an empty user', { sub: '' }),
-  ...misissued('with a user of many lines', { sub: 'victim\r\nadmin' }),
-  ...misissued('with a user too long', { sub: 'v'.repeat(256) }),
-  ...misissued('with a list of users', { sub: ['victim'] }),
-  ...misissued('too large', { filler: 'x'.repeat(13_000) }),
-  ...everywhere('changed after it was signed', async (f) => {
-    const [header, , signature] = (await f.signByIssuer(claimsOf(f, { sub: 'mallory' }))).split('.')
-    return `${header}.${encode(claimsOf(f))}.${signature}`
+  ...withClaims('for an empty list of audiences', { aud: [] }),
+  ...withClaims('without an audience', { aud: undefined }),
+  ...withClaims('without a subject', { sub: undefined }),
+  ...withClaims('with an empty subject', { sub: '' }),
+  ...withClaims('with line ends in the subject', { sub: 'victim\r\nadmin' }),
+  ...withClaims('with a subject over 255 characters', { sub: 'v'.repeat(256) }),
+  ...withClaims('with a list as subject', { sub: ['victim'] }),
+  ...withClaims('too large', { filler: 'x'.repeat(13_000) }),
+  ...forEachKeyKind('changed after signing', async (forger) => {
+    const [header, , signature] = (
+      await forger.signByIssuer(victimClaims(forger, { sub: 'mallory' }))
+    ).split('.')
+    return `${header}.${encode(victimClaims(forger))}.${signature}`
   }),
-  ...everywhere(
+  ...forEachKeyKind(
     'encrypted',
     () =>
       `${encode({ alg: 'dir', enc: 'A128GCM' })}..${encode('iv')}.${encode('text')}.${encode('tag')}`,
   ),
-  ...everywhere('two dots', () => '..'),
-  ...everywhere('no JSON', () => 'e30.e30.e30'),
-  ...everywhere('deep JSON', (f) =>
+  ...forEachKeyKind('two dots and nothing else', () => '..'),
+  ...forEachKeyKind('parts that are not a signed JWT', () => 'e30.e30.e30'),
+  ...forEachKeyKind('deeply nested claims', (forger) =>
     unsigned(
       { alg: 'RS256' },
-      { ...claimsOf(f), x: JSON.parse(`${'['.repeat(800)}${']'.repeat(800)}`) },
+      { ...victimClaims(forger), x: JSON.parse(`${'['.repeat(800)}${']'.repeat(800)}`) },
       'x',
     ),
   ),

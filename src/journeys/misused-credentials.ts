@@ -1,11 +1,10 @@
-// Attacks with credentials that are good, but not the attacker's: a browser that is lured into
-// using its cookie, a token in the wrong place, a request that says one thing twice. None of them
-// may do or tell anything.
+// Attacks with valid credentials of another user: cross-site requests that carry the cookie, tokens
+// in the wrong place, and ambiguous requests. All are refused without any effect.
 
 export interface MisuseCase {
   name: string
   method?: string
-  /** Below /api/v1; `{id}` is the victim's presentation. */
+  /** Below /api/v1. In path and body, `{id}` is the victim's presentation, `{token}` their token. */
   path: string
   headers?: (victim: {
     token: string
@@ -15,68 +14,85 @@ export interface MisuseCase {
   status: number
 }
 
-const form = 'application/x-www-form-urlencoded'
+const formType = 'application/x-www-form-urlencoded'
 const brief = '{"content":"Written by another page."}'
 
-/**
- * What pages elsewhere can make a browser send, cookie included. Each once as a page of another
- * site, and by other means.
- */
-const lured: [name: string, method: string, path: string, type?: string, body?: string][] = [
-  ['a form', 'POST', '/presentations', form, 'content=x'],
-  ['a form that spells JSON', 'POST', '/presentations', 'text/plain', brief],
-  ['a form with a file', 'POST', '/presentations', 'multipart/form-data; boundary=x', '--x--'],
-  ['a script', 'POST', '/presentations', 'application/json', brief],
-  ['a cancel', 'POST', '/presentations/{id}/cancel'],
-  ['a retry', 'POST', '/presentations/{id}/retry'],
-  ['a ticket', 'POST', '/presentations/{id}/ticket'],
-  ['an export', 'POST', '/presentations/{id}/exports', 'application/json', '{"format":"pdf"}'],
-  ['a new title', 'PATCH', '/presentations/{id}', 'application/json', '{"title":"x"}'],
-  ['other outlines', 'PUT', '/presentations/{id}/outlines', 'application/json', '{}'],
-  ['a deletion', 'DELETE', '/presentations/{id}'],
-  ['the end of a session', 'DELETE', '/session'],
+/** Requests that a page of another origin can make a browser send with its cookies. */
+const forgedRequests: [
+  name: string,
+  method: string,
+  path: string,
+  contentType?: string,
+  body?: string,
+][] = [
+  ['form', 'POST', '/presentations', formType, 'content=x'],
+  ['form with JSON as text', 'POST', '/presentations', 'text/plain', brief],
+  ['form with a file', 'POST', '/presentations', 'multipart/form-data; boundary=x', '--x--'],
+  ['script', 'POST', '/presentations', 'application/json', brief],
+  ['cancel', 'POST', '/presentations/{id}/cancel'],
+  ['retry', 'POST', '/presentations/{id}/retry'],
+  ['ticket', 'POST', '/presentations/{id}/ticket'],
+  ['export', 'POST', '/presentations/{id}/exports', 'application/json', '{"format":"pdf"}'],
+  ['rename', 'PATCH', '/presentations/{id}', 'application/json', '{"title":"x"}'],
+  ['approval of outlines', 'PUT', '/presentations/{id}/outlines', 'application/json', '{}'],
+  ['delete', 'DELETE', '/presentations/{id}'],
+  ['sign-out', 'DELETE', '/session'],
 ]
 
-const origins: [name: string, headers: Record<string, string>][] = [
+const untrustedOrigins: [name: string, headers: Record<string, string>][] = [
   ['another site', { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
   [
-    'another site that claims to be the same',
+    'another site that claims to be the same site',
     { origin: 'https://evil.example', 'sec-fetch-site': 'same-origin' },
   ],
   ['a sandboxed frame', { origin: 'null', 'sec-fetch-site': 'cross-site' }],
   ['a sibling domain', { origin: 'https://other.decks.example', 'sec-fetch-site': 'same-site' }],
-  ['our host without encryption', { origin: 'http://decks.example' }],
-  ['our host at another port', { origin: 'https://decks.example:8443' }],
-  ['a name that begins like ours', { origin: 'https://decks.example.evil.example' }],
-  ['a name that ends like an allowed one', { origin: 'https://evilapp.example' }],
-  ['two origins at once', { origin: 'https://decks.example https://evil.example' }],
+  ['our host over http', { origin: 'http://decks.example' }],
+  ['our host with another port', { origin: 'https://decks.example:8443' }],
+  ['a host that starts like ours', { origin: 'https://decks.example.evil.example' }],
+  ['a host that ends like an allowed one', { origin: 'https://evilapp.example' }],
+  ['two origins in one header', { origin: 'https://decks.example https://evil.example' }],
   [
-    'a rebound name',
+    'a host after DNS rebinding',
     { host: 'evil.example', origin: 'http://evil.example', 'sec-fetch-site': 'same-origin' },
   ],
-  ['a page of which nothing is said', {}],
-  ['a page elsewhere of an old browser', { referer: 'https://decks.example/' }],
+  ['a page without any origin headers', {}],
+  ['an old browser with a referer only', { referer: 'https://decks.example/' }],
   ['a link', { 'sec-fetch-site': 'none' }],
 ]
 
-/**
- * All places against all deeds would be many; each place tries two, each deed is tried from one.
- */
-const luredCases: MisuseCase[] = [
-  ...lured.map((deed, i) => ({ deed, from: origins[i % origins.length] })),
-  ...origins.map((from, i) => ({ deed: lured[(i * 5 + 3) % lured.length], from })),
-].flatMap(({ deed, from }) => {
-  if (!deed || !from) return []
-  const [name, method, path, type, body] = deed
-  return {
-    ...{ name: `${name} from ${from[0]}`, method, path, status: 403 },
-    headers: ({ cookie }) => ({ ...from[1], cookie, ...(type && { 'content-type': type }) }),
-    ...(body !== undefined && { body }),
-  }
+/** Each request comes from one origin and each origin sends two requests: all pairs would be many. */
+const crossSiteCases: MisuseCase[] = [
+  ...forgedRequests.map((request, i) => ({
+    request,
+    origin: untrustedOrigins[i % untrustedOrigins.length],
+  })),
+  ...untrustedOrigins.map((origin, i) => ({
+    request: forgedRequests[(i * 5 + 3) % forgedRequests.length],
+    origin,
+  })),
+].flatMap(({ request, origin }): MisuseCase[] => {
+  if (!request || !origin) return []
+  const [name, method, path, contentType, body] = request
+  const [originName, originHeaders] = origin
+  return [
+    {
+      name: `${name} from ${originName}`,
+      method,
+      path,
+      status: 403,
+      headers: ({ cookie }) => ({
+        ...originHeaders,
+        cookie,
+        ...(contentType && { 'content-type': contentType }),
+      }),
+      ...(body !== undefined && { body }),
+    },
+  ]
 })
 
 export const misusedCredentials: MisuseCase[] = [
-  ...luredCases,
+  ...crossSiteCases,
   ...[
     '',
     'Bearer',
@@ -87,7 +103,7 @@ export const misusedCredentials: MisuseCase[] = [
     'bearer\tx',
   ].map(
     (authorization): MisuseCase => ({
-      name: `a good cookie beside the header "${authorization}"`,
+      name: `a valid cookie with the Authorization header "${authorization}"`,
       path: '/presentations',
       headers: ({ cookie }) => ({ cookie, authorization }),
       status: 401,
@@ -95,31 +111,31 @@ export const misusedCredentials: MisuseCase[] = [
   ),
   ...['access_token', 'token', 'jwt', 'id_token', 'Authorization', 'x'].map(
     (name): MisuseCase => ({
-      name: `the token in the query as ${name}`,
+      name: `the token as query parameter ${name}`,
       path: `/presentations?${name}={token}`,
       status: 401,
     }),
   ),
-  { name: 'the token as a ticket', path: '/presentations/{id}/events?ticket={token}', status: 401 },
+  { name: 'the token as ticket', path: '/presentations/{id}/events?ticket={token}', status: 401 },
   { name: 'the token in the path', path: '/presentations/{token}', status: 401 },
   {
-    name: 'the token in a body',
+    name: 'the token in the body',
     method: 'POST',
     path: '/presentations',
-    headers: () => ({ 'content-type': form }),
+    headers: () => ({ 'content-type': formType }),
     body: 'access_token={token}',
     status: 401,
   },
   ...['x-access-token', 'x-auth-token', 'proxy-authorization', 'x-forwarded-user', 'x-user-id'].map(
     (name): MisuseCase => ({
-      name: `the token in ${name}`,
+      name: `the token in the header ${name}`,
       path: '/presentations',
       headers: ({ token }) => ({ [name]: `Bearer ${token}` }),
       status: 401,
     }),
   ),
   {
-    name: 'a good header, then a bad one',
+    name: 'a valid Authorization header followed by an invalid one',
     path: '/presentations',
     headers: ({ token }) => [
       ['authorization', `Bearer ${token}`],
@@ -128,7 +144,7 @@ export const misusedCredentials: MisuseCase[] = [
     status: 401,
   },
   {
-    name: 'the same header twice',
+    name: 'the same Authorization header twice',
     path: '/presentations',
     headers: ({ token }) => [
       ['authorization', `Bearer ${token}`],
@@ -143,25 +159,25 @@ export const misusedCredentials: MisuseCase[] = [
     status: 401,
   },
   {
-    name: 'a planted cookie before the real one',
+    name: 'an injected session cookie before the real one',
     path: '/presentations',
     headers: ({ cookie }) => ({ cookie: `gateway_session=x.y.z; ${cookie}` }),
     status: 401,
   },
   {
-    name: 'a cookie of another case',
+    name: 'a cookie name in another case',
     path: '/presentations',
     headers: ({ cookie }) => ({ cookie: cookie.replace('gateway', 'Gateway') }),
     status: 401,
   },
   {
-    name: 'a cookie within another',
+    name: 'the session cookie inside the value of another cookie',
     path: '/presentations',
     headers: ({ cookie }) => ({ cookie: `other="${cookie}"` }),
     status: 401,
   },
   {
-    name: 'a session made from a session',
+    name: 'a session created with a session cookie',
     method: 'POST',
     path: '/session',
     headers: ({ cookie }) => ({ cookie, origin: 'https://decks.example' }),

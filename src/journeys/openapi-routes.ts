@@ -1,11 +1,11 @@
-// The routes of a gateway as it describes them itself, with a request for each that would be good:
-// what a test asks that wants to try every route, also those that come later.
+// The routes that a gateway describes in /openapi.json, with a valid request for each. A test that
+// tries every route also covers routes added later.
 
 import { randomUUID } from 'node:crypto'
 
 export interface Route {
   method: string
-  /** With its parameters in braces. */
+  /** With parameters in braces. */
   path: string
   operationId: string
   parameters: { name: string; in: string; schema: Record<string, unknown> }[]
@@ -35,7 +35,11 @@ export function listRoutes({ paths }: OpenApiDocument): Route[] {
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(
       ([method, { operationId, parameters = [], requestBody, responses, security = [] }]) => ({
-        ...{ method: method.toUpperCase(), path, operationId, parameters, responses },
+        method: method.toUpperCase(),
+        path,
+        operationId,
+        parameters,
+        responses,
         bodySchema: requestBody?.content['application/json']?.schema,
         needsAuth: security.length > 0,
       }),
@@ -43,7 +47,6 @@ export function listRoutes({ paths }: OpenApiDocument): Route[] {
   )
 }
 
-/** The routes about one thing of somebody's: those with a parameter in their path. */
 export function routesWithParameters(routes: Route[]): Route[] {
   return routes.filter(({ path }) => path.includes('{'))
 }
@@ -52,7 +55,7 @@ export function fillPath(path: string, value: string): string {
   return path.replace(/\{[^}]*\}/, value)
 }
 
-/** A body that the schema takes: what is required, in its simplest form. */
+/** A body with the required members only, each with its simplest valid value. */
 export function minimalBody(schema: Record<string, unknown> | undefined): object | undefined {
   if (!schema) return undefined
   const { required = [], properties = {} } = schema as {
@@ -62,32 +65,30 @@ export function minimalBody(schema: Record<string, unknown> | undefined): object
   return Object.fromEntries(required.map((name) => [name, properties[name]?.enum?.[0] ?? 'x']))
 }
 
-/** Ids that name nothing, well formed or not. */
+/** Ids of nothing that exists, well-formed or not. */
 export const unknownIds = [
-  ...[randomUUID(), '00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
-  ...[
-    'no-id',
-    '1',
-    '-1',
-    '0x1',
-    '%00',
-    '..%2f..',
-    '%2E%2E%2Fhealth',
-    "' or '1'='1",
-    '%25',
-    '*',
-    'null',
-    'undefined',
-    '{id}',
-  ],
-  ...[
-    'x'.repeat(3_000),
-    '__proto__',
-    'constructor',
-    '%F0%9F%9A%80',
-    '%EF%BB%BF',
-    '{"$ne":null}',
-    '$(id)',
-    '%0d%0aset-cookie:a=b',
-  ],
+  randomUUID(),
+  '00000000-0000-0000-0000-000000000000',
+  'ffffffff-ffff-ffff-ffff-ffffffffffff',
+  'no-id',
+  '1',
+  '-1',
+  '0x1',
+  '%00',
+  '..%2f..',
+  '%2E%2E%2Fhealth',
+  "' or '1'='1",
+  '%25',
+  '*',
+  'null',
+  'undefined',
+  '{id}',
+  'x'.repeat(3_000),
+  '__proto__',
+  'constructor',
+  '%F0%9F%9A%80',
+  '%EF%BB%BF',
+  '{"$ne":null}',
+  '$(id)',
+  '%0d%0aset-cookie:a=b',
 ]

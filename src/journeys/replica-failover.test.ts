@@ -1,5 +1,5 @@
-// Replicas that die, and replicas that are asked to end: others go on with their runs, readers come
-// back with their id, and nothing that was finished is paid for again.
+// Crashed replicas and replicas that shut down: another one continues their runs, readers resume
+// with their last event id, and no finished stage is paid for again.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import type { StreamEvent } from '../sandbox/reader.ts'
@@ -8,13 +8,13 @@ import { openWorld, type World } from './world.ts'
 
 const leaseSeconds = 1
 
-// Processes that start and die take their time on a machine that is busy with other tests.
-vi.setConfig({ testTimeout: 90_000 })
+// Starting and stopping processes takes long on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
 
 let world: World
 afterEach(() => world.close())
 
-async function openForCrash() {
+async function openWithShortLease() {
   world = await openWorld({
     replicas: 0,
     env: { LEASE_SECONDS: String(leaseSeconds), MAX_RUNNING: '8', MAX_RUNNING_PER_USER: '8' },
@@ -22,48 +22,54 @@ async function openForCrash() {
   return world
 }
 
-test('after kill -9 in the middle of the slides another replica goes on, and readers resume there with their id', async () => {
-  const { presenton } = await openForCrash()
-  const doomed = await world.spawnReplica()
+test('after kill -9 during the slides another replica takes over, and readers resume there with their last event id', async () => {
+  const { presenton } = await openWithShortLease()
+  const crashing = await world.spawnReplica()
   const user = await world.createUser()
   presenton.gates.hold('slides:slide')
-  const posted = await user.post(undefined, {}, doomed.url)
+  const posted = await user.post(undefined, {}, crashing.url)
   const { id } = posted.body
   await presenton.gates.arrived('slides:slide')
   presenton.gates.release('slides:slide', 1)
   await presenton.gates.arrived('slides:slide', 2)
-  const heir = await world.openReplica()
+  const nextHolder = await world.openReplica()
 
-  const reader = await user.subscribe(id, { baseUrl: doomed.url })
-  const read: StreamEvent[] = []
-  do read.push(await reader.expectNext())
-  while (!('slide_index' in read.at(-1)!.data))
-  const killedAt = performance.now()
-  await doomed.kill()
+  const reader = await user.subscribe(id, { baseUrl: crashing.url })
+  const received: StreamEvent[] = []
+  do received.push(await reader.expectNext())
+  while (!('slide_index' in received.at(-1)!.data))
+  const killedMs = performance.now()
+  await crashing.kill()
   expect(await reader.ended).toBe('broken')
 
-  const resumed = await user.subscribe(id, { baseUrl: heir.url, lastEventId: read.at(-1)!.id! })
+  const resumed = await user.subscribe(id, {
+    baseUrl: nextHolder.url,
+    lastEventId: received.at(-1)!.id!,
+  })
   const first = await resumed.expectNext()
-  // The lease has to run out, and no longer than that and a moment.
-  expect(performance.now() - killedAt).toBeLessThan(leaseSeconds * 1000 + 2_500)
+  // The takeover waits for the lease to expire; 10 s allow for a busy machine.
+  expect(performance.now() - killedMs).toBeLessThan(leaseSeconds * 1000 + 10_000)
   expect(first.data).toMatchObject({ type: 'stage', attempt: 2 })
   presenton.gates.release('slides:slide')
-  const log = readLog([...read, first, ...(await resumed.rest())])
+  const log = readLog([...received, first, ...(await resumed.rest())])
   expect(log.terminal.type).toBe('complete')
   expect(log.slides).toHaveLength(3)
   expect(log.slides).toEqual(log.terminal.presentation.slides)
   expect(presenton.spend).toEqual({ outlines: 1, prepares: 2, slideStreams: 2, exports: 1 })
-  expect(await user.waitUntilSettled(id, heir.url)).toMatchObject({ status: 'completed', run: 1 })
+  expect(await user.waitUntilSettled(id, nextHolder.url)).toMatchObject({
+    status: 'completed',
+    run: 1,
+  })
   await world.expectNoLeaks()
 })
 
-test('a replica that dies with runs in every stage loses none, and only what was under way is done again', async () => {
-  const { presenton } = await openForCrash()
+test('after kill -9 with a run in each stage every run completes, and only interrupted stages are repeated', async () => {
+  const { presenton } = await openWithShortLease()
   const { gates, spend } = presenton
-  const doomed = await world.spawnReplica()
+  const crashing = await world.spawnReplica()
   const user = await world.createUser()
   const ids: string[] = []
-  // The furthest first: each stops at a point that those before it have passed.
+  // Last stage first: each run is held at a point that the earlier runs have passed.
   const points = [
     'file',
     'export:work',
@@ -75,29 +81,29 @@ test('a replica that dies with runs in every stage loses none, and only what was
   ] as const
   for (const point of points) {
     gates.hold(point)
-    ids.push((await user.post(undefined, {}, doomed.url)).body.id)
+    ids.push((await user.post(undefined, {}, crashing.url)).body.id)
     await gates.arrived(point)
   }
   const before = { ...spend }
   expect(before).toEqual({ outlines: 6, prepares: 4, slideStreams: 4, exports: 2 })
-  await doomed.kill()
-  const heir = await world.openReplica()
+  await crashing.kill()
+  const nextHolder = await world.openReplica()
   gates.releaseAll()
   for (const id of ids)
-    expect(await user.waitUntilSettled(id, heir.url)).toMatchObject({
+    expect(await user.waitUntilSettled(id, nextHolder.url)).toMatchObject({
       status: 'completed',
       run: 1,
       slides_done: 3,
     })
   for (const id of ids) readLog(await (await user.subscribe(id)).rest())
-  // Again: the outlines, the slides and the export that were cut, and a prepare for the fresh deck
-  // of those slides.
+  // Repeated: the interrupted outlines, slides and export, and a prepare for the new deck of those
+  // slides.
   expect(spend).toEqual({ outlines: 7 + 1, prepares: 7 + 1, slideStreams: 7 + 1, exports: 7 + 1 })
   await world.expectNoLeaks()
 })
 
-test('a run that loses its worker again and again is ended by the sixth takeover', async () => {
-  const { presenton } = await openForCrash()
+test('the sixth takeover fails the run with INTERRUPTED', async () => {
+  const { presenton } = await openWithShortLease()
   await world.openReplica()
   const user = await world.createUser()
   presenton.gates.hold('create')
@@ -111,12 +117,12 @@ test('a run that loses its worker again and again is ended by the sixth takeover
   }
   for (let n = 1; n <= 6; n++) {
     await presenton.gates.arrived('create', n)
-    // As if a worker had died elsewhere: its token stands, its time is over.
+    // As after a crash of another worker: a lease with a token, but expired.
     await world.query(
       `update gateway.leases set token = gen_random_uuid(), expires_at = now() - interval '1 second' where presentation_id = $1`,
       [id],
     )
-    await expect.poll(takeovers, { timeout: 10_000, interval: 20 }).toBe(n)
+    await expect.poll(takeovers, { timeout: 60_000, interval: 20 }).toBe(n)
   }
   const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.stages).toEqual(Array.from({ length: 6 }, () => 'create'))
@@ -128,65 +134,71 @@ test('a run that loses its worker again and again is ended by the sixth takeover
   await world.expectNoLeaks()
 })
 
-test('a replica that is asked to end closes its streams after a whole event, hands its run over, and exits with 0', async () => {
-  const { presenton } = await openForCrash()
-  const leaving = await world.spawnReplica({ LEASE_SECONDS: '60' })
+test('on SIGTERM a replica ends its streams after a complete event, releases its run, and exits with 0', async () => {
+  const { presenton } = await openWithShortLease()
+  const closing = await world.spawnReplica({ LEASE_SECONDS: '60' })
   const user = await world.createUser()
   presenton.gates.hold('slides:slide')
-  const { id } = (await user.post(undefined, {}, leaving.url)).body
+  const { id } = (await user.post(undefined, {}, closing.url)).body
   await presenton.gates.arrived('slides:slide')
-  const reader = await user.subscribe(id, { baseUrl: leaving.url })
-  const read = await reader.until('outlines')
-  const heir = await world.openReplica()
+  const reader = await user.subscribe(id, { baseUrl: closing.url })
+  const received = await reader.until('outlines')
+  const nextHolder = await world.openReplica()
 
-  const ended = leaving.kill('SIGTERM')
-  read.push(...(await reader.rest()))
+  const ended = closing.kill('SIGTERM')
+  received.push(...(await reader.rest()))
   expect(await reader.ended).toBe('clean')
   expect(reader.retry).toBeGreaterThan(0)
   await ended
-  expect(await leaving.exited).toEqual({ code: 0, signal: null })
+  expect(await closing.exited).toEqual({ code: 0, signal: null })
 
-  // Handed over, not left to run out: a lease of a minute keeps nobody waiting.
-  const resumed = await user.subscribe(id, { baseUrl: heir.url, lastEventId: read.at(-1)!.id! })
+  // The lease of a minute was released: the next holder does not wait for it to expire.
+  const resumed = await user.subscribe(id, {
+    baseUrl: nextHolder.url,
+    lastEventId: received.at(-1)!.id!,
+  })
   presenton.gates.release('slides:slide')
-  const log = readLog([...read, ...(await resumed.rest())])
+  const log = readLog([...received, ...(await resumed.rest())])
   expect(log.terminal.type).toBe('complete')
   expect(presenton.spend).toMatchObject({ outlines: 1, exports: 1 })
   await world.expectNoLeaks()
 })
 
-test('a replica that may drain finishes what is being paid for, is not ready meanwhile, and sends nobody away', async () => {
-  const { presenton } = await openForCrash()
-  const leaving = await world.spawnReplica({ DRAIN_SECONDS: '20' })
+test('while it drains, a replica finishes the paid stage, is not ready, and lets new subscribers reconnect elsewhere', async () => {
+  const { presenton } = await openWithShortLease()
+  const closing = await world.spawnReplica({ DRAIN_SECONDS: '20' })
   const user = await world.createUser()
   presenton.gates.hold('slides:slide')
-  const { id } = (await user.post(undefined, {}, leaving.url)).body
+  const { id } = (await user.post(undefined, {}, closing.url)).body
   await presenton.gates.arrived('slides:slide')
-  const reader = await user.subscribe(id, { baseUrl: leaving.url })
-  const read = await reader.until('outlines')
-  const ended = leaving.kill('SIGTERM')
-  read.push(...(await reader.rest()))
+  const reader = await user.subscribe(id, { baseUrl: closing.url })
+  const received = await reader.until('outlines')
+  const ended = closing.kill('SIGTERM')
+  received.push(...(await reader.rest()))
   expect(await reader.ended).toBe('clean')
 
-  const ready = await fetch(`${leaving.url}/health/ready`)
+  const ready = await fetch(`${closing.url}/health/ready`)
   expect({ status: ready.status, body: await ready.json() }).toMatchObject({
     status: 503,
     body: { status: 'down' },
   })
-  const turnedAway = await user.subscribe(id, {
-    baseUrl: leaving.url,
-    lastEventId: read.at(-1)!.id!,
+  const lateSubscriber = await user.subscribe(id, {
+    baseUrl: closing.url,
+    lastEventId: received.at(-1)!.id!,
   })
-  expect(turnedAway.status).toBe(200)
-  expect(await turnedAway.rest()).toEqual([])
-  expect(turnedAway.retry).toBeGreaterThan(0)
+  expect(lateSubscriber.status).toBe(200)
+  expect(await lateSubscriber.rest()).toEqual([])
+  expect(lateSubscriber.retry).toBeGreaterThan(0)
 
   presenton.gates.release('slides:slide')
   await ended
-  expect(await leaving.exited).toEqual({ code: 0, signal: null })
-  const heir = await world.openReplica()
-  const resumed = await user.subscribe(id, { baseUrl: heir.url, lastEventId: read.at(-1)!.id! })
-  const log = readLog([...read, ...(await resumed.rest())])
+  expect(await closing.exited).toEqual({ code: 0, signal: null })
+  const nextHolder = await world.openReplica()
+  const resumed = await user.subscribe(id, {
+    baseUrl: nextHolder.url,
+    lastEventId: received.at(-1)!.id!,
+  })
+  const log = readLog([...received, ...(await resumed.rest())])
   expect(log.terminal.type).toBe('complete')
   expect(presenton.spend).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
   await world.expectNoLeaks()

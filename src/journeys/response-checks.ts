@@ -1,9 +1,9 @@
-// What every refusal has in common, whatever was attacked: a problem document that tells nothing,
-// under the headers of all answers.
+// Checks shared by all attack tests: every response has the security headers, and every refusal is
+// a problem document that reveals no internals.
 
 import { expect } from 'vitest'
 
-/** Stand on every answer of the gateway, also on those that no route made. */
+/** On every response of the gateway, including those that no route produced. */
 export const securityHeaders = {
   'content-security-policy': /default-src 'none'/,
   'cross-origin-opener-policy': /^same-origin$/,
@@ -20,8 +20,8 @@ export const securityHeaders = {
 export type HeaderValues = Record<string, string | undefined>
 
 /**
- * With a policy of their own, as the pages of the documentation have one, that one is left to their
- * own test.
+ * `hasOwnPolicy`: the response sets its own content security policy, as the documentation pages do;
+ * another test checks it.
  */
 export function expectSecurityHeaders(
   headers: HeaderValues,
@@ -36,40 +36,40 @@ export function expectSecurityHeaders(
   expect(headers['x-powered-by'], what).toBeUndefined()
 }
 
-/** Nothing that tells how the gateway is made, or where. */
-export const internals =
+/** Text that reveals how or where the gateway runs. */
+const internals =
   /node_modules|\bat [\w.]+ \(|\.ts:\d|postgres|fastify|ECONN|127\.0\.0\.1|select |insert /i
 
-export function expectProblem(
-  answer: { status: number; headers: HeaderValues; text: string },
-  status: number | number[],
-  what: string,
-) {
-  expect([status].flat(), `${what}: ${answer.text.slice(0, 300)}`).toContain(answer.status)
-  expectSecurityHeaders(answer.headers, what)
-  expect(answer.headers['content-type'], what).toMatch(/^application\/problem\+json/)
-  const problem = JSON.parse(answer.text) as Record<string, unknown>
+export interface ReceivedResponse {
+  status: number
+  headers: HeaderValues
+  text: string
+}
+
+/** Expects a problem document with this status, or one of these, and returns it. */
+export function expectProblem(response: ReceivedResponse, status: number | number[], what: string) {
+  expect([status].flat(), `${what}: ${response.text.slice(0, 300)}`).toContain(response.status)
+  expectSecurityHeaders(response.headers, what)
+  expect(response.headers['content-type'], what).toMatch(/^application\/problem\+json/)
+  const problem = JSON.parse(response.text) as Record<string, unknown>
   expect(problem, what).toMatchObject({
-    ...{
-      type: 'about:blank',
-      title: expect.any(String),
-      status: answer.status,
-      detail: expect.any(String),
-    },
-    ...{
-      instance: expect.any(String),
-      code: expect.stringMatching(/^[A-Z_]+$/),
-      request_id: answer.headers['x-request-id'],
-    },
+    type: 'about:blank',
+    title: expect.any(String),
+    status: response.status,
+    detail: expect.any(String),
+    instance: expect.any(String),
+    code: expect.stringMatching(/^[A-Z_]+$/),
+    request_id: response.headers['x-request-id'],
   })
   expect(`${problem.detail} ${JSON.stringify(problem.errors ?? '')}`, what).not.toMatch(internals)
-  if (answer.status === 401) expect(answer.headers['www-authenticate'], what).toMatch(/^Bearer/)
-  if (answer.status === 429 || answer.status === 503)
-    expect(Number(answer.headers['retry-after']), what).toBeGreaterThan(0)
+  if (response.status === 401) expect(response.headers['www-authenticate'], what).toMatch(/^Bearer/)
+  if (response.status === 429 || response.status === 503)
+    expect(Number(response.headers['retry-after']), what).toBeGreaterThan(0)
   return problem
 }
 
-export async function readResponse(response: Response) {
+/** Reads the body of a fetch response, for `expectProblem`. */
+export async function readResponse(response: Response): Promise<ReceivedResponse> {
   return {
     status: response.status,
     headers: Object.fromEntries(response.headers) as HeaderValues,

@@ -26,7 +26,7 @@ export interface WorldOptions
   database?: { url: string; close(): Promise<unknown> }
   /** Number of gateways to start, all in this process. Default 1. */
   replicas?: number
-  /** The timing between attempts of every gateway. Default: those of production. */
+  /** Timing between attempts, for every gateway. Default: that of production. */
   timing?: GatewayOptions['timing']
 }
 
