@@ -1,6 +1,5 @@
-// The roles and schemas that docker-compose.yml makes, on a Postgres server of their own: its
-// script is run as it stands there, then the gateway and Presenton work in it as they would, and
-// try what they must not.
+// The script in docker-compose.yml that creates database roles and schemas, run unchanged on a
+// Postgres server. Then both roles do what the gateway and Presenton need, and try what is forbidden.
 
 import { spawnSync } from 'node:child_process'
 import pg from 'pg'
@@ -22,8 +21,8 @@ beforeAll(async () => {
 afterAll(() => postgres.close())
 
 /**
- * As the image's entrypoint does: by psql, as the superuser, in the database. Without psql, what
- * the script uses of it is done here.
+ * Runs the script as the image's entrypoint does: with psql, as superuser, in the database. Without
+ * psql, this function substitutes the variables itself.
  */
 async function runAsEntrypoint(sql: string) {
   const env = services['postgres']!.environment
@@ -38,14 +37,14 @@ async function runAsEntrypoint(sql: string) {
     return
   }
   const variables: Record<string, string> = { DBNAME: database }
-  const plain = sql.replace(
+  const withoutCommands = sql.replace(
     /^\\(\w+) (\w+) (\w+)$/gm,
     (_, command: string, name: string, value: string) => {
       variables[name] = command === 'getenv' ? (env[value] ?? '') : value
       return ''
     },
   )
-  const filled = plain
+  const filled = withoutCommands
     .replace(/:'(\w+)'/g, (_, name: string) => pg.escapeLiteral(variables[name] ?? ''))
     .replace(/:"(\w+)"/g, (_, name: string) => pg.escapeIdentifier(variables[name] ?? ''))
   await query(url, filled)
@@ -61,9 +60,7 @@ async function query(url: string, sql: string): Promise<Record<string, unknown>[
   }
 }
 
-/**
- * The URL that Compose gives the service, with this server in the place of the container's name.
- */
+/** The service's DATABASE_URL in Compose, with this server instead of the container's name. */
 function urlOf(service: 'gateway' | 'presenton', path = `/${database}`): string {
   const url = new URL(services[service]!.environment['DATABASE_URL']!)
   expect(`${url.hostname}:${url.port}`).toBe('postgres:5432')
@@ -72,43 +69,38 @@ function urlOf(service: 'gateway' | 'presenton', path = `/${database}`): string 
   return url.href
 }
 
-const as = (role: 'gateway' | 'presenton', sql: string) => query(urlOf(role), sql)
-const refused = expect.objectContaining({ code: '42501' })
+const queryAs = (role: 'gateway' | 'presenton', sql: string) => query(urlOf(role), sql)
+const permissionDenied = expect.objectContaining({ code: '42501' })
 
-// All of 0.9.3's.
-const tablesOfPresenton = [
-  ...[
-    'presentations',
-    'slides',
-    'keyvaluesqlmodel',
-    'imageasset',
-    'presentation_layout_codes',
-    'templates',
-  ],
-  ...[
-    'webhook_subscriptions',
-    'async_presentation_generation_tasks',
-    'template_v2',
-    'template_create_infos',
-  ],
-  ...[
-    'chat_history_messages',
-    'font_uploads',
-    'async_tasks',
-    'ollamapullstatus',
-    'user',
-    'access_tokens',
-  ],
-  ...['provider_settings', 'alembic_version'],
+/** All tables of Presenton 0.9.3. */
+const presentonTables = [
+  'presentations',
+  'slides',
+  'keyvaluesqlmodel',
+  'imageasset',
+  'presentation_layout_codes',
+  'templates',
+  'webhook_subscriptions',
+  'async_presentation_generation_tasks',
+  'template_v2',
+  'template_create_infos',
+  'chat_history_messages',
+  'font_uploads',
+  'async_tasks',
+  'ollamapullstatus',
+  'user',
+  'access_tokens',
+  'provider_settings',
+  'alembic_version',
 ]
 
-test('neither role has power over the server', async () => {
+test('neither role has rights over the server', async () => {
   const rows = await query(
     postgres.url,
     `select rolname, rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls from pg_roles
      where rolname in ('gateway', 'presenton') order by 1`,
   )
-  const powerless = {
+  const noRights = {
     rolsuper: false,
     rolcreatedb: false,
     rolcreaterole: false,
@@ -116,13 +108,13 @@ test('neither role has power over the server', async () => {
     rolbypassrls: false,
   }
   expect(rows).toEqual([
-    { rolname: 'gateway', ...powerless },
-    { rolname: 'presenton', ...powerless },
+    { rolname: 'gateway', ...noRights },
+    { rolname: 'presenton', ...noRights },
   ])
 })
 
-test('migrations run as a role that owns its schema and nothing more, also from several replicas at once', async () => {
-  const replica = () =>
+test('three replicas at once apply each migration once, and create nothing outside the schema gateway', async () => {
+  const openReplica = () =>
     openGateway({
       ...services['gateway']!.environment,
       DATABASE_URL: urlOf('gateway'),
@@ -130,36 +122,36 @@ test('migrations run as a role that owns its schema and nothing more, also from 
       LOG_LEVEL: 'silent',
       DRAIN_SECONDS: '0',
     })
-  const replicas = await Promise.all([replica(), replica(), replica()])
+  const replicas = await Promise.all([openReplica(), openReplica(), openReplica()])
   try {
     for (const { url } of replicas) {
       const { checks } = (await (await fetch(`${url}/health/ready`)).json()) as { checks: object }
       expect(checks).toMatchObject({ database: { status: 'ok' } })
     }
   } finally {
-    await Promise.all(replicas.map((one) => one.close()))
+    await Promise.all(replicas.map((replica) => replica.close()))
   }
-  const applied = await as(
+  const applied = await queryAs(
     'gateway',
     'select hash, count(*)::int as times from gateway.migrations group by 1',
   )
   expect(applied.length).toBeGreaterThan(0)
   expect(applied.filter(({ times }) => times !== 1)).toEqual([])
-  const elsewhere = await query(
+  const outsideSchema = await query(
     postgres.urlOf(database),
     `select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
      where c.relowner = 'gateway'::regrole and n.nspname not in ('gateway', 'pg_toast')`,
   )
-  expect(elsewhere).toEqual([])
+  expect(outsideSchema).toEqual([])
 })
 
-test("Presenton's tables, however general their names, land in its own schema without being told", async () => {
-  for (const table of tablesOfPresenton)
-    await as(
+test("Presenton's tables are created in its schema without a prefix, even with names that the gateway uses", async () => {
+  for (const table of presentonTables)
+    await queryAs(
       'presenton',
       `create table ${pg.escapeIdentifier(table)} (id text primary key, body text)`,
     )
-  await as(
+  await queryAs(
     'presenton',
     `insert into "user" values ('1', 'admin'); insert into presentations values ('1', 'of presenton')`,
   )
@@ -167,12 +159,12 @@ test("Presenton's tables, however general their names, land in its own schema wi
     postgres.urlOf(database),
     `select tablename from pg_tables where schemaname = 'presenton' and tableowner = 'presenton'`,
   )
-  expect(rows.map(({ tablename }) => tablename).sort()).toEqual([...tablesOfPresenton].sort())
-  // One name, two tables.
-  expect(await as('presenton', 'select body from presentations')).toEqual([
+  expect(rows.map(({ tablename }) => tablename).sort()).toEqual([...presentonTables].sort())
+  // Both schemas have a table of this name.
+  expect(await queryAs('presenton', 'select body from presentations')).toEqual([
     { body: 'of presenton' },
   ])
-  expect(await as('gateway', 'select id from presentations')).toEqual([])
+  expect(await queryAs('gateway', 'select id from presentations')).toEqual([])
 })
 
 test.each([
@@ -184,12 +176,12 @@ test.each([
   ['presenton', 'delete from gateway.leases'],
   ['presenton', 'create table gateway.mine (id int)'],
   ['presenton', 'truncate gateway.events'],
-] as const)('%s is refused: %s', async (role, sql) => {
-  await expect(as(role, sql)).rejects.toEqual(refused)
+] as const)('the role %s may not: %s', async (role, sql) => {
+  await expect(queryAs(role, sql)).rejects.toEqual(permissionDenied)
 })
 
 test.each(['gateway', 'presenton'] as const)(
-  '%s makes nothing outside of its schema',
+  'the role %s can create nothing outside its schema',
   async (role) => {
     const attempts = [
       'create schema another',
@@ -202,14 +194,14 @@ test.each(['gateway', 'presenton'] as const)(
       'set role postgres',
     ]
     for (const sql of attempts)
-      await expect(as(role, sql), sql).rejects.toThrow(/permission denied|must (be|have)/)
+      await expect(queryAs(role, sql), sql).rejects.toThrow(/permission denied|must (be|have)/)
     for (const other of ['/postgres', '/template1']) {
-      await expect(query(urlOf(role, other), 'select 1')).rejects.toEqual(refused)
+      await expect(query(urlOf(role, other), 'select 1')).rejects.toEqual(permissionDenied)
     }
   },
 )
 
-test('each role is known by its password alone', async () => {
+test('a role cannot sign in with the password of the other', async () => {
   const url = new URL(urlOf('gateway'))
   expect(decodeURIComponent(url.password)).toBe(minimalEnv.GATEWAY_DB_PASSWORD)
   url.password = minimalEnv.PRESENTON_DB_PASSWORD
@@ -218,8 +210,6 @@ test('each role is known by its password alone', async () => {
   )
 })
 
-// There is one release yet. Once there is a second: a dump of the first is restored here, migrated,
-// and read by a replica of both.
-test.todo(
-  'an earlier release’s database is brought forward, also under a replica that still runs that release',
-)
+// There is only one release yet. With the second: restore a dump of the first, migrate it, and read
+// it with a replica of each release.
+test.todo('migrates the database of an earlier release while a replica of that release runs')

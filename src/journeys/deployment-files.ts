@@ -1,5 +1,5 @@
-// What lies beside src/ for whoever runs the gateway, read as Compose reads it: variables filled
-// in, merges followed, so that tests can run for real what is written there.
+// Reads the deployment files beside src/ as Compose does, with variables interpolated and YAML
+// merges resolved, so that tests can run their contents.
 
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -28,7 +28,7 @@ export interface ComposeFile {
   configs: Record<string, { content: string }>
 }
 
-/** What a new user writes into .env; nothing more is required. */
+/** The variables that .env must set; all others have defaults. */
 export const minimalEnv = {
   LLM: 'openai',
   OPENAI_API_KEY: 'key-of-the-provider',
@@ -46,13 +46,13 @@ export function readRootFile(name: string): string {
   return readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8')
 }
 
-/** Throws, with the variable's name, where Compose would stop. */
+/** Throws an error with the variable's name where Compose would stop. */
 export function readComposeFile(env: Record<string, string> = minimalEnv): ComposeFile {
-  const read = parse(readRootFile('docker-compose.yml'), { merge: true }) as ComposeFile
-  return fill(read, env) as ComposeFile
+  const parsed = parse(readRootFile('docker-compose.yml'), { merge: true }) as ComposeFile
+  return interpolateAll(parsed, env) as ComposeFile
 }
 
-/** presenton.env as its container gets it. */
+/** presenton.env as its container receives it. */
 export function readPresentonEnv(env: Record<string, string> = minimalEnv): Record<string, string> {
   const lines = readRootFile('presenton.env').split('\n')
   return Object.fromEntries(
@@ -65,50 +65,52 @@ export function readPresentonEnv(env: Record<string, string> = minimalEnv): Reco
   )
 }
 
-function fill(value: unknown, env: Record<string, string>): unknown {
+function interpolateAll(value: unknown, env: Record<string, string>): unknown {
   if (typeof value === 'string') return interpolate(value, env)
-  if (Array.isArray(value)) return value.map((one) => fill(one, env))
+  if (Array.isArray(value)) return value.map((item) => interpolateAll(item, env))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, fill(one, env)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, interpolateAll(item, env)]),
+  )
 }
 
 /**
- * `$$`, `${NAME}`, `${NAME:-else}`, `${NAME:?why}` (set and not empty) and `${NAME?why}` (set): all
- * that the files use of Compose's rules. As there, what is nested is filled in whether or not it is
- * needed.
+ * The part of Compose's syntax that the files use: `$$`, `${NAME}`, `${NAME:-default}`,
+ * `${NAME:?message}` (must be set and not empty) and `${NAME?message}` (must be set). As in Compose,
+ * nested expressions are always evaluated.
  */
 export function interpolate(text: string, env: Record<string, string>): string {
   let result = ''
-  for (let at = 0; at < text.length; at++) {
-    if (text[at] !== '$') result += text[at]
-    else if (text[at + 1] === '$') result += text[++at]
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] !== '$') result += text[i]
+    else if (text[i + 1] === '$') result += text[++i]
     else {
-      const [, name = '', mark = ''] = /^\$\{(\w+)(:-|:\?|\?)?/.exec(text.slice(at)) ?? []
-      if (!name) throw new Error(`a single $ before: ${text.slice(at, at + 20)}`)
-      const start = at + 2 + name.length + mark.length
-      const end = endOf(text, start)
-      const rest = interpolate(text.slice(start, end), env)
-      const given = env[name]
-      if (mark === '?' ? given === undefined : mark === ':?' && !given)
-        throw new Error(`${name}: ${rest}`)
-      result += given || (mark === ':-' ? rest : '')
-      at = end
+      const [, name = '', operator = ''] = /^\$\{(\w+)(:-|:\?|\?)?/.exec(text.slice(i)) ?? []
+      if (!name) throw new Error(`unescaped $ before: ${text.slice(i, i + 20)}`)
+      const start = i + 2 + name.length + operator.length
+      const end = findClosingBrace(text, start)
+      const operand = interpolate(text.slice(start, end), env)
+      const value = env[name]
+      if (operator === '?' ? value === undefined : operator === ':?' && !value)
+        throw new Error(`${name}: ${operand}`)
+      result += value || (operator === ':-' ? operand : '')
+      i = end
     }
   }
   return result
 }
 
-/** Where the brace closes that was open at `start`. */
-function endOf(text: string, start: number): number {
+/** Index of the brace that closes the one opened before `start`. */
+function findClosingBrace(text: string, start: number): number {
   let depth = 1
-  for (let at = start; at < text.length; at++) {
-    if (text.startsWith('${', at)) depth++
-    else if (text[at] === '}' && --depth === 0) return at
+  for (let i = start; i < text.length; i++) {
+    if (text.startsWith('${', i)) depth++
+    else if (text[i] === '}' && --depth === 0) return i
   }
-  throw new Error(`an open brace in: ${text}`)
+  throw new Error(`missing } in: ${text}`)
 }
 
-/** `31m`, `35s` */
+/** Parses `31m` or `35s` into seconds. */
 export function parseSeconds(duration: string): number {
   const [, number = '', unit = ''] = /^(\d+)(s|m)$/.exec(duration) ?? []
   return Number(number) * (unit === 'm' ? 60 : 1)

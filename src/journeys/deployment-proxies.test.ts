@@ -1,6 +1,6 @@
-// The two nginx configurations of docker-compose.yml, run by a real nginx with nothing changed but
-// addresses and folders: the one that Presenton gets, in front of its stand-in, and the bundled
-// one, in front of two gateways and the store.
+// The two nginx configurations of docker-compose.yml, run by a real nginx with only addresses and
+// folders changed: Presenton's, in front of the stand-in, and the bundled proxy's, in front of two
+// gateways and the store.
 
 import { Buffer } from 'node:buffer'
 import { createServer } from 'node:http'
@@ -16,15 +16,18 @@ import { openWorld, type World } from './world.ts'
 
 const { configs, services } = readComposeFile()
 
-/** Each of the texts must be there: what is written for containers, and what stands for it here. */
-function adapt(config: string, changes: Record<string, string>): string {
-  return Object.entries(changes).reduce((text, [from, to]) => {
+// Starting nginx and sending large bodies takes long on a busy machine.
+vi.setConfig({ testTimeout: 120_000 })
+
+/** Replaces each key, which must occur in the configuration, by its value. */
+function replaceAll(config: string, replacements: Record<string, string>): string {
+  return Object.entries(replacements).reduce((text, [from, to]) => {
     expect(text).toContain(from)
     return text.replaceAll(from, to)
   }, config)
 }
 
-function forPresenton({
+function presentonConfig({
   listen,
   backend,
   appData,
@@ -33,7 +36,7 @@ function forPresenton({
   backend: string
   appData: string
 }) {
-  return adapt(configs['presenton-nginx']!.content, {
+  return replaceAll(configs['presenton-nginx']!.content, {
     'user www-data;': process.getuid?.() === 0 ? 'user root;' : '',
     '/run/nginx.pid': '{folder}/pid',
     '/var/log/nginx/error.log': '{folder}/error.log',
@@ -46,26 +49,26 @@ function forPresenton({
   })
 }
 
-describe.skipIf(!hasNginx)('in front of Presenton', () => {
-  test('every byte of an event passes at once, also beyond 4 KB', async () => {
+describe.skipIf(!hasNginx)('nginx in front of Presenton', () => {
+  test('forwards a complete event of 20 kB before the next bytes arrive', async () => {
     const event = `event: response\ndata: {"type":"chunk","chunk":"${'x'.repeat(20_000)}"}\n\n`
-    let goOn = () => {}
+    let sendSecondEvent = () => {}
     const backend = createServer((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write(event)
-      goOn = () => response.end(event)
+      sendSecondEvent = () => response.end(event)
     })
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
     const listen = await findFreePort()
     const { port } = backend.address() as AddressInfo
     const nginx = await openNginx({
       port: listen,
-      config: forPresenton({ listen, backend: `127.0.0.1:${port}`, appData: '/nowhere' }),
+      config: presentonConfig({ listen, backend: `127.0.0.1:${port}`, appData: '/nowhere' }),
     })
     try {
       const reader = await openReader(`${nginx.url}/api/v1/ppt/presentation/stream/1`)
-      // The second one is not even made yet.
-      await reader.expectNext('chunk', 2_000)
-      goOn()
+      // The backend sends the second event only after the first one has arrived.
+      await reader.expectNext('chunk', 60_000)
+      sendSecondEvent()
       await reader.expectNext('chunk')
       expect(await reader.ended).toBe('clean')
     } finally {
@@ -74,7 +77,7 @@ describe.skipIf(!hasNginx)('in front of Presenton', () => {
     }
   })
 
-  describe('with the gateway before it', () => {
+  describe('with a gateway as client', () => {
     const credentials = { username: 'gateway', password: 'password-of-presenton' }
     let world: World
     let nginx: Awaited<ReturnType<typeof openNginx>>
@@ -89,7 +92,7 @@ describe.skipIf(!hasNginx)('in front of Presenton', () => {
       const { port, appDataDir } = world.presenton
       nginx = await openNginx({
         port: listen,
-        config: forPresenton({ listen, backend: `127.0.0.1:${port}`, appData: appDataDir }),
+        config: presentonConfig({ listen, backend: `127.0.0.1:${port}`, appData: appDataDir }),
       })
     })
     afterEach(() => world.expectNoLeaks())
@@ -98,7 +101,7 @@ describe.skipIf(!hasNginx)('in front of Presenton', () => {
       await nginx.close()
     })
 
-    test('a deck is made, and each slide is seen before the next one is begun', async () => {
+    test('delivers each slide before the next one starts', async () => {
       const user = await world.createUser()
       const { gates } = world.presenton
       gates.hold('slides:slide')
@@ -120,115 +123,114 @@ describe.skipIf(!hasNginx)('in front of Presenton', () => {
         slides: { length: 3 },
         terminal: { type: 'complete' },
       })
-      // The file itself came from nginx's own folder, and only after it had asked who wants it.
+      // nginx serves the file from its folder after it has asked Presenton to verify the session.
       expect(world.presenton.journal.map(({ operation }) => operation)).toContain('verify')
     })
 
-    test('files are for those who signed in, and nothing is found outside of their folders', async () => {
+    test('returns 401 for files without a session, and nothing outside the export folders', async () => {
       const status = async (path: string) => (await fetch(`${nginx.url}${path}`)).status
       expect(await status('/app_data/exports/any.pptx')).toBe(401)
       expect(await status('/app_data/userConfig.json')).toBe(404)
       expect(await status('/app_data/fastapi.db')).toBe(404)
-      // This is /etc/passwd before it is looked for, and so a page of Presenton that nobody has.
+      // nginx normalises this path to /etc/passwd and passes it to Presenton, which asks for a session.
       expect(await status('/app_data/exports/..%2f..%2fetc/passwd')).toBe(401)
       expect(await status('/_auth_check')).toBe(404)
     })
   })
 })
 
-describe.skipIf(!hasNginx)('in front of the gateways', () => {
+describe.skipIf(!hasNginx)('nginx in front of two gateways and the store', () => {
   const addresses = { gateway: ['127.0.0.1', '127.0.0.2'], minio: ['127.0.0.1'] }
   let world: World
   let user: User
-  let front: { pages: string; files: string }
-  const closing: (() => Promise<void>)[] = []
+  let proxyUrls: { api: string; files: string }
+  const closers: (() => Promise<void>)[] = []
   beforeAll(async () => {
-    const [pages, files, inside, operations] = await Promise.all(
+    const [apiPort, filesPort, gatewayPort, opsPort] = await Promise.all(
       [1, 2, 3, 4].map(() => findFreePort()),
     )
-    front = { pages: `http://127.0.0.1:${pages}`, files: `http://127.0.0.1:${files}` }
+    proxyUrls = {
+      api: `http://127.0.0.1:${apiPort}`,
+      files: `http://127.0.0.1:${filesPort}`,
+    }
     world = await openWorld({
       replicas: 0,
       env: {
-        ...{
-          PORT: String(inside),
-          OPS_PORT: String(operations),
-          PUBLIC_URL: front.pages,
-          MINIO_PUBLIC_ENDPOINT: front.files,
-        },
+        PORT: String(gatewayPort),
+        OPS_PORT: String(opsPort),
+        PUBLIC_URL: proxyUrls.api,
+        MINIO_PUBLIC_ENDPOINT: proxyUrls.files,
         TRUST_PROXY: services['gateway']!.environment['TRUST_PROXY'],
         SSE_HEARTBEAT_SECONDS: '1',
       },
     })
     for (const host of addresses.gateway) await world.openReplica({ HOST: host })
-    const names = await openDnsServer({ ...addresses })
-    const config = adapt(configs['proxy']!.content, {
+    const dns = await openDnsServer({ ...addresses })
+    const config = replaceAll(configs['proxy']!.content, {
       'worker_rlimit_nofile 65536;': '',
       'worker_connections 30000;': 'worker_connections 500;',
       '/tmp/': '{folder}/',
-      'resolver 127.0.0.11': `resolver 127.0.0.1:${names.port}`,
-      'listen 3000;': `listen 127.0.0.1:${pages};`,
-      'listen 9000;': `listen 127.0.0.1:${files};`,
-      'gateway:3000': `gateway:${inside}`,
-      'gateway:9100': `gateway:${operations}`,
+      'resolver 127.0.0.11': `resolver 127.0.0.1:${dns.port}`,
+      'listen 3000;': `listen 127.0.0.1:${apiPort};`,
+      'listen 9000;': `listen 127.0.0.1:${filesPort};`,
+      'gateway:3000': `gateway:${gatewayPort}`,
+      'gateway:9100': `gateway:${opsPort}`,
       'minio:9000': `minio:${new URL(world.objects.endpoint).port}`,
     })
-    const nginx = await openNginx({ port: Number(pages), config })
-    closing.push(nginx.close, names.close)
+    const nginx = await openNginx({ port: Number(apiPort), config })
+    closers.push(nginx.close, dns.close)
     user = await world.createUser()
   })
   afterAll(async () => {
     await world.close()
-    for (const close of closing) await close()
+    for (const close of closers) await close()
   })
 
-  const at = () => front.pages
-
-  test('events pass as they come, with their heartbeats, while a run goes on', async () => {
+  test('forwards events and heartbeats immediately', async () => {
     const { gates } = world.presenton
     gates.hold('slides:slide')
-    const { body } = await user.post(undefined, {}, at())
-    const reader = await user.subscribe(body.id, { baseUrl: at() })
+    const { body } = await user.post(undefined, {}, proxyUrls.api)
+    const reader = await user.subscribe(body.id, { baseUrl: proxyUrls.api })
     expect(reader.headers['content-encoding']).toBeUndefined()
     await gates.arrived('slides:slide')
     await reader.until('stage')
-    await vi.waitFor(() => expect(reader.comments).toBeGreaterThan(1), { timeout: 5_000 })
+    await vi.waitFor(() => expect(reader.comments).toBeGreaterThan(1), { timeout: 60_000 })
     gates.releaseAll()
     const last = (await reader.rest()).at(-1)
     expect(last?.data).toMatchObject({
       type: 'complete',
-      download: { url: expect.stringContaining(`${front.files}/`) },
+      download: { url: expect.stringContaining(`${proxyUrls.files}/`) },
     })
     expect(await reader.ended).toBe('clean')
     const file = await fetch(last?.data.download.url)
     expect((await file.arrayBuffer()).byteLength).toBe(last?.data.download.size_bytes)
   })
 
-  test('requests go to every replica, and on to the others when one has gone', async () => {
-    const seen = () =>
+  test('balances requests over all replicas, and over the remaining one after a shutdown', async () => {
+    const requestCounts = () =>
       world.gateways.map(({ logs }) => logs.filter((line) => line.includes('/usage')).length)
-    for (let turn = 0; turn < 20; turn++)
-      expect((await user.api('/usage', { baseUrl: at() })).status).toBe(200)
-    expect(seen().every((times) => times > 0)).toBe(true)
+    for (let i = 0; i < 20; i++)
+      expect((await user.api('/usage', { baseUrl: proxyUrls.api })).status).toBe(200)
+    expect(requestCounts().every((count) => count > 0)).toBe(true)
     const [, second] = world.gateways
     await world.closeReplica(second!)
-    for (let turn = 0; turn < 10; turn++)
-      expect((await user.api('/usage', { baseUrl: at() })).status).toBe(200)
+    for (let i = 0; i < 10; i++)
+      expect((await user.api('/usage', { baseUrl: proxyUrls.api })).status).toBe(200)
   })
 
-  test("a body over the limit gets the gateway's own answer", async () => {
+  test('returns the problem of the gateway for a body over the limit', async () => {
     const content = 'x'.repeat(9 * 1024 * 1024)
-    const { status, body } = await user.post({ content }, {}, at())
+    const { status, body } = await user.post({ content }, {}, proxyUrls.api)
     expect({ status, body }).toMatchObject({ status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } })
   })
 
-  test('health is to be seen from outside, metrics are not', async () => {
+  test('exposes health, and returns 404 for metrics', async () => {
     for (const path of ['/health', '/health/live', '/health/ready'])
-      expect((await fetch(`${at()}${path}`)).status).toBe(200)
-    expect((await fetch(`${at()}/metrics`)).status).toBe(404)
+      expect((await fetch(`${proxyUrls.api}${path}`)).status).toBe(200)
+    expect((await fetch(`${proxyUrls.api}/metrics`)).status).toBe(404)
   })
 
-  test('the store takes nothing and lists nothing, and knows a forged link', async () => {
+  test('serves signed downloads; returns 403 for writes, deletes, listings and invalid signatures', async () => {
     const { id } = await user.generate()
     const { body } = await user.api(`/presentations/${id}/download`, {
       headers: { accept: 'application/json' },
@@ -240,6 +242,6 @@ describe.skipIf(!hasNginx)('in front of the gateways', () => {
     expect(await status(url, { method: 'DELETE' })).toBe(403)
     expect(await status(url.replace(/\?.*/, ''))).toBe(403)
     expect(await status(url.replace(/X-Amz-Signature=..../, 'X-Amz-Signature=0000'))).toBe(403)
-    expect(await status(`${front.files}/presentations?list-type=2`)).toBe(403)
+    expect(await status(`${proxyUrls.files}/presentations?list-type=2`)).toBe(403)
   })
 })

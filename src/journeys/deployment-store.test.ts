@@ -1,6 +1,6 @@
-// The store's setup in docker-compose.yml, run as it stands there against a real MinIO: the user
-// that it makes for the gateway can do all that the gateway does, and nothing else. Needs the
-// programs: MINIO_BINARY and MC_BINARY name them.
+// The setup script of the object store in docker-compose.yml, run unchanged against a real MinIO. The
+// account that it creates for the gateway has the rights that the gateway needs, and no others.
+// Runs only where MINIO_BINARY and MC_BINARY name the two programs.
 
 import { execFile } from 'node:child_process'
 import { symlinkSync, writeFileSync } from 'node:fs'
@@ -15,7 +15,7 @@ import { readComposeFile } from './deployment-files.ts'
 import { openWorld } from './world.ts'
 
 const { services, configs } = readComposeFile()
-const given = services['minio-setup']!.environment
+const setupEnv = services['minio-setup']!.environment
 const mc = process.env['MC_BINARY']
 
 describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => {
@@ -26,33 +26,29 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
     writeFileSync(join(folder.path, 'policy.json'), configs['minio-policy']!.content)
     writeFileSync(join(folder.path, 'setup.sh'), configs['minio-setup']!.content)
     symlinkSync(mc ?? '', join(folder.path, 'mc'))
-    await setUp()
+    await runSetup()
   })
   afterAll(async () => {
     await minio.close()
     folder.remove()
   })
 
-  async function setUp(more: Record<string, string> = {}) {
+  async function runSetup(overrides: Record<string, string> = {}) {
     await promisify(execFile)('sh', [join(folder.path, 'setup.sh')], {
       env: {
-        ...given,
-        ...{
-          MINIO_ENDPOINT: minio.endpoint,
-          MINIO_ROOT_USER: minio.accessKey,
-          MINIO_ROOT_PASSWORD: minio.secretKey,
-        },
-        ...{
-          MC_CONFIG_DIR: join(folder.path, 'config'),
-          MINIO_POLICY_FILE: join(folder.path, 'policy.json'),
-        },
-        ...more,
+        ...setupEnv,
+        MINIO_ENDPOINT: minio.endpoint,
+        MINIO_ROOT_USER: minio.accessKey,
+        MINIO_ROOT_PASSWORD: minio.secretKey,
+        MC_CONFIG_DIR: join(folder.path, 'config'),
+        MINIO_POLICY_FILE: join(folder.path, 'policy.json'),
+        ...overrides,
         PATH: `${folder.path}:${process.env['PATH']}`,
       },
     })
   }
 
-  function clientOf(accessKey: string, secretKey: string) {
+  function createClient(accessKey: string, secretKey: string) {
     const { hostname, port } = new URL(minio.endpoint)
     return new Client({
       endPoint: hostname,
@@ -63,19 +59,19 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
       secretKey,
     })
   }
-  const root = () => clientOf(minio.accessKey, minio.secretKey)
-  const ours = () => clientOf(given['MINIO_ACCESS_KEY']!, given['MINIO_SECRET_KEY']!)
-  const refused = expect.objectContaining({ code: 'AccessDenied' })
+  const asRoot = () => createClient(minio.accessKey, minio.secretKey)
+  const asGateway = () => createClient(setupEnv['MINIO_ACCESS_KEY']!, setupEnv['MINIO_SECRET_KEY']!)
+  const accessDenied = expect.objectContaining({ code: 'AccessDenied' })
 
-  test('a deck is made, stored and downloaded by a user who is not root', async () => {
+  test('the gateway stores and serves a deck with its own account', async () => {
     const { MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_BUCKET } = services['gateway']!.environment
     const world = await openWorld({
       env: { MINIO_ENDPOINT: minio.endpoint, MINIO_ACCESS_KEY, MINIO_SECRET_KEY, MINIO_BUCKET },
     })
     try {
       const user = await world.createUser()
-      const made = await user.generate()
-      const { body } = await user.api(`/presentations/${made.id}/download`, {
+      const { id } = await user.generate()
+      const { body } = await user.api(`/presentations/${id}/download`, {
         headers: { accept: 'application/json' },
       })
       const file = await (await fetch(body.url)).arrayBuffer()
@@ -89,31 +85,33 @@ describe.skipIf(!mc || !process.env['MINIO_BINARY'])('with a real MinIO', () => 
     }
   })
 
-  test('it has no other bucket, and no power', async () => {
-    await root().makeBucket('somebody-elses')
-    await root().putObject('somebody-elses', 'a', 'a')
-    await expect(ours().getObject('somebody-elses', 'a')).rejects.toEqual(refused)
-    await expect(ours().putObject('somebody-elses', 'b', 'b')).rejects.toEqual(refused)
-    await expect(ours().makeBucket('another')).rejects.toEqual(refused)
-    await expect(ours().removeBucket(given['MINIO_BUCKET']!)).rejects.toEqual(refused)
-    await expect(ours().setBucketPolicy(given['MINIO_BUCKET']!, '{}')).rejects.toEqual(refused)
+  test('the account of the gateway cannot use other buckets or change its own', async () => {
+    await asRoot().makeBucket('other-bucket')
+    await asRoot().putObject('other-bucket', 'a', 'a')
+    await expect(asGateway().getObject('other-bucket', 'a')).rejects.toEqual(accessDenied)
+    await expect(asGateway().putObject('other-bucket', 'b', 'b')).rejects.toEqual(accessDenied)
+    await expect(asGateway().makeBucket('another')).rejects.toEqual(accessDenied)
+    await expect(asGateway().removeBucket(setupEnv['MINIO_BUCKET']!)).rejects.toEqual(accessDenied)
+    await expect(asGateway().setBucketPolicy(setupEnv['MINIO_BUCKET']!, '{}')).rejects.toEqual(
+      accessDenied,
+    )
   })
 
-  test('nobody reads the bucket without a signature', async () => {
-    await root().putObject(given['MINIO_BUCKET']!, 'a', 'a')
-    expect((await fetch(`${minio.endpoint}/${given['MINIO_BUCKET']}/a`)).status).toBe(403)
-    expect((await fetch(`${minio.endpoint}/${given['MINIO_BUCKET']}`)).status).toBe(403)
+  test('returns 403 for unsigned reads', async () => {
+    await asRoot().putObject(setupEnv['MINIO_BUCKET']!, 'a', 'a')
+    expect((await fetch(`${minio.endpoint}/${setupEnv['MINIO_BUCKET']}/a`)).status).toBe(403)
+    expect((await fetch(`${minio.endpoint}/${setupEnv['MINIO_BUCKET']}`)).status).toBe(403)
   })
 
-  test('a second start changes nothing, and takes over a new key', async () => {
-    await setUp()
-    await ours().putObject(given['MINIO_BUCKET']!, 'b', 'b')
-    await setUp({ MINIO_SECRET_KEY: 'another-secret' })
-    await expect(ours().putObject(given['MINIO_BUCKET']!, 'c', 'c')).rejects.toMatchObject({
+  test('a second run of the setup keeps everything and applies a changed secret key', async () => {
+    await runSetup()
+    await asGateway().putObject(setupEnv['MINIO_BUCKET']!, 'b', 'b')
+    await runSetup({ MINIO_SECRET_KEY: 'another-secret' })
+    await expect(asGateway().putObject(setupEnv['MINIO_BUCKET']!, 'c', 'c')).rejects.toMatchObject({
       code: 'SignatureDoesNotMatch',
     })
-    const renewed = clientOf(given['MINIO_ACCESS_KEY']!, 'another-secret')
-    await renewed.putObject(given['MINIO_BUCKET']!, 'c', 'c')
-    await renewed.removeObject(given['MINIO_BUCKET']!, 'c')
+    const withNewKey = createClient(setupEnv['MINIO_ACCESS_KEY']!, 'another-secret')
+    await withNewKey.putObject(setupEnv['MINIO_BUCKET']!, 'c', 'c')
+    await withNewKey.removeObject(setupEnv['MINIO_BUCKET']!, 'c')
   })
 })

@@ -1,6 +1,5 @@
-// docker-compose.yml, presenton.env and the Dockerfile: what they promise to whoever starts them.
-// What is written inside them (SQL, policies, proxies, alerts) is run for real in the files beside
-// this one.
+// The rules of docker-compose.yml, presenton.env and the Dockerfile. The tests beside this file run
+// what they contain: SQL, policies, proxy configurations and alerts.
 
 import { expect, test } from 'vitest'
 import { openGateway } from '../sandbox/gateway.ts'
@@ -15,19 +14,19 @@ import {
 } from './deployment-files.ts'
 
 const { services, networks, configs } = readComposeFile()
-const ours = ['gateway', 'worker'] as const
+const gatewayServices = ['gateway', 'worker'] as const
 
 const required = Object.keys(minimalEnv).filter(
   (name) => !['OPENAI_API_KEY', 'AUTH_JWT_SECRET'].includes(name),
 )
 
-test.each(required)('without %s nothing starts, and it is named', (name) => {
+test.each(required)('without %s Compose stops and names it', (name) => {
   const { [name as keyof typeof minimalEnv]: _, ...rest } = minimalEnv
   expect(() => [readComposeFile(rest), readPresentonEnv(rest)]).toThrow(name)
 })
 
 test.each(['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'])(
-  'with %s the files are complete',
+  'with %s as the only way to verify tokens the files are complete',
   (name) => {
     const { AUTH_JWT_SECRET: _, ...rest } = minimalEnv
     expect(
@@ -36,7 +35,7 @@ test.each(['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'])(
   },
 )
 
-test('without any way to check tokens the gateway names all three', async () => {
+test('without any way to verify tokens the gateway names all three variables', async () => {
   const { environment } = readComposeFile({ ...minimalEnv, AUTH_JWT_SECRET: '' }).services[
     'gateway'
   ]!
@@ -45,7 +44,7 @@ test('without any way to check tokens the gateway names all three', async () => 
   )
 })
 
-test('no secret has a value in a file that is committed', () => {
+test('no committed file contains a secret', () => {
   const values = Object.values(
     readPresentonEnv(Object.fromEntries(Object.keys(minimalEnv).map((name) => [name, 'given']))),
   )
@@ -57,7 +56,7 @@ test('no secret has a value in a file that is committed', () => {
   }
 })
 
-test('only the proxy and the dashboards are published, on this machine alone unless told otherwise', () => {
+test('publishes only the proxy and Grafana, by default on 127.0.0.1 only', () => {
   const published = Object.entries(services).filter(([, { ports }]) => ports)
   expect(Object.fromEntries(published.map(([name, { ports }]) => [name, ports]))).toEqual({
     proxy: ['127.0.0.1:3000:3000', '127.0.0.1:9000:9000'],
@@ -65,7 +64,7 @@ test('only the proxy and the dashboards are published, on this machine alone unl
   })
 })
 
-test('nobody reaches Presenton but the gateway, and Presenton reaches nothing of ours but its database', () => {
+test('only the gateway can connect to Presenton, and Presenton only to its database and the internet', () => {
   const members = (network: string) =>
     Object.keys(services).filter((name) => services[name]?.networks.includes(network))
   expect(members('upstream').sort()).toEqual(['gateway', 'presenton', 'worker'])
@@ -76,30 +75,33 @@ test('nobody reaches Presenton but the gateway, and Presenton reaches nothing of
     expect(networks[name]).toEqual({ internal: true })
 })
 
-test('the gateway runs as nobody in particular, can write nothing, and has no capability', () => {
-  for (const name of ours) {
+test('the gateway runs unprivileged, with a read-only root and no capabilities', () => {
+  for (const name of gatewayServices) {
     expect(services[name]).toMatchObject({
-      ...{ user: '1000:1000', read_only: true, init: true, cap_drop: ['ALL'] },
+      user: '1000:1000',
+      read_only: true,
+      init: true,
+      cap_drop: ['ALL'],
       security_opt: ['no-new-privileges:true'],
     })
   }
 })
 
-test('what Compose cannot do is not asked of it: inline configs in a container whose root is read-only', () => {
-  const impossible = Object.entries(services).filter(
+test('no read-only container has inline configs, which Compose cannot mount there', () => {
+  const unsupported = Object.entries(services).filter(
     ([, { read_only, configs: used }]) => read_only && used,
   )
-  expect(impossible.map(([name]) => name)).toEqual([])
+  expect(unsupported.map(([name]) => name)).toEqual([])
 })
 
-test('a container that is told to stop has more time than the gateway takes', () => {
-  for (const name of ours) {
+test('the stop grace period is longer than the gateway needs to shut down', () => {
+  for (const name of gatewayServices) {
     const { environment, stop_grace_period } = services[name]!
-    const longest = Math.max(
+    const longestSeconds = Math.max(
       Number(environment['SHUTDOWN_GRACE_SECONDS']),
       Number(environment['DRAIN_SECONDS']),
     )
-    expect(parseSeconds(stop_grace_period)).toBeGreaterThan(longest + 5)
+    expect(parseSeconds(stop_grace_period)).toBeGreaterThan(longestSeconds + 5)
   }
   expect(services['worker']).toMatchObject({
     profiles: ['worker'],
@@ -112,20 +114,16 @@ test('a container that is told to stop has more time than the gateway takes', ()
   ).toBe('false')
 })
 
-test('Presenton is pinned, bounded, signed in from the first moment, and silent about its users', () => {
+test('Presenton has a pinned version, resource limits, a login from the start, and no telemetry', () => {
   expect(services['presenton']?.image).toMatch(/^ghcr\.io\/presenton\/presenton:v\d+\.\d+\.\d+/)
   expect(services['presenton']?.deploy.resources.limits).toMatchObject({ cpus: '2', memory: '4G' })
   expect(readPresentonEnv()).toMatchObject({
-    ...{
-      AUTH_USERNAME: 'gateway',
-      AUTH_PASSWORD: minimalEnv.PRESENTON_PASSWORD,
-      CAN_CHANGE_KEYS: 'false',
-    },
-    ...{
-      DISABLE_ANONYMOUS_TELEMETRY: 'true',
-      DISABLE_ANONYMOUS_TRACKING: 'true',
-      MIGRATE_DATABASE_ON_STARTUP: 'true',
-    },
+    AUTH_USERNAME: 'gateway',
+    AUTH_PASSWORD: minimalEnv.PRESENTON_PASSWORD,
+    CAN_CHANGE_KEYS: 'false',
+    DISABLE_ANONYMOUS_TELEMETRY: 'true',
+    DISABLE_ANONYMOUS_TRACKING: 'true',
+    MIGRATE_DATABASE_ON_STARTUP: 'true',
     OPENAI_API_KEY: minimalEnv.OPENAI_API_KEY,
   })
   expect(services['gateway']?.environment).toMatchObject({
@@ -134,7 +132,7 @@ test('Presenton is pinned, bounded, signed in from the first moment, and silent 
   })
 })
 
-test('every image is pinned to a release, and every config that is written is used', () => {
+test('every image is pinned to a release, and every config is used', () => {
   for (const [name, { image }] of Object.entries(services))
     expect(image, name).toMatch(/:(v?\d+\.\d+(\.\d+)?[-\w.]*|local|[0-9a-f]{12})$/)
   expect(services['minio']?.build?.dockerfile_inline).toMatch(
@@ -146,53 +144,56 @@ test('every image is pinned to a release, and every config that is written is us
   expect(used.sort()).toEqual(Object.keys(configs).sort())
 })
 
-test('the gateway knows every variable that it is given', async () => {
-  const { environment } = {
-    environment: { ...services['gateway']?.environment, ...services['worker']?.environment },
-  }
-  const names = Object.keys(environment)
-  const broken = Object.fromEntries(names.map((name) => [name, '\u0001']))
-  const complaint = await openGateway(broken).then(
+test('the gateway reads every variable that Compose sets', async () => {
+  const names = Object.keys({
+    ...services['gateway']?.environment,
+    ...services['worker']?.environment,
+  })
+  const invalidEnv = Object.fromEntries(names.map((name) => [name, '\u0001']))
+  const message = await openGateway(invalidEnv).then(
     () => '',
     (error: Error) => error.message,
   )
-  expect(names.filter((name) => !new RegExp(`^- ${name} `, 'm').test(complaint))).toEqual([])
+  expect(names.filter((name) => !new RegExp(`^- ${name} `, 'm').test(message))).toEqual([])
 })
 
-test.each(ours)('what Compose gives the service %s is enough to start it', async (name) => {
-  const operations = await findFreePort()
-  const environment = {
-    ...services[name]?.environment,
-    OPS_PORT: String(operations),
-    LOG_LEVEL: 'silent',
-    DRAIN_SECONDS: '0',
-  }
-  // The names of its neighbours mean nothing here: it lives, and waits for them.
-  const gateway = await openGateway(environment, { waitUntilReady: false })
-  try {
-    const live = await fetch(`http://127.0.0.1:${operations}/health/live`)
-    expect(live.status).toBe(200)
-    expect((await fetch(`${gateway.url}/metrics`)).status).toBe(404)
-  } finally {
-    await gateway.close()
-  }
-})
+test.each(gatewayServices)(
+  'the environment of the service %s is enough to start it',
+  async (name) => {
+    const opsPort = await findFreePort()
+    const environment = {
+      ...services[name]?.environment,
+      OPS_PORT: String(opsPort),
+      LOG_LEVEL: 'silent',
+      DRAIN_SECONDS: '0',
+    }
+    // The host names of other containers do not resolve here: the gateway is live and waits for them.
+    const gateway = await openGateway(environment, { waitUntilReady: false })
+    try {
+      const live = await fetch(`http://127.0.0.1:${opsPort}/health/live`)
+      expect(live.status).toBe(200)
+      expect((await fetch(`${gateway.url}/metrics`)).status).toBe(404)
+    } finally {
+      await gateway.close()
+    }
+  },
+)
 
-test('the image holds what it needs and no more', () => {
+test('the image contains only what the gateway needs', () => {
   const dockerfile = readRootFile('Dockerfile')
   expect(dockerfile).toMatch(/^FROM node:24-bookworm-slim/m)
   expect(dockerfile).toMatch(/^USER node$/m)
   expect(dockerfile).toMatch(/^CMD \["node", "dist\/main\.js"\]$/m)
   expect(dockerfile).toMatch(/npm ci --omit=dev/)
-  // Everything is left out of the build but what is named.
-  const [first, ...named] = readRootFile('.dockerignore')
+  // An allow-list: the first line excludes everything, the others include single paths.
+  const [first, ...included] = readRootFile('.dockerignore')
     .split('\n')
     .filter((line) => line && !line.startsWith('#'))
   expect(first).toBe('*')
-  expect(named.filter((line) => /env/.test(line))).toEqual([])
+  expect(included.filter((line) => /env/.test(line))).toEqual([])
 })
 
-test('variables are filled in as Compose does it', () => {
+test('interpolates variables as Compose does', () => {
   const env = { A: 'a', EMPTY: '' }
   expect(interpolate(`\${A} \${EMPTY:-\${B:-b}} $$c \${A:?no}\${B}\${EMPTY?no}`, env)).toBe(
     'a b $c a',

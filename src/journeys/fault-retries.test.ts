@@ -1,28 +1,28 @@
-// Upstream fails: what is tried again and what is not, what is paid again and what is not, and what
-// readers see of it.
+// Faults of upstream in detail: which stages are retried, what is paid for again, and which events
+// readers see.
 
-import { afterAll, expect, test as ordered } from 'vitest'
+import { afterAll, expect, test as sequentialTest } from 'vitest'
 import type { FaultName, FaultOptions } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
 import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
-const test = ordered.concurrent
+const test = sequentialTest.concurrent
 
-// Some wait for a stall or for an outage to pass, so journeys go side by side, each in a world that
-// is its own for the time.
+// Some runs wait for a stall or an outage to end, so they are concurrent, each in a world that no
+// other run uses at that time.
 const idle: World[] = []
 afterAll(async () => {
   for (const world of idle) await world.close()
 })
 
-async function run(...faults: [FaultName, FaultOptions?][]) {
-  // Wide enough that no journey opens the circuit for the next one.
+async function runWithFaults(...faults: [FaultName, FaultOptions?][]) {
   const world =
     idle.pop() ??
     (await openWorld({
       shape: 'B1',
       timing: { random: () => 0 },
+      // BREAKER_MIN_CALLS: no run opens the circuit for the next one.
       env: { BREAKER_MIN_CALLS: '1000', STREAM_STALL_SECONDS: '1' },
     }))
   const { spend, journal, decks, faults: control } = world.presenton
@@ -31,7 +31,7 @@ async function run(...faults: [FaultName, FaultOptions?][]) {
   const user = await world.createUser()
   const { id } = await user.submit()
   const log = readLog(await (await user.subscribe(id)).rest())
-  const done = await user.read(id)
+  const presentation = await user.read(id)
   const spent = {
     outlines: spend.outlines - before.spend.outlines,
     prepares: spend.prepares - before.spend.prepares,
@@ -42,25 +42,25 @@ async function run(...faults: [FaultName, FaultOptions?][]) {
   idle.push(world)
   return {
     log,
-    done,
+    presentation,
     spent,
     calls: journal.slice(before.calls),
     decks: [...decks.values()].slice(before.decks),
   }
 }
 
-const plainWay = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
+const allStages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
 
-test('a slides stream that is cut is begun again on a fresh deck, from the saved outlines', async () => {
-  const { log, done, spent, decks } = await run(['slides:cut'])
-  expect(done).toMatchObject({ status: 'completed', slides_done: 3 })
+test('restarts a broken slides stream on a new deck, with the saved outlines', async () => {
+  const { log, presentation, spent, decks } = await runWithFaults(['slides:cut'])
+  expect(presentation).toMatchObject({ status: 'completed', slides_done: 3 })
   expect(log.stages.filter((stage) => stage === 'slides').length).toBeGreaterThanOrEqual(2)
   expect(log.stages.filter((stage) => stage === 'outlines')).toHaveLength(1)
   expect(spent).toEqual({ outlines: 1, prepares: 2, slideStreams: 2, exports: 1 })
   expect(log.slides).toHaveLength(3)
   expect(log.terminal).toMatchObject({
     type: 'complete',
-    presentation: { id: done.presenton_presentation_id },
+    presentation: { id: presentation.presenton_presentation_id },
   })
   expect(decks.map(({ outlines }) => outlines)).toEqual([decks[0]!.outlines, decks[0]!.outlines])
   expect(decks.map(({ slides }) => slides.length)).toEqual([0, 3])
@@ -77,26 +77,26 @@ test.each<FaultName>([
   'slides:saved-cut',
   'slides:saved-no-complete',
   'slides:stall-after-complete',
-])('slides that upstream has kept are not paid twice: %s', async (fault) => {
-  const { log, done, spent } = await run([fault])
-  expect(done).toMatchObject({ status: 'completed', slides_done: 3 })
+])('does not pay again for slides that upstream has saved: %s', async (fault) => {
+  const { log, presentation, spent } = await runWithFaults([fault])
+  expect(presentation).toMatchObject({ status: 'completed', slides_done: 3 })
   expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
   expect(log.slides).toHaveLength(3)
 })
 
 test.each<FaultName>(['slides:ends', 'slides:stall'])(
-  'a slides stream without its end is a failure, and is begun once more: %s',
+  'retries a slides stream that ends without complete: %s',
   async (fault) => {
-    const { done, spent } = await run([fault])
-    expect(done).toMatchObject({ status: 'completed' })
+    const { presentation, spent } = await runWithFaults([fault])
+    expect(presentation).toMatchObject({ status: 'completed' })
     expect(spent).toEqual({ outlines: 1, prepares: 2, slideStreams: 2, exports: 1 })
   },
 )
 
-test('slides that fail twice end the run, and its outlines are kept', async () => {
-  const { log, done, spent } = await run(['slides:error-500', { times: 2 }])
+test('fails the run after two failed slides attempts, without repeating the outlines', async () => {
+  const { log, presentation, spent } = await runWithFaults(['slides:error-500', { times: 2 }])
   expect(log.terminal).toMatchObject({ type: 'error', code: 'UPSTREAM_ERROR', retryable: true })
-  expect(done).toMatchObject({
+  expect(presentation).toMatchObject({
     status: 'failed',
     error: { code: 'UPSTREAM_ERROR', retryable: true },
     files: [],
@@ -105,59 +105,61 @@ test('slides that fail twice end the run, and its outlines are kept', async () =
   expect(spent).toEqual({ outlines: 1, prepares: 2, slideStreams: 2, exports: 0 })
 })
 
-test('a stall that comes twice is a timeout', async () => {
-  const { log, done } = await run(['outlines:stall', { times: 2 }])
+test('fails the run with UPSTREAM_TIMEOUT after two stalls', async () => {
+  const { log, presentation } = await runWithFaults(['outlines:stall', { times: 2 }])
   expect(log.terminal).toMatchObject({ type: 'error', code: 'UPSTREAM_TIMEOUT' })
-  expect(done).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_TIMEOUT' } })
+  expect(presentation).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_TIMEOUT' } })
 })
 
-test('outlines that end in an error once are made again; twice end the run, with nothing of what upstream said', async () => {
-  const once = await run(['outlines:error-secrets'])
-  expect(once.done).toMatchObject({ status: 'completed' })
-  expect(once.log.stages).toEqual(['create', 'outlines', ...plainWay.slice(1)])
+test('retries failed outlines once, then fails the run, and never reveals error texts of upstream', async () => {
+  const once = await runWithFaults(['outlines:error-secrets'])
+  expect(once.presentation).toMatchObject({ status: 'completed' })
+  expect(once.log.stages).toEqual(['create', 'outlines', ...allStages.slice(1)])
   expect(once.spent).toEqual({ outlines: 2, prepares: 1, slideStreams: 1, exports: 1 })
 
-  const twice = await run(['outlines:error-secrets', { times: 2 }])
+  const twice = await runWithFaults(['outlines:error-secrets', { times: 2 }])
   expect(twice.log.terminal).toMatchObject({ type: 'error', code: 'UPSTREAM_ERROR' })
-  expect(twice.done).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_ERROR' } })
+  expect(twice.presentation).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_ERROR' } })
   expect(twice.spent).toEqual({ outlines: 2, prepares: 0, slideStreams: 0, exports: 0 })
-  for (const told of [once, twice]) {
-    expect(JSON.stringify([told.log.data, told.done])).not.toMatch(
+  for (const result of [once, twice]) {
+    expect(JSON.stringify([result.log.data, result.presentation])).not.toMatch(
       /s3cr3t|sk-[a-z0-9]|postgresql:|api[_-]?key|\/app\//i,
     )
   }
 })
 
 test.each<FaultName>(['export:500', 'export:reply-lost'])(
-  'an export that fails is repeated alone: %s',
+  'repeats only the export after a failed export: %s',
   async (fault) => {
-    const { log, done, spent } = await run([fault])
-    expect(done).toMatchObject({ status: 'completed' })
-    expect(log.stages).toEqual([...plainWay.slice(0, 5), 'export', 'store'])
+    const { log, presentation, spent } = await runWithFaults([fault])
+    expect(presentation).toMatchObject({ status: 'completed' })
+    expect(log.stages).toEqual([...allStages.slice(0, 5), 'export', 'store'])
     expect(spent).toMatchObject({ outlines: 1, prepares: 1, slideStreams: 1 })
   },
 )
 
 test.each<FaultName>(['file:truncated', 'file:short', 'file:html'])(
-  'a file that is not whole is never stored as done; the deck is exported again: %s',
+  'exports again instead of storing an invalid file: %s',
   async (fault) => {
-    const { log, done, spent } = await run([fault])
-    expect(done).toMatchObject({ status: 'completed' })
-    expect(log.stages).toEqual([...plainWay, 'export', 'store'])
+    const { log, presentation, spent } = await runWithFaults([fault])
+    expect(presentation).toMatchObject({ status: 'completed' })
+    expect(log.stages).toEqual([...allStages, 'export', 'store'])
     expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 2 })
     expect(log.stored).toHaveLength(1)
     const file = await fetch(log.terminal.download.url)
     expect(Buffer.from(await file.arrayBuffer()).length).toBe(log.terminal.download.size_bytes)
-    // The file that went wrong has a key of its own: none is written twice.
-    expect(new URL(log.terminal.download.url).pathname).toMatch(new RegExp(`/${done.id}-2\\.pptx$`))
+    // The failed upload used another key: no key is written twice.
+    expect(new URL(log.terminal.download.url).pathname).toMatch(
+      new RegExp(`/${presentation.id}-2\\.pptx$`),
+    )
   },
 )
 
 test.each<FaultName>(['export:path-dots', 'export:path-other-host'])(
-  'a file that lies where no file of ours does is never fetched; the deck is exported again: %s',
+  'never fetches a path outside the export folder, and exports again: %s',
   async (fault) => {
-    const { done, spent, calls } = await run([fault])
-    expect(done).toMatchObject({ status: 'completed' })
+    const { presentation, spent, calls } = await runWithFaults([fault])
+    expect(presentation).toMatchObject({ status: 'completed' })
     expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 2 })
     const files = calls.filter(
       ({ operation, path }) => operation === 'file' || /passwd|userConfig|169\.254/.test(path),
@@ -167,27 +169,27 @@ test.each<FaultName>(['export:path-dots', 'export:path-other-host'])(
 )
 
 test.each<FaultName>(['prepare:model-401', 'prepare:index-error'])(
-  'what upstream passes on of its model in prepare is a fault, not a refusal: %s',
+  'retries prepare when upstream forwards an error of its model: %s',
   async (fault) => {
-    const { log, done, spent } = await run([fault])
-    expect(done).toMatchObject({ status: 'completed' })
-    expect(log.stages).toEqual(['create', 'outlines', 'prepare', ...plainWay.slice(2)])
+    const { log, presentation, spent } = await runWithFaults([fault])
+    expect(presentation).toMatchObject({ status: 'completed' })
+    expect(log.stages).toEqual(['create', 'outlines', 'prepare', ...allStages.slice(2)])
     expect(spent).toMatchObject({ outlines: 1, slideStreams: 1, exports: 1 })
   },
 )
 
-test('a refusal of upstream ends the run at once', async () => {
-  const { log, done, spent } = await run(['create:422'])
+test('fails the run at once when upstream rejects the request', async () => {
+  const { log, presentation, spent } = await runWithFaults(['create:422'])
   expect(log.stages).toEqual(['create'])
   expect(log.terminal).toMatchObject({ type: 'error', code: 'UPSTREAM_REJECTED', retryable: false })
-  expect(done).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED' } })
+  expect(presentation).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED' } })
   expect(spent).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
 })
 
-test('an outage of a moment is waited out and burns no attempt', async () => {
-  const { log, done, spent } = await run(['outlines:503'])
-  expect(done).toMatchObject({ status: 'completed' })
-  expect(log.stages).toEqual(plainWay)
+test('waits for the end of a short outage, which costs no attempt', async () => {
+  const { log, presentation, spent } = await runWithFaults(['outlines:503'])
+  expect(presentation).toMatchObject({ status: 'completed' })
+  expect(log.stages).toEqual(allStages)
   expect(log.statuses).toContainEqual(
     expect.objectContaining({
       code: 'UPSTREAM_UNAVAILABLE',
@@ -198,15 +200,22 @@ test('an outage of a moment is waited out and burns no attempt', async () => {
   expect(spent).toEqual({ outlines: 1, prepares: 1, slideStreams: 1, exports: 1 })
 })
 
-test('kinds that upstream invents pass on, those that bear our names do not', async () => {
-  const invented = await run(['slides:unknown-kinds'])
-  expect(invented.log.data).toContainEqual({ type: 'weather', rain: true, run: 1, stage: 'slides' })
-  expect(invented.log.data).toContainEqual(
+test('forwards unknown event kinds of upstream, but none with a name of our own kinds', async () => {
+  const unknownKinds = await runWithFaults(['slides:unknown-kinds'])
+  expect(unknownKinds.log.data).toContainEqual({
+    type: 'weather',
+    rain: true,
+    run: 1,
+    stage: 'slides',
+  })
+  expect(unknownKinds.log.data).toContainEqual(
     expect.objectContaining({ type: 'fonts', run: 1, stage: 'slides' }),
   )
-  const ours = await run(['slides:kinds-of-ours'])
-  expect(ours.done).toMatchObject({ status: 'completed' })
-  expect(ours.log.kinds.filter((kind) => kind === 'queued' || kind === 'stored')).toHaveLength(2)
+  const ownKinds = await runWithFaults(['slides:kinds-of-ours'])
+  expect(ownKinds.presentation).toMatchObject({ status: 'completed' })
+  expect(ownKinds.log.kinds.filter((kind) => kind === 'queued' || kind === 'stored')).toHaveLength(
+    2,
+  )
 })
 
 test.each<FaultName>([
@@ -214,40 +223,37 @@ test.each<FaultName>([
   'slides:dropped-part',
   'slides:repeated-part',
   'slides:garbage',
-])(
-  'however the stream is bent, a deck that is complete has slides that join: %s',
-  async (fault) => {
-    const { log, done } = await run([fault])
-    expect(done).toMatchObject({ status: 'completed' })
-    expect(log.slides).toHaveLength(3)
-    expect(log.slides).toEqual(log.terminal.presentation.slides)
-  },
-)
+])('the chunks of a completed deck join to its slides: %s', async (fault) => {
+  const { log, presentation } = await runWithFaults([fault])
+  expect(presentation).toMatchObject({ status: 'completed' })
+  expect(log.slides).toHaveLength(3)
+  expect(log.slides).toEqual(log.terminal.presentation.slides)
+})
 
-test('a template that upstream does not have ends the run before anything is paid, and is refused once the list is known', async () => {
-  const fresh = await openWorld({ shape: 'B1' })
+test('an unknown template fails the run before anything is paid for, and is rejected once the list is cached', async () => {
+  const world = await openWorld({ shape: 'B1' })
   try {
-    const own = await fresh.createUser()
+    const user = await world.createUser()
     const unknown = { ...brief, template: 'no-such-template' }
-    const { id } = await own.submit(unknown)
-    const log = readLog(await (await own.subscribe(id)).rest())
+    const { id } = await user.submit(unknown)
+    const log = readLog(await (await user.subscribe(id)).rest())
     expect(log.stages).toEqual(['create'])
     expect(log.terminal).toMatchObject({
       type: 'error',
       code: 'UPSTREAM_REJECTED',
       retryable: false,
     })
-    expect(fresh.presenton.spend).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
+    expect(world.presenton.spend).toEqual({ outlines: 0, prepares: 0, slideStreams: 0, exports: 0 })
 
-    expect(await own.api('/templates')).toMatchObject({ status: 200 })
-    const refused = await own.post(unknown)
-    expect(refused).toMatchObject({
+    expect(await user.api('/templates')).toMatchObject({ status: 200 })
+    const rejected = await user.post(unknown)
+    expect(rejected).toMatchObject({
       status: 400,
       body: { code: 'VALIDATION_FAILED', errors: [{ path: '/template' }] },
     })
-    await own.generate({ ...brief, template: 'modern' })
-    await fresh.expectNoLeaks()
+    await user.generate({ ...brief, template: 'modern' })
+    await world.expectNoLeaks()
   } finally {
-    await fresh.close()
+    await world.close()
   }
 })

@@ -1,60 +1,44 @@
-// A lane: a world of one shape in which runs meet faults, one run after the other, and each is held
-// against the table.
+// Runs that meet faults of the stand-in, one after the other in one world. Each outcome is compared
+// with the promised one.
 
 import { expect, vi } from 'vitest'
 import { secretsIn } from '../sandbox/presenton/faults/model-failures.ts'
 import { type FaultName, paces, type Shape, type Spend } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
-import { effectOf, expectedOutcome, hasLogin, operationOf } from './fault-outcomes.ts'
+import { effectOf, operationOf } from './fault-effects.ts'
+import { expectedOutcome } from './fault-outcomes.ts'
+import { upstreamOptions } from './upstream-options.ts'
 import { brief, type Presentation } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
 export type FaultRunner = Awaited<ReturnType<typeof openFaultRunner>>
 
-/** Waits between attempts pass at once; what they would have been is kept. */
-function createWaits() {
-  const waited: number[] = []
+/** Skips the delays between attempts, and records them in ms. */
+function createTiming() {
+  const delaysMs: number[] = []
   return {
-    waited,
+    delaysMs,
     timing: {
       random: () => 0.5,
       sleep: (ms: number, signal?: AbortSignal) => {
-        waited.push(ms)
+        delaysMs.push(ms)
         return signal?.aborted ? Promise.reject(signal.reason) : Promise.resolve()
       },
     },
   }
 }
 
-const password = 'a password of the gateway'
-const apiKey = `sk-presenton-${'5eed'.repeat(10)}`
-
-/**
- * The upstream and the credentials that go with a shape: none, Basic, a key, a login with a cookie.
- */
-export function upstreamOptions(shape: Shape): WorldOptions {
-  if (shape === 'A1') return { shape }
-  const credentials = { username: 'gateway', password }
-  if (!hasLogin(shape))
-    return { shape, credentials, apiKeys: [apiKey], env: { PRESENTON_API_KEY: apiKey } }
-  return {
-    shape,
-    credentials,
-    env: { PRESENTON_USERNAME: credentials.username, PRESENTON_PASSWORD: password },
-  }
-}
-
 export async function openFaultRunner(shape: Shape, env: WorldOptions['env'] = {}) {
-  const { waited, timing } = createWaits()
+  const { delaysMs, timing } = createTiming()
   const upstream = upstreamOptions(shape)
   const world = await openWorld({
     ...upstream,
     timing,
-    // Few and large pieces of text: how they are cut is not what is looked at here.
+    // Few and large chunks: the size of chunks does not matter here.
     pace: { ...paces.fast, chunkChars: 200 },
-    // Wide enough that no fault here opens the circuit for the next run.
     env: {
       ...upstream.env,
+      // No fault opens the circuit for the next run.
       BREAKER_MIN_CALLS: '1000000',
       DATABASE_POOL_MAX: '3',
       MAX_FILE_MIB: '2',
@@ -65,68 +49,73 @@ export async function openFaultRunner(shape: Shape, env: WorldOptions['env'] = {
   const user = await world.createUser()
   const { presenton } = world
 
-  /** One run that meets each of the faults `times` times, from its brief to its end. */
+  /** Runs a brief that meets each of the faults `times` times, and checks its outcome. */
   async function runWithFaults(names: readonly FaultName[], times = 1): Promise<void> {
-    const before = { ...presenton.spend }
+    const spendBefore = { ...presenton.spend }
     const injectedBefore = presenton.faults.injected.length
-    waited.length = 0
+    delaysMs.length = 0
     presenton.faults.clear()
     for (const name of names) presenton.faults.inject(name, { times })
     const { id } = await user.submit({ ...brief, n_slides: 3 })
     const events = await (await user.subscribe(id)).rest()
     const log = readLog(events)
-    const row = await user.read(id)
+    const presentation = await user.read(id)
 
-    const expected = expectedOutcome(names, shape, times)
     const statuses = log.statuses.filter(({ code }) => code !== undefined)
     expect({
       stages: log.stages,
       statuses: statuses.map(({ stage, code }) => [stage, code]),
-      spent: difference(presenton.spend, before),
+      spent: subtract(presenton.spend, spendBefore),
       code: log.terminal.code,
-    }).toEqual(expected)
+    }).toEqual(expectedOutcome(names, shape, times))
     const injected = new Set(presenton.faults.injected.slice(injectedBefore))
     expect([...injected].sort()).toEqual([...names].sort())
     expect(statuses.map(({ retry_in_seconds }) => retry_in_seconds)).toEqual(
-      waited.map((ms) => Math.ceil(ms / 1000)),
+      delaysMs.map((ms) => Math.ceil(ms / 1000)),
     )
-    checkEnd(log, row, world)
-    expect(
-      secretsIn(JSON.stringify([events, row, world.gateways.map(({ logs }) => logs)])),
-    ).toEqual([])
+    checkResult(log, presentation, world)
+    const logLines = world.gateways.map(({ logs }) => logs)
+    expect(secretsIn(JSON.stringify([events, presentation, logLines]))).toEqual([])
     for (const gateway of world.gateways) gateway.logs.length = 0
-    await vi.waitFor(() => expect(presenton.openRequests).toBe(0), { interval: 2 })
+    await vi.waitFor(() => expect(presenton.openRequests).toBe(0), { interval: 2, timeout: 30_000 })
   }
 
-  /** After the last run: nothing is left of any. */
   async function close(): Promise<void> {
     await world.expectNoLeaks().finally(world.close)
   }
 
-  return { shape, world, user, runWithFaults, close }
+  return { runWithFaults, close }
 }
 
-function checkEnd(log: ReturnType<typeof readLog>, row: Presentation, { presenton }: World): void {
-  const { code, detail, retryable, presentation } = log.terminal
+function checkResult(
+  log: ReturnType<typeof readLog>,
+  presentation: Presentation,
+  { presenton }: World,
+): void {
+  const { code, detail, retryable, presentation: completed } = log.terminal
   if (code !== undefined) {
-    expect(row).toMatchObject({ status: 'failed', error: { code, detail, retryable }, files: [] })
+    expect(presentation).toMatchObject({
+      status: 'failed',
+      error: { code, detail, retryable },
+      files: [],
+    })
     return
   }
-  expect(row).toMatchObject({
+  expect(presentation).toMatchObject({
     status: 'completed',
     error: null,
     progress: 1,
     slides_done: log.outlines?.outlines.length,
   })
   expect(log.slides).toHaveLength(log.outlines?.outlines.length ?? 0)
-  expect(presentation).toMatchObject({ id: row.presenton_presentation_id })
-  const deck = presenton.decks.get(presentation.id)
+  expect(completed).toMatchObject({ id: presentation.presenton_presentation_id })
+  const deck = presenton.decks.get(completed.id)
   expect(log.slides?.map(({ id }) => id)).toEqual(deck?.slides.map(({ id }) => id))
   expect(deck?.slides.map(({ index }) => index)).toEqual(deck?.slides.map((_, index) => index))
   expect(log.stored).toHaveLength(1)
 }
 
-function difference(after: Spend, before: Spend): Spend {
+function subtract(after: Spend, before: Spend): Spend {
   return {
     outlines: after.outlines - before.outlines,
     prepares: after.prepares - before.prepares,
@@ -136,31 +125,31 @@ function difference(after: Spend, before: Spend): Spend {
 }
 
 /**
- * Bundles faults, so that a run meets several, as on a real bad day: at each operation at most one
- * that is waited out, one that is tried again, and one that does nothing, in this order.
+ * Groups faults so that one run meets several of them. At each operation a run meets at most one
+ * outage, then one failure, then one fault without effect.
  */
 export function combineFaults(names: readonly FaultName[], shape: Shape): FaultName[][] {
-  const bundles: FaultName[][] = []
-  const order = ['outage', 'fault', 'nothing']
+  const groups: FaultName[][] = []
+  const order = ['outage', 'failure', 'none']
   const kindOf = (name: FaultName) => {
-    const meaning = effectOf(name, shape)
-    return order.includes(meaning) ? meaning : 'fault'
+    const effect = effectOf(name, shape)
+    return order.includes(effect) ? effect : 'failure'
   }
   for (const kind of order) {
-    const filled: Partial<Record<string, number>> = {}
+    const nextGroup: Partial<Record<string, number>> = {}
     for (const name of names.filter((one) => kindOf(one) === kind)) {
       const operation = operationOf(name) as string
-      let index = filled[operation] ?? 0
-      // After slides that upstream has kept, no more are asked for.
+      let index = nextGroup[operation] ?? 0
+      // Once upstream has saved the slides, the run makes no further call for slides.
       while (
-        bundles[index]?.some(
-          (one) => operationOf(one) === operation && effectOf(one, shape) === 'kept',
+        groups[index]?.some(
+          (one) => operationOf(one) === operation && effectOf(one, shape) === 'slides saved',
         )
       )
         index += 1
-      filled[operation] = index + 1
-      bundles[index] = [...(bundles[index] ?? []), name]
+      nextGroup[operation] = index + 1
+      groups[index] = [...(groups[index] ?? []), name]
     }
   }
-  return bundles
+  return groups
 }

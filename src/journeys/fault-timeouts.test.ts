@@ -1,15 +1,15 @@
-// The faults that say nothing at all: hung calls and streams that fall silent, in every stage and
-// shape. Only a deadline ends them, so these runs wait beside each other.
+// Every hanging call and stalled stream, in every upstream shape and stage. Only a deadline ends
+// them, so these runs are concurrent.
 
 import { afterAll, expect, test, vi } from 'vitest'
 import { faultNames, type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
-import { isSlow, operationOf } from './fault-outcomes.ts'
+import { isSlow, operationOf } from './fault-effects.ts'
 import { type FaultRunner, openFaultRunner } from './fault-runs.ts'
 
-const lanesPerShape = 3
-vi.setConfig({ maxConcurrency: lanesPerShape * shapes.length, testTimeout: 60_000 })
+const runnersPerShape = 3
+vi.setConfig({ maxConcurrency: runnersPerShape * shapes.length, testTimeout: 120_000 })
 
-// Long enough for an honest export on a busy machine, of which a dozen run at once here.
+/** Long enough for a dozen concurrent exports on a busy machine. */
 const deadlines = {
   CREATE_TIMEOUT_SECONDS: '5',
   PREPARE_TIMEOUT_SECONDS: '5',
@@ -17,42 +17,43 @@ const deadlines = {
   STREAM_STALL_SECONDS: '5',
 }
 
-const opened: FaultRunner[] = []
-const free = Object.fromEntries(shapes.map((shape) => [shape, [] as FaultRunner[]])) as Record<
+const runners: FaultRunner[] = []
+const idle = Object.fromEntries(shapes.map((shape) => [shape, [] as FaultRunner[]])) as Record<
   Shape,
   FaultRunner[]
 >
 afterAll(async () => {
-  await Promise.all(opened.map(({ close }) => close()))
+  await Promise.all(runners.map(({ close }) => close()))
 })
 
-async function takeLane(shape: Shape): Promise<FaultRunner> {
-  const known = free[shape].pop()
-  if (known) return known
-  const lane = await openFaultRunner(shape, deadlines)
-  opened.push(lane)
-  return lane
+/** Takes an idle runner of this shape, or opens one. */
+async function takeRunner(shape: Shape): Promise<FaultRunner> {
+  const runner = idle[shape].pop()
+  if (runner) return runner
+  const opened = await openFaultRunner(shape, deadlines)
+  runners.push(opened)
+  return opened
 }
 
-// The shapes take turns, so that as few worlds as possible stand beside each other.
+// Neighbouring cases have different shapes, which keeps the number of open worlds small.
 const cases = faultNames
   .filter((name) => isSlow(name) && operationOf(name) !== undefined)
   .flatMap((name) => shapes.map((shape) => ({ shape, name })))
   .filter(({ shape, name }) => shape === 'A1' || !name.startsWith('update:'))
 
-test.concurrent.each(cases)('in shape $shape: $name', async ({ shape, name }) => {
-  const lane = await takeLane(shape)
-  await lane.runWithFaults(name.startsWith('read:') ? ['slides:cut', name] : [name])
-  free[shape].push(lane)
+test.concurrent.each(cases)('with upstream shape $shape: $name', async ({ shape, name }) => {
+  const runner = await takeRunner(shape)
+  await runner.runWithFaults(name.startsWith('read:') ? ['slides:cut', name] : [name])
+  idle[shape].push(runner)
 })
 
 test.concurrent.each(['outlines:stall', 'slides:stall', 'prepare:hang'] as const)(
-  'a silence that does not end is a timeout: %s',
+  'fails the run with UPSTREAM_TIMEOUT after the last attempt: %s',
   async (name) => {
-    const lane = await takeLane('A1')
-    await lane.runWithFaults([name], Number.POSITIVE_INFINITY)
-    free.A1.push(lane)
+    const runner = await takeRunner('A1')
+    await runner.runWithFaults([name], Number.POSITIVE_INFINITY)
+    idle.A1.push(runner)
   },
 )
 
-test('there are silences of each kind', () => expect(cases.length).toBeGreaterThan(4 * 15))
+test('the stand-in has more than 60 slow cases', () => expect(cases.length).toBeGreaterThan(4 * 15))

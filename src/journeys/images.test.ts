@@ -4,7 +4,7 @@
 import { connect } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
-import { upstreamOptions } from './fault-runs.ts'
+import { upstreamOptions } from './upstream-options.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 

@@ -4,7 +4,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
-import { upstreamOptions } from './fault-runs.ts'
+import { upstreamOptions } from './upstream-options.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
 let world: World

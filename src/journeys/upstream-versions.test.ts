@@ -8,7 +8,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { readZip } from '../sandbox/presenton/content/zip.ts'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
 import { readLog } from './event-log-rules.ts'
-import { upstreamOptions } from './fault-runs.ts'
+import { upstreamOptions } from './upstream-options.ts'
 import { brief } from './user.ts'
 import { openWorld, type WorldOptions } from './world.ts'
 
