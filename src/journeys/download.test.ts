@@ -27,7 +27,7 @@ const acceptJson = { accept: 'application/json' }
 async function readExportedFile(presentation: Record<string, unknown>): Promise<Buffer> {
   const exports =
     world.presenton.decks.get(presentation.presenton_presentation_id as string)?.exports ?? []
-  expect(exports).toMatchObject([{ whole: true }])
+  expect(exports).toMatchObject([{ isComplete: true }])
   return readFile(exports[0]!.file)
 }
 

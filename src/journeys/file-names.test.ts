@@ -1,6 +1,5 @@
-// The name of a downloaded file, for titles as people, models and attackers write them: as the
-// gateway says it, as curl stores it and as Python reads it. And the pages of the documentation as
-// a browser shows them. What is not installed is skipped, and said so.
+// File names of downloads with awkward titles: in the header, as stored by curl, and as parsed by
+// Python. Also the API documentation in a browser. Tests of programs that are missing are skipped.
 
 import { execFile, spawnSync } from 'node:child_process'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
@@ -13,17 +12,18 @@ import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 const run = promisify(execFile)
-const has = (command: string) => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
+const isInstalled = (command: string) =>
+  spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0
 
 let world: World
 let user: User
-let named: { title: string; url: string; fileName: string; header: string }[]
+let downloads: { title: string; url: string; fileName: string; header: string }[]
 
 beforeAll(async () => {
   world = await openWorld()
   user = await world.createUser()
   const { id } = await user.generate()
-  named = []
+  downloads = []
   for (const title of awkwardTitles) {
     expect(
       await user.api(`/presentations/${id}`, { method: 'PATCH', body: { title } }),
@@ -33,7 +33,7 @@ beforeAll(async () => {
     })
     const file = await fetch(body.url, { headers: { range: 'bytes=0-1' } })
     await file.arrayBuffer()
-    named.push({
+    downloads.push({
       title,
       url: body.url,
       fileName: body.file_name,
@@ -44,23 +44,23 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** What every file system takes, and no shell, mail reader or browser is led astray by. */
-function expectSafe(name: string, what: string) {
-  expect(name, what).toMatch(/^[^/\\:*?"<>|\p{Cc}\p{Cs}]+\.pptx$/u)
-  expect(name, what).not.toMatch(/^[. ]|\.\.\/|[\u202a-\u202e\u2066-\u2069\u200b]|\.exe$/)
-  expect(Buffer.byteLength(name), what).toBeLessThanOrEqual(200)
+/** Valid on every file system, and safe in shells, mail readers and browsers. */
+function expectSafeName(name: string, title: string) {
+  expect(name, title).toMatch(/^[^/\\:*?"<>|\p{Cc}\p{Cs}]+\.pptx$/u)
+  expect(name, title).not.toMatch(/^[. ]|\.\.\/|[\u202a-\u202e\u2066-\u2069\u200b]|\.exe$/)
+  expect(Buffer.byteLength(name), title).toBeLessThanOrEqual(200)
 }
 
-test('forty and more awkward titles make safe names, in a header that holds nothing else', () => {
-  expect(named.length).toBeGreaterThanOrEqual(40)
-  for (const { title, fileName, header } of named) {
-    expectSafe(fileName, title)
+test('at least 40 awkward titles give safe names, in a header without other parameters', () => {
+  expect(downloads.length).toBeGreaterThanOrEqual(40)
+  for (const { title, fileName, header } of downloads) {
+    expectSafeName(fileName, title)
     expect(header, title).toMatch(
       /^attachment; filename="[ !#-[\]-~]+"; filename\*=UTF-8''[\w.~!%-]+$/,
     )
     expect(decodeURIComponent(header.replace(/^.*''/, ''))).toBe(fileName)
   }
-  const names = named.map(({ fileName }) => fileName)
+  const names = downloads.map(({ fileName }) => fileName)
   expect(names).toEqual(
     expect.arrayContaining([
       'Plain.pptx',
@@ -73,12 +73,12 @@ test('forty and more awkward titles make safe names, in a header that holds noth
   )
 })
 
-test.skipIf(!has('curl'))(
-  'curl stores each under a safe name, in the folder where it was told to',
+test.skipIf(!isInstalled('curl'))(
+  'curl stores each file under a safe name, inside the output folder',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'names-'))
     try {
-      const each = named.flatMap(({ url }, i) => [
+      const args = downloads.flatMap(({ url }, i) => [
         ...(i > 0 ? ['--next'] : []),
         '-sS',
         '-OJ',
@@ -87,22 +87,22 @@ test.skipIf(!has('curl'))(
         join(folder, String(i)),
         url,
       ])
-      await run('curl', each)
-      for (const [i, { title, header }] of named.entries()) {
+      await run('curl', args)
+      for (const [i, { title, header }] of downloads.entries()) {
         const files = await readdir(join(folder, String(i)))
         expect(files, title).toHaveLength(1)
         const [, ascii] = /filename="([^"]*)"/.exec(header) ?? []
-        expectSafe(files[0]!, title)
+        expectSafeName(files[0]!, title)
         expect([ascii, decodeURIComponent(header.replace(/^.*''/, ''))]).toContain(files[0])
       }
-      expect(await readdir(folder)).toHaveLength(named.length)
+      expect(await readdir(folder)).toHaveLength(downloads.length)
     } finally {
       await rm(folder, { recursive: true })
     }
   },
 )
 
-const python = `
+const pythonProgram = `
 import json, sys
 from email.message import EmailMessage, Message
 from email import policy
@@ -122,25 +122,25 @@ for url in json.load(sys.stdin):
 print(json.dumps(read))
 `
 
-test.skipIf(!has('python3'))(
-  'Python reads a safe name, with requests and with its own mail parsers, old and new',
+test.skipIf(!isInstalled('python3'))(
+  'Python parses a safe name, with requests or urllib, and with its old and new mail parsers',
   async () => {
-    const child = run('python3', ['-c', python], { maxBuffer: 10_000_000 })
-    child.child.stdin?.end(JSON.stringify(named.map(({ url }) => url)))
-    const read = JSON.parse((await child).stdout) as [string, string, string, string][]
-    expect(read).toHaveLength(named.length)
-    for (const [i, [header, ...names]] of read.entries()) {
-      const { title, header: expected } = named[i]!
+    const python = run('python3', ['-c', pythonProgram], { maxBuffer: 10_000_000 })
+    python.child.stdin?.end(JSON.stringify(downloads.map(({ url }) => url)))
+    const parsed = JSON.parse((await python).stdout) as [string, string, string, string][]
+    expect(parsed).toHaveLength(downloads.length)
+    for (const [i, [header, ...names]] of parsed.entries()) {
+      const { title, header: expected } = downloads[i]!
       expect(header).toBe(expected)
       expect(names.pop()).toBe('attachment')
-      for (const name of names) expectSafe(name, title)
+      for (const name of names) expectSafeName(name, title)
     }
   },
 )
 
-test.skipIf(!has('chromium'))(
-  'a browser shows the pages of the documentation, under their own policy',
-  { timeout: 60_000 },
+test.skipIf(!isInstalled('chromium'))(
+  'a browser shows the API documentation without violations of its content security policy',
+  { timeout: 120_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'browser-'))
     try {
@@ -157,7 +157,7 @@ test.skipIf(!has('chromium'))(
         [...flags, '--virtual-time-budget=8000', '--dump-dom', `${world.url}/docs/`],
         {
           maxBuffer: 50_000_000,
-          timeout: 50_000,
+          timeout: 110_000,
         },
       )
       expect(stdout).toContain('Make a presentation from a conversation summary')

@@ -1,20 +1,20 @@
-// Requests for the fuzzer, made from the description of a route: some as it wants them, some
-// nearly, some not at all.
+// Generates the fuzzer's requests from the OpenAPI description of a route: mostly valid, some nearly
+// valid, some random.
 
 import fc from 'fast-check'
 import type { Route } from './openapi-routes.ts'
 
 type Schema = Record<string, unknown>
 
-export interface Fuzzed {
-  /** With its query. */
+export interface FuzzedRequest {
+  /** With the query string. */
   path: string
   method: string
   headers: Record<string, string>
   body?: string
 }
 
-const junkText = fc.oneof(
+const randomText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
   fc.constantFrom(
     '',
@@ -36,8 +36,8 @@ const junkText = fc.oneof(
     'x'.repeat(3_000),
   ),
 )
-const junk = fc.oneof(
-  junkText,
+const randomValue = fc.oneof(
+  randomText,
   fc.constantFrom<unknown>(null, true, 0, -1, 1.5, 1e308, 2 ** 53, [], {}, [[]], [null], {
     __proto__: null,
     a: 1,
@@ -45,8 +45,8 @@ const junk = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 )
 
-/** Mostly what the schema takes, in all its shapes; at times what it doesn't. */
-function madeOf(schema: Schema): fc.Arbitrary<unknown> {
+/** Mostly values that match the schema; objects may have a few members that don't. */
+function valuesFor(schema: Schema): fc.Arbitrary<unknown> {
   const {
     type,
     enum: choices,
@@ -75,20 +75,23 @@ function madeOf(schema: Schema): fc.Arbitrary<unknown> {
     anyOf?: Schema[]
   }
   if (choices) return fc.constantFrom(...choices)
-  if (anyOf) return fc.oneof(...anyOf.map(madeOf))
+  if (anyOf) return fc.oneof(...anyOf.map(valuesFor))
   if (type === 'integer') return fc.integer({ min: minimum ?? -5, max: maximum ?? 1_000 })
   if (type === 'boolean') return fc.boolean()
   if (type === 'string')
     return fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 60) })
   if (type === 'array')
-    return fc.array(madeOf(items ?? {}), {
+    return fc.array(valuesFor(items ?? {}), {
       minLength: minItems ?? 0,
       maxLength: Math.min(maxItems ?? 5, 8),
     })
   if (type === 'object' && properties) {
-    const fields = Object.entries(properties).map(([name, one]) => {
-      const good = madeOf(one)
-      const value = fc.oneof({ weight: 12, arbitrary: good }, { weight: 1, arbitrary: junk })
+    const members = Object.entries(properties).map(([name, memberSchema]) => {
+      const valid = valuesFor(memberSchema)
+      const value = fc.oneof(
+        { weight: 12, arbitrary: valid },
+        { weight: 1, arbitrary: randomValue },
+      )
       const isRequired = required.includes(name)
       return fc.option(fc.tuple(fc.constant(name), value), {
         nil: undefined,
@@ -96,45 +99,45 @@ function madeOf(schema: Schema): fc.Arbitrary<unknown> {
       })
     })
     return fc
-      .tuple(...fields)
+      .tuple(...members)
       .map((pairs) => Object.fromEntries(pairs.filter((pair) => pair !== undefined)))
   }
   if (type === 'object')
     return fc.dictionary(fc.string({ maxLength: 20 }), fc.string({ maxLength: 20 }), { maxKeys: 5 })
-  return junk
+  return randomValue
 }
 
-function bodyOf(schema: Schema | undefined): fc.Arbitrary<string | undefined> {
-  const wild = fc.oneof(
+function bodiesFor(schema: Schema | undefined): fc.Arbitrary<string | undefined> {
+  const random = fc.oneof(
     fc.constant(undefined),
-    junk.map((value) => JSON.stringify(value)),
-    junkText,
+    randomValue.map((value) => JSON.stringify(value)),
+    randomText,
   )
   if (!schema)
     return fc.oneof(
       { weight: 4, arbitrary: fc.constant(undefined) },
-      { weight: 1, arbitrary: wild },
+      { weight: 1, arbitrary: random },
     )
-  const good = madeOf(schema)
-  const extended = fc
-    .tuple(good, fc.string({ maxLength: 8 }), junk)
+  const valid = valuesFor(schema)
+  const withExtraMember = fc
+    .tuple(valid, fc.string({ maxLength: 8 }), randomValue)
     .map(([value, name, extra]) => ({ ...(value as object), [name]: extra }))
   return fc.oneof(
-    { weight: 8, arbitrary: good.map((value) => JSON.stringify(value)) },
-    { weight: 1, arbitrary: extended.map((value) => JSON.stringify(value)) },
-    { weight: 2, arbitrary: wild },
+    { weight: 8, arbitrary: valid.map((value) => JSON.stringify(value)) },
+    { weight: 1, arbitrary: withExtraMember.map((value) => JSON.stringify(value)) },
+    { weight: 2, arbitrary: random },
   )
 }
 
-function queryOf(parameters: Route['parameters']): fc.Arbitrary<string> {
-  const declared = parameters.filter((one) => one.in === 'query')
+function queriesFor(parameters: Route['parameters']): fc.Arbitrary<string> {
+  const declared = parameters.filter((parameter) => parameter.in === 'query')
   const pairs = declared.map(({ name, schema }) =>
     fc.option(
       fc.tuple(
         fc.constant(name),
         fc.oneof(
-          { weight: 3, arbitrary: madeOf(schema).map(String) },
-          { weight: 1, arbitrary: junkText },
+          { weight: 3, arbitrary: valuesFor(schema).map(String) },
+          { weight: 1, arbitrary: randomText },
         ),
       ),
       {
@@ -143,8 +146,8 @@ function queryOf(parameters: Route['parameters']): fc.Arbitrary<string> {
       },
     ),
   )
-  const stray = fc.option(fc.tuple(junkText, junkText), { nil: undefined, freq: 1 })
-  return fc.tuple(...pairs, stray).map((all) => {
+  const undeclared = fc.option(fc.tuple(randomText, randomText), { nil: undefined, freq: 1 })
+  return fc.tuple(...pairs, undeclared).map((all) => {
     const given = all
       .filter((pair) => pair !== undefined)
       .map(([name, value]): [string, string] => [name.toWellFormed(), value.toWellFormed()])
@@ -152,14 +155,14 @@ function queryOf(parameters: Route['parameters']): fc.Arbitrary<string> {
   })
 }
 
-const visible = fc.stringMatching(/^[\x21-\x7e]{1,40}$/)
+const visibleAscii = fc.stringMatching(/^[\x21-\x7e]{1,40}$/)
 
-function headersOf(token: string): fc.Arbitrary<Record<string, string>> {
+function headersFor(token: string): fc.Arbitrary<Record<string, string>> {
   return fc.record(
     {
       authorization: fc.oneof(
         { weight: 30, arbitrary: fc.constant(`Bearer ${token}`) },
-        { weight: 1, arbitrary: visible },
+        { weight: 1, arbitrary: visibleAscii },
       ),
       accept: fc.constantFrom(
         '*/*',
@@ -185,10 +188,10 @@ function headersOf(token: string): fc.Arbitrary<Record<string, string>> {
           ),
         },
       ),
-      'idempotency-key': visible,
-      'last-event-id': fc.oneof(fc.nat().map(String), visible),
+      'idempotency-key': visibleAscii,
+      'last-event-id': fc.oneof(fc.nat().map(String), visibleAscii),
       'content-encoding': fc.constantFrom('identity', 'identity', 'identity', 'gzip'),
-      'x-request-id': visible,
+      'x-request-id': visibleAscii,
       origin: fc.constantFrom('null', 'https://evil.example'),
       range: fc.constant('bytes=0-1'),
     },
@@ -196,28 +199,25 @@ function headersOf(token: string): fc.Arbitrary<Record<string, string>> {
   )
 }
 
-/**
- * `ids` are those of presentations that there are; what else stands in a path names nothing, or is
- * none.
- */
-export function requestsOf(
+/** `ids` are existing presentations. Path parameters are mostly these, else unknown or malformed. */
+export function fuzzRequests(
   { method, path, parameters, bodySchema }: Route,
   { token, ids }: { token: string; ids: string[] },
-): fc.Arbitrary<Fuzzed> {
-  const inPath = fc.oneof(
+): fc.Arbitrary<FuzzedRequest> {
+  const pathParameter = fc.oneof(
     { weight: 6, arbitrary: fc.constantFrom(...ids) },
     { weight: 1, arbitrary: fc.uuid() },
     {
       weight: 1,
-      arbitrary: junkText.map(
+      arbitrary: randomText.map(
         (text) =>
           encodeURIComponent(text.toWellFormed()).replaceAll('.', '%2E').slice(0, 4_000) || 'x',
       ),
     },
   )
-  const body = method === 'GET' ? fc.constant(undefined) : bodyOf(bodySchema)
+  const body = method === 'GET' ? fc.constant(undefined) : bodiesFor(bodySchema)
   return fc
-    .record({ id: inPath, query: queryOf(parameters), headers: headersOf(token), body })
+    .record({ id: pathParameter, query: queriesFor(parameters), headers: headersFor(token), body })
     .map(({ id, query, headers, body: text }) => ({
       method,
       path: `${path.replace(/\{[^}]*\}/, () => id)}${query}`,

@@ -42,10 +42,10 @@ test('every subscriber can reconnect, and no run fails, is taken over or is paid
     random: random.fork(),
   })
   let isOver = false
-  const lives: Scenario[] = []
+  const scenarios: Scenario[] = []
   for (let n = 0; n < presentations; n += 1) {
     const body = {
-      content: 'We agreed to write better invoices before we hire anybody.',
+      content: 'We agreed to write better invoices before we hire people.',
       n_slides: 5,
     }
     const accepted = await client.request('/presentations', {
@@ -63,16 +63,16 @@ test('every subscriber can reconnect, and no run fails, is taken over or is paid
         random: random.fork(),
         report,
         isOver: () => isOver,
-        hops: 0,
+        disconnectProbability: 0,
       })
-    const readings = Array.from({ length: readersOfEach }, reader)
-    lives.push({
+    const received = Array.from({ length: readersOfEach }, reader)
+    scenarios.push({
       id,
       client,
-      readings,
+      received,
       isDeleted: false,
       isRetried: false,
-      conclude: () => (isOver = true),
+      finish: () => (isOver = true),
     })
   }
 
@@ -83,14 +83,14 @@ test('every subscriber can reconnect, and no run fails, is taken over or is paid
     world.replicas[index] = undefined
     await world.start(index)
   }
-  for (const { id } of lives) {
+  for (const { id } of scenarios) {
     let status = ''
     while (!['completed', 'failed'].includes(status))
       status = (await client.request(`/presentations/${id}?wait=5`)).body.status
     expect(status).toBe('completed')
   }
   isOver = true
-  await verify(world, lives, report)
+  await verify(world, scenarios, report)
   expect(report.violations).toEqual([])
   expect(report.counts['reconnects']).toBeGreaterThan(readersOfEach)
   const [row] = await world.query<{ takeovers: number }>(

@@ -39,7 +39,7 @@ export type User = ReturnType<typeof createUser>
 export const brief = {
   content:
     'We looked back at the first quarter of the support team. Answers got faster, from nine hours to four. ' +
-    'Half of all questions were about invoices. We agreed to write better invoices before we hire anybody. ' +
+    'Half of all questions were about invoices. We agreed to write better invoices before we hire more people. ' +
     'Anna draws a first version by Friday, and Ben asks ten customers what they think of it.',
   n_slides: 3,
 }

@@ -1,5 +1,5 @@
-// The chaos: users make decks, readers hop from replica to replica, and everything they lean on
-// breaks at random, by a seed. In the end nothing of what was promised may be broken.
+// The chaos test: users make decks and subscribers move between replicas, while the replicas and all
+// dependencies fail at random, by a seed. At the end it verifies every promise of the gateway.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient } from './client.ts'
@@ -13,13 +13,17 @@ import { type ChaosWorldOptions, openChaosWorld } from './world.ts'
 export interface ChaosOptions extends Pick<ChaosWorldOptions, 'shape'> {
   seed: number
   durationMs: number
+  /** Default 4. */
   users?: number
+  /** Called every 10 s. */
   onProgress?: (report: Report) => void
 }
 
-/** Whatever happened, every run ends within this time once all is well again. */
+/** Every run must end within this time after the last disruption. */
 const settleMs = 90_000
+const scenariosPerUser = 3
 
+/** Returns the report and the log lines of all gateways. */
 export async function runChaos({
   seed,
   durationMs,
@@ -30,7 +34,7 @@ export async function runChaos({
   const random = createRandom(seed)
   const report = createReport()
   const world = await openChaosWorld(upstream)
-  const lives: Scenario[] = []
+  const scenarios: Scenario[] = []
   try {
     const endMs = performance.now() + durationMs
     const isOver = () => performance.now() >= endMs
@@ -44,38 +48,39 @@ export async function runChaos({
       ),
     )
     const progress = setInterval(() => onProgress?.(report), 10_000)
-    const leading = clients.map(async (client) => {
-      const own = random.fork()
-      const under = new Set<Promise<void>>()
+    const userLoops = clients.map(async (client) => {
+      const userRandom = random.fork()
+      const running = new Set<Promise<void>>()
       while (!isOver()) {
         report.count('runs')
-        const life = runScenario({ client, urls: world.urls, random: own.fork(), report }).then(
-          (led) => {
-            lives.push(led)
-            // Its readers leave once they have seen all: else a long chaos would end as one of
-            // readers who ask again and again.
-            led.conclude()
-          },
-        )
-        const tracked: Promise<void> = life.finally(() => under.delete(tracked))
-        under.add(tracked)
-        // Some at once, so that there is always something in the queue.
-        if (under.size >= 3) await Promise.race(under)
-        await delay(own.between(0, 300))
+        const options = { client, urls: world.urls, random: userRandom.fork(), report }
+        const finished = runScenario(options).then((scenario) => {
+          scenarios.push(scenario)
+          // Otherwise a long test would end with thousands of subscribers that keep reconnecting.
+          scenario.finish()
+        })
+        const tracked: Promise<void> = finished.finally(() => running.delete(tracked))
+        running.add(tracked)
+        // Several at once, so that the queue is never empty.
+        if (running.size >= scenariosPerUser) await Promise.race(running)
+        await delay(userRandom.between(0, 300))
       }
-      await Promise.all(under)
+      await Promise.all(running)
     })
     await runDisruptions(world, random.fork(), report, isOver)
-    report.note('all is well again')
-    await world.heal()
-    const settled = await Promise.race([
-      Promise.all(leading).then(() => true),
+    report.note('the disruptions have ended')
+    await world.recover()
+    const isSettled = await Promise.race([
+      Promise.all(userLoops).then(() => true),
       delay(settleMs, false, { ref: false }),
     ])
     clearInterval(progress)
-    if (settled) await verify(world, lives, report)
+    if (isSettled) await verify(world, scenarios, report)
     else
-      report.violate('all', `not every run has ended ${settleMs / 1000} s after all was well again`)
+      report.violate(
+        'runs',
+        `some runs have not ended ${settleMs / 1000} s after the last disruption`,
+      )
   } catch (error) {
     report.violate('chaos', (error as Error).stack ?? String(error))
   }

@@ -1,18 +1,18 @@
-// A user who asks and asks again, at any replica, until there is an answer: what every client of a
-// service should do that may be restarted at any moment.
+// An API client that retries at any replica until it has a final response, as every client of a
+// service should that may restart at any moment.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from './random.ts'
 
 export interface ClientResponse {
   status: number
-  // biome-ignore lint/suspicious/noExplicitAny: every kind of answer
+  // biome-ignore lint/suspicious/noExplicitAny: any kind of response
   body: any
 }
 
 export type Client = ReturnType<typeof createClient>
 
-const patienceMs = 4_000
+const timeoutMs = 4_000
 
 export function createClient({
   token,
@@ -20,9 +20,11 @@ export function createClient({
   random,
 }: {
   token: string
+  /** Base URLs of the replicas that can be called now. */
   urls: () => string[]
   random: Random
 }) {
+  /** Undefined when the request fails or times out. */
   async function requestOnce(
     path: string,
     method: string,
@@ -30,40 +32,40 @@ export function createClient({
     headers: Record<string, string>,
   ): Promise<ClientResponse | undefined> {
     try {
-      const answer = await fetch(`${random.pick(urls())}/api/v1${path}`, {
+      const response = await fetch(`${random.pick(urls())}/api/v1${path}`, {
         method,
         headers: {
           authorization: `Bearer ${token}`,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
-        signal: AbortSignal.timeout(patienceMs),
+        signal: AbortSignal.timeout(timeoutMs),
         redirect: 'manual',
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       })
-      const text = await answer.text()
-      return { status: answer.status, body: text === '' ? undefined : JSON.parse(text) }
+      const text = await response.text()
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
     } catch {
       return undefined
     }
   }
 
   /**
-   * Repeats until the answer is no 5xx, and no 409 or 429 that says when to come back. Whatever
-   * changes something has a key, or may be done twice.
+   * Retries until the response is neither 5xx nor 429. A request that changes something needs an
+   * idempotency key, unless it may be repeated.
    */
   async function request(
     path: string,
     { method = 'GET', body, key }: { method?: string; body?: unknown; key?: string } = {},
   ): Promise<ClientResponse> {
     for (;;) {
-      const answer = await requestOnce(
+      const response = await requestOnce(
         path,
         method,
         body,
         key === undefined ? {} : { 'idempotency-key': key },
       )
-      if (answer && answer.status < 500 && answer.status !== 429) return answer
+      if (response && response.status < 500 && response.status !== 429) return response
       await delay(random.between(50, 250))
     }
   }

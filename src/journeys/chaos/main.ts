@@ -1,7 +1,6 @@
-// `npm run chaos -- --seed N --minutes M [--users N] [--shape A1|T|B1|B2]`: the chaos for as long
-// as one likes, before that version of upstream. Prints what was done and what was found; the
-// report of a seed that found something goes to standard error, the log lines of its gateways to a
-// file.
+// `npm run chaos -- --seed N --minutes M [--users N] [--shape A1|T|B1|B2]` runs the chaos test
+// against the stand-in of that upstream shape, and prints counts and violations. After a violation
+// it prints the whole report, and writes it with the gateways' log lines to a file.
 
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -20,10 +19,10 @@ const { values } = parseArgs({
 })
 const seed = Number(values.seed)
 const shape = shapes.find((one) => one === values.shape)
-if (!shape) throw new Error(`--shape is one of ${shapes.join(', ')}`)
-const show = (counts: Record<string, number>) =>
+if (!shape) throw new Error(`--shape must be one of ${shapes.join(', ')}`)
+const format = (counts: Record<string, number>) =>
   Object.entries(counts)
-    .map(([what, count]) => `${count} ${what}`)
+    .map(([event, count]) => `${count} ${event}`)
     .join(', ')
 
 const { counts, violations, lines, logs } = await runChaos({
@@ -32,9 +31,9 @@ const { counts, violations, lines, logs } = await runChaos({
   users: Number(values.users),
   shape,
   onProgress: (report) =>
-    process.stdout.write(`… ${show(report.counts)}; ${report.violations.length} violations\n`),
+    process.stdout.write(`… ${format(report.counts)}; ${report.violations.length} violations\n`),
 })
-process.stdout.write(`seed ${seed}: ${show(counts)}; ${violations.length} violations\n`)
+process.stdout.write(`seed ${seed}: ${format(counts)}; ${violations.length} violations\n`)
 if (violations.length > 0) {
   const file = join(tmpdir(), `chaos-${seed}.log`)
   writeFileSync(file, [...lines, '', ...logs].join('\n'))
@@ -42,7 +41,7 @@ if (violations.length > 0) {
     [
       ...lines,
       '',
-      `${violations.length} violations with --seed ${seed}; everything is in ${file}`,
+      `${violations.length} violations with --seed ${seed}; the full log is in ${file}`,
       ...violations,
       '',
     ].join('\n'),

@@ -1,9 +1,8 @@
-// Random numbers that come again with their seed, so that a failing run of the chaos can be looked
-// at again.
+// Seeded random numbers, so that a failed chaos test can be repeated.
 
 export type Random = ReturnType<typeof createRandom>
 
-/** mulberry32: small, and good enough to choose disturbances by. */
+/** mulberry32: small, and random enough to choose disruptions. */
 export function createRandom(seed: number) {
   let state = seed >>> 0
   function next(): number {
@@ -13,16 +12,17 @@ export function createRandom(seed: number) {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
   }
   return {
+    /** At least 0, less than 1. */
     next,
-    chance: (share: number) => next() < share,
-    /** A whole number, both ends included. */
-    between: (least: number, most: number) => least + Math.floor(next() * (most - least + 1)),
-    pick<T>(from: readonly T[]): T {
-      const picked = from[Math.floor(next() * from.length)]
-      if (picked === undefined) throw new Error('nothing to pick from')
+    chance: (probability: number) => next() < probability,
+    /** An integer; both ends are included. */
+    between: (min: number, max: number) => min + Math.floor(next() * (max - min + 1)),
+    pick<T>(items: readonly T[]): T {
+      const picked = items[Math.floor(next() * items.length)]
+      if (picked === undefined) throw new Error('cannot pick from an empty list')
       return picked
     },
-    /** Another stream of numbers: what one actor draws does not change what others get. */
+    /** An independent generator: its draws do not change those of others. */
     fork: () => createRandom(Math.floor(next() * 2 ** 32)),
   }
 }

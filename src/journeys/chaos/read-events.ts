@@ -1,5 +1,5 @@
-// A reader as a browser is one: follows a log, and comes back with its last number whenever the
-// stream ends or breaks, to whichever replica it finds.
+// A subscriber that behaves as a browser's EventSource: it reconnects with its last event id, to any
+// replica, whenever its stream ends or breaks.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader, type Reader } from '../../sandbox/reader.ts'
@@ -7,81 +7,86 @@ import type { SeenEvent } from '../history-checks.ts'
 import type { Random } from './random.ts'
 import type { Report } from './report.ts'
 
-export interface ReadingOptions {
+export interface ReadEventsOptions {
   id: string
   token: string
   urls: () => string[]
   random: Random
   report: Report
-  /** Its presentation is deleted, or will not change any more. */
+  /** Whether the presentation is deleted, or gets no further events. */
   isOver: () => boolean
-  /** How many of its connections it leaves by itself, of 1. */
-  hops?: number
+  /** Probability that the subscriber closes a connection itself and reconnects. Default 0.3. */
+  disconnectProbability?: number
 }
 
-const comeBackMs = 50
-/** A replica that is stopped says nothing, not even a heartbeat. */
+const reconnectMs = 50
+/** A replica after SIGSTOP sends nothing, not even a heartbeat. */
 const silenceMs = 3_000
 
-/** Resolves with all that was seen, once there is nothing more to see. */
-export async function readEvents(options: ReadingOptions): Promise<SeenEvent[]> {
-  const { id, token, urls, random, report, isOver, hops = 0.3 } = options
-  const seen: SeenEvent[] = []
-  let last = 0
-  for (let isCurious = false; ; isCurious = true) {
-    if (isCurious) await delay(random.between(0, 2 * comeBackMs))
-    const all = urls()
-    if (all.length === 0) continue
-    const signal = AbortSignal.timeout(silenceMs)
-    const reader = await openReader(`${random.pick(all)}/api/v1/presentations/${id}/events`, {
+/** Resolves with all received events, after `isOver` and the end of the log. */
+export async function readEvents(options: ReadEventsOptions): Promise<SeenEvent[]> {
+  const { id, token, urls, random, report, isOver, disconnectProbability = 0.3 } = options
+  const received: SeenEvent[] = []
+  let lastEventId = 0
+  for (let isReconnect = false; ; isReconnect = true) {
+    if (isReconnect) await delay(random.between(0, 2 * reconnectMs))
+    const replicaUrls = urls()
+    if (replicaUrls.length === 0) continue
+    const url = `${random.pick(replicaUrls)}/api/v1/presentations/${id}/events`
+    const reader = await openReader(url, {
       token,
-      signal,
-      ...(last > 0 ? { lastEventId: last } : {}),
+      signal: AbortSignal.timeout(silenceMs),
+      ...(lastEventId > 0 ? { lastEventId } : {}),
     }).catch(() => undefined)
     if (!reader) continue
     if (reader.status === 404) {
-      if (!isOver()) report.violate(id, 'a reader is told 404')
-      return seen
+      if (!isOver()) report.violate(id, 'a subscriber received 404')
+      return received
     }
     if (reader.status === 204) {
-      if (isOver()) return seen
-      // It has ended for now; another run may follow.
-      await delay(20 * comeBackMs)
+      if (isOver()) return received
+      // The latest run has ended; another one may follow.
+      await delay(20 * reconnectMs)
       continue
     }
-    if (last > 0) report.count('reconnects')
+    if (lastEventId > 0) report.count('reconnects')
     if (reader.status !== 200) {
-      report.violate(id, `a reader is told ${reader.status}: EventSource would not come back`)
-      return seen
+      report.violate(id, `a subscriber received ${reader.status}: EventSource would not reconnect`)
+      return received
     }
-    last = await take(reader, {
-      seen,
-      last,
-      hopsAfter: random.chance(hops) ? random.between(1, 25) : Number.POSITIVE_INFINITY,
-    })
+    const maxEvents = random.chance(disconnectProbability)
+      ? random.between(1, 25)
+      : Number.POSITIVE_INFINITY
+    lastEventId = await receive(reader, { received, lastEventId, maxEvents })
   }
 }
 
-async function take(
+/** Reads one connection until it ends, falls silent or has sent `maxEvents`. Returns the last id. */
+async function receive(
   reader: Reader,
-  { seen, last, hopsAfter }: { seen: SeenEvent[]; last: number; hopsAfter: number },
+  {
+    received,
+    lastEventId,
+    maxEvents,
+  }: { received: SeenEvent[]; lastEventId: number; maxEvents: number },
 ): Promise<number> {
-  let cursor = last
-  let bytes = -1
-  for (let taken = 0; taken < hopsAfter; ) {
+  let lastId = lastEventId
+  let bytesBefore = -1
+  for (let count = 0; count < maxEvents; ) {
     const event = await reader.next(silenceMs).catch((error: Error) => error)
-    if (event === undefined) return cursor
+    if (event === undefined) return lastId
     if (event instanceof Error) {
-      if (reader.bytes > bytes && event.message.startsWith('no event')) {
-        bytes = reader.bytes
+      // Heartbeats without events: the connection is still alive.
+      if (reader.bytes > bytesBefore && event.message.startsWith('no event')) {
+        bytesBefore = reader.bytes
         continue
       }
       break
     }
-    taken += 1
-    seen.push({ id: event.id, data: event.data, text: event.text })
-    cursor = event.id ?? cursor
+    count += 1
+    received.push({ id: event.id, data: event.data, text: event.text })
+    lastId = event.id ?? lastId
   }
   reader.close()
-  return cursor
+  return lastId
 }

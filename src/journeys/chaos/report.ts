@@ -1,5 +1,4 @@
-// What happened in a run of the chaos, in order: for the numbers at its end, and for people when
-// something went wrong.
+// The report of a chaos test: what happened, in order, with counts and violations.
 
 export type Report = ReturnType<typeof createReport>
 
@@ -8,21 +7,21 @@ export function createReport() {
   const lines: string[] = []
   const counts: Record<string, number> = {}
   const violations: string[] = []
-  const stamp = () => `${((performance.now() - startedMs) / 1000).toFixed(2).padStart(8)} s  `
+  const timestamp = () => `${((performance.now() - startedMs) / 1000).toFixed(2).padStart(8)} s  `
   return {
     lines,
     counts,
     violations,
-    count(what: string, by = 1): void {
-      counts[what] = (counts[what] ?? 0) + by
+    count(event: string, by = 1): void {
+      counts[event] = (counts[event] ?? 0) + by
     },
-    note(what: string): void {
-      lines.push(stamp() + what)
+    note(text: string): void {
+      lines.push(timestamp() + text)
     },
-    /** A promise was broken. */
-    violate(where: string, what: string): void {
-      violations.push(`${where}: ${what}`)
-      lines.push(`${stamp()}VIOLATION ${where}: ${what}`)
+    /** Records a broken promise of the gateway. `subject` is an id or a part of the system. */
+    violate(subject: string, text: string): void {
+      violations.push(`${subject}: ${text}`)
+      lines.push(`${timestamp()}VIOLATION ${subject}: ${text}`)
     },
   }
 }

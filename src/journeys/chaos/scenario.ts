@@ -1,5 +1,5 @@
-// One presentation from its brief to its last state, as users lead it: followed by some, approved,
-// cancelled, retried, exported again, deleted.
+// One presentation, from its brief to its last state, as users act on it: subscribed to, approved,
+// cancelled, retried, exported again or deleted.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SeenEvent } from '../history-checks.ts'
@@ -15,22 +15,25 @@ export interface ScenarioOptions {
   report: Report
 }
 
-/** What is left of a presentation to be looked at in the end. */
+/** What `verify` needs to know of a presentation. */
 export interface Scenario {
   id: string
   client: Client
   isDeleted: boolean
-  /** It was retried: what it counts in the quota depends on more than its last run. */
+  /** After a retry the quota depends on more than the latest run. */
   isRetried: boolean
-  readings: Promise<SeenEvent[]>[]
-  /** Nothing more is going to be asked of it. */
-  conclude(): void
+  /** For each subscriber, the events that it received; resolves after `finish` or a delete. */
+  received: Promise<SeenEvent[]>[]
+  /** Lets the subscribers end once they have received all events. */
+  finish(): void
 }
 
+const maxCommands = 6
 const content =
   'We looked back at the quarter. Answers got faster, from nine hours to four. Half of all questions were about invoices. ' +
-  'We agreed to write better invoices before we hire anybody. Anna draws a first version by Friday, and Ben asks ten customers.'
+  'We agreed to write better invoices before we hire people. Anna draws a first version by Friday, and Ben asks ten customers.'
 
+/** Resolves when no further command will be sent. */
 export async function runScenario({
   client,
   urls,
@@ -46,24 +49,26 @@ export async function runScenario({
       ? { outlines: ['First, the numbers.', 'Then, what we agreed.'], n_slides: 2 }
       : { content }),
   }
-  const key = `life-${random.next()}`
+  const key = `brief-${random.next()}`
   const accepted = await client.request('/presentations', { method: 'POST', body: brief, key })
   if (accepted.status !== 202)
-    throw new Error(`a brief was answered ${accepted.status}: ${JSON.stringify(accepted.body)}`)
+    throw new Error(
+      `expected 202 for a brief, not ${accepted.status}: ${JSON.stringify(accepted.body)}`,
+    )
   const id = accepted.body.id as string
   const path = `/presentations/${id}`
   report.count('presentations')
   let isOver = false
-  const led: Scenario = {
+  const scenario: Scenario = {
     id,
     client,
     isDeleted: false,
     isRetried: false,
-    readings: [],
-    conclude: () => (isOver = true),
+    received: [],
+    finish: () => (isOver = true),
   }
-  for (let readers = random.between(1, 3); readers > 0; readers -= 1) {
-    led.readings.push(
+  for (let subscribers = random.between(1, 3); subscribers > 0; subscribers -= 1) {
+    scenario.received.push(
       readEvents({
         id,
         token: client.token,
@@ -75,60 +80,55 @@ export async function runScenario({
     )
   }
 
-  async function change(
-    what: string,
+  async function send(
+    command: string,
     method: string,
-    more: string,
+    subpath: string,
     body?: unknown,
   ): Promise<ClientResponse> {
-    const answer = await client.request(`${path}${more}`, {
+    const response = await client.request(`${path}${subpath}`, {
       method,
       body,
-      ...(method === 'POST' ? { key: `${what}-${random.next()}` } : {}),
+      ...(method === 'POST' ? { key: `${command}-${random.next()}` } : {}),
     })
-    report.note(`${id} ${what}: ${answer.status}`)
-    return answer
+    report.note(`${id} ${command}: ${response.status}`)
+    return response
   }
 
   if (random.chance(0.12)) {
     await delay(random.between(0, 1_500))
-    await change('cancel', 'POST', '/cancel')
+    await send('cancel', 'POST', '/cancel')
   }
   if (random.chance(0.06)) {
     await delay(random.between(0, 1_500))
     isOver = true
-    await change('delete', 'DELETE', '')
-    led.isDeleted = true
-    return led
+    await send('delete', 'DELETE', '')
+    scenario.isDeleted = true
+    return scenario
   }
-  for (let turns = 0; turns < 6; turns += 1) {
-    const { body } = await settled(client, path)
+  for (let commands = 0; commands < maxCommands; commands += 1) {
+    const { body } = await waitUntilSettled(client, path)
     report.note(`${id} is ${body.status}${body.error ? ` (${body.error.code})` : ''}`)
-    if (body.status === 'awaiting_outlines')
-      await change(
-        'approve',
-        'PUT',
-        '/outlines',
-        random.chance(0.5) ? { outlines: ['Only one.'] } : {},
-      )
-    else if (body.status !== 'completed' && random.chance(0.6)) {
-      led.isRetried = true
-      if ((await change('retry', 'POST', '/retry')).status === 202) report.count('runs')
+    if (body.status === 'awaiting_outlines') {
+      const approved = random.chance(0.5) ? { outlines: ['Only one.'] } : {}
+      await send('approve', 'PUT', '/outlines', approved)
+    } else if (body.status !== 'completed' && random.chance(0.6)) {
+      scenario.isRetried = true
+      const { status } = await send('retry', 'POST', '/retry')
+      if (status === 202) report.count('runs')
     } else if (body.status === 'completed' && random.chance(0.15)) {
-      if (
-        (await change('export', 'POST', '/exports', { format: random.pick(['pptx', 'pdf']) }))
-          .status === 202
-      )
-        report.count('runs')
+      const format = random.pick(['pptx', 'pdf'])
+      const { status } = await send('export', 'POST', '/exports', { format })
+      if (status === 202) report.count('runs')
     } else break
   }
-  return led
+  return scenario
 }
 
-/** As it is once it is neither queued nor running; `wait` is asked again as often as it takes. */
-async function settled(caller: Client, path: string): Promise<ClientResponse> {
+/** Waits until the presentation is neither queued nor running. */
+async function waitUntilSettled(client: Client, path: string): Promise<ClientResponse> {
   for (;;) {
-    const answer = await caller.request(`${path}?wait=3`)
-    if (answer.body.status !== 'queued' && answer.body.status !== 'running') return answer
+    const response = await client.request(`${path}?wait=3`)
+    if (response.body.status !== 'queued' && response.body.status !== 'running') return response
   }
 }

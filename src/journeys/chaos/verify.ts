@@ -1,4 +1,4 @@
-// The end of the chaos: everything works again, and whatever was promised is looked up.
+// The end of a chaos test, when everything works again: checks every promise of the gateway.
 
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -19,24 +19,25 @@ const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 
 export async function verify(
   world: ChaosWorld,
-  lives: readonly Scenario[],
+  scenarios: readonly Scenario[],
   report: Report,
 ): Promise<void> {
-  for (const life of lives) if (!life.isDeleted) await verifyLife(world, life, report)
-  for (const { id, isDeleted, readings } of lives) {
+  for (const scenario of scenarios)
+    if (!scenario.isDeleted) await verifyPresentation(world, scenario, report)
+  for (const { id, isDeleted, received } of scenarios) {
     if (!isDeleted) continue
-    for (const reading of await Promise.all(readings)) {
-      for (const what of checkReading(reading, reading)) report.violate(id, what)
+    for (const reading of await Promise.all(received)) {
+      for (const violation of checkReading(reading, reading)) report.violate(id, violation)
     }
   }
-  await verifyQuotas(lives, report)
-  await verifyNothingLeft(world, report)
-  verifyKeys(world, report)
+  await verifyQuotas(scenarios, report)
+  await verifyNoLeaks(world, report)
+  verifyObjectKeys(world, report)
 }
 
-async function verifyLife(
+async function verifyPresentation(
   { urls, presenton, query }: ChaosWorld,
-  { id, client, readings }: Scenario,
+  { id, client, received }: Scenario,
   report: Report,
 ) {
   const [url = ''] = urls()
@@ -55,7 +56,7 @@ async function verifyLife(
       spent[kind as keyof Spent] += times
   }
   const exports = presenton.decks.get(body.presenton_presentation_id)?.exports ?? []
-  const found = [
+  const violations = [
     ...checkLog(log, { isEnded: true }),
     ...checkOutcome(body, log, {
       fetched: await fetchFile(client, id, body.files),
@@ -63,62 +64,67 @@ async function verifyLife(
     }),
     ...checkSpend(log, spent),
   ]
-  for (const [index, reading] of (await Promise.all(readings)).entries()) {
-    found.push(...checkReading(reading, log).map((what) => `reader ${index}: ${what}`))
+  for (const [index, reading] of (await Promise.all(received)).entries()) {
+    violations.push(
+      ...checkReading(reading, log).map((violation) => `subscriber ${index}: ${violation}`),
+    )
     const last = reading.findLast((event) => event.id !== undefined)?.id
     if (last !== log.at(-1)?.id)
-      found.push(`reader ${index} ends at ${last}, the log at ${log.at(-1)?.id}`)
+      violations.push(
+        `subscriber ${index} stopped at event ${last}, the log ends at ${log.at(-1)?.id}`,
+      )
   }
   report.count(`ended ${body.status}`)
   report.count('events', log.length)
-  for (const what of found) report.violate(id, what)
+  for (const violation of violations) report.violate(id, violation)
 }
 
 async function fetchFile(
-  caller: Scenario['client'],
+  client: Scenario['client'],
   id: string,
   files: readonly { format: string }[],
 ) {
   const [file] = files
   if (!file) return undefined
-  const { body } = await caller.request(`/presentations/${id}`)
+  const { body } = await client.request(`/presentations/${id}`)
   const link = await fetch(
     new URL(`/api/v1/presentations/${id}/download?format=${file.format}`, body.links.self),
     {
-      headers: { authorization: `Bearer ${caller.token}`, accept: 'application/json' },
+      headers: { authorization: `Bearer ${client.token}`, accept: 'application/json' },
     },
   )
   if (link.status !== 200) return undefined
-  const answer = await fetch(((await link.json()) as { url: string }).url)
-  if (!answer.ok) return undefined
-  const bytes = new Uint8Array(await answer.arrayBuffer())
+  const response = await fetch(((await link.json()) as { url: string }).url)
+  if (!response.ok) return undefined
+  const bytes = new Uint8Array(await response.arrayBuffer())
   return { sha256: sha256(bytes), bytes: bytes.length }
 }
 
 /**
- * What counts, by what the presentations themselves say; of those that were retried only the good
- * end is told by the last run.
+ * Compares the usage with the states of the presentations. Retried, cancelled and failed ones may or
+ * may not count, so this checks a range.
  */
-async function verifyQuotas(lives: readonly Scenario[], report: Report) {
-  for (const caller of new Set(lives.map((life) => life.client))) {
-    let least = 0
-    let most = 0
-    for (const life of lives.filter((one) => one.client === caller && !one.isDeleted)) {
-      const { body } = await caller.request(`/presentations/${life.id}`)
-      const isKept =
+async function verifyQuotas(scenarios: readonly Scenario[], report: Report) {
+  for (const client of new Set(scenarios.map((scenario) => scenario.client))) {
+    let min = 0
+    let max = 0
+    for (const scenario of scenarios) {
+      if (scenario.client !== client || scenario.isDeleted) continue
+      const { body } = await client.request(`/presentations/${scenario.id}`)
+      const counts =
         body.status === 'completed' || (body.status === 'failed' && body.slides_done > 0)
-      const isOpen = life.isRetried || body.status === 'cancelled'
-      if (isKept) least += 1
-      if (isKept || isOpen || body.status === 'failed') most += 1
+      const mayCount = scenario.isRetried || body.status === 'cancelled' || body.status === 'failed'
+      if (counts) min += 1
+      if (counts || mayCount) max += 1
     }
-    const { body: usage } = await caller.request('/usage')
-    if (usage.total.used < least || usage.total.used > most) {
-      report.violate('quota', `${usage.total.used} presentations count, of ${least} to ${most}`)
+    const { body: usage } = await client.request('/usage')
+    if (usage.total.used < min || usage.total.used > max) {
+      report.violate('quota', `usage is ${usage.total.used}, expected ${min} to ${max}`)
     }
   }
 }
 
-async function verifyNothingLeft({ query, urls, presenton }: ChaosWorld, report: Report) {
+async function verifyNoLeaks({ query, urls, presenton }: ChaosWorld, report: Report) {
   for (let attempt = 1; ; attempt += 1) {
     const [rows] = await query<{ leases: string; running: string }>(
       `select count(*) filter (where l.token is not null) as leases, count(*) filter (where p.status in ('queued', 'running')) as running
@@ -130,20 +136,20 @@ async function verifyNothingLeft({ query, urls, presenton }: ChaosWorld, report:
     const streams = metrics.map((text) =>
       Number(/^gateway_open_streams(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1]),
     )
-    const left = {
+    const open = {
       leases: Number(rows?.leases),
       running: Number(rows?.running),
-      streams: streams.reduce((sum, open) => sum + open, 0),
+      streams: streams.reduce((sum, count) => sum + count, 0),
       upstream: presenton.openRequests,
     }
-    if (Object.values(left).every((n) => n === 0)) return
-    if (attempt === 100) return report.violate('left over', JSON.stringify(left))
+    if (Object.values(open).every((n) => n === 0)) return
+    if (attempt === 100) return report.violate('leaks', JSON.stringify(open))
     await delay(100)
   }
 }
 
-/** No key was ever written twice, and each is known to the gateway or gone. */
-function verifyKeys({ objects }: ChaosWorld, report: Report) {
+/** Checks that no object key was written twice. */
+function verifyObjectKeys({ objects }: ChaosWorld, report: Report) {
   const puts = objects.requests.filter(
     ({ method, status, path }) =>
       method === 'PUT' && status === 200 && path.includes('/presentations/'),

@@ -1,5 +1,5 @@
-// The world of the chaos: a Postgres and a store behind proxies, a stand-in for Presenton, and
-// three gateways as real processes of the built program, which may die and come back.
+// The system of a chaos test: Postgres and the store behind TCP proxies, Presenton's stand-in, and
+// three gateways as child processes that can be killed and restarted.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
@@ -41,7 +41,8 @@ const environment: Environment = {
 
 export interface Replica {
   gateway: SpawnedGateway
-  isStopped: boolean
+  /** After SIGSTOP: the process accepts connections but does not respond. */
+  isPaused: boolean
 }
 
 export type ChaosWorld = Awaited<ReturnType<typeof openChaosWorld>>
@@ -79,16 +80,16 @@ export async function openChaosWorld({
     ...env,
   }
   const replicas: (Replica | undefined)[] = Array.from({ length: count }, () => undefined)
-  const oldLogs: string[][] = []
+  const replicaLogs: string[][] = []
 
   async function start(index: number): Promise<Replica> {
-    const replica = { gateway: await spawnGateway(variables), isStopped: false }
+    const replica = { gateway: await spawnGateway(variables), isPaused: false }
     replicas[index] = replica
-    oldLogs.push(replica.gateway.logs)
+    replicaLogs.push(replica.gateway.logs)
     return replica
   }
 
-  /** From the server itself, not through the proxy. */
+  /** Connects to the server directly, not through the proxy. */
   async function query<Row extends pg.QueryResultRow>(
     sql: string,
     values: unknown[] = [],
@@ -105,20 +106,30 @@ export async function openChaosWorld({
   await start(0)
   await Promise.all(Array.from({ length: count - 1 }, (_, index) => start(index + 1)))
   return {
-    ...{ postgres, objects, presenton, database, store, replicas, start, query, sign: signer.sign },
-    /** What every replica that ever lived has logged. */
-    logs: () => oldLogs.flat(),
-    /** Where somebody may be asked; a replica that is stopped still takes connections. */
+    postgres,
+    objects,
+    presenton,
+    /** The proxy in front of Postgres. */
+    database,
+    /** The proxy in front of the object store. */
+    store,
+    replicas,
+    start,
+    query,
+    sign: signer.sign,
+    /** The log lines of all replicas, including those that have ended. */
+    logs: () => replicaLogs.flat(),
+    /** Base URLs of the running replicas, including paused ones. */
     urls: () => replicas.flatMap((replica) => (replica ? [replica.gateway.url] : [])),
-    /** Every replica is there again, and works. */
-    async heal() {
+    /** Clears all faults, resumes and starts replicas, and waits until each is ready. */
+    async recover() {
       presenton.faults.clear()
       for (const [index, replica] of replicas.entries()) {
-        if (replica?.isStopped) await replica.gateway.kill('SIGCONT')
-        if (replica) replica.isStopped = false
+        if (replica?.isPaused) await replica.gateway.kill('SIGCONT')
+        if (replica) replica.isPaused = false
         else await start(index)
       }
-      await Promise.all(replicas.map((replica) => replica && ready(replica.gateway.url)))
+      await Promise.all(replicas.map((replica) => replica && waitUntilReady(replica.gateway.url)))
     },
     async close() {
       await Promise.all(replicas.map((replica) => replica?.gateway.kill()))
@@ -127,13 +138,13 @@ export async function openChaosWorld({
   }
 }
 
-async function ready(url: string) {
+async function waitUntilReady(url: string) {
   for (let attempt = 0; attempt < 600; attempt += 1) {
-    const answer = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5_000) }).catch(
-      () => undefined,
-    )
-    if (answer?.ok) return
+    const response = await fetch(`${url}/health/ready`, {
+      signal: AbortSignal.timeout(5_000),
+    }).catch(() => undefined)
+    if (response?.ok) return
     await delay(50)
   }
-  throw new Error(`the gateway at ${url} does not become ready`)
+  throw new Error(`the gateway at ${url} did not become ready`)
 }
