@@ -1,29 +1,19 @@
 // Reads the event log of a presentation. Only run-write.ts and shared-writes.ts append to it. The
 // statements are raw: windows over bytes, a batch of unnested ids, a delete that updates.
 
-import type { Status } from '../contract/presentation.ts'
 import type { Database } from './connection.ts'
+import type { events } from './schema/log.ts'
+import type { presentations } from './schema/presentations.ts'
 
 /** Where a log stands before its first event is read. */
-export interface LogHead {
-  run: number
-  status: Status
+export type LogHead = Pick<typeof presentations.$inferSelect, 'run' | 'status'> & {
   /** The last number ever assigned. */
   lastSeq: number
   /** The first number still stored; `lastSeq + 1` when the log is pruned or empty. */
   firstSeq: number
 }
 
-export interface LoggedEvent {
-  seq: number
-  run: number
-  /** Null on events of releases before 0.2, which did not record it. */
-  kind: string | null
-  /** It ends its run. */
-  terminal: boolean
-  /** One line of JSON. */
-  data: string
-}
+export type LoggedEvent = Omit<typeof events.$inferSelect, 'presentationId'>
 
 export interface LogPage {
   /** The latest run when the page was read. Terminal events of earlier runs are not delivered. */

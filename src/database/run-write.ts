@@ -3,42 +3,27 @@
 
 import { getTableColumns } from 'drizzle-orm'
 import type { EncodedEvent } from '../contract/events.ts'
-import type { Status } from '../contract/presentation.ts'
-import type { Stage } from '../contract/stages.ts'
-import type { RunError } from '../domain/problem.ts'
 import type { Queryable } from './connection.ts'
 import { presentations } from './schema/presentations.ts'
 
 /** As a value of `RunChanges`: the database's own clock. */
 export const databaseNow = Symbol('now()')
 
-/** The state that a run may change. The names are those of the schema. */
-export interface RunChanges {
-  status?: Status
-  stage?: Stage | null
-  attempt?: number
-  progress?: number
-  /** Only set while the presentation has no title: the user's own title stays. */
-  title?: string
-  nSlides?: number
-  slidesDone?: number
-  outlines?: string[] | null
-  outlinesApproved?: boolean
-  deckId?: string | null
-  exportPath?: string | null
-  objectKey?: string
-  deckPrepared?: boolean
-  deckStreamed?: boolean
-  slidesFinished?: boolean
-  starts?: Partial<Record<Stage, number>>
-  failures?: Partial<Record<Stage, number>>
-  slideStreams?: number
-  uploads?: number
-  error?: RunError | null
-  reviewExpiresAt?: Date
-  completedAt?: typeof databaseNow
-  endedAt?: typeof databaseNow
-}
+type Columns = typeof presentations.$inferSelect
+
+/**
+ * The state that a run may change. A title is only set while the presentation has none: the user's
+ * own title stays.
+ */
+export type RunChanges = Partial<
+  Pick<
+    Columns,
+    | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'nSlides' | 'slidesDone')
+    | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
+    | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
+    | ('uploads' | 'error' | 'reviewExpiresAt')
+  > & { completedAt: typeof databaseNow; endedAt: typeof databaseNow }
+>
 
 /** A statement that joins a write: it runs in the same transaction, with the id as `$1`. */
 export interface ExtraStatement {

@@ -13,13 +13,13 @@ import type { Quotas } from '../database/quota-usage.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkQueue, type QueueLimits } from './accept.ts'
+import { deletePresentation } from './statements/delete.ts'
 import { countQueued, lockAdmission } from './statements/insert.ts'
 import { findOutlines, type PresentationRow, readPresentation } from './statements/queries.ts'
 import {
   approveOutlines,
   cancelRun,
   countRecentExports,
-  deletePresentation,
   type LockedPresentation,
   lockPresentation,
   queueExport,

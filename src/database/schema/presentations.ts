@@ -14,8 +14,9 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { exportFormats, type Presentation, statuses } from '../../contract/presentation.ts'
+import { exportFormats, statuses } from '../../contract/presentation.ts'
 import { type Stage, stages } from '../../contract/stages.ts'
+import type { RunError } from '../../domain/problem.ts'
 import { gateway, time } from './gateway.ts'
 
 /** What a run makes: a whole deck, or a further file of a finished deck. */
@@ -33,11 +34,8 @@ export interface RunBrief {
   webSearch: boolean
 }
 
-/** Why the latest run ended without success. */
-export type RunError = NonNullable<Presentation['error']>
-
 /** A number for each stage that was reached. */
-export type StageCounts = Partial<Record<Stage, number>>
+type StageCounts = Partial<Record<Stage, number>>
 
 export const presentations = gateway.table(
   'presentations',
@@ -73,6 +71,7 @@ export const presentations = gateway.table(
     outlines: json('outlines').$type<string[]>(),
     /** The current outlines were approved, or need no approval. */
     outlinesApproved: boolean('outlines_approved').notNull().default(false),
+    /** Why the latest run ended without success. */
     error: json('error').$type<RunError>(),
     /** First key of the queue's order (see queue.ts). */
     turn: bigint('turn', { mode: 'number' }).notNull(),

@@ -2,26 +2,17 @@
 // logs, in the caller's transaction. Raw SQL: it unnests a batch and computes queue positions.
 
 import { encodeEvent } from '../../contract/events.ts'
-import type { ExportFormat } from '../../contract/presentation.ts'
 import type { Queryable } from '../../database/connection.ts'
 import { countAhead, isWaiting, nextTurn, queueOrder } from '../../database/queue.ts'
-import type { RunBrief } from '../../database/schema/presentations.ts'
+import type { presentations } from '../../database/schema/presentations.ts'
 import type { PresentationRow } from './queries.ts'
 
-export interface NewPresentation {
-  id: string
-  userId: string
-  title: string | null
-  template: string
-  language: string
-  nSlides: number
-  exportAs: ExportFormat
-  reviewOutlines: boolean
-  metadata: Record<string, string>
-  brief: RunBrief
-  /** The caller's own outlines; null when the model writes them. */
-  outlines: string[] | null
-}
+/** `outlines` are the caller's own; null when the model writes them. */
+export type NewPresentation = Pick<
+  typeof presentations.$inferSelect,
+  | ('id' | 'userId' | 'title' | 'template' | 'language' | 'nSlides' | 'exportAs')
+  | ('reviewOutlines' | 'metadata' | 'brief' | 'outlines')
+>
 
 /** How many runs wait, of all users and of each user that was asked for. */
 export interface QueueCounts {

@@ -8,11 +8,11 @@ import { createRunLog, leaseLost, type RunWrite } from '../../database/run-log.t
 import { findRemovableUploads, recordFile, recordUpload } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
 import { logEvent, openTestRows, type TestRows } from '../../sandbox/rows.ts'
+import { deletePresentation } from './delete.ts'
 import { readPresentation } from './queries.ts'
 import {
   approveOutlines,
   cancelRun,
-  deletePresentation,
   type LockedPresentation,
   lockPresentation,
   queueExport,

@@ -1,29 +1,45 @@
-// What a user does to a presentation: end its run, start another, approve outlines, rename, delete.
-// Each is a short transaction that locks the lease row, so that everything a worker or another
-// request does at that time comes before or after it. Raw SQL: queue turns, arrays, cascades.
+// What a user does to a presentation: end its run, start another, approve outlines, rename it. Each
+// is a short transaction that locks the lease row, so that everything a worker or another request
+// does at that time comes before or after it. Raw SQL: the lock, queue turns and arrays.
 
+import { and, eq, sql } from 'drizzle-orm'
 import { type EncodedEvent, encodeEvent } from '../../contract/events.ts'
-import type { ExportFormat, Status } from '../../contract/presentation.ts'
+import type { ExportFormat } from '../../contract/presentation.ts'
 import type { Queryable } from '../../database/connection.ts'
-import type { EndingRun, EndRun } from '../../database/end-run.ts'
-import { settleDeleted } from '../../database/ledger.ts'
+import type { EndRun } from '../../database/end-run.ts'
 import { countAhead, nextTurn } from '../../database/queue.ts'
 import { applyRunWrite, type EncodedRunWrite } from '../../database/run-write.ts'
+import { leases } from '../../database/schema/log.ts'
+import { presentations } from '../../database/schema/presentations.ts'
+import { build, columns, type Given, statement } from '../../database/statement.ts'
 import { Problem } from '../../domain/problem.ts'
 
-/** What a transition reads. It does not change until the transaction ends. */
-export interface LockedPresentation extends EndingRun {
+interface Owned {
   userId: string
-  status: Status
-  lastSeq: number
-  nSlides: number
-  exportAs: ExportFormat
-  exportTimes: Date[]
-  slidesFinished: boolean
-  outlines: string[] | null
-  title: string | null
-  includeTableOfContents: boolean
+  id: string
 }
+
+const selectLocked = statement((given: Given<Owned>) =>
+  build
+    .select({
+      ...columns(
+        presentations,
+        ...(['id', 'userId', 'status', 'run', 'runKind', 'nSlides', 'slidesDone'] as const),
+        ...(['exportAs', 'exportTimes', 'slidesFinished', 'outlines', 'title'] as const),
+      ),
+      ...columns(leases, 'lastSeq'),
+      includeTableOfContents: sql<boolean>`coalesce(
+        (${presentations.brief}->>'includeTableOfContents')::boolean, false)`.as(
+        'includeTableOfContents',
+      ),
+    })
+    .from(presentations)
+    .innerJoin(leases, eq(leases.presentationId, presentations.id))
+    .where(and(eq(presentations.id, given.id), eq(presentations.userId, given.userId))),
+)
+
+/** What a transition reads. It does not change until the transaction ends. */
+export type LockedPresentation = Awaited<ReturnType<typeof selectLocked>>[number]
 
 /**
  * Locks a presentation of this user.
@@ -32,7 +48,7 @@ export interface LockedPresentation extends EndingRun {
  */
 export async function lockPresentation(
   client: Queryable,
-  { userId, id }: { userId: string; id: string },
+  { userId, id }: Owned,
 ): Promise<LockedPresentation> {
   await client.query(
     `select 1 from gateway.leases l join gateway.presentations p on p.id = l.presentation_id
@@ -40,16 +56,7 @@ export async function lockPresentation(
     [id, userId],
   )
   // A second statement: a row that was read before the lock was granted may be outdated.
-  const [row] = await client.query<LockedPresentation>(
-    `select p.id, p.user_id as "userId", p.status, p.run, p.run_kind as "runKind",
-       l.last_seq as "lastSeq", p.n_slides as "nSlides", p.slides_done as "slidesDone",
-       p.export_as as "exportAs", p.export_times as "exportTimes",
-       p.slides_finished as "slidesFinished", p.outlines, p.title,
-       coalesce((p.brief->>'includeTableOfContents')::boolean, false) as "includeTableOfContents"
-     from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
-     where p.id = $1 and p.user_id = $2`,
-    [id, userId],
-  )
+  const [row] = await selectLocked(client, { userId, id })
   if (!row) throw new Problem('NOT_FOUND')
   return row
 }
@@ -150,41 +157,19 @@ export async function approveOutlines(
   await appendEvent(client, locked, event)
 }
 
+const updateTitle = statement((given: Given<{ id: string; title: string }>) =>
+  build
+    .update(presentations)
+    .set({ title: sql`${given.title}`, updatedAt: sql`now()` })
+    .where(eq(presentations.id, given.id)),
+)
+
 export async function renamePresentation(
   client: Queryable,
   { id }: LockedPresentation,
   title: string,
 ): Promise<void> {
-  await client.query(
-    'update gateway.presentations set title = $2, updated_at = now() where id = $1',
-    [id, title],
-  )
-}
-
-/**
- * Deletes the presentation and its log. Objects and upstream decks are scheduled for removal. A key
- * without a file may still be uploaded by a worker that has not noticed yet; it is removed an hour
- * later, when that is no longer possible.
- */
-export async function deletePresentation(
-  client: Queryable,
-  { id }: LockedPresentation,
-): Promise<void> {
-  await client.query(
-    `update gateway.uploads u set remove_after = case
-       when exists (select 1 from gateway.files f where f.object_key = u.object_key) then now()
-       else greatest(now(), u.recorded_at + interval '1 hour') end
-     where u.presentation_id = $1`,
-    [id],
-  )
-  await client.query('update gateway.decks set remove_after = now() where presentation_id = $1', [
-    id,
-  ])
-  await client.query('delete from gateway.events where presentation_id = $1', [id])
-  await client.query('delete from gateway.assets where presentation_id = $1', [id])
-  await client.query('delete from gateway.tickets where presentation_id = $1', [id])
-  await client.query(settleDeleted.text, [id, ...settleDeleted.values])
-  await client.query('delete from gateway.presentations where id = $1', [id])
+  await updateTitle(client, { id, title })
 }
 
 /** Exports of the last hour, and the seconds until the first of them is an hour old. */
