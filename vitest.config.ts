@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config'
 
 const alone = ['src/presenton/breaker.test.ts']
 
-// Generous, since a busy machine makes a test ten times as slow. Tests wait for events, not for time.
+// Generous, since tests on a busy machine take ten times as long. They wait for events, not time.
 const timeoutMs = 120_000
 const each = { pool: 'forks', testTimeout: timeoutMs, hookTimeout: timeoutMs } as const
 

@@ -1,6 +1,6 @@
-// Response time of `POST /presentations` at 500 requests a second: row, lease, first event and quota
-// in one transaction. The queue stays short, as under its default limit of 200. Peer: a bare Fastify
-// route with one INSERT, at the same rate. Target: p95 ≤ 2 × the peer, and < 20 ms.
+// Response time of `POST /presentations` at 500 requests a second: row, lease, first event and
+// quota in one transaction. The queue stays short, as under its default limit of 200. Peer: a bare
+// Fastify route with one INSERT, at the same rate. Target: p95 ≤ 2 × the peer, and < 20 ms.
 import { type Benchmark, createResult, ms, percentile } from './benchmark.ts'
 import { sendAtFixedRate } from './fixed-rate.ts'
 import { emptyQueueRegularly } from './queue.ts'

@@ -1,6 +1,6 @@
-// An attacker as a process of its own, so that it does not slow the bench. It attacks only 127.0.0.1,
-// sends at most 50,000 requests and exits after a minute. A request to its own address returns its
-// counts. The benchmark `attacks` starts it.
+// An attacker as a process of its own, so that it does not slow the bench. It attacks only
+// 127.0.0.1, sends at most 50,000 requests and exits after a minute. A request to its own address
+// returns its counts. The benchmark `attacks` starts it.
 import { createServer } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { type Attack, attacks } from './attack-kinds.ts'

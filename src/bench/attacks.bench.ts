@@ -1,6 +1,6 @@
-// The effect of attacks on another user, who lists, reads and posts at a modest rate while a process
-// holds or floods connections. The rate limit is off, since its default ends most floods with 429.
-// Peer: the same requests without an attack. Target: p99 ≤ 10 ×, and no request of the user fails.
+// The effect of attacks on another user, who lists, reads and posts at a modest rate. The rate
+// limit is off, since its default ends most floods with 429. Peer: the same requests without an
+// attack. Target: p99 ≤ 10 ×, and no request fails.
 import { Agent, request } from 'undici'
 import { type Attack, attacks } from './attack-kinds.ts'
 import {

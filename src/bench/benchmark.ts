@@ -1,5 +1,5 @@
-// What a benchmark is, and the table of its results. Absolute times mean little on a shared machine,
-// so each figure stands beside that of a peer that does the same work in the same run.
+// What a benchmark is, and the table of its results. Absolute times mean little on a shared
+// machine, so each figure stands beside that of a peer that does the same work in the same run.
 import type { BenchEnvironment } from './environment.ts'
 
 export interface Benchmark {
@@ -24,7 +24,10 @@ export interface Result {
   ratio: number | null
   target: string
   isMet: boolean
-  /** The figure divided by its limit, or the inverse where more is better. 1 or less meets the target. */
+  /**
+   * The figure divided by its limit, or the inverse where more is better. 1 or less meets the
+   * target.
+   */
   off: number
 }
 

@@ -1,6 +1,6 @@
-// Copying a file of 500 MB from upstream to the store, with its checks. Peer: undici alone pipes the
-// same bytes to the same store in one PUT. Target: ≥ 0.7 × the rate, ≤ 64 MiB of additional memory.
-// The store is the sandbox's, or MinIO with MINIO_BINARY.
+// Copying a file of 500 MB from upstream to the store, with its checks. Peer: undici alone pipes
+// the same bytes to the same store in one PUT. Target: ≥ 0.7 × the rate, ≤ 64 MiB of additional
+// memory. The store is the sandbox's, or MinIO with MINIO_BINARY.
 import { Client } from 'minio'
 import { type Benchmark, createResult, mib, percentile } from './benchmark.ts'
 import type { BenchEnvironment } from './environment.ts'

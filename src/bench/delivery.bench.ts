@@ -1,6 +1,6 @@
 // Events delivered per second at full speed: one run with 1,000 readers, and 100 runs with 10 each.
-// The gateway stores and encodes each event once; behind a proxy, upstream writes it for each reader.
-// Peers: @fastify/http-proxy, nginx. Target: ≥ 1 × http-proxy, ≥ 0.5 × nginx.
+// The gateway stores and encodes each event once; behind a proxy, upstream writes it for each
+// reader. Peers: @fastify/http-proxy, nginx. Target: ≥ 1 × http-proxy, ≥ 0.5 × nginx.
 import { type Benchmark, createResult, percentile, perSecond, type Result } from './benchmark.ts'
 import type { BenchEnvironment } from './environment.ts'
 import { openSystems, type ReaderLoad, runRound } from './systems.ts'

@@ -1,7 +1,6 @@
-// `npm run bench`: starts what the benchmarks need, runs each against its peer, and prints one table.
-// --only NAME runs one benchmark (repeatable), --quick runs shorter ones that fail only on a
-// collapse, --load runs the full load scenario, --json FILE writes the table as JSON, and
-// --profile DIR writes CPU profiles of the gateways.
+// `npm run bench` runs each benchmark against its peer and prints one table. --only NAME runs one
+// (repeatable), --quick shorter ones that fail only on a collapse, --load the full load scenario.
+// --json FILE writes the table as JSON, --profile DIR CPU profiles of the gateways.
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { accept } from './accept.bench.ts'

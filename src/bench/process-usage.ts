@@ -22,7 +22,9 @@ function cpuSecondsFromTicks(pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
-/** CPU time of a Postgres server, its ended processes included. `backend` is one of its processes. */
+/**
+ * CPU time of a Postgres server, its ended processes included. `backend` is one of its processes.
+ */
 export function postgresCpuSeconds(backend: number): number {
   const server = Number(readStat(backend)[1])
   const fields = readStat(server)

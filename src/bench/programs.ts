@@ -1,5 +1,5 @@
-// Starts and stops the programs of a benchmark. Each is a process of its own, so that the bench does
-// not slow what it measures, and none outlives the bench.
+// Starts and stops the programs of a benchmark. Each is a process of its own, so that the bench
+// does not slow what it measures, and none outlives the bench.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'

@@ -1,6 +1,5 @@
-// Resuming a log of 50,000 events of about half a KiB at its end, middle and start, and one of 5,000
-// events: time to the first event, events per second, memory. No peer: a proxy stores nothing. The
-// memory's peer is that of as many events from the short log, since it must not grow with the log.
+// Resuming logs of 50,000 and 5,000 events of half a KiB. No peer, since a proxy stores nothing.
+// The memory is compared with as many events of the short log: it must not grow with the log.
 // Target: first event ≤ 20 ms, ≥ 50,000 events/s, memory ≤ 1.25 ×.
 import { randomUUID } from 'node:crypto'
 import {

@@ -42,8 +42,8 @@ export interface RowsOptions {
 }
 
 /**
- * Inserts finished presentations, up to millions. Like a bulk load, it creates the indexes after the
- * rows, which takes a fraction of the time.
+ * Inserts finished presentations, up to millions. Like a bulk load, it creates the indexes after
+ * the rows, which takes a fraction of the time.
  */
 export async function insertPresentations(
   client: pg.Client,
@@ -106,7 +106,9 @@ export async function insertPresentations(
   await client.query('vacuum analyze gateway.presentations, gateway.leases, gateway.files')
 }
 
-/** Inserts queued presentations of the user `bench` with their first event, and returns their ids. */
+/**
+ * Inserts queued presentations of the user `bench` with their first event, and returns their ids.
+ */
 export async function insertQueued(client: pg.Client, count: number): Promise<string[]> {
   const newPresentations = insertSelect(
     presentations,

@@ -102,7 +102,9 @@ export interface EventRound {
   perSecond?: number
 }
 
-/** Emits events to the system's streams. Resolves when its readers have read all, or read no more. */
+/**
+ * Emits events to the system's streams. Resolves when its readers have read all, or read no more.
+ */
 export async function runRound(
   { upstream }: BenchEnvironment,
   { readers, streamGroup, streams, delaysMs }: MeasuredSystem,

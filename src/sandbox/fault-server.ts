@@ -1,5 +1,6 @@
-// An HTTP server for the sandbox's store and token issuer. It records requests, can go down and come
-// back on its port, and fails on demand, so that tests control the outside world without sleeping.
+// An HTTP server for the sandbox's store and token issuer. It records requests, can go down and
+// come back on its port, and fails on demand, so that tests control the outside world without
+// sleeping.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { findFreePort } from './ports.ts'
@@ -92,7 +93,7 @@ export async function openFaultServer({
     const fault = active?.fault
     const { socket } = request
     if (fault?.kind === 'status') {
-      // Read the request first: to many clients a response to an unfinished upload is a broken pipe.
+      // Read the request first: many clients report a response to an unfinished upload as EPIPE.
       for await (const _ of request);
       response
         .writeHead(fault.status, { 'content-type': 'text/plain' })

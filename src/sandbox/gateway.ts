@@ -1,5 +1,5 @@
-// Runs the gateway for the sandbox and for tests: in this process, or as a child process that a test
-// can kill.
+// Runs the gateway for the sandbox and for tests: in this process, or as a child process that a
+// test can kill.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'

@@ -1,5 +1,5 @@
-// `npm run sandbox`: starts the sandbox, makes one presentation with live progress, prints how to use
-// the API, then serves until Ctrl-C.
+// `npm run sandbox`: starts the sandbox, makes one presentation with live progress, prints how to
+// use the API, then serves until Ctrl-C.
 
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'

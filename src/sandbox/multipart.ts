@@ -1,6 +1,6 @@
-// The multipart operations that s3rver lacks: list the unfinished uploads of a bucket, list the parts
-// of an upload, abort an upload. The minio client needs the first to upload a stream of unknown
-// size. Tests need the others to see how a client cleans up.
+// The multipart operations that s3rver lacks: list the unfinished uploads of a bucket, list the
+// parts of an upload, abort an upload. The minio client needs the first to upload a stream of
+// unknown size. Tests need the others to see how a client cleans up.
 
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'

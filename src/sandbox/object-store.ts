@@ -1,6 +1,6 @@
-// An S3-compatible store for development and tests, based on s3rver, the one emulator that checks
-// signatures and their expiry. Fixed here: it accepts unsigned requests, rejects valid links with
-// file names in UTF-8, lacks multipart operations, and keeps the truncated object of a broken upload.
+// An S3-compatible store based on s3rver, the one emulator that checks signatures and their expiry.
+// Fixed here: it accepts unsigned requests, rejects valid links with UTF-8 file names, lacks
+// multipart operations, and keeps truncated objects of broken uploads.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream, mkdirSync, renameSync, rmSync } from 'node:fs'
@@ -100,8 +100,8 @@ function fixSignaturesAndMultipart(store: Store, secretKey: string) {
         '<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>'
       return
     }
-    // s3rver's own check encodes the query incorrectly. It is told to accept what is valid here, and
-    // it still checks the expiry.
+    // s3rver's own check encodes the query incorrectly. A signature that is valid here skips that
+    // check, but not the one of the expiry.
     if ('X-Amz-Signature' in ctx.query && isSignatureValid(ctx, secretKey)) {
       ctx.app = Object.create(ctx.app, { allowMismatchedSignatures: { value: true } })
     }

@@ -78,8 +78,8 @@ function findSubstitute(requested: string): string | undefined {
 }
 
 /**
- * Removes temporary folders whose process and watchdog were killed, and substitutes for folders that
- * no longer exist.
+ * Removes temporary folders whose process and watchdog were killed, and substitutes for folders
+ * that no longer exist.
  */
 export async function removeAbandonedDirectories(): Promise<void> {
   for (const name of readdirSync(tmpdir())) {

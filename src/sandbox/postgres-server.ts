@@ -20,7 +20,9 @@ export interface ServerOptions {
 /** The port is taken. The caller may try another one. */
 export class PortTaken extends Error {}
 
-/** Resolves once the server accepts connections. Throws PortTaken, or an error with the log's end. */
+/**
+ * Resolves once the server accepts connections. Throws PortTaken, or an error with the log's end.
+ */
 export async function startServer({
   account,
   programs,

@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process'
 
 export const watchdogName = 'postgres-watchdog'
 
-// A line on the pipe means a normal shutdown, the end of the pipe without a line means that we died.
-// The script reads the server's pid file only then, so it follows restarts, and it signals a process
-// only if its command line names the data directory.
+// A line on the pipe means a normal shutdown, the end of the pipe without a line means that we
+// died. The script reads the server's pid file only then, so it follows restarts, and it signals a
+// process only if its command line names the data directory.
 const script = `
 read -r line && exit 0
 data=$1 throwaway=$2 tries=0
@@ -29,8 +29,8 @@ export interface Watchdog {
 }
 
 /**
- * Watches the server of the data directory `data`. When this process dies, the watchdog also removes
- * the folder `throwaway`. On Windows it does nothing.
+ * Watches the server of the data directory `data`. When this process dies, the watchdog also
+ * removes the folder `throwaway`. On Windows it does nothing.
  */
 export function startWatchdog(data: string, throwaway: string | undefined): Watchdog {
   if (process.platform === 'win32') return { stop() {} }

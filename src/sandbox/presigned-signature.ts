@@ -1,6 +1,6 @@
-// Checks the signature of a presigned link (AWS Signature Version 4, in the query). s3rver's own check
-// does not encode the characters !'()* in the query, so it rejects links whose file name is in UTF-8
-// (RFC 8187: `filename*=UTF-8''…`).
+// Checks the signature of a presigned link (AWS Signature Version 4, in the query). s3rver's own
+// check does not encode the characters !'()* in the query, so it rejects links whose file name is
+// in UTF-8 (RFC 8187: `filename*=UTF-8''…`).
 // https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'

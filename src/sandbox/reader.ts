@@ -89,8 +89,8 @@ export async function openReader(
   }
 
   /**
-   * The next event, undefined after a clean end or `close`. Rejects when the connection breaks or no
-   * event comes in time.
+   * The next event, undefined after a clean end or `close`. Rejects when the connection breaks or
+   * no event comes in time.
    */
   async function next(withinMs = 10_000): Promise<StreamEvent | undefined> {
     const deadline = performance.now() + withinMs

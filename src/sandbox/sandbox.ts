@@ -1,5 +1,5 @@
-// The gateway and everything around it on one machine: Postgres, an object store, a token issuer and
-// a stand-in for Presenton. Environment variables replace any of them by a real one.
+// The gateway and everything around it on one machine: Postgres, an object store, a token issuer
+// and a stand-in for Presenton. Environment variables replace any of them by a real one.
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,5 +1,5 @@
-// A migrated database for one test file, cloned from the template in about 30 ms, so that test files
-// don't see each other's rows.
+// A migrated database for one test file, cloned from the template in about 30 ms, so that test
+// files don't see each other's rows.
 
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'

@@ -1,5 +1,5 @@
-// Signs tokens for development and tests, in the three ways that the gateway can check: by an issuer
-// that publishes its keys as a JWKS over HTTP, with a shared secret, and with a key pair.
+// Signs tokens for development and tests, in the three ways that the gateway can check: by an
+// issuer that publishes its keys as a JWKS over HTTP, with a shared secret, and with a key pair.
 
 import { randomBytes } from 'node:crypto'
 import {
