@@ -156,6 +156,7 @@ test('readiness is 503 only when the status is down, and liveness is always 200'
         { status, version: '1', commit: 'abc', checks },
       ])
       expect(response.headers.has('retry-after')).toBe(expected === 503)
+      expect(response.headers.get('cache-control')).toBe('no-store')
     }
     expect((await fetch(`${server.url}/health/live`)).status).toBe(200)
   }

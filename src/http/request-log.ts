@@ -23,7 +23,7 @@ export function logCompletedRequests(
       const { method, routeOptions } = request
       const route = routeOptions.url ?? 'unknown'
       const aborted = !reply.raw.writableFinished
-      // Before the headers are sent, `statusCode` is 200 whatever was to come.
+      // Before the headers are sent, `statusCode` has its default, 200.
       const status = aborted && !reply.raw.headersSent ? clientClosedRequest : reply.raw.statusCode
       onRequestCompleted?.({ method, route, status, seconds: reply.elapsedTime / 1000 })
       const ms = Math.round(reply.elapsedTime)

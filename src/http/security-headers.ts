@@ -7,9 +7,9 @@ const dataOnlyPolicy =
   "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 export interface StrictHeaderOptions {
-  /** Browsers are told to use https from now on. */
+  /** Adds Strict-Transport-Security: browsers then use https only. */
   isHttps: boolean
-  /** Pages of other origins may embed what we serve, for example slide images. */
+  /** Pages of other origins may embed our responses, for example slide images. */
   isShared: boolean
 }
 

@@ -38,8 +38,7 @@ export function healthRoutes(app: App, { health }: HealthRoutes) {
     summary: 'Check that the process runs',
     response: { 200: Type.Object({ status: Type.Literal('ok') }), ...publicProblemResponses() },
   }
-  app.get('/health/live', { schema: live }, async (_request, reply) => {
-    reply.header('cache-control', 'no-store')
+  app.get('/health/live', { schema: live }, async () => {
     return { status: 'ok' as const }
   })
 
@@ -56,7 +55,6 @@ export function healthRoutes(app: App, { health }: HealthRoutes) {
     }
     app.get(url, { schema: ready }, async (_request, reply) => {
       const state = await health()
-      reply.header('cache-control', 'no-store')
       if (state.status === 'down') return reply.code(503).header('retry-after', '5').send(state)
       return reply.code(200).send(state)
     })

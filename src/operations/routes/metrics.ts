@@ -20,6 +20,6 @@ export function metricsRoute(app: App, { metrics }: MetricsRoute) {
   }
   app.get('/metrics', { schema }, async (_request, reply) => {
     const { contentType, body } = await metrics()
-    return reply.header('cache-control', 'no-store').type(contentType).send(body)
+    return reply.type(contentType).send(body)
   })
 }
