@@ -171,7 +171,7 @@ test('exporting the same format again stores a new file, and links to the old on
 
 test.each([
   ['is rejected by upstream', 'export:422', 'UPSTREAM_REJECTED'],
-  ['finds no deck upstream', 'export:404', 'UPSTREAM_ERROR'],
+  ['finds no deck upstream', 'export:404', 'UPSTREAM_REJECTED'],
 ] as const)(
   'an export that %s leaves the presentation completed, with the error',
   async (_, fault, code) => {
@@ -370,4 +370,17 @@ test('uploads a file again when the store returns other bytes than were uploaded
   const stored = Buffer.from(await (await fetch(url)).arrayBuffer())
   expect(createHash('sha256').update(stored).digest('hex')).toBe(sha256)
   expect(url).toContain(`${id}-2.pdf`)
+})
+
+test('an export of a deck that upstream has lost is rejected, and no retry is offered', async () => {
+  const user = await world.createUser()
+  const done = await user.waitUntilSettled((await user.submit(brief)).id)
+  const deck = `/api/v1/ppt/presentation/${done.presenton_presentation_id}`
+  expect((await fetch(`${world.presenton.url}${deck}`, { method: 'DELETE' })).ok).toBe(true)
+  expect((await exportAs(user, done.id, 'pdf')).status).toBe(202)
+  expect(await user.waitUntilSettled(done.id)).toMatchObject({
+    status: 'completed',
+    files: [{ format: 'pptx' }],
+    error: { code: 'UPSTREAM_REJECTED', retryable: false },
+  })
 })

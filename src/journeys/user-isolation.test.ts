@@ -85,7 +85,7 @@ test('returns the same 404 for a foreign, an unknown and a malformed id, on ever
     `${made.id}x`,
     `urn:uuid:${made.id}`,
     `{${made.id}}`,
-    made.id.replaceAll("-", ""),
+    made.id.replaceAll('-', ''),
     "'; select 1; --",
     '1',
   ]
