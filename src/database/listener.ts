@@ -1,5 +1,5 @@
 // The one LISTEN connection of a process. It reconnects with jittered backoff and reports each
-// interruption, since notifications were lost meanwhile. A heartbeat finds a dead connection.
+// interruption, because notifications were lost. A heartbeat finds a dead connection.
 import pg from 'pg'
 import { backoffMs } from '../async/backoff.ts'
 import { anySignal, sleep } from '../async/signals.ts'

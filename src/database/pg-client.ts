@@ -2,13 +2,13 @@
 import type pg from 'pg'
 import { sleep } from '../async/signals.ts'
 
-/** Cuts the connection at once, without a word to the server. */
+/** Closes the socket at once, without the protocol's Terminate message. */
 export function destroySocket(client: pg.Client): void {
-  // biome-ignore lint/suspicious/noExplicitAny: pg has no public way to cut a connection.
+  // biome-ignore lint/suspicious/noExplicitAny: pg has no public way to close only the socket.
   ;(client as any).connection?.stream?.destroy()
 }
 
-/** Closes the connection; cuts it when the server has not confirmed in time. */
+/** Closes the connection; closes only its socket when the server does not confirm in time. */
 export async function endClient(client: pg.Client, timeoutMs: number): Promise<void> {
   const ended = new AbortController()
   const timeout = sleep(timeoutMs, ended.signal).catch(() => undefined)

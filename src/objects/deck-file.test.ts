@@ -2,6 +2,7 @@ import { deflateRawSync } from 'node:zlib'
 import PDFDocument from 'pdfkit'
 import PptxGenJS from 'pptxgenjs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import type { ExportFormat } from '../contract/presentation.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkDeckFile } from './deck-file.ts'
 import { InvalidFile } from './invalid-file.ts'
@@ -31,7 +32,7 @@ beforeAll(async () => {
  */
 async function refusal(
   bytes: Buffer,
-  format: 'pptx' | 'pdf' = 'pptx',
+  format: ExportFormat = 'pptx',
   sizeBytes = bytes.length,
 ): Promise<string | undefined> {
   let read = 0

@@ -4,11 +4,12 @@
 
 import { promisify } from 'node:util'
 import { crc32, inflateRaw } from 'node:zlib'
+import type { ExportFormat } from '../contract/presentation.ts'
 import { refuseFile } from './invalid-file.ts'
 import { type ReadRange, readZipDirectory, type ZipEntry } from './zip-directory.ts'
 
 export interface DeckFile {
-  format: 'pptx' | 'pdf'
+  format: ExportFormat
   sizeBytes: number
   readRange: ReadRange
 }

@@ -1,5 +1,6 @@
 // The name of a downloaded file: the title, which a user or a model wrote, made safe for a header
 // and for all file systems.
+import type { ExportFormat } from '../contract/presentation.ts'
 
 /**
  * Most file systems allow 255 bytes. Browsers append " (1)", and some save into paths that are
@@ -18,7 +19,7 @@ const separators = /[/\\:*?"<>|]+/g
 const reserved = /^(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])\s*(?:\.|$)/i
 
 /** With the extension of `format`; `presentation` when the title has no usable character. */
-export function downloadFileName(title: string | null | undefined, format: 'pptx' | 'pdf'): string {
+export function downloadFileName(title: string | null | undefined, format: ExportFormat): string {
   const extension = `.${format}`
   // Cut first: the patterns below take quadratic time on long runs of dots and marks.
   const plain = (title ?? '')

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
+import type { ExportFormat } from '../contract/presentation.ts'
 import { presentationKey, userFolder } from './keys.ts'
 
-const keyOf = (userId: string, uploadNumber = 1, format: 'pptx' | 'pdf' = 'pptx') =>
+const keyOf = (userId: string, uploadNumber = 1, format: ExportFormat = 'pptx') =>
   presentationKey({ userId, presentationId: 'id', uploadNumber, format })
 
 describe('presentationKey', () => {

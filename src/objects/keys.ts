@@ -1,6 +1,7 @@
 // Names of objects in the bucket. No key is written twice, so a key identifies one upload.
 
 import { createHash } from 'node:crypto'
+import type { ExportFormat } from '../contract/presentation.ts'
 
 /** What an object is for: the first folder of its key. */
 export type ObjectPurpose = 'presentations' | 'sources'
@@ -11,7 +12,7 @@ export interface PresentationKeyParts {
   presentationId: string
   /** Counts the uploads of this presentation, from 1. */
   uploadNumber: number
-  format: 'pptx' | 'pdf'
+  format: ExportFormat
 }
 
 export function presentationKey(parts: PresentationKeyParts): string {

@@ -2,6 +2,7 @@
 // Nothing is repeated here unless upstream has shown that it did nothing: after a refused login, or
 // on a route of another version.
 
+import type { ExportFormat } from '../contract/presentation.ts'
 import type { CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
 import { type DeckSlides, parseCreatedDeck, parseDeck, parseExport } from './deck-responses.ts'
@@ -10,7 +11,6 @@ import {
   type DeckBrief,
   exportRequest,
   type Features,
-  type FileFormat,
   namesFilesByTitle,
   paths,
 } from './dialect.ts'
@@ -91,7 +91,7 @@ export function createDecks({ calls, perform, templates, timeouts }: DecksOption
      * file, which may be named after the title.
      */
     exportDeck: (
-      options: DeckCall & { format: FileFormat; title: string },
+      options: DeckCall & { format: ExportFormat; title: string },
     ): Promise<{ path: string }> =>
       perform({ operation: 'export', signal: options.signal }, async (features) => {
         const call = deckCall(options, features)

@@ -6,6 +6,7 @@
 // route. 0.9: users, layouts by id. After 0.9.3: an export route for each deck, and a smart mode
 // that the gateway never uses.
 
+import type { ExportFormat } from '../contract/presentation.ts'
 import type { AuthKind, Credentials } from './auth.ts'
 
 export interface Features {
@@ -34,8 +35,6 @@ export interface DeckBrief {
   includeTableOfContents: boolean
   webSearch: boolean
 }
-
-export type FileFormat = 'pptx' | 'pdf'
 
 const api = '/api/v1/ppt'
 const segment = encodeURIComponent
@@ -75,7 +74,7 @@ export function createBody(brief: DeckBrief, { smart }: Features) {
 }
 
 export function exportRequest(
-  { deckId, format }: { deckId: string; format: FileFormat },
+  { deckId, format }: { deckId: string; format: ExportFormat },
   { exportRoute }: Features,
 ): { path: string; json: unknown } {
   if (exportRoute === 'deck-export')

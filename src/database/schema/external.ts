@@ -1,5 +1,5 @@
 // What a presentation has outside this database: objects in the store, decks and images upstream.
-// Rows outlive their presentation until the thing itself is removed, so that nothing is forgotten.
+// Uploads and decks stay recorded after their presentation is deleted, until they are removed.
 
 import { sql } from 'drizzle-orm'
 import { bigint, index, json, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
