@@ -28,11 +28,11 @@ function replaceAll(config: string, replacements: Record<string, string>): strin
 }
 
 function presentonConfig({
-  listen,
+  listenPort,
   backend,
   appData,
 }: {
-  listen: number
+  listenPort: number
   backend: string
   appData: string
 }) {
@@ -40,7 +40,7 @@ function presentonConfig({
     'user www-data;': process.getuid?.() === 0 ? 'user root;' : '',
     '/run/nginx.pid': '{folder}/pid',
     '/var/log/nginx/error.log': '{folder}/error.log',
-    'listen 80;': `listen 127.0.0.1:${listen};`,
+    'listen 80;': `listen 127.0.0.1:${listenPort};`,
     'server 127.0.0.1:8000;': `server ${backend};`,
     'server 127.0.0.1:3000;': `server ${backend};`,
     'alias /app_data/': `alias ${appData}/`,
@@ -58,11 +58,11 @@ describe.skipIf(!hasNginx)('nginx in front of Presenton', () => {
       sendSecondEvent = () => response.end(event)
     })
     await new Promise<void>((resolve) => backend.listen(0, '127.0.0.1', resolve))
-    const listen = await findFreePort()
+    const listenPort = await findFreePort()
     const { port } = backend.address() as AddressInfo
     const nginx = await openNginx({
-      port: listen,
-      config: presentonConfig({ listen, backend: `127.0.0.1:${port}`, appData: '/nowhere' }),
+      port: listenPort,
+      config: presentonConfig({ listenPort, backend: `127.0.0.1:${port}`, appData: '/nowhere' }),
     })
     try {
       const reader = await openReader(`${nginx.url}/api/v1/ppt/presentation/stream/1`)
@@ -82,17 +82,17 @@ describe.skipIf(!hasNginx)('nginx in front of Presenton', () => {
     let world: World
     let nginx: Awaited<ReturnType<typeof openNginx>>
     beforeAll(async () => {
-      const listen = await findFreePort()
+      const listenPort = await findFreePort()
       const env = {
-        PRESENTON_URL: `http://127.0.0.1:${listen}`,
+        PRESENTON_URL: `http://127.0.0.1:${listenPort}`,
         PRESENTON_USERNAME: 'gateway',
         PRESENTON_PASSWORD: credentials.password,
       }
       world = await openWorld({ shape: 'B1', credentials, env })
       const { port, appDataDir } = world.presenton
       nginx = await openNginx({
-        port: listen,
-        config: presentonConfig({ listen, backend: `127.0.0.1:${port}`, appData: appDataDir }),
+        port: listenPort,
+        config: presentonConfig({ listenPort, backend: `127.0.0.1:${port}`, appData: appDataDir }),
       })
     })
     afterEach(() => world.expectNoLeaks())

@@ -50,9 +50,9 @@ test('no committed file contains a secret', () => {
   )
   expect(values.filter((value) => /^(sk-|AIza)/.test(value))).toEqual([])
   for (const name of ['docker-compose.yml', 'presenton.env']) {
-    const given =
+    const secretLines =
       readRootFile(name).match(/^ *\w*(PASSWORD|SECRET|API_KEY|SECRET_KEY)\w*[:=] ?.*$/gm) ?? []
-    expect(given.filter((line) => !/[:=] ?\$\{/.test(line))).toEqual([])
+    expect(secretLines.filter((line) => !/[:=] ?\$\{/.test(line))).toEqual([])
   }
 })
 

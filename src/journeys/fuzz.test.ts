@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
-/** A valid `wait` holds the request open. The fuzzer gives up early; another test covers it. */
+/** A valid `wait` holds the request open. The fuzzer aborts it early; another test covers it. */
 const waitTimeoutMs = 300
 const timeoutMs = 60_000
 

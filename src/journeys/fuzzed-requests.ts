@@ -148,10 +148,10 @@ function queriesFor(parameters: Route['parameters']): fc.Arbitrary<string> {
   )
   const undeclared = fc.option(fc.tuple(randomText, randomText), { nil: undefined, freq: 1 })
   return fc.tuple(...pairs, undeclared).map((all) => {
-    const given = all
+    const included = all
       .filter((pair) => pair !== undefined)
       .map(([name, value]): [string, string] => [name.toWellFormed(), value.toWellFormed()])
-    return given.length > 0 ? `?${new URLSearchParams(given)}` : ''
+    return included.length > 0 ? `?${new URLSearchParams(included)}` : ''
   })
 }
 

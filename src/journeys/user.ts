@@ -80,15 +80,15 @@ export function createUser({
     }
   }
 
-  const post = (given: object = brief, headers: Record<string, string> = {}, baseUrl = url()) =>
-    api('/presentations', { method: 'POST', body: given, headers, baseUrl })
+  const post = (body: object = brief, headers: Record<string, string> = {}, baseUrl = url()) =>
+    api('/presentations', { method: 'POST', body, headers, baseUrl })
 
   /** Posts a brief and expects 202. */
   async function submit(
-    given: object = brief,
+    input: object = brief,
     headers?: Record<string, string>,
   ): Promise<Presentation> {
-    const { status, body } = await post(given, headers)
+    const { status, body } = await post(input, headers)
     expect({ status, body }).toMatchObject({ status: 202 })
     return body
   }
@@ -107,10 +107,16 @@ export function createUser({
   }
 
   return {
-    ...{ sub, token, api, post, submit, read, waitUntilSettled },
+    sub,
+    token,
+    api,
+    post,
+    submit,
+    read,
+    waitUntilSettled,
     /** Submits a brief and waits until its presentation is completed. */
-    async generate(given: object = brief): Promise<Presentation> {
-      const presentation = await waitUntilSettled((await submit(given)).id)
+    async generate(input: object = brief): Promise<Presentation> {
+      const presentation = await waitUntilSettled((await submit(input)).id)
       expect(presentation).toMatchObject({ status: 'completed', error: null })
       return presentation
     },

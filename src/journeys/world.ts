@@ -51,14 +51,14 @@ export async function openWorld({
   env = {},
   replicas = 1,
   timing,
-  database: given,
+  database: ownDatabase,
   ...upstream
 }: WorldOptions = {}) {
   /** Called by `close`, last opened first. */
   const closers: (() => Promise<unknown>)[] = []
 
   const [database, objects, presenton] = await Promise.all([
-    given ?? openTestDatabase(),
+    ownDatabase ?? openTestDatabase(),
     openObjectStore(),
     openStandIn(upstream),
   ])
@@ -69,7 +69,10 @@ export async function openWorld({
   closers.unshift(() => pool.end())
   const signer = createSecretSigner()
   const variables: Environment = {
-    ...{ DATABASE_URL: database.url, PRESENTON_URL: presenton.url, ...objects.env, ...signer.env },
+    ...objects.env,
+    ...signer.env,
+    DATABASE_URL: database.url,
+    PRESENTON_URL: presenton.url,
     ...highLimits,
     ...env,
   }
@@ -119,16 +122,14 @@ export async function openWorld({
   }
 
   const world = {
-    ...{
-      presenton,
-      objects,
-      database,
-      variables,
-      gateways,
-      query,
-      openReplica,
-      countOpenResources,
-    },
+    presenton,
+    objects,
+    database,
+    variables,
+    gateways,
+    query,
+    openReplica,
+    countOpenResources,
     /** Base URL of the first gateway. */
     get url() {
       const [first] = gateways

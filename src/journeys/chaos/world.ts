@@ -12,31 +12,23 @@ import { openTcpProxy } from '../../sandbox/tcp-proxy.ts'
 import { createSecretSigner } from '../../sandbox/tokens.ts'
 
 const environment: Environment = {
-  ...{
-    QUOTA_PER_HOUR: '0',
-    QUOTA_PER_DAY: '0',
-    MAX_QUEUED_PER_USER: '100',
-    RATE_LIMIT_PER_MINUTE: '1000000',
-  },
-  ...{
-    MAX_RUNNING: '6',
-    MAX_RUNNING_PER_USER: '3',
-    MAX_STREAMS_PER_USER: '1000',
-    LEASE_SECONDS: '2',
-    SSE_HEARTBEAT_SECONDS: '1',
-  },
-  ...{
-    SHUTDOWN_GRACE_SECONDS: '3',
-    DRAIN_SECONDS: '1',
-    BREAKER_RESET_SECONDS: '1',
-    RUN_TIMEOUT_SECONDS: '300',
-  },
-  ...{
-    CREATE_TIMEOUT_SECONDS: '5',
-    PREPARE_TIMEOUT_SECONDS: '5',
-    EXPORT_TIMEOUT_SECONDS: '5',
-    STREAM_STALL_SECONDS: '5',
-  },
+  QUOTA_PER_HOUR: '0',
+  QUOTA_PER_DAY: '0',
+  MAX_QUEUED_PER_USER: '100',
+  RATE_LIMIT_PER_MINUTE: '1000000',
+  MAX_RUNNING: '6',
+  MAX_RUNNING_PER_USER: '3',
+  MAX_STREAMS_PER_USER: '1000',
+  LEASE_SECONDS: '2',
+  SSE_HEARTBEAT_SECONDS: '1',
+  SHUTDOWN_GRACE_SECONDS: '3',
+  DRAIN_SECONDS: '1',
+  BREAKER_RESET_SECONDS: '1',
+  RUN_TIMEOUT_SECONDS: '300',
+  CREATE_TIMEOUT_SECONDS: '5',
+  PREPARE_TIMEOUT_SECONDS: '5',
+  EXPORT_TIMEOUT_SECONDS: '5',
+  STREAM_STALL_SECONDS: '5',
 }
 
 export interface Replica {
@@ -69,13 +61,12 @@ export async function openChaosWorld({
   const signer = createSecretSigner()
   const url = await postgres.createDatabase('chaos')
   const variables: Environment = {
-    ...{
-      DATABASE_URL: database.through(url),
-      PRESENTON_URL: presenton.url,
-      ...objects.env,
-      ...signer.env,
-    },
-    ...{ MINIO_ENDPOINT: store.url, MINIO_PUBLIC_ENDPOINT: store.url },
+    ...objects.env,
+    ...signer.env,
+    DATABASE_URL: database.through(url),
+    PRESENTON_URL: presenton.url,
+    MINIO_ENDPOINT: store.url,
+    MINIO_PUBLIC_ENDPOINT: store.url,
     ...environment,
     ...env,
   }
