@@ -33,11 +33,11 @@ describe('channels', () => {
   /** A second replica that listens through the proxy. */
   async function openReplica(heartbeatMs = 10_000) {
     const channels = createChannels(undefined)
-    const heard: unknown[][] = []
+    const received: unknown[][] = []
     for (const channel of ['log', 'status', 'queue', 'revoked'] as const) {
-      channels.subscribe(channel, (message) => heard.push([channel, message]))
+      channels.subscribe(channel, (message) => received.push([channel, message]))
     }
-    channels.subscribeMissed(() => heard.push(['missed']))
+    channels.subscribeMissed(() => received.push(['missed']))
     const errors: unknown[] = []
     const listener = openListener({
       url: proxy.through(test.url),
@@ -46,27 +46,27 @@ describe('channels', () => {
       onError: (error) => errors.push(error),
     })
     closing.push(() => listener.close())
-    const missed = () => heard.filter(([channel]) => channel === 'missed').length
+    const missed = () => received.filter(([channel]) => channel === 'missed').length
     await vi.waitFor(() => expect(missed()).toBe(1))
-    return { heard, missed, errors }
+    return { received, missed, errors }
   }
 
   it('deliver every message to other replicas, and none to the sender', async () => {
-    const { heard } = await openReplica()
+    const { received } = await openReplica()
     const own = createChannels(undefined, 'own')
-    const received: unknown[] = []
-    own.subscribe('queue', () => received.push('queue'))
+    const ownReceived: unknown[] = []
+    own.subscribe('queue', () => ownReceived.push('queue'))
     own.receive('{"origin":"own","channel":"queue"}')
     own.receive('{"origin":"other","channel":"queue"}')
     for (const garbage of ['', 'other:q', 'null', '7', '{"channel":"toString"}'])
       own.receive(garbage)
-    expect(received).toEqual(['queue'])
+    expect(ownReceived).toEqual(['queue'])
     sender.publish('log', { id, seq: 7 })
     sender.publish('status', { id })
     sender.publish('queue', {})
     sender.publish('revoked', { id })
-    await vi.waitFor(() => expect(heard).toHaveLength(5))
-    expect(heard.slice(1)).toEqual([
+    await vi.waitFor(() => expect(received).toHaveLength(5))
+    expect(received.slice(1)).toEqual([
       ['log', { id, seq: 7 }],
       ['status', { id }],
       ['queue', {}],
@@ -75,10 +75,10 @@ describe('channels', () => {
   })
 
   it('send a burst of messages in one statement, and only the latest of each log', async () => {
-    const { heard } = await openReplica()
+    const { received } = await openReplica()
     for (let seq = 1; seq <= 500; seq += 1) sender.publish('log', { id, seq })
-    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['log', { id, seq: 500 }]))
-    expect(heard.length).toBeLessThan(5)
+    await vi.waitFor(() => expect(received.at(-1)).toEqual(['log', { id, seq: 500 }]))
+    expect(received.length).toBeLessThan(5)
   })
 
   it('use one pooled connection at a time: messages are batched while a statement runs', async () => {
@@ -108,15 +108,15 @@ describe('channels', () => {
   })
 
   it('send pending messages on close', async () => {
-    const { heard } = await openReplica()
+    const { received } = await openReplica()
     sender.publish('log', { id, seq: 1 })
     sender.publish('queue', {})
     await sender.close()
-    await vi.waitFor(() => expect(heard).toContainEqual(['queue', {}]))
+    await vi.waitFor(() => expect(received).toContainEqual(['queue', {}]))
   })
 
   it('report missed messages once after each reconnect', async () => {
-    const { heard, missed } = await openReplica()
+    const { received, missed } = await openReplica()
     for (let round = 2; round <= 3; round += 1) {
       await proxy.down()
       await database.query('select pg_notify($1, $2)', [
@@ -126,17 +126,17 @@ describe('channels', () => {
       await proxy.up()
       await vi.waitFor(() => expect(missed()).toBe(round), { timeout: 20_000 })
     }
-    expect(heard.filter(([kind]) => kind === 'log')).toEqual([])
+    expect(received.filter(([kind]) => kind === 'log')).toEqual([])
     sender.publish('log', { id, seq: 9 })
-    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['log', { id, seq: 9 }]))
+    await vi.waitFor(() => expect(received.at(-1)).toEqual(['log', { id, seq: 9 }]))
   })
 
   it('reconnect soon after the connection became silent', async () => {
-    const { heard, missed, errors } = await openReplica(200)
+    const { received, missed, errors } = await openReplica(200)
     proxy.stall()
     await vi.waitFor(() => expect(missed()).toBe(2), { timeout: 20_000 })
     expect(errors.length).toBeGreaterThan(0)
     sender.publish('queue', {})
-    await vi.waitFor(() => expect(heard.at(-1)).toEqual(['queue', {}]))
+    await vi.waitFor(() => expect(received.at(-1)).toEqual(['queue', {}]))
   })
 })

@@ -101,7 +101,7 @@ describe('a database of the first release with rows in it', () => {
     await fresh.end()
   })
 
-  it('still takes the inserts of the first release after the migration', async () => {
+  it('still accepts the inserts of the first release after the migration', async () => {
     await migrate(old.url)
     await insertAsFirstRelease(client, randomUUID())
     const { rows } = await client.query('select purpose, kind from gateway.tickets, gateway.events')

@@ -24,7 +24,7 @@ const count = 20_000
 const id = '00000000-0000-4000-8000-000000000001'
 const slots = { maxRunning: 4, maxRunningPerUser: 2, leaseMs: 15_000 }
 const quotas = { perHour: 10, perDay: 50, total: 100, totalSlides: 1000, systemPerDay: 0 }
-const mine = { userId: 'user-7', id }
+const owned = { userId: 'user-7', id }
 
 interface Plan {
   'Node Type': string
@@ -34,17 +34,17 @@ interface Plan {
 }
 
 describe('the plan of', () => {
-  let own: TestDatabase
+  let testDatabase: TestDatabase
   let client: pg.Client
   beforeAll(async () => {
-    own = await openTestDatabase()
-    client = new pg.Client({ connectionString: own.url })
+    testDatabase = await openTestDatabase()
+    client = new pg.Client({ connectionString: testDatabase.url })
     await client.connect()
     for (const statement of tables) await client.query(statement)
   })
   afterAll(async () => {
     await client.end()
-    await own.close()
+    await testDatabase.close()
   })
 
   /** Explains the statements that `run` issues: the indexes they use and the tables they scan. */
@@ -96,12 +96,12 @@ describe('the plan of', () => {
     [
       'one presentation',
       ['presentations_pkey', 'files_presentation_id_format_pk'],
-      (database) => findPresentation(database, mine),
+      (database) => findPresentation(database, owned),
     ],
     [
       'the head of a log',
       ['events_presentation_id_seq_pk', 'leases_pkey'],
-      (database) => findLogHead(database, mine),
+      (database) => findLogHead(database, owned),
     ],
     [
       'a page of a log',

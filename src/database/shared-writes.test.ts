@@ -97,11 +97,11 @@ describe('concurrent writes of several runs', () => {
         [3, `b${n}`],
       ])
     }
-    const kept = await rows.database.query(
+    const stored = await rows.database.query(
       `select slides_done, progress, last_seq, expires_at > now() + interval '5 minutes' as renewed
        from gateway.presentations p join gateway.leases l on l.presentation_id = p.id order by slides_done`,
     )
-    expect(kept).toEqual(
+    expect(stored).toEqual(
       runs.map((_, n) => ({ slides_done: n, progress: n / 10, last_seq: 3, renewed: true })),
     )
   })
@@ -165,10 +165,10 @@ describe('concurrent writes of several runs', () => {
     expect(ended).toEqual(['written', leaseLost, 'written'])
     expect(lost).toEqual([runs[1]?.id])
     expect(await numbers(runs[1] as Run)).toEqual([])
-    const kept = await rows.database.query(
+    const stored = await rows.database.query(
       'select slides_done from gateway.presentations where slides_done = 7',
     )
-    expect(kept).toHaveLength(2)
+    expect(stored).toHaveLength(2)
   })
 
   it('are distinguished by lease when the next holder of a run is in the same process', async () => {

@@ -16,24 +16,24 @@ const decision = (stage: Stage, error: unknown, before = 0) =>
 describe('the decision after a failure', () => {
   it('waits during an outage, any number of times, without using an attempt', () => {
     for (const waits of [0, 1, 5, 1000]) {
-      const made = decide({
+      const result = decide({
         stage: 'slides',
         error: failed('UPSTREAM_UNAVAILABLE', 'outage'),
         failures: { slides: 1 },
         waits,
       })
-      expect(made.next).toBe('wait')
-      if (made.next !== 'wait') return
-      expect(made.waitMs).toBeGreaterThanOrEqual(1_000)
-      expect(made.waitMs).toBeLessThanOrEqual(12_500)
+      expect(result.next).toBe('wait')
+      if (result.next !== 'wait') return
+      expect(result.waitMs).toBeGreaterThanOrEqual(1_000)
+      expect(result.waitMs).toBeLessThanOrEqual(12_500)
     }
   })
 
   it('retries as soon as an open circuit allows, after 30 s at most', () => {
     const waitMs = (seconds: number, waits = 9) => {
       const error = failed('UPSTREAM_UNAVAILABLE', 'outage', seconds)
-      const made = decide({ stage: 'slides', error, failures: {}, waits })
-      return made.next === 'wait' ? made.waitMs : undefined
+      const result = decide({ stage: 'slides', error, failures: {}, waits })
+      return result.next === 'wait' ? result.waitMs : undefined
     }
     for (const waits of [0, 9]) {
       expect(waitMs(10, waits)).toBeGreaterThanOrEqual(10_000)
@@ -94,13 +94,13 @@ describe('the decision after a failure', () => {
   })
 
   it('exports again when the file is invalid, and uses an attempt of export', () => {
-    const made = decide({
+    const result = decide({
       stage: 'store',
       error: failed('UPSTREAM_ERROR', 'bad-file'),
       failures: { store: 9, export: 3 },
       waits: 0,
     })
-    expect(made).toMatchObject({ next: 're-export', burns: 'export' })
+    expect(result).toMatchObject({ next: 're-export', burns: 'export' })
   })
 
   it('retries after an unknown error within the same limits, and hides its message', () => {

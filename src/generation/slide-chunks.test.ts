@@ -9,14 +9,20 @@ const document = (pieces: Piece[]) =>
 const parsed = (index: number) => JSON.parse(slide(index)) as Record<string, unknown>
 /** Feeds all chunks and returns what came out so far. */
 const takeAll = (chunks: string[]) => {
-  const made = createSlideChunks()
-  return { made, pieces: chunks.flatMap((chunk) => made.take(chunk)) }
+  const slideChunks = createSlideChunks()
+  return { slideChunks, pieces: chunks.flatMap((chunk) => slideChunks.take(chunk)) }
 }
 
 describe('slide chunks', () => {
   it('adds each comma that upstream omits, as a chunk of its own', () => {
-    const { made, pieces } = takeAll(['{ "slides": [ ', slide(0), slide(1), slide(2), ' ] } '])
-    const all = [...pieces, ...made.finish([0, 1, 2].map(parsed))]
+    const { slideChunks, pieces } = takeAll([
+      '{ "slides": [ ',
+      slide(0),
+      slide(1),
+      slide(2),
+      ' ] } ',
+    ])
+    const all = [...pieces, ...slideChunks.finish([0, 1, 2].map(parsed))]
     expect(all.map(({ chunk, slideIndex }) => [chunk, slideIndex])).toEqual([
       ['{ "slides": [ ', undefined],
       [slide(0), 0],
@@ -30,27 +36,33 @@ describe('slide chunks', () => {
   })
 
   it('adds no comma where upstream sends one', () => {
-    const { made, pieces } = takeAll(['{ "slides": [ ', `${slide(0)},`, ', ', slide(1), ' ] }'])
-    expect(document([...pieces, ...made.finish([0, 1].map(parsed))]).slides).toHaveLength(2)
+    const { slideChunks, pieces } = takeAll([
+      '{ "slides": [ ',
+      `${slide(0)},`,
+      ', ',
+      slide(1),
+      ' ] }',
+    ])
+    expect(document([...pieces, ...slideChunks.finish([0, 1].map(parsed))]).slides).toHaveLength(2)
   })
 
   it('joins a slide that arrives in parts', () => {
     const [head, tail] = [slide(0).slice(0, 12), slide(0).slice(12)]
-    const { made, pieces } = takeAll(['{ "slides": [ ', head, tail, ' ] }'])
+    const { slideChunks, pieces } = takeAll(['{ "slides": [ ', head, tail, ' ] }'])
     expect(pieces).toHaveLength(2)
-    expect(document([...pieces, ...made.finish([parsed(0)])]).slides).toEqual([parsed(0)])
+    expect(document([...pieces, ...slideChunks.finish([parsed(0)])]).slides).toEqual([parsed(0)])
   })
 
   it('adds missing slides and brackets when the stream is complete', () => {
     const finished = [0, 1].map(parsed)
-    for (const seen of [
+    for (const received of [
       [],
       ['{ "slides": [ '],
       ['{ "slides": [ ', slide(0)],
       ['{ "slides": [ ', slide(0), slide(1)],
     ]) {
-      const { made, pieces } = takeAll(seen)
-      const all = [...pieces, ...made.finish(finished)]
+      const { slideChunks, pieces } = takeAll(received)
+      const all = [...pieces, ...slideChunks.finish(finished)]
       expect(document(all).slides).toEqual(finished)
       expect(
         all
@@ -70,8 +82,8 @@ describe('slide chunks', () => {
       [0, 1, 2, 1],
       [2, 1, 0],
     ]) {
-      const { made, pieces } = takeAll(['{ "slides": [ ', ...sent.map(slide), ' ] }'])
-      const all = [...pieces, ...made.finish(finished)]
+      const { slideChunks, pieces } = takeAll(['{ "slides": [ ', ...sent.map(slide), ' ] }'])
+      const all = [...pieces, ...slideChunks.finish(finished)]
       expect(document(all).slides).toEqual(finished)
       const numbered = all.filter(({ slideIndex }) => slideIndex !== undefined)
       expect(numbered.map(({ slideIndex, chunk }) => [slideIndex, chunk])).toEqual(
@@ -81,9 +93,9 @@ describe('slide chunks', () => {
   })
 
   it('ignores chunks after the end of the document', () => {
-    const { made } = takeAll(['{ "slides": [ ', slide(0), ' ] }'])
-    expect([...made.take(slide(1)), ...made.take(' ] }')]).toEqual([])
-    expect(made.finish([parsed(0)])).toEqual([{ chunk: ' ] }' }])
+    const { slideChunks } = takeAll(['{ "slides": [ ', slide(0), ' ] }'])
+    expect([...slideChunks.take(slide(1)), ...slideChunks.take(' ] }')]).toEqual([])
+    expect(slideChunks.finish([parsed(0)])).toEqual([{ chunk: ' ] }' }])
   })
 
   it('joins to a valid document for any input', () => {
@@ -96,8 +108,8 @@ describe('slide chunks', () => {
           ),
         ),
         (chunks) => {
-          const { made, pieces } = takeAll(chunks)
-          expect(Array.isArray(document([...pieces, ...made.finish([])]).slides)).toBe(true)
+          const { slideChunks, pieces } = takeAll(chunks)
+          expect(Array.isArray(document([...pieces, ...slideChunks.finish([])]).slides)).toBe(true)
         },
       ),
     )

@@ -42,13 +42,13 @@ test('uses given outlines unchanged, and pays for none', async () => {
 })
 
 test('accepts content beside outlines, and requires n_slides to match their number', async () => {
-  const made = await user.generate({
+  const presentation = await user.generate({
     content: brief.content,
     outlines: outlines.slice(0, 2),
     n_slides: 2,
   })
-  expect(made).toMatchObject({ n_slides: 2, slides_done: 2 })
-  expect(deckOf(made).deck.content).toBe(brief.content)
+  expect(presentation).toMatchObject({ n_slides: 2, slides_done: 2 })
+  expect(deckOf(presentation).deck.content).toBe(brief.content)
   const mismatch = await user.post({ outlines, n_slides: 8 })
   expect(mismatch).toMatchObject({ status: 400, body: { errors: [{ path: '/n_slides' }] } })
 })
@@ -90,14 +90,14 @@ test('sends every option of the brief to upstream', async () => {
     include_table_of_contents: true,
     web_search: true,
   }
-  const made = await user.generate({ ...options, template: 'modern' })
-  expect(made).toMatchObject({
+  const presentation = await user.generate({ ...options, template: 'modern' })
+  expect(presentation).toMatchObject({
     n_slides: 5,
     language: 'Deutsch',
     template: 'modern',
     slides_done: 5,
   })
-  expect(deckOf(made).deck).toMatchObject(options)
+  expect(deckOf(presentation).deck).toMatchObject(options)
 })
 
 test('keeps every character but control characters from the content to the slides', async () => {

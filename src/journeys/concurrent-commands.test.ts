@@ -197,7 +197,7 @@ test.each(rounds)(
 )
 
 test.each(rounds)(
-  'cancel against cancel, round %i: race get 202, and the log has one terminal event',
+  'cancel against cancel, round %i: both get 202, and the log has one terminal event',
   async (round) => {
     const user = await world.createUser()
     const { id } = await holdInStage(world, user, 'outlines')

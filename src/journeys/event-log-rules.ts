@@ -22,7 +22,7 @@ export function readLog(events: readonly StreamEvent[]) {
   const data = events.map((event) => event.data)
   expect(events.map(({ id }) => id)).toEqual(data.map((_, index) => index + 1))
   expect(new Set(events.map(({ event }) => event))).toEqual(new Set(['response']))
-  for (const one of data) expect(one).toMatchObject({ type: expect.any(String), run: 1 })
+  for (const event of data) expect(event).toMatchObject({ type: expect.any(String), run: 1 })
   expect(data[0]).toEqual({ type: 'queued', position: expect.any(Number), run: 1 })
   expect(data[0].position).toBeGreaterThanOrEqual(1)
   expect(ofKind('queued')).toHaveLength(1)
@@ -50,45 +50,45 @@ export function readLog(events: readonly StreamEvent[]) {
   function checkStages() {
     const starts: Record<string, number> = {}
     let progress = 0
-    for (const one of ofKind('stage')) {
-      expect(stages).toContain(one.stage)
-      starts[one.stage] = (starts[one.stage] ?? 0) + 1
-      expect(one).toEqual({
+    for (const event of ofKind('stage')) {
+      expect(stages).toContain(event.stage)
+      starts[event.stage] = (starts[event.stage] ?? 0) + 1
+      expect(event).toEqual({
         type: 'stage',
-        attempt: starts[one.stage],
+        attempt: starts[event.stage],
         progress: expect.any(Number),
         run: 1,
-        stage: one.stage,
+        stage: event.stage,
       })
-      expect(one.progress).toBeGreaterThanOrEqual(progress)
-      expect(one.progress).toBeLessThanOrEqual(1)
-      progress = one.progress
+      expect(event.progress).toBeGreaterThanOrEqual(progress)
+      expect(event.progress).toBeLessThanOrEqual(1)
+      progress = event.progress
     }
   }
 
   /** Every event has the members of its kind, and names the stage that is running. */
   function checkKinds() {
     let stage: string | undefined
-    for (const one of data) {
-      if (one.type === 'stage') stage = one.stage
-      else if (upstreamKinds.has(one.type)) expect(one.stage).toBe(stage)
-      if (one.type === 'chunk')
-        expect(one).toMatchObject({ stage: 'slides', chunk: expect.any(String) })
-      if (one.type === 'outline_chunk') {
-        expect(one).toEqual({
+    for (const event of data) {
+      if (event.type === 'stage') stage = event.stage
+      else if (upstreamKinds.has(event.type)) expect(event.stage).toBe(stage)
+      if (event.type === 'chunk')
+        expect(event).toMatchObject({ stage: 'slides', chunk: expect.any(String) })
+      if (event.type === 'outline_chunk') {
+        expect(event).toEqual({
           type: 'outline_chunk',
           chunk: expect.any(String),
           run: 1,
           stage: 'outlines',
         })
       }
-      if (one.type === 'outlines') {
-        expect(one.outlines).toEqual(one.outlines.map(() => expect.any(String)))
-        expect(one).toHaveProperty('title')
+      if (event.type === 'outlines') {
+        expect(event.outlines).toEqual(event.outlines.map(() => expect.any(String)))
+        expect(event).toHaveProperty('title')
       }
-      if (one.type === 'stored') {
+      if (event.type === 'stored') {
         const sha256 = expect.stringMatching(/^[0-9a-f]{64}$/)
-        expect(one).toEqual({
+        expect(event).toEqual({
           type: 'stored',
           format: expect.any(String),
           size_bytes: expect.any(Number),
@@ -97,9 +97,9 @@ export function readLog(events: readonly StreamEvent[]) {
           stage: 'store',
         })
       }
-      if ('slide_index' in one) expect(['chunk', 'slide_assets']).toContain(one.type)
-      if (one.type === 'error') {
-        expect(one).toMatchObject({
+      if ('slide_index' in event) expect(['chunk', 'slide_assets']).toContain(event.type)
+      if (event.type === 'error') {
+        expect(event).toMatchObject({
           code: expect.any(String),
           detail: expect.any(String),
           retryable: expect.any(Boolean),

@@ -17,29 +17,31 @@ import { openWorld, type World } from './world.ts'
 
 let world: World
 let user: User
-let made: Presentation
+let presentation: Presentation
 beforeAll(async () => {
   world = await openWorld({ env: { WORKER: 'false' } })
   user = await world.createUser()
-  made = await user.submit()
+  presentation = await user.submit()
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
 const fill = (text: string) =>
-  text.replaceAll('{id}', made.id).replaceAll('{auth}', `Authorization: Bearer ${user.token}\r\n`)
+  text
+    .replaceAll('{id}', presentation.id)
+    .replaceAll('{auth}', `Authorization: Bearer ${user.token}\r\n`)
 
 /** Writes the bytes and reads until the gateway closes the connection. Ignores write errors. */
 function exchange(bytes: string): Promise<string> {
   const { hostname, port } = new URL(world.url)
   return new Promise((resolve) => {
     const socket = connect(Number(port), hostname, () => socket.write(Buffer.from(bytes, 'latin1')))
-    let answer = ''
+    let received = ''
     socket.setEncoding('latin1').on('data', (data: string) => {
-      answer += data
+      received += data
     })
     socket.on('error', () => undefined)
-    socket.once('close', () => resolve(answer))
+    socket.once('close', () => resolve(received))
     socket.setTimeout(15_000, () => socket.destroy())
   })
 }
@@ -114,7 +116,7 @@ test('every response has the security headers', async () => {
   for (const { method, path } of listRoutes(await readOpenApi(world.url)).filter(
     (route) => route.method === 'GET',
   )) {
-    const url = `${world.url}${path.replace(/\{[^}]*\}/, made.id)}`
+    const url = `${world.url}${path.replace(/\{[^}]*\}/, presentation.id)}`
     await check(
       `${method} ${path}`,
       await fetch(url, { headers: { authorization }, redirect: 'manual' }),
@@ -172,10 +174,10 @@ async function openConnections(
   return sockets
 }
 
-/** Sends a legitimate request and returns its duration. */
-const readMs = async () => {
+/** Reads a presentation and returns the duration in milliseconds. */
+const timeRead = async () => {
   const startedMs = performance.now()
-  const { status } = await user.api(`/presentations/${made.id}`)
+  const { status } = await user.api(`/presentations/${presentation.id}`)
   expect(status).toBe(200)
   return performance.now() - startedMs
 }
@@ -196,7 +198,7 @@ test.each<[what: string, count: number, bytes: string]>([
   const sockets = await openConnections(count, fill(bytes))
   try {
     const durationsMs = []
-    for (let i = 0; i < 20; i++) durationsMs.push(await readMs())
+    for (let i = 0; i < 20; i++) durationsMs.push(await timeRead())
     expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(500)
   } finally {
     for (const socket of sockets) socket.destroy()
@@ -220,7 +222,9 @@ test.each<[what: string, bytes: string]>([
     try {
       const headers = { authorization: `Bearer ${user.token}` }
       for (let i = 0; i < 20; i++) {
-        const response = await fetch(`${gateway.url}/api/v1/presentations/${made.id}`, { headers })
+        const response = await fetch(`${gateway.url}/api/v1/presentations/${presentation.id}`, {
+          headers,
+        })
         expect(response.status).toBe(200)
         await response.arrayBuffer()
       }
@@ -260,7 +264,7 @@ test('serves users during a flood of invalid requests', async () => {
       )
   })
   const durationsMs = []
-  for (let i = 0; i < 20; i++) durationsMs.push(await readMs())
+  for (let i = 0; i < 20; i++) durationsMs.push(await timeRead())
   isOver = true
   await Promise.all([...signedInAttackers, ...anonymousAttackers])
   expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(2_000)

@@ -18,8 +18,8 @@ beforeAll(async () => {
   for (let n = 0; n < 3; n++) ids.alice.push((await alice.generate({ ...brief, n_slides: 1 })).id)
   await world.closeReplica(worker)
   for (let n = 0; n < 42; n++) {
-    const [user, own] = n % 3 === 0 ? [bob, ids.bob] : [alice, ids.alice]
-    own.push((await user.submit({ ...brief, metadata: { n: String(n) } })).id)
+    const [user, ownIds] = n % 3 === 0 ? [bob, ids.bob] : [alice, ids.alice]
+    ownIds.push((await user.submit({ ...brief, metadata: { n: String(n) } })).id)
   }
 })
 afterEach(() => world.expectNoLeaks())
@@ -40,15 +40,15 @@ async function pagesOf(user: User, query = ''): Promise<string[][]> {
 }
 
 test('lists each presentation of the user once, newest first, for every page size', async () => {
-  for (const [user, own] of [
+  for (const [user, ownIds] of [
     [alice, ids.alice],
     [bob, ids.bob],
   ] as const) {
-    const newestFirst = [...own].reverse()
+    const newestFirst = [...ownIds].reverse()
     for (const limit of [1, 7, 10, 31, 100]) {
       const pages = await pagesOf(user, `limit=${limit}`)
       expect(pages.flat()).toEqual(newestFirst)
-      expect(pages).toHaveLength(Math.ceil(own.length / limit))
+      expect(pages).toHaveLength(Math.ceil(ownIds.length / limit))
     }
   }
   const [first, second] = await pagesOf(alice)

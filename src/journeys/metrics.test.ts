@@ -118,10 +118,10 @@ test('gauges show running and queued presentations, open streams and the circuit
   const { gates } = world.presenton
   const user = await world.createUser()
   gates.hold('slides')
-  const made = await Promise.all([1, 2, 3].map(() => user.submit()))
+  const presentations = await Promise.all([1, 2, 3].map(() => user.submit()))
   // MAX_RUNNING_PER_USER is 2 by default.
   await gates.arrived('slides', 2)
-  const readers = await Promise.all(made.map(({ id }) => user.subscribe(id)))
+  const readers = await Promise.all(presentations.map(({ id }) => user.subscribe(id)))
   const samples = await scrape()
   expect(sum(samples, 'gateway_runs', { status: 'running' })).toBe(2)
   expect(sum(samples, 'gateway_runs', { status: 'queued' })).toBe(1)
@@ -229,7 +229,7 @@ describe('alerts and dashboards', () => {
         eval_time,
         exp_alerts: labels ? [{ exp_labels: labels }] : [],
       })
-      const gone = { job: 'gateway', instance: 'a:9100', severity: 'critical' }
+      const goneLabels = { job: 'gateway', instance: 'a:9100', severity: 'critical' }
       write(
         'cases.yml',
         stringify({
@@ -249,8 +249,10 @@ describe('alerts and dashboards', () => {
               alert_rule_test: [
                 firing('GatewayGone', '3m'),
                 {
-                  ...firing('GatewayGone', '6m', gone),
-                  exp_alerts: [{ exp_labels: gone, exp_annotations: summaryOf('GatewayGone') }],
+                  ...firing('GatewayGone', '6m', goneLabels),
+                  exp_alerts: [
+                    { exp_labels: goneLabels, exp_annotations: summaryOf('GatewayGone') },
+                  ],
                 },
                 firing('PresentonCircuitOpen', '8m'),
                 withSummary(firing('PresentonCircuitOpen', '15m', { severity: 'critical' })),

@@ -69,8 +69,8 @@ function send({ method, path, bodySchema }: Route, id: string, headers: Record<s
 
 /** The problem and the headers, without what identifies the request or depends on its time. */
 async function comparable(response: Response, status: number, what: string) {
-  const answer = await readResponse(response)
-  const { instance, request_id, ...problem } = expectProblem(answer, status, what)
+  const parsed = await readResponse(response)
+  const { instance, request_id, ...problem } = expectProblem(parsed, status, what)
   const {
     date,
     'x-request-id': id,
@@ -78,7 +78,7 @@ async function comparable(response: Response, status: number, what: string) {
     'ratelimit-remaining': left,
     'ratelimit-reset': reset,
     ...headers
-  } = answer.headers
+  } = parsed.headers
   return { problem, headers }
 }
 
@@ -172,10 +172,13 @@ test('response times do not tell a foreign id from an unknown one', async () => 
 
 test("a user's Idempotency-Key has no meaning for other users", async () => {
   const headers = { 'idempotency-key': randomUUID() }
-  const mine = await alice.submit(brief, headers)
-  const theirs = await bob.post(brief, headers)
-  expect(theirs).toMatchObject({ status: 202, body: { id: expect.not.stringContaining(mine.id) } })
-  expect(theirs.headers.get('idempotency-replayed')).toBeNull()
+  const ofAlice = await alice.submit(brief, headers)
+  const ofBob = await bob.post(brief, headers)
+  expect(ofBob).toMatchObject({
+    status: 202,
+    body: { id: expect.not.stringContaining(ofAlice.id) },
+  })
+  expect(ofBob.headers.get('idempotency-replayed')).toBeNull()
   // For the owner another body would be a reuse of the key. For other users it is a new request.
   const carol = await world.createUser('carol')
   expect(await carol.post({ ...brief, n_slides: 4 }, headers)).toMatchObject({ status: 202 })

@@ -97,8 +97,8 @@ test('never exceeds MAX_RUNNING over all replicas', async () => {
 
 test('returns 429 above MAX_QUEUED_PER_USER and 503 above MAX_QUEUED, with `Retry-After`', async () => {
   const [alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
-  const held = await holdSlot(alice)
-  const accepted = [{ user: alice, id: held }]
+  const heldId = await holdSlot(alice)
+  const accepted = [{ user: alice, id: heldId }]
   const posts = await Promise.all(Array.from({ length: 8 }, () => alice.post(oneSlideBrief)))
   const statuses = posts.map(({ status }) => status).sort()
   expect(statuses).toEqual([202, 202, 202, 202, 202, 429, 429, 429])
@@ -129,17 +129,19 @@ test('never exceeds MAX_RUNNING_PER_USER, even with free slots', async () => {
   try {
     const [alice, bob] = [await manySlots.createUser('alice'), await manySlots.createUser('bob')]
     manySlots.presenton.gates.hold('create')
-    const own = await Promise.all([1, 2, 3, 4].map(() => alice.submit(oneSlideBrief)))
+    const ofAlice = await Promise.all([1, 2, 3, 4].map(() => alice.submit(oneSlideBrief)))
     await manySlots.presenton.gates.arrived('create', 2)
     const { id } = await bob.submit(oneSlideBrief)
     await manySlots.presenton.gates.arrived('create', 3)
-    const statuses = await Promise.all(own.map(async (each) => (await alice.read(each.id)).status))
+    const statuses = await Promise.all(
+      ofAlice.map(async (each) => (await alice.read(each.id)).status),
+    )
     expect(statuses.sort()).toEqual(['queued', 'queued', 'running', 'running'])
     expect(await bob.read(id)).toMatchObject({ status: 'running' })
     manySlots.presenton.gates.release('create')
     await Promise.all([
       bob.waitUntilSettled(id),
-      ...own.map((each) => alice.waitUntilSettled(each.id)),
+      ...ofAlice.map((each) => alice.waitUntilSettled(each.id)),
     ])
     await manySlots.expectNoLeaks()
   } finally {

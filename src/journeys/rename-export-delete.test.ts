@@ -176,26 +176,26 @@ test.each([
   'an export that %s leaves the presentation completed, with the error',
   async (_, fault, code) => {
     const user = await world.createUser()
-    const made = await user.generate()
+    const presentation = await user.generate()
     world.presenton.faults.inject(fault)
-    await exportAs(user, made.id, 'pdf')
-    const failed = await user.waitUntilSettled(made.id)
+    await exportAs(user, presentation.id, 'pdf')
+    const failed = await user.waitUntilSettled(presentation.id)
     expect(failed).toEqual({
-      ...made,
+      ...presentation,
       run: 2,
       attempt: expect.any(Number),
       error: expect.objectContaining({ code }),
       updated_at: expect.any(String),
     })
-    expect(await isStored((await download(user, made.id)).body.url)).toBe(true)
-    expect((await (await user.subscribe(made.id)).rest()).at(-1)?.data).toMatchObject({
+    expect(await isStored((await download(user, presentation.id)).body.url)).toBe(true)
+    expect((await (await user.subscribe(presentation.id)).rest()).at(-1)?.data).toMatchObject({
       type: 'error',
       code,
       run: 2,
     })
     // The export can be requested again.
-    await exportAs(user, made.id, 'pdf')
-    expect(await user.waitUntilSettled(made.id)).toMatchObject({
+    await exportAs(user, presentation.id, 'pdf')
+    expect(await user.waitUntilSettled(presentation.id)).toMatchObject({
       status: 'completed',
       run: 3,
       error: null,

@@ -56,7 +56,7 @@ test('subscribers that reconnect during a run get every event once', async () =>
         ...(lastEventId === undefined ? {} : { lastEventId }),
       })
       expect(reader.status).toBe(200)
-      for (let left = step; left > 0; left--) {
+      for (let remaining = step; remaining > 0; remaining--) {
         const event = await reader.next()
         if (!event) return read
         read.push(event)

@@ -13,7 +13,7 @@ import { openWorld, type World } from './world.ts'
 let world: World
 let victim: User
 let mallory: User
-let made: Presentation
+let presentation: Presentation
 beforeAll(async () => {
   const env = {
     PUBLIC_URL: 'https://decks.example',
@@ -22,7 +22,7 @@ beforeAll(async () => {
   }
   world = await openWorld({ env, replicas: 2 })
   ;[victim, mallory] = [await world.createUser('victim'), await world.createUser('mallory')]
-  made = await victim.submit()
+  presentation = await victim.submit()
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
@@ -64,7 +64,8 @@ function send(
 test.each(misusedCredentials)(
   "refuses another user's valid credentials: $name",
   async ({ method = 'GET', path, headers, body, status }) => {
-    const fill = (given: string) => given.replace('{id}', made.id).replace('{token}', victim.token)
+    const fill = (given: string) =>
+      given.replace('{id}', presentation.id).replace('{token}', victim.token)
     const own = { token: victim.token, cookie: `gateway_session=${victim.token}` }
     const response = await send(method, fill(path), headers?.(own), body && fill(body))
     expectProblem(response, status, path)
@@ -75,7 +76,7 @@ test.each(misusedCredentials)(
 )
 
 test('the refused requests changed nothing', async () => {
-  expect(await victim.read(made.id)).toEqual(made)
+  expect(await victim.read(presentation.id)).toEqual(presentation)
   expect((await victim.api('/presentations')).body.items).toHaveLength(1)
 })
 
@@ -89,10 +90,10 @@ test('links use PUBLIC_URL, whatever host the request names', async () => {
     },
   ]) {
     const headers = { host: 'evil.example', authorization: `Bearer ${victim.token}`, ...forwarded }
-    const { status, text: body } = await send('GET', `/presentations/${made.id}`, headers)
+    const { status, text: body } = await send('GET', `/presentations/${presentation.id}`, headers)
     expect([status, body]).toEqual([200, expect.not.stringContaining('evil.example')])
     expect(JSON.parse(body).links.self).toBe(
-      `https://decks.example/api/v1/presentations/${made.id}`,
+      `https://decks.example/api/v1/presentations/${presentation.id}`,
     )
   }
 })
@@ -101,7 +102,7 @@ test('an allowed origin may send the needed headers and read the documented ones
   const origin = 'https://app.example'
   for (const [method, path] of [
     ['POST', '/presentations'],
-    ['PUT', `/presentations/${made.id}/outlines`],
+    ['PUT', `/presentations/${presentation.id}/outlines`],
     ['DELETE', '/session'],
     ['GET', '/nothing'],
   ] as const) {
@@ -124,8 +125,8 @@ test('an allowed origin may send the needed headers and read the documented ones
     'Location, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Idempotency-Replayed, Content-Disposition, ETag, WWW-Authenticate'
   const authorization = `Bearer ${victim.token}`
   for (const [path, headers, status] of [
-    [`/presentations/${made.id}`, { authorization }, 200],
-    [`/presentations/${made.id}/download`, { authorization }, 409],
+    [`/presentations/${presentation.id}`, { authorization }, 200],
+    [`/presentations/${presentation.id}/download`, { authorization }, 409],
     ['/presentations', {}, 401],
     ['/nothing', { authorization }, 404],
     ['/%zz', {}, 400],
@@ -151,15 +152,15 @@ const createTicket = async (user: User, id: string, baseUrl?: string) => {
   })
   return body.ticket as string
 }
-const withTicket = (ticket: string, id = made.id, baseUrl = world.url) =>
+const withTicket = (ticket: string, id = presentation.id, baseUrl = world.url) =>
   openReader(`${baseUrl}/api/v1/presentations/${id}/events?ticket=${encodeURIComponent(ticket)}`)
 
 test('of many concurrent uses of a ticket, on two replicas, one opens a stream', async () => {
   const urls = world.gateways.map(({ url }) => url)
   for (let round = 0; round < 5; round++) {
-    const ticket = await createTicket(victim, made.id)
+    const ticket = await createTicket(victim, presentation.id)
     const readers = await Promise.all(
-      Array.from({ length: 12 }, (_, i) => withTicket(ticket, made.id, urls[i % 2])),
+      Array.from({ length: 12 }, (_, i) => withTicket(ticket, presentation.id, urls[i % 2])),
     )
     expect(readers.map(({ status }) => status).sort()).toEqual([200, ...Array(11).fill(401)])
     const [opened] = readers.filter(({ status }) => status === 200)
@@ -179,7 +180,7 @@ test('a ticket opens only the events of its presentation, unchanged and before i
       ticket,
     )
   }
-  const ticket = await createTicket(victim, made.id)
+  const ticket = await createTicket(victim, presentation.id)
   for (const id of [other.id, foreign.id, crypto.randomUUID(), 'no-id'])
     await expectRefused(ticket, id)
   for (const changed of [
@@ -197,18 +198,18 @@ test('a ticket opens only the events of its presentation, unchanged and before i
   for (const path of ['', '/download', '/outlines']) {
     expectProblem(
       await readResponse(
-        await fetch(`${world.url}/api/v1/presentations/${made.id}${path}?ticket=${ticket}`),
+        await fetch(`${world.url}/api/v1/presentations/${presentation.id}${path}?ticket=${ticket}`),
       ),
       401,
       path,
     )
   }
   const twice = await fetch(
-    `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}&ticket=${ticket}`,
+    `${world.url}/api/v1/presentations/${presentation.id}/events?ticket=${ticket}&ticket=${ticket}`,
   )
   expectProblem(await readResponse(twice), 401, 'twice')
   const withInvalidToken = await openReader(
-    `${world.url}/api/v1/presentations/${made.id}/events?ticket=${ticket}`,
+    `${world.url}/api/v1/presentations/${presentation.id}/events?ticket=${ticket}`,
     { token: 'x.y.z' },
   )
   expect(withInvalidToken.status).toBe(401)
@@ -216,10 +217,12 @@ test('a ticket opens only the events of its presentation, unchanged and before i
   const reader = await withTicket(ticket)
   expect(reader.status).toBe(200)
   reader.close()
-  const expired = await createTicket(victim, made.id)
+  const expired = await createTicket(victim, presentation.id)
   await world.query("update gateway.tickets set expires_at = now() - interval '1 ms'")
   await expectRefused(expired)
-  expect(await mallory.api(`/presentations/${made.id}/ticket`, { method: 'POST' })).toMatchObject({
+  expect(
+    await mallory.api(`/presentations/${presentation.id}/ticket`, { method: 'POST' }),
+  ).toMatchObject({
     status: 404,
   })
 })
@@ -233,7 +236,7 @@ test('a ticket ends with its presentation, and its stream with the token that re
   expect((await withTicket(ticket, deleted.id)).status).toBeOneOf([401, 404])
 
   const token = await world.sign({ sub: victim.sub, expiresInSeconds: 3 })
-  const response = await fetch(`${world.url}/api/v1/presentations/${made.id}/ticket`, {
+  const response = await fetch(`${world.url}/api/v1/presentations/${presentation.id}/ticket`, {
     method: 'POST',
     headers: { authorization: `Bearer ${token}` },
   })
@@ -251,7 +254,7 @@ test('a ticket ends with its presentation, and its stream with the token that re
 
 test('a stream whose token expires ends cleanly, and resumes with a new token', async () => {
   const expiring = await world.sign({ sub: victim.sub, expiresInSeconds: 2 })
-  const path = `${world.url}/api/v1/presentations/${made.id}/events`
+  const path = `${world.url}/api/v1/presentations/${presentation.id}/events`
   const readers = await Promise.all([
     openReader(path, { token: expiring }),
     openReader(path, { headers: { cookie: `gateway_session=${expiring}` } }),
@@ -263,9 +266,11 @@ test('a stream whose token expires ends cleanly, and resumes with a new token', 
     expect(events.at(-1)?.id).toBeUndefined()
     expect(await reader.ended).toBe('clean')
   }
-  const resumed = await victim.subscribe(made.id, { lastEventId: 1 })
+  const resumed = await victim.subscribe(presentation.id, { lastEventId: 1 })
   expect(resumed.status).toBe(200)
-  expect(await victim.api(`/presentations/${made.id}/cancel`, { method: 'POST' })).toMatchObject({
+  expect(
+    await victim.api(`/presentations/${presentation.id}/cancel`, { method: 'POST' }),
+  ).toMatchObject({
     status: 202,
   })
   expect((await resumed.rest()).map(({ id, data }) => [id, data.code])).toEqual([[2, 'CANCELLED']])

@@ -9,11 +9,11 @@ import { openWorld, type World } from './world.ts'
 let world: World
 let alice: User
 let bob: User
-let made: Presentation
+let presentation: Presentation
 beforeAll(async () => {
   world = await openWorld({ shape: 'A1' })
   ;[alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
-  made = await alice.generate()
+  presentation = await alice.generate()
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
@@ -77,15 +77,15 @@ test('returns the same 404 for a foreign, an unknown and a malformed id, on ever
     ]),
   )
   const ids = [
-    made.id,
+    presentation.id,
     randomUUID(),
     'no-id',
     '00000000-0000-0000-0000-000000000000',
     '%00',
-    `${made.id}x`,
-    `urn:uuid:${made.id}`,
-    `{${made.id}}`,
-    made.id.replaceAll('-', ''),
+    `${presentation.id}x`,
+    `urn:uuid:${presentation.id}`,
+    `{${presentation.id}}`,
+    presentation.id.replaceAll('-', ''),
     "'; select 1; --",
     '1',
   ]
@@ -109,14 +109,14 @@ test('returns the same 404 with `wait`, for downloads and for event streams', as
   for (const path of ['', '?wait=1', '/events?last_event_id=3', '/download?format=pptx']) {
     const startedMs = performance.now()
     const [foreign, unknown] = await Promise.all(
-      [made.id, randomUUID()].map((id) => bob.api(`/presentations/${id}${path}`)),
+      [presentation.id, randomUUID()].map((id) => bob.api(`/presentations/${id}${path}`)),
     )
     expect(comparable(foreign!)).toEqual(comparable(unknown!))
     expect(foreign).toMatchObject({ status: 404 })
     // A wait would reveal that the presentation exists.
     expect(performance.now() - startedMs).toBeLessThan(900)
   }
-  for (const id of [made.id, randomUUID(), 'no-id']) {
+  for (const id of [presentation.id, randomUUID(), 'no-id']) {
     const reader = await bob.subscribe(id, { lastEventId: 1 })
     expect(reader.status).toBe(404)
     expect(JSON.parse(await reader.body)).toMatchObject({ code: 'NOT_FOUND' })
@@ -124,15 +124,15 @@ test('returns the same 404 with `wait`, for downloads and for event streams', as
 })
 
 test("another user's requests changed nothing for the owner", async () => {
-  expect(await alice.read(made.id)).toEqual(made)
-  expect((await alice.api('/presentations')).body.items).toEqual([made])
+  expect(await alice.read(presentation.id)).toEqual(presentation)
+  expect((await alice.api('/presentations')).body.items).toEqual([presentation])
   expect((await bob.api('/presentations')).body).toEqual({ items: [], next_cursor: null })
 })
 
 test('an id in upper case is either unknown or names the same presentation', async () => {
-  const { status, body } = await alice.api(`/presentations/${made.id.toUpperCase()}`)
+  const { status, body } = await alice.api(`/presentations/${presentation.id.toUpperCase()}`)
   expect([200, 404]).toContain(status)
-  if (status === 200) expect(body.id).toBe(made.id)
+  if (status === 200) expect(body.id).toBe(presentation.id)
 })
 
 test('similar or crafted subjects are different users', async () => {
@@ -172,10 +172,13 @@ test('returns 401 on every route without a valid token', async () => {
       'Bearer x.y.z',
       `Basic ${Buffer.from('alice:x').toString('base64')}`,
     ]) {
-      const response = await fetch(`${world.url}/api/v1${route.path.replace('{id}', made.id)}`, {
-        method: route.method,
-        headers: { accept: 'application/json', ...(authorization && { authorization }) },
-      })
+      const response = await fetch(
+        `${world.url}/api/v1${route.path.replace('{id}', presentation.id)}`,
+        {
+          method: route.method,
+          headers: { accept: 'application/json', ...(authorization && { authorization }) },
+        },
+      )
       expect({
         route,
         status: response.status,

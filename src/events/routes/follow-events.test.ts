@@ -9,7 +9,7 @@ import type { ProblemCode } from '../../contract/problem.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { FollowEvents } from './follow-events.ts'
 
-type Wanted = Parameters<FollowEvents['follow']>[0]
+type FollowOptions = Parameters<FollowEvents['follow']>[0]
 
 let server: TestServer
 afterEach(() => server.close())
@@ -17,15 +17,15 @@ afterEach(() => server.close())
 const path = `/api/v1/presentations/${rowId}/events`
 const eventStream = { accept: 'text/event-stream' }
 
-async function open(follow: (wanted: Wanted) => Readable | undefined) {
-  const calls: Wanted[] = []
+async function open(follow: (options: FollowOptions) => Readable | undefined) {
+  const calls: FollowOptions[] = []
   server = await openTestServer({
     env: { RATE_LIMIT_PER_MINUTE: '1000' },
     features: {
       events: {
-        async follow(wanted) {
-          calls.push(wanted)
-          return follow(wanted)
+        async follow(options) {
+          calls.push(options)
+          return follow(options)
         },
       },
     },
@@ -106,8 +106,8 @@ test('a temporary error is only a `retry` for an EventSource, and a problem for 
   await open(() => {
     throw new Problem(code)
   })
-  for (const one of codes) {
-    code = one
+  for (const each of codes) {
+    code = each
     const response = await server.call(path, { headers: eventStream })
     expect([response.status, response.headers.get('content-type')], code).toEqual([
       200,
@@ -183,18 +183,18 @@ test('a failing stream breaks the connection, so that the response does not look
 test('pauses the stream while the client does not read, and loses nothing', async () => {
   const piece = Buffer.alloc(64 * 1024, 'x')
   const pieces = 2_000
-  let given = 0
+  let pushed = 0
   const stream = new Readable({
     read() {
-      this.push(given < pieces ? piece : null)
-      given += 1
+      this.push(pushed < pieces ? piece : null)
+      pushed += 1
     },
   })
   await open(() => stream)
   const response = await server.call(path, { headers: eventStream })
   // The buffers of the sockets and of the stream are full, far below 125 MiB.
   await expect.poll(() => stream.isPaused()).toBe(true)
-  expect(given).toBeLessThan(pieces / 2)
+  expect(pushed).toBeLessThan(pieces / 2)
   expect((await response.arrayBuffer()).byteLength).toBe(pieces * piece.length)
 })
 
