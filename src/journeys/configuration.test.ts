@@ -32,41 +32,41 @@ async function startAndFail(
 
 test('reports all invalid variables in one message, by name and without values', async () => {
   const invalid: Record<string, string> = {
-    PORT: 'eighty-HUSH',
+    PORT: 'eighty-LEAK',
     OPS_PORT: '65536987',
-    PUBLIC_URL: 'ftp://HUSH.example',
-    APP_LINK: 'https://HUSH.example/no-id',
-    LOG_LEVEL: 'HUSH-loud',
-    TRUST_PROXY: 'HUSH-maybe',
-    CORS_ORIGINS: 'https://HUSH.example/path',
-    DATABASE_URL: 'mysql://root:HUSH@db/x',
-    DATABASE_POOL_MAX: 'HUSH-many',
-    MIGRATE_ON_START: 'HUSH-yes',
-    PRESENTON_URL: 'HUSH-presenton',
-    PRESENTON_USERNAME: 'HUSH-name',
-    PRESENTON_APP_DATA_DIR: 'relative/HUSH',
+    PUBLIC_URL: 'ftp://LEAK.example',
+    APP_LINK: 'https://LEAK.example/no-id',
+    LOG_LEVEL: 'LEAK-loud',
+    TRUST_PROXY: 'LEAK-maybe',
+    CORS_ORIGINS: 'https://LEAK.example/path',
+    DATABASE_URL: 'mysql://root:LEAK@db/x',
+    DATABASE_POOL_MAX: 'LEAK-many',
+    MIGRATE_ON_START: 'LEAK-yes',
+    PRESENTON_URL: 'LEAK-presenton',
+    PRESENTON_USERNAME: 'LEAK-name',
+    PRESENTON_APP_DATA_DIR: 'relative/LEAK',
     CREATE_TIMEOUT_SECONDS: '-987',
-    STREAM_STALL_SECONDS: 'HUSH-long',
+    STREAM_STALL_SECONDS: 'LEAK-long',
     BREAKER_ERROR_PERCENT: '101987',
-    MINIO_ENDPOINT: 'http://user:HUSH@minio:9000',
-    MINIO_PUBLIC_ENDPOINT: 'https://files.example/HUSH-path',
-    MINIO_BUCKET: 'HUSH_Bucket',
+    MINIO_ENDPOINT: 'http://user:LEAK@minio:9000',
+    MINIO_PUBLIC_ENDPOINT: 'https://files.example/LEAK-path',
+    MINIO_BUCKET: 'LEAK_Bucket',
     DOWNLOAD_LINK_SECONDS: '0.987',
-    AUTH_JWT_SECRET: 'HUSH-too-short',
-    AUTH_JWT_PUBLIC_KEY: 'HUSH-no-pem',
+    AUTH_JWT_SECRET: 'LEAK-too-short',
+    AUTH_JWT_PUBLIC_KEY: 'LEAK-no-pem',
     MAX_SLIDES: '51987',
     QUOTA_PER_HOUR: '-1987',
     MAX_RUNNING: '0x987',
-    SSE_HEARTBEAT_SECONDS: 'HUSH-often',
+    SSE_HEARTBEAT_SECONDS: 'LEAK-often',
     LEASE_SECONDS: '1e987',
-    WORKER: 'HUSH-perhaps',
+    WORKER: 'LEAK-perhaps',
   }
   const { code, text } = await startAndFail(invalid)
   expect(code).toBe('1')
   const missing = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY']
   for (const name of [...Object.keys(invalid), ...missing])
     expect(text).toMatch(new RegExp(`\\b${name}\\b`))
-  expect(text).not.toContain('HUSH')
+  expect(text).not.toContain('LEAK')
   expect(text).not.toContain('987')
   // No stack trace, and one message only.
   expect(text).not.toMatch(/^\s+at /m)
