@@ -1,9 +1,6 @@
-// The servers and the list of their routes. To add a transport: - Register a scope. It chooses
-// `requireCaller` or `limitAnonymous`, a body parser (`jsonBodies`   or its own, with its own
-// limit), `securityHeaders` and `cacheControl`. The base gives it the   request log, problem
-// documents and strict headers. - On a port of its own, start from `createBase`, as
-// `createOperationsServer` does, and add   `limitConnections` and `drainOnClose`. - For a
-// WebSocket, listen to `upgrade` of `app.server`, and close the sockets when `closing` aborts.
+// The servers and the list of their routes. A new transport registers a scope, which chooses its
+// caller rule (`requireCaller`, `limitAnonymous`), body parser, `securityHeaders`, `cacheControl`.
+// docs/architecture.md, "Adding a transport", has the details.
 
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/config.ts'

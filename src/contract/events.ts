@@ -92,5 +92,7 @@ export function encodeUpstreamEvent(
 
 function encode(type: string, members: object, { run, stage }: EventPlace): EncodedEvent {
   const event = stage === undefined ? { type, ...members, run } : { type, ...members, run, stage }
-  return { kind: type, data: JSON.stringify(event), isTerminal: isTerminalKind(type) }
+  // Upstream may name a kind as it likes, but Postgres stores no NUL in a text.
+  const kind = type.replaceAll('\0', '')
+  return { kind, data: JSON.stringify(event), isTerminal: isTerminalKind(kind) }
 }

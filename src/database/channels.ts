@@ -110,7 +110,9 @@ export function createChannels(
     /** Takes a payload of NOTIFY from any replica. Own and malformed ones are ignored. */
     receive(payload: string): void {
       const { origin: from, channel, ...message } = parsePayload(payload)
-      if (from !== origin && isChannelName(channel)) emitter.emit(channel, message)
+      if (from === origin || !isChannelName(channel)) return
+      if (channel === 'log' && !Number.isSafeInteger(message.seq)) return
+      emitter.emit(channel, remoteForms[channel](message as never))
     },
 
     /** To be called when the listening connection was interrupted. */

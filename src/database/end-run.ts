@@ -62,7 +62,7 @@ function terminalEvent({ run, stage }: EndingRun, end: RunEnd): EncodedEvent {
 function finalState({ runKind }: EndingRun, end: RunEnd): RunChanges {
   const finished = { status: 'completed', stage: null, progress: 1 } as const
   if (end.outcome === 'completed') return { ...finished, error: null, completedAt: databaseNow }
-  // A further run of a finished deck leaves the deck and its files as they were.
+  // A failed or cancelled export leaves the deck completed.
   if (runKind !== 'deck') {
     return { ...finished, error: end.outcome === 'failed' ? toRunError(end.problem) : null }
   }
@@ -71,7 +71,7 @@ function finalState({ runKind }: EndingRun, end: RunEnd): RunChanges {
 }
 
 function settleQuota({ runKind, slidesDone }: EndingRun, { outcome }: RunEnd): ExtraStatement[] {
-  // The slides of a completed deck were settled when they were finished.
+  // The slides stage has settled the slides of a completed deck.
   if (runKind !== 'deck' || outcome === 'completed') return []
   return outcome === 'failed' ? [settleFailed(slidesDone)] : [settleCancelled]
 }

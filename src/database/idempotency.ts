@@ -47,7 +47,7 @@ interface Entry<Request> {
  * doing its work. Of several requests with one key, only the first is worked on.
  *
  * @throws Problem CONFLICT when another transaction holds one of the keys for over five seconds;
- * whatever `work` throws, after a rollback
+ * any error of `work`, after a rollback
  */
 export async function respondToEach<Request>({
   database,
@@ -155,7 +155,7 @@ function outcomeOfRepeat(
  * Responds to one request: does the work and stores its response under the key, or returns the
  * response that is stored there. Without a key it only does the work.
  *
- * @throws Problem IDEMPOTENCY_KEY_REUSED, CONFLICT; whatever `work` throws, after a rollback
+ * @throws Problem IDEMPOTENCY_KEY_REUSED, CONFLICT; any error of `work`, after a rollback
  */
 export async function respondOnce(
   database: Pick<Database, 'transaction'>,

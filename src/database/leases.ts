@@ -157,7 +157,7 @@ const claimOne = `
  * An expired lease is renewed as well if no other worker has taken it over.
  *
  * A row that is being written is left for the next call. A renewal that waited for one row would
- * block the writes of all other rows it has locked, for as long as that commit takes.
+ * block the writes of all other rows it has locked, until that commit ends.
  */
 export async function renew(
   database: Queryable,

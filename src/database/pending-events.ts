@@ -15,12 +15,15 @@ export type RunEvent = EncodedEvent | TextEvent
 interface JoinedText {
   kind: string
   pieces: string[]
-  chars: number
+  bytes: number
   encode: TextEvent['encode']
 }
 
-/** The most text of one event, in UTF-16 code units. */
-const maxTextChars = 16 * 1024
+/** The most text of one event, in bytes of JSON. With the other members an event has ≤ 16 KiB. */
+const maxTextBytes = 15 * 1024
+
+/** In UTF-16 code units, each of which is at most six bytes of JSON. */
+const maxPieceChars = 1024
 
 const isText = (event: RunEvent): event is TextEvent => 'encode' in event
 
@@ -30,20 +33,26 @@ export function createPendingEvents() {
 
   function addText({ kind, text, encode }: TextEvent) {
     for (let from = 0; from < text.length; ) {
-      const joined = joinable(kind) ?? { kind, pieces: [], chars: 0, encode }
-      if (joined.pieces.length === 0) entries.push(joined)
-      const piece = text.slice(from, endOfPiece(text, from, maxTextChars - joined.chars))
-      joined.pieces.push(piece)
-      joined.chars += piece.length
+      const piece = text.slice(from, endOfPiece(text, from))
+      addPiece(piece, kind, encode)
       from += piece.length
     }
   }
 
-  /** The last entry, if it is a text of this kind with room for at least one character. */
-  function joinable(kind: string): JoinedText | undefined {
+  function addPiece(piece: string, kind: string, encode: TextEvent['encode']) {
+    const bytes = Buffer.byteLength(JSON.stringify(piece)) - 2
+    const joined = joinable(kind, bytes)
+    if (joined) {
+      joined.pieces.push(piece)
+      joined.bytes += bytes
+    } else entries.push({ kind, pieces: [piece], bytes, encode })
+  }
+
+  /** The last entry, if it is a text of this kind with room for `bytes` more. */
+  function joinable(kind: string, bytes: number): JoinedText | undefined {
     const last = entries.at(-1)
     if (!last || !('pieces' in last) || last.kind !== kind) return undefined
-    return last.chars + 2 <= maxTextChars ? last : undefined
+    return last.bytes + bytes <= maxTextBytes ? last : undefined
   }
 
   return {
@@ -65,9 +74,9 @@ export function createPendingEvents() {
   }
 }
 
-/** The end of a piece of at most `room` (≥ 2) code units that splits no surrogate pair. */
-function endOfPiece(text: string, from: number, room: number): number {
-  const end = Math.min(text.length, from + room)
+/** The end of the piece that starts at `from`. It splits no surrogate pair. */
+function endOfPiece(text: string, from: number): number {
+  const end = Math.min(text.length, from + maxPieceChars)
   const isSplit = end < text.length && /[\ud800-\udbff]/.test(text.charAt(end - 1))
   return isSplit ? end - 1 : end
 }

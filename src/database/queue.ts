@@ -17,7 +17,7 @@ export const countAhead = (p: string) => `(
 /**
  * The turn of a run that joins the queue now: one after the user's last turn, and one after the
  * turn that was claimed last. Users alternate, however long their queues are, and a stream of new
- * users starves nobody (start-time fair queueing).
+ * users delays no one forever (start-time fair queueing).
  */
 export const nextTurn = (userId: string) => `greatest(
   (select turn + 1 from gateway.queue_clock where id = 1),

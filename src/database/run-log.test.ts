@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { encodeUpstreamEvent } from '../contract/events.ts'
 import { Problem } from '../domain/problem.ts'
 import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createChannels } from './channels.ts'
@@ -203,6 +204,12 @@ describe('the log of a run', () => {
       [2, 'abc'],
       [3, 7],
     ])
+  })
+
+  it('stores an upstream event whose kind holds a NUL', async () => {
+    const { run, log } = await openLog()
+    await log.commit({ events: [encodeUpstreamEvent('new\0kind', { n: 7 }, { run: 1 })] })
+    expect(await numbers(run.id)).toEqual([[2, 7]])
   })
 
   it('releases the lease together with the terminal event', async () => {

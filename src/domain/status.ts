@@ -1,4 +1,4 @@
-// What the statuses of a presentation mean for those who wait for it.
+// What the statuses of a presentation mean for its subscribers.
 
 import type { Status } from '../contract/presentation.ts'
 

@@ -1,5 +1,5 @@
 // Writes a stream into an HTTP response at the client's pace. Bytes that many responses share are
-// framed as a chunk of HTTP/1.1 once and written to the socket: Node would frame them anew, in three
+// framed as a chunk of HTTP/1.1 once and written to the socket: Node would frame them again, in three
 // writes, for each response.
 
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'

@@ -85,8 +85,8 @@ export function createFeed(start: FeedStart, options: FeedOptions) {
     add(page.events)
     const readUpTo = tail
     add(offered.takeAfter(tail))
-    // An event that was announced before the read and is not in the page was pruned. One that was
-    // announced since may have come after the page.
+    // An event that was announced before the read and is not in the page was pruned. Events that
+    // were announced since, or that follow a full page, still exist.
     known = Math.max(announced, tail, page.hasMore ? readUpTo + 1 : 0)
   }
 

@@ -63,7 +63,7 @@ export function createHub(options: HubOptions) {
   let isPollRequested = false
 
   async function poll(): Promise<void> {
-    // A request during a poll leads to one more: that poll may have read too early.
+    // A poll that runs now may have read before the news, so it is followed by one more.
     isPollRequested = isPolling
     if (isPolling || feeds.size === 0) return
     isPolling = true
@@ -74,10 +74,11 @@ export function createHub(options: HubOptions) {
       for (const [id, { feed, subscribers }] of feeds) {
         if (changes.has(id)) {
           const lastSeq = changes.get(id)
+          // Without a last number the presentation is gone.
           if (lastSeq === undefined) feed.check()
           else feed.announce(lastSeq)
         }
-        // Whatever failed to read before tries again.
+        // A feed whose read failed tries again.
         feed.readIfWanted()
         for (const subscriber of subscribers) subscriber.catchUp()
       }
@@ -175,6 +176,7 @@ export function createHub(options: HubOptions) {
       })
       subscribers.add(subscriber)
       feed.announce(head.lastSeq, head.run)
+      // After a resync the cursor may be at the end as well.
       const hasEverything = isFinished(head.status) && cursor === head.lastSeq
       if (hasEverything || isClosed) subscriber.close()
       return subscriber.stream

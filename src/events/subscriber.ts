@@ -26,7 +26,7 @@ export interface SubscriberOptions {
 
 export type Subscriber = ReturnType<typeof createSubscriber>
 
-// A client that reads nothing for this long is gone, whatever its socket says.
+// A client that reads nothing for this long is gone, even if its socket seems open.
 const stalledMs = 60_000
 // Large frames are written in pieces, so that progress of a slow client is visible.
 const pieceBytes = 16 * 1024

@@ -98,11 +98,13 @@ export function createContext({
 
   /** A piece of the text that the model writes for the outlines; neighbours are joined. */
   function outlineChunk(text: string): TextEvent {
-    const encode = (chunk: string) => event('outline_chunk', { chunk })
+    // The place is that of now: the text is encoded when it is written.
+    const place = placeOf(run.stage)
+    const encode = (chunk: string) => encodeEvent('outline_chunk', { chunk }, place)
     return { kind: 'outline_chunk', text, encode }
   }
 
-  /** Progress (0..1) for readers: it never falls within a run, whatever has to be repeated. */
+  /** Progress (0..1) for readers: it never falls within a run, also when stages are repeated. */
   function progressAt(stage: Stage, slides?: { done: number; total: number }): number {
     run.progress = Math.max(run.progress, progressOf(stage, slides))
     return run.progress
@@ -123,7 +125,7 @@ export function createContext({
     isWaiting: () => isWaiting,
     event,
     outlineChunk,
-    /** An event of upstream's own, of whatever kind. */
+    /** An event of upstream, of any kind. */
     upstreamEvent: (kind: string, members: Record<string, unknown>) =>
       encodeUpstreamEvent(kind, members, placeOf(run.stage)),
     progressAt,

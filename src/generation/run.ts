@@ -109,7 +109,7 @@ async function runStage(
   }
 }
 
-/** Shows the slides that an earlier attempt left upstream, or gives up its deck for a fresh one. */
+/** Shows the slides that an earlier attempt left upstream, or abandons its deck for a fresh one. */
 async function useRecoveredSlides(context: Context): Promise<'finished' | 'failed' | Problem> {
   try {
     const deck = await recoverSlides(context)

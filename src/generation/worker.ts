@@ -34,7 +34,7 @@ interface HeldRun extends Held {
 // Leaving a paid stage before its end loses what it has cost.
 const isPaid = (stage: Stage | null) => stage !== null && paidStages.has(stage)
 
-/** The reason with which a run is aborted that this worker releases. */
+/** The abort reason of a run that this worker gives back. */
 const released = Symbol('released')
 
 const pollMs = 800
@@ -50,7 +50,7 @@ export function openWorker(options: WorkerOptions) {
   const { dependencies, channels, slots, renewals = options.dependencies.database } = options
   const { database, logger } = dependencies
   const shared = createSharedWrites({ database })
-  /** By token: a run may be claimed again here before its earlier holder has stopped. */
+  /** Keyed by token: this process may claim a run again while its earlier holder still stops. */
   const held = new Map<string, HeldRun>()
   const stopping = new AbortController()
   let troubledAtMs = Number.NEGATIVE_INFINITY

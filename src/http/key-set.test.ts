@@ -142,7 +142,7 @@ test('keeps the fetch limit for unknown key ids while the issuer fails', async (
   expect(await verifyResult(await unknown())).toBe('AUTHENTICATION_FAILED')
 })
 
-test('treats a response that is no key set as unavailable', async () => {
+test('treats a malformed key set as unavailable', async () => {
   for (const body of [
     '',
     'nonsense',

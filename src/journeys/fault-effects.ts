@@ -95,7 +95,7 @@ export function effectOf(name: FaultName, shape: Shape): Effect {
     return operation === 'prepare' || operation === 'update' ? 'none' : 'failure'
   if (operation === 'outlines' || operation === 'slides')
     return effectOnStream(operation, kind, shape)
-  if (operation === 'prepare') return effectOnPrepare(kind, shape)
+  if (operation === 'prepare') return effectOnPrepare(kind)
   if (operation === 'export')
     return kind.startsWith('path-') && !/-(number|missing)$/.test(kind) ? 'bad path' : 'failure'
   throw new Error(`No expected effect for the fault ${name}.`)
@@ -108,10 +108,9 @@ function effectOnFile(kind: string): Effect {
   return kind === 'no-length' ? 'none' : 'bad file'
 }
 
-function effectOnPrepare(kind: string, shape: Shape): Effect {
-  if (kind === 'template-missing') return 'rejected'
-  // B1 and B2 return 503 when the model is unreachable, like an outage of upstream itself.
-  return kind === 'model-503' && (shape === 'B1' || shape === 'B2') ? 'outage' : 'failure'
+/** Also a 503 of B1 and B2 for an unreachable model: its JSON says that upstream itself is up. */
+function effectOnPrepare(kind: string): Effect {
+  return kind === 'template-missing' ? 'rejected' : 'failure'
 }
 
 function effectOnStream(operation: 'outlines' | 'slides', kind: string, shape: Shape): Effect {

@@ -80,7 +80,7 @@ test('the refused requests changed nothing', async () => {
   expect((await victim.api('/presentations')).body.items).toHaveLength(1)
 })
 
-test('links use PUBLIC_URL, whatever host the request names', async () => {
+test('links use PUBLIC_URL, not the Host of the request', async () => {
   for (const forwarded of [
     {},
     {

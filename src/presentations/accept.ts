@@ -1,5 +1,5 @@
 // Accepts briefs: the row, the first event of its log and the response to its Idempotency-Key in
-// one transaction. Upstream is not asked, so a brief is accepted whatever state it is in.
+// one transaction. Upstream is not asked, so a brief is accepted in any state of upstream.
 
 import { randomUUID } from 'node:crypto'
 import { createBatcher } from '../async/batcher.ts'
@@ -112,7 +112,7 @@ export function createAdmission(options: AdmissionOptions) {
     await Promise.race([pending.get(key), timeout]).finally(() => waiting.abort())
   }
 
-  /** Checks and inserts each request as if those before it had been accepted before. */
+  /** Checks each request as if all earlier ones were inserted, then inserts the accepted ones. */
   async function insertAccepted(
     client: Queryable,
     requests: BriefRequest[],

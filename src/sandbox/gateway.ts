@@ -97,7 +97,7 @@ export async function spawnGateway(env: Environment) {
     logs,
     /** Resolves when the process has ended. */
     exited,
-    /** Sends the signal and, except for SIGSTOP and SIGCONT, timing for the process to end. */
+    /** Sends the signal and, except for SIGSTOP and SIGCONT, waits for the process to end. */
     async kill(signal: NodeJS.Signals = 'SIGKILL') {
       child.kill(signal)
       if (signal !== 'SIGSTOP' && signal !== 'SIGCONT') await exited

@@ -143,7 +143,7 @@ function createDataDirectory({
     join(programs, 'bin', 'initdb'),
     ...['--pgdata', unfinished, '--username', 'postgres', '--pwfile', passwordFile],
     ...['--auth', 'scram-sha-256', '--encoding', 'UTF8'],
-    // Strings sort in the same order on every machine, whatever locales are installed.
+    // Strings sort in the same order on every machine, with any installed locales.
     ...[
       '--locale',
       'C',

@@ -26,12 +26,22 @@ export function createLogger({ logLevel }: Pick<Config, 'logLevel'>, stream?: De
 
 const redacted = '[redacted]'
 
-/** Keys whose text and object values are redacted. Numbers and booleans are counts, and stay. */
-const secretName =
-  /^(?:(?:proxy-)?authorization|(?:set-)?cookie|ticket|content|outlines|instructions|chunk|slides|brief)$|password|passwd|secret|token|api[-_]?key|access[-_]?key|credential|signature|private[-_]?key/i
-/** Whether a line has such a key at all. Most lines don't, and are not parsed. */
-const anySecretName =
-  /"(?:(?:proxy-)?authorization|(?:set-)?cookie|ticket|content|outlines|instructions|chunk|slides|brief|[^"]{0,40}(?:password|passwd|secret|token|api[-_]?key|access[-_]?key|credential|signature|private[-_]?key)[^"]{0,40})":/i
+/** Names of members, as a whole, whose text and object values are redacted. */
+const secretNames = [
+  ...['authorization', 'proxy-authorization', 'cookie', 'set-cookie', 'ticket'],
+  ...['content', 'outlines', 'instructions', 'chunk', 'slides', 'brief'],
+].join('|')
+/** Parts of such names. Numbers and booleans are counts, and stay. */
+const secretParts = [
+  ...['password', 'passwd', 'secret', 'token', 'credential', 'signature'],
+  ...['api[-_]?key', 'access[-_]?key', 'private[-_]?key'],
+].join('|')
+const secretName = new RegExp(`^(?:${secretNames})$|${secretParts}`, 'i')
+/** Whether a line has such a member at all. Most lines do not, and are not parsed. */
+const anySecretName = new RegExp(
+  `"(?:${secretNames}|[^"]{0,40}(?:${secretParts})[^"]{0,40})":`,
+  'i',
+)
 
 /** Drizzle appends the values of a failed query to its message; one may be a user's summary. */
 const queryValues = /\\nparams: (?:[^"\\]|\\.)*/g

@@ -16,7 +16,7 @@ export async function outlines(context: Context): Promise<void> {
       if (message.type === 'complete') return finish(context, parseCompletedOutlines(message))
       if (message.type === 'chunk') {
         const chunk = String(message.value.chunk ?? '')
-        await context.append({ events: [context.outlineChunk(chunk)] })
+        if (chunk !== '') await context.append({ events: [context.outlineChunk(chunk)] })
       } else {
         await forwardMessage(context, message)
       }

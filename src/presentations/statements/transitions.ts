@@ -61,7 +61,7 @@ export async function lockPresentation(
   return row
 }
 
-/** Applies a write to a locked presentation, whatever lease a worker holds. */
+/** Applies a write to a locked presentation, regardless of the lease that a worker holds. */
 async function writeLocked(
   client: Queryable,
   { id, run, lastSeq }: LockedPresentation,
