@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { createBatcher } from '../async/batcher.ts'
-import { sleep } from '../async/signals.ts'
+import { waitAtMost } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { isDatabaseUnavailable } from '../database/database-errors.ts'
@@ -97,19 +97,15 @@ export function createAdmission(options: AdmissionOptions) {
     const key = keyId({ ...idempotency, userId })
     // Repeats wait here and not in a batch, which would delay the other requests in it.
     const deadlineMs = performance.now() + keyWaitSeconds * 1000
-    while (pending.has(key)) await waitForFirst(key, deadlineMs)
+    while (pending.has(key)) {
+      const leftMs = deadlineMs - performance.now()
+      if (leftMs <= 0) throw firstRequestPending()
+      await waitAtMost(leftMs, pending.get(key))
+    }
     const response = batcher.add(request)
     const remove = () => void pending.delete(key)
     pending.set(key, response.then(remove, remove))
     return response
-  }
-
-  async function waitForFirst(key: string, deadlineMs: number): Promise<void> {
-    const waiting = new AbortController()
-    const leftMs = Math.max(0, deadlineMs - performance.now())
-    const timeout = sleep(leftMs, waiting.signal).then(() => Promise.reject(firstRequestPending()))
-    timeout.catch(() => undefined)
-    await Promise.race([pending.get(key), timeout]).finally(() => waiting.abort())
   }
 
   /** Checks each request as if all earlier ones were inserted, then inserts the accepted ones. */

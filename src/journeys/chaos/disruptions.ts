@@ -18,7 +18,7 @@ interface Disruption {
 /** The drain, the timeouts for releasing leases without a database, and the same again for a busy machine. */
 const shutdownLimitMs = 32_000
 
-const waitAtMost = (random: Random, maxMs = 2_500) => delay(random.between(50, maxMs))
+const pause = (random: Random, maxMs = 2_500) => delay(random.between(50, maxMs))
 
 /** Faults that a run survives with a retry or a wait. A few may still end a run. */
 const temporaryFaults = faultNames.filter((name) =>
@@ -42,7 +42,7 @@ const replicaDisruptions: Disruption[] = [
       report.note(`kill -9 of replica ${index}`)
       world.replicas[index] = undefined
       await replica.gateway.kill()
-      await waitAtMost(random, 1_500)
+      await pause(random, 1_500)
       await world.start(index)
     },
   },
@@ -55,7 +55,7 @@ const replicaDisruptions: Disruption[] = [
       report.note(`SIGSTOP to replica ${index}`)
       replica.isPaused = true
       await replica.gateway.kill('SIGSTOP')
-      await waitAtMost(random, 5_000)
+      await pause(random, 5_000)
       await replica.gateway.kill('SIGCONT')
       replica.isPaused = false
       report.note(`SIGCONT to replica ${index}`)
@@ -82,29 +82,28 @@ const replicaDisruptions: Disruption[] = [
   },
 ]
 
+function restartOfPostgres(
+  weight: number,
+  count: string,
+  note: string,
+  stop: (postgres: ChaosWorld['postgres']) => Promise<unknown>,
+): Disruption {
+  return {
+    weight,
+    count,
+    async run({ postgres }, random, report) {
+      report.note(note)
+      await stop(postgres)
+      await pause(random)
+      await postgres.start()
+      report.note('Postgres has started')
+    },
+  }
+}
+
 const dependencyDisruptions: Disruption[] = [
-  {
-    weight: 2,
-    count: 'Postgres restarts',
-    async run({ postgres }, random, report) {
-      report.note('Postgres stops')
-      await postgres.stop()
-      await waitAtMost(random)
-      await postgres.start()
-      report.note('Postgres has started')
-    },
-  },
-  {
-    weight: 1,
-    count: 'Postgres crashes',
-    async run({ postgres }, random, report) {
-      report.note('kill -9 of Postgres')
-      await postgres.kill()
-      await waitAtMost(random)
-      await postgres.start()
-      report.note('Postgres has started')
-    },
-  },
+  restartOfPostgres(2, 'Postgres restarts', 'Postgres stops', (postgres) => postgres.stop()),
+  restartOfPostgres(1, 'Postgres crashes', 'kill -9 of Postgres', (postgres) => postgres.kill()),
   {
     weight: 5,
     async run({ database }, _random, report) {
@@ -121,7 +120,7 @@ const dependencyDisruptions: Disruption[] = [
       let messages = 0
       report.note(`database: ${verdict} at every ${interval}th message`)
       database.inspect(() => (++messages % interval === 0 ? verdict : 'pass'))
-      await waitAtMost(random, 1_500)
+      await pause(random, 1_500)
       database.inspect()
       report.count('connection resets', Math.floor(messages / interval))
     },
@@ -132,7 +131,7 @@ const dependencyDisruptions: Disruption[] = [
     async run({ database }, random, report) {
       report.note('database connections stall')
       database.stall({ includeNew: random.chance(0.3) })
-      await waitAtMost(random, random.chance(0.1) ? 24_000 : 4_000)
+      await pause(random, random.chance(0.1) ? 24_000 : 4_000)
       database.resetStalled()
     },
   },
@@ -142,7 +141,7 @@ const dependencyDisruptions: Disruption[] = [
     async run({ database }, random, report) {
       report.note('database connections are delayed')
       database.delay(random.between(5, 60))
-      await waitAtMost(random)
+      await pause(random)
       database.delay(0)
     },
   },
@@ -152,7 +151,7 @@ const dependencyDisruptions: Disruption[] = [
     async run({ store }, random, report) {
       report.note('the store is down')
       await store.down()
-      await waitAtMost(random, 4_000)
+      await pause(random, 4_000)
       await store.up()
     },
   },
@@ -164,7 +163,7 @@ const dependencyDisruptions: Disruption[] = [
       const verdict = random.pick(['cut', 'cut-after-response'] as const)
       report.note(`store: ${verdict} at every ${interval}rd message`)
       store.inspect(() => (++messages % interval === 0 ? verdict : 'pass'))
-      await waitAtMost(random, 1_500)
+      await pause(random, 1_500)
       store.inspect()
       report.count('connection resets', Math.floor(messages / interval))
     },
@@ -175,7 +174,7 @@ const dependencyDisruptions: Disruption[] = [
     async run({ presenton }, random, report) {
       report.note('Presenton is down')
       await presenton.faults.down()
-      await waitAtMost(random)
+      await pause(random)
       await presenton.faults.up()
     },
   },
