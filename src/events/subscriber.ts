@@ -15,7 +15,7 @@ export interface SubscriberOptions {
   /** When the token of the subscription expires, in ms since the epoch. */
   expiresAtMs: number | undefined
   readPage: (after: number) => Promise<LogPage | undefined>
-  /** The frame of a terminal event, made for this subscriber. */
+  /** The frame of a terminal event; subscribers of one second may share it. */
   terminalFrame: (event: LoggedEvent) => Promise<Buffer>
   onTrouble: (error: unknown) => void
   onDelivered: (events: number) => void
