@@ -8,11 +8,13 @@ import { createObjectStore } from '../objects/store.ts'
 import { createPresenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { Troubles } from '../telemetry/troubles.ts'
 
 export interface AdapterOptions {
   config: Config
   logger: Logger
   metrics: Pick<Metrics, 'onUpstreamCall'>
+  troubles: Troubles
 }
 
 export type Adapters = ReturnType<typeof openAdapters>

@@ -19,6 +19,7 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { createTroubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { type Adapters, openAdapters } from './adapters.ts'
@@ -36,11 +37,14 @@ export interface ServicesOptions {
   closing: AbortSignal
 }
 
+const notMigrated = new Error('The migrations have not been applied yet.')
+
 export type Services = ReturnType<typeof openServices>
 
 export function openServices({ config, logger, build, publicUrl, closing }: ServicesOptions) {
   const metrics = createMetrics()
-  const adapters = openAdapters({ config, logger, metrics })
+  const troubles = createTroubles({ logger })
+  const adapters = openAdapters({ config, logger, metrics, troubles })
   const { database, objects, presenton } = adapters
   const migration = createMigration({ ...config.database, logger, closing })
   const presign: Presign = (file) =>
@@ -52,13 +56,26 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   const health = createHealth({
     ...build,
     isClosing: () => closing.aborted,
-    async pingDatabase() {
-      if (!migration.isDone()) throw new Error('The migrations have not been applied yet.')
-      await database.ping()
+    pinged: {
+      database: {
+        variable: 'DATABASE_URL',
+        async ping() {
+          if (!migration.isDone()) throw notMigrated
+          await database.ping()
+        },
+        explain: (error) =>
+          error === notMigrated
+            ? { reason: 'not_migrated', variable: 'MIGRATE_ON_START', detail: notMigrated.message }
+            : undefined,
+      },
+      storage: { variable: 'MINIO_ENDPOINT', ping: objects.ping },
+      presenton: {
+        variable: 'PRESENTON_URL',
+        ping: (signal) => presenton.ping({ signal }),
+      },
     },
-    pingStorage: objects.ping,
-    pingPresenton: (signal) => presenton.ping({ signal }),
     presentonState: presenton.state,
+    troubles,
   })
   metrics.addSources({
     countRuns: createRunCounts({ database }),

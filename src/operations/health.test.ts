@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { createTroubles } from '../telemetry/troubles.ts'
 import { createHealth } from './health.ts'
 
 beforeEach(() => void vi.useFakeTimers())
@@ -7,24 +8,39 @@ afterEach(() => void vi.useRealTimers())
 function openHealth() {
   const pings = { database: 0, storage: 0 }
   let pingDatabase: () => Promise<void> = async () => undefined
+  const troubles = createTroubles({ logger: { warn: vi.fn(), info: vi.fn() } })
+  let breaker = 'closed'
   const health = createHealth({
     version: '1.0.0',
     commit: null,
     isClosing: () => false,
-    pingDatabase: () => {
-      pings.database += 1
-      return pingDatabase()
+    pinged: {
+      database: {
+        variable: 'DATABASE_URL',
+        ping: () => {
+          pings.database += 1
+          return pingDatabase()
+        },
+      },
+      storage: {
+        variable: 'MINIO_ENDPOINT',
+        ping: async () => {
+          pings.storage += 1
+        },
+        explain: () => undefined,
+      },
+      presenton: { variable: 'PRESENTON_URL', ping: async () => undefined },
     },
-    pingStorage: async () => {
-      pings.storage += 1
-    },
-    pingPresenton: async () => undefined,
-    presentonState: () => ({ breaker: 'closed', supported: true }),
+    presentonState: () => ({ breaker, supported: true }),
+    troubles,
   })
   function replaceDatabasePing(ping: () => Promise<void>) {
     pingDatabase = ping
   }
-  return { pings, health, replaceDatabasePing }
+  const openCircuit = () => {
+    breaker = 'open'
+  }
+  return { pings, health, troubles, replaceDatabasePing, openCircuit }
 }
 
 it('shares one check among all requests within two seconds', async () => {
@@ -62,4 +78,55 @@ it('reports down after three seconds for a database that does not respond, with 
   await vi.advanceTimersByTimeAsync(500)
   expect((await Promise.all([first, second])).map(({ status }) => status)).toEqual(['down', 'down'])
   expect(pings.database).toBe(1)
+})
+
+it('names the reason and the variable of a part that fails, and forgets both when it works', async () => {
+  const { health, replaceDatabasePing } = openHealth()
+  replaceDatabasePing(() => Promise.reject(new Error('refused')))
+  expect((await health()).checks.database).toEqual({
+    status: 'unavailable',
+    reason: 'unreachable',
+    variable: 'DATABASE_URL',
+    detail: 'It cannot be reached.',
+  })
+  replaceDatabasePing(async () => undefined)
+  vi.advanceTimersByTime(101)
+  expect((await health()).checks.database).toEqual({ status: 'ok' })
+})
+
+it('says of a part that does not respond that it does not respond', async () => {
+  const { health, replaceDatabasePing } = openHealth()
+  replaceDatabasePing(() => new Promise(() => undefined))
+  const state = health()
+  await vi.advanceTimersByTimeAsync(3_000)
+  expect((await state).checks.database).toMatchObject({ reason: 'no_response' })
+})
+
+it('is degraded by what others report, also for parts that have no ping', async () => {
+  const { health, troubles } = openHealth()
+  troubles.report('model', {
+    reason: 'limit_reached',
+    variable: 'PRESENTON_URL',
+    detail: 'Limits.',
+  })
+  expect(await health()).toMatchObject({
+    status: 'degraded',
+    checks: {
+      presenton: { status: 'ok', circuit: 'closed' },
+      model: { status: 'degraded', reason: 'limit_reached', variable: 'PRESENTON_URL' },
+    },
+  })
+  troubles.clear('model')
+  expect((await health()).checks).not.toHaveProperty('model')
+})
+
+it('says that the circuit is open', async () => {
+  const { health, openCircuit } = openHealth()
+  openCircuit()
+  expect((await health()).checks.presenton).toMatchObject({
+    status: 'unavailable',
+    circuit: 'open',
+    reason: 'failing',
+    variable: 'PRESENTON_URL',
+  })
 })
