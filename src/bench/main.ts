@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { accept } from './accept.bench.ts'
 import { attackImpact } from './attacks.bench.ts'
 import { type Benchmark, printTable, type Result } from './benchmark.ts'
+import { burst } from './burst.bench.ts'
 import { claims } from './claims.bench.ts'
 import { copy } from './copy.bench.ts'
 import { delivery } from './delivery.bench.ts'
@@ -32,6 +33,7 @@ const benchmarks: Benchmark[] = [
   copy,
   parse,
   trickle,
+  burst,
   idle,
   // Its million rows keep the database busy for a while.
   listing,

@@ -1,6 +1,7 @@
 // The log of one claimed run. Writes gather while the one before is under way, so a burst costs few
 // commits; they keep their order, and an outage of the database never applies one twice.
 
+import { takeTurn } from '../async/turns.ts'
 import type { Channels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { retryDuringOutage } from './outages.ts'
@@ -42,7 +43,7 @@ export interface RunLogOptions {
 }
 
 // A run that is this far ahead of the database waits, and so does the reading of its upstream.
-const maxPendingChars = 1024 * 1024
+const maxPendingChars = 256 * 1024
 
 export type RunLog = ReturnType<typeof createRunLog>
 
@@ -83,6 +84,7 @@ export function createRunLog(options: RunLogOptions) {
 
   async function flushAll(): Promise<void> {
     while (pending && failure === undefined) {
+      await takeTurn()
       const write: EncodedRunWrite = { ...pending, events: pending.events.encode() }
       pending = undefined
       try {

@@ -1,6 +1,7 @@
 // The rules of a message stream: it succeeds with its first `complete` and in no other way. Neither
 // status 200 nor a clean end of the body is a success.
 
+import { takeTurn } from '../async/turns.ts'
 import type { Problem } from '../domain/problem.ts'
 import { fault } from './failures.ts'
 import { createMessageReader, type Message } from './messages.ts'
@@ -58,13 +59,25 @@ export async function* readMessageStream(
     return { messages: [...before, message], end: 'complete' }
   }
 
-  for await (const chunk of withEnd(chunks)) {
+  for await (const chunk of withEnd(inPieces(chunks))) {
+    await takeTurn()
     const { messages, end } = toBatch(chunk === undefined ? reader.end() : reader.feed(chunk))
     if (messages.length > 0) yield messages
     if (end === 'complete') return
     if (end) throw end
   }
   throw fault('the stream ended without complete')
+}
+
+/** A read may bring 64 KiB, which can be a thousand messages: too much for one piece of work. */
+const pieceBytes = 8 * 1024
+
+async function* inPieces(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    for (let from = 0; from < chunk.length; from += pieceBytes) {
+      yield chunk.subarray(from, from + pieceBytes)
+    }
+  }
 }
 
 /** The chunks and, after a clean end, undefined. */
