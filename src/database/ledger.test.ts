@@ -36,7 +36,7 @@ describe('the ledger', () => {
     { userId = 'alice', slides = 1, id = randomUUID() as string, on = rows.database } = {},
   ) {
     await on.transaction(async (client) => {
-      await lockAdmission(client)
+      await client.query(lockAdmission)
       await ledger.reserve(client, { userId, presentationId: id, slides }, quotas(some))
     })
     return id

@@ -71,6 +71,7 @@ export function createAdmission(options: AdmissionOptions) {
       database,
       requests,
       keyOf: ({ userId, idempotency }) => idempotency && { ...idempotency, userId },
+      before: lockAdmission,
       work: async (client, fresh) => {
         const accepted = await insertAccepted(client, fresh)
         ids.push(...accepted.ids)
@@ -113,7 +114,6 @@ export function createAdmission(options: AdmissionOptions) {
     client: Queryable,
     requests: BriefRequest[],
   ): Promise<{ ids: string[]; responses: (StoredResponse | Problem)[] }> {
-    await lockAdmission(client)
     const users = new Map<string, number>()
     for (const { userId } of requests) users.set(userId, (users.get(userId) ?? 0) + 1)
     const budget = await readQuotaBudget(client, users, quotas)

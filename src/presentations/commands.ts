@@ -72,7 +72,7 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
   ) {
     const keyed = idempotency && { ...idempotency, userId: own.userId }
     const response = await respondOnce(database, keyed, async (client) => {
-      await lockAdmission(client)
+      await client.query(lockAdmission)
       await transition(client, await lockPresentation(client, own))
       return respond(await readPresentation(client, own.id))
     })
@@ -159,7 +159,7 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
       given: { outlines?: string[] | undefined; title?: string | undefined },
     ): Promise<PresentationRow> {
       const row = await database.transaction(async (client) => {
-        await lockAdmission(client)
+        await client.query(lockAdmission)
         const locked = await lockPresentation(client, own)
         if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
         const { outlines = locked.outlines ?? [], title = locked.title } = given

@@ -27,9 +27,7 @@ const admissionLock = 7_260_139
  * Serialises admissions until the transaction ends, so that limits and quotas that are checked now
  * still hold at its end.
  */
-export async function lockAdmission(client: Queryable): Promise<void> {
-  await client.query('select pg_advisory_xact_lock($1)', [admissionLock])
-}
+export const lockAdmission = `select pg_advisory_xact_lock(${admissionLock})`
 
 export async function countQueued(client: Queryable, userIds: string[]): Promise<QueueCounts> {
   const rows = await client.query<{ userId: string; own: number; all: number }>(
