@@ -19,7 +19,7 @@ export interface AdapterOptions {
 
 export type Adapters = ReturnType<typeof openAdapters>
 
-export function openAdapters({ config, logger, metrics }: AdapterOptions) {
+export function openAdapters({ config, logger, metrics, troubles }: AdapterOptions) {
   const database = openDatabase({
     ...config.database,
     onIdleError: (error) => logger.warn({ err: error }, 'an idle database connection failed'),
@@ -36,7 +36,7 @@ export function openAdapters({ config, logger, metrics }: AdapterOptions) {
     renewals,
     channels: createChannels(database),
     endRun: createEndRun(),
-    objects: createObjectStore({ ...config.objects, logger }),
+    objects: createObjectStore({ ...config.objects, logger, troubles }),
     presenton: openPresenton(config, logger, metrics.onUpstreamCall),
   }
 }

@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { ownsImage } from '../database/images.ts'
 import { createHub } from '../events/hub.ts'
 import { createTokenVerifier } from '../http/tokens.ts'
+import { explainStoreTrouble } from '../objects/store-reports.ts'
 import { createHealth } from '../operations/health.ts'
 import { createRunCounts } from '../operations/statements/run-counts.ts'
 import { createAdmission } from '../presentations/accept.ts'
@@ -68,7 +69,11 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
             ? { reason: 'not_migrated', variable: 'MIGRATE_ON_START', detail: notMigrated.message }
             : undefined,
       },
-      storage: { variable: 'MINIO_ENDPOINT', ping: objects.ping },
+      storage: {
+        variable: 'MINIO_ENDPOINT',
+        ping: objects.ping,
+        explain: explainStoreTrouble,
+      },
       presenton: {
         variable: 'PRESENTON_URL',
         ping: (signal) => presenton.ping({ signal }),

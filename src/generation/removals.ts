@@ -5,8 +5,8 @@ import type { Database } from '../database/connection.ts'
 import { deleteDeckRecord, findRemovableDecks, postponeDeck } from '../database/decks.ts'
 import { deleteUploadRecord, findRemovableUploads, postponeUpload } from '../database/uploads.ts'
 import { Problem } from '../domain/problem.ts'
-import { storeErrorCode } from '../objects/calls.ts'
 import type { ObjectStore } from '../objects/store.ts'
+import { isRefusal } from '../objects/store-problem.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
@@ -17,6 +17,8 @@ export interface RemovalOptions {
   presenton: Pick<Presenton, 'deleteDeck'>
   logger: Pick<Logger, 'warn'>
   signal: AbortSignal
+  /** In ms, of a clock that never goes back. */
+  now?: () => number
 }
 
 /** One kind of thing to remove. */
@@ -24,17 +26,42 @@ interface Target {
   find: () => Promise<string[]>
   remove: (name: string) => Promise<void>
   forget: (name: string) => Promise<void>
-  postpone: (name: string) => Promise<void>
+  postpone: (name: string, minutes: number) => Promise<void>
 }
 
 export type Removals = ReturnType<typeof createRemovals>
 
-// A refusal is likely to repeat. A target that fails this often in a row waits for the next round.
-const postponedMinutes = 10
+// A refusal is likely to repeat: missing rights last until someone grants them, and the retention
+// of a locked object may last for years. So each removal is postponed twice as long as before.
+const firstPostponedMinutes = 10
+const maxPostponedMinutes = 24 * 60
+/** A target that fails this often in a row waits for the next round. */
 const maxFailures = 5
+/** For a store that refuses: its next round. */
+const pauseMs = 10 * 60_000
+/** More names are forgotten, and then postponed as if for the first time. */
+const maxKnownNames = 10_000
 
 /** Each function does one round, and rejects when its target is away. */
-export function createRemovals({ database, objects, presenton, logger, signal }: RemovalOptions) {
+export function createRemovals({
+  database,
+  objects,
+  presenton,
+  logger,
+  signal,
+  now = () => performance.now(),
+}: RemovalOptions) {
+  const postponedMinutes = new Map<string, number>()
+  let objectsPausedUntilMs = Number.NEGATIVE_INFINITY
+
+  function nextPostponement(name: string): number {
+    const before = postponedMinutes.get(name)
+    const minutes = before ? Math.min(maxPostponedMinutes, before * 2) : firstPostponedMinutes
+    if (postponedMinutes.size >= maxKnownNames) postponedMinutes.clear()
+    postponedMinutes.set(name, minutes)
+    return minutes
+  }
+
   async function removeAll({ find, remove, forget, postpone }: Target): Promise<void> {
     for (let failures = 0; ; ) {
       const due = await find()
@@ -44,32 +71,44 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
         try {
           await remove(name)
           await forget(name)
+          postponedMinutes.delete(name)
           failures = 0
         } catch (error) {
           signal.throwIfAborted()
           failures += 1
-          if (isAway(error) || failures >= maxFailures) throw error
-          logger.warn({ err: error, name }, 'a removal failed and is postponed')
-          await postpone(name)
+          if (isAway(error)) throw error
+          const isLast = failures >= maxFailures
+          if (isLast && !isRefusal(error)) throw error
+          const minutes = nextPostponement(name)
+          logger.warn({ err: error, name, minutes }, 'a removal failed and is postponed')
+          await postpone(name, minutes)
+          if (isLast) throw error
         }
       }
     }
   }
 
   return {
-    objects: () =>
-      removeAll({
-        find: () => findRemovableUploads(database),
-        remove: (key) => objects.remove(key, signal),
-        forget: (key) => deleteUploadRecord(database, key),
-        postpone: (key) => postponeUpload(database, key, postponedMinutes),
-      }),
+    async objects(): Promise<void> {
+      if (now() < objectsPausedUntilMs) return
+      try {
+        await removeAll({
+          find: () => findRemovableUploads(database),
+          remove: (key) => objects.remove(key, signal),
+          forget: (key) => deleteUploadRecord(database, key),
+          postpone: (key, minutes) => postponeUpload(database, key, minutes),
+        })
+      } catch (error) {
+        if (isRefusal(error)) objectsPausedUntilMs = now() + pauseMs
+        throw error
+      }
+    },
     decks: () =>
       removeAll({
         find: () => findRemovableDecks(database),
         remove: (deckId) => presenton.deleteDeck({ account: sharedAccount, signal, deckId }),
         forget: (deckId) => deleteDeckRecord(database, deckId),
-        postpone: (deckId) => postponeDeck(database, deckId, postponedMinutes),
+        postpone: (deckId, minutes) => postponeDeck(database, deckId, minutes),
       }),
   }
 }
@@ -77,11 +116,6 @@ export function createRemovals({ database, objects, presenton, logger, signal }:
 /** The target is away, so nothing else can be removed there either. Also true for the database. */
 function isAway(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
-  if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(storeErrorCode(error))
+  if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(error)
   return error.failure === 'outage' || error.code === 'DATABASE_UNAVAILABLE'
-}
-
-/** A code of the store, such as AccessDenied; codes of a connection are in capitals. */
-function isRefusal(code = ''): boolean {
-  return /[a-z]/.test(code) && code !== 'SlowDown' && code !== 'ServiceUnavailable'
 }

@@ -12,7 +12,11 @@ import { Agent as HttpsAgent, request as requestHttps } from 'node:https'
 import { Client, type ClientOptions } from 'minio'
 import { anySignal, raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
+import { type Checksum, createChecksums } from './checksums.ts'
+import type { StoreAction } from './explain.ts'
 import { openPutRequest, type PutRequest } from './put-request.ts'
+import { isHtml, StoreError } from './store-error.ts'
+import { StoreProblem } from './store-problem.ts'
 
 export interface StoreAccess {
   /** An origin: scheme, host and port. */
@@ -23,6 +27,8 @@ export interface StoreAccess {
 }
 
 export interface CallLimits {
+  /** What is asked of the store, for the explanation of a failure. */
+  action: StoreAction
   /** Undefined for calls that nothing cancels, such as a cleanup. */
   signal: AbortSignal | undefined
   /** For the whole call, including the response body. */
@@ -37,6 +43,8 @@ export interface PutTarget {
   length: number
   /** Set for a part of a multipart upload. */
   part?: { uploadId: string; number: number } | undefined
+  /** Its signed headers are not for `openPut`. */
+  checksum?: Checksum
 }
 
 /**
@@ -55,10 +63,14 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
   // request starts on it would look like an outage.
   const agent = new (isSecure ? HttpsAgent : HttpAgent)({ keepAlive: true, timeout: 4_000 })
   const send = isSecure ? requestHttps : requestHttp
+  const checksums = createChecksums()
 
-  function clientFor(signal: AbortSignal): Client {
+  function clientFor(signal: AbortSignal, seen: SeenResponse): Client {
     const request = (options: RequestOptions, onResponse: (response: IncomingMessage) => void) => {
-      const sent = send({ ...options, agent, signal, timeout: idleMs }, onResponse)
+      const sent = send({ ...options, agent, signal, timeout: idleMs }, (response) => {
+        seen.response = response
+        onResponse(response)
+      })
       sent.on('timeout', () => sent.destroy(new Error(`The store was silent for ${idleMs} ms.`)))
       return sent
     }
@@ -67,11 +79,11 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
 
   /**
    * Rejects with the signal's reason when it aborts, and with Problem STORAGE_UNAVAILABLE (and its
-   * cause) when the store fails or is too slow. Both close the call's sockets. A Problem that
-   * `work` throws passes unchanged.
+   * cause) when the store fails, refuses or is too slow. Both close the call's sockets. A Problem
+   * that `work` throws passes unchanged.
    */
   async function call<T>(
-    { signal, timeoutMs }: CallLimits,
+    { signal, timeoutMs, action }: CallLimits,
     work: (client: Client) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted()
@@ -84,13 +96,18 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
       timeoutMs,
     )
     const signalOrTimeout = anySignal(signal, ended.signal)
+    const seen: SeenResponse = {}
     try {
-      return await raceSignal(work(clientFor(signalOrTimeout)), signalOrTimeout)
+      const result = await raceSignal(work(clientFor(signalOrTimeout, seen)), signalOrTimeout)
+      if (isOfAnother(seen.response, action)) throw new Error('Not a response of S3.')
+      return result
     } catch (error) {
+      const isOver = signalOrTimeout.aborted
       // The client leaves the body of some error responses unread, which keeps their sockets open.
       ended.abort()
       signal?.throwIfAborted()
-      throw error instanceof Problem ? error : new Problem('STORAGE_UNAVAILABLE', { cause: error })
+      if (error instanceof Problem) throw error
+      throw new StoreProblem(isOver ? error : toStoreError(error, seen.response, action), action)
     } finally {
       clearTimeout(timer)
     }
@@ -102,26 +119,67 @@ export function createStoreCalls(access: StoreAccess, { idleMs }: { idleMs: numb
    * destroyed, or the signal aborts.
    */
   async function openPut(
-    { bucket, key, contentType, length, part }: PutTarget,
+    { bucket, key, contentType, length, part, checksum = {} }: PutTarget,
     signal: AbortSignal,
   ): Promise<PutRequest> {
     const query = part ? { uploadId: part.uploadId, partNumber: String(part.number) } : {}
     const client = createClient(access)
     const url = await client.presignedUrl('PUT', bucket, key, putUrlSeconds, query)
-    return openPutRequest({ url, contentType, length, send, agent, signal, idleMs })
+    const { contentMd5 } = checksum
+    const headers = {
+      'content-type': contentType,
+      'content-length': length,
+      ...(contentMd5 !== undefined && { 'content-md5': contentMd5 }),
+    }
+    return openPutRequest({ url, headers, send, agent, signal, idleMs })
   }
 
-  return { call, openPut, close: () => agent.destroy() }
+  /** A PUT of bytes in memory whose signature covers the headers of its checksum. */
+  async function putSigned(
+    { bucket, key, contentType, part, checksum }: PutTarget,
+    bytes: Buffer,
+    limits: CallLimits,
+  ): Promise<string> {
+    const headers = { 'content-type': contentType, ...checksum?.signedHeaders }
+    const query = part && `partNumber=${part.number}&uploadId=${encodeURIComponent(part.uploadId)}`
+    return call(limits, async (client) => {
+      const options = { method: 'PUT', bucketName: bucket, objectName: key, headers }
+      const response = await client.makeRequestAsyncOmit(
+        { ...options, ...(query && { query }) },
+        bytes,
+      )
+      return String(response.headers.etag ?? '').replaceAll('"', '')
+    })
+  }
+
+  return { call, openPut, putSigned, checksums, close: () => agent.destroy() }
 }
 
-/**
- * The store's error code, such as `NoSuchKey` (`NotFound` when the response has no body), or the
- * code of a connection error. Undefined when there is none.
- */
-export function storeErrorCode(error: unknown): string | undefined {
-  const cause = error instanceof Problem ? error.cause : error
-  const code = (cause as { code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : undefined
+interface SeenResponse {
+  response?: IncomingMessage
+}
+
+/** Objects may be HTML; everything else that S3 sends is XML. */
+function isOfAnother(response: IncomingMessage | undefined, action: StoreAction): boolean {
+  return response !== undefined && action !== 'read objects' && isHtml(response.headers)
+}
+
+/** A refusal with its status, which the client drops; every other error unchanged. */
+function toStoreError(
+  error: unknown,
+  response: IncomingMessage | undefined,
+  action: StoreAction,
+): unknown {
+  const { statusCode: status = 0, headers = {} } = response ?? {}
+  if (error instanceof StoreError) return error
+  if (status < 300 && !isOfAnother(response, action)) return error
+  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
+  return new StoreError({
+    status,
+    headers,
+    ...(typeof code === 'string' && code !== '' && !isHtml(headers) && { code }),
+    ...(typeof message === 'string' && { text: message }),
+  })
 }
 
 export function createClient(

@@ -2,13 +2,19 @@
 // sends only a body that is whole in memory. The store creates the object or part when it has
 // received the last byte, or not at all.
 
-import type { Agent, ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
+import type {
+  Agent,
+  ClientRequest,
+  IncomingMessage,
+  OutgoingHttpHeaders,
+  RequestOptions,
+} from 'node:http'
+import { isHtml, StoreError } from './store-error.ts'
 
 export interface PutRequestOptions {
   url: string
-  /** Of the whole body, in bytes. */
-  length: number
-  contentType: string
+  /** With the length of the whole body. */
+  headers: OutgoingHttpHeaders
   send: (url: string, options: RequestOptions) => ClientRequest
   agent: Agent
   signal: AbortSignal
@@ -20,17 +26,8 @@ export type PutRequest = ReturnType<typeof openPutRequest>
 
 const maxErrorBytes = 64 * 1024
 
-/** Its methods reject with errors of the connection, or with the store's error and its `code`. */
-export function openPutRequest({
-  url,
-  length,
-  contentType,
-  send,
-  agent,
-  signal,
-  idleMs,
-}: PutRequestOptions) {
-  const headers = { 'content-type': contentType, 'content-length': length }
+/** Its methods reject with errors of the connection, or with StoreError. */
+export function openPutRequest({ url, headers, send, agent, signal, idleMs }: PutRequestOptions) {
   const request = send(url, { method: 'PUT', headers, agent, signal, timeout: idleMs })
   let isFinished = false
   request.on('timeout', () => request.destroy(new Error(`The store was silent for ${idleMs} ms.`)))
@@ -80,11 +77,12 @@ export function openPutRequest({
 }
 
 async function readEtag(response: IncomingMessage): Promise<string> {
+  const { statusCode: status = 0, headers } = response
   let text = ''
   for await (const chunk of response.setEncoding('utf8'))
     if (text.length < maxErrorBytes) text += chunk
-  if (response.statusCode === 200) return String(response.headers.etag ?? '').replaceAll('"', '')
-  const code = /<Code>(\w{1,100})<\/Code>/.exec(text)?.[1]
-  const reason = code === undefined ? '' : ` (${code})`
-  throw Object.assign(new Error(`The store responded ${response.statusCode}${reason}.`), { code })
+  if (status === 200 && !isHtml(headers)) return String(headers.etag ?? '').replaceAll('"', '')
+  const code = /<Code>\s*([\w.-]{1,100})\s*<\/Code>/.exec(text)?.[1]
+  const sentence = /<Message>([^<]{1,1000})<\/Message>/.exec(text)?.[1]
+  throw new StoreError({ status, headers, code, text: sentence ?? text.slice(0, 1000) })
 }

@@ -3,11 +3,14 @@
 // without the store. It is never listed.
 
 import type { Readable } from 'node:stream'
-import { raceSignal } from '../async/signals.ts'
-import { Problem } from '../domain/problem.ts'
 import type { Logger } from '../telemetry/logging.ts'
-import { createClient, createStoreCalls, type StoreAccess, storeErrorCode } from './calls.ts'
+import type { Troubles } from '../telemetry/troubles.ts'
+import { createBucket } from './bucket.ts'
+import { createClient, createStoreCalls, type StoreAccess } from './calls.ts'
+import type { StoreAction } from './explain.ts'
 import { contentDisposition } from './file-name.ts'
+import { StoreProblem, storeErrorCode } from './store-problem.ts'
+import { createStoreReports } from './store-reports.ts'
 import { type UploadResult, upload } from './upload.ts'
 
 export type ObjectStore = ReturnType<typeof createObjectStore>
@@ -17,6 +20,8 @@ export interface ObjectStoreOptions extends StoreAccess {
   publicEndpoint: string
   bucket: string
   logger: Pick<Logger, 'warn'>
+  /** Told what keeps objects from being stored, read or removed. */
+  troubles?: Pick<Troubles, 'report' | 'clear'>
   timeouts?: Partial<typeof defaultTimeouts>
 }
 
@@ -62,40 +67,29 @@ const defaultTimeouts = {
  * store fails or is too slow, and with the reason of their signal when it aborts.
  */
 export function createObjectStore(options: ObjectStoreOptions) {
-  const { bucket, logger, ...access } = options
+  const { bucket, logger, troubles, ...access } = options
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const calls = createStoreCalls(access, timeouts)
   const linkSigner = createClient({ ...access, endpoint: options.publicEndpoint })
   const cleanups = new Set<Promise<void>>()
-  let bucketReady: Promise<void> | undefined
+  const reports = createStoreReports(troubles)
+  const limitsFor = (action: StoreAction, signal?: AbortSignal) => ({
+    action,
+    signal,
+    timeoutMs: timeouts.callMs,
+  })
+  const { ensure, ping, explainUpload } = createBucket({
+    ...{ calls, bucket, region: access.region, limitsFor },
+  })
 
-  const limitsFor = (signal?: AbortSignal) => ({ signal, timeoutMs: timeouts.callMs })
-
-  /** Concurrent calls share one attempt; a signal ends only its own wait. A failure isn't kept. */
-  function ensureBucket(signal?: AbortSignal): Promise<void> {
-    bucketReady ??= createBucket().catch((error) => {
-      bucketReady = undefined
-      throw error
-    })
-    return signal ? raceSignal(bucketReady, signal) : bucketReady
-  }
-
-  async function createBucket(): Promise<void> {
-    if (await bucketExists()) return
+  /** Reports how the action went. Errors of a source and of a signal say nothing of the store. */
+  async function reported<T>(action: StoreAction, work: () => Promise<T>): Promise<T> {
     try {
-      await calls.call(limitsFor(), (client) => client.makeBucket(bucket, access.region))
+      const result = await work()
+      reports.succeeded(action)
+      return result
     } catch (error) {
-      // Another replica may have created it at the same time.
-      if (!(await bucketExists())) throw error
-    }
-  }
-
-  async function bucketExists(): Promise<boolean> {
-    try {
-      return await calls.call(limitsFor(), (client) => client.bucketExists(bucket))
-    } catch (error) {
-      // Credentials that allow only reading and writing objects imply that the bucket exists.
-      if (storeErrorCode(error) === 'AccessDenied') return true
+      if (error instanceof StoreProblem) reports.failed(error)
       throw error
     }
   }
@@ -117,22 +111,23 @@ export function createObjectStore(options: ObjectStoreOptions) {
     // Before the first wait: an error event without a listener would end the process.
     body.on('error', () => undefined)
     try {
-      await ensureBucket(signal)
-      return await upload(
-        body,
-        { calls, bucket, key, contentType, sizeBytes },
-        {
-          maxBytes,
-          signal,
-          sourceIdleMs: timeouts.sourceIdleMs,
-          partMs: timeouts.partMs,
-          totalMs: timeouts.putMs,
-          onAbandoned: (uploadId) => removeParts(key, uploadId, putLogger),
-        },
-      )
-    } catch (error) {
-      if (storeErrorCode(error) === 'NoSuchBucket') bucketReady = undefined
-      throw error
+      return await reported('store objects', async () => {
+        await ensure(signal)
+        return await upload(
+          body,
+          { calls, bucket, key, contentType, sizeBytes },
+          {
+            maxBytes,
+            signal,
+            sourceIdleMs: timeouts.sourceIdleMs,
+            partMs: timeouts.partMs,
+            totalMs: timeouts.putMs,
+            onAbandoned: (uploadId) => removeParts(key, uploadId, putLogger),
+          },
+        ).catch((error) => {
+          throw explainUpload(error)
+        })
+      })
     } finally {
       body.destroy()
     }
@@ -140,7 +135,7 @@ export function createObjectStore(options: ObjectStoreOptions) {
 
   function removeParts(key: string, uploadId: string, putLogger: Pick<Logger, 'warn'>): void {
     const cleanup = calls
-      .call(limitsFor(), (client) =>
+      .call(limitsFor('abort uploads'), (client) =>
         client.abortMultipartUpload(bucket, key, encodeURIComponent(uploadId)),
       )
       .catch((error) =>
@@ -154,20 +149,22 @@ export function createObjectStore(options: ObjectStoreOptions) {
   }
 
   return {
-    ensureBucket,
+    ensureBucket: ensure,
     put,
 
     /** The bytes from `offset` on; fewer than `length` only at the end of the object. */
     async readRange({ key, offset, length, signal }: RangeOptions): Promise<Buffer> {
       if (length <= 0) return Buffer.alloc(0)
-      try {
-        return await calls.call(limitsFor(signal), async (client) => {
-          return readAll(await client.getPartialObject(bucket, key, offset, length), length)
-        })
-      } catch (error) {
-        if (storeErrorCode(error) === 'InvalidRange') return Buffer.alloc(0)
-        throw error
-      }
+      return reported('read objects', async () => {
+        try {
+          return await calls.call(limitsFor('read objects', signal), async (client) =>
+            readAll(await client.getPartialObject(bucket, key, offset, length), offset, length),
+          )
+        } catch (error) {
+          if (storeErrorCode(error) === 'InvalidRange') return Buffer.alloc(0)
+          throw error
+        }
+      })
     },
 
     /** Needs no request to the store. `expiresAt` has no milliseconds, like signatures. */
@@ -194,17 +191,21 @@ export function createObjectStore(options: ObjectStoreOptions) {
 
     /** Also resolves when there is no such object. */
     async remove(key: string, signal?: AbortSignal): Promise<void> {
-      try {
-        await calls.call(limitsFor(signal), (client) => client.removeObject(bucket, key))
-      } catch (error) {
-        const code = storeErrorCode(error) ?? ''
-        if (!['NoSuchKey', 'NoSuchBucket', 'NotFound'].includes(code)) throw error
-      }
+      await reported('remove objects', async () => {
+        try {
+          const limits = limitsFor('remove objects', signal)
+          await calls.call(limits, (client) => client.removeObject(bucket, key))
+        } catch (error) {
+          const code = storeErrorCode(error) ?? ''
+          if (!['NoSuchKey', 'NoSuchBucket', 'NotFound'].includes(code)) throw error
+        }
+      })
     },
 
     /** Resolves when the store accepts our credentials, with or without the bucket. */
     async ping(signal?: AbortSignal): Promise<void> {
-      await calls.call(limitsFor(signal), (client) => client.bucketExists(bucket))
+      await ping(signal)
+      reports.succeeded('look at the bucket')
     },
 
     /** Waits for running cleanups, which have their own timeouts. */
@@ -215,20 +216,24 @@ export function createObjectStore(options: ObjectStoreOptions) {
   }
 }
 
-/** Rejects when the store ignores the range, or sends more than `length` bytes. */
-async function readAll(response: Readable, length: number): Promise<Buffer> {
+/**
+ * A store or a proxy may ignore the range and send the whole object: then the bytes before the
+ * range are skipped, and those after it are not read.
+ */
+async function readAll(response: Readable, offset: number, length: number): Promise<Buffer> {
   const { statusCode } = response as { statusCode?: number }
-  if (statusCode !== 206) throw unusable('The store ignored the requested range.')
+  let skippedBytes = statusCode === 206 ? 0 : offset
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of response) {
-    chunks.push(chunk)
-    bytes += (chunk as Buffer).length
-    if (bytes > length) throw unusable('The store sent more bytes than requested.')
+    const wanted = (chunk as Buffer).subarray(skippedBytes)
+    skippedBytes -= (chunk as Buffer).length - wanted.length
+    chunks.push(wanted)
+    bytes += wanted.length
+    if (statusCode === 206 && bytes > length) throw new Error(tooManyBytes)
+    if (bytes >= length && statusCode !== 206) break
   }
-  return Buffer.concat(chunks)
+  return Buffer.concat(chunks).subarray(0, length)
 }
 
-function unusable(message: string): Problem {
-  return new Problem('STORAGE_UNAVAILABLE', { cause: new Error(message) })
-}
+const tooManyBytes = 'The store sent more bytes than requested.'

@@ -8,8 +8,10 @@ import { anySignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { type Block, blocksOf } from './blocks.ts'
 import type { PutTarget, StoreCalls } from './calls.ts'
+import { checksumOf } from './checksums.ts'
 import { refuseFile } from './invalid-file.ts'
 import type { PutRequest } from './put-request.ts'
+import { StoreProblem } from './store-problem.ts'
 
 /** Stores require parts of at least 5 MiB and accept 10,000 of them. */
 const partBytes = 8 * 1024 * 1024
@@ -18,6 +20,7 @@ const pieceBytes = 1024 * 1024
 /** The limit of S3 for one PUT. */
 const maxPutBytes = 5 * 1024 * 1024 * 1024
 const tailBytes = 64 * 1024
+const action = 'store objects'
 
 export interface UploadTarget {
   calls: StoreCalls
@@ -68,7 +71,8 @@ export async function upload(
   const isOneRequest =
     target.sizeBytes !== undefined &&
     target.sizeBytes > partBytes &&
-    target.sizeBytes <= maxPutBytes
+    target.sizeBytes <= maxPutBytes &&
+    target.calls.checksums.kind() === 'none'
   const onFailure = (error: unknown) => failed.abort(error)
   const createSender = isOneRequest ? createSingleSender : createMultipartSender
   const sender = createSender(target, { ...limits, signal, onFailure })
@@ -94,7 +98,7 @@ export async function upload(
     failed.abort(error)
     sender.abandon()
     limits.signal.throwIfAborted()
-    throw error === total.reason ? new Problem('STORAGE_UNAVAILABLE', { cause: error }) : error
+    throw error === total.reason ? new StoreProblem(error, action) : error
   }
   return { sizeBytes, sha256: hash.digest('hex'), tail }
 }
@@ -127,7 +131,7 @@ function createSingleSender(
   { calls, bucket, key, contentType, sizeBytes: length = 0 }: UploadTarget,
   { signal, partMs, onFailure }: SenderOptions,
 ): Sender {
-  const limits = { signal, timeoutMs: partMs }
+  const limits = { signal, timeoutMs: partMs, action } as const
   let put: PutRequest | undefined
   let sending: Promise<unknown> = Promise.resolve()
   return {
@@ -135,9 +139,15 @@ function createSingleSender(
       await sending
       put ??= await calls.openPut({ bucket, key, contentType, length }, signal)
       const request = put
-      sending = calls.call<unknown>(limits, () =>
-        isLast ? request.finish(bytes) : request.write(bytes),
-      )
+      sending = calls
+        .call<unknown>(limits, () => (isLast ? request.finish(bytes) : request.write(bytes)))
+        .catch((error) => {
+          // The bytes before these are gone: the next attempt sends parts, each with a checksum.
+          const isWorthRepeating = calls.checksums.learn(error, 'none')
+          throw isWorthRepeating
+            ? new Problem('STORAGE_UNAVAILABLE', { cause: error.cause })
+            : error
+        })
       sending.catch(onFailure)
     },
     finish: async () => void (await sending),
@@ -150,12 +160,26 @@ function createMultipartSender(
   { calls, bucket, key, contentType }: UploadTarget,
   { signal, partMs, onAbandoned }: SenderOptions,
 ): Sender {
-  const limits = { signal, timeoutMs: partMs }
+  const limits = { signal, timeoutMs: partMs, action } as const
   const etags: { part: number; etag: string }[] = []
   let uploadId: string | undefined
 
+  /** At most three requests: each further one has another kind of checksum. */
   async function put(bytes: Buffer, part?: PutTarget['part']): Promise<string> {
-    const target = { bucket, key, contentType, length: bytes.length, part }
+    for (;;) {
+      const kind = calls.checksums.kind()
+      const checksum = checksumOf(bytes, kind)
+      const target = { bucket, key, contentType, length: bytes.length, part, checksum }
+      try {
+        if (checksum.signedHeaders) return await calls.putSigned(target, bytes, limits)
+        return await putPresigned(target, bytes)
+      } catch (error) {
+        if (!calls.checksums.learn(error, kind)) throw error
+      }
+    }
+  }
+
+  async function putPresigned(target: PutTarget, bytes: Buffer): Promise<string> {
     const request = await calls.openPut(target, signal)
     try {
       return await calls.call(limits, () => request.finish(bytes))

@@ -23,7 +23,7 @@ export type RequestPredicate = (request: RecordedRequest) => boolean
 
 export type Fault =
   /** Responds with this status; the handler does not run. */
-  | { kind: 'status'; status: number; body?: string }
+  | { kind: 'status'; status: number; body?: string; headers?: Record<string, string> }
   /** Holds the request before the handler runs, until `release`. */
   | { kind: 'stall' }
   /**
@@ -96,7 +96,7 @@ export async function openFaultServer({
       // Read the request first: many clients report a response to an unfinished upload as EPIPE.
       for await (const _ of request);
       response
-        .writeHead(fault.status, { 'content-type': 'text/plain' })
+        .writeHead(fault.status, { 'content-type': 'text/plain', ...fault.headers })
         .end(fault.body ?? 'injected fault\n')
       return
     }

@@ -1,0 +1,41 @@
+// Tells operators what keeps the store from working, and that it works again. A refusal of one
+// action, such as storing objects, ends only when that action succeeds: the bucket may be readable
+// all the while. Everything else ends with any success.
+
+import type { Trouble, Troubles } from '../telemetry/troubles.ts'
+import type { Explanation, StoreAction } from './explain.ts'
+import { StoreProblem } from './store-problem.ts'
+
+export type StoreReports = ReturnType<typeof createStoreReports>
+
+export function createStoreReports(troubles: Pick<Troubles, 'report' | 'clear'> | undefined) {
+  const latest = new Map<StoreAction, Explanation>()
+
+  function forget(action: StoreAction): void {
+    const reason = latest.get(action)?.reason
+    latest.delete(action)
+    const isShared = [...latest.values()].some((other) => other.reason === reason)
+    if (reason !== undefined && !isShared) troubles?.clear('storage', reason)
+  }
+
+  return {
+    failed({ action, explanation, cause }: StoreProblem): void {
+      if (latest.get(action)?.reason !== explanation.reason) forget(action)
+      latest.set(action, explanation)
+      troubles?.report('storage', toTrouble(explanation), cause)
+    },
+
+    succeeded(action: StoreAction): void {
+      for (const [other, { isFinal }] of latest) if (other === action || !isFinal) forget(other)
+    },
+  }
+}
+
+function toTrouble({ reason, variable, detail }: Explanation): Trouble {
+  return { reason, variable, detail }
+}
+
+/** What a failed ping means; undefined when the error is not one of the store. */
+export function explainStoreTrouble(error: unknown): Trouble | undefined {
+  return error instanceof StoreProblem ? toTrouble(error.explanation) : undefined
+}
