@@ -179,12 +179,12 @@ const rules: Rule[] = [
   ({ error: { code, isHtml, status } }) =>
     (isHtml && status < 500) || (code === undefined && status === 404) ? notStore : undefined,
   when(
-    { code: /^(?:AccessDenied|Forbidden|AccountAccessDenied|AccessForbidden)$/, status: [403] },
-    (action) => (action === 'create the bucket' ? noBucket : denied(action)),
-  ),
-  when(
     { code: /^SecondLevelDomainForbidden$/ },
     final('unsupported', 'MINIO_ENDPOINT', 'The store does not allow path-style addresses.'),
+  ),
+  when(
+    { code: /^(?:AccessDenied|Forbidden|AccountAccessDenied|AccessForbidden)$/, status: [403] },
+    (action) => (action === 'create the bucket' ? noBucket : denied(action)),
   ),
   when({ code: /^(?:NotImplemented|MethodNotAllowed)$/, status: [405, 501] }, (action) =>
     action === 'create the bucket' ? noBucket : unsupported(action),

@@ -8,6 +8,9 @@ import { StoreProblem } from './store-problem.ts'
 
 export type StoreReports = ReturnType<typeof createStoreReports>
 
+/** The store may show a bucket, or its absence, while it refuses everything else. */
+const shown: StoreAction = 'look at the bucket'
+
 export function createStoreReports(troubles: Pick<Troubles, 'report' | 'clear'> | undefined) {
   const latest = new Map<StoreAction, Explanation>()
 
@@ -26,7 +29,10 @@ export function createStoreReports(troubles: Pick<Troubles, 'report' | 'clear'> 
     },
 
     succeeded(action: StoreAction): void {
-      for (const [other, { isFinal }] of latest) if (other === action || !isFinal) forget(other)
+      for (const [other, { isFinal }] of latest) {
+        const isDisproved = other === action || (other === 'create the bucket' && action !== shown)
+        if (isDisproved || !isFinal) forget(other)
+      }
     },
   }
 }
