@@ -8,8 +8,11 @@ import { StoreProblem } from './store-problem.ts'
 
 export type StoreReports = ReturnType<typeof createStoreReports>
 
-/** The store may show a bucket, or its absence, while it refuses everything else. */
-const shown: StoreAction = 'look at the bucket'
+/** They prove that the bucket exists; a removal also succeeds without it. */
+const needsBucket: ReadonlySet<StoreAction> = new Set<StoreAction>([
+  'store objects',
+  'read objects',
+])
 
 export function createStoreReports(troubles: Pick<Troubles, 'report' | 'clear'> | undefined) {
   const latest = new Map<StoreAction, Explanation>()
@@ -30,7 +33,8 @@ export function createStoreReports(troubles: Pick<Troubles, 'report' | 'clear'> 
 
     succeeded(action: StoreAction): void {
       for (const [other, { isFinal }] of latest) {
-        const isDisproved = other === action || (other === 'create the bucket' && action !== shown)
+        const isDisproved =
+          other === action || (other === 'create the bucket' && needsBucket.has(action))
         if (isDisproved || !isFinal) forget(other)
       }
     },
