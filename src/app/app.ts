@@ -37,6 +37,7 @@ export async function openApp({ config, logger, timing }: AppOptions) {
     config.opsPort === undefined
       ? undefined
       : await createOperationsServer({ config, logger, operations: features.operations })
+  for (const warning of config.warnings) logger.warn(warning)
   warnOfOpenAudience(config, logger)
   return startLifecycle({
     config,

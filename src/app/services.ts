@@ -3,6 +3,8 @@
 import type { Config } from '../config/config.ts'
 import { ownsImage } from '../database/images.ts'
 import { createHub } from '../events/hub.ts'
+import { createKeySetReports } from '../http/key-set-troubles.ts'
+import { createRefusalReports } from '../http/refusals.ts'
 import { createTokenVerifier } from '../http/tokens.ts'
 import { explainStoreTrouble } from '../objects/store-reports.ts'
 import { createHealth } from '../operations/health.ts'
@@ -20,7 +22,7 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
-import { createTroubles } from '../telemetry/troubles.ts'
+import { createTroubles, type Troubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { type Adapters, openAdapters } from './adapters.ts'
@@ -90,7 +92,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
 
   const features: Features = {
     auth: {
-      verify: createTokenVerifier(config.auth),
+      verify: createVerifier({ config, logger, metrics, troubles }),
       redeemTicket: (used) => redeemTicket(database, used),
     },
     presentations: createPresentationServices({ config, adapters, view, presign }),
@@ -105,6 +107,21 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     operations: { health, metrics: metrics.scrape },
   }
   return { adapters, metrics, migration, hub, features }
+}
+
+function createVerifier({
+  config: { auth, proxies },
+  logger,
+  metrics,
+  troubles,
+}: Pick<ServicesOptions, 'config' | 'logger'> & { metrics: Metrics; troubles: Troubles }) {
+  const keySet = createKeySetReports(troubles)
+  return createTokenVerifier(auth, {
+    proxies,
+    onKeysLoaded: keySet.onLoaded,
+    onKeysFailed: keySet.onFailed,
+    ...createRefusalReports({ auth, logger, troubles, count: metrics.onTokenRefused }),
+  })
 }
 
 interface ViewOptions {

@@ -2,6 +2,8 @@
 // so nothing else depends on the environment. One message names all invalid variables, without
 // values, because it ends up in logs and many variables are secrets.
 
+import { type Environment, readText, warningsOf } from './clean.ts'
+import { publicKey } from './public-key.ts'
 import {
   absolutePath,
   anyText,
@@ -12,25 +14,29 @@ import {
   databaseUrl,
   headerName,
   integer,
+  issuerName,
+  keySetUrl,
+  listenHost,
   listOf,
   oneOf,
   optional,
   or,
   origin,
-  publicKey,
+  plainText,
+  proxyUrl,
   type Read,
   required,
   seconds,
   secret,
   trustProxy,
-  url,
   word,
+  words,
 } from './values.ts'
 
 export type Config = ReturnType<typeof readConfig>
 
 const variables = {
-  HOST: or('0.0.0.0', word),
+  HOST: or('0.0.0.0', listenHost),
   PORT: or(3000, integer(0, 65535)),
   OPS_PORT: optional(integer(0, 65535)),
   PUBLIC_URL: optional(baseUrl),
@@ -44,11 +50,11 @@ const variables = {
   MIGRATE_ON_START: or(true, boolean),
   // Presenton names images and files by absolute paths, so it must be at the root of its origin.
   PRESENTON_URL: required(origin),
-  PRESENTON_USERNAME: optional(anyText),
+  PRESENTON_USERNAME: optional(plainText),
   PRESENTON_PASSWORD: optional(anyText),
   PRESENTON_API_KEY: optional(word),
   PRESENTON_APP_DATA_DIR: optional(absolutePath),
-  PRESENTON_DEFAULT_TEMPLATE: or('general', anyText),
+  PRESENTON_DEFAULT_TEMPLATE: or('general', plainText),
   CREATE_TIMEOUT_SECONDS: or(30, seconds()),
   PREPARE_TIMEOUT_SECONDS: or(180, seconds()),
   EXPORT_TIMEOUT_SECONDS: or(330, seconds()),
@@ -61,17 +67,20 @@ const variables = {
   BREAKER_RESET_SECONDS: or(10, seconds()),
   MINIO_ENDPOINT: required(origin),
   MINIO_PUBLIC_ENDPOINT: optional(origin),
-  MINIO_ACCESS_KEY: required(anyText),
+  MINIO_ACCESS_KEY: required(plainText),
   MINIO_SECRET_KEY: required(anyText),
   MINIO_BUCKET: or('presentations', bucketName),
   MINIO_REGION: or('us-east-1', word),
   // A version 4 signature is valid for at most seven days.
   DOWNLOAD_LINK_SECONDS: or(900, integer(1, 604_800)),
-  AUTH_JWKS_URL: optional(url),
+  AUTH_JWKS_URL: optional(keySetUrl),
   AUTH_JWT_SECRET: optional(secret),
   AUTH_JWT_PUBLIC_KEY: optional(publicKey),
-  AUTH_ISSUER: optional(anyText),
-  AUTH_AUDIENCE: or([], listOf(anyText)),
+  AUTH_ISSUER: optional(issuerName),
+  AUTH_AUDIENCE: or([], listOf(plainText)),
+  HTTP_PROXY: optional(proxyUrl),
+  HTTPS_PROXY: optional(proxyUrl),
+  NO_PROXY: or([], words),
   MAX_SLIDES: or(20, integer(1, 50)),
   MAX_CONTENT_CHARS: or(100_000, integer(1)),
   // S3 allows 10,000 parts for an object, and a part has 8 MiB.
@@ -102,26 +111,32 @@ const keyVariables = ['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY']
 type Values = { [Name in keyof typeof variables]: ReturnType<(typeof variables)[Name]> }
 
 /** An empty string counts as not set. @throws Error that names every invalid variable */
-export function readConfig(env: Record<string, string | undefined>) {
+export function readConfig(env: Environment) {
   const problems: string[] = []
+  const given: Record<string, string | undefined> = {}
   const read: Record<string, unknown> = {}
   for (const [name, readValue] of Object.entries<Read<unknown>>(variables)) {
     try {
-      read[name] = readValue(env[name] || undefined)
+      given[name] = readText(env, name)
+      read[name] = readValue(given[name])
     } catch (error) {
+      given[name] ??= 'invalid'
       problems.push(`${name} ${(error as Error).message}`)
     }
   }
-  const isSet = (name: keyof Values) => Boolean(env[name])
+  const isSet = (name: keyof Values) => given[name] !== undefined
   // The rest of the gateway takes any number of key sources; only this rule asks for one.
   if (keyVariables.filter(isSet).length !== 1)
     problems.push(`${keyVariables.join(', ')}: exactly one of them is required`)
   if (isSet('PRESENTON_USERNAME') !== isSet('PRESENTON_PASSWORD')) {
     problems.push('PRESENTON_USERNAME, PRESENTON_PASSWORD: must be set together')
   }
-  if (problems.length > 0)
-    throw new Error(`Invalid configuration:\n${problems.map((text) => `- ${text}`).join('\n')}`)
-  return deepFreeze(toConfig(read as Values))
+  const warnings = warningsOf(env, Object.keys(variables))
+  if (problems.length > 0) {
+    const lines = [...problems, ...warnings].map((text) => `- ${text}`)
+    throw new Error(`Invalid configuration:\n${lines.join('\n')}`)
+  }
+  return deepFreeze({ ...toConfig(read as Values), warnings })
 }
 
 function toConfig(v: Values) {
@@ -171,6 +186,8 @@ function toConfig(v: Values) {
       downloadLinkSeconds: v.DOWNLOAD_LINK_SECONDS,
     },
     auth: { keySources: keySources(v), issuer: v.AUTH_ISSUER, audience: v.AUTH_AUDIENCE },
+    /** For requests to the internet: key sets. */
+    proxies: { http: v.HTTP_PROXY, https: v.HTTPS_PROXY, none: v.NO_PROXY },
     limits: {
       maxSlides: v.MAX_SLIDES,
       maxContentChars: v.MAX_CONTENT_CHARS,

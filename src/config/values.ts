@@ -1,7 +1,6 @@
 // Parsers for the text of environment variables. An error says what is wrong and never quotes the
 // text, which may be a secret.
 
-import { createPublicKey } from 'node:crypto'
 import { isIP } from 'node:net'
 import { isAbsolute } from 'node:path'
 
@@ -30,21 +29,38 @@ export function anyText(text: string): string {
   return /\p{Cc}/u.test(text) ? reject('must not contain control characters') : text
 }
 
+/** Text that is compared with what others write. Quotes at its ends are remains of an env file. */
+export function plainText(text: string): string {
+  if (/[\p{Cc}\p{Cf}]/u.test(text)) reject('must not contain control or invisible characters')
+  return /^["'`‘’“”]|["'`‘’“”]$/.test(text) ? reject('must not begin or end with a quote') : text
+}
+
 export function word(text: string): string {
   return /^[\x21-\x7e]+$/.test(text) ? text : reject('must be visible ASCII without spaces')
 }
 
-/** A token of RFC 9110, section 5.6.2. */
+/** A token of RFC 9110, section 5.6.2. Browsers don't take `*` for all headers with credentials. */
 export function headerName(text: string): string {
-  return /^[\w!#$%&'*+.^`|~-]+$/.test(text) ? text : reject('must be names of HTTP headers')
+  return /^[\w!#$%&'*+.^`|~-]+$/.test(text) && text !== '*'
+    ? text
+    : reject('must be names of HTTP headers')
+}
+
+/** An address or a name to listen on, without a scheme or a port. */
+export function listenHost(text: string): string {
+  const host = /^\[(.+)\]$/.exec(text)?.[1] ?? text
+  return isIP(host) > 0 || /^[a-z\d_]([a-z\d_.-]*[a-z\d_])?$/i.test(host)
+    ? host
+    : reject('must be an address or a host name, without a scheme or a port')
 }
 
 export function integer(min: number, max = 1_000_000_000): Parse<number> {
   return (text) => {
     const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
+    const form = /^\d/.test(text) && Number.isNaN(value) ? ', in digits only, without a unit' : ''
     return value >= min && value <= max
       ? value
-      : reject(`must be a whole number from ${min} to ${max}`)
+      : reject(`must be a whole number from ${min} to ${max}${form}`)
   }
 }
 
@@ -63,15 +79,19 @@ export function oneOf<const T extends string>(choices: readonly T[]): Parse<T> {
 }
 
 export function listOf<T>(parse: Parse<T>): Parse<T[]> {
-  return (text) => [
-    ...new Set(
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter(Boolean)
-        .map(parse),
-    ),
-  ]
+  return (text) => [...new Set(entriesOf(text).map(parse))]
+}
+
+/** Extra commas are harmless, but a list of nothing else would switch off what it limits. */
+function entriesOf(text: string): string[] {
+  const entries = text.split(',').map((part) =>
+    part
+      .trim()
+      .replace(/^(["'])(.*)\1$/, '$2')
+      .trim(),
+  )
+  const filled = entries.filter(Boolean)
+  return filled.length > 0 ? filled : reject('must have at least one entry')
 }
 
 function toUrl(text: string): URL | undefined {
@@ -81,13 +101,48 @@ function toUrl(text: string): URL | undefined {
 function parseUrl(text: string): URL {
   const parsed = toUrl(text)
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
-    reject('must be an http or https URL')
+    reject('must be an http or https URL, with its scheme')
   if (parsed.username || parsed.password) reject('must not contain credentials')
+  // URLs may have other hosts, but each is a typing mistake: a wildcard, a placeholder, a list.
+  if (!/^([a-z\d_.-]+|\[[\da-f:.]+\])$/.test(parsed.hostname) || /^https?$/.test(parsed.hostname))
+    reject('must have a valid host name')
   return parsed
 }
 
-export function url(text: string): string {
-  return parseUrl(text).href
+const discovery = /\/\.well-known\/(openid-configuration|oauth-authorization-server)\b/
+
+export function keySetUrl(text: string): string {
+  const { href, pathname } = parseUrl(text)
+  return discovery.test(pathname)
+    ? reject("must be the issuer's key set, which its discovery document names as jwks_uri")
+    : href
+}
+
+export function issuerName(text: string): string {
+  return discovery.test(text)
+    ? reject('must be the iss of the tokens, not the URL of the discovery document')
+    : plainText(text)
+}
+
+/** The URL of an HTTP proxy, maybe with credentials. Without a scheme, http is meant, as in curl. */
+export function proxyUrl(text: string): string {
+  const parsed = toUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`)
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || !canDecode(parsed))
+    reject('must be the http or https URL of a proxy')
+  return parsed.href
+}
+
+function canDecode({ username, password }: URL): boolean {
+  try {
+    return decodeURIComponent(username + password) !== undefined
+  } catch {
+    return false
+  }
+}
+
+/** Entries of NO_PROXY may also be separated by spaces, as curl and Go accept them. */
+export function words(text: string): string[] {
+  return text.split(/[\s,]+/).filter(Boolean)
 }
 
 /** Returned without a slash at the end. */
@@ -99,6 +154,7 @@ export function baseUrl(text: string): string {
 }
 
 export function origin(text: string): string {
+  if (text === '*') reject('must be origins, because * does not work with credentials')
   const parsed = parseUrl(text)
   if (parsed.pathname !== '/' || parsed.search || parsed.hash)
     reject('must be an origin: scheme, host and port, without a path')
@@ -136,37 +192,11 @@ export function secret(text: string): string {
   return Buffer.byteLength(text) >= 32 ? text : reject('must have at least 32 bytes')
 }
 
-/** A PEM (SPKI). `\n` may stand for line ends, because env files have one line for a value. */
-export function publicKey(text: string): string {
-  const pem = text.replaceAll('\\n', '\n').trim()
-  // createPublicKey would also accept a private key, which must never be in this variable.
-  if (!/^-----BEGIN PUBLIC KEY-----[^-]*-----END PUBLIC KEY-----$/.test(pem))
-    reject('must be a public key as PEM (SPKI)')
-  const key = tryCreateKey(pem) ?? reject('is not a readable public key')
-  const { modulusLength = 0, namedCurve = '' } = key.asymmetricKeyDetails ?? {}
-  const isUsable =
-    key.asymmetricKeyType === 'ed25519' ||
-    (key.asymmetricKeyType === 'rsa' && modulusLength >= 2048) ||
-    (key.asymmetricKeyType === 'ec' &&
-      ['prime256v1', 'secp384r1', 'secp521r1'].includes(namedCurve))
-  return isUsable
-    ? pem
-    : reject('must be RSA of at least 2048 bits, EC on P-256, P-384 or P-521, or Ed25519')
-}
-
-function tryCreateKey(pem: string) {
-  try {
-    return createPublicKey(pem)
-  } catch {
-    return undefined
-  }
-}
-
 /** Fastify's trustProxy: true, false, a number of hops, or the networks of trusted proxies. */
 export function trustProxy(text: string): boolean | number | string[] {
   if (text === 'true' || text === 'false') return text === 'true'
   if (/^\d{1,2}$/.test(text)) return Number(text)
-  const networks = text.split(',').map((part) => part.trim())
+  const networks = entriesOf(text)
   return networks.every(isNetwork)
     ? networks
     : reject('must be true, false, a number of hops, or a list of addresses and CIDRs')
@@ -174,7 +204,8 @@ export function trustProxy(text: string): boolean | number | string[] {
 
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/')
-  const maxBits = { 4: 32, 6: 128 }[isIP(address)] ?? 0
+  // A zone (`fe80::1%eth0`) names a link of one machine, and Fastify refuses it.
+  const maxBits = address.includes('%') ? 0 : ({ 4: 32, 6: 128 }[isIP(address)] ?? 0)
   return (
     maxBits > 0 &&
     rest.length === 0 &&

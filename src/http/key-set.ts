@@ -2,8 +2,16 @@
 // among all who wait. The schedule is ours: jose's would drop valid keys when the issuer is down
 // for ten minutes, and would not limit refetches that fail.
 
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose'
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JSONWebKeySet,
+  type JWTVerifyGetKey,
+} from 'jose'
 import { Problem } from '../domain/problem.ts'
+import { KeySetError } from './key-set-troubles.ts'
+import type { OutboundGet } from './outbound.ts'
 
 const fetchTimeoutMs = 5_000
 const maxBytes = 1024 * 1024
@@ -19,7 +27,10 @@ const firstFetchMs = 1_000
 export interface KeySetOptions {
   url: string
   now: () => number
-  fetch?: typeof fetch
+  get: OutboundGet
+  /** Called after each fetch. */
+  onLoaded?: ((keys: JSONWebKeySet) => void) | undefined
+  onFailed?: ((error: unknown) => void) | undefined
 }
 
 /**
@@ -29,10 +40,12 @@ export interface KeySetOptions {
 export function createRemoteKeySet({
   url,
   now,
-  fetch: fetchKeys = fetch,
+  get,
+  onLoaded,
+  onFailed,
 }: KeySetOptions): JWTVerifyGetKey {
   const keySet = createRemoteJWKSet(new URL(url), {
-    [customFetch]: async (target, init) => limitBody(await fetchKeys(target, init)),
+    [customFetch]: (target, { headers, signal }) => fetchKeySet(get, target, headers, signal),
     timeoutDuration: fetchTimeoutMs,
     // jose then fetches only when `reload` is called.
     cacheMaxAge: Number.POSITIVE_INFINITY,
@@ -50,9 +63,12 @@ export function createRemoteKeySet({
       await keySet.reload()
       loadedAt = now()
       failure = undefined
+      const set = keySet.jwks()
+      if (set) onLoaded?.(set)
     } catch (error) {
       failedAt = now()
       failure = error
+      onFailed?.(error)
     }
   }
 
@@ -92,19 +108,21 @@ function timeout(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms).unref())
 }
 
-/** Fails the read beyond `maxBytes`; jose has no limit. */
-async function limitBody(response: Response): Promise<Response> {
-  if (response.status !== 200) {
-    await response.body?.cancel()
-    throw new Error(`The key set request got status ${response.status}.`)
-  }
-  let size = 0
-  const limit = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      size += chunk.byteLength
-      if (size > maxBytes) throw new Error(`The key set is larger than ${maxBytes} bytes.`)
-      controller.enqueue(chunk)
-    },
+/** Fetches for jose, which has no limit of bytes and does not tell why it refuses a response. */
+async function fetchKeySet(
+  get: OutboundGet,
+  url: string,
+  headers: Headers,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { status, body } = await get({
+    url,
+    headers: Object.fromEntries(headers),
+    maxBytes,
+    signal,
   })
-  return new Response(response.body?.pipeThrough(limit) ?? null)
+  if (status !== 200) throw KeySetError.ofStatus(status)
+  const problem = KeySetError.ofBody(body.toString())
+  if (problem) throw problem
+  return new Response(new Uint8Array(body))
 }

@@ -5,7 +5,9 @@ import { createPublicKey, webcrypto } from 'node:crypto'
 import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
 import type { Config, KeySource } from '../config/config.ts'
 import { Problem } from '../domain/problem.ts'
-import { createRemoteKeySet } from './key-set.ts'
+import { createRemoteKeySet, type KeySetOptions } from './key-set.ts'
+import { createOutboundGet } from './outbound.ts'
+import { isClaimError, RefusedTokenError } from './refusals.ts'
 
 export interface Caller {
   userId: string
@@ -17,6 +19,7 @@ export type TokenVerifier = ReturnType<typeof createTokenVerifier>
 
 const maxTokenChars = 16 * 1024
 const clockToleranceSeconds = 30
+const noProxies: Config['proxies'] = { http: undefined, https: undefined, none: [] }
 /** The latest time that a Date can hold. */
 const maxDateMs = 8.64e15
 const asymmetric = [
@@ -41,7 +44,13 @@ const ecAlgorithms: Record<string, string> = {
 export interface TokenVerifierOptions {
   /** In ms since the epoch. */
   now?: () => number
-  fetch?: typeof fetch
+  /** For the requests for key sets; default: none. */
+  proxies?: Config['proxies']
+  /** Hears of each token: whether it was accepted, and else why not. */
+  onAccepted?: () => void
+  onRefused?: (error: unknown) => void
+  onKeysLoaded?: KeySetOptions['onLoaded']
+  onKeysFailed?: KeySetOptions['onFailed']
 }
 
 interface VerificationKey {
@@ -55,9 +64,16 @@ interface VerificationKey {
  */
 export function createTokenVerifier(
   { keySources, issuer, audience }: Config['auth'],
-  { now = Date.now, ...options }: TokenVerifierOptions = {},
+  { now = Date.now, proxies = noProxies, ...options }: TokenVerifierOptions = {},
 ) {
-  const keys = keySources.map((source) => toVerificationKey(source, { now, ...options }))
+  const { onAccepted, onRefused } = options
+  const remote = {
+    now,
+    get: createOutboundGet(proxies),
+    onLoaded: options.onKeysLoaded,
+    onFailed: options.onKeysFailed,
+  }
+  const keys = keySources.map((source) => toVerificationKey(source, remote))
   const claims: JWTVerifyOptions = {
     requiredClaims: ['exp', 'sub'],
     clockTolerance: clockToleranceSeconds,
@@ -80,18 +96,25 @@ export function createTokenVerifier(
     throw failure
   }
 
+  async function readCaller(token: string): Promise<Caller> {
+    if (token.length > maxTokenChars) throw new RefusedTokenError('malformed')
+    const { payload, protectedHeader } = await verifyWithAnyKey(token)
+    const { sub, exp } = payload
+    // jose passes the extensions that it knows; we support none.
+    if (protectedHeader.crit !== undefined) throw new RefusedTokenError('malformed')
+    if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(sub))
+      throw new RefusedTokenError('subject')
+    if (typeof exp !== 'number') throw new RefusedTokenError('claims')
+    return { userId: sub, expiresAt: new Date(Math.min(exp * 1000, maxDateMs)) }
+  }
+
   return async function verify(token: string): Promise<Caller> {
-    if (token.length > maxTokenChars) throw new Problem('AUTHENTICATION_FAILED')
     try {
-      const { payload, protectedHeader } = await verifyWithAnyKey(token)
-      const { sub, exp } = payload
-      // jose passes the extensions that it knows; we support none.
-      if (protectedHeader.crit !== undefined) throw new Error('The token has critical extensions.')
-      if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(sub))
-        throw new Error('The sub claim is not 1 to 255 printable ASCII characters.')
-      if (typeof exp !== 'number') throw new Error('The exp claim is not a number.')
-      return { userId: sub, expiresAt: new Date(Math.min(exp * 1000, maxDateMs)) }
+      const caller = await readCaller(token)
+      onAccepted?.()
+      return caller
     } catch (error) {
+      onRefused?.(error)
       if (error instanceof Problem) throw error
       throw new Problem('AUTHENTICATION_FAILED', { cause: error })
     }
@@ -112,22 +135,20 @@ async function verifyWithCandidates(
       try {
         return await jwtVerify(token, key, options)
       } catch (failure) {
-        if (!(failure instanceof errors.JWSSignatureVerificationFailed)) throw failure
+        // Only a key that fits gets as far as the claims. Others may be too short, or of another type.
+        if (isClaimError(failure)) throw failure
       }
     }
     throw new errors.JWSSignatureVerificationFailed()
   }
 }
 
-function toVerificationKey(
-  source: KeySource,
-  options: { now: () => number; fetch?: typeof fetch },
-): VerificationKey {
+function toVerificationKey(source: KeySource, remote: Omit<KeySetOptions, 'url'>): VerificationKey {
   switch (source.kind) {
     case 'jwks':
       return {
         algorithms: asymmetric,
-        findKey: createRemoteKeySet({ url: source.url, ...options }),
+        findKey: createRemoteKeySet({ url: source.url, ...remote }),
       }
     case 'secret':
       return { algorithms: ['HS256'], findKey: secretKey(source.secret) }

@@ -68,6 +68,12 @@ export function createMetrics() {
     help: 'Presentations that wait for a slot, all replicas.',
     registers,
   })
+  const refusedTokens = new Counter({
+    name: 'gateway_refused_tokens_total',
+    help: 'Tokens that were refused, by the class of the reason.',
+    labelNames: ['reason'],
+    registers,
+  })
   let countRuns: MetricSources['countRuns'] | undefined
 
   return {
@@ -96,6 +102,7 @@ export function createMetrics() {
     onFirstSlide: (seconds: number) => firstSlide.observe(seconds),
     onEventsDelivered: (events: number) => delivered.inc(events),
     onBytesCopied: (bytes: number) => copied.inc(bytes),
+    onTokenRefused: (reason: string) => refusedTokens.inc({ reason }),
     /** Adds the gauges whose values are read at each scrape. */
     addSources(sources: MetricSources): void {
       countRuns = sources.countRuns

@@ -27,6 +27,8 @@ export type TroubleReason =
   | 'limit_reached'
   /** It responds with errors. */
   | 'failing'
+  /** Its tokens are signed correctly, and say something else than the configuration wants. */
+  | 'tokens_refused'
 
 export interface Trouble {
   reason: TroubleReason
@@ -56,7 +58,7 @@ const names: Record<Part, string> = {
 const repeatMs = 60_000
 
 export function createTroubles({ logger, now = () => performance.now() }: TroublesOptions) {
-  const known = new Map<Part, Map<TroubleReason, Trouble & { loggedAtMs: number }>>()
+  const known = new Map<Part, Map<TroubleReason, Trouble & { loggedAtMs: Map<string, number> }>>()
 
   function reasonsOf(part: Part) {
     const reasons = known.get(part) ?? new Map()
@@ -65,14 +67,14 @@ export function createTroubles({ logger, now = () => performance.now() }: Troubl
   }
 
   return {
-    /** May be called for every failure: the log gets one line a minute for each reason. */
+    /** May be called for every failure: one line a minute for each reason and variable. */
     report(part: Part, trouble: Trouble, error?: unknown): void {
       const reasons = reasonsOf(part)
-      const last = reasons.get(trouble.reason)
-      const isLogged = last !== undefined && now() - last.loggedAtMs < repeatMs
-      reasons.set(trouble.reason, { ...trouble, loggedAtMs: isLogged ? last.loggedAtMs : now() })
-      if (isLogged) return
       const { reason, variable, detail } = trouble
+      const loggedAtMs = reasons.get(reason)?.loggedAtMs ?? new Map<string, number>()
+      reasons.set(reason, { ...trouble, loggedAtMs })
+      if (now() - (loggedAtMs.get(variable) ?? Number.NEGATIVE_INFINITY) < repeatMs) return
+      loggedAtMs.set(variable, now())
       const cause = error === undefined ? {} : { err: error }
       logger.warn({ part, reason, variable, ...cause }, `trouble with ${names[part]}: ${detail}`)
     },
