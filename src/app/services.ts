@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import { ownsImage } from '../database/images.ts'
 import { createHub } from '../events/hub.ts'
 import { createKeySetReports } from '../http/key-set-troubles.ts'
-import { createRefusalReports } from '../http/refusals.ts'
+import { createRefusalReports, refusalReasons } from '../http/refusals.ts'
 import { createTokenVerifier } from '../http/tokens.ts'
 import { explainStoreTrouble } from '../objects/store-reports.ts'
 import { createHealth } from '../operations/health.ts'
@@ -116,11 +116,13 @@ function createVerifier({
   troubles,
 }: Pick<ServicesOptions, 'config' | 'logger'> & { metrics: Metrics; troubles: Troubles }) {
   const keySet = createKeySetReports(troubles)
+  // Prometheus sees an increase only from a known value.
+  for (const reason of refusalReasons) metrics.onTokensRefused(reason, 0)
   return createTokenVerifier(auth, {
     proxies,
     onKeysLoaded: keySet.onLoaded,
     onKeysFailed: keySet.onFailed,
-    ...createRefusalReports({ auth, logger, troubles, count: metrics.onTokenRefused }),
+    ...createRefusalReports({ auth, logger, troubles, count: metrics.onTokensRefused }),
   })
 }
 

@@ -68,6 +68,7 @@ describe('readConfig', () => {
         issuer: undefined,
         audience: [],
       },
+      proxies: { http: undefined, https: undefined, none: [] },
       limits: {
         maxSlides: 20,
         maxContentChars: 100_000,
@@ -84,6 +85,7 @@ describe('readConfig', () => {
       shutdownGraceMs: 25_000,
       drainMs: 25_000,
       worker: true,
+      warnings: [],
     })
   })
 
@@ -147,7 +149,6 @@ describe('readConfig', () => {
   it.each([
     ['PORT', '80.5'],
     ['PORT', '0x50'],
-    ['PORT', ' 80'],
     ['MAX_SLIDES', '0'],
     ['MAX_RUNNING', '0'],
     ['LEASE_SECONDS', '99999999999'],

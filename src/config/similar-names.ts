@@ -23,7 +23,10 @@ function findSimilarName(
   known: readonly string[],
   isSet: (name: string) => boolean,
 ): string | undefined {
-  const upper = name.toUpperCase().replace(/[.-]/g, '_')
+  const upper = name
+    .toUpperCase()
+    .replace(/[.-]/g, '_')
+    .replace(/IES(?=_|$)/g, 'Y')
   const distances = known.map((one) => ({ one, distance: editDistance(upper, one) }))
   const [nearest] = distances.sort((a, b) => a.distance - b.distance)
   const maxDistance = upper.length < 8 ? 1 : 2

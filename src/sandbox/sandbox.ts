@@ -121,5 +121,6 @@ async function openAuthentication(
     return { variables: {}, sign: () => Promise.resolve(token) }
   }
   const issuer = closeAtEnd(await openTokenIssuer())
-  return { variables: issuer.env, sign: issuer.sign }
+  // The embedded issuer is on this machine, where no proxy leads.
+  return { variables: { ...issuer.env, http_proxy: '' }, sign: issuer.sign }
 }

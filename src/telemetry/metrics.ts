@@ -102,7 +102,7 @@ export function createMetrics() {
     onFirstSlide: (seconds: number) => firstSlide.observe(seconds),
     onEventsDelivered: (events: number) => delivered.inc(events),
     onBytesCopied: (bytes: number) => copied.inc(bytes),
-    onTokenRefused: (reason: string) => refusedTokens.inc({ reason }),
+    onTokensRefused: (reason: string, count = 1) => refusedTokens.inc({ reason }, count),
     /** Adds the gauges whose values are read at each scrape. */
     addSources(sources: MetricSources): void {
       countRuns = sources.countRuns
