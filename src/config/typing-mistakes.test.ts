@@ -28,7 +28,7 @@ function messageFor(env: Record<string, string>, base: Record<string, string> = 
 it.each([
   ['spaces', (value: string) => `  ${value} `],
   ['double quotes', (value: string) => `"${value}"`],
-  ['single quotes', (value: string) => `reference('value')`],
+  ['single quotes', (value: string) => `'${value}'`],
   ['a carriage return', (value: string) => `${value}\r`],
   ['a line end', (value: string) => `${value}\n`],
   ['quotes and a carriage return', (value: string) => `"${value}"\r`],

@@ -13,7 +13,7 @@ import {
 import { openFaultServer } from './fault-server.ts'
 
 export interface Claims {
-  sub?: string
+  sub?: string | undefined
   /** Default 3600. A negative number makes an expired token. */
   expiresInSeconds?: number
   /** Any other claim. `exp`, `iss` and so on replace the defaults; `undefined` omits a claim. */
