@@ -110,7 +110,7 @@ export function explainFailedFetch(error: unknown): Trouble {
   }
   if (isCausedBy(error, isTlsError)) {
     const detail =
-      'The TLS certificate of the key set is not trusted. NODE_EXTRA_CA_CERTS may add its authority.'
+      'There is no trusted TLS connection to the key set. NODE_EXTRA_CA_CERTS may add its authority.'
     return { reason: 'misconfigured', variable, detail }
   }
   if (isCausedBy(error, (cause) => cause instanceof errors.JWKSInvalid)) {
