@@ -3,6 +3,7 @@
 // values, because it ends up in logs and many variables are secrets.
 
 import { type Environment, readText, warningsOf } from './clean.ts'
+import { deepFreeze } from './deep-freeze.ts'
 import { publicKey } from './public-key.ts'
 import {
   absolutePath,
@@ -235,10 +236,4 @@ function keySources(v: Values): KeySource[] {
   if (v.AUTH_JWT_PUBLIC_KEY !== undefined)
     sources.push({ kind: 'public-key', pem: v.AUTH_JWT_PUBLIC_KEY })
   return sources
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  for (const inner of Object.values(value)) deepFreeze(inner)
-  return Object.freeze(value)
 }

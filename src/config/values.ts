@@ -142,7 +142,10 @@ function canDecode({ username, password }: URL): boolean {
 
 /** Entries of NO_PROXY may also be separated by spaces, as curl and Go accept them. */
 export function words(text: string): string[] {
-  return text.split(/[\s,]+/).filter(Boolean).map(anyText)
+  return text
+    .split(/[\s,]+/)
+    .filter(Boolean)
+    .map(anyText)
 }
 
 /** Returned without a slash at the end. */
