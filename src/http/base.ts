@@ -16,6 +16,7 @@ import fastify, {
 } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { createMethodTable } from './allowed-methods.ts'
+import { createLingeringClose, type LingeringClose } from './lingering-close.ts'
 import { closePipelinedResponses } from './pipelined-responses.ts'
 import { handleError, pathOf } from './problems.ts'
 import { rejectConnect, respondToClientError } from './raw-responses.ts'
@@ -31,6 +32,7 @@ export type App = FastifyInstance<
 
 declare module 'fastify' {
   interface FastifyInstance {
+    lingeringClose: LingeringClose
     /** Set by `limitUnknownRoutes`. Fastify runs no hook before `frameworkErrors`. */
     checkUnknownRoute?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
   }
@@ -70,6 +72,7 @@ export function createBase({
   onRequestCompleted,
 }: BaseOptions): App {
   const methods = createMethodTable()
+  const lingeringClose = createLingeringClose()
 
   const app: App = fastify<RawServerDefault>({
     loggerInstance: logger,
@@ -97,6 +100,7 @@ export function createBase({
       headersTimeout: headersTimeoutMs,
       connectionsCheckingInterval: 5_000,
       maxHeaderSize: maxHeaderBytes,
+      ServerResponse: lingeringClose.ServerResponse,
     },
     forceCloseConnections: true,
     // Our shutdown stages decide what is still served, and how a refusal looks.
@@ -113,12 +117,18 @@ export function createBase({
     frameworkErrors: (error, request, reply) => {
       setCommonHeaders(request, reply)
       const checked = app.checkUnknownRoute?.(request, reply) ?? Promise.resolve()
-      void checked.then(
-        () => handleError(error, request, reply),
-        (tooMany: unknown) => handleError(tooMany, request, reply),
-      )
+      void checked
+        .then(
+          () => error,
+          (tooMany: unknown) => tooMany,
+        )
+        .then(async (reason) => {
+          await finishPacket(request)
+          handleError(reason, request, reply)
+        })
     },
-    clientErrorHandler: (error, socket) => respondToClientError(error, socket, headers),
+    clientErrorHandler: (error, socket) =>
+      respondToClientError(error, socket, { headers, lingeringClose }),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   function setCommonHeaders(request: FastifyRequest, reply: FastifyReply) {
@@ -132,6 +142,7 @@ export function createBase({
     throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
   }
 
+  app.decorate('lingeringClose', lingeringClose)
   app.removeAllContentTypeParsers()
   // Response schemas document; the compiler has checked what is sent.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
@@ -146,13 +157,25 @@ export function createBase({
   // Reject unknown routes before reading the body.
   app.addHook('preParsing', async (request) => {
     if (request.is404) refuseUnknownRoute(request)
+    // The body broke off during authentication, so its parser would wait for ever.
+    if (request.raw.errored instanceof Problem) throw request.raw.errored
   })
+  // Fastify runs no onSend after `frameworkErrors`.
+  app.addHook('onSend', finishPacket)
   app.setErrorHandler(handleError)
   app.setNotFoundHandler(refuseUnknownRoute)
   // Ignore unknown expectations, as RFC 9110, section 10.1.1 allows. Node would respond 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
-  app.server.on('connect', (_request, socket) => rejectConnect(socket, headers))
+  app.server.on('connect', (_request, socket) => rejectConnect(socket, { headers, lingeringClose }))
   return app
+}
+
+/**
+ * Node may run promises between the head and the body of one packet. Only after the packet is it
+ * known whether the body has arrived, so that the connection can be kept.
+ */
+async function finishPacket({ raw }: FastifyRequest) {
+  if (!raw.complete) await new Promise(setImmediate)
 }
 
 /** Rejects what Node's parser accepts although no correct client sends it. */

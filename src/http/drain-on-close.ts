@@ -1,6 +1,7 @@
 // Closes a server without cutting off requests: once the shutdown begins, no connection is kept
 // alive, and `close()` waits for the requests under way.
 
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { App } from './base.ts'
 
 export interface DrainOptions {
@@ -10,7 +11,10 @@ export interface DrainOptions {
   graceMs: number
 }
 
-/** For requests that arrive just before `close()`, even when that is called after the grace. */
+/**
+ * For requests that arrive just before `close()`, even when that is called after the grace, and for
+ * connections that linger: their responses were sent before.
+ */
 const minDrainMs = 1_000
 
 export function drainOnClose(app: App, { closing, graceMs }: DrainOptions) {
@@ -22,22 +26,31 @@ export function drainOnClose(app: App, { closing, graceMs }: DrainOptions) {
   }
   closing.addEventListener('abort', startGrace, { once: true })
 
+  const announceClose = async (_request: FastifyRequest, reply: FastifyReply) => {
+    if (closing.aborted) reply.header('connection', 'close')
+  }
   app.addHook('onRequest', async (_request, reply) => {
     pending += 1
     reply.raw.once('close', () => {
       pending -= 1
       if (pending === 0) onIdle?.()
     })
-    if (closing.aborted) reply.header('connection', 'close')
   })
+  // The error handler removes the header, and event streams run no onSend.
+  app.addHook('onRequest', announceClose)
+  app.addHook('onSend', announceClose)
   app.addHook('preClose', async () => {
-    if (pending === 0) return
-    await new Promise<void>((resolve) => {
+    if (pending > 0) await waitUntilIdle()
+    await app.lingeringClose.closeWithin(minDrainMs)
+  })
+
+  function waitUntilIdle() {
+    return new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.max(minDrainMs, deadlineMs - performance.now()))
       onIdle = () => {
         clearTimeout(timer)
         resolve()
       }
     })
-  })
+  }
 }

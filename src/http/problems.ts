@@ -67,6 +67,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
 export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
   const problem = asProblem(error)
   logProblem(request, problem, error)
+  // Fastify sets `close` after every error of a body parser, because more of the body may come.
+  if (request.raw.complete) reply.removeHeader('connection')
   return sendProblem(request, reply, problem)
 }
 

@@ -2,8 +2,10 @@
 // HTTP parser, and CONNECT.
 
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
+import type { LingeringClose } from './lingering-close.ts'
 import { problemDocument, problemHeaders, problemType } from './problems.ts'
 
 function toProblem(code: string | undefined): Problem {
@@ -11,28 +13,45 @@ function toProblem(code: string | undefined): Problem {
   return new Problem('VALIDATION_FAILED', code === 'HPE_HEADER_OVERFLOW' ? { status: 431 } : {})
 }
 
+export interface RawResponseOptions {
+  /** On every response. */
+  headers: Record<string, string>
+  lingeringClose: LingeringClose
+}
+
 /** For Node's `clientError`: invalid HTTP, too large headers, or a request that came too slowly. */
 export function respondToClientError(
   error: NodeJS.ErrnoException,
-  socket: Duplex,
-  headers: Record<string, string>,
+  duplex: Duplex,
+  options: RawResponseOptions,
 ) {
-  const response = (socket as Duplex & { _httpMessage?: { headersSent?: boolean } })._httpMessage
-  if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent) {
+  const socket = duplex as Socket & { _httpMessage?: { headersSent?: boolean } }
+  // The response is on its way, and the socket ends by itself.
+  if (options.lingeringClose.isDiscarding(socket)) return
+  if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent) {
     socket.destroy()
     return
   }
-  writeProblem(socket, toProblem(error.code), headers)
+  const problem = toProblem(error.code)
+  // Without an answer from the route, the request log calls it a disconnect.
+  const isCutOff = error.code === 'HPE_INVALID_EOF_STATE'
+  if (isCutOff || !options.lingeringClose.failBody(socket, problem))
+    writeProblem(socket, problem, options)
 }
 
 /** For Node's `connect`. Without a listener Node would close the connection without a response. */
-export function rejectConnect(socket: Duplex, headers: Record<string, string>) {
+export function rejectConnect(duplex: Duplex, options: RawResponseOptions) {
+  const socket = duplex as Socket
   // Node no longer handles the errors of this socket.
   socket.on('error', () => socket.destroy())
-  writeProblem(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { allow: '' } }), headers)
+  writeProblem(socket, new Problem('METHOD_NOT_ALLOWED', { headers: { allow: '' } }), options)
 }
 
-function writeProblem(socket: Duplex, problem: Problem, baseHeaders: Record<string, string>) {
+function writeProblem(
+  socket: Socket,
+  problem: Problem,
+  { headers: baseHeaders, lingeringClose }: RawResponseOptions,
+) {
   const document = problemDocument(problem, { instance: '/', requestId: randomUUID() })
   const body = JSON.stringify(document)
   const headers = {
@@ -44,7 +63,7 @@ function writeProblem(socket: Duplex, problem: Problem, baseHeaders: Record<stri
     connection: 'close',
   }
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-  socket.end(`HTTP/1.1 ${document.status} ${document.title}\r\n${lines.join('')}\r\n${body}`, () =>
-    socket.destroy(),
-  )
+  lingeringClose.discardInput(socket)
+  socket.write(`HTTP/1.1 ${document.status} ${document.title}\r\n${lines.join('')}\r\n${body}`)
+  socket.destroySoon()
 }

@@ -39,13 +39,13 @@ export function jsonBodies(
     async (request: FastifyRequest, payload: IncomingMessage) => {
       const user = callerKey(request)
       const { 'content-length': length, 'content-encoding': encoding } = request.headers
-      const isEncoded = encoding !== undefined && encoding !== 'identity'
+      if (encoding !== undefined && encoding !== 'identity')
+        throw new Problem('UNSUPPORTED_MEDIA_TYPE')
       const { bytes, release } = await readBody(payload, {
         contentLength: length === undefined ? undefined : Number(length),
         maxBytes,
         timeoutMs,
         reserve: (most) => budget.reserve(user, most),
-        refusal: isEncoded ? new Problem('UNSUPPORTED_MEDIA_TYPE') : undefined,
       })
       try {
         if (bytes.length === 0) return undefined
@@ -58,20 +58,26 @@ export function jsonBodies(
   rejectOtherBodies(scope)
 }
 
-/** Any other body gets 415 at its first byte. Some clients send an empty one without a type. */
+/** Any other body gets 415. Some clients send an empty one with another type, or without a type. */
 function rejectOtherBodies(scope: App): void {
-  scope.addContentTypeParser('*', (_request, body, done) => {
+  scope.addContentTypeParser('*', (request, body, done) => {
+    const { 'content-length': length, expect } = request.headers
+    // A client that waits for `100 Continue` has a body to send.
+    if (Number(length) > 0 || expect !== undefined)
+      return done(new Problem('UNSUPPORTED_MEDIA_TYPE'), undefined)
     let isDone = false
     function finish(problem: Problem | null) {
       if (isDone) return
       isDone = true
-      body.off('data', reject).resume()
+      body.off('data', reject).on('error', () => undefined)
       done(problem, undefined)
     }
     const reject = () => finish(new Problem('UNSUPPORTED_MEDIA_TYPE'))
     body.once('data', reject)
     body.once('end', () => finish(null))
-    body.once('error', (cause: Error) => finish(new Problem('VALIDATION_FAILED', { cause })))
+    body.once('error', (cause: Error) =>
+      finish(cause instanceof Problem ? cause : new Problem('VALIDATION_FAILED', { cause })),
+    )
   })
 }
 

@@ -1,6 +1,6 @@
 // Reads one request body: bounded in size and time, with a reservation beyond the small size, and
-// with a shape check of every chunk. A body that is refused midway is read to its end and
-// discarded, because most clients read no response before they have sent everything.
+// with a shape check of every chunk. A body with a refused shape is read to its end and discarded,
+// so that the connection can be kept. After other errors, the connection discards the rest.
 
 import type { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'
@@ -14,8 +14,6 @@ export interface ReadBodyOptions {
   maxBytes: number
   timeoutMs: number
   reserve: (bytes: number) => Reservation
-  /** The problem that a body of any content gets. */
-  refusal?: Problem | undefined
 }
 
 export interface ReadBody {
@@ -30,7 +28,7 @@ export interface ReadBody {
  */
 export function readBody(
   payload: Readable,
-  { contentLength = 0, maxBytes, timeoutMs, reserve, ...options }: ReadBodyOptions,
+  { contentLength = 0, maxBytes, timeoutMs, reserve }: ReadBodyOptions,
 ): Promise<ReadBody> {
   return new Promise((resolve, reject) => {
     if (contentLength > maxBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
@@ -39,33 +37,32 @@ export function readBody(
     const checkShape = createShapeCheck()
     let chunks: Buffer[] = []
     let received = 0
-    let refusal = options.refusal
+    let shapeProblem: Problem | undefined
     let reservation: Reservation | undefined
     const timer = setTimeout(() => fail(new Problem('REQUEST_TIMEOUT')), timeoutMs)
 
     const release = () => reservation?.release()
 
+    function stopReading() {
+      clearTimeout(timer)
+      payload.off('data', onData).off('end', onEnd).off('error', onAbort).off('close', onAbort)
+      payload.on('error', () => undefined)
+    }
     function discard() {
       chunks = []
       release()
     }
-    function stopReading() {
-      clearTimeout(timer)
-      payload.off('data', onData).off('end', onEnd).off('error', onAbort).off('close', onAbort)
-    }
     function fail(problem: Problem) {
       stopReading()
       discard()
-      // An unread body would keep the connection from closing.
-      payload.on('error', () => undefined).resume()
       reject(problem)
     }
     function onAbort(cause?: Error) {
-      fail(new Problem('VALIDATION_FAILED', { cause }))
+      fail(cause instanceof Problem ? cause : new Problem('VALIDATION_FAILED', { cause }))
     }
     function onEnd() {
       stopReading()
-      if (refusal) reject(refusal)
+      if (shapeProblem) reject(shapeProblem)
       else resolve({ bytes: Buffer.concat(chunks, received), release })
     }
     function pauseUntilReserved(bytes: number) {
@@ -76,10 +73,10 @@ export function readBody(
     function onData(chunk: Buffer) {
       received += chunk.length
       if (received > maxBytes) return fail(new Problem('PAYLOAD_TOO_LARGE'))
-      if (refusal) return
+      if (shapeProblem) return
       const error = checkShape(chunk)
       if (error) {
-        refusal = new Problem('VALIDATION_FAILED', { errors: [error] })
+        shapeProblem = new Problem('VALIDATION_FAILED', { errors: [error] })
         return discard()
       }
       chunks.push(chunk)
@@ -87,7 +84,7 @@ export function readBody(
     }
 
     payload.on('data', onData).on('end', onEnd).on('error', onAbort).on('close', onAbort)
-    if (!refusal && contentLength > smallBodyBytes) pauseUntilReserved(contentLength)
+    if (contentLength > smallBodyBytes) pauseUntilReserved(contentLength)
     else payload.resume()
   })
 }
