@@ -1,55 +1,15 @@
 // A real nginx with a given configuration, for tests on machines that have it (`apt-get install
 // nginx`), and a small DNS server for the names in that configuration, like a container engine's.
 
-import { spawn, spawnSync } from 'node:child_process'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
-import { isPortFree } from './ports.ts'
-import { openTemporaryFolder } from './temporary-folder.ts'
+import { hasProxy, openProxy } from './proxies.ts'
 
-export const hasNginx = !spawnSync('nginx', ['-v']).error
+export const hasNginx = hasProxy('nginx')
 
-/**
- * Resolves once nginx listens on `port`, which the configuration must name. `{folder}` in the
- * configuration is replaced by a temporary folder.
- */
-export async function openNginx({ config, port }: { config: string; port: number }) {
-  const folder = openTemporaryFolder('nginx')
-  const file = join(folder.path, 'nginx.conf')
-  writeFileSync(file, config.replaceAll('{folder}', folder.path))
-  const child = spawn(
-    'nginx',
-    ['-p', folder.path, '-e', join(folder.path, 'error.log'), '-c', file, '-g', 'daemon off;'],
-    {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  )
-  let stderr = ''
-  child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()))
-  const exited = once(child, 'exit')
-  const kill = () => child.kill('SIGTERM')
-  process.once('exit', kill)
-
-  async function close() {
-    process.off('exit', kill)
-    kill()
-    if (child.exitCode === null) await exited
-    folder.remove()
-  }
-
-  for (let attempt = 0; await isPortFree(port); attempt++) {
-    if (child.exitCode === null && attempt < 200) await delay(25)
-    else {
-      await close()
-      throw new Error(`nginx does not listen on ${port}:\n${stderr}`)
-    }
-  }
-  return { url: `http://127.0.0.1:${port}`, close }
-}
+/** See `openProxy`. */
+export const openNginx = (options: { config: string; port: number }) => openProxy('nginx', options)
 
 /** Resolves known names to all their IPv4 addresses. */
 export async function openDnsServer(addresses: Record<string, string[]>) {
