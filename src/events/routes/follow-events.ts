@@ -4,11 +4,11 @@ import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { jitterMs } from '../../async/backoff.ts'
-import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { asProblem, handleError, logProblem } from '../../http/problems.ts'
 import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
 import { createChunkWriter } from '../chunk-writer.ts'
+import { readLastEventId } from '../last-event-id.ts'
 
 const reconnectMs = 5_000
 
@@ -82,11 +82,10 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
     },
     async (request, reply) => {
       const { userId, expiresAt } = request.caller
-      const { last_event_id: fromQuery, lastEventId: fromPolyfill } = request.query
       const stream = await follow({
         userId,
         id: request.params.id,
-        lastEventId: parseEventId(request.headers['last-event-id'] || fromQuery || fromPolyfill),
+        lastEventId: readLastEventId(request),
         expiresAtMs: expiresAt.getTime(),
       })
       if (!stream) return reply.code(204).send()
@@ -95,17 +94,6 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       return reply
     },
   )
-}
-
-function parseEventId(text: string | string[] | undefined): number {
-  if (text === undefined || text === '') return 0
-  if (typeof text !== 'string' || !/^\d{1,4096}$/.test(text)) {
-    throw new Problem('VALIDATION_FAILED', {
-      errors: [{ path: 'Last-Event-ID', message: 'must be the id of an event: digits only' }],
-    })
-  }
-  // Larger numbers lose precision, and no log is that long.
-  return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
 }
 
 /** An EventSource never reconnects after any status but 200, so temporary failures get a 200. */
