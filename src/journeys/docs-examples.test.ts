@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
 import { type BrowserOptions, openBrowser } from './browser.ts'
 import { type CodeBlock, readBlocks, readProse, readSection } from './docs-pages.ts'
+import { openFlakyProxy } from './flaky-proxy.ts'
 import { listRoutes, readOpenApi } from './openapi-routes.ts'
 import { reachState, type State } from './presentation-states.ts'
 import { brief, type User } from './user.ts'
@@ -46,10 +47,10 @@ function run(code: string, scope: Record<string, unknown>, last = ''): Promise<u
 
 describe('the tool for agents', () => {
   type MakePresentation = (given: object, key: string) => Promise<Record<string, string>>
-  const openTool = () =>
+  const openTool = (scope: Record<string, unknown> = {}) =>
     run(
       readCode('README.md', 'For agents', 'js'),
-      { API: api, TOKEN: user.token },
+      { API: api, TOKEN: user.token, ...scope },
       'return makePresentation',
     ) as Promise<MakePresentation>
 
@@ -87,6 +88,42 @@ describe('the tool for agents', () => {
     ])
     expect(await make(brief, 'call_1')).toMatchObject({ open: response['open'] })
     expect((await user.api('/presentations')).body.items).toHaveLength(1)
+  })
+
+  test('survives pages of a proxy, broken connections, and makes one presentation', async () => {
+    const other = await world.createUser()
+    const proxy = await openFlakyProxy(world.url, ['cut response', 504, 'reset', 502])
+    const waits: number[] = []
+    const setTimeout = (resume: () => void, ms: number) => waits.push(ms) && setImmediate(resume)
+    try {
+      const make = await openTool({ API: `${proxy.url}/api/v1`, TOKEN: other.token, setTimeout })
+      expect(await make(brief, 'call_4')).toMatchObject({ status: 'completed' })
+      expect(waits).toEqual([1_000, 2_000, 4_000, 8_000])
+      expect((await other.api('/presentations')).body.items).toHaveLength(1)
+      // A wait must end before the time limit of a usual proxy.
+      const seconds = proxy.paths.map((path) => /wait=(\d+)/.exec(path)?.[1]).filter(Boolean)
+      expect(seconds.length).toBeGreaterThan(0)
+      expect(Math.max(...seconds.map(Number))).toBeLessThanOrEqual(30)
+    } finally {
+      await proxy.close()
+    }
+  })
+
+  test('gives up on a proxy that never has JSON', async () => {
+    const proxy = await openFlakyProxy(world.url, Array(20).fill(504))
+    const notFound = await openFlakyProxy(world.url, [404])
+    const setTimeout = (resume: () => void) => setImmediate(resume)
+    try {
+      for (const [{ url }, message] of [
+        [proxy, '504'],
+        [notFound, '404'],
+      ] as const) {
+        const make = await openTool({ API: `${url}/api/v1`, setTimeout })
+        await expect(make(brief, 'call_5')).rejects.toThrow(message)
+      }
+    } finally {
+      await Promise.all([proxy.close(), notFound.close()])
+    }
   })
 
   test('reports why a brief was refused, and why a run stopped before its end', async () => {
@@ -177,6 +214,25 @@ describe('the client recipes of docs/events.md', () => {
     await run(code, { API: api, handle, id, token: user.token })
     expect(events.at(-1)).toMatchObject({ type: 'complete' })
     expect(withoutLinks(events)).toEqual(await readWholeLog(id))
+  })
+
+  test('a program continues behind a proxy that fails, and stops at a refusal', async () => {
+    const { id } = await user.submit()
+    const { events, handle } = createHandler()
+    const proxy = await openFlakyProxy(world.url, [502, 'reset', 'cut response', 504])
+    const setTimeout = (resume: () => void) => setImmediate(resume)
+    const getToken = async () => user.token
+    const code = recipe('With fetch, reconnecting and renewing the token')
+    try {
+      const API = `${proxy.url}/api/v1`
+      await run(code, { API, handle, id, getToken, setTimeout })
+      expect(withoutLinks(events)).toEqual(await readWholeLog(id))
+      expect(proxy.paths.length).toBeGreaterThan(4)
+      const refused = run(code, { API, handle, id, getToken: async () => 'x', setTimeout })
+      await expect(refused).rejects.toThrow('AUTHENTICATION_FAILED')
+    } finally {
+      await proxy.close()
+    }
   })
 
   test('a program continues with a new token when the first one expires', async () => {
