@@ -37,15 +37,11 @@ export function openAdapters({ config, logger, metrics, troubles }: AdapterOptio
     channels: createChannels(database),
     endRun: createEndRun(),
     objects: createObjectStore({ ...config.objects, logger, troubles }),
-    presenton: openPresenton(config, logger, metrics.onUpstreamCall),
+    presenton: openPresenton({ config, logger, metrics, troubles }),
   }
 }
 
-function openPresenton(
-  { presenton }: Config,
-  logger: Logger,
-  onCall: AdapterOptions['metrics']['onUpstreamCall'],
-) {
+function openPresenton({ config: { presenton }, logger, metrics, troubles }: AdapterOptions) {
   const { url, username, password, apiKey, appDataDir, breaker } = presenton
   return createPresenton({
     url,
@@ -62,6 +58,7 @@ function openPresenton(
     },
     breaker,
     logger,
-    onCall,
+    troubles,
+    onCall: metrics.onUpstreamCall,
   })
 }

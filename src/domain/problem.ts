@@ -8,6 +8,10 @@ import { type InvalidPlace, type ProblemCode, problems } from '../contract/probl
 export type FailureKind =
   /** No connection: wait, burn no attempt. */
   | 'outage'
+  /** Our credentials are refused or missing: wait for the operator, burn no attempt. */
+  | 'credentials'
+  /** A limit of upstream's model: wait within a bound, then it burns an attempt. */
+  | 'limit'
   /** A bad response: burns an attempt. */
   | 'fault'
   /** A retry can't help: the run ends. */
@@ -16,6 +20,18 @@ export type FailureKind =
   | 'gone'
   /** The exported file is not what it claims to be: export again. */
   | 'bad-file'
+
+/** What is wrong with upstream's model, as far as its provider's text says. */
+export type ModelFailure =
+  /** A limit that passes within minutes. */
+  | 'limit'
+  /** No quota or credit is left: waiting for minutes does not help. */
+  | 'exhausted'
+  /** One request is over a limit, so no wait helps. */
+  | 'too-large'
+  | 'credentials'
+  | 'unreachable'
+  | 'unknown-model'
 
 /** Node still says "Unprocessable Entity" (RFC 9110, section 15.5.21). */
 const titles: Record<number, string | undefined> = {
@@ -33,6 +49,8 @@ export interface ProblemOptions {
   headers?: Record<string, string>
   /** Set on failures of upstream. */
   failure?: FailureKind
+  /** Set on failures of upstream's model. */
+  modelFailure?: ModelFailure | undefined
   cause?: unknown
 }
 
@@ -47,6 +65,7 @@ export class Problem extends Error {
   readonly retryAfterSeconds: number | undefined
   readonly headers: Record<string, string>
   readonly failure: FailureKind | undefined
+  readonly modelFailure: ModelFailure | undefined
 
   constructor(code: ProblemCode, options: ProblemOptions = {}) {
     const { status, detail, retryable } = problems[code]
@@ -64,6 +83,7 @@ export class Problem extends Error {
     this.retryAfterSeconds = options.retryAfterSeconds
     this.headers = options.headers ?? {}
     this.failure = options.failure
+    this.modelFailure = options.modelFailure
   }
 }
 

@@ -18,6 +18,12 @@ export const paidStages: ReadonlySet<Stage> = new Set<Stage>(['outlines', 'prepa
 /** Slide streams that one run may open, takeovers included: each costs money. */
 export const maxSlideStreams = 3
 
+/** How long a stage may wait for limits of the model before they burn attempts. */
+export const maxLimitWaitMs = 600_000
+
+/** After this time of waiting in a row a run gives its slot to others that could use it. */
+export const maxSlotWaitMs = 60_000
+
 /** Takeovers after a crash that a run survives; the next one ends it. */
 export const maxTakeovers = 5
 

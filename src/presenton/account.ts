@@ -4,6 +4,9 @@ export type UpstreamAccount = { kind: 'shared' }
 
 export const sharedAccount: UpstreamAccount = { kind: 'shared' }
 
+/** How upstream wants to be authenticated; see `authKindOf` for the choice. */
+export type AuthKind = 'none' | 'basic' | 'cookie' | 'key'
+
 /** What the options of every call contain. */
 export interface CallOptions {
   account: UpstreamAccount

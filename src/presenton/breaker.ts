@@ -1,8 +1,10 @@
 // The circuit breaker in front of upstream. It decides only whether a call may start. Deadlines are
 // the caller's, because opossum's own timeout would abort all calls at once. Failures are: no
-// connection, 5xx, timeouts, stalls and cut streams, but not 4xx.
+// connection, 5xx, timeouts, stalls and cut streams, but not 4xx, and not a limit of the model that
+// upstream reports with a 5xx.
 
 import CircuitBreaker from 'opossum'
+import { Problem } from '../domain/problem.ts'
 import { outage } from './failures.ts'
 
 export interface BreakerOptions {
@@ -38,7 +40,7 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
       // opossum counts a filtered error as a success. A cancellation must not close a half-open
       // circuit, so it is filtered only in the other states.
       errorFilter: (...[error, , signal]: unknown[]): boolean =>
-        isCancellation(error, signal as AbortSignal) && !circuit.halfOpen,
+        isLimit(error) || (isCancellation(error, signal as AbortSignal) && !circuit.halfOpen),
     },
   )
   circuit.on('open', () => {
@@ -58,7 +60,7 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
   }
 
   function recordFailure(failure: unknown): void {
-    if (!circuit.closed) return
+    if (!circuit.closed || isLimit(failure)) return
     const signal = new AbortController().signal
     circuit.fire(() => Promise.reject(failure), signal).catch(() => undefined)
   }
@@ -100,6 +102,11 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
 
     close: () => circuit.shutdown(),
   }
+}
+
+/** Upstream responded, only its model did not. */
+function isLimit(error: unknown): boolean {
+  return error instanceof Problem && error.failure === 'limit'
 }
 
 function isCancellation(error: unknown, signal: AbortSignal): boolean {

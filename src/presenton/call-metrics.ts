@@ -6,6 +6,8 @@ import type { Message } from './messages.ts'
 export type CallOutcome =
   | 'ok'
   | 'unavailable'
+  | 'credentials'
+  | 'limit'
   | 'fault'
   | 'timeout'
   | 'rejected'
@@ -71,6 +73,8 @@ function outcomeOf(error: unknown): CallOutcome {
   if (error.code === 'UPSTREAM_TIMEOUT') return 'timeout'
   const outcomes = {
     outage: 'unavailable',
+    credentials: 'credentials',
+    limit: 'limit',
     fault: 'fault',
     final: 'rejected',
     gone: 'gone',

@@ -1,10 +1,18 @@
 // Calls to upstream on behalf of an account: requests with our credentials, a new login after a
 // 401, and a Problem for every status that was not expected.
 
-import type { CallOptions } from './account.ts'
-import type { Auth, AuthKind } from './auth.ts'
+import type { AuthKind, CallOptions } from './account.ts'
+import type { Auth, AuthHeaders } from './auth.ts'
 import type { Breaker } from './breaker.ts'
-import { fault, isUnauthorized, type TextResponse, toProblem } from './failures.ts'
+import { paths } from './dialect.ts'
+import {
+  fault,
+  isSetupRequired,
+  isUnauthorized,
+  readReason,
+  type TextResponse,
+  toProblem,
+} from './failures.ts'
 import type { Liveness } from './liveness.ts'
 import type { OpenedBody } from './opened-body.ts'
 import type { Requests, UpstreamRequestOptions } from './requests.ts'
@@ -17,6 +25,7 @@ export interface Call extends CallOptions, UpstreamRequestOptions {
 
 interface CallsOptions {
   requests: Requests
+  verifyTimeoutMs: number
   auth: Auth
   breaker: Breaker
   liveness: Liveness
@@ -25,21 +34,63 @@ interface CallsOptions {
 
 export type Calls = ReturnType<typeof createCalls>
 
-export function createCalls({ requests, auth, breaker, liveness, now }: CallsOptions) {
+export function createCalls(options: CallsOptions) {
+  const { requests, auth, breaker, liveness, verifyTimeoutMs, now } = options
+
+  /** What upstream says of credentials, whatever it does with a single call. */
+  async function verify(
+    { headers }: AuthHeaders,
+    signal: AbortSignal,
+  ): Promise<'accepted' | 'refused' | 'unknown'> {
+    const { status } = await requests.fetchText({
+      routeKind: 'other',
+      isCheap: true,
+      path: paths.verify,
+      timeoutMs: verifyTimeoutMs,
+      headers,
+      signal,
+    })
+    if (status === 200) return 'accepted'
+    return isAuthStatus(status) ? 'refused' : 'unknown'
+  }
+
+  /**
+   * Whether a response means our credentials. A 401 of `prepare` may be one of the model, even in
+   * the same words; a file may belong to another account; a 403 may be about this call alone.
+   */
+  async function isRefusal(
+    response: TextResponse,
+    { routeKind, signal }: Call,
+    used: AuthHeaders,
+  ): Promise<boolean> {
+    if (isSetupRequired(response)) return true
+    if (!isUnauthorized(response, routeKind)) return (await verify(used, signal)) === 'refused'
+    if (routeKind !== 'prepare' && routeKind !== 'file') return true
+    return (await verify(used, signal)) !== 'accepted'
+  }
+
   /** Acts with our credentials, and once more with new ones if upstream does not accept them. */
   async function withCredentials<Result extends object>(
     call: Call,
     act: (request: UpstreamRequestOptions) => Promise<Result | TextResponse>,
   ): Promise<Result | TextResponse> {
     if (call.isSlow && breaker.state() === 'half-open') await liveness.check(call.signal)
-    const actWith = (headers: Record<string, string>) =>
-      act({ ...call, headers: { ...call.headers, ...headers } })
     const { account, signal, auth: kind, routeKind } = call
-    const used = await auth.headersFor({ account, signal, kind })
-    const response = await actWith(used.headers)
-    if (!isTextResponse(response) || !isUnauthorized(response, routeKind)) return response
-    if (!auth.renew({ account, used })) return response
-    return actWith((await auth.headersFor({ account, signal, kind })).headers)
+    for (let isRenewed = false; ; isRenewed = true) {
+      const used = await auth.headersFor({ account, signal, kind })
+      const response = await act({ ...call, headers: { ...call.headers, ...used.headers } })
+      if (!isTextResponse(response) || !isAuthStatus(response.status)) {
+        // Some files are public, so they prove nothing.
+        if (routeKind !== 'file') auth.accept({ account, used })
+        return response
+      }
+      const renew = () => !isRenewed && auth.renew({ account, used })
+      if (isUnauthorized(response, routeKind) && renew()) continue
+      if (!(await isRefusal(response, call, used))) return response
+      if (renew()) continue
+      const cause = { status: response.status, reason: readReason(response.text) }
+      throw auth.refuse({ account, used, cause })
+    }
   }
 
   const problemOf = (response: TextResponse, { routeKind }: Call) =>
@@ -71,7 +122,22 @@ export function createCalls({ requests, auth, breaker, liveness, now }: CallsOpt
       if (isTextResponse(response)) throw problemOf(response, call)
       return response
     },
+
+    /** After a refusal: asks whether the credentials work again. Sends nothing otherwise. */
+    async recheckCredentials({
+      account,
+      signal,
+      auth: kind,
+    }: CallOptions & { auth: AuthKind }): Promise<void> {
+      if (!auth.isRefused(account)) return
+      const used = await auth.headersFor({ account, signal, kind })
+      if ((await verify(used, signal)) === 'accepted') auth.accept({ account, used })
+    },
   }
+}
+
+function isAuthStatus(status: number): boolean {
+  return status === 401 || status === 403 || status === 428
 }
 
 function isTextResponse(response: object): response is TextResponse {

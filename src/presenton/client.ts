@@ -2,8 +2,10 @@
 // call rejects with a Problem whose `failure` says what a run should do next; an aborted call
 // rejects with the reason of its signal.
 
+import { Problem } from '../domain/problem.ts'
 import type { Logger } from '../telemetry/logging.ts'
-import type { CallOptions, UpstreamAccount } from './account.ts'
+import type { Troubles } from '../telemetry/troubles.ts'
+import { type CallOptions, sharedAccount, type UpstreamAccount } from './account.ts'
 import { type Credentials, createAuth } from './auth.ts'
 import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
 import { type CallMeasurement, createCallMetrics } from './call-metrics.ts'
@@ -46,6 +48,8 @@ export interface PresentonOptions {
   /** The bound of one message of a stream, and of any other response that is read whole. */
   maxMessageBytes?: number
   logger: Pick<Logger, 'warn'>
+  /** Is told of refused credentials. */
+  troubles?: Pick<Troubles, 'report' | 'clear'>
   onCall?: (call: CallMeasurement) => void
   now?: () => number
 }
@@ -61,6 +65,7 @@ export function createPresenton({
   appDataDir,
   timeouts,
   logger,
+  troubles = { report: () => undefined, clear: () => undefined },
   onCall,
   now = Date.now,
   maxMessageBytes = defaultMaxMessageBytes,
@@ -90,9 +95,11 @@ export function createPresenton({
           signal: closing.signal,
         }),
       ),
+    troubles,
     now,
   })
-  const calls = createCalls({ requests, auth, breaker, liveness, now })
+  const verifyTimeoutMs = timeouts.createMs
+  const calls = createCalls({ requests, auth, breaker, liveness, verifyTimeoutMs, now })
   const shared = { calls, closing: closing.signal, logger, now }
   const probe = createProbe({
     ...shared,
@@ -162,8 +169,23 @@ export function createPresenton({
     ping: ({ signal }: { signal: AbortSignal }): Promise<void> =>
       metrics.measure('ping', async () => {
         await liveness.ping(signal)
-        await probe.read(signal)
+        try {
+          const { auth: kind } = await probe.read(signal)
+          await calls.recheckCredentials({ account: sharedAccount, signal, auth: kind })
+        } catch (error) {
+          // It responds. Who refused the credentials has told the operator.
+          if (!(error instanceof Problem && error.failure === 'credentials')) throw error
+        }
       }),
+
+    /**
+     * Whether another run could go on now, although this one waits: upstream responds, and accepts
+     * our credentials. The circuit breaker is neither asked nor told.
+     */
+    async isAvailable({ account, signal }: CallOptions): Promise<boolean> {
+      if (auth.isRefused(account)) return false
+      return liveness.responds(signal)
+    },
 
     /** Aborts every call and closes every connection. */
     async close(): Promise<void> {

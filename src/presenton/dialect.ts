@@ -7,7 +7,8 @@
 // that the gateway never uses.
 
 import type { ExportFormat } from '../contract/presentation.ts'
-import type { AuthKind, Credentials } from './auth.ts'
+import type { AuthKind } from './account.ts'
+import type { Credentials } from './auth.ts'
 
 export interface Features {
   auth: AuthKind
@@ -42,6 +43,7 @@ const segment = encodeURIComponent
 /** The routes that all supported versions share. */
 export const paths = {
   authStatus: '/api/v1/auth/status',
+  verify: '/api/v1/auth/verify',
   login: '/api/v1/auth/login',
   openapi: '/openapi.json',
   create: `${api}/presentation/create`,

@@ -3,8 +3,7 @@
 
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
-import type { CallOptions } from './account.ts'
-import type { AuthKind } from './auth.ts'
+import type { AuthKind, CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
 import { badFile } from './failures.ts'
 import type { OpenedBody } from './opened-body.ts'

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { modelFailures } from '../sandbox/presenton/faults/model-failures.ts'
 import {
   fault,
   mayHaveStarted,
@@ -42,7 +43,40 @@ describe('The failure of a response', () => {
     ['a 428', 428, withDetail('Login setup is required'), 'other', 'UPSTREAM_REJECTED', 'final'],
     ['a 408', 408, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
     ['a 425', 425, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
-    ['a 429', 429, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
+    ['a 429', 429, '', 'deck', 'UPSTREAM_ERROR', 'limit'],
+    ['a 429 of nginx', 429, '<html>', 'file', 'UPSTREAM_ERROR', 'limit'],
+    [
+      'a 429 because no credit is left',
+      429,
+      withDetail("{'code': 'insufficient_quota'}"),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
+    [
+      'a limit of the model behind a 500',
+      500,
+      withDetail(modelFailures['429'].raw),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'limit',
+    ],
+    [
+      'a limit of the model behind a 503',
+      503,
+      withDetail('The model is overloaded. Please try again later.'),
+      'prepare',
+      'UPSTREAM_ERROR',
+      'limit',
+    ],
+    [
+      'the text of a limit on a route without a model',
+      500,
+      withDetail(modelFailures['429'].raw),
+      'other',
+      'UPSTREAM_ERROR',
+      'fault',
+    ],
     ['a redirect', 302, '', 'deck', 'UPSTREAM_ERROR', 'fault'],
     ['a missing deck', 404, withDetail('Presentation not found'), 'deck', 'UPSTREAM_ERROR', 'gone'],
     ['a missing route', 404, withDetail('Not Found'), 'deck', 'UPSTREAM_REJECTED', 'final'],
@@ -69,7 +103,7 @@ describe('The failure of a response', () => {
       withDetail('rate limited'),
       'prepare',
       'UPSTREAM_ERROR',
-      'fault',
+      'limit',
     ],
     [
       "the model's 403 in prepare",
@@ -104,12 +138,12 @@ describe('The failure of a response', () => {
       'fault',
     ],
     [
-      'no login in prepare',
+      "the model's 401 in prepare, in the words of a login",
       401,
       withDetail('Unauthorized'),
       'prepare',
-      'UPSTREAM_REJECTED',
-      'final',
+      'UPSTREAM_ERROR',
+      'fault',
     ],
     ['a 422 of prepare', 422, '{"detail":[]}', 'prepare', 'UPSTREAM_REJECTED', 'final'],
     [
@@ -188,6 +222,22 @@ describe('The failure of a response', () => {
   it('has the Retry-After of upstream', () => {
     expect(problemFor(429, '', 'deck', { 'retry-after': '7' }).retryAfterSeconds).toBe(7)
     expect(problemFor(503, '', 'deck', { 'retry-after': '8' }).retryAfterSeconds).toBe(8)
+  })
+
+  it.each([
+    ['in its text', 'Rate limit reached. Please try again in 20s.', {}, 20],
+    ['in its header, which comes first', 'Try again in 20s.', { 'retry-after': '7' }, 7],
+    ['nowhere', 'Too many requests', {}, undefined],
+  ])('has the seconds of a limit that are told %s', (_, text, headers, seconds) => {
+    const problem = problemFor(429, withDetail(text), 'prepare', headers as Record<string, string>)
+    expect(problem).toMatchObject({ failure: 'limit', modelFailure: 'limit' })
+    expect(problem.retryAfterSeconds).toBe(seconds)
+  })
+
+  it("names what is wrong with the model, which a user's detail does not", () => {
+    const problem = problemFor(500, withDetail(modelFailures['401'].raw), 'prepare')
+    expect(problem).toMatchObject({ failure: 'fault', modelFailure: 'credentials' })
+    expect(problem.detail).toBe('The presentation generator failed.')
   })
 
   it('says that nothing was started if upstream was down or refused', () => {

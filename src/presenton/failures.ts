@@ -4,6 +4,7 @@
 
 import { problems } from '../contract/problem.ts'
 import { Problem } from '../domain/problem.ts'
+import { modelFailureOf, retryHintSeconds } from './model-failures.ts'
 import { redactUpstreamText } from './redact.ts'
 
 /** `text` is the body. */
@@ -45,6 +46,39 @@ export function fault(
     cause,
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
   })
+}
+
+/**
+ * Our credentials are refused or missing. Runs wait until they work again, so a caller is never
+ * blamed for what only an operator can mend.
+ */
+export function credentialsRefused(cause: unknown, retryAfterSeconds?: number): Problem {
+  return new Problem('UPSTREAM_UNAVAILABLE', {
+    failure: 'credentials',
+    cause,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  })
+}
+
+/** A limit of upstream's model, or of a proxy in front of it. */
+function limit(cause: unknown, retryAfterSeconds?: number): Problem {
+  return new Problem('UPSTREAM_ERROR', {
+    failure: 'limit',
+    modelFailure: 'limit',
+    cause,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  })
+}
+
+/** The Problem of an error that upstream's model caused, by the text that upstream gives. */
+export function modelProblem(
+  text: string,
+  { cause, retryAfterSeconds }: { cause: unknown; retryAfterSeconds?: number | undefined },
+): Problem {
+  const modelFailure = modelFailureOf(text)
+  const hint = retryAfterSeconds ?? retryHintSeconds(text)
+  if (modelFailure === 'limit') return limit(cause, hint)
+  return new Problem('UPSTREAM_ERROR', { failure: 'fault', modelFailure, cause })
 }
 
 /** A 200 of a route without side effects, with a body that another version may have written. */
@@ -118,9 +152,14 @@ export function parseRetryAfter(
   return Math.min(maxRetryAfterSeconds, Math.max(1, Math.ceil(seconds)))
 }
 
-/** Whether upstream does not accept our credentials. Other 401s pass on one of its model. */
+/** Whether upstream says that it does not accept our credentials. */
 export function isUnauthorized({ status, text }: TextResponse, routeKind: RouteKind): boolean {
   return status === 401 && (routeKind === 'file' || readReason(text) === 'Unauthorized')
+}
+
+/** Whether upstream has no account yet, so that it accepts no credentials at all. */
+export function isSetupRequired({ status, text }: TextResponse): boolean {
+  return status === 428 && /setup[_ ](?:is )?required/i.test(text)
 }
 
 /** The Problem of a response with an unexpected status. */
@@ -134,9 +173,13 @@ export function toProblem(
   const retryAfterSeconds = parseRetryAfter(headers, nowMs)
   const retry = retryAfterSeconds !== undefined && { retryAfterSeconds }
   if (isOutage(response)) return outage(cause, retryAfterSeconds)
+  if (status === 429) return limitProblem(reason, { cause, retryAfterSeconds })
+  // Upstream passes on any status of its model here, or the provider's text with a 500.
+  const isOfModel = routeKind === 'prepare' && !isOwnInPrepare(cause)
+  if (status >= 400 && isOfModel && status !== 408 && status !== 425)
+    return modelProblem(reason, { cause, retryAfterSeconds })
   if (status >= 500) return fault(`status ${status}`, { cause })
-  if (status === 408 || status === 425 || status === 429)
-    return fault(`status ${status}`, { cause, ...retry })
+  if (status === 408 || status === 425) return fault(`status ${status}`, { cause, ...retry })
   if (routeKind === 'file') {
     if (status === 401 || status === 403)
       return rejected('The gateway is not allowed to read the file.', cause)
@@ -146,17 +189,31 @@ export function toProblem(
   const isDeckMissing =
     routeKind === 'deck'
       ? !isMissingRoute(cause)
-      : routeKind === 'prepare' && reason === 'Presentation not found'
+      : reason === deckMissing && routeKind === 'prepare'
   if (status === 404 && isDeckMissing)
     return new Problem('UPSTREAM_ERROR', { failure: 'gone', cause })
-  // `prepare` passes on any status of upstream's model. Only these are upstream's own.
-  const isFinalInPrepare =
-    status === 422 ||
-    isUnauthorized(response, routeKind) ||
-    /^template\b.*\bnot found/i.test(reason)
-  if (routeKind === 'prepare' && !isFinalInPrepare)
-    return fault(`status ${status}`, { cause, ...retry })
   return rejected(reason, cause)
+}
+
+const deckMissing = 'Presentation not found'
+
+/** What `prepare` says of itself; every other failure there may be its model's. */
+function isOwnInPrepare({ status, reason }: ResponseCause): boolean {
+  return (
+    status === 422 ||
+    (status === 404 && (reason === deckMissing || /^template\b.*\bnot found/i.test(reason)))
+  )
+}
+
+/** A 429 says so itself; its text may say that no wait helps. */
+function limitProblem(
+  reason: string,
+  options: { cause: ResponseCause; retryAfterSeconds: number | undefined },
+): Problem {
+  const modelFailure = modelFailureOf(reason)
+  if (modelFailure === 'exhausted' || modelFailure === 'too-large')
+    return modelProblem(reason, options)
+  return limit(options.cause, options.retryAfterSeconds ?? retryHintSeconds(reason))
 }
 
 /** Upstream's proxy responds for it. FastAPI's own `detail` says that upstream itself is up. */
@@ -173,7 +230,7 @@ export function mayHaveStarted(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
   const { status = 500 } = (error.cause ?? {}) as Partial<ResponseCause>
   const isRefusal = (status >= 400 && status < 500) || status === 503
-  return error.failure !== 'outage' && error.failure !== 'gone' && !isRefusal
+  return !isRefusal && !['outage', 'credentials', 'gone'].includes(error.failure ?? '')
 }
 
 /**

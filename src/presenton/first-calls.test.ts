@@ -30,6 +30,16 @@ const outages = /:(502|503|504)$/
 /** A limited login is waited out like an outage. */
 const loginLimits = /^login:429/
 
+const limits = /:429(-page)?$/
+/** The last: without its auth status, upstream looks like a version without a login. */
+const refusals = /:401$|:428$|^login:403$|^auth-status:404/
+
+function kindsOf(name: FaultName): string[] {
+  if (outages.test(name) || loginLimits.test(name)) return ['outage']
+  if (limits.test(name)) return ['limit']
+  return refusals.test(name) ? ['credentials', 'fault', 'final'] : ['fault', 'final']
+}
+
 const cases = shapes.flatMap((shape) =>
   faultNames
     .filter((name) => firstOperations.includes(name.split(':')[0] ?? '') && !name.endsWith(':hang'))
@@ -54,8 +64,7 @@ describe('A fault in a first call', () => {
     const result = await checkTemplate()
     expect(upstream.faults.injected).toEqual([name])
     if (result instanceof Problem) {
-      const kinds = outages.test(name) || loginLimits.test(name) ? ['outage'] : ['fault', 'final']
-      expect(kinds).toContain(result.failure)
+      expect(kindsOf(name)).toContain(result.failure)
       expect(secretsIn(result.detail)).toEqual([])
       expect(result.detail).not.toContain('s3cr3t')
     } else {
@@ -64,7 +73,7 @@ describe('A fault in a first call', () => {
     }
     expect(presenton.state().breaker).toBe('closed')
     // A refused or limited login lasts for a while. Every other fault is over.
-    if (!/^login:(401|429)/.test(name) && !(result === false || /^template:/.test(name)))
+    if (!/^login:(401|403|428|429)/.test(name) && !(result === false || /^template:/.test(name)))
       expect(await checkTemplate()).toBe(true)
     expect(upstream.decks.size).toBe(0)
   })

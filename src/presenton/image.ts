@@ -4,8 +4,7 @@
 
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
-import type { CallOptions } from './account.ts'
-import type { AuthKind } from './auth.ts'
+import type { AuthKind, CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
 import { encodeSegments, plainSegmentsBelow } from './plain-path.ts'
 

@@ -26,6 +26,16 @@ export function createLiveness({ requests, breaker, timeoutMs, now }: LivenessOp
   return {
     check,
 
+    /** Whether upstream responds, whatever the circuit breaker has counted. */
+    async responds(signal: AbortSignal): Promise<boolean> {
+      try {
+        const { status } = await requests.fetchHeadUncounted(request(signal))
+        return status < 500
+      } catch {
+        return false
+      }
+    },
+
     /**
      * As `check`, but not counted while the circuit is closed: frequent probes must not outweigh
      * the calls of runs.

@@ -4,28 +4,38 @@
 
 import { raceSignal } from '../async/signals.ts'
 import type { Problem } from '../domain/problem.ts'
-import { outage, parseRetryAfter, rejected, type TextResponse, toProblem } from './failures.ts'
+import {
+  credentialsRefused,
+  outage,
+  parseRetryAfter,
+  type TextResponse,
+  toProblem,
+} from './failures.ts'
 
 const maxLoginsPerMinute = 6
 /** nginx's own 429 has no Retry-After. */
 const defaultLimitSeconds = 60
-/** After a refused password. */
-const refusedSeconds = 120
+/** After each refused login in a row: at most three in the 300 s in which upstream counts five. */
+const refusedSeconds = [60, 120, 300]
 
 interface LoginSessionOptions<Credentials> {
   credentials: Credentials | undefined
   postLogin(credentials: Credentials): Promise<TextResponse>
+  /** Upstream refused the login with this status. */
+  onRefused(status: number): void
   now(): number
 }
 
 export function createLoginSession<Credentials>({
   credentials,
   postLogin,
+  onRefused,
   now,
 }: LoginSessionOptions<Credentials>) {
   let cookie: string | undefined
   let pendingLogin: Promise<string> | undefined
   let recentLoginsMs: number[] = []
+  let refusals = 0
   let blocked: { untilMs: number; problem: (leftSeconds: number) => Problem } | undefined
 
   function block(seconds: number, problem: (leftSeconds: number) => Problem): Problem {
@@ -34,8 +44,7 @@ export function createLoginSession<Credentials>({
   }
 
   async function logIn(): Promise<string> {
-    if (!credentials)
-      throw rejected('It requires a login, and the gateway has no credentials for it.')
+    if (!credentials) throw credentialsRefused(new Error('no credentials for a login'))
     const nowMs = now()
     if (blocked && nowMs < blocked.untilMs)
       throw blocked.problem(Math.ceil((blocked.untilMs - nowMs) / 1000))
@@ -48,12 +57,18 @@ export function createLoginSession<Credentials>({
       const seconds = parseRetryAfter(response.headers, now()) ?? defaultLimitSeconds
       throw block(seconds, (left) => outage(new Error('upstream limits logins'), left))
     }
-    if (response.status === 401)
-      throw block(refusedSeconds, () => rejected("It refused the gateway's credentials."))
+    if (isRefusal(response)) {
+      const cause = new Error(`the login was refused with status ${response.status}`)
+      const seconds = refusedSeconds[Math.min(refusals, refusedSeconds.length - 1)] ?? 0
+      refusals += 1
+      onRefused(response.status)
+      throw block(seconds, (left) => credentialsRefused(cause, left))
+    }
     const received =
       response.status === 200 ? sessionCookieOf(response.headers['set-cookie']) : undefined
     if (received === undefined) throw toProblem(response, { routeKind: 'login', nowMs: now() })
     blocked = undefined
+    refusals = 0
     cookie = received
     return received
   }
@@ -71,11 +86,19 @@ export function createLoginSession<Credentials>({
       return raceSignal(pendingLogin, signal)
     },
 
+    /** No login is possible now. */
+    isBlocked: (): boolean => blocked !== undefined && now() < blocked.untilMs,
+
     /** Ends the session that `refused` belongs to; a newer one stays. */
     discard(refused: string | undefined): void {
       if (refused === cookie) cookie = undefined
     },
   }
+}
+
+/** A wrong password, an account that may not sign in, or no account at all. */
+function isRefusal({ status }: TextResponse): boolean {
+  return status === 401 || status === 403 || status === 428
 }
 
 /** Upstream's session cookie alone: no other cookie that it sets is ever sent back. */

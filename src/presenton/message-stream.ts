@@ -3,7 +3,7 @@
 
 import { takeTurn } from '../async/turns.ts'
 import type { Problem } from '../domain/problem.ts'
-import { fault } from './failures.ts'
+import { fault, modelProblem } from './failures.ts'
 import { createMessageReader, type Message } from './messages.ts'
 import { redactUpstreamText } from './redact.ts'
 
@@ -46,10 +46,14 @@ export async function* readMessageStream(
     }
     const before = messages.slice(0, last)
     if (message.type === 'error') {
-      const { detail } = message.value
-      const reported = redactUpstreamText(typeof detail === 'string' ? detail : '')
+      const { detail, status_code: status } = message.value
+      const text = typeof detail === 'string' ? detail : ''
+      const reported = redactUpstreamText(text)
       onTrouble({ reported })
-      return { messages: before, end: fault(`upstream reported an error: ${reported}`) }
+      const cause = new Error(`upstream reported an error: ${reported}`)
+      // Some versions give the status of the model's provider beside its text.
+      const told = typeof status === 'number' ? `status ${status}: ${text}` : text
+      return { messages: before, end: modelProblem(told, { cause }) }
     }
     try {
       checkComplete(message)

@@ -207,18 +207,18 @@ describe('Credentials', () => {
     },
   )
 
-  it('fail for good if refused, and if upstream has no account yet', async () => {
+  it('are waited for if they are refused, and if upstream has no account yet', async () => {
     await open('B1', { client: { credentials: { ...credentials, password: 'wrong horse' } } })
     await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
-      code: 'UPSTREAM_REJECTED',
-      failure: 'final',
+      code: 'UPSTREAM_UNAVAILABLE',
+      failure: 'credentials',
     })
     await presenton.close()
     await standIn.close()
     await open('B1', { server: { credentials: undefined, unconfigured: true } })
     await expect(presenton.createDeck({ ...asShared, brief })).rejects.toMatchObject({
-      code: 'UPSTREAM_REJECTED',
-      failure: 'final',
+      code: 'UPSTREAM_UNAVAILABLE',
+      failure: 'credentials',
     })
   })
 })

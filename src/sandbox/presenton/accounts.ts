@@ -103,6 +103,12 @@ export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOp
       return token
     },
 
+    /** An operator changes the admin's password, or takes the account away. */
+    setAdmin(next: Credentials | undefined): void {
+      admin = next
+      sessions.clear()
+    },
+
     /** Invalidates all session cookies and tokens. */
     dropSessions: () => sessions.clear(),
   }

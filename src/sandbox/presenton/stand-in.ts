@@ -145,6 +145,12 @@ export async function openStandIn(options: StandInOptions = {}) {
     },
     /** Invalidates all session cookies and tokens. */
     dropSessions: () => state.accounts.dropSessions(),
+    /** An operator changes the admin's password, or takes the account away. */
+    setAdmin: (next: Credentials | undefined) => state.accounts.setAdmin(next),
+    /** An API key ends after its time, or is revoked. */
+    revokeKey: (key: string): boolean => state.accounts.keys.delete(key),
+    /** The same key is accepted again. */
+    restoreKey: (key: string) => void state.accounts.keys.set(key, new Date().toISOString()),
     /** Opens all gates, closes all connections, waits for running work, removes its directory. */
     async close(): Promise<void> {
       gates.releaseAll()
