@@ -24,6 +24,7 @@ export interface HousekeepingOptions {
   presenton: Pick<Presenton, 'deleteDeck'>
   endRun: EndRun
   eventsRetentionHours: number
+  runTimeoutMs: number
   logger: Pick<Logger, 'warn'>
 }
 
@@ -42,7 +43,8 @@ const firstRetryMs = 1_000
 
 /** Starts all tasks at once; each repeats at its own interval until closed. */
 export function openHousekeeping(options: HousekeepingOptions) {
-  const { database, channels, objects, presenton, endRun, eventsRetentionHours, logger } = options
+  const { database, channels, objects, presenton, endRun, logger } = options
+  const { eventsRetentionHours, runTimeoutMs } = options
   const closing = new AbortController()
   const removals = createRemovals({ database, objects, presenton, logger, signal: closing.signal })
 
@@ -57,7 +59,7 @@ export function openHousekeeping(options: HousekeepingOptions) {
   ]
 
   async function endOverdue(): Promise<void> {
-    for (const [id, seq] of await endOverdueRuns(database, endRun)) {
+    for (const [id, seq] of await endOverdueRuns(database, { endRun, runTimeoutMs })) {
       channels.publish('log', { id, seq })
       channels.publish('status', { id })
     }

@@ -106,7 +106,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
     operations: { health, metrics: metrics.scrape },
   }
-  return { adapters, metrics, migration, hub, features }
+  return { adapters, metrics, troubles, migration, hub, features }
 }
 
 function createVerifier({

@@ -11,7 +11,7 @@ import type { Services } from './services.ts'
 export interface BackgroundOptions {
   config: Config
   logger: Logger
-  services: Pick<Services, 'adapters' | 'metrics'>
+  services: Pick<Services, 'adapters' | 'metrics' | 'troubles'>
   /** How runs wait between attempts; for tests that drive time. */
   timing?: RetryTiming | undefined
 }
@@ -19,7 +19,7 @@ export interface BackgroundOptions {
 export type Background = ReturnType<typeof startBackground>
 
 export function startBackground({ config, logger, services, timing = {} }: BackgroundOptions) {
-  const { adapters, metrics } = services
+  const { adapters, metrics, troubles } = services
   const { database, renewals, channels, objects, presenton, endRun } = adapters
   const listener = openListener({
     url: config.database.url,
@@ -34,6 +34,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
       presenton,
       objects,
       logger,
+      troubles,
       timing,
       endRun,
       limits: {
@@ -57,6 +58,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
     presenton,
     endRun,
     eventsRetentionHours: config.events.retentionHours,
+    runTimeoutMs: config.runTimeoutMs,
     logger,
   })
   return { listener, worker, housekeeping }

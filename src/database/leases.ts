@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { and, eq } from 'drizzle-orm'
 import type { Database, Queryable } from './connection.ts'
-import { isWaiting, queueOrder } from './queue.ts'
+import { isClaimable, queuedMs, queueOrder } from './queue.ts'
 import { leases } from './schema/log.ts'
 import { presentations } from './schema/presentations.ts'
 import { build, columnList, type Given, statement } from './statement.ts'
@@ -29,6 +29,7 @@ const runColumns = [
   'progress',
   'starts',
   'failures',
+  'limitWaitsMs',
   'slideStreams',
   'takeovers',
   'uploads',
@@ -62,7 +63,7 @@ const isAbandoned = (p: string, l: string, takeOver: string) =>
 /** Whether a claim may find a run: cheap, while a claim takes a lock that all replicas share. */
 export async function hasClaimable(database: Queryable): Promise<boolean> {
   const rows = await database.query(
-    `select 1 where exists (select 1 from gateway.presentations p where ${isWaiting('p')})
+    `select 1 where exists (select 1 from gateway.presentations p where ${isClaimable('p')})
        or exists (
          select 1 from gateway.presentations p
          join gateway.leases l on l.presentation_id = p.id
@@ -126,7 +127,7 @@ const claimOne = `
   ), waiting as (
     select p.id from gateway.presentations p
     join gateway.leases l on l.presentation_id = p.id
-    where not exists (select 1 from abandoned) and ${isWaiting('p')}
+    where not exists (select 1 from abandoned) and ${isClaimable('p')}
       and (select coalesce(sum(n), 0) from running) < $4
       and coalesce((select n from running r where r.user_id = p.user_id), 0) < $5
     order by ${queueOrder('p')} limit 1 for update of l skip locked
@@ -137,7 +138,9 @@ const claimOne = `
     update gateway.presentations p set
       status = 'running', takeovers = p.takeovers + c.taken_over::int, updated_at = now(),
       started_at = coalesce(p.started_at, now()),
-      run_started_at = coalesce(p.run_started_at, now())
+      run_started_at = coalesce(p.run_started_at, now()),
+      run_used_ms = p.run_used_ms + case when c.was_waiting then ${queuedMs('p')} else 0 end,
+      resume_after = null
     from candidate c
     where p.id = c.id and p.status in ('running', case when c.was_waiting then 'queued' end)
       and (p.run_started_at is null) = c.was_waiting

@@ -179,7 +179,7 @@ describe('the plan of', () => {
     [
       'the end of overdue runs',
       ['presentations_in_review', 'presentations_waiting'],
-      (database) => endOverdueRuns(database, createEndRun()),
+      (database) => endOverdueRuns(database, { endRun: createEndRun(), runTimeoutMs: 7_200_000 }),
     ],
     [
       'the pruning of logs',

@@ -24,6 +24,8 @@ export interface RunWrite {
   release?: boolean
   /** The run's clock stops, until its next claim. */
   stopClock?: boolean
+  /** The run is queued again for this time at least; its clock continues. */
+  requeueMs?: number | undefined
 }
 
 /** Thrown when the lease was taken over or revoked. The run must stop and write nothing. */
@@ -58,7 +60,7 @@ export function createRunLog(options: RunLogOptions) {
   let flushing: Promise<void> | undefined
   let failure: unknown
 
-  function add({ events = [], changes, extraStatements = [], release, stopClock }: RunWrite) {
+  function add({ events = [], changes, extraStatements = [], ...write }: RunWrite) {
     pending ??= {
       events: createPendingEvents(),
       changes: {},
@@ -69,8 +71,9 @@ export function createRunLog(options: RunLogOptions) {
     for (const event of events) pending.events.add(event)
     if (changes) pending.changes = { ...pending.changes, ...changes }
     pending.extraStatements.push(...extraStatements)
-    pending.release ||= release ?? false
-    pending.stopClock ||= stopClock ?? false
+    pending.release ||= write.release ?? false
+    pending.stopClock ||= write.stopClock ?? false
+    pending.requeueMs ??= write.requeueMs
   }
 
   async function flush(): Promise<void> {

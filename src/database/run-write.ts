@@ -4,6 +4,7 @@
 import { getTableColumns } from 'drizzle-orm'
 import type { EncodedEvent } from '../contract/events.ts'
 import type { Queryable } from './connection.ts'
+import { returningTurn } from './queue.ts'
 import { presentations } from './schema/presentations.ts'
 
 /** As a value of `RunChanges`: the database's own clock. */
@@ -21,6 +22,7 @@ export type RunChanges = Partial<
     | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'nSlides' | 'slidesDone')
     | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
+    | 'limitWaitsMs'
     | ('uploads' | 'error' | 'reviewExpiresAt')
   > & { completedAt: typeof databaseNow; endedAt: typeof databaseNow }
 >
@@ -41,6 +43,8 @@ export interface EncodedRunWrite {
   release: boolean
   /** The run's clock stops, until its next claim. */
   stopClock: boolean
+  /** The run is queued again for this time at least; its clock continues. */
+  requeueMs?: number | undefined
 }
 
 /** What must hold for a write to be applied. */
@@ -77,7 +81,7 @@ export async function applyRunWrite(
 /** The statement of a write, without its extra statements. It returns one row if it was applied. */
 export function encodeRunWrite(
   fence: Fence,
-  { events, changes, release, stopClock }: Omit<EncodedRunWrite, 'extraStatements'>,
+  { events, changes, release, ...write }: Omit<EncodedRunWrite, 'extraStatements'>,
 ): { text: string; values: unknown[] } {
   const values: unknown[] = [fence.id, fence.seq, events.length]
   const parameter = (value: unknown) => `$${values.push(value)}`
@@ -98,7 +102,7 @@ export function encodeRunWrite(
       from fence, unnest(${kinds}::text[], ${terminal}::bool[], ${data}::text[])
         with ordinality as new(kind, terminal, data, n))`)
   }
-  const assignments = encodeChanges(changes, stopClock, parameter)
+  const assignments = [...encodeChanges(changes, parameter), ...encodeClock(write, parameter)]
   if (assignments.length > 0) {
     parts.push(`changed as (
       update gateway.presentations set ${assignments.join(', ')}, updated_at = now()
@@ -116,8 +120,8 @@ function encodeLease({ leaseMs }: Fence, release: boolean, parameter: Parameter)
   return `, expires_at = greatest(expires_at, ${renewed})`
 }
 
-function encodeChanges(changes: RunChanges, stopClock: boolean, parameter: Parameter): string[] {
-  const assignments = Object.entries(changes).map(([name, value]) => {
+function encodeChanges(changes: RunChanges, parameter: Parameter): string[] {
+  return Object.entries(changes).map(([name, value]) => {
     const column = columns[name as keyof RunChanges]
     if (value === databaseNow) return `${column.name} = now()`
     const isEncoded = isJson(column) && value !== null
@@ -125,7 +129,22 @@ function encodeChanges(changes: RunChanges, stopClock: boolean, parameter: Param
     if (name === 'title') return `title = coalesce(title, ${assigned})`
     return `${column.name} = ${assigned}`
   })
-  if (!stopClock) return assignments
+}
+
+/** A run without a start waits for a claim; `resume_after` says that its clock continues. */
+function encodeClock(
+  { stopClock, requeueMs }: Pick<EncodedRunWrite, 'stopClock' | 'requeueMs'>,
+  parameter: Parameter,
+): string[] {
+  if (!stopClock && requeueMs === undefined) return []
   const ranMs = '(extract(epoch from clock_timestamp() - run_started_at) * 1000)::bigint'
-  return [...assignments, `run_used_ms = run_used_ms + ${ranMs}`, 'run_started_at = null']
+  const stopped = [`run_used_ms = run_used_ms + ${ranMs}`, 'run_started_at = null']
+  if (requeueMs === undefined) return [...stopped, 'resume_after = null']
+  const resumeAfter = `clock_timestamp() + ${parameter(requeueMs)} * interval '1 ms'`
+  return [
+    ...stopped,
+    `turn = ${returningTurn}`,
+    'queued_at = clock_timestamp()',
+    `resume_after = ${resumeAfter}`,
+  ]
 }

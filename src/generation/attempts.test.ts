@@ -29,6 +29,57 @@ describe('the decision after a failure', () => {
     }
   })
 
+  it('waits for an operator when credentials are refused, without using an attempt', () => {
+    const error = failed('UPSTREAM_UNAVAILABLE', 'credentials', 120)
+    const result = decide({ stage: 'create', error, failures: { create: 2 }, waits: 50 })
+    expect(result).toMatchObject({ next: 'wait', waitMs: 30_000 })
+  })
+
+  it('waits tens of seconds for a limit of the model, growing, for ten minutes in all', () => {
+    const waits: number[] = []
+    for (let limitWaitedMs = 0; ; ) {
+      const error = failed('UPSTREAM_ERROR', 'limit')
+      const result = decide({ stage: 'prepare', error, failures: {}, waits: 0, limitWaitedMs })
+      if (result.next !== 'start-again') {
+        expect(result).toMatchObject({ next: 'repeat', burns: 'prepare' })
+        break
+      }
+      waits.push(result.waitMs)
+      limitWaitedMs += result.waitMs
+    }
+    expect(waits[0]).toBeGreaterThanOrEqual(15_000)
+    expect(Math.max(...waits)).toBeLessThanOrEqual(75_000)
+    expect(waits.reduce((sum, ms) => sum + ms, 0)).toBe(600_000)
+    expect(waits.length).toBeLessThan(15)
+  })
+
+  it.each([
+    [20, 0, 20_000, 25_000],
+    [1, 0, 1_000, 1_250],
+    // It promised 1 s and did not keep it.
+    [1, 40_000, 40_000, 50_000],
+    [300, 0, 300_000, 375_000],
+    [300, 500_000, 100_000, 100_000],
+  ])('waits for a limit at least as long as told: %i s after %i ms', (told, waited, min, max) => {
+    const error = failed('UPSTREAM_ERROR', 'limit', told)
+    const given = { stage: 'slides', error, failures: {}, waits: 0, limitWaitedMs: waited } as const
+    const result = decide(given)
+    expect(result.next).toBe('start-again')
+    const { waitMs } = result as { waitMs: number }
+    expect(waitMs).toBeGreaterThanOrEqual(min)
+    expect(waitMs).toBeLessThanOrEqual(max)
+  })
+
+  it('ends the run when a limit has used up its minutes and then its attempts', () => {
+    const error = failed('UPSTREAM_ERROR', 'limit')
+    const given = { stage: 'outlines', error, waits: 0, limitWaitedMs: 600_000 } as const
+    expect(decide({ ...given, failures: {} })).toMatchObject({ next: 'repeat' })
+    expect(decide({ ...given, failures: { outlines: 1 } })).toMatchObject({
+      next: 'end',
+      problem: { code: 'UPSTREAM_ERROR' },
+    })
+  })
+
   it('retries as soon as an open circuit allows, after 30 s at most', () => {
     const waitMs = (seconds: number, waits = 9) => {
       const error = failed('UPSTREAM_UNAVAILABLE', 'outage', seconds)

@@ -1,7 +1,7 @@
 // What a stage works with: the state of its run, the log it writes to, the adapters, and the signal
 // that ends it.
 
-import { sleep } from '../async/signals.ts'
+import type { sleep } from '../async/signals.ts'
 import {
   type EncodedEvent,
   encodeEvent,
@@ -18,17 +18,22 @@ import { createOutageTolerantDatabase } from '../database/outages.ts'
 import type { TextEvent } from '../database/pending-events.ts'
 import type { RunLog, RunWrite } from '../database/run-log.ts'
 import type { RunChanges } from '../database/run-write.ts'
+import type { FailureKind } from '../domain/problem.ts'
 import { progressOf } from '../domain/stage.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import { sharedAccount, type UpstreamAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
+import type { Troubles } from '../telemetry/troubles.ts'
+import { createSlotWaits } from './slot.ts'
 
 export interface RunDependencies {
   database: Pick<Database, 'query' | 'transaction'>
   presenton: Presenton
   objects: ObjectStore
   endRun: EndRun
+  /** Is told what is wrong with Presenton's model. */
+  troubles: Pick<Troubles, 'report' | 'clear'>
   logger: Logger
   limits: {
     runTimeoutMs: number
@@ -72,17 +77,14 @@ export function createContext({
   onBackoff,
 }: ContextOptions) {
   const { timing = {}, database, ...others } = dependencies
-  let isWaiting = false
+  const slot = createSlotWaits({ signal, sleepFor: timing.sleep })
+  let waitingFor: FailureKind | undefined
 
-  /** Waits before another attempt; rejects when the run's signal aborts. */
-  async function wait(ms: number): Promise<void> {
-    isWaiting = true
-    try {
-      onBackoff?.()
-      await (timing.sleep ?? sleep)(ms, signal)
-    } finally {
-      isWaiting = false
-    }
+  /** Waits before another attempt; rejects when the run has to end or to leave its slot. */
+  async function wait(ms: number, failure?: FailureKind): Promise<void> {
+    waitingFor = failure
+    onBackoff?.()
+    await slot.wait(ms)
   }
 
   const placeOf = (stage: Stage | null) => ({ run: run.run, stage: stage ?? undefined })
@@ -122,7 +124,9 @@ export function createContext({
     /** For reads that are not in the log: they wait until the database is back. */
     database: createOutageTolerantDatabase(database, signal),
     wait,
-    isWaiting: () => isWaiting,
+    /** What the last wait was for. */
+    waitingFor: () => waitingFor,
+    slot,
     event,
     outlineChunk,
     /** An event of upstream, of any kind. */

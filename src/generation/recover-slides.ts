@@ -16,7 +16,7 @@ export async function recoverSlides(context: Context): Promise<DeckSlides | unde
   const { run, presenton, account, signal, random, logger } = context
   const { deckId } = run
   if (!deckId || !run.outlines) throw new Error('Only a prepared deck has been streamed.')
-  for (let failed = 0, waits = 0; ; ) {
+  for (let failed = 0, waits = 0, limitWaitedMs = 0; ; ) {
     try {
       const deck = await presenton.readDeck({ account, signal, deckId })
       if (hasAllSlides(deck, run.outlines.length)) return deck
@@ -25,12 +25,20 @@ export async function recoverSlides(context: Context): Promise<DeckSlides | unde
       signal.throwIfAborted()
       // The bounds of create, which also only asks upstream's database.
       const failures = { create: failed }
-      const { problem, ...decision } = decide({ stage: 'create', error, failures, waits, random })
+      const { problem, ...decision } = decide({
+        stage: 'create',
+        error,
+        failures,
+        waits,
+        limitWaitedMs,
+        random,
+      })
       const err = problem.cause ?? problem
       logger.warn({ code: problem.code, next: decision.next, err }, 'reading the deck failed')
       if (problem.failure === 'final') throw problem
       if (decision.next === 'end' || decision.next === 'restart') break
       if (decision.next === 'wait') waits += 1
+      else if (decision.next === 'start-again') limitWaitedMs += decision.waitMs
       else failed += 1
       await waitBeforeRetry(problem, decision.waitMs, context)
     }

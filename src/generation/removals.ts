@@ -4,7 +4,7 @@
 import type { Database } from '../database/connection.ts'
 import { deleteDeckRecord, findRemovableDecks, postponeDeck } from '../database/decks.ts'
 import { deleteUploadRecord, findRemovableUploads, postponeUpload } from '../database/uploads.ts'
-import { Problem } from '../domain/problem.ts'
+import { type FailureKind, Problem } from '../domain/problem.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import { isRefusal } from '../objects/store-problem.ts'
 import { sharedAccount } from '../presenton/account.ts'
@@ -117,5 +117,6 @@ export function createRemovals({
 function isAway(error: unknown): boolean {
   if (!(error instanceof Problem)) return true
   if (error.code === 'STORAGE_UNAVAILABLE') return !isRefusal(error)
-  return error.failure === 'outage' || error.code === 'DATABASE_UNAVAILABLE'
+  const kinds: (FailureKind | undefined)[] = ['outage', 'credentials', 'limit']
+  return kinds.includes(error.failure) || error.code === 'DATABASE_UNAVAILABLE'
 }

@@ -4,12 +4,14 @@
 import type { Stage } from '../contract/stages.ts'
 import { markPaid } from '../database/ledger.ts'
 import { Problem } from '../domain/problem.ts'
-import { maxTakeovers, paidStages } from '../domain/stage.ts'
+import { maxSlideStreams, maxTakeovers, paidStages } from '../domain/stage.ts'
 import { rejected } from '../presenton/failures.ts'
-import { type Decision, decide } from './attempts.ts'
+import { type Decision, decide, finalProblem } from './attempts.ts'
 import type { Checkpoint, Context } from './context.ts'
+import { reportModelFailure, reportStageDone } from './model-troubles.ts'
 import { recoverSlides } from './recover-slides.ts'
 import { withoutDeck } from './run-state.ts'
+import { SlotGivenUp } from './slot.ts'
 import { create } from './stages/create.ts'
 import { exportDeck } from './stages/export.ts'
 import { outlines } from './stages/outlines.ts'
@@ -28,11 +30,23 @@ const stageFunctions: Record<Stage, (context: Context) => Promise<unknown>> = {
   store,
 }
 
-/** The run is over, waits for its outlines to be approved, or stopped at a checkpoint on request. */
-export type Outcome = 'ended' | 'in-review' | 'stopped'
+/**
+ * The run is over, waits for its outlines to be approved, is queued again because others need its
+ * slot, or stopped at a checkpoint on request.
+ */
+export type Outcome = 'ended' | 'in-review' | 'queued-again' | 'stopped'
 
 /** `shouldStop` is asked at every checkpoint: a replica that shuts down releases its runs there. */
 export async function driveRun(context: Context, shouldStop: () => boolean): Promise<Outcome> {
+  try {
+    return await driveStages(context, shouldStop)
+  } catch (error) {
+    if (!(error instanceof SlotGivenUp) || context.signal.aborted) throw error
+    return queueAgain(context, error)
+  }
+}
+
+async function driveStages(context: Context, shouldStop: () => boolean): Promise<Outcome> {
   const { run } = context
   if (run.takeovers > maxTakeovers) return failRun(context, new Problem('INTERRUPTED'))
   for (;;) {
@@ -83,14 +97,19 @@ async function runStage(
     try {
       await perform(context)
       observe('ok')
+      context.slot.reset()
+      reportStageDone(context.troubles, stage)
       logger.info({ stage, ms: Math.round(performance.now() - startedMs) }, 'stage finished')
       return 'finished'
     } catch (error) {
       // Not a failure of the stage: the lease is lost, the run's time is over, or we shut down.
       context.signal.throwIfAborted()
-      const { failures } = context.run
-      const decision = decide({ stage, error, failures, waits, random: context.random })
+      const { failures, limitWaitsMs } = context.run
+      const limitWaitedMs = limitWaitsMs[stage]
+      const { random } = context
+      const decision = decide({ stage, error, failures, waits, limitWaitedMs, random })
       const { problem, next } = decision
+      reportModelFailure(context.troubles, { stage, problem })
       observe(problem.code)
       const err = problem.cause ?? problem
       logger.warn({ stage, code: problem.code, next, err }, 'stage failed')
@@ -98,6 +117,11 @@ async function runStage(
       // An export makes no deck, so it can never succeed without the one that upstream has lost.
       if (next === 'restart' && context.run.runKind !== 'deck') {
         return rejected('The deck no longer exists there.', problem.cause)
+      }
+      if (next === 'start-again') {
+        if (stage === 'slides' && hasNoStreamLeft(context)) return finalProblem(problem)
+        await waitForLimit(context, stage, decision)
+        return 'failed'
       }
       if (next !== 'wait') {
         await startOver(context, decision)
@@ -107,6 +131,23 @@ async function runStage(
       await context.assertHeld()
     }
   }
+}
+
+/** Another start of slides needs a fresh deck, which would be paid for in vain. */
+function hasNoStreamLeft({ run }: Context): boolean {
+  return run.deckStreamed && run.slideStreams >= maxSlideStreams
+}
+
+/** Waits for the model. What all these waits take together is saved: it is bounded in each stage. */
+async function waitForLimit(
+  context: Context,
+  stage: Stage,
+  { problem, waitMs }: { problem: Problem; waitMs: number },
+): Promise<void> {
+  const { run } = context
+  run.limitWaitsMs = { ...run.limitWaitsMs, [stage]: (run.limitWaitsMs[stage] ?? 0) + waitMs }
+  await context.append({ changes: { limitWaitsMs: run.limitWaitsMs } })
+  await waitBeforeRetry(problem, waitMs, context)
 }
 
 /** Shows the slides that an earlier attempt left upstream, or abandons its deck for a fresh one. */
@@ -165,4 +206,21 @@ async function startReview(context: Context): Promise<Outcome> {
     release: true,
   })
   return 'in-review'
+}
+
+// Whoever needs the slot claims first, whatever the order of the queue says.
+const minQueuedMs = 5_000
+
+/** The run gives up its slot and its lease, and takes its turn again. Its clock continues. */
+async function queueAgain(context: Context, { leftMs }: SlotGivenUp): Promise<Outcome> {
+  const { run, log } = context
+  const sentence = 'Others go on meanwhile. This presentation is queued again.'
+  await log.commit({
+    events: [context.event('status', { status: sentence })],
+    // A further export shows as running while it is queued, since its deck stays usable.
+    changes: { status: run.runKind === 'deck' ? 'queued' : 'running' },
+    requeueMs: Math.max(minQueuedMs, Math.round(leftMs)),
+    release: true,
+  })
+  return 'queued-again'
 }

@@ -1,9 +1,13 @@
 // The wait of a run before another attempt, and what readers are told during it.
 
 import type { ProblemCode } from '../contract/problem.ts'
-import type { Problem } from '../domain/problem.ts'
+import type { FailureKind, Problem } from '../domain/problem.ts'
 import type { Context } from './context.ts'
 
+const sentencesByFailure: Partial<Record<FailureKind, string>> = {
+  credentials: 'The presentation generator does not accept this service now. Waiting for it.',
+  limit: 'The language model is at its limit. Trying again when it allows.',
+}
 const sentences: Partial<Record<ProblemCode, string>> = {
   UPSTREAM_UNAVAILABLE: 'The presentation generator is unavailable. Waiting for it.',
   STORAGE_UNAVAILABLE: 'The file store is unavailable. Trying again.',
@@ -11,13 +15,14 @@ const sentences: Partial<Record<ProblemCode, string>> = {
 }
 const otherFailure = 'The presentation generator failed. Trying again.'
 
-/** Rejects when the run has to end or to be released during the wait. */
+/** Rejects when the run has to end, to be released, or to give up its slot during the wait. */
 export async function waitBeforeRetry(
-  { code }: Problem,
+  { code, failure }: Problem,
   waitMs: number,
   { status, wait }: Context,
 ): Promise<void> {
   const retryInSeconds = Math.ceil(waitMs / 1000)
-  await status(sentences[code] ?? otherFailure, { code, retry_in_seconds: retryInSeconds })
-  await wait(waitMs)
+  const sentence = (failure && sentencesByFailure[failure]) ?? sentences[code] ?? otherFailure
+  await status(sentence, { code, retry_in_seconds: retryInSeconds })
+  await wait(waitMs, failure)
 }

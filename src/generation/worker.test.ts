@@ -11,6 +11,7 @@ import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openStandIn, type StandIn } from '../sandbox/presenton/stand-in.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { createLogger } from '../telemetry/logging.ts'
+import { createTroubles } from '../telemetry/troubles.ts'
 import type { RetryTiming } from './context.ts'
 import { openWorker, type Worker } from './worker.ts'
 
@@ -78,6 +79,7 @@ function open({ database = {}, renewals = rows.database, timing = {} }: WorkerOv
         logger,
       }),
       endRun: createEndRun(),
+      troubles: createTroubles({ logger }),
       logger,
       timing,
       limits: {

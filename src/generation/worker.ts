@@ -13,9 +13,10 @@ import { createRunLog, leaseLost } from '../database/run-log.ts'
 import { createSharedWrites } from '../database/shared-writes.ts'
 import { Problem } from '../domain/problem.ts'
 import { paidStages } from '../domain/stage.ts'
-import { createContext, type RunDependencies } from './context.ts'
+import { type Context, createContext, type RunDependencies } from './context.ts'
 import { type HeldRun as Held, openLeaseKeeper } from './lease-keeper.ts'
 import { driveRun, failRun } from './run.ts'
+import { createSlotOffers } from './slot-offers.ts'
 
 export interface WorkerOptions {
   dependencies: RunDependencies
@@ -27,8 +28,8 @@ export interface WorkerOptions {
 
 interface HeldRun extends Held {
   done: Promise<void>
-  /** It waits before another attempt, so nothing is under way upstream. */
-  isWaiting: () => boolean
+  /** Undefined until the run is being driven. */
+  context: Context | undefined
 }
 
 // Leaving a paid stage before its end loses what it has cost.
@@ -65,6 +66,15 @@ export function openWorker(options: WorkerOptions) {
     held: () => held.values(),
     leaseMs: slots.leaseMs,
     onTrouble: (error) => onTrouble(error, 'renewing leases failed'),
+  })
+
+  const offers = createSlotOffers({
+    database,
+    presenton: dependencies.presenton,
+    held: () => held.values(),
+    slots,
+    signal: stopping.signal,
+    onTrouble: (error) => onTrouble(error, 'offering a slot failed'),
   })
 
   let wake: () => void = () => undefined
@@ -114,6 +124,7 @@ export function openWorker(options: WorkerOptions) {
       } catch (error) {
         onTrouble(error, 'claiming failed')
       }
+      offers.offer()
       const waiting = new AbortController()
       wake = () => waiting.abort()
       if (hasNews || stopping.signal.aborted) continue
@@ -127,7 +138,7 @@ export function openWorker(options: WorkerOptions) {
       if (earlier.run.id === run.id) earlier.abandon.abort(leaseLost)
     }
     const abandon = new AbortController()
-    const entry: HeldRun = { run, abandon, done: Promise.resolve(), isWaiting: () => false }
+    const entry: HeldRun = { run, abandon, done: Promise.resolve(), context: undefined }
     held.set(run.token, entry)
     entry.done = work(entry).finally(() => {
       held.delete(run.token)
@@ -161,7 +172,7 @@ export function openWorker(options: WorkerOptions) {
         if (stopping.signal.aborted) abandon.abort(released)
       },
     })
-    entry.isWaiting = context.isWaiting
+    entry.context = context
     runLogger.info({ stage: run.stage, takeovers: run.takeovers }, 'run claimed')
     try {
       const outcome = await driveRun(context, () => stopping.signal.aborted)
@@ -208,7 +219,8 @@ export function openWorker(options: WorkerOptions) {
       stopping.abort()
       wake()
       for (const entry of held.values()) {
-        if (!isPaid(entry.run.stage) || entry.isWaiting()) giveUp(entry)
+        // A run that waits before another attempt has nothing under way upstream.
+        if (!isPaid(entry.run.stage) || entry.context?.slot.isWaiting()) giveUp(entry)
       }
       const timer = setTimeout(() => [...held.values()].forEach(giveUp), drainMs)
       // A run that is being claimed right now stops at its first checkpoint.

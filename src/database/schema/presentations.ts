@@ -80,6 +80,10 @@ export const presentations = gateway.table(
     runStartedAt: time('run_started_at'),
     /** Time the latest run used before its review; its clock stops while the review lasts. */
     runUsedMs: bigint('run_used_ms', { mode: 'number' }).notNull().default(0),
+    /** Set while a run that gave up its slot is queued: it is not claimed before this time. */
+    resumeAfter: time('resume_after'),
+    /** How long each stage of the latest run has waited for limits of the model, in ms. */
+    limitWaitsMs: jsonb('limit_waits_ms').$type<StageCounts>().notNull().default({}),
     /** Starts of each stage in the latest run. */
     starts: jsonb('starts').$type<StageCounts>().notNull().default({}),
     /** Failed attempts of each stage in the latest run. */

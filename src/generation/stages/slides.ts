@@ -28,8 +28,12 @@ export async function slides(context: Context): Promise<void> {
   try {
     await stream(context, deckId)
   } catch (error) {
-    // A stream that upstream did not start costs nothing and leaves the deck as it was.
-    if (!mayHaveStarted(error)) await countStream(context, -1)
+    // A stream that upstream did not start costs nothing and leaves the deck as it was. So does one
+    // that the model's limit ended before its first slide: upstream has stopped and saved nothing.
+    const isLimit = error instanceof Problem && error.failure === 'limit'
+    if (!mayHaveStarted(error) || (isLimit && run.slidesDone === 0)) {
+      await countStream(context, -1)
+    }
     throw error
   }
 }

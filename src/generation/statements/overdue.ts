@@ -1,21 +1,28 @@
 // Ends runs whose time is over while no worker held them: outlines that were not approved in time,
-// and runs that were never claimed. Raw SQL: it locks due rows and skips locked ones.
+// and runs that were not claimed, for the first time or after they gave up their slot. Raw SQL: it
+// locks due rows and skips locked ones.
 
 import type { ProblemCode } from '../../contract/problem.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
 import type { EndingRun, EndRun } from '../../database/end-run.ts'
-import { isWaiting } from '../../database/queue.ts'
+import { isWaiting, queuedMs } from '../../database/queue.ts'
 import { applyRunWrite } from '../../database/run-write.ts'
 import { Problem } from '../../domain/problem.ts'
 
-const reasons: { code: ProblemCode; condition: string }[] = [
+interface Reason {
+  code: ProblemCode
+  condition: string
+}
+
+const reasonsFor = (runTimeoutMs: number): Reason[] => [
   {
     code: 'REVIEW_EXPIRED',
     condition: `p.status = 'awaiting_outlines' and p.review_expires_at < now()`,
   },
   {
     code: 'RUN_TIMEOUT',
-    condition: `${isWaiting('p')} and p.queued_at < now() - interval '24 hours'`,
+    condition: `${isWaiting('p')} and (p.queued_at < now() - interval '24 hours'
+      or p.resume_after is not null and p.run_used_ms + ${queuedMs('p')} > ${Math.round(runTimeoutMs)})`,
   },
 ]
 
@@ -24,10 +31,10 @@ const maxTogether = 100
 /** Ends them, each with its one terminal event. Returns the logs that grew: id -> last number. */
 export async function endOverdueRuns(
   database: Pick<Database, 'transaction'>,
-  endRun: EndRun,
+  { endRun, runTimeoutMs }: { endRun: EndRun; runTimeoutMs: number },
 ): Promise<Map<string, number>> {
   const ended = new Map<string, number>()
-  for (const { code, condition } of reasons) {
+  for (const { code, condition } of reasonsFor(runTimeoutMs)) {
     await database.transaction(async (client) => {
       for (const run of await lockOverdueRuns(client, condition)) {
         const fence = { ...run, seq: run.lastSeq, token: undefined, leaseMs: undefined }

@@ -94,7 +94,7 @@ export async function cancelRun(
 /** What every new run starts with. */
 const freshRun = `run = run + 1, attempt = 0, progress = 0, error = null, starts = '{}',
   failures = '{}', slide_streams = 0, takeovers = 0, run_started_at = null, run_used_ms = 0,
-  ended_at = null, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now()`
+  resume_after = null, limit_waits_ms = '{}', ended_at = null, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now()`
 
 /** Queues a run that continues after the last finished stage. */
 export async function queueRetry(client: Queryable, locked: LockedPresentation): Promise<void> {
@@ -148,7 +148,7 @@ export async function approveOutlines(
   await client.query(
     `update gateway.presentations p set outlines = $2, title = $3, n_slides = $4,
        outlines_approved = true, deck_prepared = false, status = 'queued', stage = 'prepare',
-       attempt = 0, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now(),
+       attempt = 0, review_expires_at = null, resume_after = null, queued_at = clock_timestamp(), updated_at = now(),
        turn = ${nextTurn('p.user_id')}
      where id = $1`,
     [locked.id, JSON.stringify(outlines), title, nSlides],
