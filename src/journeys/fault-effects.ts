@@ -27,6 +27,8 @@ export type Effect =
   | 'none'
   /** The run waits and repeats the call; this costs no attempt. */
   | 'outage'
+  /** The model is at its limit: the run waits, then the stage starts again without an attempt. */
+  | 'limit'
   /** The attempt fails and the stage starts again. */
   | 'failure'
   /** Like a failure, after a deadline or a stall. */
@@ -43,10 +45,11 @@ export type Effect =
   | 'rejected'
 
 const outages = ['502', '503', '504']
-const failedResponses = ['500', '500-detail', '408', '429', '429-page', 'redirect', 'reset']
+const limits = ['429', '429-page', 'error-429', 'model-429']
+const failedResponses = ['500', '500-detail', '408', 'redirect', 'reset']
 const lostReplies = ['reply-lost', 'reply-half', 'reply-huge']
 const failures = [...failedResponses, ...lostReplies]
-const rejections = ['400', '401', '403', '404-route', '405', '413', '422', '428']
+const rejections = ['400', '403', '404-route', '405', '413', '422']
 const unreadable = ['reply-empty', 'reply-html', 'reply-not-json', 'reply-other-shape']
 const brokenStreams = [
   'ends',
@@ -80,15 +83,17 @@ export function effectOf(name: FaultName, shape: Shape): Effect {
   const operation = operationOf(name) as Operation
   const kind = name.slice(operation.length + 1)
   if (outages.includes(kind)) return 'outage'
-  // With a login the gateway signs in again and repeats the call.
-  if (kind === '401' && hasLogin(shape)) return 'none'
+  if (limits.includes(kind)) return 'limit'
+  // Without an account no credentials are accepted, which is waited for.
+  if (kind === '428') return 'outage'
+  if (kind === '401') return effectOfRefusal(operation, shape)
   if (operation === 'file') return effectOnFile(kind)
   if (failures.includes(kind)) return 'failure'
   if (kind === 'hang') return 'timeout'
   if (kind === '404') return operation === 'create' ? 'rejected' : 'deck gone'
   // In prepare, upstream forwards most statuses of its model.
   if (operation === 'prepare' && rejections.includes(kind))
-    return kind === '422' || kind === '401' ? 'rejected' : 'failure'
+    return kind === '422' ? 'rejected' : 'failure'
   if (rejections.includes(kind)) return 'rejected'
   // The gateway needs nothing from the replies to prepare and update.
   if (unreadable.includes(kind))
@@ -101,10 +106,19 @@ export function effectOf(name: FaultName, shape: Shape): Effect {
   throw new Error(`No expected effect for the fault ${name}.`)
 }
 
+function effectOfRefusal(operation: Operation, shape: Shape): Effect {
+  // With a login the gateway signs in again and repeats the call.
+  if (hasLogin(shape)) return 'none'
+  // Refused credentials are waited for. But where upstream says that our key is good, the 401 is
+  // one of the model, or concerns this file alone.
+  if (shape === 'A1' || (operation !== 'prepare' && operation !== 'file')) return 'outage'
+  return operation === 'prepare' ? 'failure' : 'rejected'
+}
+
 function effectOnFile(kind: string): Effect {
   if (failures.includes(kind) && kind !== 'redirect') return 'failure'
   if (['hang', 'stall', 'announced-huge'].includes(kind)) return 'timeout'
-  if (kind === '401' || kind === '403') return 'rejected'
+  if (kind === '403') return 'rejected'
   return kind === 'no-length' ? 'none' : 'bad file'
 }
 
@@ -131,6 +145,12 @@ function effectOnStream(operation: 'outlines' | 'slides', kind: string, shape: S
 /** Whether upstream had started the paid work before the fault occurred. */
 export function hasStartedWork(name: FaultName): boolean {
   const kind = name.split(':')[1] as string
-  const isStatus = [...outages, ...failedResponses, ...rejections, '404', 'hang'].includes(kind)
+  const isStatus = [
+    ...outages,
+    ...failedResponses,
+    ...rejections,
+    ...limits.slice(0, 2),
+    ...['401', '404', '428', 'hang'],
+  ].includes(kind)
   return !isStatus && !/^(model-|index-error|template-missing|convert-|runtime-)/.test(kind)
 }

@@ -27,7 +27,6 @@ const permanentFaults: FaultName[] = [
   'prepare:404',
   'prepare:model-401',
   'slides:404',
-  'slides:429',
   'slides:500',
   'slides:cut',
   'update:500',

@@ -91,7 +91,7 @@ export function expectedOutcome(names: readonly FaultName[], shape: Shape, times
   function fail(effect: Effect, operation: Operation, stage: Stage): Effect {
     const code = codes[effect] ?? 'UPSTREAM_ERROR'
     const failedStage = effect === 'bad file' ? 'export' : stage
-    if (effect !== 'outage' && operation !== 'read')
+    if (effect !== 'outage' && effect !== 'limit' && operation !== 'read')
       failures[failedStage] = (failures[failedStage] ?? 0) + 1
     if ((failures[failedStage] ?? 0) >= maxAttempts[failedStage]) outcome.code = code
     else if (!(effect === 'deck gone' && operation === 'read')) outcome.statuses.push([stage, code])

@@ -77,20 +77,33 @@ test('concurrent runs share one login, and one new login when the session is los
   expect(logins()).toHaveLength(2)
 })
 
-test('a wrong password is tried once, so that upstream locks no account, and fails the runs', async () => {
+test('a wrong password is tried once, so that upstream locks no account, and the runs wait', async () => {
   const credentials = { username: 'gateway', password: 'the right one' }
   const env = { PRESENTON_USERNAME: 'gateway', PRESENTON_PASSWORD: 'a wrong one' }
   await open({ shape: 'B2', credentials, env })
   const user = await world.createUser()
-  for (let run = 0; run < 4; run += 1) {
-    const done = await user.waitUntilSettled((await user.submit()).id)
-    expect(done).toMatchObject({
-      status: 'failed',
-      error: { code: 'UPSTREAM_REJECTED', retryable: false },
-    })
-    expect(JSON.stringify(done)).not.toContain('a wrong one')
+  const accepted = await Promise.all(Array.from({ length: 4 }, () => user.submit()))
+  for (const { id } of accepted) {
+    const reader = await user.subscribe(id)
+    await reader.until('status')
+    expect(await user.read(id)).toMatchObject({ status: 'running', error: null })
   }
   expect(logins()).toHaveLength(1)
+  const health = await (await fetch(`${world.url}/health`)).json()
+  expect(health).toMatchObject({
+    status: 'degraded',
+    checks: {
+      presenton: {
+        status: 'degraded',
+        reason: 'credentials_refused',
+        variable: 'PRESENTON_PASSWORD',
+      },
+    },
+  })
+  const lines = world.gateways.flatMap(({ logs }) => logs)
+  expect(lines.filter((line) => line.includes('"part":"presenton"'))).toHaveLength(1)
+  expect(JSON.stringify([health, lines])).not.toContain('a wrong one')
+  for (const { id } of accepted) await user.api(`/presentations/${id}/cancel`, { method: 'POST' })
 })
 
 test('a 401 of the model causes no new login', async () => {
@@ -100,7 +113,7 @@ test('a 401 of the model causes no new login', async () => {
   expect(logins()).toHaveLength(1)
 })
 
-test('a revoked API key fails the runs, and a configured login works without a key', async () => {
+test('a wrong API key holds the runs, and a configured login replaces it', async () => {
   const credentials = { username: 'gateway', password: 'the password' }
   await open({
     shape: 'B1',
@@ -108,12 +121,13 @@ test('a revoked API key fails the runs, and a configured login works without a k
     env: { PRESENTON_API_KEY: `sk-presenton-${'0'.repeat(40)}` },
   })
   const user = await world.createUser()
-  const refused = await user.waitUntilSettled((await user.submit()).id)
-  expect(refused).toMatchObject({ status: 'failed', error: { code: 'UPSTREAM_REJECTED' } })
+  const { id } = await user.submit()
+  const reader = await user.subscribe(id)
+  await reader.until('status')
 
   const [gateway] = world.gateways
   await world.closeReplica(gateway!)
   await world.openReplica({ PRESENTON_USERNAME: 'gateway', PRESENTON_PASSWORD: 'the password' })
-  await user.generate()
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
   expect(logins()).toHaveLength(1)
 })

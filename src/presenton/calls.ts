@@ -87,7 +87,8 @@ export function createCalls(options: CallsOptions) {
       const renew = () => !isRenewed && auth.renew({ account, used })
       if (isUnauthorized(response, routeKind) && renew()) continue
       if (!(await isRefusal(response, call, used))) return response
-      if (renew()) continue
+      // A login is as impossible as the call while there is no account.
+      if (!isSetupRequired(response) && renew()) continue
       const cause = { status: response.status, reason: readReason(response.text) }
       throw auth.refuse({ account, used, cause })
     }
