@@ -107,8 +107,12 @@ function createAccountAuth({ credentials, apiKey, postLogin, troubles, now }: Au
     },
 
     renew({ kind, headers }: AuthHeaders): boolean {
-      if (kind === 'cookie') session.discard(headers.cookie)
-      else refusedAtMs.set(kind, now())
+      if (kind === 'cookie') {
+        session.discard(headers.cookie)
+        // Also while no login is possible: the next one then says why.
+        return true
+      }
+      refusedAtMs.set(kind, now())
       return kind !== 'none' && credentials !== undefined && !session.isBlocked()
     },
 

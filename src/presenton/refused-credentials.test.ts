@@ -162,6 +162,16 @@ describe('The operator is told', () => {
   })
 })
 
+it('is not told of refused credentials when a session is lost and logins are limited', async () => {
+  open({ credentials })
+  await read()
+  valid.clear()
+  upstream.handlers[loginPath] = json({ detail: 'Too many' }, 429, { 'retry-after': '60' })
+  for (let i = 0; i < 2; i += 1) await expect(read()).rejects.toMatchObject({ failure: 'outage' })
+  expect(trouble()).toBeUndefined()
+  expect(loginCount()).toBe(2)
+})
+
 describe('Whose refusal it is', () => {
   it.each([
     ['in the words of a provider', 'Invalid API key. Please verify your API key and try again.'],
