@@ -37,6 +37,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
       troubles,
       timing,
       endRun,
+      defaultTemplate: config.presenton.defaultTemplate,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFileBytes: config.limits.maxFileBytes,

@@ -19,7 +19,8 @@ type Columns = typeof presentations.$inferSelect
 export type RunChanges = Partial<
   Pick<
     Columns,
-    | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'nSlides' | 'slidesDone')
+    | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'template' | 'nSlides')
+    | 'slidesDone'
     | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
     | 'limitWaitsMs'

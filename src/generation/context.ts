@@ -34,6 +34,8 @@ export interface RunDependencies {
   endRun: EndRun
   /** Is told what is wrong with Presenton's model. */
   troubles: Pick<Troubles, 'report' | 'clear'>
+  /** The template of briefs that name none. */
+  defaultTemplate: string
   logger: Logger
   limits: {
     runTimeoutMs: number

@@ -80,6 +80,7 @@ function open({ database = {}, renewals = rows.database, timing = {} }: WorkerOv
       }),
       endRun: createEndRun(),
       troubles: createTroubles({ logger }),
+      defaultTemplate: 'general',
       logger,
       timing,
       limits: {

@@ -100,7 +100,9 @@ export function effectOf(name: FaultName, shape: Shape): Effect {
     return operation === 'prepare' || operation === 'update' ? 'none' : 'failure'
   if (operation === 'outlines' || operation === 'slides')
     return effectOnStream(operation, kind, shape)
-  if (operation === 'prepare') return effectOnPrepare(kind)
+  // Also a 503 of B1 and B2 for an unreachable model, since its JSON says that upstream itself is
+  // up, and a 404 for a template that upstream lists.
+  if (operation === 'prepare') return 'failure'
   if (operation === 'export')
     return kind.startsWith('path-') && !/-(number|missing)$/.test(kind) ? 'bad path' : 'failure'
   throw new Error(`No expected effect for the fault ${name}.`)
@@ -120,11 +122,6 @@ function effectOnFile(kind: string): Effect {
   if (['hang', 'stall', 'announced-huge'].includes(kind)) return 'timeout'
   if (kind === '403') return 'rejected'
   return kind === 'no-length' ? 'none' : 'bad file'
-}
-
-/** Also a 503 of B1 and B2 for an unreachable model: its JSON says that upstream itself is up. */
-function effectOnPrepare(kind: string): Effect {
-  return kind === 'template-missing' ? 'rejected' : 'failure'
 }
 
 function effectOnStream(operation: 'outlines' | 'slides', kind: string, shape: Shape): Effect {

@@ -45,6 +45,8 @@ export interface AdmissionOptions {
 export interface BriefRequest {
   userId: string
   brief: Brief
+  /** The caller named no template. */
+  usesDefaultTemplate?: boolean
   idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
   /** Makes the response of the new row; it is stored for repeats of the key. */
   respond: (row: PresentationRow) => StoredResponse
@@ -124,7 +126,7 @@ export function createAdmission(options: AdmissionOptions) {
     for (const request of requests) {
       const { userId, brief } = request
       try {
-        checkTemplate(brief)
+        checkTemplate(request)
         budget.check({ userId, slides: brief.nSlides })
         checkQueue(counts, userId, queue)
       } catch (error) {
@@ -135,7 +137,7 @@ export function createAdmission(options: AdmissionOptions) {
       budget.take({ userId, slides: brief.nSlides })
       counts.all += 1
       counts.own.set(userId, (counts.own.get(userId) ?? 0) + 1)
-      inputs.set(request, { ...toRow(brief), id: randomUUID(), userId })
+      inputs.set(request, { ...toRow(request), id: randomUUID(), userId })
     }
 
     const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()]) : []
@@ -147,7 +149,9 @@ export function createAdmission(options: AdmissionOptions) {
     return { ids: [...byId.keys()], responses }
   }
 
-  function checkTemplate({ template }: Brief) {
+  function checkTemplate({ brief: { template }, usesDefaultTemplate }: BriefRequest) {
+    // A missing default is the operator's mistake, which may be corrected before the run starts.
+    if (usesDefaultTemplate) return
     const known = knownTemplates()
     // The list does not hold the templates that users made in upstream.
     if (!known || known.has(template) || template.startsWith('custom-')) return
@@ -172,7 +176,7 @@ export function checkQueue(
   if (all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds })
 }
 
-function toRow(brief: Brief) {
+function toRow({ brief, usesDefaultTemplate = false }: BriefRequest) {
   return {
     title: brief.title,
     template: brief.template,
@@ -191,6 +195,7 @@ function toRow(brief: Brief) {
       includeTitleSlide: brief.includeTitleSlide,
       includeTableOfContents: brief.includeTableOfContents,
       webSearch: brief.webSearch,
+      usesDefaultTemplate,
     },
   }
 }

@@ -148,11 +148,14 @@ export function createPresenton({
         templates.list({ ...call, features }),
       ),
 
-    /** The ids in the list as last read, however old; undefined before that. Sends nothing. */
+    /** The ids in the list that callers or runs read last; undefined before. Sends nothing. */
     knownTemplates: (account: UpstreamAccount): ReadonlySet<string> | undefined =>
       templates.knownIds(account),
 
-    hasTemplate: (call: CallOptions & { templateId: string }): Promise<boolean> =>
+    /** `isForCaller: false` is for checks: what they read does not decide about briefs. */
+    hasTemplate: (
+      call: CallOptions & { templateId: string; isForCaller?: boolean },
+    ): Promise<boolean> =>
       perform({ operation: 'templates', signal: call.signal }, (features) =>
         templates.has({ ...call, features }),
       ),

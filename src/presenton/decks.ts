@@ -53,14 +53,12 @@ export function createDecks({ calls, perform, templates, timeouts }: DecksOption
     ): Promise<void> =>
       perform({ operation: 'prepare', signal: options.signal }, async (features) => {
         const { account, signal, deckId, outlines, title, templateId } = options
+        const template = { account, signal, features, templateId }
         const layout = await templates.layoutForPrepare({
-          account,
-          signal,
-          features,
-          templateId,
+          ...template,
           outlineCount: outlines.length,
         })
-        await calls.send({
+        const call = {
           ...deckCall(options, features),
           routeKind: 'prepare',
           method: 'POST',
@@ -73,6 +71,9 @@ export function createDecks({ calls, perform, templates, timeouts }: DecksOption
           },
           timeoutMs: timeouts.prepareMs,
           isSlow: true,
+        } as const
+        await calls.send(call).catch(async (error: unknown) => {
+          throw await templates.failureOfPrepare(template, error)
         })
       }),
 

@@ -1,4 +1,4 @@
-// The calls before those of a deck: auth status, OpenAPI document, login and template. Every fault
+// The calls before those of a deck: auth status, OpenAPI document, login, list and template. Every fault
 // of the stand-in hits each of them, in every shape. Each must end in a result or in a Problem with
 // a failure kind, and the next call must succeed.
 
@@ -25,7 +25,7 @@ afterEach(async () => {
   await upstream.close()
 })
 
-const firstOperations = ['auth-status', 'openapi', 'login', 'template']
+const firstOperations = ['auth-status', 'openapi', 'login', 'templates', 'template']
 const outages = /:(502|503|504)$/
 /** A limited login is waited out like an outage. */
 const loginLimits = /^login:429/
@@ -54,14 +54,16 @@ async function open(shape: Shape) {
   presenton = openClient(upstream.url, shape === 'A1' ? {} : { credentials })
 }
 
-const checkTemplate = () =>
-  presenton.hasTemplate({ ...asShared, templateId: 'general' }).catch((error: unknown) => error)
+const checkTemplate = (templateId = 'general') =>
+  presenton.hasTemplate({ ...asShared, templateId }).catch((error: unknown) => error)
 
 describe('A fault in a first call', () => {
   it.each<{ shape: Shape; name: FaultName }>(cases)('$shape: $name', async ({ shape, name }) => {
     await open(shape)
     upstream.faults.inject(name)
-    const result = await checkTemplate()
+    // Only a template that the list does not name is asked for by itself.
+    const isAskedFor = name.startsWith('template:')
+    const result = await checkTemplate(isAskedFor && shape !== 'A1' ? 'not-listed' : 'general')
     expect(upstream.faults.injected).toEqual([name])
     if (result instanceof Problem) {
       expect(kindsOf(name)).toContain(result.failure)
@@ -73,7 +75,7 @@ describe('A fault in a first call', () => {
     }
     expect(presenton.state().breaker).toBe('closed')
     // A refused or limited login lasts for a while. Every other fault is over.
-    if (!/^login:(401|403|428|429)/.test(name) && !(result === false || /^template:/.test(name)))
+    if (!/^login:(401|403|428|429)/.test(name) && !(result === false || isAskedFor))
       expect(await checkTemplate()).toBe(true)
     expect(upstream.decks.size).toBe(0)
   })

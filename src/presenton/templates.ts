@@ -1,24 +1,19 @@
-// The templates of upstream in every version: their list, cached for ten minutes, and whether one
-// exists. If the list cannot be refreshed, the old one stays in use.
+// The templates of upstream in every version: their list, and whether one exists. The list decides;
+// only what it does not name is asked for by itself.
 
-import { raceSignal } from '../async/signals.ts'
+import { Problem } from '../domain/problem.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { type CallOptions, createPerAccount, type UpstreamAccount } from './account.ts'
-import { type Call, type Calls, parseJson } from './calls.ts'
+import type { Call, Calls } from './calls.ts'
 import { type Features, paths } from './dialect.ts'
-import { rejected, type TextResponse } from './failures.ts'
+import { fault, type ResponseCause, rejected, type TextResponse } from './failures.ts'
+import { createLookupCache } from './lookup-cache.ts'
 import { createTemplateLayouts, type Layout } from './template-layouts.ts'
-import {
-  builtInGroups,
-  mergeCustomGroups,
-  parseTemplateGroups,
-  parseTemplateList,
-  parseTemplatePage,
-  type Template,
-} from './template-responses.ts'
+import { createTemplateList } from './template-list.ts'
+import type { Template } from './template-responses.ts'
 
-const freshMs = 600_000
-const maxPages = 50
+/** How old the list may be that decides whether a 404 was right. */
+const verdictMs = 10_000
 
 interface TemplatesOptions {
   calls: Calls
@@ -39,6 +34,18 @@ interface TemplateOptions extends FeatureOptions {
 
 export type Templates = ReturnType<typeof createTemplates>
 
+const missing = new WeakSet<Problem>()
+
+/** A final failure: upstream has no such template. */
+function templateMissing(cause?: unknown): Problem {
+  const problem = rejected('It does not have this template.', cause)
+  missing.add(problem)
+  return problem
+}
+
+export const isTemplateMissing = (error: unknown): boolean =>
+  error instanceof Problem && missing.has(error)
+
 /** Each account has its own list, because users of upstream can add templates. */
 export function createTemplates(options: TemplatesOptions) {
   const templatesOf = createPerAccount((account) => createAccountTemplates(account, options))
@@ -46,11 +53,15 @@ export function createTemplates(options: TemplatesOptions) {
     list: ({ account, ...rest }: FeatureOptions): Promise<Template[]> =>
       templatesOf(account).list(rest),
 
-    /** The ids in the cached list, however old; undefined before the first list. Sends nothing. */
+    /** The ids in the list that callers or runs read last; undefined before. Sends nothing. */
     knownIds: (account: UpstreamAccount): ReadonlySet<string> | undefined =>
       templatesOf(account).knownIds(),
 
-    has: ({ account, ...rest }: TemplateOptions): Promise<boolean> =>
+    /** `isForCaller: false` is for checks: what they read does not decide about briefs. */
+    has: ({
+      account,
+      ...rest
+    }: TemplateOptions & { isForCaller?: boolean | undefined }): Promise<boolean> =>
       templatesOf(account).has(rest),
 
     /** What `prepare` expects as its layout: an id or an object. */
@@ -59,16 +70,23 @@ export function createTemplates(options: TemplatesOptions) {
       ...rest
     }: TemplateOptions & { outlineCount: number }): Promise<string | Layout> =>
       templatesOf(account).layoutForPrepare(rest),
+
+    /** What a failed `prepare` means. A 404 for a template that upstream lists is a fault. */
+    failureOfPrepare: ({ account, ...rest }: TemplateOptions, error: unknown): Promise<unknown> =>
+      templatesOf(account).failureOfPrepare(rest, error),
   }
 }
+
+type Without<T> = Omit<T, 'account'>
 
 function createAccountTemplates(
   account: UpstreamAccount,
   { calls, listTimeoutMs, layoutTimeoutMs, closing, logger, now }: TemplatesOptions,
 ) {
-  let cached: { list: Template[]; ids: ReadonlySet<string>; freshUntilMs: number } | undefined
-  let pendingList: Promise<Template[]> | undefined
-  const layouts = createTemplateLayouts({ send, timeoutMs: layoutTimeoutMs, now })
+  const templateList = createTemplateList({ send, logger, now })
+  const layouts = createTemplateLayouts({ send, isListed, timeoutMs: layoutTimeoutMs, now })
+  const findById = createLookupCache<true>({ now })
+  let isShown = false
 
   function send({ auth }: Features, call: { path: string } & Partial<Call>): Promise<TextResponse> {
     const limits = { timeoutMs: listTimeoutMs, signal: closing }
@@ -76,73 +94,53 @@ function createAccountTemplates(
     return calls.send({ account, auth, ...defaults, ...call })
   }
 
-  async function fetchList(features: Features): Promise<Template[]> {
-    if (features.templates === 'groups') return fetchGroups(features)
-    if (features.templates === 'list')
-      return parseTemplateList(parseJson(await send(features, { path: paths.templateList })))
-    const list: Template[] = []
-    for (let page = 1; page <= maxPages; page++) {
-      const response = await send(features, { path: paths.templatePage(page) })
-      const { items, total } = parseTemplatePage(parseJson(response))
-      list.push(...items)
-      if (items.length === 0 || list.length >= total) break
+  async function isListed(templateId: string, features: Features): Promise<boolean> {
+    const { ids } = await templateList.read({ features, signal: closing }, verdictMs)
+    return ids.has(templateId)
+  }
+
+  /** Without upstream's own list, only a request for the template itself can tell. */
+  async function isNamed({ templateId, features, signal }: Without<TemplateOptions>) {
+    try {
+      const { ids, isFromUpstream } = await templateList.read({ features, signal })
+      return isFromUpstream && ids.has(templateId)
+    } catch (error) {
+      // An upstream that is up but cannot list is asked for the template itself.
+      if (error instanceof Problem && error.failure !== 'outage') return false
+      throw error
     }
-    return list
   }
 
-  /** 0.7.3 looks for its groups in a directory that was moved, and responds with 500. */
-  async function fetchGroups(features: Features): Promise<Template[]> {
-    const expectedStatuses = [404, 500]
-    const response = await send(features, { path: paths.groups, expectedStatuses })
-    const groups =
-      response.status === 200 ? parseTemplateGroups(parseJson(response)) : builtInGroups
-    const custom = await send(features, { path: paths.customGroups, expectedStatuses })
-    return custom.status === 200 ? mergeCustomGroups(groups, parseJson(custom)) : groups
-  }
-
-  function refreshList(features: Features): Promise<Template[]> {
-    pendingList ??= fetchList(features)
-      .then((list) => {
-        // Where `prepare` takes ids, it also takes those of custom templates with the old prefix.
-        const ids = new Set(
-          list.flatMap(({ id }) => (features.layout === 'id' ? [id, `custom-${id}`] : [id])),
-        )
-        cached = { list, ids, freshUntilMs: now() + freshMs }
-        return list
-      })
-      .finally(() => {
-        pendingList = undefined
-      })
-    return pendingList
+  async function fetchById(templateId: string, features: Features): Promise<true | undefined> {
+    const response = await send(features, {
+      path: paths.template(templateId.replace(/^custom-/, '')),
+      expectedStatuses: [404, 422],
+    })
+    return response.status === 200 || undefined
   }
 
   return {
-    async list({ features, signal }: Omit<FeatureOptions, 'account'>): Promise<Template[]> {
-      signal.throwIfAborted()
-      if (cached && now() < cached.freshUntilMs) return cached.list
-      const old = cached
-      try {
-        return await raceSignal(refreshList(features), signal)
-      } catch (error) {
-        if (signal.aborted || !old) throw error
-        logger.warn({}, 'the templates could not be listed; the old list stays in use')
-        return old.list
-      }
+    async list(options: Without<FeatureOptions>): Promise<Template[]> {
+      const { templates } = await templateList.read(options)
+      isShown = true
+      return templates
     },
 
-    knownIds: () => cached?.ids,
+    knownIds: () => (isShown ? templateList.cached()?.ids : undefined),
 
-    async has({ templateId, features, signal }: Omit<TemplateOptions, 'account'>) {
-      signal.throwIfAborted()
-      if (cached?.ids.has(templateId)) return true
-      if (features.layout === 'object')
-        return (await layouts.find(templateId, features, signal)) !== undefined
-      const response = await send(features, {
-        path: paths.template(templateId.replace(/^custom-/, '')),
-        signal,
-        expectedStatuses: [404, 422],
-      })
-      return response.status === 200
+    async has({
+      isForCaller = true,
+      ...options
+    }: Without<TemplateOptions> & { isForCaller?: boolean | undefined }): Promise<boolean> {
+      const { templateId, features, signal } = options
+      const isKnown = await isNamed(options)
+      isShown ||= isForCaller
+      if (isKnown) return true
+      const found =
+        features.layout === 'object'
+          ? await layouts.find(templateId, features, signal)
+          : await findById(templateId, () => fetchById(templateId, features), signal)
+      return found !== undefined
     },
 
     async layoutForPrepare({
@@ -150,14 +148,23 @@ function createAccountTemplates(
       outlineCount,
       features,
       signal,
-    }: Omit<TemplateOptions, 'account'> & { outlineCount: number }): Promise<string | Layout> {
+    }: Without<TemplateOptions> & { outlineCount: number }): Promise<string | Layout> {
       if (features.layout === 'id') return templateId
       const layout = await layouts.find(templateId, features, signal)
-      if (!layout) throw rejected('The template was not found.')
+      if (!layout) throw templateMissing()
       // Upstream crashes on an ordered layout with fewer slides than outlines.
       return layout.ordered === true && layout.slides.length < outlineCount
         ? { ...layout, ordered: false }
         : layout
+    },
+
+    async failureOfPrepare({ templateId, features }: Without<TemplateOptions>, error: unknown) {
+      const { cause } = (error ?? {}) as { cause?: Partial<ResponseCause> }
+      if (cause?.status !== 404 || !/^template\b.*\bnot found/i.test(cause.reason ?? ''))
+        return error
+      return (await isListed(templateId, features))
+        ? fault('upstream did not find a template that it lists', { cause })
+        : templateMissing(cause)
     },
   }
 }

@@ -32,6 +32,8 @@ export interface RunBrief {
   includeTitleSlide: boolean
   includeTableOfContents: boolean
   webSearch: boolean
+  /** The caller named no template. Missing in rows of release 0.1. */
+  usesDefaultTemplate?: boolean
 }
 
 /** A number for each stage that was reached. */

@@ -3,16 +3,16 @@
 
 import type { EncodedEvent } from '../../contract/events.ts'
 import { recordDeck, scheduleDeckRemoval } from '../../database/decks.ts'
-import { rejected } from '../../presenton/failures.ts'
 import type { Context } from '../context.ts'
 import { withoutDeck } from '../run-state.ts'
+import { missingTemplate, useCurrentDefault } from '../template.ts'
 
 export async function create(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context
+  await useCurrentDefault(context)
   // Checked before the first stage that costs money.
-  if (!(await presenton.hasTemplate({ account, signal, templateId: run.template }))) {
-    throw rejected('It does not have this template.')
-  }
+  if (!(await presenton.hasTemplate({ account, signal, templateId: run.template })))
+    throw missingTemplate(run)
   const { content, tone, verbosity, instructions, ...flags } = run.brief
   const { deckId } = await presenton.createDeck({
     account,

@@ -1,13 +1,22 @@
 // Stage prepare: the outlines and a template become the structure of the deck. It is safe to repeat.
 
+import { isTemplateMissing } from '../../presenton/templates.ts'
 import type { Context } from '../context.ts'
 import { deckTitle } from '../deck-title.ts'
+import { missingTemplate, useCurrentDefault } from '../template.ts'
 
 export async function prepare(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context
   const { deckId, outlines, template: templateId } = run
   if (!deckId || !outlines) throw new Error('Prepare needs a deck and outlines.')
   const title = deckTitle(run)
-  await presenton.prepareDeck({ account, signal, deckId, outlines, title, templateId })
+  try {
+    await presenton.prepareDeck({ account, signal, deckId, outlines, title, templateId })
+  } catch (error) {
+    if (!isTemplateMissing(error)) throw error
+    // For the next attempt.
+    await useCurrentDefault(context)
+    throw missingTemplate(run)
+  }
   await context.checkpoint({ deckPrepared: true })
 }

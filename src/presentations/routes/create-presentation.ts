@@ -23,6 +23,7 @@ export interface CreatePresentation extends Responding {
   accept: (request: {
     userId: string
     brief: Brief
+    usesDefaultTemplate: boolean
     idempotency?: Idempotency
     respond: (row: PresentationRow) => StoredResponse
   }) => Promise<IdempotentResponse>
@@ -54,10 +55,13 @@ export function createPresentationRoute(
   app.post('/presentations', { schema }, async (request, reply) => {
     const brief = readBrief(request.body, limits, { template: defaultTemplate })
     const idempotency = readIdempotency(request)
-    const { userId } = request.caller
-    return sendStoredResponse(
-      reply,
-      await accept({ userId, brief, ...(idempotency && { idempotency }), respond }),
-    )
+    const accepted = await accept({
+      userId: request.caller.userId,
+      brief,
+      usesDefaultTemplate: request.body.template === undefined,
+      ...(idempotency && { idempotency }),
+      respond,
+    })
+    return sendStoredResponse(reply, accepted)
   })
 }
