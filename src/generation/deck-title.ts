@@ -1,11 +1,17 @@
-// The title under which upstream knows a deck. Upstream names files by it, and equal or very long
-// titles break them. Readers see the user's title.
+// The titles of a deck in upstream: the one that people see there, and a technical one by which
+// exported files cannot be confused. Equal or very long titles break file names.
 
-/** Short, ASCII, and different for any two decks or exports. */
-export function deckTitle(run: {
+interface TitledRun {
   id: string
   run: number
+  title: string | null
   starts: { prepare?: number; export?: number }
-}): string {
-  return `deck-${run.id}-${run.run}-${run.starts.prepare ?? 0}-${run.starts.export ?? 0}`
+}
+
+/** The technical title is short, ASCII, and different for any two decks or exports. */
+export function deckTitles({ id, run, title, starts }: TitledRun) {
+  return {
+    title: `deck-${id}-${run}-${starts.prepare ?? 0}-${starts.export ?? 0}`,
+    shownTitle: title ?? 'Presentation',
+  }
 }

@@ -67,7 +67,7 @@ test("without a given title the row, the events and the file name use upstream's
   expect(log.terminal.download.file_name).toMatch(/\.pptx$/)
 })
 
-test('keeps a given title and never sends it to upstream', async () => {
+test('keeps a given title, by which upstream names no file of ours', async () => {
   const title = `„Größe“ 数 🚀 ${'x'.repeat(180)}`
   const { id } = await user.submit({ ...brief, title })
   const log = readLog(await (await user.subscribe(id)).rest())

@@ -15,6 +15,7 @@ import { createDeckStreams } from './deck-streams.ts'
 import { createDecks } from './decks.ts'
 import { paths } from './dialect.ts'
 import { type OpenedFile, openExportedFile } from './exported-file.ts'
+import { createExports } from './exports.ts'
 import { outage } from './failures.ts'
 import { type OpenedImage, openUpstreamImage } from './image.ts'
 import { createLiveness } from './liveness.ts'
@@ -114,9 +115,11 @@ export function createPresenton({
     layoutTimeoutMs: timeouts.prepareMs,
   })
   const perform = createPerformOperation(metrics, probe)
+  const { titleForPrepare, exportDeck } = createExports({ ...shared, perform, timeouts })
 
   return {
-    ...createDecks({ calls, perform, templates, timeouts }),
+    ...createDecks({ calls, perform, templates, titleForPrepare, timeouts }),
+    exportDeck,
     ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
 
     /** The file at the `path` of an export. What cannot be the exported file is a 'bad-file'. */

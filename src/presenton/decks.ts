@@ -1,19 +1,12 @@
-// What the gateway does with a deck, except for its streams: create, prepare, read, export, delete.
+// What the gateway does with a deck, except for its streams and exports: create, prepare, read and
+// delete.
 // Nothing is repeated here unless upstream has shown that it did nothing: after a refused login, or
 // on a route of another version.
 
-import type { ExportFormat } from '../contract/presentation.ts'
 import type { CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
-import { type DeckSlides, parseCreatedDeck, parseDeck, parseExport } from './deck-responses.ts'
-import {
-  createBody,
-  type DeckBrief,
-  exportRequest,
-  type Features,
-  namesFilesByTitle,
-  paths,
-} from './dialect.ts'
+import { type DeckSlides, parseCreatedDeck, parseDeck } from './deck-responses.ts'
+import { createBody, type DeckBrief, type Features, paths } from './dialect.ts'
 import type { PerformOperation } from './operation.ts'
 import type { Templates } from './templates.ts'
 
@@ -21,14 +14,32 @@ export interface DeckCall extends CallOptions {
   deckId: string
 }
 
+export interface DeckTitles {
+  /**
+   * Short, ASCII, with a UUID, and new for each attempt: an abandoned export still writes its file,
+   * which may be named after the title.
+   */
+  title: string
+  /** What people see in upstream, before and after an export. By default the deck keeps `title`. */
+  shownTitle?: string | undefined
+}
+
 interface DecksOptions {
   calls: Calls
   perform: PerformOperation
   templates: Templates
-  timeouts: { createMs: number; prepareMs: number; exportMs: number }
+  /** The title that a deck of these features gets in `prepare`. */
+  titleForPrepare: (titles: DeckTitles, features: Features) => string
+  timeouts: { createMs: number; prepareMs: number }
 }
 
-export function createDecks({ calls, perform, templates, timeouts }: DecksOptions) {
+export function createDecks({
+  calls,
+  perform,
+  templates,
+  titleForPrepare,
+  timeouts,
+}: DecksOptions) {
   const deckCall = ({ account, signal }: CallOptions, { auth }: Features) =>
     ({ account, signal, auth, routeKind: 'deck', timeoutMs: timeouts.createMs }) as const
 
@@ -49,10 +60,10 @@ export function createDecks({ calls, perform, templates, timeouts }: DecksOption
 
     /** Gives the deck its outlines, its title and its layouts, which upstream's model chooses. */
     prepareDeck: (
-      options: DeckCall & { outlines: string[]; title: string; templateId: string },
+      options: DeckCall & DeckTitles & { outlines: string[]; templateId: string },
     ): Promise<void> =>
       perform({ operation: 'prepare', signal: options.signal }, async (features) => {
-        const { account, signal, deckId, outlines, title, templateId } = options
+        const { account, signal, deckId, outlines, templateId } = options
         const template = { account, signal, features, templateId }
         const layout = await templates.layoutForPrepare({
           ...template,
@@ -66,7 +77,7 @@ export function createDecks({ calls, perform, templates, timeouts }: DecksOption
           json: {
             presentation_id: deckId,
             outlines: outlines.map((content) => ({ content })),
-            title,
+            title: titleForPrepare(options, features),
             layout,
           },
           timeoutMs: timeouts.prepareMs,
@@ -86,34 +97,6 @@ export function createDecks({ calls, perform, templates, timeouts }: DecksOption
           }),
         ),
       ),
-
-    /**
-     * `title` must be short, ASCII and new for each attempt: an abandoned export still writes its
-     * file, which may be named after the title.
-     */
-    exportDeck: (
-      options: DeckCall & { format: ExportFormat; title: string },
-    ): Promise<{ path: string }> =>
-      perform({ operation: 'export', signal: options.signal }, async (features) => {
-        const call = deckCall(options, features)
-        if (namesFilesByTitle(features)) {
-          await calls.send({
-            ...call,
-            method: 'PATCH',
-            path: paths.update,
-            json: { id: options.deckId, title: options.title },
-          })
-        }
-        return parseExport(
-          await calls.fetchJson({
-            ...call,
-            ...exportRequest(options, features),
-            method: 'POST',
-            timeoutMs: timeouts.exportMs,
-            isSlow: true,
-          }),
-        )
-      }),
 
     /** Succeeds as well if the deck no longer exists. */
     deleteDeck: (options: DeckCall): Promise<void> =>

@@ -90,8 +90,8 @@ export function exportRequest(
 }
 
 /**
- * Whether the title alone names the exported file, so that each export needs a new title. Later
- * versions must not get one: their PATCH deletes the deck's theme, which their GET need not show.
+ * Whether the title alone is known to name the exported file. Of later versions the name tells
+ * whether there is an id in it.
  */
 export const namesFilesByTitle = ({ exportRoute }: Features): boolean => exportRoute === 'export'
 

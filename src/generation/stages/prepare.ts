@@ -2,16 +2,16 @@
 
 import { isTemplateMissing } from '../../presenton/templates.ts'
 import type { Context } from '../context.ts'
-import { deckTitle } from '../deck-title.ts'
+import { deckTitles } from '../deck-title.ts'
 import { missingTemplate, useCurrentDefault } from '../template.ts'
 
 export async function prepare(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context
   const { deckId, outlines, template: templateId } = run
   if (!deckId || !outlines) throw new Error('Prepare needs a deck and outlines.')
-  const title = deckTitle(run)
+  const titles = deckTitles(run)
   try {
-    await presenton.prepareDeck({ account, signal, deckId, outlines, title, templateId })
+    await presenton.prepareDeck({ account, signal, deckId, outlines, ...titles, templateId })
   } catch (error) {
     if (!isTemplateMissing(error)) throw error
     // For the next attempt.

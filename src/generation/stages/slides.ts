@@ -110,7 +110,7 @@ async function finish(
   const { run } = context
   const { presentation, slides: found } = deck
   await show(context, chunks.finish(found), images)
-  // Upstream knows the deck by a technical title; readers get the user's.
+  // Until the export, upstream may know the deck by a technical title; readers get the user's.
   const finished = { ...presentation, title: run.title ?? presentation.title }
   const progress = context.progressAt('export')
   await context.checkpoint(

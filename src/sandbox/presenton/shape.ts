@@ -25,6 +25,11 @@ export type Features = {
     | undefined
   /** Exports are named after the title. A long one fails (A) or is truncated to 200 bytes. */
   longTitle: 'fails' | 'truncated'
+  /**
+   * A UUID in the names of exports. Upstream's maintainers say so of the versions after 0.9.3; the
+   * older ones are unknown, so the stand-in has the worse case there.
+   */
+  exportsHaveIds: boolean
   /** Since 0.9.3, exports are in exports/users/<uid>. */
   exportsPerUser: boolean
   /** GET and PUT /outlines/{id}. */
@@ -59,6 +64,7 @@ const a1: Features = {
   layout: 'object',
   exportRoute: '/api/v1/ppt/presentation/export',
   longTitle: 'fails',
+  exportsHaveIds: false,
   exportsPerUser: false,
   hasOutlineRoutes: false,
   hasSlideAssets: false,
@@ -100,6 +106,7 @@ const b1: Features = {
 
 const b2: Features = {
   ...b1,
+  exportsHaveIds: true,
   exportRoute: '/api/v1/ppt/presentation/{id}/export',
   hasGenerationMode: true,
 }

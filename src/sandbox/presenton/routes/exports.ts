@@ -2,11 +2,12 @@
  * Exports write the deck as a file under exports/, in place, and reply with its path.
  *
  * A names the file after the title alone: equal titles share one file, and titles over 250 bytes
- * cause a 500. T and B truncate the title to 200 bytes; since 0.9.3 the file is in users/<uid>.
+ * cause a 500. T and B truncate the title to 200 bytes; since 0.9.3 the file is in users/<uid>, and
+ * B2 adds a UUID.
  * An export continues when its client disconnects.
  */
 
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
@@ -87,8 +88,9 @@ async function exportDeck(state: StandInState, deck: Deck, format: unknown): Pro
       ? internalServerError()
       : errorDetail(500, 'Failed to convert presentation to PPTX model')
   }
-  const name =
+  const title =
     features.longTitle === 'truncated' ? truncateBytes(fileName(deck), 200) : fileName(deck)
+  const name = features.exportsHaveIds ? `${title}-${randomUUID()}` : title
   // Upstream raises OSError: [Errno 36] File name too long.
   if (Buffer.byteLength(`${name}.${format}`) > 255) return internalServerError()
   const perUser = features.exportsPerUser && state.accounts.isEnabled
