@@ -9,17 +9,20 @@ import { createPresenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
+import type { Misconfigurations } from './presenton-checks.ts'
 
 export interface AdapterOptions {
   config: Config
   logger: Logger
   metrics: Pick<Metrics, 'onUpstreamCall'>
   troubles: Troubles
+  misconfigurations: Pick<Misconfigurations, 'onMountedFile'>
 }
 
 export type Adapters = ReturnType<typeof openAdapters>
 
-export function openAdapters({ config, logger, metrics, troubles }: AdapterOptions) {
+export function openAdapters(options: AdapterOptions) {
+  const { config, logger, troubles } = options
   const database = openDatabase({
     ...config.database,
     onIdleError: (error) => logger.warn({ err: error }, 'an idle database connection failed'),
@@ -37,11 +40,17 @@ export function openAdapters({ config, logger, metrics, troubles }: AdapterOptio
     channels: createChannels(database),
     endRun: createEndRun(),
     objects: createObjectStore({ ...config.objects, logger, troubles }),
-    presenton: openPresenton({ config, logger, metrics, troubles }),
+    presenton: openPresenton(options),
   }
 }
 
-function openPresenton({ config: { presenton }, logger, metrics, troubles }: AdapterOptions) {
+function openPresenton({
+  config: { presenton },
+  logger,
+  metrics,
+  troubles,
+  misconfigurations,
+}: AdapterOptions) {
   const { url, username, password, apiKey, appDataDir, breaker } = presenton
   return createPresenton({
     url,
@@ -60,5 +69,6 @@ function openPresenton({ config: { presenton }, logger, metrics, troubles }: Ada
     logger,
     troubles,
     onCall: metrics.onUpstreamCall,
+    onMountedFile: misconfigurations.onMountedFile,
   })
 }

@@ -11,7 +11,7 @@ import type { Background } from './worker.ts'
 export interface LifecycleOptions {
   config: Config
   logger: Logger
-  services: Pick<Services, 'adapters' | 'hub' | 'migration'>
+  services: Pick<Services, 'adapters' | 'hub' | 'migration' | 'presentonChecks'>
   publicUrl: PublicUrl
   /** Not listening yet. */
   server: App
@@ -29,7 +29,7 @@ const closeTimeoutMs = 5_000
 export async function startLifecycle({
   config,
   logger,
-  services: { adapters, hub, migration },
+  services: { adapters, hub, migration, presentonChecks },
   publicUrl,
   server,
   operations,
@@ -37,6 +37,7 @@ export async function startLifecycle({
   startBackground,
 }: LifecycleOptions) {
   const address = await listen()
+  const checks = presentonChecks.run()
   const background = migration
     .run()
     .then((isMigrated) => (isMigrated ? startBackground() : undefined))
@@ -72,7 +73,7 @@ export async function startLifecycle({
         within(config.shutdownGraceMs, housekeeping?.close()),
         worker?.close(config.drainMs),
       ])
-      await server.close()
+      await Promise.all([server.close(), checks])
       const { database, renewals, channels, objects, presenton } = adapters
       await within(
         closeTimeoutMs,

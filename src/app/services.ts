@@ -2,6 +2,7 @@
 // listens, claims or migrates: see lifecycle.ts and worker.ts.
 import type { Config } from '../config/config.ts'
 import { ownsImage } from '../database/images.ts'
+import { Problem } from '../domain/problem.ts'
 import { createHub } from '../events/hub.ts'
 import { createKeySetReports } from '../http/key-set-troubles.ts'
 import { createRefusalReports, refusalReasons } from '../http/refusals.ts'
@@ -22,12 +23,13 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
-import { createTroubles, type Troubles } from '../telemetry/troubles.ts'
+import { createTroubles, type Trouble, type Troubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { type Adapters, openAdapters } from './adapters.ts'
 import type { BuildInfo } from './build-info.ts'
 import { createMigration } from './migration.ts'
+import { createMisconfigurations, createPresentonChecks } from './presenton-checks.ts'
 import type { PublicUrl } from './public-url.ts'
 import type { Features } from './server.ts'
 
@@ -47,8 +49,15 @@ export type Services = ReturnType<typeof openServices>
 export function openServices({ config, logger, build, publicUrl, closing }: ServicesOptions) {
   const metrics = createMetrics()
   const troubles = createTroubles({ logger })
-  const adapters = openAdapters({ config, logger, metrics, troubles })
+  const misconfigurations = createMisconfigurations(troubles)
+  const adapters = openAdapters({ config, logger, metrics, troubles, misconfigurations })
   const { database, objects, presenton } = adapters
+  const presentonChecks = createPresentonChecks({
+    presenton,
+    config: config.presenton,
+    misconfigurations,
+    closing,
+  })
   const migration = createMigration({ ...config.database, logger, closing })
   const presign: Presign = (file) =>
     objects.presign({ ...file, expiresInSeconds: config.objects.downloadLinkSeconds })
@@ -78,7 +87,11 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
       },
       presenton: {
         variable: 'PRESENTON_URL',
-        ping: (signal) => presenton.ping({ signal }),
+        async ping(signal) {
+          await presenton.ping({ signal })
+          await presentonChecks.checkBriefly()
+        },
+        explain: (error) => explainPresenton(error, presenton.state()),
       },
     },
     presentonState: presenton.state,
@@ -106,7 +119,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
     operations: { health, metrics: metrics.scrape },
   }
-  return { adapters, metrics, troubles, migration, hub, features }
+  return { adapters, metrics, troubles, migration, hub, presentonChecks, features }
 }
 
 function createVerifier({
@@ -124,6 +137,18 @@ function createVerifier({
     onKeysFailed: keySet.onFailed,
     ...createRefusalReports({ auth, logger, troubles, count: metrics.onTokensRefused }),
   })
+}
+
+/** Something responds, but it is no Presenton that we can use, or it fails. */
+function explainPresenton(
+  error: unknown,
+  { supported, detail = 'It is not supported.' }: ReturnType<Adapters['presenton']['state']>,
+): Trouble | undefined {
+  const variable = 'PRESENTON_URL'
+  if (supported === false) return { reason: 'unsupported', variable, detail }
+  return error instanceof Problem && error.code === 'UPSTREAM_ERROR'
+    ? { reason: 'failing', variable, detail: 'It responds with errors.' }
+    : undefined
 }
 
 interface ViewOptions {

@@ -19,7 +19,7 @@ import { createExports } from './exports.ts'
 import { outage } from './failures.ts'
 import { type OpenedImage, openUpstreamImage } from './image.ts'
 import { createLiveness } from './liveness.ts'
-import { openMountedFile } from './mounted-file.ts'
+import { type MountedFileResult, openMountedFile } from './mounted-file.ts'
 import { createPerformOperation } from './operation.ts'
 import { createProbe } from './probe.ts'
 import { createRequests } from './requests.ts'
@@ -52,6 +52,7 @@ export interface PresentonOptions {
   /** Is told of refused credentials. */
   troubles?: Pick<Troubles, 'report' | 'clear'>
   onCall?: (call: CallMeasurement) => void
+  onMountedFile?: ((result: MountedFileResult) => void) | undefined
   now?: () => number
 }
 
@@ -68,6 +69,7 @@ export function createPresenton({
   logger,
   troubles = { report: () => undefined, clear: () => undefined },
   onCall,
+  onMountedFile,
   now = Date.now,
   maxMessageBytes = defaultMaxMessageBytes,
   ...options
@@ -125,7 +127,9 @@ export function createPresenton({
     /** The file at the `path` of an export. What cannot be the exported file is a 'bad-file'. */
     openFile: (call: CallOptions & { path: string }): Promise<OpenedFile> =>
       appDataDir !== undefined
-        ? metrics.measure('file', () => openMountedFile({ ...call, appDataDir }))
+        ? metrics.measure('file', () =>
+            openMountedFile({ ...call, appDataDir, onResult: onMountedFile }),
+          )
         : perform({ operation: 'file', signal: call.signal }, ({ auth: kind }) =>
             openExportedFile({
               ...call,

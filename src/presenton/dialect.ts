@@ -40,6 +40,9 @@ export interface DeckBrief {
 const api = '/api/v1/ppt'
 const segment = encodeURIComponent
 
+/** All versions have their routes for decks and templates below it. */
+export const apiPrefix = `${api}/`
+
 /** The routes that all supported versions share. */
 export const paths = {
   authStatus: '/api/v1/auth/status',

@@ -7,7 +7,14 @@ import type { Logger } from '../telemetry/logging.ts'
 import { sharedAccount } from './account.ts'
 import type { Credentials } from './auth.ts'
 import { type Calls, parseJson } from './calls.ts'
-import { authKindOf, type Features, featuresOf, guessedFeatures, paths } from './dialect.ts'
+import {
+  apiPrefix,
+  authKindOf,
+  type Features,
+  featuresOf,
+  guessedFeatures,
+  paths,
+} from './dialect.ts'
 import { fault, rejected, suggestsVersionChange, type TextResponse, toProblem } from './failures.ts'
 import type { Requests } from './requests.ts'
 
@@ -19,6 +26,7 @@ const freshMs = 600_000
 const pauseMs = 10_000
 
 const unsupportedVersion = 'Presenton older than 0.5.14'
+const notPresenton = 'What responds at its address is not Presenton.'
 
 interface ProbeOptions {
   requests: Requests
@@ -49,10 +57,11 @@ export function createProbe(options: ProbeOptions) {
     } as const
     const status = await requests.fetchText({ ...common, path: paths.authStatus })
     const statusBody = jsonObjectOf(status)
+    if (isOfAnotherService(status, statusBody)) throw foreign()
     const auth = authKindOf(status.status, statusBody, options)
     if (auth === undefined)
       throw status.status === 200
-        ? fault('the auth status has an unexpected shape')
+        ? foreign()
         : toProblem(status, { routeKind: 'other', nowMs: now() })
     // The features of upstream do not depend on who asks.
     const response = await calls.send({
@@ -63,6 +72,7 @@ export function createProbe(options: ProbeOptions) {
       expectedStatuses: [404],
     })
     const document = response.status === 200 ? jsonObjectOf(response) : undefined
+    if (document !== undefined && !describesPresenton(document)) throw foreign()
     if (document === undefined)
       logger.warn({}, 'Presenton has no OpenAPI document; its features are guessed')
     const features =
@@ -73,6 +83,13 @@ export function createProbe(options: ProbeOptions) {
     if (features) return features
     known = undefined
     throw rejected(`It is ${unsupportedVersion}, which is not supported.`)
+  }
+
+  /** A wrong address, or a proxy that responds for an upstream that is not there yet. */
+  function foreign() {
+    unsupported = notPresenton
+    known = undefined
+    return fault(notPresenton)
   }
 
   function refresh(): Promise<Features> {
@@ -139,6 +156,17 @@ export function createProbe(options: ProbeOptions) {
         ? { supported: known ? true : undefined }
         : { supported: false, detail: unsupported },
   }
+}
+
+/** FastAPI explains every error in `detail`. So do we, in a problem that also has a `code`. */
+function isOfAnotherService({ status }: TextResponse, body: unknown): boolean {
+  if (status === 200 || status >= 500 || [408, 425, 429].includes(status)) return false
+  return typeof body !== 'object' || body === null || !('detail' in body) || 'code' in body
+}
+
+function describesPresenton(document: unknown): boolean {
+  const { paths: routes } = document as { paths?: object | null }
+  return Object.keys(routes ?? {}).some((path) => path.startsWith(apiPrefix))
 }
 
 /** The parsed text if it looks like a JSON object; upstream's pages and its nginx send HTML. */

@@ -100,10 +100,13 @@ function createAccountTemplates(
   }
 
   /** Without upstream's own list, only a request for the template itself can tell. */
-  async function isNamed({ templateId, features, signal }: Without<TemplateOptions>) {
+  async function isNamed(
+    { templateId, features, signal }: Without<TemplateOptions>,
+    { trustsAssumed }: { trustsAssumed: boolean },
+  ) {
     try {
       const { ids, isFromUpstream } = await templateList.read({ features, signal })
-      return isFromUpstream && ids.has(templateId)
+      return (isFromUpstream || trustsAssumed) && ids.has(templateId)
     } catch (error) {
       // An upstream that is up but cannot list is asked for the template itself.
       if (error instanceof Problem && error.failure !== 'outage') return false
@@ -133,7 +136,7 @@ function createAccountTemplates(
       ...options
     }: Without<TemplateOptions> & { isForCaller?: boolean | undefined }): Promise<boolean> {
       const { templateId, features, signal } = options
-      const isKnown = await isNamed(options)
+      const isKnown = await isNamed(options, { trustsAssumed: !isForCaller })
       isShown ||= isForCaller
       if (isKnown) return true
       const found =
