@@ -28,6 +28,29 @@ describe('image paths in slides', () => {
     ])
   })
 
+  it.each([
+    ['<img src="/app_data/images/two words (1).png">', 'two words (1).png'],
+    [`<div style="background: url('/app_data/images/a (1).png')">`, 'a (1).png'],
+    ['<div style="background:url(&quot;/app_data/images/q.png&quot;)">', 'q.png'],
+    ['<img src="/app_data/images/a&amp;b.png">', 'a&b.png'],
+    ['<img srcset="/static/x.png 1x, /app_data/images/big.png 2x">', 'big.png'],
+    [`<source srcset='/app_data/images/s.png 1x, http://p/app_data/images/l.png 2x'>`, 'l.png'],
+    ['<img src="/app_data/images/Größe%20数.png">', 'Größe 数.png'],
+    ['  /app_data/images/spaced.png\n', 'spaced.png'],
+    ['<svg><image xlink:href="/app_data/images/users/u/v.webp"/></svg>', 'users/u/v.webp'],
+    [String.raw`{"html":"<img src=\"/app_data/images/escaped.png\">"}`, 'escaped.png'],
+  ])('are found as browsers read them: %s', (markup, name) => {
+    expect(pathsIn(markup)).toContain(`/app_data/images/${name}`)
+  })
+
+  it('are found in time that grows with the text', () => {
+    for (const part of ['srcset="', `"/app_data/images/`, `'/app_data/images/ `, '&amp;&quot;']) {
+      const startedMs = performance.now()
+      pathsIn(`/app_data/images/${part.repeat(100_000)}`)
+      expect(performance.now() - startedMs).toBeLessThan(5_000)
+    }
+  })
+
   it('are not found in prose', () => {
     expect(
       pathsIn('See /app_data/images/a.png and http://presenton/app_data/images/b.png.'),

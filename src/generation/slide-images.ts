@@ -5,8 +5,13 @@ import { recordImages } from '../database/images.ts'
 import type { ExtraStatement } from '../database/run-write.ts'
 
 const root = '/app_data/images/'
+const origin = String.raw`(?:https?:\/\/[^\s"'<>()/]+)?`
 /** In markup and styles. A path in running text is mentioned, not shown. */
-const within = /["'(=]\s*(?:https?:\/\/[^\s"'<>()/]+)?(\/app_data\/images\/[^\s"'<>()\\?#]+)/g
+const unquoted = new RegExp(String.raw`["'(=]\s*${origin}(${root}[^\s"'<>()\\?#]+)`, 'g')
+/** Between quotes a name may hold spaces and brackets, as upstream does not encode its names. */
+const quoted = new RegExp(String.raw`(["'])\s*${origin}(${root}(?:(?!\1)[^<>\\?#])+)`, 'g')
+const imageSets = /\bsrcset\s*=\s*(?:"([^"]*)"|'([^']*)')/gi
+const wholeValue = new RegExp(String.raw`^${origin}(${root}[^"'<>\\?#]+)(?:[?#].*)?$`, 's')
 // Postgres indexes no longer keys, and upstream names no file so long.
 const maxPathBytes = 1024
 
@@ -37,13 +42,23 @@ export function findImagePaths(shown: unknown, found = new Set<string>()): Set<s
 }
 
 function pathsIn(text: string): string[] {
-  // A value that is a path may hold spaces and brackets: upstream does not encode its file names.
-  const whole =
-    /^(?:https?:\/\/[^\s"'<>()/]+)?(\/app_data\/images\/[^"'<>\\?#]+)(?:[?#].*)?$/s.exec(text)?.[1]
-  const inside = [...text.matchAll(within)].map(([, path]) => path)
-  return [whole, ...inside]
+  const markup = withoutEntities(text)
+  const sets = [...markup.matchAll(imageSets)].flatMap(([, a, b]) => (a ?? b ?? '').split(','))
+  return [
+    wholeValue.exec(text.trim())?.[1],
+    ...sets.map((one) => wholeValue.exec(one.trim().split(/\s/)[0] ?? '')?.[1]),
+    ...[...markup.matchAll(unquoted)].map(([, path]) => path),
+    ...[...markup.matchAll(quoted)].map(([, , path]) => path?.trim()),
+  ]
     .flatMap((path) => (path === undefined ? [] : [path, decoded(path)]))
     .filter(isPath)
+}
+
+const entities: Record<string, string> = { amp: '&', quot: '"', apos: "'", '#39': "'", '#34': '"' }
+
+/** Markup with the characters that its entities stand for, as far as names and quotes need it. */
+function withoutEntities(markup: string): string {
+  return markup.replace(/&(amp|quot|apos|#39|#34);/g, (_, name: string) => entities[name] ?? '')
 }
 
 function decoded(path: string): string {

@@ -58,6 +58,20 @@ describe('An image', () => {
     ).toBe(true)
   })
 
+  it.each([
+    ['/app_data/images/a.avif', 'application/octet-stream', 'image/avif'],
+    ['/app_data/images/A.WEBP', undefined, 'image/webp'],
+    ['/app_data/fonts/Open Sans.TTF', 'application/octet-stream', 'font/ttf'],
+    ['/app_data/fonts/Größe 数.woff2', 'application/font-woff2', 'font/woff2'],
+    ['/app_data/templates/0b1c/static/bg 1.png', 'image/png', 'image/png'],
+  ])('has a type where upstream knows none: %s', async (path, sent, contentType) => {
+    upstream.handlers['GET /'] = (response) =>
+      response.writeHead(200, sent === undefined ? {} : { 'content-type': sent }).end('bytes')
+    const opened = await presenton.openImage({ ...asShared, path })
+    expect(opened.contentType).toBe(contentType)
+    await opened.body.toArray()
+  })
+
   it('is not found if upstream has none, redirects, or returns something else', async () => {
     await expect(presenton.openImage({ ...asShared, path: '/static/x.png' })).rejects.toMatchObject(
       {

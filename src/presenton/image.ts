@@ -57,11 +57,18 @@ export async function openUpstreamImage({
   return { body, contentType, ...(typeof length === 'string' && { sizeBytes: Number(length) }) }
 }
 
-/** Upstream's nginx knows no type for some fonts, so the name decides there. */
+const imageTypes: Record<string, string> = {
+  ...{ png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', gif: 'image/gif' },
+  ...{ webp: 'image/webp', avif: 'image/avif', svg: 'image/svg+xml', bmp: 'image/bmp' },
+}
+
+/** Upstream's nginx knows no type for some fonts and images, so the name decides there. */
 function contentTypeOf(path: string, type: unknown): string | undefined {
   if (typeof type === 'string' && /^image\/[\w.+-]+/.test(type)) return type
-  const [, font] = /\.(ttf|otf|woff2?)$/i.exec(path) ?? []
-  return font && `font/${font.toLowerCase()}`
+  const [, extension = ''] = /\.(\w+)$/.exec(path.toLowerCase()) ?? []
+  if (/^(ttf|otf|woff2?)$/.test(extension)) return `font/${extension}`
+  const isUnknown = type === undefined || /^application\/octet-stream\b/.test(String(type))
+  return isUnknown ? imageTypes[extension] : undefined
 }
 
 function encodeImagePath(path: string): string {
