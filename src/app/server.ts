@@ -13,7 +13,7 @@ import { allowOrigins } from '../http/cors.ts'
 import { drainOnClose } from '../http/drain-on-close.ts'
 import { describeRoutes, openapiRoutes } from '../http/openapi.ts'
 import { normalizeParameters } from '../http/parameters.ts'
-import { createRateLimit, limitUnknownRoutes } from '../http/rate-limit.ts'
+import { createRateLimit, limitRequests, limitUnknownRoutes } from '../http/rate-limit.ts'
 import { sharedSchemas } from '../http/schemas.ts'
 import { cacheControl, strictHeaders } from '../http/security-headers.ts'
 import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
@@ -81,7 +81,7 @@ export async function createServer({
 
   if (config.opsPort === undefined) await app.register(operationsRoutes, features.operations)
   await app.register(async (scope: App) => {
-    scope.addHook('onRequest', limitAnonymous)
+    limitRequests(scope, limitAnonymous)
     await openapiRoutes(scope, { publicUrl })
   })
 

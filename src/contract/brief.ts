@@ -3,12 +3,27 @@
 
 import Type, { type Static } from 'typebox'
 import { exportFormats } from './presentation.ts'
+import { cleanText, unicodeFormat, visibleText } from './text.ts'
 
 export interface BriefLimits {
   maxSlides: number
   /** In Unicode code points. */
   maxContentChars: number
 }
+
+const briefExamples = [
+  {
+    content: 'We agreed to repair the bridge in May. The ferry runs until then, and the port pays.',
+    n_slides: 5,
+    title: 'The bridge',
+    metadata: { conversation: '4711' },
+  },
+  {
+    outlines: ['# Why now\n- Demand doubled', '# What we need\n- Two more people'],
+    export_as: 'pdf',
+    review_outlines: true,
+  },
+]
 
 export const maxOutlineChars = 10_000
 export const maxTitleChars = 200
@@ -19,17 +34,15 @@ export const defaultSlides = 8
 export const minSlidesWithContents = 3
 
 /**
- * Excludes control characters (Unicode Cc) but tab and line ends, and lone surrogates, which neither
- * Postgres nor UTF-8 can hold. One character class without alternation matches in linear time.
+ * A string of at most `maxLength` code points without control characters. With a `minLength` it must
+ * have a visible character, too.
  */
-const cleanText = '^[^\\u0000-\\u0008\\u000b\\u000c\\u000e-\\u001f\\u007f-\\u009f\\ud800-\\udfff]*$'
-
-/** A string of at most `maxLength` code points without control characters. */
 export function textSchema(
   maxLength: number,
   options: { description?: string; minLength?: number; default?: string } = {},
 ) {
-  return Type.String({ ...options, maxLength, pattern: cleanText })
+  const pattern = options.minLength === undefined ? cleanText : visibleText
+  return Type.String({ ...options, maxLength, pattern, format: unicodeFormat })
 }
 
 /** A presentation's title. */
@@ -118,7 +131,7 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
         }),
       ),
     },
-    { $id: 'Brief', title: 'Brief', additionalProperties: false },
+    { $id: 'Brief', title: 'Brief', additionalProperties: false, examples: briefExamples },
   )
 }
 

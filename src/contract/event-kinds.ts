@@ -3,6 +3,7 @@
 
 import Type, { type TProperties } from 'typebox'
 import { downloadSchema, exportFormats, presentationRef, runErrorSchema } from './presentation.ts'
+import { completedExample, downloadExample } from './presentation-examples.ts'
 import { problemCodes } from './problem.ts'
 import { count, nullable, oneOf, text, time } from './shapes.ts'
 
@@ -164,14 +165,7 @@ export const eventKinds = {
       type: 'complete',
       presentation: { id: '7e0c', title: 'Why now', slides: [{ index: 0 }] },
       run: 1,
-      download: {
-        url: 'https://files.example/presentations/alice/7e0c.pptx?X-Amz-Signature=0',
-        expires_at: '2026-11-27T09:45:00.000Z',
-        file_name: 'Why now.pptx',
-        content_type: 'application/vnd.openxmlformats-officedocument.presentationml.presentation',
-        size_bytes: 48231,
-        sha256: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
-      },
+      download: downloadExample,
     },
   },
   error: {
@@ -192,9 +186,6 @@ export const eventKinds = {
     source: 'gateway',
     members: { presentation: presentationRef },
     isUnlogged: true,
-    example: {
-      type: 'resync',
-      presentation: { id: '1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed', status: 'completed' },
-    },
+    example: { type: 'resync', presentation: completedExample },
   },
 } as const satisfies Record<string, EventKindDefinition>

@@ -58,6 +58,11 @@ export const eventSchema = Type.Unsafe<PresentationEvent>({
   anyOf: kindNames.map(schemaOf),
 })
 
+/** One event of each kind, as OpenAPI names examples. */
+export const eventExamples: Record<string, { value: object }> = Object.fromEntries(
+  kindNames.map((kind) => [kind, { value: definitions[kind].example }]),
+)
+
 /** Where an event belongs. */
 export interface EventPlace {
   run: number

@@ -82,10 +82,13 @@ export const presentationRef = Type.Unsafe<Presentation>({
   description: 'The presentation as it is now.',
 })
 
-export const presentationPageSchema = Type.Object({
-  items: Type.Array(presentationRef),
-  next_cursor: nullable(text('For the next page; null on the last one.')),
-})
+export const presentationPageSchema = Type.Object(
+  {
+    items: Type.Array(presentationRef),
+    next_cursor: nullable(text('For the next page; null on the last one.')),
+  },
+  { title: 'PresentationPage' },
+)
 export type PresentationPage = Static<typeof presentationPageSchema>
 
 export const downloadSchema = Type.Object(

@@ -24,3 +24,12 @@ export const usageSchema = Type.Object(
   { title: 'Usage' },
 )
 export type UsageResponse = Static<typeof usageSchema>
+
+const unlimited = { limit: null, used: 12, remaining: null, resets_at: null }
+
+export const usageExample: UsageResponse = {
+  per_hour: { limit: 10, used: 3, remaining: 7, resets_at: '2026-11-27T10:30:00.000Z' },
+  per_day: { limit: 50, used: 3, remaining: 47, resets_at: '2026-11-28T09:30:00.000Z' },
+  total: unlimited,
+  total_slides: { ...unlimited, used: 96 },
+}

@@ -1,6 +1,7 @@
 // Where clients put the id of the last event that they have received.
 
 import type { IncomingHttpHeaders } from 'node:http'
+import { eventId } from '../contract/text.ts'
 import { Problem } from '../domain/problem.ts'
 
 /** In any spelling: `lastEventId` and `evs_last_event_id` (polyfills), `lastEventID` (Mercure). */
@@ -28,9 +29,11 @@ function findParameter({ last_event_id: ofPage, ...query }: Record<string, unkno
   return ofPolyfill ? ofPolyfill[1] : ofPage
 }
 
+const eventIdPattern = new RegExp(eventId)
+
 function parseEventId(text: unknown): number {
   if (text === undefined || text === '') return 0
-  if (typeof text !== 'string' || !/^\d{1,4096}$/.test(text)) {
+  if (typeof text !== 'string' || !eventIdPattern.test(text)) {
     throw new Problem('VALIDATION_FAILED', {
       errors: [{ path: 'Last-Event-ID', message: 'must be the id of an event: digits only' }],
     })

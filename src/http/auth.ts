@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import type { TicketPurpose } from '../domain/ticket-purposes.ts'
 import type { App } from './base.ts'
-import type { CheckRateLimit } from './rate-limit.ts'
+import { type CheckRateLimit, describeRateLimit } from './rate-limit.ts'
 import type { Caller, TokenVerifier } from './tokens.ts'
 
 declare module 'fastify' {
@@ -43,6 +43,7 @@ export function authenticate(
   scope: App,
   { verify, redeemTicket, isTrustedOrigin, checkRateLimit }: AuthOptions,
 ) {
+  describeRateLimit(scope)
   scope.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, security: [{ bearer: [] }, { session: [] }] }
   })

@@ -14,6 +14,7 @@ import fastify, {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify'
+import { unicodeFormat } from '../contract/text.ts'
 import { Problem } from '../domain/problem.ts'
 import { createMethodTable } from './allowed-methods.ts'
 import { createLingeringClose, type LingeringClose } from './lingering-close.ts'
@@ -112,6 +113,7 @@ export function createBase({
         removeAdditional: false,
         useDefaults: false,
         allErrors: false,
+        formats: { [unicodeFormat]: (text: string) => text.isWellFormed() },
       },
     },
     frameworkErrors: (error, request, reply) => {

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { visibleAscii } from '../contract/text.ts'
 import type { IdempotentResponse } from '../database/idempotency.ts'
 import { Problem } from '../domain/problem.ts'
 import { pathOf } from './problems.ts'
@@ -14,6 +15,8 @@ export interface Idempotency {
   fingerprint: string
 }
 
+const keyPattern = new RegExp(visibleAscii)
+
 /**
  * To be called after validation. Undefined without the header.
  * @throws Problem VALIDATION_FAILED
@@ -22,7 +25,7 @@ export function readIdempotency(request: FastifyRequest): Idempotency | undefine
   const key = request.headers['idempotency-key']
   if (key === undefined) return undefined
   // Node joins repeated headers with ", ", which the pattern rejects.
-  if (typeof key !== 'string' || !/^[\x21-\x7e]{1,255}$/.test(key)) {
+  if (typeof key !== 'string' || !keyPattern.test(key)) {
     const message = 'must be 1 to 255 visible ASCII characters'
     throw new Problem('VALIDATION_FAILED', { errors: [{ path: 'Idempotency-Key', message }] })
   }
@@ -39,10 +42,17 @@ function canonicalJson(value: unknown): string {
   )
 }
 
-/** For the OpenAPI description; `readIdempotency` checks the header. */
+/** For OpenAPI: what `sendStoredResponse` sends. */
+export const acceptedHeaders = {
+  headers: ['Location'],
+  optionalHeaders: ['Idempotency-Replayed'],
+} as const
+
+/** For OpenAPI; `readIdempotency` checks the header. */
 export const idempotencyHeaders = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
+      pattern: visibleAscii,
       description: '1 to 255 visible ASCII characters. A repeated request gets the first response.',
     }),
   ),

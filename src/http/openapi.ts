@@ -4,7 +4,9 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Type from 'typebox'
 import type { App } from './base.ts'
-import { publicProblemResponses, sharedSchemas } from './schemas.ts'
+import { completeDocument, type OpenapiDocument } from './openapi-document.ts'
+import { noteRoute, type RouteNotes, toSwaggerSchema } from './openapi-routes.ts'
+import { jsonResponse, publicProblemResponses, sharedSchemas } from './schemas.ts'
 import { securityHeaders } from './security-headers.ts'
 
 /** The pages load their own scripts, styles and inline style elements, and nothing else. */
@@ -20,6 +22,12 @@ const pagePolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+const description = [
+  'Turns conversation summaries into presentations, for many users, in front of Presenton.',
+  'Every response also has security headers, and those of CORS where it is allowed. Any other path',
+  'returns `NotFound`, any other method `MethodNotAllowed` (see the components).',
+].join('\n')
+
 export interface OpenapiOptions {
   version: string
   publicUrl: () => string
@@ -28,14 +36,14 @@ export interface OpenapiOptions {
 /** Must be called before the routes are registered, because it collects them as they are added. */
 export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions, 'version'>) {
   for (const schema of sharedSchemas) app.addSchema(schema)
+  const notes = new Map<string, RouteNotes>()
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
       info: {
         title: 'presenton-gateway',
         version,
-        description:
-          'Turns conversation summaries into presentations, for many users, in front of Presenton.',
+        description,
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       tags: [
@@ -58,8 +66,15 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
         },
       },
     },
-    // OpenAPI can't express a wildcard for the rest of a path.
-    transform: ({ schema, url }) => ({ schema, url: url.replace(/\*$/, ':path') }),
+    transform: ({ schema, url, route }) => {
+      if (schema?.operationId !== undefined) notes.set(schema.operationId, noteRoute(route))
+      // OpenAPI can't express a wildcard for the rest of a path.
+      return { schema: toSwaggerSchema(schema ?? {}), url: url.replace(/\*$/, ':path') }
+    },
+    transformObject: (document) =>
+      'openapiObject' in document
+        ? completeDocument(document.openapiObject as OpenapiDocument, notes)
+        : document.swaggerObject,
     refResolver: {
       buildLocalReference: (json, _base, _fragment, i) =>
         typeof json.$id === 'string' ? json.$id : `schema-${i}`,
@@ -73,7 +88,13 @@ export async function openapiRoutes(app: App, { publicUrl }: Pick<OpenapiOptions
     operationId: 'readOpenapi',
     tags: ['operations'],
     summary: 'Read this description',
-    response: { 200: Type.Unsafe<object>({ type: 'object' }), ...publicProblemResponses() },
+    response: {
+      200: jsonResponse(Type.Unsafe<object>({ type: 'object' }), {
+        description: 'The OpenAPI document.',
+        example: { openapi: '3.1.0', info: { title: 'presenton-gateway' }, paths: {} },
+      }),
+      ...publicProblemResponses(),
+    },
   }
   app.get('/openapi.json', { schema }, async () => ({
     ...app.swagger(),

@@ -3,6 +3,7 @@
 
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import type { InvalidPlace } from '../contract/problem.ts'
+import { explainText, unicodeFormat } from '../contract/text.ts'
 import { isDatabaseUnavailable } from '../database/database-errors.ts'
 import { Problem } from '../domain/problem.ts'
 import { isCausedBy } from './causes.ts'
@@ -65,7 +66,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, proble
 
 /** For Fastify's setErrorHandler. */
 export function handleError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const problem = asProblem(error)
+  const problem = asProblem(error, request.body)
   logProblem(request, problem, error)
   // Fastify sets `close` after every error of a body parser, because more of the body may come.
   if (request.raw.complete) reply.removeHeader('connection')
@@ -81,7 +82,8 @@ export function logProblem(request: FastifyRequest, problem: Problem, error: unk
   else request.log.debug({ err: error, code: problem.code }, 'request refused')
 }
 
-export function asProblem(error: unknown): Problem {
+/** `body` is that of the request, if it was read. */
+export function asProblem(error: unknown, body?: unknown): Problem {
   if (error instanceof Problem) return error
   if (isCausedBy(error, isDatabaseUnavailable))
     return new Problem('DATABASE_UNAVAILABLE', { cause: error })
@@ -92,7 +94,7 @@ export function asProblem(error: unknown): Problem {
     if (validationContext === 'params') return new Problem('NOT_FOUND', { cause: error })
     return new Problem('VALIDATION_FAILED', {
       cause: error,
-      errors: toErrors(validation, validationContext),
+      errors: toErrors(validation, validationContext, body),
     })
   }
   return fromFramework(statusCode, code, error)
@@ -115,12 +117,12 @@ function fromFramework(status: number, code: string, cause: Error): Problem {
 
 type AjvErrors = NonNullable<FastifyError['validation']>
 
-function toErrors(validation: AjvErrors, part: string | undefined): InvalidPlace[] {
+function toErrors(validation: AjvErrors, part: string | undefined, body: unknown): InvalidPlace[] {
   const errors = new Map<string, string>()
   for (const error of validation) {
     const pointer = pointerOf(error)
     const path = part === 'body' ? pointer : pointer.replace(/^\//, '')
-    if (!errors.has(path)) errors.set(path, messageOf(error))
+    if (!errors.has(path)) errors.set(path, messageOf(error, body))
   }
   return [...errors].map(([path, message]) => ({ path, message }))
 }
@@ -137,11 +139,25 @@ function pointerOf({ instancePath, params, ...rest }: AjvErrors[number]): string
   return pointer.length > maxPathChars ? `${pointer.slice(0, maxPathChars)}…` : pointer
 }
 
-function messageOf({ keyword, params, message }: AjvErrors[number]): string {
+function messageOf(
+  { keyword, params, message, instancePath }: AjvErrors[number],
+  body: unknown,
+): string {
   if (keyword === 'required') return 'is required'
   if (keyword === 'additionalProperties') return 'is not allowed'
-  if (keyword === 'pattern') return 'must not contain control characters or lone surrogates'
+  if (keyword === 'pattern' || params.format === unicodeFormat)
+    return explainText(valueAt(body, instancePath))
   if (keyword === 'enum' && Array.isArray(params.allowedValues))
     return `must be one of ${params.allowedValues.join(', ')}`
   return message ?? 'is invalid'
+}
+
+/** The value that ajv names; undefined for names of properties. */
+function valueAt(body: unknown, pointer: string): unknown {
+  let value = body
+  for (const part of pointer.split('/').slice(1)) {
+    const key = part.replaceAll('~1', '/').replaceAll('~0', '~')
+    value = typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined
+  }
+  return value
 }

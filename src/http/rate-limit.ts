@@ -40,6 +40,19 @@ export async function createRateLimit(
   }
 }
 
+/** Counts every request of the scope. */
+export function limitRequests(scope: App, check: CheckRateLimit) {
+  describeRateLimit(scope)
+  scope.addHook('onRequest', check)
+}
+
+/** For OpenAPI: the responses of the scope have the RateLimit headers. */
+export function describeRateLimit(scope: App) {
+  scope.addHook('onRoute', (route) => {
+    route.config = { ...route.config, isRateLimited: true }
+  })
+}
+
 /** Counts requests that no route of this server matches, also those with an unreadable URL. */
 export function limitUnknownRoutes(app: App, check: CheckRateLimit) {
   app.decorate('checkUnknownRoute', check)

@@ -1,10 +1,11 @@
 // The parts of route schemas that several routes share, and the problem responses of a route.
 
-import Type, { type TSchema } from 'typebox'
+import Type, { type Static, type TSchema } from 'typebox'
 import { eventSchema } from '../contract/events.ts'
 import { presentationSchema } from '../contract/presentation.ts'
 import { type ProblemCode, problemSchema, problems } from '../contract/problem.ts'
 import { problemType } from './problems.ts'
+import { describeHeaders, type HeaderName } from './response-headers.ts'
 
 /** The schemas that other schemas refer to by `$id`. */
 export const sharedSchemas: TSchema[] = [presentationSchema, problemSchema, eventSchema]
@@ -14,23 +15,75 @@ export const idParams = Type.Object({
   // The format alone also allows `urn:uuid:…`, which Postgres does not take.
   id: Type.String({
     format: 'uuid',
-    pattern: '^[\\da-fA-F]{8}(?:-[\\da-fA-F]{4}){3}-[\\da-fA-F]{12}$',
+    pattern: '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$',
   }),
 })
 
-/** For a response without a body. */
-export function emptyResponse(description: string) {
-  return Type.Unsafe<void>({ type: 'null', description })
+/** What OpenAPI tells of a response besides its schema. */
+export interface ResponseNotes {
+  description: string
+  /** Headers that it always has, besides those that openapi-document.ts adds by rule. */
+  headers?: readonly HeaderName[]
+  /** Headers that it may have. */
+  optionalHeaders?: readonly HeaderName[]
 }
 
+/** For a response without a body. */
+export function emptyResponse(description: string, headers: readonly HeaderName[] = []) {
+  return Type.Unsafe<void>({
+    type: 'null',
+    description,
+    headers: describeHeaders(headers, { isRequired: true }),
+  })
+}
+
+/** For a response in JSON. `openapi.ts` brings it into the form of OpenAPI. */
+export function jsonResponse<T extends TSchema>(
+  schema: T,
+  {
+    description,
+    headers = [],
+    optionalHeaders = [],
+    ...rest
+  }: ResponseNotes & { example: NoInfer<Static<T>> },
+) {
+  return Type.Unsafe<Static<T>>({
+    ...schema,
+    description,
+    headers: {
+      ...describeHeaders(headers, { isRequired: true }),
+      ...describeHeaders(optionalHeaders, { isRequired: false }),
+    },
+    examples: [rest.example],
+  })
+}
+
+/** For a response in another media type. */
+export function mediaResponse(
+  mediaType: string,
+  schema: object,
+  { description, headers = [], ...rest }: ResponseNotes & { examples?: Record<string, object> },
+) {
+  return {
+    description,
+    headers: describeHeaders(headers, { isRequired: true }),
+    content: { [mediaType]: { schema, ...rest } },
+  }
+}
+
+/** Of every route. A request that the parser refuses is one that fails validation. */
+const commonCodes: ProblemCode[] = [
+  'VALIDATION_FAILED',
+  'REQUEST_TIMEOUT',
+  'RATE_LIMIT_EXCEEDED',
+  'INTERNAL_ERROR',
+]
 /** Of every route that requires authentication. */
 const authenticatedCodes: ProblemCode[] = [
-  'VALIDATION_FAILED',
+  ...commonCodes,
   'AUTHENTICATION_FAILED',
   'AUTHENTICATION_UNAVAILABLE',
-  'RATE_LIMIT_EXCEEDED',
   'DATABASE_UNAVAILABLE',
-  'INTERNAL_ERROR',
 ]
 /** Of every route that changes something. PERMISSION_DENIED is for untrusted origins. */
 const writeCodes: ProblemCode[] = [
@@ -51,15 +104,21 @@ export function problemResponsesOfWrite(...codes: ProblemCode[]): Record<never, 
 
 /** The same for a route without authentication. */
 export function publicProblemResponses(...codes: ProblemCode[]): Record<never, never> {
-  return toResponses(['RATE_LIMIT_EXCEEDED', 'INTERNAL_ERROR', ...codes])
+  return toResponses([...commonCodes, ...codes])
 }
 
-/** One response for each status, the key in OpenAPI. QUEUE_FULL has two statuses. */
+/** The codes with two statuses: everybody's queue is full, the head of the request is too large. */
+const secondStatuses: { [Code in ProblemCode]?: number } = {
+  QUEUE_FULL: 503,
+  VALIDATION_FAILED: 431,
+}
+
+/** One response for each status, the key in OpenAPI. */
 function toResponses(codes: ProblemCode[]): Record<never, never> {
   const codesByStatus: Record<number, ProblemCode[]> = {}
   for (const code of new Set(codes)) {
-    const statuses = code === 'QUEUE_FULL' ? [problems[code].status, 503] : [problems[code].status]
-    for (const status of statuses) codesByStatus[status] = [...(codesByStatus[status] ?? []), code]
+    for (const status of [problems[code].status, secondStatuses[code]])
+      if (status !== undefined) codesByStatus[status] = [...(codesByStatus[status] ?? []), code]
   }
   return Object.fromEntries(
     Object.entries(codesByStatus).map(([status, statusCodes]) => [

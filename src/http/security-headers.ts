@@ -41,6 +41,9 @@ export function securityHeaders(scope: App, changes: Record<string, string | und
 
 /** What caches may do with the responses of this scope; a route may still set its own. */
 export function cacheControl(scope: App, value: string) {
+  scope.addHook('onRoute', (route) => {
+    route.config = { ...route.config, cacheControl: value }
+  })
   scope.addHook('onRequest', async (_request, reply) => {
     reply.header('cache-control', value)
   })

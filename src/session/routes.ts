@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { bearerToken, checkOrigin, hasSessionCookie, sessionCookie } from '../http/auth.ts'
 import type { App } from '../http/base.ts'
-import type { CheckRateLimit } from '../http/rate-limit.ts'
+import { type CheckRateLimit, limitRequests } from '../http/rate-limit.ts'
 import { emptyResponse, problemResponsesOfWrite } from '../http/schemas.ts'
 
 /** Browsers accept cookies up to 4096 bytes, with name and attributes. */
@@ -28,7 +28,7 @@ export async function sessionRoutes(
   })
   // Needs no valid token, so that the cookie of an expired one can be cleared.
   await api.register(async (scope: App) => {
-    scope.addHook('onRequest', limitAnonymous)
+    limitRequests(scope, limitAnonymous)
     closeSessionRoute(scope, publicUrl, isTrustedOrigin)
   })
 }
@@ -39,7 +39,7 @@ function openSessionRoute(scope: App, publicUrl: () => string) {
     tags: ['session'],
     summary: 'Keep your Bearer token in a cookie',
     response: {
-      204: emptyResponse('The cookie is set; it expires with the token.'),
+      204: emptyResponse('The cookie is set; it expires with the token.', ['Set-Cookie']),
       ...problemResponsesOfWrite(),
     },
   }
@@ -63,7 +63,10 @@ function closeSessionRoute(
     operationId: 'closeSession',
     tags: ['session'],
     summary: 'Clear the cookie',
-    response: { 204: emptyResponse('The cookie is cleared.'), ...problemResponsesOfWrite() },
+    response: {
+      204: emptyResponse('The cookie is cleared.', ['Set-Cookie']),
+      ...problemResponsesOfWrite(),
+    },
   }
   scope.delete('/session', { schema }, async (request, reply) => {
     if (bearerToken(request) === undefined) {

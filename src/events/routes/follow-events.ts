@@ -2,11 +2,13 @@
 
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import Type from 'typebox'
+import Type, { type TString } from 'typebox'
 import { jitterMs } from '../../async/backoff.ts'
+import { eventExamples } from '../../contract/events.ts'
+import { eventId } from '../../contract/text.ts'
 import type { App } from '../../http/base.ts'
 import { asProblem, handleError, logProblem } from '../../http/problems.ts'
-import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
+import { emptyResponse, idParams, mediaResponse, problemResponses } from '../../http/schemas.ts'
 import { createChunkWriter } from '../chunk-writer.ts'
 import { readLastEventId } from '../last-event-id.ts'
 
@@ -17,6 +19,29 @@ const streamHeaders = {
   // Without no-transform, compressing proxies hold events back; so does nginx's buffering.
   'cache-control': 'no-store, no-transform',
   'x-accel-buffering': 'no',
+}
+
+/** `id`: the schema of the ids in the query. */
+function queryOf(id: TString) {
+  return Type.Object({
+    last_event_id: Type.Optional(
+      Type.String({
+        ...id,
+        description: 'For clients that cannot send the header `Last-Event-ID`.',
+      }),
+    ),
+    lastEventId: Type.Optional(
+      Type.String({
+        ...id,
+        description: 'Read like `last_event_id`, for EventSource polyfills.',
+      }),
+    ),
+    ticket: Type.Optional(
+      Type.String({
+        description: 'For clients that send no credentials: see `POST /presentations/{id}/ticket`.',
+      }),
+    ),
+  })
 }
 
 export interface FollowEvents {
@@ -39,32 +64,28 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       'Server-sent events named `response`, with dense ids. Reconnect with the last id to continue. ' +
       'With `Accept: text/event-stream`, a temporary failure is a 200 with only a `retry:` line, ' +
       'because an EventSource never reconnects after any other status.',
-    headers: Type.Object({
-      'last-event-id': Type.Optional(
-        Type.String({ description: 'The last id that you have received.' }),
-      ),
-    }),
     params: idParams,
-    querystring: Type.Object({
-      last_event_id: Type.Optional(
-        Type.String({ description: 'For clients that cannot send the header `Last-Event-ID`.' }),
-      ),
-      lastEventId: Type.Optional(
-        Type.String({ description: 'Read like `last_event_id`, for EventSource polyfills.' }),
-      ),
-      ticket: Type.Optional(
-        Type.String({
-          description:
-            'For clients that send no credentials: see `POST /presentations/{id}/ticket`.',
-        }),
-      ),
-    }),
+    querystring: queryOf(Type.String()),
+    // `parseEventId` checks the id that counts; a polyfill may send others besides.
+    openapi: {
+      headers: Type.Object({
+        'last-event-id': Type.Optional(
+          Type.String({ pattern: eventId, description: 'The last id that you have received.' }),
+        ),
+      }),
+      querystring: queryOf(Type.String({ pattern: eventId })),
+    },
     response: {
-      200: {
-        description: 'The stream.',
-        // The data of each event.
-        content: { 'text/event-stream': { schema: { $ref: 'Event#' } } },
-      },
+      // The schema is that of the data of each event.
+      200: mediaResponse(
+        'text/event-stream',
+        { $ref: 'Event#' },
+        {
+          description: 'The stream.',
+          headers: ['X-Accel-Buffering'],
+          examples: eventExamples,
+        },
+      ),
       204: emptyResponse('Finished: there is nothing after the given id.'),
       ...problemResponses('NOT_FOUND', 'TOO_MANY_STREAMS'),
     },

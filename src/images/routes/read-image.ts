@@ -8,7 +8,7 @@ import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { pathOf } from '../../http/problems.ts'
-import { problemResponses } from '../../http/schemas.ts'
+import { mediaResponse, problemResponses } from '../../http/schemas.ts'
 import { sharedAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import { decodePlainPath } from '../../presenton/plain-path.ts'
@@ -85,10 +85,11 @@ function imageSchema(operationId: string, summary: string) {
     summary,
     tags: ['presentations'],
     response: {
-      200: {
-        description: 'The image.',
-        content: { 'image/*': { schema: { type: 'string', format: 'binary' } } },
-      },
+      200: mediaResponse(
+        'image/*',
+        { type: 'string', format: 'binary' },
+        { description: 'The image.', headers: ['Cache-Control', 'Vary'] },
+      ),
       ...problemResponses(
         'NOT_FOUND',
         'UPSTREAM_ERROR',

@@ -3,7 +3,7 @@
 
 import Type from 'typebox'
 import type { App } from '../../http/base.ts'
-import { publicProblemResponses } from '../../http/schemas.ts'
+import { jsonResponse, publicProblemResponses } from '../../http/schemas.ts'
 
 const healthSchema = Type.Object(
   {
@@ -27,6 +27,17 @@ export interface Health {
   checks: Record<string, unknown>
 }
 
+const healthExample: Health = {
+  status: 'ok',
+  version: '1.0.0',
+  commit: null,
+  checks: {
+    database: { status: 'ok' },
+    storage: { status: 'ok' },
+    presenton: { status: 'ok' },
+  },
+}
+
 export interface HealthRoutes {
   health: () => Promise<Health>
 }
@@ -36,7 +47,13 @@ export function healthRoutes(app: App, { health }: HealthRoutes) {
     operationId: 'readLiveness',
     tags: ['operations'],
     summary: 'Check that the process runs',
-    response: { 200: Type.Object({ status: Type.Literal('ok') }), ...publicProblemResponses() },
+    response: {
+      200: jsonResponse(Type.Object({ status: Type.Literal('ok') }), {
+        description: 'The process runs.',
+        example: { status: 'ok' },
+      }),
+      ...publicProblemResponses(),
+    },
   }
   app.get('/health/live', { schema: live }, async () => {
     return { status: 'ok' as const }
@@ -51,7 +68,17 @@ export function healthRoutes(app: App, { health }: HealthRoutes) {
       tags: ['operations'],
       summary: 'Check that requests can be served',
       // 503 has the same body and no problem document, so that operators see which service is down.
-      response: { 200: healthSchema, 503: healthSchema, ...publicProblemResponses() },
+      response: {
+        200: jsonResponse(healthSchema, {
+          description: 'Requests can be served.',
+          example: healthExample,
+        }),
+        503: jsonResponse(healthSchema, {
+          description: 'They cannot: the database is away, or the service shuts down.',
+          example: { ...healthExample, status: 'down' },
+        }),
+        ...publicProblemResponses(),
+      },
     }
     app.get(url, { schema: ready }, async (_request, reply) => {
       const state = await health()

@@ -2,7 +2,7 @@
 
 import Type from 'typebox'
 import type { App } from '../../http/base.ts'
-import { publicProblemResponses } from '../../http/schemas.ts'
+import { mediaResponse, publicProblemResponses } from '../../http/schemas.ts'
 
 export interface MetricsRoute {
   metrics: () => Promise<{ contentType: string; body: string }>
@@ -14,7 +14,7 @@ export function metricsRoute(app: App, { metrics }: MetricsRoute) {
     tags: ['operations'],
     summary: 'Read the metrics in the Prometheus format',
     response: {
-      200: { description: 'Metrics', content: { 'text/plain': { schema: Type.String() } } },
+      200: mediaResponse('text/plain', Type.String(), { description: 'Metrics.' }),
       ...publicProblemResponses(),
     },
   }

@@ -3,10 +3,11 @@
 import Type from 'typebox'
 import { type BriefLimits, outlinesSchema, titleSchema } from '../../contract/brief.ts'
 import { type Presentation, presentationRef } from '../../contract/presentation.ts'
+import { approvedExample } from '../../contract/presentation-examples.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { defaultToEmptyBody } from '../../http/body/json-bodies.ts'
-import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import { blankOutlines, hasText } from '../read-brief.ts'
 import type { PresentationRow } from '../statements/queries.ts'
@@ -34,10 +35,16 @@ export function approveOutlinesRoute(app: App, { limits, view, approveOutlines }
         ),
         title: Type.Optional(titleSchema({ description: 'Default: the current title.' })),
       },
-      { additionalProperties: false },
+      {
+        additionalProperties: false,
+        examples: [{ outlines: ['# Why now\n- Demand doubled'], title: 'Why now' }, {}],
+      },
     ),
     response: {
-      202: presentationRef,
+      202: jsonResponse(presentationRef, {
+        description: 'Approved: the run is queued again.',
+        example: approvedExample,
+      }),
       ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT', 'QUOTA_EXHAUSTED'),
     },
   }

@@ -2,8 +2,9 @@
 // idempotency key.
 
 import { type Presentation, presentationRef } from '../../contract/presentation.ts'
+import { cancelledExample } from '../../contract/presentation-examples.ts'
 import type { App } from '../../http/base.ts'
-import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 
@@ -19,7 +20,13 @@ export function cancelPresentationRoute(app: App, { view, cancel }: CancelPresen
     description:
       'A cancelled export leaves its deck completed. Cancelling again changes nothing. A completed or failed presentation is a conflict.',
     params: idParams,
-    response: { 202: presentationRef, ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT') },
+    response: {
+      202: jsonResponse(presentationRef, {
+        description: 'The run has ended.',
+        example: cancelledExample,
+      }),
+      ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT'),
+    },
   }
 
   app.post('/presentations/:id/cancel', { schema }, async (request, reply) => {

@@ -2,16 +2,18 @@
 
 import { type BriefLimits, createBriefSchema } from '../../contract/brief.ts'
 import { presentationRef } from '../../contract/presentation.ts'
+import { queuedExample } from '../../contract/presentation-examples.ts'
 import type { IdempotentResponse } from '../../database/idempotency.ts'
 import type { StoredResponse } from '../../database/schema/users.ts'
 import type { App } from '../../http/base.ts'
 import {
+  acceptedHeaders,
   type Idempotency,
   idempotencyHeaders,
   readIdempotency,
   sendStoredResponse,
 } from '../../http/idempotency.ts'
-import { problemResponsesOfWrite } from '../../http/schemas.ts'
+import { jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 import { type Brief, readBrief } from '../read-brief.ts'
 import type { Responding } from '../respond.ts'
 import type { PresentationRow } from '../statements/queries.ts'
@@ -37,17 +39,20 @@ export function createPresentationRoute(
     operationId: 'createPresentation',
     tags: ['presentations'],
     summary: 'Create a presentation from a conversation summary',
-    headers: idempotencyHeaders,
+    openapi: { headers: idempotencyHeaders },
     body: createBriefSchema(limits),
     response: {
-      202: presentationRef,
+      202: jsonResponse(presentationRef, {
+        description: 'Accepted: the run is queued.',
+        example: queuedExample,
+        ...acceptedHeaders,
+      }),
       ...problemResponsesOfWrite(
         'CONFLICT',
         'IDEMPOTENCY_KEY_REUSED',
         'QUEUE_FULL',
         'QUOTA_EXCEEDED',
         'QUOTA_EXHAUSTED',
-        'UPSTREAM_UNAVAILABLE',
       ),
     },
   }

@@ -3,9 +3,10 @@
 
 import Type from 'typebox'
 import { downloadSchema, exportFormatSchema } from '../../contract/presentation.ts'
+import { downloadExample } from '../../contract/presentation-examples.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
-import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
+import { emptyResponse, idParams, jsonResponse, problemResponses } from '../../http/schemas.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 import { downloadView, type Presign } from '../view.ts'
 
@@ -29,9 +30,13 @@ export function downloadPresentationRoute(
       format: Type.Optional(exportFormatSchema),
     }),
     response: {
-      200: downloadSchema,
-      302: emptyResponse('To the presigned link.'),
-      ...problemResponses('NOT_FOUND', 'NOT_READY', 'STORAGE_UNAVAILABLE'),
+      200: jsonResponse(downloadSchema, {
+        description: 'The presigned link.',
+        example: downloadExample,
+        headers: ['Vary'],
+      }),
+      302: emptyResponse('To the presigned link.', ['Location', 'Vary']),
+      ...problemResponses('NOT_FOUND', 'NOT_READY'),
     },
   }
 

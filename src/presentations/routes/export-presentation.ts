@@ -2,9 +2,15 @@
 
 import Type from 'typebox'
 import { exportFormatSchema, presentationRef } from '../../contract/presentation.ts'
+import { exportingExample } from '../../contract/presentation-examples.ts'
 import type { App } from '../../http/base.ts'
-import { idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
-import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import {
+  acceptedHeaders,
+  idempotencyHeaders,
+  readIdempotency,
+  sendStoredResponse,
+} from '../../http/idempotency.ts'
+import { idParams, jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import type { Responding } from '../respond.ts'
 
@@ -17,11 +23,18 @@ export function exportPresentationRoute(app: App, { respond, exportAgain }: Expo
     summary: 'Export a completed deck again',
     description:
       'A run of the stages export and store. The deck and its files stay usable, also if it fails.',
-    headers: idempotencyHeaders,
+    openapi: { headers: idempotencyHeaders },
     params: idParams,
-    body: Type.Object({ format: exportFormatSchema }, { additionalProperties: false }),
+    body: Type.Object(
+      { format: exportFormatSchema },
+      { additionalProperties: false, examples: [{ format: 'pdf' }] },
+    ),
     response: {
-      202: presentationRef,
+      202: jsonResponse(presentationRef, {
+        description: 'Accepted: the export waits for a worker.',
+        example: exportingExample,
+        ...acceptedHeaders,
+      }),
       ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT', 'IDEMPOTENCY_KEY_REUSED', 'QUEUE_FULL'),
     },
   }

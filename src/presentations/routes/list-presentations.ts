@@ -6,8 +6,9 @@ import {
   presentationPageSchema,
   statusSchema,
 } from '../../contract/presentation.ts'
+import { presentationPageExample } from '../../contract/presentation-examples.ts'
 import type { App } from '../../http/base.ts'
-import { problemResponses } from '../../http/schemas.ts'
+import { jsonResponse, problemResponses } from '../../http/schemas.ts'
 import { decodeCursor, encodeCursor } from '../cursor.ts'
 import type { ListQuery, PresentationRow } from '../statements/queries.ts'
 
@@ -30,7 +31,13 @@ export function listPresentationsRoute(app: App, { view, listPresentations }: Li
         Type.String({ maxLength: 200, description: '`next_cursor` of the previous page.' }),
       ),
     }),
-    response: { 200: presentationPageSchema, ...problemResponses() },
+    response: {
+      200: jsonResponse(presentationPageSchema, {
+        description: 'One page.',
+        example: presentationPageExample,
+      }),
+      ...problemResponses(),
+    },
   }
 
   app.get('/presentations', { schema }, async (request) => {

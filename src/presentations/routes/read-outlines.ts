@@ -2,7 +2,7 @@
 
 import { outlinesResponseSchema } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
-import { idParams, problemResponses } from '../../http/schemas.ts'
+import { idParams, jsonResponse, problemResponses } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 
 export type ReadOutlines = Pick<PresentationCommands, 'readOutlines'>
@@ -13,7 +13,13 @@ export function readOutlinesRoute(app: App, { readOutlines }: ReadOutlines) {
     tags: ['presentations'],
     summary: 'Read the outlines',
     params: idParams,
-    response: { 200: outlinesResponseSchema, ...problemResponses('NOT_FOUND', 'NOT_READY') },
+    response: {
+      200: jsonResponse(outlinesResponseSchema, {
+        description: 'The outlines.',
+        example: { outlines: ['# Why now\n- Demand doubled'], title: 'Why now' },
+      }),
+      ...problemResponses('NOT_FOUND', 'NOT_READY'),
+    },
   }
 
   app.get('/presentations/:id/outlines', { schema }, async (request) =>

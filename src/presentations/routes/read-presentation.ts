@@ -3,10 +3,11 @@
 import Type from 'typebox'
 import { anySignal } from '../../async/signals.ts'
 import { type Presentation, presentationRef } from '../../contract/presentation.ts'
+import { completedExample } from '../../contract/presentation-examples.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
-import { idParams, problemResponses } from '../../http/schemas.ts'
+import { idParams, jsonResponse, problemResponses } from '../../http/schemas.ts'
 import type { PresentationRow } from '../statements/queries.ts'
 
 const maxWaitSeconds = 60
@@ -49,7 +50,13 @@ export function readPresentationRoute(
         }),
       ),
     }),
-    response: { 200: presentationRef, ...problemResponses('NOT_FOUND') },
+    response: {
+      200: jsonResponse(presentationRef, {
+        description: 'The presentation as it is now.',
+        example: completedExample,
+      }),
+      ...problemResponses('NOT_FOUND'),
+    },
   }
 
   app.get('/presentations/:id', { schema }, async (request, reply) => {

@@ -3,9 +3,10 @@
 import Type from 'typebox'
 import { titleSchema } from '../../contract/brief.ts'
 import { type Presentation, presentationRef } from '../../contract/presentation.ts'
+import { completedExample } from '../../contract/presentation-examples.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
-import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import { hasText } from '../read-brief.ts'
 import type { PresentationRow } from '../statements/queries.ts'
@@ -21,8 +22,17 @@ export function renamePresentationRoute(app: App, { view, rename }: RenamePresen
     summary: 'Rename one presentation',
     description: 'In any state. Later downloads use the new name.',
     params: idParams,
-    body: Type.Object({ title: titleSchema({ minLength: 1 }) }, { additionalProperties: false }),
-    response: { 200: presentationRef, ...problemResponsesOfWrite('NOT_FOUND') },
+    body: Type.Object(
+      { title: titleSchema({ minLength: 1 }) },
+      { additionalProperties: false, examples: [{ title: 'Second quarter' }] },
+    ),
+    response: {
+      200: jsonResponse(presentationRef, {
+        description: 'The renamed presentation.',
+        example: completedExample,
+      }),
+      ...problemResponsesOfWrite('NOT_FOUND'),
+    },
   }
 
   app.patch('/presentations/:id', { schema }, async (request) => {

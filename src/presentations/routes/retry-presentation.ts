@@ -2,10 +2,16 @@
 
 import Type from 'typebox'
 import { presentationRef } from '../../contract/presentation.ts'
+import { retriedExample } from '../../contract/presentation-examples.ts'
 import type { App } from '../../http/base.ts'
 import { defaultToEmptyBody } from '../../http/body/json-bodies.ts'
-import { idempotencyHeaders, readIdempotency, sendStoredResponse } from '../../http/idempotency.ts'
-import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import {
+  acceptedHeaders,
+  idempotencyHeaders,
+  readIdempotency,
+  sendStoredResponse,
+} from '../../http/idempotency.ts'
+import { idParams, jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 import type { PresentationCommands } from '../commands.ts'
 import type { Responding } from '../respond.ts'
 
@@ -18,11 +24,15 @@ export function retryPresentationRoute(app: App, { respond, retry }: RetryPresen
     summary: 'Continue a failed or cancelled presentation',
     description:
       'Continues after the last finished stage, as a new run in the same log. Released quota is reserved again.',
-    headers: idempotencyHeaders,
+    openapi: { headers: idempotencyHeaders },
     params: idParams,
-    body: Type.Object({}, { additionalProperties: false }),
+    body: Type.Object({}, { additionalProperties: false, examples: [{}] }),
     response: {
-      202: presentationRef,
+      202: jsonResponse(presentationRef, {
+        description: 'Accepted: a new run is queued.',
+        example: retriedExample,
+        ...acceptedHeaders,
+      }),
       ...problemResponsesOfWrite(
         'NOT_FOUND',
         'CONFLICT',

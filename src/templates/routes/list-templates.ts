@@ -3,7 +3,7 @@
 import Type from 'typebox'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
-import { problemResponses } from '../../http/schemas.ts'
+import { jsonResponse, problemResponses } from '../../http/schemas.ts'
 import { sharedAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 
@@ -27,7 +27,12 @@ export function listTemplatesRoute(app: App, { listTemplates }: ListTemplates) {
     tags: ['templates'],
     summary: 'List the templates',
     response: {
-      200: Type.Array(templateSchema),
+      200: jsonResponse(Type.Array(templateSchema), {
+        description: 'The templates.',
+        example: [
+          { id: 'general', name: 'General', description: 'For any topic.', layout_count: 12 },
+        ],
+      }),
       ...problemResponses(
         'UPSTREAM_ERROR',
         'UPSTREAM_UNAVAILABLE',

@@ -4,7 +4,7 @@
 import Type from 'typebox'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
-import { idParams, problemResponsesOfWrite } from '../../http/schemas.ts'
+import { idParams, jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
 import { type TicketRequest, ticketSeconds } from '../statements.ts'
 
 export interface IssueTicket {
@@ -20,13 +20,19 @@ export function issueTicketRoute(app: App, { issueTicket }: IssueTicket) {
     description: 'Send it as `?ticket=`, with `&last_event_id=` to resume. Each ticket works once.',
     params: idParams,
     response: {
-      200: Type.Object({
-        ticket: Type.String(),
-        expires_in: Type.Integer({
-          minimum: 1,
-          description: 'Lifetime in seconds.',
+      200: jsonResponse(
+        Type.Object({
+          ticket: Type.String(),
+          expires_in: Type.Integer({
+            minimum: 1,
+            description: 'Lifetime in seconds.',
+          }),
         }),
-      }),
+        {
+          description: 'The ticket.',
+          example: { ticket: 'q7Yb0yXv1mW2cQ0rT5uJ8w', expires_in: 60 },
+        },
+      ),
       ...problemResponsesOfWrite('NOT_FOUND'),
     },
   }

@@ -1,8 +1,8 @@
 // GET /usage: how much of each quota the caller has used.
 
-import { usageSchema } from '../../contract/usage.ts'
+import { usageExample, usageSchema } from '../../contract/usage.ts'
 import type { App } from '../../http/base.ts'
-import { problemResponses } from '../../http/schemas.ts'
+import { jsonResponse, problemResponses } from '../../http/schemas.ts'
 import type { Allowance, Usage } from '../read-usage.ts'
 
 export interface ReadUsage {
@@ -14,7 +14,10 @@ export function readUsageRoute(app: App, { readUsage }: ReadUsage) {
     operationId: 'readUsage',
     tags: ['usage'],
     summary: 'Read how much of your quotas is used',
-    response: { 200: usageSchema, ...problemResponses() },
+    response: {
+      200: jsonResponse(usageSchema, { description: 'Your quotas.', example: usageExample }),
+      ...problemResponses(),
+    },
   }
 
   app.get('/usage', { schema }, async (request) => {
