@@ -10,7 +10,7 @@ import { type DescribedHeader, describeHeaders, rateLimitHeaders } from './respo
 interface Response {
   description: string
   headers?: Record<string, DescribedHeader>
-  content?: Record<string, { schema?: { $ref?: string; title?: string } }>
+  content?: Record<string, { schema?: { $ref?: string } }>
   links?: Record<string, Link>
 }
 
@@ -19,6 +19,7 @@ interface Operation {
   summary?: string
   parameters?: { name: string; in: string }[]
   requestBody?: { required?: boolean }
+  security?: object[]
   responses: Record<string, Response>
 }
 
@@ -37,6 +38,8 @@ export function completeDocument(
   for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
     const notes = notesByOperation.get(operation.operationId)
     if (!notes) throw new Error(`${operation.operationId} is not the operation of a route`)
+    // Said explicitly, because linters take a missing list for a forgotten one.
+    operation.security ??= []
     if (notes.isBodyOptional && operation.requestBody) operation.requestBody.required = false
     for (const [status, response] of Object.entries(operation.responses)) {
       response.headers = {
@@ -69,8 +72,7 @@ function commonHeaders(status: string, { parameters = [] }: Operation, notes: Ro
 }
 
 function bodyComponent({ content }: Response): string | undefined {
-  const schema = content?.['application/json']?.schema
-  return schema?.$ref?.replace(/^.*\//, '') ?? schema?.title
+  return content?.['application/json']?.schema?.$ref?.replace(/^.*\//, '')
 }
 
 /** A path, or a method of a path, that no operation describes. */

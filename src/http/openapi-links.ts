@@ -14,11 +14,8 @@ interface LinkedOperation {
 
 type Paths = Record<string, Record<string, LinkedOperation>>
 
-/** Where a response has the id, by the schema of its JSON body. */
-const idExpressions: Record<string, string> = {
-  Presentation: '$response.body#/id',
-  PresentationPage: '$response.body#/items/0/id',
-}
+/** A page may be empty, so a list links to its next page only. */
+const idExpression = '$response.body#/id'
 
 /** Links that hand on more than an id. */
 const furtherLinks: Record<string, Record<string, Link>> = {
@@ -51,8 +48,7 @@ export function linksOf(
   component: string | undefined,
   paths: Paths,
 ): Record<string, Link> {
-  const id = idExpressions[component ?? '']
-  const byId = id === undefined ? [] : operationsById(paths).map((target) => toLink(target, id))
+  const byId = component === 'Presentation' ? operationsById(paths).map(toLink) : []
   return { ...Object.fromEntries(byId), ...furtherLinks[operationId] }
 }
 
@@ -62,7 +58,7 @@ function operationsById(paths: Paths): LinkedOperation[] {
     .flatMap(([, methods]) => Object.values(methods))
 }
 
-function toLink({ operationId, summary }: LinkedOperation, id: string): [string, Link] {
+function toLink({ operationId, summary }: LinkedOperation): [string, Link] {
   const description = summary && { description: `${summary}.` }
-  return [operationId, { operationId, ...description, parameters: { id } }]
+  return [operationId, { operationId, ...description, parameters: { id: idExpression } }]
 }

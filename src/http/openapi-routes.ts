@@ -15,7 +15,7 @@ declare module 'fastify' {
   interface FastifySchema {
     operationId?: string
     /** Parameters that the route checks itself. They replace those of the same place. */
-    openapi?: { headers?: object; querystring?: object }
+    openapi?: { headers?: object; params?: object; querystring?: object }
   }
 }
 

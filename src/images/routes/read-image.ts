@@ -4,6 +4,7 @@
 
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
@@ -79,11 +80,19 @@ function readPath(request: FastifyRequest): string {
   return path
 }
 
+const pathParams = Type.Object({
+  path: Type.String({
+    description: 'The rest of the path, as slides name it; slashes separate folders.',
+    examples: ['images/placeholder.jpg'],
+  }),
+})
+
 function imageSchema(operationId: string, summary: string) {
   return {
     operationId,
     summary,
     tags: ['presentations'],
+    openapi: { params: pathParams },
     response: {
       200: mediaResponse(
         'image/*',
