@@ -56,11 +56,37 @@ export const eventSchema = Type.Unsafe<PresentationEvent>({
   description:
     'The data of one event. Further kinds may come from a newer Presenton: ignore those you do not know.',
   anyOf: kindNames.map(schemaOf),
+  examples: kindNames.map((kind) => definitions[kind].example),
 })
 
-/** One event of each kind, as OpenAPI names examples. */
-export const eventExamples: Record<string, { value: object }> = Object.fromEntries(
-  kindNames.map((kind) => [kind, { value: definitions[kind].example }]),
+/** An event in the stream's own format: its fields are texts, and `data` is the event in JSON. */
+export const streamedEventSchema = {
+  type: 'object',
+  title: 'StreamedEvent',
+  properties: {
+    id: { type: 'string', pattern: '^[0-9]+$', description: 'The number of an event of the log.' },
+    event: { type: 'string', const: 'response' },
+    data: {
+      type: 'string',
+      contentMediaType: 'application/json',
+      contentSchema: { $ref: 'Event#' },
+    },
+  },
+  required: ['event', 'data'],
+}
+
+/** One event of each kind in that format, as OpenAPI names examples. */
+export const streamedEventExamples: Record<string, { value: object }> = Object.fromEntries(
+  kindNames.map((kind, i) => [
+    kind,
+    {
+      value: {
+        id: String(i + 1),
+        event: 'response',
+        data: JSON.stringify(definitions[kind].example),
+      },
+    },
+  ]),
 )
 
 /** Where an event belongs. */

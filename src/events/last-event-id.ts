@@ -7,7 +7,11 @@ import { Problem } from '../domain/problem.ts'
 /** In any spelling: `lastEventId` and `evs_last_event_id` (polyfills), `lastEventID` (Mercure). */
 const parameterNames = new Set(['lasteventid', 'evslasteventid'])
 
-/** 0 for none. @throws Problem VALIDATION_FAILED */
+/**
+ * The id in the header, else in the query; 0 for none. All that are given must be valid.
+ *
+ * @throws Problem VALIDATION_FAILED
+ */
 export function readLastEventId({
   headers,
   query,
@@ -15,24 +19,25 @@ export function readLastEventId({
   headers: IncomingHttpHeaders
   query: unknown
 }): number {
-  return parseEventId(headers['last-event-id'] || findParameter(query as Record<string, unknown>))
+  const given = [headers['last-event-id'], ...findParameters(query as Record<string, unknown>)]
+  const [id = 0] = given.filter((text) => text !== undefined && text !== '').map(parseEventId)
+  return id
 }
 
 /**
  * A page puts `last_event_id` into its URL once. A polyfill adds a parameter of its own to that URL
  * at every reconnect, so that one is newer.
  */
-function findParameter({ last_event_id: ofPage, ...query }: Record<string, unknown>): unknown {
-  const ofPolyfill = Object.entries(query).find(
-    ([name, value]) => value !== '' && parameterNames.has(name.replace(/[-_]/g, '').toLowerCase()),
+function findParameters({ last_event_id: ofPage, ...query }: Record<string, unknown>): unknown[] {
+  const ofPolyfill = Object.entries(query).filter(([name]) =>
+    parameterNames.has(name.replace(/[-_]/g, '').toLowerCase()),
   )
-  return ofPolyfill ? ofPolyfill[1] : ofPage
+  return [...ofPolyfill.map(([, value]) => value), ofPage]
 }
 
 const eventIdPattern = new RegExp(eventId)
 
 function parseEventId(text: unknown): number {
-  if (text === undefined || text === '') return 0
   if (typeof text !== 'string' || !eventIdPattern.test(text)) {
     throw new Problem('VALIDATION_FAILED', {
       errors: [{ path: 'Last-Event-ID', message: 'must be the id of an event: digits only' }],

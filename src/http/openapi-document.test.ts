@@ -4,6 +4,7 @@
 import { Compile } from 'typebox/schema'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openTestServer, type TestServer } from '../app/test-server.ts'
+import { eventKinds } from '../contract/event-kinds.ts'
 import { problems } from '../contract/problem.ts'
 
 interface Media {
@@ -86,11 +87,19 @@ test('every body of a request and every 2xx JSON response has examples, which ma
   }
 })
 
-test('the example of every kind of event is on the stream', () => {
+test('a streamed event holds one of the union of event kinds, with an example of each', () => {
   const stream = operation('followEvents').responses['200']?.content?.['text/event-stream']
-  expect(Object.keys(stream?.examples ?? {})).toEqual(
-    expect.arrayContaining(['queued', 'stage', 'chunk', 'complete', 'error', 'resync']),
-  )
+  expect(stream?.schema).toMatchObject({
+    properties: { data: { contentSchema: { $ref: '#/components/schemas/Event' } } },
+  })
+  const validator = Compile({ ...components.schemas.Event, components } as object)
+  const examples = Object.entries(stream?.examples ?? {})
+  expect(examples.map(([kind]) => kind)).toEqual(Object.keys(eventKinds))
+  for (const [kind, { value }] of examples) {
+    const event = JSON.parse((value as { data: string }).data) as object
+    expect(event).toMatchObject({ type: kind })
+    expect(validator.Errors(event)[1], kind).toEqual([])
+  }
 })
 
 test('every example of a brief is accepted', async () => {

@@ -2,8 +2,8 @@
 // response must be described there, match its schema, and not be a 5xx.
 
 import fc from 'fast-check'
-import { Compile } from 'typebox/schema'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { expectDescribed } from './described-responses.ts'
 import { type FuzzedRequest, fuzzRequests } from './fuzzed-requests.ts'
 import { listRoutes, type OpenApiDocument, type Route, readOpenApi } from './openapi-routes.ts'
 import { expectSecurityHeaders } from './response-checks.ts'
@@ -51,10 +51,10 @@ async function send({ path, ...init }: FuzzedRequest) {
       redirect: 'manual',
       signal: controller.signal,
     })
-    const headers = Object.fromEntries(response.headers)
-    const type = headers['content-type'] ?? ''
+    const { headers } = response
+    const type = headers.get('content-type') ?? ''
     const text = type.startsWith('text/event-stream') ? undefined : await response.text()
-    return { status: response.status, headers, type: type.replace(/;.*/s, ''), text }
+    return { status: response.status, headers, text }
   } catch (error) {
     if (controller.signal.aborted) return undefined
     throw error
@@ -64,43 +64,20 @@ async function send({ path, ...init }: FuzzedRequest) {
   }
 }
 
-const validators = new Map<object, ReturnType<typeof Compile>>()
-function schemaErrors(schema: object, value: unknown): unknown[] {
-  let validator = validators.get(schema)
-  if (!validator) {
-    // `$ref` resolves against the components of the whole document.
-    validator = Compile({ ...schema, components: openApi.components })
-    validators.set(schema, validator)
-  }
-  return validator.Check(value) ? [] : validator.Errors(value)[1].slice(0, 3)
-}
-
 async function check(route: Route, request: FuzzedRequest) {
   const response = await send(request)
   sentCount += 1
   if (!response) return expect(request.path, 'only a wait may time out').toMatch(/[?&]wait=/)
   const what = `${response.status} ${response.text?.slice(0, 300)}`
   expect(response.status, what).toBeLessThan(500)
-  const documented = route.responses[response.status]
-  expect(
-    documented,
-    `documented are ${Object.keys(route.responses)}, received ${what}`,
-  ).toBeDefined()
-  expectSecurityHeaders(response.headers, what)
-  if (response.text === undefined)
-    return expect(documented?.content).toHaveProperty(['text/event-stream'])
-  if (!documented?.content) return expect(response.text, what).toBe('')
-  const schema = (
-    documented.content[response.type] ?? documented.content[response.type.replace(/\/.*/s, '/*')]
-  )?.schema
-  if (response.text === '' && response.status < 400) return
-  expect(schema, `${response.type} is not documented for ${what}`).toBeDefined()
-  const value = response.type.includes('json') ? JSON.parse(response.text) : response.text
-  expect(schemaErrors(schema ?? {}, value), what).toEqual([])
+  expect(Object.keys(route.responses), what).toContain(String(response.status))
+  expectSecurityHeaders(Object.fromEntries(response.headers), what)
+  const path = request.path.replace(/[?#].*$/s, '')
+  expectDescribed(openApi, { method: route.method, path }, response)
   if (response.status >= 400)
-    expect(value).toMatchObject({
+    expect(JSON.parse(response.text ?? '')).toMatchObject({
       status: response.status,
-      request_id: response.headers['x-request-id'],
+      request_id: response.headers.get('x-request-id'),
     })
 }
 

@@ -3,6 +3,11 @@
 
 import { randomUUID } from 'node:crypto'
 
+export interface ResponseDescription {
+  headers?: Record<string, { required?: boolean; schema: Record<string, unknown> }>
+  content?: Record<string, { schema?: Record<string, unknown> }>
+}
+
 export interface Route {
   method: string
   /** With parameters in braces. */
@@ -10,7 +15,7 @@ export interface Route {
   operationId: string
   parameters: { name: string; in: string; schema: Record<string, unknown> }[]
   bodySchema: Record<string, unknown> | undefined
-  responses: Record<string, { content?: Record<string, { schema?: Record<string, unknown> }> }>
+  responses: Record<string, ResponseDescription>
   needsAuth: boolean
 }
 
@@ -24,7 +29,11 @@ interface Operation {
 
 export interface OpenApiDocument {
   paths: Record<string, Record<string, Operation>>
-  components: { schemas: Record<string, Record<string, unknown>> }
+  components: {
+    schemas: Record<string, Record<string, unknown>>
+    /** Of paths and methods that no operation describes. */
+    responses: Record<string, ResponseDescription>
+  }
 }
 
 export async function readOpenApi(url: string): Promise<OpenApiDocument> {

@@ -2,6 +2,7 @@
 
 import { expect } from 'vitest'
 import { openReader, type Reader } from '../sandbox/reader.ts'
+import { expectDescribed, readDescription } from './described-responses.ts'
 
 export interface RequestOptions {
   method?: string
@@ -72,6 +73,13 @@ export function createUser({
       ...(body === undefined ? {} : { body: isRaw ? (body as string) : JSON.stringify(body) }),
     })
     const text = await response.text()
+    // A proxy in front adds headers of its own, and names itself.
+    if (!path.startsWith('http') && !response.headers.has('server')) {
+      const request = { method, path: `/api/v1${path.replace(/[?#].*$/s, '')}` }
+      const { status, headers: received } = response
+      const document = await readDescription(baseUrl)
+      expectDescribed(document, request, { status, headers: received, text })
+    }
     const isJson = /\bjson\b/.test(response.headers.get('content-type') ?? '')
     return {
       status: response.status,

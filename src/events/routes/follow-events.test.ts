@@ -86,6 +86,11 @@ test('returns 400 for an invalid last event id, also to an EventSource', async (
   }
   expect((await server.call(`${path}?last_event_id=x`)).status).toBe(400)
   expect((await server.call(`${path}?last_event_id=1&last_event_id=2`)).status).toBe(400)
+  // Also beside a valid one that would count.
+  for (const query of ['?last_event_id=x', '?lastEventId=null', '?last_event_id=1&lastEventId=x'])
+    expect(
+      (await server.call(`${path}${query}`, { headers: { 'last-event-id': '7' } })).status,
+    ).toBe(400)
   expect(calls).toEqual([])
 })
 

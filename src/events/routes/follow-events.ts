@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TString } from 'typebox'
 import { jitterMs } from '../../async/backoff.ts'
-import { eventExamples } from '../../contract/events.ts'
+import { streamedEventExamples, streamedEventSchema } from '../../contract/events.ts'
 import { eventId } from '../../contract/text.ts'
 import type { App } from '../../http/base.ts'
 import { asProblem, handleError, logProblem } from '../../http/problems.ts'
@@ -66,7 +66,7 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       'because an EventSource never reconnects after any other status.',
     params: idParams,
     querystring: queryOf(Type.String()),
-    // `parseEventId` checks the id that counts; a polyfill may send others besides.
+    // `parseEventId` checks the ids.
     openapi: {
       headers: Type.Object({
         'last-event-id': Type.Optional(
@@ -76,16 +76,12 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
       querystring: queryOf(Type.String({ pattern: eventId })),
     },
     response: {
-      // The schema is that of the data of each event.
-      200: mediaResponse(
-        'text/event-stream',
-        { $ref: 'Event#' },
-        {
-          description: 'The stream.',
-          headers: ['X-Accel-Buffering'],
-          examples: eventExamples,
-        },
-      ),
+      // Before OpenAPI 3.2 the schema of a stream is that of one event.
+      200: mediaResponse('text/event-stream', streamedEventSchema, {
+        description: 'The stream. The schema is that of each event.',
+        headers: ['X-Accel-Buffering'],
+        examples: streamedEventExamples,
+      }),
       204: emptyResponse('Finished: there is nothing after the given id.'),
       ...problemResponses('NOT_FOUND', 'TOO_MANY_STREAMS'),
     },
