@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts'
 import { createChannels } from '../database/channels.ts'
 import { openDatabase } from '../database/connection.ts'
+import { createDatabaseTroubles } from '../database/database-troubles.ts'
 import { createEndRun } from '../database/end-run.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton } from '../presenton/client.ts'
@@ -23,9 +24,11 @@ export type Adapters = ReturnType<typeof openAdapters>
 
 export function openAdapters(options: AdapterOptions) {
   const { config, logger, troubles } = options
+  const databaseTroubles = createDatabaseTroubles(troubles)
   const database = openDatabase({
     ...config.database,
     onIdleError: (error) => logger.warn({ err: error }, 'an idle database connection failed'),
+    onError: databaseTroubles.report,
   })
   // Lease renewals have their own connection, so a busy pool can't delay them. A renewal that takes
   // longer than a third of the lease is useless.
@@ -36,6 +39,8 @@ export function openAdapters(options: AdapterOptions) {
   })
   return {
     database,
+    /** What statements and connections met, for health. */
+    databaseTroubles,
     renewals,
     channels: createChannels(database),
     endRun: createEndRun(),

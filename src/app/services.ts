@@ -1,6 +1,7 @@
 // Creates the adapters and the features on top of them from the configuration. Nothing here
 // listens, claims or migrates: see lifecycle.ts and worker.ts.
 import type { Config } from '../config/config.ts'
+import { explainDatabaseError, UnusableDatabase } from '../database/database-troubles.ts'
 import { ownsImage } from '../database/images.ts'
 import { Problem } from '../domain/problem.ts'
 import { createHub } from '../events/hub.ts'
@@ -42,8 +43,6 @@ export interface ServicesOptions {
   closing: AbortSignal
 }
 
-const notMigrated = new Error('The migrations have not been applied yet.')
-
 export type Services = ReturnType<typeof openServices>
 
 export function openServices({ config, logger, build, publicUrl, closing }: ServicesOptions) {
@@ -51,14 +50,14 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   const troubles = createTroubles({ logger })
   const misconfigurations = createMisconfigurations(troubles)
   const adapters = openAdapters({ config, logger, metrics, troubles, misconfigurations })
-  const { database, objects, presenton } = adapters
+  const { database, databaseTroubles, objects, presenton } = adapters
   const presentonChecks = createPresentonChecks({
     presenton,
     config: config.presenton,
     misconfigurations,
     closing,
   })
-  const migration = createMigration({ ...config.database, logger, closing })
+  const migration = createMigration({ ...config.database, troubles, closing })
   const presign: Presign = (file) =>
     objects.presign({ ...file, expiresInSeconds: config.objects.downloadLinkSeconds })
   const view = (row: PresentationRow) =>
@@ -72,13 +71,12 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
       database: {
         variable: 'DATABASE_URL',
         async ping() {
-          if (!migration.isDone()) throw notMigrated
+          const trouble = migration.trouble()
+          if (trouble) throw new UnusableDatabase(trouble)
           await database.ping()
+          databaseTroubles.reportWorks()
         },
-        explain: (error) =>
-          error === notMigrated
-            ? { reason: 'not_migrated', variable: 'MIGRATE_ON_START', detail: notMigrated.message }
-            : undefined,
+        explain: explainDatabaseError,
       },
       storage: {
         variable: 'MINIO_ENDPOINT',

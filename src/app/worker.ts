@@ -24,7 +24,10 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
   const listener = openListener({
     url: config.database.url,
     channels,
-    onError: (error) => logger.warn({ err: error }, 'the LISTEN connection failed'),
+    onError(error) {
+      logger.warn({ err: error }, 'the LISTEN connection failed')
+      adapters.databaseTroubles.report(error)
+    },
   })
   if (!config.worker) return { listener }
 

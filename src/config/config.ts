@@ -3,6 +3,7 @@
 // values, because it ends up in logs and many variables are secrets.
 
 import { type Environment, readText, warningsOf } from './clean.ts'
+import { databaseUrl } from './database-url.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { publicKey } from './public-key.ts'
 import {
@@ -12,7 +13,6 @@ import {
   baseUrl,
   boolean,
   bucketName,
-  databaseUrl,
   headerName,
   integer,
   issuerName,

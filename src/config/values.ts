@@ -171,13 +171,6 @@ export function appLink(text: string): string {
     : reject('must contain {id} in its path, query or fragment')
 }
 
-export function databaseUrl(text: string): string {
-  const protocol = toUrl(text)?.protocol ?? ''
-  return /^postgres(ql)?:$/.test(protocol)
-    ? text
-    : reject('must be a postgres:// or postgresql:// URL')
-}
-
 export function absolutePath(text: string): string {
   return isAbsolute(text) ? text : reject('must be an absolute path')
 }

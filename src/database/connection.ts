@@ -2,8 +2,11 @@
 // Problem DATABASE_UNAVAILABLE.
 import pg from 'pg'
 import { sleep } from '../async/signals.ts'
-import { isConnectTimeout, isQueryTimeout, toProblem } from './database-errors.ts'
+import { openAddress } from './address.ts'
+import { isConnectTimeout, isQueryTimeout, isReadOnly, toProblem } from './database-errors.ts'
+import { UnusableDatabase } from './database-troubles.ts'
 import { createStatementNames } from './statement-names.ts'
+import { readOnly } from './trouble-rules.ts'
 
 // bigint as number: our sequence numbers and sizes stay far below 2^53.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number)
@@ -12,6 +15,8 @@ export interface DatabaseOptions {
   url: string
   poolMax: number
   onIdleError?: (error: Error) => void
+  /** Receives what failed statements and connections throw. */
+  onError?: (error: unknown) => void
   /** How long a statement may take. */
   queryTimeoutMs?: number
   /** How long a statement waits for a connection. */
@@ -30,33 +35,38 @@ export interface Queryable {
 }
 
 const closeTimeoutMs = 2_000
+const idleInTransactionMs = 5_000
 
 /** Opens the pool. It connects on first use, so the process starts without a database. */
 export function openDatabase({
   url,
   poolMax,
   onIdleError,
+  onError: reportError,
   queryTimeoutMs = 20_000,
   connectTimeoutMs = 5_000,
 }: DatabaseOptions) {
   const statementName = createStatementNames()
+  const address = openAddress(url)
+  const sessionSettings = {
+    text: settingsOfSession(queryTimeoutMs),
+    // The driver's types lack it.
+    query_timeout: connectTimeoutMs,
+  }
   let pool = openPool()
 
   function openPool(): pg.Pool {
     const opened = new pg.Pool({
-      connectionString: url,
+      ...address.poolOptions('presenton-gateway'),
       max: poolMax,
       connectionTimeoutMillis: connectTimeoutMs,
       // Authentication costs both sides more than hundreds of statements.
       idleTimeoutMillis: 60_000,
       query_timeout: queryTimeoutMs,
-      statement_timeout: Math.round(queryTimeoutMs * 0.75),
-      // A client that stops inside a transaction holds locks that others wait for. Ours never
-      // pause there.
-      idle_in_transaction_session_timeout: 5_000,
       keepAlive: true,
       keepAliveInitialDelayMillis: 5_000,
-      application_name: 'presenton-gateway',
+      // Not as start-up parameters: PgBouncer refuses those that it does not know.
+      onConnect: (client) => client.query(sessionSettings),
     })
     opened.on('error', (error) => onIdleError?.(error))
     // A server that shuts down can report it between two uses of a connection. Without a listener
@@ -67,7 +77,8 @@ export function openDatabase({
 
   /**
    * When one connection stops responding, the others usually have, too. Each would be found only by
-   * a statement that times out, so all are replaced at once.
+   * a statement that times out, so all are replaced at once. The same after a fail-over, when the
+   * former primary refuses writes.
    */
   function replacePool(stalled: pg.Pool): void {
     if (pool !== stalled || stalled.ending) return
@@ -78,16 +89,26 @@ export function openDatabase({
   /**
    * Tries again when the connect timeout fires late. Timers run before sockets are read, so after a
    * pause of this process the timeout wins over a connection that is ready. Nothing was sent yet.
+   * Also tries again when sslmode=prefer allows another kind of connection.
    */
-  async function withConnection<T>(work: () => Promise<T>): Promise<T> {
+  async function withConnection<T>(work: (on: pg.Pool) => Promise<T>): Promise<T> {
     const startedMs = performance.now()
+    const used = pool
     try {
-      return await work()
+      return await work(used)
     } catch (error) {
       const isLate = performance.now() - startedMs > 1.1 * connectTimeoutMs
-      if (!isConnectTimeout(error) || !isLate) throw error
-      return work()
+      if (address.fallBack(error)) replacePool(used)
+      else if (!isConnectTimeout(error) || !isLate) throw error
+      return work(pool)
     }
+  }
+
+  /** What a failed statement means for the other connections, and for the caller. */
+  function handleFailure(error: unknown, used: pg.Pool): unknown {
+    if (isQueryTimeout(error) || isReadOnly(error)) replacePool(used)
+    reportError?.(error)
+    return toProblem(error)
   }
 
   /** Runs one statement. `timeoutMs` bounds the statement, not the wait for a connection. */
@@ -101,10 +122,9 @@ export function openDatabase({
       const name = statementName(text)
       // The driver's types lack query_timeout.
       const statement = { name, text, values, query_timeout: timeoutMs } as pg.QueryConfig
-      return (await withConnection(() => used.query<Row>(statement))).rows
+      return (await withConnection((on) => on.query<Row>(statement))).rows
     } catch (error) {
-      if (isQueryTimeout(error)) replacePool(used)
-      throw toProblem(error)
+      throw handleFailure(error, used)
     }
   }
 
@@ -116,9 +136,9 @@ export function openDatabase({
     const used = pool
     let client: pg.PoolClient
     try {
-      client = await withConnection(() => used.connect())
+      client = await withConnection((on) => on.connect())
     } catch (error) {
-      throw toProblem(error)
+      throw handleFailure(error, used)
     }
     let connectionError: Error | undefined
     const onError = (error: Error) => {
@@ -138,13 +158,13 @@ export function openDatabase({
       if (isQueryTimeout(error)) {
         // No ROLLBACK: it would time out as well. Closing the connection ends the transaction.
         connectionError = error as Error
-        replacePool(used)
       } else {
         await client.query('rollback').catch((rollbackError: Error) => {
           connectionError ??= rollbackError
         })
       }
-      throw toProblem(error)
+      if (isReadOnly(error)) connectionError ??= error as Error
+      throw handleFailure(error, used)
     } finally {
       client.off('error', onError)
       // With an error the pool closes the connection.
@@ -155,9 +175,13 @@ export function openDatabase({
   return {
     query,
     transaction,
-    /** Rejects unless the database responds and has our tables. */
+    /** Rejects unless the database responds, has our tables, and accepts writes. */
     async ping(): Promise<void> {
-      await query('select 1 from gateway.queue_clock')
+      const [row] = await query<{ isReadOnly: boolean }>(
+        `select current_setting('transaction_read_only') = 'on' as "isReadOnly"
+         from (values (1)) one left join gateway.queue_clock on true limit 1`,
+      )
+      if (row?.isReadOnly) throw new UnusableDatabase(readOnly)
     },
     /** Closes the connections; waits at most two seconds for the server. */
     async close(): Promise<void> {
@@ -167,6 +191,22 @@ export function openDatabase({
       closed.abort()
     },
   }
+}
+
+/**
+ * For each new connection. Role and database may have other defaults, which our statements and the
+ * driver do not expect.
+ */
+function settingsOfSession(queryTimeoutMs: number): string {
+  return [
+    `set client_encoding = 'UTF8'`,
+    `set datestyle = 'ISO'`,
+    `set default_transaction_isolation = 'read committed'`,
+    `set statement_timeout = ${Math.round(queryTimeoutMs * 0.75)}`,
+    // A client that stops inside a transaction holds locks that others wait for. Ours never pause
+    // there.
+    `set idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
+  ].join('; ')
 }
 
 function withPreparedStatements(

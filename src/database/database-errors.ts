@@ -1,13 +1,15 @@
-// Which errors mean that the database cannot be reached, and which that a statement is wrong. Only
-// the first become the Problem DATABASE_UNAVAILABLE and may be retried.
+// Which errors mean that the database cannot be used now, and which that a statement is wrong. Only
+// the first become the Problem DATABASE_UNAVAILABLE and may be retried: also refused credentials and
+// missing rights, because an operator mends them while work waits.
 import { Problem } from '../domain/problem.ts'
+import { explainDatabaseError } from './database-troubles.ts'
 
 const retryAfterSeconds = 5
 
 // 08: connection, 57P: shutdown, 53: resources, 57014: statement timeout, 25P03: idle in
 // transaction, 25006: a standby not yet promoted, 40001 and 40P01: rolled back for another
-// transaction, 3D000 and 28: the database or the role does not exist (yet).
-const unavailableStates = /^(08...|57P..|53...|57014|25P03|25006|40001|40P01|3D000|28...)$/
+// transaction, 3D000 and 28: the database or the role does not exist (yet), 42501: no right (yet).
+const unavailableStates = /^(08...|57P..|53...|57014|25P03|25006|40001|40P01|3D000|28...|42501)$/
 
 const networkCodes = /^(ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENETDOWN)/
 
@@ -24,15 +26,24 @@ const driverMessages = new RegExp(
   ].join('|')})`,
 )
 
-/** True when the database cannot be reached or its connection broke. */
+/** True when the database cannot be reached or used, or its connection broke. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (error instanceof Problem) return error.code === 'DATABASE_UNAVAILABLE'
   if (!(error instanceof Error)) return false
   if (error instanceof AggregateError && error.errors.some(isDatabaseUnavailable)) return true
   const code = codeOf(error)
   return (
-    unavailableStates.test(code) || networkCodes.test(code) || driverMessages.test(error.message)
+    unavailableStates.test(code) ||
+    networkCodes.test(code) ||
+    driverMessages.test(error.message) ||
+    isExplained(error)
   )
+}
+
+/** Also what poolers, hosters and TLS say without a code of their own. */
+function isExplained(error: Error): boolean {
+  const trouble = explainDatabaseError(error)
+  return trouble !== undefined && trouble.reason !== 'not_migrated'
 }
 
 /** The Problem DATABASE_UNAVAILABLE for an outage; any other error as it is. */
@@ -55,6 +66,12 @@ export function isConnectTimeout(error: unknown): boolean {
     (error.message === 'timeout exceeded when trying to connect' ||
       error.message === 'Connection terminated due to connection timeout')
   )
+}
+
+/** The server accepts no writes: another one may be the primary by now. */
+export function isReadOnly(error: unknown): boolean {
+  const cause = error instanceof Problem ? error.cause : error
+  return cause instanceof Error && codeOf(cause) === '25006'
 }
 
 /** The schema or a table is missing: the first migration has not been applied yet. */

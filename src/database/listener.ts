@@ -1,8 +1,8 @@
 // The one LISTEN connection of a process. It reconnects with jittered backoff and reports each
 // interruption, because notifications were lost. A heartbeat finds a dead connection.
-import pg from 'pg'
 import { backoffMs } from '../async/backoff.ts'
 import { anySignal, sleep } from '../async/signals.ts'
+import { openAddress } from './address.ts'
 import { type Channels, postgresChannel } from './channels.ts'
 import { endClient } from './pg-client.ts'
 
@@ -22,17 +22,16 @@ const backoff = { baseMs: 200, maxMs: 5_000 }
 /** Starts to listen, and reconnects until it is closed. */
 export function openListener({ url, channels, onError, heartbeatMs = 10_000 }: ListenerOptions) {
   const closing = new AbortController()
+  const address = openAddress(url)
   /** Attempts since the last connection. */
   let attempts = 0
 
   /** Listens until the connection breaks (then it rejects) or the listener is closed. */
   async function listen(): Promise<void> {
-    const client = new pg.Client({
-      connectionString: url,
+    const client = address.createClient('presenton-gateway listener', {
       connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: heartbeatMs,
       keepAlive: true,
-      application_name: 'presenton-gateway listener',
     })
     const broken = new AbortController()
     client.on('error', (error) => {
@@ -60,7 +59,10 @@ export function openListener({ url, channels, onError, heartbeatMs = 10_000 }: L
 
   async function listenUntilClosed(): Promise<void> {
     while (!closing.signal.aborted) {
-      await listen().catch((error: unknown) => onError?.(error))
+      await listen().catch((error: unknown) => {
+        address.fallBack(error)
+        onError?.(error)
+      })
       attempts += 1
       const waitMs = minWaitMs + backoffMs(attempts, backoff)
       await sleep(waitMs, closing.signal).catch(() => undefined)

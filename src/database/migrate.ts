@@ -3,9 +3,10 @@
 // may lack, and it fails when two processes migrate an empty database at once.
 import { dirname } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
-import pg from 'pg'
+import type pg from 'pg'
 import { sleep } from '../async/signals.ts'
 import { findAbove } from '../config/find-above.ts'
+import { type Address, openAddress } from './address.ts'
 import { destroySocket, endClient } from './pg-client.ts'
 
 // An arbitrary constant: only migrations take this lock.
@@ -21,6 +22,8 @@ export interface MigrateOptions {
   signal?: AbortSignal
   /** How long the server may take to accept the connection. */
   connectTimeoutMs?: number
+  /** Called once if another process holds the lock. */
+  onLocked?: () => void
 }
 
 /** The folder with drizzle-kit's migrations; their journal is in `meta/`. */
@@ -29,22 +32,25 @@ export function migrationsFolder(): string {
 }
 
 /**
- * Brings schema gateway of the database at `url` up to date, in one transaction. Safe to call from
+ * Brings schema gateway of the database up to date, in one transaction. Safe to call from
  * many processes at once, and to abort at any moment.
  *
  * @throws the error of the driver or the server; the caller retries an outage
  */
 export async function migrate(
-  url: string,
-  { signal = new AbortController().signal, connectTimeoutMs = 10_000 }: MigrateOptions = {},
+  at: string | Address,
+  {
+    signal = new AbortController().signal,
+    connectTimeoutMs = 10_000,
+    onLocked,
+  }: MigrateOptions = {},
 ): Promise<void> {
   signal.throwIfAborted()
-  const client = new pg.Client({
-    connectionString: url,
+  const address = typeof at === 'string' ? openAddress(at) : at
+  const client = address.createClient('presenton-gateway migrate', {
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: queryTimeoutMs,
     keepAlive: true,
-    application_name: 'presenton-gateway migrate',
   })
   client.on('error', () => undefined)
   const onAbort = () => destroySocket(client)
@@ -53,7 +59,7 @@ export async function migrate(
     await client.connect()
     await client.query('begin')
     await client.query(`set local statement_timeout = ${migrationTimeoutMs}`)
-    await takeLock(client, signal)
+    await takeLock(client, signal, onLocked)
     await applyMigrations(client)
     await client.query('commit')
   } finally {
@@ -63,13 +69,18 @@ export async function migrate(
 }
 
 /** Polls for the lock: a query that waited for it would time out during a long migration. */
-async function takeLock(client: pg.Client, signal: AbortSignal): Promise<void> {
-  for (;;) {
+async function takeLock(
+  client: pg.Client,
+  signal: AbortSignal,
+  onLocked: MigrateOptions['onLocked'],
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
     const { rows } = await client.query<{ taken: boolean }>(
       'select pg_try_advisory_xact_lock($1) as taken',
       [migrationLock],
     )
     if (rows[0]?.taken) return
+    if (attempt === 1) onLocked?.()
     await sleep(lockPollMs, signal)
   }
 }
