@@ -47,9 +47,9 @@ export function createMigration({ url, migrateOnStart, troubles, closing }: Migr
   let current: Trouble | undefined
 
   function setTrouble(trouble: Trouble | undefined, error?: unknown): void {
+    if (trouble) troubles.report('database', trouble, error)
     if (current && current.reason !== trouble?.reason) troubles.clear('database', current.reason)
     current = trouble
-    if (trouble) troubles.report('database', trouble, error)
   }
 
   async function apply(): Promise<void> {

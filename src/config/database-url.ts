@@ -104,20 +104,18 @@ function readPlace(place: string, query: URLSearchParams) {
       'names several hosts, which is not supported: give the one address that follows the primary',
     )
   }
+  if (/^[\da-f]*:[\da-f]*:[\da-f:.]*$/i.test(place)) {
+    reject('has an IPv6 address without brackets: write [::1]')
+  }
   const [, bracketed, plain = '', portText] =
-    /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(place) ?? reject(placeProblem(place))
+    /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(place) ??
+    reject(`has no readable host: ${encodeAdvice}`)
   const port = query.get('port') || portText
   if (port && !(/^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535)) {
     reject(`has a port that is no number from 1 to 65535: ${encodeAdvice}`)
   }
   const host = query.get('host') || decode(bracketed ?? plain) || query.get('hostaddr')
   return { host, port: port ? Number(port) : undefined }
-}
-
-function placeProblem(place: string): string {
-  return /^[\da-f:.]+$/i.test(place)
-    ? 'has an IPv6 address without brackets: write [::1]'
-    : `has no readable host: ${encodeAdvice}`
 }
 
 function refuseOtherTargets(target: string | null): void {

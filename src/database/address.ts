@@ -53,8 +53,8 @@ export function openAddress(url: string) {
       const mayFallBack = tls?.use === 'prefer' || tls?.use === 'allow'
       if (!mayFallBack || !(error instanceof Error)) return false
       const isRefused = usesTls
-        ? /does not support SSL|no pg_hba\.conf entry/.test(error.message)
-        : /no pg_hba\.conf entry|SSL (is )?required/i.test(error.message)
+        ? /does not support SSL|pg_hba\.conf/.test(error.message)
+        : /pg_hba\.conf|SSL (is )?required/i.test(error.message)
       if (isRefused) usesTls = !usesTls
       return isRefused
     },

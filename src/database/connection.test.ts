@@ -123,6 +123,37 @@ describe('the pool', () => {
     expect([statement, idle]).toEqual(['15s', '5s'])
   })
 
+  it('is independent of the defaults of its role and database', async () => {
+    const admin = open({ url: test.url })
+    for (const setting of [
+      `client_encoding = 'LATIN1'`,
+      `datestyle = 'German'`,
+      `default_transaction_isolation = 'serializable'`,
+    ]) {
+      await admin.query(`alter database ${test.name} set ${setting}`)
+    }
+    const [row] = await open().query(
+      `select 'ł' as text, '2026-01-02T03:04:05Z'::timestamptz as time,
+         current_setting('transaction_isolation') as isolation`,
+    )
+    expect(row).toEqual({
+      text: 'ł',
+      time: new Date('2026-01-02T03:04:05Z'),
+      isolation: 'read committed',
+    })
+  })
+
+  it('pings a database only if it accepts writes, and then has new connections', async () => {
+    const database = open({ poolMax: 1 })
+    await database.ping()
+    const [before] = await database.query('select pg_backend_pid() as pid')
+    await database.query('set default_transaction_read_only = on')
+    await expect(database.ping()).rejects.toMatchObject({ trouble: { reason: 'misconfigured' } })
+    await expect(database.query('create table t (n int)')).rejects.toMatchObject(unavailable)
+    await database.ping()
+    expect(await database.query('select pg_backend_pid() as pid')).not.toEqual([before])
+  })
+
   it('recovers after reset connections and after an outage of the server', async () => {
     const database = open()
     await fillPool(database)

@@ -2,11 +2,12 @@
 // waiting mends none of it, and each would show later as an error that names no cause.
 import type pg from 'pg'
 import type { Address } from './address.ts'
+import { isQueryTimeout } from './database-errors.ts'
 import { UnusableDatabase } from './database-troubles.ts'
 import { destroySocket, endClient } from './pg-client.ts'
 import { readOnly, transactionPooler } from './trouble-rules.ts'
 
-/** Versions before it are not maintained; the oldest that the gateway was seen to work with. */
+/** The oldest version that the gateway was seen to work with. */
 const leastVersion = 12
 
 const connectTimeoutMs = 10_000
@@ -76,6 +77,13 @@ function unusable(reason: 'unsupported', detail: string): UnusableDatabase {
 const serverProcess = `select format('%s %s', pg_backend_pid(),
     (select backend_start from pg_stat_activity where pid = pg_backend_pid())) as process`
 
+const noSecondConnection = new UnusableDatabase({
+  reason: 'limit_reached',
+  variable: 'DATABASE_POOL_MAX',
+  detail:
+    'It gave us one connection, but no second one in time: raise the size of the pool of its pooler.',
+})
+
 /** Other clients of a pooler may take and return its connections meanwhile. */
 const rounds = 3
 
@@ -84,6 +92,10 @@ const rounds = 3
  * connections, or a connection that changes its process, proves a transaction pooler.
  */
 async function checkSessions(first: pg.Client, second: pg.Client): Promise<void> {
+  // In session mode a pooler without a free connection lets this wait.
+  await second.query('select 1').catch((error: unknown) => {
+    throw isQueryTimeout(error) ? noSecondConnection : error
+  })
   // A proxy that keeps the session of those who LISTEN is none, so ask as the gateway works.
   await first.query('listen gateway_check')
   const own = await readProcess(first)

@@ -54,11 +54,15 @@ export const troubleRules: TroubleRule[] = [
   },
   {
     code: ofConnections,
-    message:
-      /no pg_hba\.conf entry.*(no encryption|SSL off)|(SSL|TLS|encryption) (is |connection is )?required/i,
+    message: /pg_hba\.conf .*(no encryption|SSL off)/i,
     trouble: misconfigured(
-      'It accepts only encrypted connections: add sslmode=require to the URL.',
+      'It lets nobody in from here without TLS: add sslmode=require to the URL, or see its pg_hba.conf.',
     ),
+  },
+  {
+    code: ofConnections,
+    message: /(SSL|TLS|encryption) (is |connection is )?required/i,
+    trouble: misconfigured('It demands TLS: add sslmode=require to the URL.'),
   },
   {
     code: ofConnections,
@@ -153,6 +157,11 @@ export const troubleRules: TroubleRule[] = [
     },
   },
   { code: /^(26000|42P05)$/, trouble: transactionPooler },
+  {
+    code: ofConnections,
+    message: /transaction blocks not allowed/i,
+    trouble: transactionPooler,
+  },
   {
     code: /^(3F000|42P01)$/,
     trouble: {
