@@ -7,8 +7,8 @@ import { UnusableDatabase } from './database-troubles.ts'
 import { destroySocket, endClient } from './pg-client.ts'
 import { readOnly, transactionPooler } from './trouble-rules.ts'
 
-/** The oldest version that the gateway was seen to work with. */
-const leastVersion = 12
+/** The oldest version that our tests were seen to pass with. */
+const leastVersion = 13
 
 const connectTimeoutMs = 10_000
 const queryTimeoutMs = 10_000

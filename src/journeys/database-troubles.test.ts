@@ -143,7 +143,7 @@ test.each<Case>([
     name: 'old',
     spoil: `alter role plantold set search_path = old, pg_catalog`,
     mend: 'alter role plantold reset search_path',
-    expected: { reason: 'unsupported', detail: 'PostgreSQL 12' },
+    expected: { reason: 'unsupported', detail: 'PostgreSQL 13' },
   },
   {
     title: 'a server that demands TLS',
