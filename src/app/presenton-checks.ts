@@ -71,7 +71,7 @@ export function createPresentonChecks({
 
   /** The list of templates is cached, so this rarely sends anything. */
   async function checkTemplate(): Promise<void> {
-    const options = { account: sharedAccount, signal, isForCaller: false }
+    const options = { account: sharedAccount, signal, trustsAssumed: true }
     const { defaultTemplate: templateId } = config
     // If Presenton fails, nothing is known, and its health check says why.
     const hasIt = await presenton.hasTemplate({ ...options, templateId }).catch(() => undefined)

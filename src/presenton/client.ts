@@ -155,13 +155,13 @@ export function createPresenton({
         templates.list({ ...call, features }),
       ),
 
-    /** The ids in the list that callers or runs read last; undefined before. Sends nothing. */
+    /** The ids in the list that callers have seen, however old. Sends nothing. */
     knownTemplates: (account: UpstreamAccount): ReadonlySet<string> | undefined =>
       templates.knownIds(account),
 
-    /** `isForCaller: false` is for checks: what they read does not decide about briefs. */
+    /** `trustsAssumed`: the groups that 0.7.3 is assumed to have are not asked for. */
     hasTemplate: (
-      call: CallOptions & { templateId: string; isForCaller?: boolean },
+      call: CallOptions & { templateId: string; trustsAssumed?: boolean },
     ): Promise<boolean> =>
       perform({ operation: 'templates', signal: call.signal }, (features) =>
         templates.has({ ...call, features }),

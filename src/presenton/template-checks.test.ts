@@ -105,15 +105,24 @@ describe('Twenty runs', () => {
   })
 })
 
-describe('A check that is not for a caller', () => {
-  it('reads the list, which decides about briefs only after a caller or a run read it', async () => {
+describe('A list that only runs and checks asked for', () => {
+  it('decides about briefs only once a caller has seen it, as it is then', async () => {
     serve('paged', ['general'])
-    const call = { ...asShared, templateId: 'general', isForCaller: false }
-    expect(await presenton.hasTemplate(call)).toBe(true)
+    expect(await has('general')).toBe(true)
     expect(presenton.knownTemplates(sharedAccount)).toBeUndefined()
+    setList('paged', ['general', 'new'])
+    expect((await presenton.listTemplates(asShared)).map(({ id }) => id)).toContain('new')
+    expect(presenton.knownTemplates(sharedAccount)?.has('new')).toBe(true)
+    await presenton.listTemplates(asShared)
+    expect(lists()).toBe(2)
+  })
+
+  it('is not shown while upstream is away', async () => {
+    serve('paged', ['general'])
     await has('general')
-    expect(presenton.knownTemplates(sharedAccount)?.has('general')).toBe(true)
-    expect(lists()).toBe(1)
+    upstream.handlers[listPath] = json({}, 502)
+    await expect(presenton.listTemplates(asShared)).rejects.toMatchObject({ failure: 'outage' })
+    expect(await has('general')).toBe(true)
   })
 })
 

@@ -28,6 +28,11 @@ export interface TemplateList {
   isFromUpstream: boolean
 }
 
+interface ReadOptions {
+  features: Features
+  signal: AbortSignal
+}
+
 interface ListOptions {
   send(features: Features, call: { path: string } & Partial<Call>): Promise<TextResponse>
   logger: Pick<Logger, 'warn'>
@@ -35,7 +40,10 @@ interface ListOptions {
 }
 
 export function createTemplateList({ send, logger, now }: ListOptions) {
-  let cached: (TemplateList & { readAtMs: number; retryAtMs: number }) | undefined
+  /** `isUnasked`: only checks of our own have asked for it, no caller. */
+  let cached:
+    | (TemplateList & { readAtMs: number; retryAtMs: number; isUnasked: boolean })
+    | undefined
   let pending: Promise<TemplateList> | undefined
 
   async function fetchTemplates(features: Features) {
@@ -75,7 +83,8 @@ export function createTemplateList({ send, logger, now }: ListOptions) {
             features.layout === 'id' ? [id, `custom-${id}`] : [id],
           ),
         )
-        cached = { ...fetched, ids, readAtMs: startedMs, retryAtMs: startedMs }
+        const isUnasked = cached?.isUnasked ?? true
+        cached = { ...fetched, ids, readAtMs: startedMs, retryAtMs: startedMs, isUnasked }
         return cached
       })
       .finally(() => {
@@ -84,26 +93,37 @@ export function createTemplateList({ send, logger, now }: ListOptions) {
     return pending
   }
 
+  async function read(
+    { features, signal }: ReadOptions,
+    maxAgeMs = freshMs,
+  ): Promise<TemplateList> {
+    signal.throwIfAborted()
+    const old = cached
+    if (old && (now() - old.readAtMs < maxAgeMs || now() < old.retryAtMs)) return old
+    try {
+      return await raceSignal(refresh(features), signal)
+    } catch (error) {
+      if (signal.aborted || !old) throw error
+      old.retryAtMs = now() + pauseMs
+      logger.warn({}, 'the templates could not be listed; the old list stays in use')
+      return old
+    }
+  }
+
   return {
     /** The list, at most `maxAgeMs` old unless upstream fails. */
-    async read(
-      { features, signal }: { features: Features; signal: AbortSignal },
-      maxAgeMs = freshMs,
-    ): Promise<TemplateList> {
-      signal.throwIfAborted()
-      const old = cached
-      if (old && (now() - old.readAtMs < maxAgeMs || now() < old.retryAtMs)) return old
-      try {
-        return await raceSignal(refresh(features), signal)
-      } catch (error) {
-        if (signal.aborted || !old) throw error
-        old.retryAtMs = now() + pauseMs
-        logger.warn({}, 'the templates could not be listed; the old list stays in use')
-        return old
-      }
+    read,
+
+    /** As `read`, for a caller: the first time it is what upstream lists now. */
+    async readForCaller(options: ReadOptions): Promise<TemplateList> {
+      const list = cached?.isUnasked
+        ? await raceSignal(refresh(options.features), options.signal)
+        : await read(options)
+      if (cached) cached.isUnasked = false
+      return list
     },
 
-    /** The list as last read, however old. */
-    cached: (): TemplateList | undefined => cached,
+    /** The list that callers know, however old. */
+    known: (): TemplateList | undefined => (cached?.isUnasked ? undefined : cached),
   }
 }

@@ -32,6 +32,11 @@ interface TemplateOptions extends FeatureOptions {
   templateId: string
 }
 
+interface HasOptions extends TemplateOptions {
+  /** Trusts the groups that 0.7.3 is assumed to have: asking for one starts a browser. */
+  trustsAssumed?: boolean | undefined
+}
+
 export type Templates = ReturnType<typeof createTemplates>
 
 const missing = new WeakSet<Problem>()
@@ -53,16 +58,11 @@ export function createTemplates(options: TemplatesOptions) {
     list: ({ account, ...rest }: FeatureOptions): Promise<Template[]> =>
       templatesOf(account).list(rest),
 
-    /** The ids in the list that callers or runs read last; undefined before. Sends nothing. */
+    /** The ids in the list that callers have seen, however old. Sends nothing. */
     knownIds: (account: UpstreamAccount): ReadonlySet<string> | undefined =>
       templatesOf(account).knownIds(),
 
-    /** `isForCaller: false` is for checks: what they read does not decide about briefs. */
-    has: ({
-      account,
-      ...rest
-    }: TemplateOptions & { isForCaller?: boolean | undefined }): Promise<boolean> =>
-      templatesOf(account).has(rest),
+    has: ({ account, ...rest }: HasOptions): Promise<boolean> => templatesOf(account).has(rest),
 
     /** What `prepare` expects as its layout: an id or an object. */
     layoutForPrepare: ({
@@ -86,7 +86,6 @@ function createAccountTemplates(
   const templateList = createTemplateList({ send, logger, now })
   const layouts = createTemplateLayouts({ send, isListed, timeoutMs: layoutTimeoutMs, now })
   const findById = createLookupCache<true>({ now })
-  let isShown = false
 
   function send({ auth }: Features, call: { path: string } & Partial<Call>): Promise<TextResponse> {
     const limits = { timeoutMs: listTimeoutMs, signal: closing }
@@ -100,10 +99,7 @@ function createAccountTemplates(
   }
 
   /** Without upstream's own list, only a request for the template itself can tell. */
-  async function isNamed(
-    { templateId, features, signal }: Without<TemplateOptions>,
-    { trustsAssumed }: { trustsAssumed: boolean },
-  ) {
+  async function isNamed({ templateId, features, signal, trustsAssumed }: Without<HasOptions>) {
     try {
       const { ids, isFromUpstream } = await templateList.read({ features, signal })
       return (isFromUpstream || trustsAssumed) && ids.has(templateId)
@@ -124,21 +120,14 @@ function createAccountTemplates(
 
   return {
     async list(options: Without<FeatureOptions>): Promise<Template[]> {
-      const { templates } = await templateList.read(options)
-      isShown = true
-      return templates
+      return (await templateList.readForCaller(options)).templates
     },
 
-    knownIds: () => (isShown ? templateList.cached()?.ids : undefined),
+    knownIds: () => templateList.known()?.ids,
 
-    async has({
-      isForCaller = true,
-      ...options
-    }: Without<TemplateOptions> & { isForCaller?: boolean | undefined }): Promise<boolean> {
+    async has({ trustsAssumed = false, ...options }: Without<HasOptions>): Promise<boolean> {
       const { templateId, features, signal } = options
-      const isKnown = await isNamed(options, { trustsAssumed: !isForCaller })
-      isShown ||= isForCaller
-      if (isKnown) return true
+      if (await isNamed({ ...options, trustsAssumed })) return true
       const found =
         features.layout === 'object'
           ? await layouts.find(templateId, features, signal)
