@@ -96,10 +96,13 @@ export async function openapiRoutes(app: App, { publicUrl }: Pick<OpenapiOptions
       ...publicProblemResponses(),
     },
   }
-  app.get('/openapi.json', { schema }, async () => ({
-    ...app.swagger(),
-    servers: [{ url: publicUrl() }],
-  }))
+  // Made before any request and encoded once: both would block the event loop for a while.
+  app.addHook('onReady', async () => void app.swagger())
+  let encoded: Buffer | undefined
+  app.get('/openapi.json', { schema }, async (_request, reply) => {
+    encoded ??= Buffer.from(JSON.stringify({ ...app.swagger(), servers: [{ url: publicUrl() }] }))
+    return reply.type('application/json; charset=utf-8').send(encoded)
+  })
   await app.register(async (pages: App) => {
     securityHeaders(pages, { 'content-security-policy': pagePolicy })
     await pages.register(swaggerUi, { routePrefix: '/docs', uiConfig: { deepLinking: true } })

@@ -24,11 +24,14 @@ export interface DescribedResponse {
   text: string | undefined
 }
 
-let description: OpenApiDocument | undefined
+let description: Promise<OpenApiDocument> | undefined
 
 /** Read once, since all gateways of a process describe their responses alike. */
-export async function readDescription(url: string): Promise<OpenApiDocument> {
-  description ??= await readOpenApi(url)
+export function readDescription(url: string): Promise<OpenApiDocument> {
+  description ??= readOpenApi(url).catch((error: unknown) => {
+    description = undefined
+    throw error
+  })
   return description
 }
 
