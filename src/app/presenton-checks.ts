@@ -6,10 +6,11 @@ import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { sleep, waitAtMost } from '../async/signals.ts'
 import type { Config } from '../config/config.ts'
+import { Problem } from '../domain/problem.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { MountedFileResult } from '../presenton/mounted-file.ts'
-import type { Troubles } from '../telemetry/troubles.ts'
+import type { Trouble, Troubles } from '../telemetry/troubles.ts'
 
 const everyMs = 60_000
 /** Of a health check, which has three seconds for everything. */
@@ -106,6 +107,18 @@ export function createPresentonChecks({
       }
     },
   }
+}
+
+/** Something responds, but it is no Presenton that we can use, or it fails. */
+export function explainPresenton(
+  error: unknown,
+  { supported, detail = 'It is not supported.' }: ReturnType<Presenton['state']>,
+): Trouble | undefined {
+  const variable = 'PRESENTON_URL'
+  if (supported === false) return { reason: 'unsupported', variable, detail }
+  return error instanceof Problem && error.code === 'UPSTREAM_ERROR'
+    ? { reason: 'failing', variable, detail: 'It responds with errors.' }
+    : undefined
 }
 
 async function mistakeOfDirectory(path: string): Promise<string | undefined> {

@@ -3,7 +3,6 @@
 import type { Config } from '../config/config.ts'
 import { explainDatabaseError, UnusableDatabase } from '../database/database-troubles.ts'
 import { ownsImage } from '../database/images.ts'
-import { Problem } from '../domain/problem.ts'
 import { createHub } from '../events/hub.ts'
 import { createKeySetReports } from '../http/key-set-troubles.ts'
 import { createRefusalReports, refusalReasons } from '../http/refusals.ts'
@@ -24,13 +23,17 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
-import { createTroubles, type Trouble, type Troubles } from '../telemetry/troubles.ts'
+import { createTroubles, type Troubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { type Adapters, openAdapters } from './adapters.ts'
 import type { BuildInfo } from './build-info.ts'
 import { createMigration } from './migration.ts'
-import { createMisconfigurations, createPresentonChecks } from './presenton-checks.ts'
+import {
+  createMisconfigurations,
+  createPresentonChecks,
+  explainPresenton,
+} from './presenton-checks.ts'
 import type { PublicUrl } from './public-url.ts'
 import type { Features } from './server.ts'
 
@@ -135,18 +138,6 @@ function createVerifier({
     onKeysFailed: keySet.onFailed,
     ...createRefusalReports({ auth, logger, troubles, count: metrics.onTokensRefused }),
   })
-}
-
-/** Something responds, but it is no Presenton that we can use, or it fails. */
-function explainPresenton(
-  error: unknown,
-  { supported, detail = 'It is not supported.' }: ReturnType<Adapters['presenton']['state']>,
-): Trouble | undefined {
-  const variable = 'PRESENTON_URL'
-  if (supported === false) return { reason: 'unsupported', variable, detail }
-  return error instanceof Problem && error.code === 'UPSTREAM_ERROR'
-    ? { reason: 'failing', variable, detail: 'It responds with errors.' }
-    : undefined
 }
 
 interface ViewOptions {
