@@ -49,7 +49,7 @@ test.each<[Shape, string]>([
   ['A1', 'dynamic'],
   ['T', 'no such template'],
   ['B1', 'General'],
-  ['B1', 'general '],
+  ['B1', 'general/modern'],
   ['B1', 'neo-general'],
   ['B2', 'custom-0b1c'],
 ])('in shape %s the default template %j is named, and no caller is blamed', async (shape, name) => {
