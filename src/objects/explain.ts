@@ -140,7 +140,7 @@ const rules: Rule[] = [
   ),
   when(
     {
-      code: /^(?:SlowDown|TooManyRequests|.*Throttl\w*|RequestLimitExceeded|BandwidthLimitExceeded)$/i,
+      code: /^(?:SlowDown|TooManyRequests|RequestLimitExceeded|BandwidthLimitExceeded)$|throttl/i,
       status: [429],
     },
     passing('limit_reached', 'The store limits requests.'),

@@ -45,9 +45,16 @@ export function isHtml(headers: IncomingHttpHeaders): boolean {
 function withoutPlaces(text: string): string {
   return text
     .slice(0, 1000)
-    .replace(/\S*[/\\@]\S*|\S*[\w\]]:\d{2,5}\b\S*|[\w-]+(?:\.[\w-]+){2,}\S*/g, '[…]')
+    .split(/(\s+)/)
+    .map((word) => (isPlace(word) ? '[…]' : word))
+    .join('')
     .slice(0, 300)
     .trim()
+}
+
+function isPlace(word: string): boolean {
+  const names = word.split('.').filter((part) => part !== '')
+  return names.length > 2 || /[/\\@]|[\w\]]:\d{2,5}\b/.test(word)
 }
 
 /** In seconds or as a date (RFC 9110, section 10.2.3). */
