@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts'
 import { createChannels } from '../database/channels.ts'
 import { openDatabase } from '../database/connection.ts'
+import { reportDurations } from '../database/durations.ts'
 import { createEndRun } from '../database/end-run.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton } from '../presenton/client.ts'
@@ -35,7 +36,7 @@ export function openAdapters({ config, logger, metrics, troubles }: AdapterOptio
     database,
     renewals,
     channels: createChannels(database),
-    endRun: createEndRun(),
+    endRun: createEndRun([reportDurations]),
     objects: createObjectStore({ ...config.objects, logger, troubles }),
     presenton: openPresenton(config, logger, metrics.onUpstreamCall),
   }

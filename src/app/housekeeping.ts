@@ -6,6 +6,7 @@ import { jitterMs } from '../async/backoff.ts'
 import { anySignal, sleep } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
+import { pruneDurations } from '../database/durations.ts'
 import type { EndRun } from '../database/end-run.ts'
 import { pruneLogs } from '../database/event-log.ts'
 import { pruneKeys } from '../database/idempotency-keys.ts'
@@ -54,6 +55,7 @@ export function openHousekeeping(options: HousekeepingOptions) {
     { name: 'prune tickets', everyMs: 60_000, work: () => pruneTickets(database) },
     { name: 'prune idempotency keys', everyMs: 600_000, work: () => pruneKeys(database) },
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
+    { name: 'prune durations', everyMs: 600_000, work: () => pruneDurations(database) },
   ]
 
   async function endOverdue(): Promise<void> {

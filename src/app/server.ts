@@ -20,6 +20,13 @@ import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
 import { type OperationsRoutes, operationsRoutes } from '../operations/routes.ts'
 import { type PresentationServices, presentationRoutes } from '../presentations/routes.ts'
 import { apiPrefix } from '../presentations/view.ts'
+import {
+  createIsWebSocketPath,
+  type RealtimeRoutes,
+  realtimeRoutes,
+  realtimeWebSocketRoutes,
+} from '../realtime/routes.ts'
+import { acceptUpgrades } from '../realtime/upgrades.ts'
 import { sessionRoutes } from '../session/routes.ts'
 import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
@@ -34,6 +41,7 @@ export interface Features {
   images: ImageServices
   templates: ListTemplates
   usage: ReadUsage
+  realtime: RealtimeRoutes
   operations: OperationsRoutes
 }
 
@@ -68,7 +76,7 @@ export async function createServer({
   const isTrustedOrigin = (origin: string) =>
     origin === new URL(publicUrl()).origin || corsOrigins.includes(origin)
 
-  limitConnections(app, limits)
+  limitConnections(app, { ...limits, maxWebSockets: config.realtime.maxWebSockets })
   drainOnClose(app, { closing, graceMs: config.shutdownGraceMs })
   await allowOrigins(app, { origins: corsOrigins, headers: config.corsHeaders })
   app.decorateRequest('caller')
@@ -108,6 +116,13 @@ export async function createServer({
         issueTicketRoute(scope, features.tickets)
         readUsageRoute(scope, features.usage)
         listTemplatesRoute(scope, features.templates)
+        realtimeRoutes(scope, features.realtime)
+      })
+      await api.register(async (scope: App) => {
+        const isWebSocketPath = createIsWebSocketPath(apiPrefix)
+        await acceptUpgrades(scope, { isWebSocketPath, limitAnonymous })
+        requireCaller(scope)
+        realtimeWebSocketRoutes(scope, features.realtime)
       })
     },
     { prefix: apiPrefix },

@@ -29,6 +29,7 @@ import { type Adapters, openAdapters } from './adapters.ts'
 import type { BuildInfo } from './build-info.ts'
 import { createMigration } from './migration.ts'
 import type { PublicUrl } from './public-url.ts'
+import { openRealtime } from './realtime.ts'
 import type { Features } from './server.ts'
 
 export interface ServicesOptions {
@@ -56,6 +57,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink })
 
   const hub = openHub({ config, logger, adapters, metrics, view, presign })
+  const realtime = openRealtime({ config, logger, adapters, metrics, hub, closing })
   const health = createHealth({
     ...build,
     isClosing: () => closing.aborted,
@@ -87,6 +89,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   metrics.addSources({
     countRuns: createRunCounts({ database }),
     openStreams: () => hub.openStreams(),
+    openWebSockets: () => realtime.connections.openWebSockets(),
     breakerState: () => presenton.state().breaker,
   })
 
@@ -104,9 +107,10 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     },
     templates: { listTemplates: presenton.listTemplates },
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
+    realtime: realtime.routes,
     operations: { health, metrics: metrics.scrape },
   }
-  return { adapters, metrics, migration, hub, features }
+  return { adapters, metrics, migration, hub, realtime, features }
 }
 
 function createVerifier({

@@ -4,10 +4,14 @@
 import { type AddressInfo, connect } from 'node:net'
 import { SignJWT } from 'jose'
 import { readConfig } from '../config/config.ts'
+import { createChannels } from '../database/channels.ts'
 import type { App } from '../http/base.ts'
 import { createTokenVerifier } from '../http/tokens.ts'
 import type { PresentationRow } from '../presentations/statements/queries.ts'
 import { presentationView } from '../presentations/view.ts'
+import { createConnections } from '../realtime/connections.ts'
+import { createOpenConnection } from '../realtime/open-connection.ts'
+import { createJobs } from '../realtime/progress/jobs.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer, type Features } from './server.ts'
@@ -48,6 +52,7 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
     files: [],
     error: null,
     queuePosition: 1,
+    estimate: null,
     createdAt: time,
     updatedAt: time,
     startedAt: null,
@@ -113,6 +118,23 @@ export async function openTestServer({
       images: { openImage: unexpectedCall, ownsImage: async () => false, ...features.images },
       templates: { listTemplates: async () => [], ...features.templates },
       usage: { readUsage: unexpectedCall, ...features.usage },
+      realtime: {
+        jobs: createJobs({
+          database: { query: async () => [] },
+          channels: createChannels(undefined),
+          onTrouble: unexpectedCall,
+        }),
+        openConnection: createOpenConnection({
+          connections: createConnections({ ...config.realtime, closing: closing.signal }),
+          ...config.realtime,
+          heartbeatMs: config.events.heartbeatMs,
+          takeStream: () => () => undefined,
+          onWebSocketMessage: () => undefined,
+          onError: unexpectedCall,
+        }),
+        issueRealtimeTicket: unexpectedCall,
+        ...features.realtime,
+      },
       operations: {
         health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
         metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),

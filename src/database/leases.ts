@@ -37,6 +37,7 @@ const runColumns = [
   'deckStreamed',
   'slidesFinished',
   'exportPath',
+  'stageClock',
 ] as const
 
 /** A claimed run. */

@@ -21,7 +21,7 @@ export type RunChanges = Partial<
     | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'nSlides' | 'slidesDone')
     | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
-    | ('uploads' | 'error' | 'reviewExpiresAt')
+    | ('uploads' | 'error' | 'reviewExpiresAt' | 'reviewWarned' | 'stageClock')
   > & { completedAt: typeof databaseNow; endedAt: typeof databaseNow }
 >
 

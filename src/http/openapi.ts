@@ -49,6 +49,10 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
           name: 'session',
           description: "A cookie for a browser's EventSource and for plain links.",
         },
+        {
+          name: 'realtime',
+          description: 'Progress and notifications over WebSocket and server-sent events.',
+        },
         { name: 'operations', description: 'For operators.' },
       ],
       components: {

@@ -1,23 +1,12 @@
 // GET /presentations/{id}/events: the event stream as a browser's EventSource needs it.
 
 import type { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { jitterMs } from '../../async/backoff.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
-import { asProblem, handleError, logProblem } from '../../http/problems.ts'
+import { createChunkWriter } from '../../http/chunk-writer.ts'
+import { eventStreamHeaders, handleStreamError } from '../../http/event-stream.ts'
 import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
-import { createChunkWriter } from '../chunk-writer.ts'
-
-const reconnectMs = 5_000
-
-const streamHeaders = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  // Without no-transform, compressing proxies hold events back; so does nginx's buffering.
-  'cache-control': 'no-store, no-transform',
-  'x-accel-buffering': 'no',
-}
 
 export interface FollowEvents {
   follow: (request: {
@@ -90,7 +79,7 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
         expiresAtMs: expiresAt.getTime(),
       })
       if (!stream) return reply.code(204).send()
-      reply.headers(streamHeaders)
+      reply.headers(eventStreamHeaders)
       writeStream(stream, reply)
       return reply
     },
@@ -106,17 +95,4 @@ function parseEventId(text: string | string[] | undefined): number {
   }
   // Larger numbers lose precision, and no log is that long.
   return Math.min(Number(text), Number.MAX_SAFE_INTEGER)
-}
-
-/** An EventSource never reconnects after any status but 200, so temporary failures get a 200. */
-function handleStreamError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const problem = asProblem(error)
-  const isTemporary = problem.status >= 500 || problem.status === 429
-  const isEventSource = /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
-  if (!isTemporary || !isEventSource) return handleError(error, request, reply)
-  logProblem(request, problem, error)
-  return reply
-    .code(200)
-    .headers(streamHeaders)
-    .send(`retry: ${jitterMs(reconnectMs)}\n\n`)
 }
