@@ -5,6 +5,7 @@ import { createChannels } from '../database/channels.ts'
 import { openDatabase } from '../database/connection.ts'
 import { reportDurations } from '../database/durations.ts'
 import { createEndRun } from '../database/end-run.ts'
+import { createNotificationReports } from '../notifications/reports.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
@@ -14,7 +15,7 @@ import type { Troubles } from '../telemetry/troubles.ts'
 export interface AdapterOptions {
   config: Config
   logger: Logger
-  metrics: Pick<Metrics, 'onUpstreamCall'>
+  metrics: Pick<Metrics, 'onUpstreamCall' | 'onNotification'>
   troubles: Troubles
 }
 
@@ -32,11 +33,14 @@ export function openAdapters({ config, logger, metrics, troubles }: AdapterOptio
     poolMax: 1,
     queryTimeoutMs: Math.max(500, config.leaseMs / 3),
   })
+  const channels = createChannels(database)
+  const reports = createNotificationReports({ channels, onWritten: metrics.onNotification })
   return {
     database,
     renewals,
-    channels: createChannels(database),
-    endRun: createEndRun([reportDurations]),
+    channels,
+    endRun: createEndRun([reportDurations, reports.reportRunEnd]),
+    reportReview: reports.reportReview,
     objects: createObjectStore({ ...config.objects, logger, troubles }),
     presenton: openPresenton(config, logger, metrics.onUpstreamCall),
   }

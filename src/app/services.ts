@@ -56,8 +56,17 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   const view = (row: PresentationRow) =>
     presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink })
 
+  const countRuns = createRunCounts({ database })
   const hub = openHub({ config, logger, adapters, metrics, view, presign })
-  const realtime = openRealtime({ config, logger, adapters, metrics, hub, closing })
+  const realtime = openRealtime({
+    config,
+    logger,
+    adapters,
+    metrics,
+    hub,
+    countRuns,
+    closing,
+  })
   const health = createHealth({
     ...build,
     isClosing: () => closing.aborted,
@@ -87,7 +96,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     troubles,
   })
   metrics.addSources({
-    countRuns: createRunCounts({ database }),
+    countRuns,
     openStreams: () => hub.openStreams(),
     openWebSockets: () => realtime.connections.openWebSockets(),
     breakerState: () => presenton.state().breaker,
@@ -107,7 +116,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     },
     templates: { listTemplates: presenton.listTemplates },
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
-    realtime: realtime.routes,
+    ...realtime.features,
     operations: { health, metrics: metrics.scrape },
   }
   return { adapters, metrics, migration, hub, realtime, features }

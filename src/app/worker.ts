@@ -20,7 +20,7 @@ export type Background = ReturnType<typeof startBackground>
 
 export function startBackground({ config, logger, services, timing = {} }: BackgroundOptions) {
   const { adapters, metrics } = services
-  const { database, renewals, channels, objects, presenton, endRun } = adapters
+  const { database, renewals, channels, objects, presenton, endRun, reportReview } = adapters
   const listener = openListener({
     url: config.database.url,
     channels,
@@ -36,6 +36,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
       logger,
       timing,
       endRun,
+      reportReview,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFileBytes: config.limits.maxFileBytes,
@@ -57,6 +58,8 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
     presenton,
     endRun,
     eventsRetentionHours: config.events.retentionHours,
+    notificationRetentionHours: config.notificationRetentionHours,
+    onNotification: metrics.onNotification,
     logger,
   })
   return { listener, worker, housekeeping }

@@ -171,6 +171,7 @@ async function startReview(context: Context): Promise<Outcome> {
       reviewWarned: false,
       stageClock,
     },
+    extraStatements: context.reportReview?.(run, expiresAt) ?? [],
     stopClock: true,
     release: true,
   })

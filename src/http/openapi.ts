@@ -53,6 +53,7 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
           name: 'realtime',
           description: 'Progress and notifications over WebSocket and server-sent events.',
         },
+        { name: 'notifications', description: 'Your notifications.' },
         { name: 'operations', description: 'For operators.' },
       ],
       components: {

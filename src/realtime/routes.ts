@@ -10,8 +10,9 @@ import {
   type IssueRealtimeTicket,
   issueRealtimeTicketRoute,
 } from './routes/issue-realtime-ticket.ts'
+import { type ReadStats, readStatsRoute } from './routes/read-stats.ts'
 
-export interface RealtimeRoutes extends FollowGeneration, IssueRealtimeTicket {}
+export interface RealtimeRoutes extends FollowGeneration, IssueRealtimeTicket, ReadStats {}
 
 /** Below the API's prefix. */
 const webSocketPath = /^\/realtime\/(?:generation\/[^/]+|notifications)$/
@@ -26,7 +27,12 @@ export function realtimeWebSocketRoutes(scope: App, routes: RealtimeRoutes): voi
 }
 
 /** For a scope that requires a caller. */
-export function realtimeRoutes(scope: App, routes: RealtimeRoutes): void {
+export function realtimeRoutes(
+  scope: App,
+  routes: RealtimeRoutes,
+  { hasPublicStats }: { hasPublicStats: boolean },
+): void {
+  if (hasPublicStats) readStatsRoute(scope, routes)
   streamGenerationRoute(scope, routes)
   issueRealtimeTicketRoute(scope, routes)
 }

@@ -64,6 +64,12 @@ export function createMetrics() {
     labelNames: ['direction'],
     registers,
   })
+  const notifications = new Counter({
+    name: 'gateway_notifications_total',
+    help: 'Notifications that this replica wrote, by type.',
+    labelNames: ['type'],
+    registers,
+  })
   const runs = new Gauge({
     name: 'gateway_runs',
     help: 'Presentations by status, all replicas; finished ones are counted from time to time.',
@@ -110,6 +116,7 @@ export function createMetrics() {
     onEventsDelivered: (events: number) => delivered.inc(events),
     onBytesCopied: (bytes: number) => copied.inc(bytes),
     onTokensRefused: (reason: string, count = 1) => refusedTokens.inc({ reason }, count),
+    onNotification: (type: string) => notifications.inc({ type }),
     onWebSocketMessage: (direction: 'in' | 'out') => webSocketMessages.inc({ direction }),
     /** Adds the gauges whose values are read at each scrape. */
     addSources(sources: MetricSources): void {

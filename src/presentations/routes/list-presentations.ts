@@ -7,8 +7,8 @@ import {
   statusSchema,
 } from '../../contract/presentation.ts'
 import type { App } from '../../http/base.ts'
+import { decodeCursor, encodeCursor } from '../../http/list-cursor.ts'
 import { problemResponses } from '../../http/schemas.ts'
-import { decodeCursor, encodeCursor } from '../cursor.ts'
 import type { ListQuery, PresentationRow } from '../statements/queries.ts'
 
 const defaultLimit = 20
