@@ -4,6 +4,7 @@
 
 import { type Environment, readText, warningsOf } from './clean.ts'
 import { deepFreeze } from './deep-freeze.ts'
+import { keySources } from './key-sources.ts'
 import { publicKey } from './public-key.ts'
 import {
   absolutePath,
@@ -236,19 +237,4 @@ function toConfig(v: Values) {
     drainMs: (v.DRAIN_SECONDS ?? v.SHUTDOWN_GRACE_SECONDS) * 1000,
     worker: v.WORKER,
   }
-}
-
-/** Where the keys come from that verify tokens. */
-export type KeySource =
-  | { kind: 'jwks'; url: string }
-  | { kind: 'secret'; secret: string }
-  | { kind: 'public-key'; pem: string }
-
-function keySources(v: Values): KeySource[] {
-  const sources: KeySource[] = []
-  if (v.AUTH_JWKS_URL !== undefined) sources.push({ kind: 'jwks', url: v.AUTH_JWKS_URL })
-  if (v.AUTH_JWT_SECRET !== undefined) sources.push({ kind: 'secret', secret: v.AUTH_JWT_SECRET })
-  if (v.AUTH_JWT_PUBLIC_KEY !== undefined)
-    sources.push({ kind: 'public-key', pem: v.AUTH_JWT_PUBLIC_KEY })
-  return sources
 }
