@@ -12,6 +12,8 @@ import { readConfig } from './config/config.ts'
 import { eventKinds } from './contract/event-kinds.ts'
 import { eventSchema } from './contract/events.ts'
 import { problemCodes, problems } from './contract/problem.ts'
+import { clientMessageSchema, serverMessageSchema } from './contract/realtime.ts'
+import { clientMessages, serverMessages } from './contract/realtime-messages.ts'
 import {
   pages,
   readBlocks,
@@ -118,7 +120,9 @@ describe('docs/configuration.md', () => {
 })
 
 describe('docs/events.md', () => {
-  const examples = readBlocks('docs/events.md').filter(({ language }) => language === 'json')
+  const isMessage = ({ section }: { section: string }) => section.startsWith('message: ')
+  const blocks = readBlocks('docs/events.md').filter(({ language }) => language === 'json')
+  const examples = blocks.filter((block) => !isMessage(block))
   const { anyOf } = eventSchema as unknown as { anyOf: (TSchema & { title: string })[] }
 
   test.each(Object.keys(eventKinds))('has a section for the kind %s', (kind) => {
@@ -133,6 +137,30 @@ describe('docs/events.md', () => {
     if (event.type === 'resync') return
     const schema = anyOf.find(({ title }) => title === `${event.type} event`)
     expect(Value.Errors(schema ?? {}, event)).toEqual([])
+    expect(schema).toBeDefined()
+  })
+})
+
+describe('the real-time messages of docs/events.md', () => {
+  const definitions = { ...serverMessages, ...clientMessages }
+  const blocks = readBlocks('docs/events.md').flatMap(({ section, code }) => {
+    const [, type] = /^message: (.+)$/.exec(section) ?? []
+    return type === undefined ? [] : [{ type, message: JSON.parse(code) }]
+  })
+
+  test('has every message of the contract', () => {
+    expect(blocks.map(({ type }) => type).sort()).toEqual(Object.keys(definitions).sort())
+  })
+
+  test.each(blocks)('shows a valid message $type', ({ type, message }) => {
+    const schemas = [serverMessageSchema, clientMessageSchema] as unknown as {
+      anyOf: (TSchema & { title: string })[]
+    }[]
+    const schema = schemas
+      .flatMap(({ anyOf }) => anyOf)
+      .find(({ title }) => title === `${type} message`)
+    expect(message.type).toBe(type)
+    expect(Value.Errors(schema ?? {}, message)).toEqual([])
     expect(schema).toBeDefined()
   })
 })

@@ -4,7 +4,9 @@ import type { Config } from '../config/config.ts'
 import { createChannels } from '../database/channels.ts'
 import { openDatabase } from '../database/connection.ts'
 import { createDatabaseTroubles } from '../database/database-troubles.ts'
+import { reportDurations } from '../database/durations.ts'
 import { createEndRun } from '../database/end-run.ts'
+import { createNotificationReports } from '../notifications/reports.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
@@ -15,7 +17,7 @@ import type { Misconfigurations } from './presenton-checks.ts'
 export interface AdapterOptions {
   config: Config
   logger: Logger
-  metrics: Pick<Metrics, 'onUpstreamCall'>
+  metrics: Pick<Metrics, 'onUpstreamCall' | 'onNotification'>
   troubles: Troubles
   misconfigurations: Pick<Misconfigurations, 'onMountedFile'>
 }
@@ -23,7 +25,7 @@ export interface AdapterOptions {
 export type Adapters = ReturnType<typeof openAdapters>
 
 export function openAdapters(options: AdapterOptions) {
-  const { config, logger, troubles } = options
+  const { config, logger, metrics, troubles } = options
   const databaseTroubles = createDatabaseTroubles(troubles)
   const database = openDatabase({
     ...config.database,
@@ -37,13 +39,16 @@ export function openAdapters(options: AdapterOptions) {
     poolMax: 1,
     queryTimeoutMs: Math.max(500, config.leaseMs / 3),
   })
+  const channels = createChannels(database)
+  const reports = createNotificationReports({ channels, onWritten: metrics.onNotification })
   return {
     database,
     /** What statements and connections met, for health. */
     databaseTroubles,
     renewals,
-    channels: createChannels(database),
-    endRun: createEndRun(),
+    channels,
+    endRun: createEndRun([reportDurations, reports.reportRunEnd]),
+    reportReview: reports.reportReview,
     objects: createObjectStore({ ...config.objects, logger, troubles }),
     presenton: openPresenton(options),
   }

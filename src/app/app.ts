@@ -36,7 +36,7 @@ export async function openApp({ config, logger, timing }: AppOptions) {
   const operations =
     config.opsPort === undefined
       ? undefined
-      : await createOperationsServer({ config, logger, operations: features.operations })
+      : await createOperationsServer({ config, logger, features })
   for (const warning of config.warnings) logger.warn(warning)
   warnOfOpenAudience(config, logger)
   return startLifecycle({

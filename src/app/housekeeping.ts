@@ -4,14 +4,18 @@
 
 import { jitterMs } from '../async/backoff.ts'
 import { anySignal, sleep } from '../async/signals.ts'
+import type { NotificationType } from '../contract/notification.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
+import { pruneDurations } from '../database/durations.ts'
 import type { EndRun } from '../database/end-run.ts'
 import { pruneLogs } from '../database/event-log.ts'
 import { pruneKeys } from '../database/idempotency-keys.ts'
 import { pruneLedger } from '../database/ledger.ts'
 import { createRemovals } from '../generation/removals.ts'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
+import { pruneNotifications } from '../notifications/statements/change.ts'
+import { warnOfExpiringReviews } from '../notifications/statements/write.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
@@ -25,6 +29,8 @@ export interface HousekeepingOptions {
   endRun: EndRun
   eventsRetentionHours: number
   runTimeoutMs: number
+  notificationRetentionHours: number
+  onNotification: (type: NotificationType) => void
   logger: Pick<Logger, 'warn'>
 }
 
@@ -56,6 +62,9 @@ export function openHousekeeping(options: HousekeepingOptions) {
     { name: 'prune tickets', everyMs: 60_000, work: () => pruneTickets(database) },
     { name: 'prune idempotency keys', everyMs: 600_000, work: () => pruneKeys(database) },
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
+    { name: 'warn of expiring reviews', everyMs: 10_000, work: warnOfReviews },
+    { name: 'prune notifications', everyMs: 600_000, work: pruneOldNotifications },
+    { name: 'prune durations', everyMs: 600_000, work: () => pruneDurations(database) },
   ]
 
   async function endOverdue(): Promise<void> {
@@ -63,6 +72,18 @@ export function openHousekeeping(options: HousekeepingOptions) {
       channels.publish('log', { id, seq })
       channels.publish('status', { id })
     }
+  }
+
+  async function warnOfReviews(): Promise<void> {
+    for (const id of await warnOfExpiringReviews(database)) {
+      channels.publish('notification', { id })
+      options.onNotification('warning')
+    }
+  }
+
+  async function pruneOldNotifications(): Promise<void> {
+    const { notificationRetentionHours: hours } = options
+    while ((await pruneNotifications(database, hours)) > 0) closing.signal.throwIfAborted()
   }
 
   async function prune(): Promise<void> {

@@ -11,7 +11,7 @@ import type { Background } from './worker.ts'
 export interface LifecycleOptions {
   config: Config
   logger: Logger
-  services: Pick<Services, 'adapters' | 'hub' | 'migration' | 'presentonChecks'>
+  services: Pick<Services, 'adapters' | 'hub' | 'realtime' | 'migration' | 'presentonChecks'>
   publicUrl: PublicUrl
   /** Not listening yet. */
   server: App
@@ -29,7 +29,7 @@ const closeTimeoutMs = 5_000
 export async function startLifecycle({
   config,
   logger,
-  services: { adapters, hub, migration, presentonChecks },
+  services: { adapters, hub, realtime, migration, presentonChecks },
   publicUrl,
   server,
   operations,
@@ -68,6 +68,7 @@ export async function startLifecycle({
     async close(): Promise<void> {
       closing.abort()
       hub.close()
+      realtime.close()
       const { listener, worker, housekeeping } = (await background.catch(() => undefined)) ?? {}
       await Promise.all([
         within(config.shutdownGraceMs, housekeeping?.close()),

@@ -177,12 +177,15 @@ test('with OPS_PORT, only the server for operators has health and metrics', asyn
       AUTH_JWT_SECRET: 'x'.repeat(32),
     }),
     logger: createLogger({ logLevel: 'silent' }),
-    operations: {
-      health: async () => ({ status: 'ok', version: '1', commit: null, checks: {} }),
-      metrics: async () => ({
-        contentType: 'text/plain; version=0.0.4; charset=utf-8',
-        body: 'up 1\n',
-      }),
+    features: {
+      ...server.features,
+      operations: {
+        health: async () => ({ status: 'ok', version: '1', commit: null, checks: {} }),
+        metrics: async () => ({
+          contentType: 'text/plain; version=0.0.4; charset=utf-8',
+          body: 'up 1\n',
+        }),
+      },
     },
   })
   const metrics = await operations.inject('/metrics')

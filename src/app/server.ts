@@ -17,9 +17,23 @@ import { createRateLimit, limitRequests, limitUnknownRoutes } from '../http/rate
 import { sharedSchemas } from '../http/schemas.ts'
 import { cacheControl, strictHeaders } from '../http/security-headers.ts'
 import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
+import { type Announce, announceRoute } from '../notifications/routes/announce.ts'
+import {
+  type NotificationServices,
+  notificationWebSocketRoutes,
+  userNotificationRoutes,
+} from '../notifications/routes.ts'
 import { type OperationsRoutes, operationsRoutes } from '../operations/routes.ts'
 import { type PresentationServices, presentationRoutes } from '../presentations/routes.ts'
 import { apiPrefix } from '../presentations/view.ts'
+import { readStatsRoute } from '../realtime/routes/read-stats.ts'
+import {
+  createIsWebSocketPath,
+  type RealtimeRoutes,
+  realtimeRoutes,
+  realtimeWebSocketRoutes,
+} from '../realtime/routes.ts'
+import { acceptUpgrades } from '../realtime/upgrades.ts'
 import { sessionRoutes } from '../session/routes.ts'
 import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
@@ -34,6 +48,8 @@ export interface Features {
   images: ImageServices
   templates: ListTemplates
   usage: ReadUsage
+  realtime: RealtimeRoutes
+  notifications: NotificationServices & Announce
   operations: OperationsRoutes
 }
 
@@ -68,7 +84,7 @@ export async function createServer({
   const isTrustedOrigin = (origin: string) =>
     origin === new URL(publicUrl()).origin || corsOrigins.includes(origin)
 
-  limitConnections(app, limits)
+  limitConnections(app, { ...limits, maxWebSockets: config.realtime.maxWebSockets })
   drainOnClose(app, { closing, graceMs: config.shutdownGraceMs })
   await allowOrigins(app, { origins: corsOrigins, headers: config.corsHeaders })
   app.decorateRequest('caller')
@@ -108,6 +124,15 @@ export async function createServer({
         issueTicketRoute(scope, features.tickets)
         readUsageRoute(scope, features.usage)
         listTemplatesRoute(scope, features.templates)
+        realtimeRoutes(scope, features.realtime, config.realtime)
+        userNotificationRoutes(scope, features.notifications)
+      })
+      await api.register(async (scope: App) => {
+        const isWebSocketPath = createIsWebSocketPath(apiPrefix)
+        await acceptUpgrades(scope, { isWebSocketPath, limitAnonymous })
+        requireCaller(scope)
+        realtimeWebSocketRoutes(scope, features.realtime)
+        notificationWebSocketRoutes(scope, features.notifications)
       })
     },
     { prefix: apiPrefix },
@@ -122,18 +147,22 @@ export async function createServer({
 export interface OperationsServerOptions {
   config: Pick<Config, 'publicUrl' | 'trustProxy' | 'corsOrigins' | 'events'>
   logger: FastifyBaseLogger
-  operations: OperationsRoutes
+  features: Pick<Features, 'operations' | 'realtime' | 'notifications'>
 }
 
-/** The server of OPS_PORT: health and metrics only. */
+/** The server of OPS_PORT: health, metrics, statistics and announcements. */
 export async function createOperationsServer({
   config,
   logger,
-  operations,
+  features,
 }: OperationsServerOptions): Promise<App> {
   const app = createBase(baseOptions(config, logger))
   for (const schema of sharedSchemas) app.addSchema(schema)
-  await app.register(operationsRoutes, operations)
+  await app.register(operationsRoutes, features.operations)
+  await app.register(async (scope: App) => {
+    readStatsRoute(scope, features.realtime, { isPublic: true })
+    await announceRoute(scope, features.notifications)
+  })
   return app
 }
 

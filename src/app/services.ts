@@ -35,6 +35,7 @@ import {
   explainPresenton,
 } from './presenton-checks.ts'
 import type { PublicUrl } from './public-url.ts'
+import { openRealtime } from './realtime.ts'
 import type { Features } from './server.ts'
 
 export interface ServicesOptions {
@@ -66,7 +67,17 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   const view = (row: PresentationRow) =>
     presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink })
 
+  const countRuns = createRunCounts({ database })
   const hub = openHub({ config, logger, adapters, metrics, view, presign })
+  const realtime = openRealtime({
+    config,
+    logger,
+    adapters,
+    metrics,
+    hub,
+    countRuns,
+    closing,
+  })
   const health = createHealth({
     ...build,
     isClosing: () => closing.aborted,
@@ -99,8 +110,9 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     troubles,
   })
   metrics.addSources({
-    countRuns: createRunCounts({ database }),
+    countRuns,
     openStreams: () => hub.openStreams(),
+    openWebSockets: () => realtime.connections.openWebSockets(),
     breakerState: () => presenton.state().breaker,
   })
 
@@ -118,9 +130,19 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     },
     templates: { listTemplates: presenton.listTemplates },
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
+    ...realtime.features,
     operations: { health, metrics: metrics.scrape },
   }
-  return { adapters, metrics, troubles, migration, hub, presentonChecks, features }
+  return {
+    adapters,
+    metrics,
+    troubles,
+    migration,
+    hub,
+    realtime,
+    presentonChecks,
+    features,
+  }
 }
 
 function createVerifier({

@@ -4,10 +4,15 @@
 import { type AddressInfo, connect } from 'node:net'
 import { SignJWT } from 'jose'
 import { readConfig } from '../config/config.ts'
+import { createChannels } from '../database/channels.ts'
 import type { App } from '../http/base.ts'
 import { createTokenVerifier } from '../http/tokens.ts'
+import { createNotificationView } from '../notifications/view.ts'
 import type { PresentationRow } from '../presentations/statements/queries.ts'
 import { presentationView } from '../presentations/view.ts'
+import { createConnections } from '../realtime/connections.ts'
+import { createOpenConnection } from '../realtime/open-connection.ts'
+import { createJobs } from '../realtime/progress/jobs.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer, type Features } from './server.ts'
@@ -48,6 +53,7 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
     files: [],
     error: null,
     queuePosition: 1,
+    estimate: null,
     createdAt: time,
     updatedAt: time,
     startedAt: null,
@@ -79,46 +85,80 @@ export async function openTestServer({
   const publicUrl = createPublicUrl(config)
   const closing = new AbortController()
   const lines: string[] = []
+  const openConnection = createOpenConnection({
+    connections: createConnections({ ...config.realtime, closing: closing.signal }),
+    ...config.realtime,
+    heartbeatMs: config.events.heartbeatMs,
+    takeStream: () => () => undefined,
+    onWebSocketMessage: () => undefined,
+    onError: unexpectedCall,
+  })
+  const all: Features = {
+    auth: {
+      verify: createTokenVerifier(config.auth),
+      redeemTicket: async () => undefined,
+      ...features.auth,
+    },
+    presentations: {
+      accept: async ({ respond }) => ({ ...respond(sampleRow()), replayed: false }),
+      listPresentations: unexpectedCall,
+      findPresentation: async () => undefined,
+      waitUntilSettled: unexpectedCall,
+      cancel: unexpectedCall,
+      retry: unexpectedCall,
+      exportAgain: unexpectedCall,
+      readOutlines: unexpectedCall,
+      approveOutlines: unexpectedCall,
+      rename: unexpectedCall,
+      remove: unexpectedCall,
+      presign: unexpectedCall,
+      view: (row) =>
+        presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),
+      ...features.presentations,
+    },
+    events: { follow: unexpectedCall, ...features.events },
+    tickets: { issueTicket: unexpectedCall, ...features.tickets },
+    images: { openImage: unexpectedCall, ownsImage: async () => false, ...features.images },
+    templates: { listTemplates: async () => [], ...features.templates },
+    usage: { readUsage: unexpectedCall, ...features.usage },
+    realtime: {
+      jobs: createJobs({
+        database: { query: async () => [] },
+        channels: createChannels(undefined),
+        onTrouble: unexpectedCall,
+      }),
+      openConnection,
+      issueRealtimeTicket: unexpectedCall,
+      readStats: unexpectedCall,
+      ...features.realtime,
+    },
+    notifications: {
+      openSession: unexpectedCall,
+      commands: {
+        markRead: unexpectedCall,
+        markReadUpTo: unexpectedCall,
+        remove: unexpectedCall,
+      },
+      list: async () => [],
+      countUnread: async () => 0,
+      view: createNotificationView(() => null),
+      announce: unexpectedCall,
+      ...features.notifications,
+      openConnection,
+    },
+    operations: {
+      health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
+      metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
+      ...features.operations,
+    },
+  }
   const app = await createServer({
     config,
     logger: createLogger({ logLevel: 'debug' }, { write: (line: string) => void lines.push(line) }),
     version: '1.2.3',
     publicUrl: publicUrl.read,
     closing: closing.signal,
-    features: {
-      auth: {
-        verify: createTokenVerifier(config.auth),
-        redeemTicket: async () => undefined,
-        ...features.auth,
-      },
-      presentations: {
-        accept: async ({ respond }) => ({ ...respond(sampleRow()), replayed: false }),
-        listPresentations: unexpectedCall,
-        findPresentation: async () => undefined,
-        waitUntilSettled: unexpectedCall,
-        cancel: unexpectedCall,
-        retry: unexpectedCall,
-        exportAgain: unexpectedCall,
-        readOutlines: unexpectedCall,
-        approveOutlines: unexpectedCall,
-        rename: unexpectedCall,
-        remove: unexpectedCall,
-        presign: unexpectedCall,
-        view: (row) =>
-          presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),
-        ...features.presentations,
-      },
-      events: { follow: unexpectedCall, ...features.events },
-      tickets: { issueTicket: unexpectedCall, ...features.tickets },
-      images: { openImage: unexpectedCall, ownsImage: async () => false, ...features.images },
-      templates: { listTemplates: async () => [], ...features.templates },
-      usage: { readUsage: unexpectedCall, ...features.usage },
-      operations: {
-        health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
-        metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),
-        ...features.operations,
-      },
-    },
+    features: all,
   })
   beforeListen?.(app)
   await app.listen({ host: '127.0.0.1', port: 0 })
@@ -140,6 +180,7 @@ export async function openTestServer({
 
   return {
     app,
+    features: all,
     url,
     port,
     lines,

@@ -20,7 +20,7 @@ export type Background = ReturnType<typeof startBackground>
 
 export function startBackground({ config, logger, services, timing = {} }: BackgroundOptions) {
   const { adapters, metrics, troubles } = services
-  const { database, renewals, channels, objects, presenton, endRun } = adapters
+  const { database, renewals, channels, objects, presenton, endRun, reportReview } = adapters
   const listener = openListener({
     url: config.database.url,
     channels,
@@ -41,6 +41,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
       timing,
       endRun,
       defaultTemplate: config.presenton.defaultTemplate,
+      reportReview,
       limits: {
         runTimeoutMs: config.runTimeoutMs,
         maxFileBytes: config.limits.maxFileBytes,
@@ -63,6 +64,8 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
     endRun,
     eventsRetentionHours: config.events.retentionHours,
     runTimeoutMs: config.runTimeoutMs,
+    notificationRetentionHours: config.notificationRetentionHours,
+    onNotification: metrics.onNotification,
     logger,
   })
   return { listener, worker, housekeeping }

@@ -20,12 +20,14 @@ import { load } from './load.bench.ts'
 import { parse } from './parse.bench.ts'
 import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
+import { sockets } from './sockets.bench.ts'
 import { trickle } from './trickle.bench.ts'
 
 const benchmarks: Benchmark[] = [
   eventLatency,
   delivery,
   idleStreams,
+  sockets,
   accept,
   runStart,
   claims,

@@ -5,6 +5,7 @@
 import { type Environment, readText, warningsOf } from './clean.ts'
 import { databaseUrl } from './database-url.ts'
 import { deepFreeze } from './deep-freeze.ts'
+import { keySources } from './key-sources.ts'
 import { publicKey } from './public-key.ts'
 import {
   absolutePath,
@@ -98,6 +99,12 @@ const variables = {
   RATE_LIMIT_PER_MINUTE: or(300, integer(1)),
   MAX_STREAMS: or(10_000, integer(1)),
   MAX_STREAMS_PER_USER: or(20, integer(1)),
+  MAX_WEBSOCKETS: or(10_000, integer(1)),
+  MAX_WEBSOCKETS_PER_USER: or(20, integer(1)),
+  WEBSOCKET_MESSAGES_PER_SECOND: or(20, integer(1)),
+  WEBSOCKET_BUFFER_KIB: or(1024, integer(1, 1_000_000)),
+  NOTIFICATION_RETENTION_HOURS: or(720, integer(1, 87_600)),
+  REALTIME_STATS: or(false, boolean),
   SSE_HEARTBEAT_SECONDS: or(15, seconds()),
   EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
   OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),
@@ -215,25 +222,19 @@ function toConfig(v: Values) {
       heartbeatMs: v.SSE_HEARTBEAT_SECONDS * 1000,
       retentionHours: v.EVENTS_RETENTION_HOURS,
     },
+    realtime: {
+      maxWebSockets: v.MAX_WEBSOCKETS,
+      maxWebSocketsPerUser: v.MAX_WEBSOCKETS_PER_USER,
+      messagesPerSecond: v.WEBSOCKET_MESSAGES_PER_SECOND,
+      bufferBytes: v.WEBSOCKET_BUFFER_KIB * 1024,
+      /** Whether signed-in users may read the statistics. */
+      hasPublicStats: v.REALTIME_STATS,
+    },
+    notificationRetentionHours: v.NOTIFICATION_RETENTION_HOURS,
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
     leaseMs: v.LEASE_SECONDS * 1000,
     shutdownGraceMs: v.SHUTDOWN_GRACE_SECONDS * 1000,
     drainMs: (v.DRAIN_SECONDS ?? v.SHUTDOWN_GRACE_SECONDS) * 1000,
     worker: v.WORKER,
   }
-}
-
-/** Where the keys come from that verify tokens. */
-export type KeySource =
-  | { kind: 'jwks'; url: string }
-  | { kind: 'secret'; secret: string }
-  | { kind: 'public-key'; pem: string }
-
-function keySources(v: Values): KeySource[] {
-  const sources: KeySource[] = []
-  if (v.AUTH_JWKS_URL !== undefined) sources.push({ kind: 'jwks', url: v.AUTH_JWKS_URL })
-  if (v.AUTH_JWT_SECRET !== undefined) sources.push({ kind: 'secret', secret: v.AUTH_JWT_SECRET })
-  if (v.AUTH_JWT_PUBLIC_KEY !== undefined)
-    sources.push({ kind: 'public-key', pem: v.AUTH_JWT_PUBLIC_KEY })
-  return sources
 }

@@ -26,6 +26,7 @@ export const queuedExample: Presentation = {
   files: [],
   error: null,
   queue_position: 3,
+  estimated_completion: '2026-11-27T09:34:00.000Z',
   created_at: '2026-11-27T09:30:00.000Z',
   updated_at: '2026-11-27T09:30:00.000Z',
   started_at: null,
@@ -51,6 +52,7 @@ export const completedExample: Presentation = {
     },
   ],
   queue_position: null,
+  estimated_completion: null,
   updated_at: '2026-11-27T09:32:10.000Z',
   started_at: '2026-11-27T09:30:01.000Z',
   completed_at: '2026-11-27T09:32:10.000Z',
@@ -78,6 +80,7 @@ export const cancelledExample: Presentation = {
   slides_done: 3,
   error: { code: 'CANCELLED', detail: 'The run was cancelled.', retryable: true },
   queue_position: null,
+  estimated_completion: null,
   started_at: '2026-11-27T09:30:01.000Z',
   completed_at: '2026-11-27T09:31:00.000Z',
 }

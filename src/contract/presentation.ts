@@ -66,6 +66,11 @@ export const presentationSchema = Type.Object(
     files: Type.Array(fileSchema),
     error: nullable(runErrorSchema),
     queue_position: nullable(Type.Integer({ minimum: 1, description: 'While queued.' })),
+    estimated_completion: nullable(
+      time(
+        'At the pace of the latest runs; null unless queued or running, or while few are known.',
+      ),
+    ),
     created_at: time(),
     updated_at: time(),
     started_at: nullable(time()),

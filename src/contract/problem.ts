@@ -59,6 +59,16 @@ export const problems = {
     retryable: true,
   },
   TOO_MANY_STREAMS: { status: 429, detail: 'Too many event streams are open.', retryable: true },
+  TOO_MANY_CONNECTIONS: {
+    status: 429,
+    detail: 'Too many real-time connections are open.',
+    retryable: true,
+  },
+  UPGRADE_REQUIRED: {
+    status: 426,
+    detail: 'This resource is a WebSocket. Use `Upgrade: websocket`.',
+    retryable: false,
+  },
   QUOTA_EXCEEDED: {
     status: 429,
     detail: 'The quota for this period is used up. Try again later.',

@@ -15,6 +15,18 @@ export interface ChannelMessages {
   queue: Record<never, never>
   /** The lease of presentation `id` was revoked. */
   revoked: { id: string }
+  /** A notification was written into the channel `id` of notifications. */
+  notification: { id: string }
+  /** A user has read or deleted notifications. Each message has an `id` of its own. */
+  notification_change: {
+    id: string
+    userId: string
+    change: 'read' | 'read-up-to' | 'deleted'
+    notificationId: string
+    unread: number
+    /** The connection over which it was done. */
+    connectionId?: string | undefined
+  }
 }
 
 export type ChannelName = keyof ChannelMessages
@@ -26,6 +38,8 @@ const remoteForms: { [C in ChannelName]: (message: ChannelMessages[C]) => object
   status: ({ id }) => ({ id }),
   queue: () => ({}),
   revoked: ({ id }) => ({ id }),
+  notification: ({ id }) => ({ id }),
+  notification_change: (message) => message,
 }
 
 const isChannelName = (name: unknown): name is ChannelName =>

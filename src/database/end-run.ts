@@ -15,6 +15,7 @@ import type { RunKind } from './schema/presentations.ts'
 
 export interface EndingRun {
   id: string
+  userId: string
   run: number
   runKind: RunKind
   slidesDone: number

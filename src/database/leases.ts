@@ -38,6 +38,7 @@ const runColumns = [
   'deckStreamed',
   'slidesFinished',
   'exportPath',
+  'stageClock',
 ] as const
 
 /** A claimed run. */

@@ -13,6 +13,7 @@ import {
   encodeRunWrite,
   type Fence,
   type RunChanges,
+  reportCommitted,
 } from './run-write.ts'
 import { type SharedWrites, toSharedWrite } from './shared-writes.ts'
 
@@ -98,6 +99,7 @@ export function createRunLog(options: RunLogOptions) {
         throw error
       }
       publish(write)
+      reportCommitted(write)
     }
   }
 

@@ -24,7 +24,7 @@ export type RunChanges = Partial<
     | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
     | 'limitWaitsMs'
-    | ('uploads' | 'error' | 'reviewExpiresAt')
+    | ('uploads' | 'error' | 'reviewExpiresAt' | 'reviewWarned' | 'stageClock')
   > & { completedAt: typeof databaseNow; endedAt: typeof databaseNow }
 >
 
@@ -33,6 +33,13 @@ export interface ExtraStatement {
   text: string
   /** From `$2` on. */
   values: unknown[]
+  /** Called once the transaction is committed, in the process that wrote. */
+  onCommitted?: () => void
+}
+
+/** To be called after the commit of a write. */
+export function reportCommitted({ extraStatements }: Pick<EncodedRunWrite, 'extraStatements'>) {
+  for (const { onCommitted } of extraStatements) onCommitted?.()
 }
 
 /** A write whose events are encoded. */

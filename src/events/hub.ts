@@ -203,6 +203,8 @@ export function createHub(options: HubOptions) {
   return {
     follow,
     openStreams: limit.open,
+    /** Counts another stream, as `follow` does. @throws Problem TOO_MANY_STREAMS */
+    takeStream: limit.take,
     /** Ends every stream after its last whole event. */
     close() {
       isClosed = true

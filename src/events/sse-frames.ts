@@ -1,6 +1,5 @@
-// Server-sent event frames: a logged event, a heartbeat, a reconnection time, a notice.
+// Server-sent event frames: a logged event, and a notice.
 
-import { jitterMs } from '../async/backoff.ts'
 import type { LoggedEvent } from '../database/event-log.ts'
 
 /** The frame of an event in the log. */
@@ -12,10 +11,3 @@ export function eventFrame({ seq, data }: Pick<LoggedEvent, 'seq' | 'data'>): Bu
 export function noticeFrame(value: object): Buffer {
   return Buffer.from(`event: response\ndata: ${JSON.stringify(value)}\n\n`)
 }
-
-/** Says when to reconnect; jittered, so that the subscribers of a replica do not return together. */
-export function retryFrame(ms: number): Buffer {
-  return Buffer.from(`retry: ${jitterMs(ms)}\n\n`)
-}
-
-export const heartbeatFrame = Buffer.from(': \n\n')

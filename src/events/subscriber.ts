@@ -3,8 +3,9 @@
 
 import { Readable } from 'node:stream'
 import type { LoggedEvent, LogPage } from '../database/event-log.ts'
+import { heartbeatFrame, retryFrame } from '../http/event-stream.ts'
 import { encodeOnce, type Feed, type FeedEvent, toFeedEvent } from './feed.ts'
-import { eventFrame, heartbeatFrame, noticeFrame, retryFrame } from './sse-frames.ts'
+import { eventFrame, noticeFrame } from './sse-frames.ts'
 
 export interface SubscriberOptions {
   feed: Feed

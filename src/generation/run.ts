@@ -2,6 +2,7 @@
 // When the lease is lost the run stops without a write: another worker continues or has ended it.
 
 import type { Stage } from '../contract/stages.ts'
+import { advanceClock } from '../database/durations.ts'
 import { markPaid } from '../database/ledger.ts'
 import { Problem } from '../domain/problem.ts'
 import { maxSlideStreams, maxTakeovers, paidStages } from '../domain/stage.ts'
@@ -166,7 +167,9 @@ async function startStage(context: Context, stage: Stage): Promise<void> {
   const attempt = (run.starts[stage] ?? 0) + 1
   const progress = context.progressAt(stage)
   const slidesDone = stage === 'slides' && !run.deckStreamed ? 0 : run.slidesDone
-  const state = { stage, progress, slidesDone, starts: { ...run.starts, [stage]: attempt } }
+  const stageClock = advanceClock(run.stageClock, run.stage, { nowMs: Date.now() })
+  const starts = { ...run.starts, [stage]: attempt }
+  const state = { stage, progress, slidesDone, starts, stageClock }
   Object.assign(run, state)
   // A cost is recorded before it is incurred: a cancel comes before it, or finds it in the ledger.
   // A worker that lost its lease during a pause also finds out here.
@@ -196,12 +199,20 @@ async function startOver(
 
 /** The run waits for approval without a slot and without a lease, and its clock stops. */
 async function startReview(context: Context): Promise<Outcome> {
-  const { database, limits, log } = context
+  const { run, database, limits, log } = context
   const expiresAt = await readReviewDeadline(database, limits.outlinesReviewHours)
   const members = { expires_at: expiresAt.toISOString() }
+  const stageClock = advanceClock(run.stageClock, run.stage, { nowMs: Date.now(), isStopped: true })
   await log.commit({
     events: [context.event('awaiting_outlines', members, null)],
-    changes: { status: 'awaiting_outlines', stage: null, reviewExpiresAt: expiresAt },
+    changes: {
+      status: 'awaiting_outlines',
+      stage: null,
+      reviewExpiresAt: expiresAt,
+      reviewWarned: false,
+      stageClock,
+    },
+    extraStatements: context.reportReview?.(run, expiresAt) ?? [],
     stopClock: true,
     release: true,
   })

@@ -3,7 +3,7 @@
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
-import type { TicketPurpose } from '../domain/ticket-purposes.ts'
+import { presentationPurposes, type TicketPurpose } from '../domain/ticket-purposes.ts'
 import type { App } from './base.ts'
 import { type CheckRateLimit, describeRateLimit } from './rate-limit.ts'
 import type { Caller, TokenVerifier } from './tokens.ts'
@@ -16,6 +16,11 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route accepts tickets of this purpose, as `?ticket=`. */
     takesTicket?: TicketPurpose
+    /**
+     * Reading with the session cookie requires a trusted origin, too. `origin`: an `Origin` header;
+     * `site`: that, or `Sec-Fetch-Site: same-origin`.
+     */
+    checksOrigin?: 'origin' | 'site'
   }
 }
 
@@ -25,7 +30,7 @@ export const sessionCookie = 'gateway_session'
 export interface RouteTicket {
   ticket: string
   purpose: TicketPurpose
-  /** The id in the route's path; null where the path has none. */
+  /** The id in the route's path; null where the purpose is bound to none. */
   presentationId: string | null
 }
 
@@ -65,7 +70,9 @@ export function authenticate(
     const session = sessionToken(request)
     if (session === undefined) throw new Problem('AUTHENTICATION_FAILED')
     checkOrigin(request, isTrustedOrigin)
-    return verify(session)
+    const caller = await verify(session)
+    checkOriginOfRead(request, isTrustedOrigin)
+    return caller
   }
 
   async function findTicketOwner(use: RouteTicket): Promise<Caller> {
@@ -102,7 +109,7 @@ function ticketOf(request: FastifyRequest): RouteTicket | undefined {
   if (ticket === undefined) return undefined
   if (typeof ticket !== 'string') throw new Problem('AUTHENTICATION_FAILED')
   const { id = null } = request.params as { id?: string }
-  return { ticket, purpose, presentationId: id }
+  return { ticket, purpose, presentationId: presentationPurposes.has(purpose) ? id : null }
 }
 
 /**
@@ -148,6 +155,20 @@ export function checkOrigin(
   const { origin, 'sec-fetch-site': site } = request.headers
   const isTrusted = origin === undefined ? site === 'same-origin' : isTrustedOrigin(origin)
   if (!isTrusted) throw new Problem('PERMISSION_DENIED')
+}
+
+/** CORS does not cover WebSockets: any page may open one with the cookies of its visitor. */
+function checkOriginOfRead(
+  request: FastifyRequest,
+  isTrustedOrigin: AuthOptions['isTrustedOrigin'],
+) {
+  const { checksOrigin } = request.routeOptions.config
+  if (!checksOrigin) return
+  const { origin, 'sec-fetch-site': site } = request.headers
+  const isSameSite = checksOrigin === 'site' && site === 'same-origin'
+  if (origin === undefined ? !isSameSite : !isTrustedOrigin(origin)) {
+    throw new Problem('PERMISSION_DENIED')
+  }
 }
 
 /** URLs end up in logs, browser histories and Referer headers, so a token in one is refused. */

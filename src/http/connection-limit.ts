@@ -7,6 +7,8 @@ import type { App } from './base.ts'
 export interface ConnectionLimitOptions {
   /** Each event stream has its own connection. */
   maxStreams: number
+  /** And so has each WebSocket. */
+  maxWebSockets?: number
   maxOpenFiles?: number
 }
 
@@ -17,10 +19,10 @@ const reservedFiles = 500
 
 export function limitConnections(
   { server }: App,
-  { maxStreams, maxOpenFiles = readOpenFilesLimit() }: ConnectionLimitOptions,
+  { maxStreams, maxWebSockets = 0, maxOpenFiles = readOpenFilesLimit() }: ConnectionLimitOptions,
 ): void {
   const byFiles = Math.max(maxOpenFiles - reservedFiles, Math.floor(maxOpenFiles / 2))
-  server.maxConnections = Math.min(maxStreams + connectionsBesideStreams, byFiles)
+  server.maxConnections = Math.min(maxStreams + maxWebSockets + connectionsBesideStreams, byFiles)
   // The dropped client may retry: connections that were only kept alive have been closed by then.
   server.on('drop', () => server.closeIdleConnections())
 }

@@ -111,13 +111,14 @@ test('lists the successful responses and the problems of every operation', () =>
   for (const { method, path, operation } of operations) {
     const statuses = Object.keys(operation.responses)
     expect(
-      statuses.some((status) => /^[23]/.test(status)),
+      statuses.some((status) => /^(101|[23])/.test(status)),
       path,
     ).toBe(true)
     expect(statuses).toEqual(expect.arrayContaining(['429', '500']))
     for (const [status, response] of Object.entries(operation.responses)) {
       const isProblem = response.content?.['application/problem+json']
-      if (/^[23]/.test(status)) expect(isProblem, `${method} ${path} ${status}`).toBeUndefined()
+      if (/^(101|[23])/.test(status))
+        expect(isProblem, `${method} ${path} ${status}`).toBeUndefined()
       else if (!path.startsWith('/health') || status !== '503') {
         expect(isProblem?.schema, `${method} ${path} ${status}`).toEqual({
           $ref: '#/components/schemas/Problem',

@@ -57,6 +57,11 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
           name: 'session',
           description: "A cookie for a browser's EventSource and for plain links.",
         },
+        {
+          name: 'realtime',
+          description: 'Progress and notifications over WebSocket and server-sent events.',
+        },
+        { name: 'notifications', description: 'Your notifications.' },
         { name: 'operations', description: 'For operators.' },
       ],
       components: {

@@ -3,7 +3,7 @@
 // the configuration or the issuer is wrong, and only while no others are accepted.
 
 import { errors } from 'jose'
-import type { KeySource } from '../config/config.ts'
+import type { KeySource } from '../config/key-sources.ts'
 import { Problem } from '../domain/problem.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Troubles } from '../telemetry/troubles.ts'

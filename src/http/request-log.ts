@@ -22,7 +22,9 @@ export function logCompletedRequests(
     reply.raw.once('close', () => {
       const { method, routeOptions } = request
       const route = routeOptions.url ?? 'unknown'
-      const aborted = !reply.raw.writableFinished
+      // An upgraded connection is no longer a response.
+      const isUpgraded = reply.raw.statusCode === 101
+      const aborted = !isUpgraded && !reply.raw.writableFinished
       // Before the headers are sent, `statusCode` has its default, 200.
       const status = aborted && !reply.raw.headersSent ? clientClosedRequest : reply.raw.statusCode
       onRequestCompleted?.({ method, route, status, seconds: reply.elapsedTime / 1000 })

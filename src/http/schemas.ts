@@ -2,13 +2,22 @@
 
 import Type, { type Static, type TSchema } from 'typebox'
 import { eventSchema } from '../contract/events.ts'
+import { notificationSchema } from '../contract/notification.ts'
 import { presentationSchema } from '../contract/presentation.ts'
 import { type ProblemCode, problemSchema, problems } from '../contract/problem.ts'
+import { clientMessageSchema, serverMessageSchema } from '../contract/realtime.ts'
 import { problemType } from './problems.ts'
 import { describeHeaders, type HeaderName } from './response-headers.ts'
 
 /** The schemas that other schemas refer to by `$id`. */
-export const sharedSchemas: TSchema[] = [presentationSchema, problemSchema, eventSchema]
+export const sharedSchemas: TSchema[] = [
+  presentationSchema,
+  problemSchema,
+  eventSchema,
+  notificationSchema,
+  serverMessageSchema,
+  clientMessageSchema,
+]
 
 /** A malformed id returns 404, like an unknown one. */
 export const idParams = Type.Object({

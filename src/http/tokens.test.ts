@@ -9,7 +9,7 @@ import {
 } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
-import type { KeySource } from '../config/config.ts'
+import type { KeySource } from '../config/key-sources.ts'
 import { Problem } from '../domain/problem.ts'
 import { createTokenVerifier } from './tokens.ts'
 

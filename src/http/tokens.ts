@@ -3,7 +3,8 @@
 
 import { createPublicKey, webcrypto } from 'node:crypto'
 import { errors, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose'
-import type { Config, KeySource } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import type { KeySource } from '../config/key-sources.ts'
 import { Problem } from '../domain/problem.ts'
 import { createRemoteKeySet, type KeySetOptions } from './key-set.ts'
 import { createOutboundGet } from './outbound.ts'

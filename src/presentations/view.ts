@@ -1,6 +1,7 @@
 // A row in its wire form: snake_case, absolute links, every member present.
 
 import type { Download, Presentation } from '../contract/presentation.ts'
+import { estimateCompletion } from '../domain/estimate.ts'
 import { downloadFileName } from '../objects/file-name.ts'
 import type { PresentationRow, StoredFile } from './statements/queries.ts'
 
@@ -17,6 +18,7 @@ export function presentationView(
   row: PresentationRow,
   { publicUrl, appLink }: ViewOptions,
 ): Presentation {
+  const estimatedCompletion = estimateCompletion(row)
   const self = `${publicUrl}${apiPrefix}/presentations/${row.id}`
   return {
     id: row.id,
@@ -43,6 +45,7 @@ export function presentationView(
     })),
     error: row.error,
     queue_position: row.queuePosition,
+    estimated_completion: estimatedCompletion && time(estimatedCompletion),
     created_at: time(row.createdAt),
     updated_at: time(row.updatedAt),
     started_at: row.startedAt && time(row.startedAt),

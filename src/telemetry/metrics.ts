@@ -9,6 +9,7 @@ export type Metrics = ReturnType<typeof createMetrics>
 export interface MetricSources {
   countRuns: () => Promise<Record<string, number>>
   openStreams: () => number
+  openWebSockets: () => Record<string, number>
   breakerState: () => 'closed' | 'open' | 'half-open'
 }
 
@@ -57,6 +58,18 @@ export function createMetrics() {
     help: 'Bytes of finished files copied into the store.',
     registers,
   })
+  const webSocketMessages = new Counter({
+    name: 'gateway_websocket_messages_total',
+    help: 'Messages over WebSockets, by direction: in (from clients) and out.',
+    labelNames: ['direction'],
+    registers,
+  })
+  const notifications = new Counter({
+    name: 'gateway_notifications_total',
+    help: 'Notifications that this replica wrote, by type.',
+    labelNames: ['type'],
+    registers,
+  })
   const runs = new Gauge({
     name: 'gateway_runs',
     help: 'Presentations by status, all replicas; finished ones are counted from time to time.',
@@ -103,6 +116,8 @@ export function createMetrics() {
     onEventsDelivered: (events: number) => delivered.inc(events),
     onBytesCopied: (bytes: number) => copied.inc(bytes),
     onTokensRefused: (reason: string, count = 1) => refusedTokens.inc({ reason }, count),
+    onNotification: (type: string) => notifications.inc({ type }),
+    onWebSocketMessage: (direction: 'in' | 'out') => webSocketMessages.inc({ direction }),
     /** Adds the gauges whose values are read at each scrape. */
     addSources(sources: MetricSources): void {
       countRuns = sources.countRuns
@@ -112,6 +127,16 @@ export function createMetrics() {
         registers,
         collect() {
           this.set(sources.openStreams())
+        },
+      })
+      new Gauge({
+        name: 'gateway_websockets',
+        help: 'Open WebSockets of this replica, by kind.',
+        labelNames: ['kind'],
+        registers,
+        collect() {
+          for (const [kind, open] of Object.entries(sources.openWebSockets()))
+            this.set({ kind }, open)
         },
       })
       new Gauge({

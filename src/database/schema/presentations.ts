@@ -39,6 +39,14 @@ export interface RunBrief {
 /** A number for each stage that was reached. */
 type StageCounts = Partial<Record<Stage, number>>
 
+/** Times of the stages of a run, in ms of the worker's clock. */
+export interface StageClock {
+  /** Of the stages before the current one. */
+  ms?: StageCounts
+  /** When the current stage was entered; absent while no stage is under way. */
+  since?: number
+}
+
 export const presentations = gateway.table(
   'presentations',
   {
@@ -100,6 +108,10 @@ export const presentations = gateway.table(
     deckPrepared: boolean('deck_prepared').notNull().default(false),
     slidesFinished: boolean('slides_finished').notNull().default(false),
     reviewExpiresAt: time('review_expires_at'),
+    /** The owner was told that this review expires soon. */
+    reviewWarned: boolean('review_warned').notNull().default(false),
+    /** How long the stages of the latest run took. Empty in rows of releases without it. */
+    stageClock: jsonb('stage_clock').$type<StageClock>().notNull().default({}),
     uploads: integer('uploads').notNull().default(0),
     /** Times of further exports in the last hour. */
     exportTimes: timestamp('export_times', { withTimezone: true, precision: 3 })

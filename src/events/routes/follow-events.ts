@@ -1,25 +1,14 @@
 // GET /presentations/{id}/events: the event stream as a browser's EventSource needs it.
 
 import type { Readable } from 'node:stream'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type, { type TString } from 'typebox'
-import { jitterMs } from '../../async/backoff.ts'
 import { streamedEventExamples, streamedEventSchema } from '../../contract/events.ts'
 import { eventId } from '../../contract/text.ts'
 import type { App } from '../../http/base.ts'
-import { asProblem, handleError, logProblem } from '../../http/problems.ts'
+import { createChunkWriter } from '../../http/chunk-writer.ts'
+import { eventStreamHeaders, handleStreamError } from '../../http/event-stream.ts'
 import { emptyResponse, idParams, mediaResponse, problemResponses } from '../../http/schemas.ts'
-import { createChunkWriter } from '../chunk-writer.ts'
 import { readLastEventId } from '../last-event-id.ts'
-
-const reconnectMs = 5_000
-
-const streamHeaders = {
-  'content-type': 'text/event-stream; charset=utf-8',
-  // Without no-transform, compressing proxies hold events back; so does nginx's buffering.
-  'cache-control': 'no-store, no-transform',
-  'x-accel-buffering': 'no',
-}
 
 /** `id`: the schema of the ids in the query. */
 function queryOf(id: TString) {
@@ -106,22 +95,9 @@ export function followEventsRoute(app: App, { follow }: FollowEvents) {
         expiresAtMs: expiresAt.getTime(),
       })
       if (!stream) return reply.code(204).send()
-      reply.headers(streamHeaders)
+      reply.headers(eventStreamHeaders)
       writeStream(stream, reply)
       return reply
     },
   )
-}
-
-/** An EventSource never reconnects after any status but 200, so temporary failures get a 200. */
-function handleStreamError(error: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const problem = asProblem(error)
-  const isTemporary = problem.status >= 500 || problem.status === 429
-  const isEventSource = /\btext\/event-stream\b/i.test(request.headers.accept ?? '')
-  if (!isTemporary || !isEventSource) return handleError(error, request, reply)
-  logProblem(request, problem, error)
-  return reply
-    .code(200)
-    .headers(streamHeaders)
-    .send(`retry: ${jitterMs(reconnectMs)}\n\n`)
 }

@@ -6,7 +6,7 @@ import type { ProblemCode } from '../../contract/problem.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
 import type { EndingRun, EndRun } from '../../database/end-run.ts'
 import { isWaiting, queuedMs } from '../../database/queue.ts'
-import { applyRunWrite } from '../../database/run-write.ts'
+import { applyRunWrite, type EncodedRunWrite, reportCommitted } from '../../database/run-write.ts'
 import { Problem } from '../../domain/problem.ts'
 
 interface Reason {
@@ -35,13 +35,17 @@ export async function endOverdueRuns(
 ): Promise<Map<string, number>> {
   const ended = new Map<string, number>()
   for (const { code, condition } of reasonsFor(runTimeoutMs)) {
+    const writes: EncodedRunWrite[] = []
     await database.transaction(async (client) => {
       for (const run of await lockOverdueRuns(client, condition)) {
         const fence = { ...run, seq: run.lastSeq, token: undefined, leaseMs: undefined }
         const write = endRun(run, { outcome: 'failed', problem: new Problem(code) })
-        if (await applyRunWrite(client, fence, write)) ended.set(run.id, run.lastSeq + 1)
+        if (!(await applyRunWrite(client, fence, write))) continue
+        ended.set(run.id, run.lastSeq + 1)
+        writes.push(write)
       }
     })
+    for (const write of writes) reportCommitted(write)
   }
   return ended
 }
@@ -58,10 +62,11 @@ async function lockOverdueRuns(
   )
   if (due.length === 0) return []
   return client.query(
-    `select p.id, p.run, p.run_kind as "runKind", p.slides_done as "slidesDone",
+    // By user: transactions that notify several users do so in one order.
+    `select p.id, p.user_id as "userId", p.run, p.run_kind as "runKind", p.slides_done as "slidesDone",
        l.last_seq as "lastSeq"
      from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
-     where p.id = any($1) and ${condition}`,
+     where p.id = any($1) and ${condition} order by p.user_id`,
     [due.map(({ id }) => id)],
   )
 }

@@ -80,6 +80,7 @@ test('returns 202 with a Location header and the presentation', async () => {
     files: [],
     error: null,
     queue_position: 1,
+    estimated_completion: null,
     started_at: null,
     completed_at: null,
     created_at: '2026-11-20T10:00:00.123Z',

@@ -8,8 +8,8 @@ import {
 } from '../../contract/presentation.ts'
 import { presentationPageExample } from '../../contract/presentation-examples.ts'
 import type { App } from '../../http/base.ts'
+import { decodeCursor, encodeCursor } from '../../http/list-cursor.ts'
 import { jsonResponse, problemResponses } from '../../http/schemas.ts'
-import { decodeCursor, encodeCursor } from '../cursor.ts'
 import type { ListQuery, PresentationRow } from '../statements/queries.ts'
 
 const defaultLimit = 20

@@ -3,8 +3,10 @@
 
 import { encodeEvent } from '../../contract/events.ts'
 import type { Queryable } from '../../database/connection.ts'
+import { newEstimateInputs } from '../../database/durations.ts'
 import { countAhead, isWaiting, nextTurn, queueOrder } from '../../database/queue.ts'
 import type { presentations } from '../../database/schema/presentations.ts'
+import type { EstimateInputs } from '../../domain/estimate.ts'
 import type { PresentationRow } from './queries.ts'
 
 /** `outlines` are the caller's own; null when the model writes them. */
@@ -61,6 +63,7 @@ interface PlacedRow {
   /** In the queue, from 1. */
   position: number
   createdAt: Date
+  estimate: EstimateInputs | null
 }
 
 function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<PlacedRow[]> {
@@ -78,7 +81,7 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
        select id, user_id, title, 'queued', export_as, template,
          language, n_slides, export_as, review_outlines, metadata, brief, outlines,
          ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
-       returning id, turn, queued_at, created_at
+       returning id, turn, queued_at, created_at, outlines
      ), lease as (
        insert into gateway.leases (presentation_id, last_seq) select id, 1 from new
      ), reserved as (
@@ -88,7 +91,8 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
      select new.id, new.created_at as "createdAt",
        1 + ${countAhead('new')}
          + (select count(*) from new o where (${queueOrder('o')}) < (${queueOrder('new')}))
-         as position
+         as position,
+       ${newEstimateInputs('new')} as estimate
      from new`,
     [
       column(({ id }) => id),
@@ -117,7 +121,10 @@ async function insertFirstEvents(client: Queryable, placed: PlacedRow[]): Promis
 }
 
 /** The row as a query would return it, without another round trip. */
-function newRow(input: NewPresentation, { position, createdAt }: PlacedRow): PresentationRow {
+function newRow(
+  input: NewPresentation,
+  { position, createdAt, estimate }: PlacedRow,
+): PresentationRow {
   const { brief: _brief, outlines: _outlines, ...given } = input
   return {
     ...given,
@@ -132,6 +139,7 @@ function newRow(input: NewPresentation, { position, createdAt }: PlacedRow): Pre
     files: [],
     error: null,
     queuePosition: position,
+    estimate,
     createdAt,
     updatedAt: createdAt,
     startedAt: null,

@@ -4,10 +4,12 @@ import { and, desc, eq, type SQL, sql } from 'drizzle-orm'
 import { alias } from 'drizzle-orm/pg-core'
 import type { Status } from '../../contract/presentation.ts'
 import type { Queryable } from '../../database/connection.ts'
+import { estimateInputs } from '../../database/durations.ts'
 import { countAhead } from '../../database/queue.ts'
 import type { files } from '../../database/schema/external.ts'
 import { presentations } from '../../database/schema/presentations.ts'
 import { build, columns, type Given, statement } from '../../database/statement.ts'
+import type { EstimateInputs } from '../../domain/estimate.ts'
 
 /** A finished file. `storedAt` is RFC 3339, as Postgres writes times into JSON. */
 export type StoredFile = Omit<typeof files.$inferSelect, 'presentationId' | 'storedAt'> & {
@@ -34,6 +36,7 @@ const rowColumns = {
   /** From 1 for the run that is claimed next; null unless queued. */
   queuePosition: sql<number | null>`case when p.status = 'queued'
     then 1 + ${sql.raw(countAhead('p'))} end`.as('queuePosition'),
+  estimate: sql<EstimateInputs | null>`${sql.raw(estimateInputs('p'))}`.as('estimate'),
 }
 
 const select = () => build.select(rowColumns).from(p)

@@ -94,7 +94,8 @@ export async function cancelRun(
 /** What every new run starts with. */
 const freshRun = `run = run + 1, attempt = 0, progress = 0, error = null, starts = '{}',
   failures = '{}', slide_streams = 0, takeovers = 0, run_started_at = null, run_used_ms = 0,
-  resume_after = null, limit_waits_ms = '{}', ended_at = null, review_expires_at = null, queued_at = clock_timestamp(), updated_at = now()`
+  resume_after = null, limit_waits_ms = '{}', ended_at = null, review_expires_at = null,
+  stage_clock = '{}', queued_at = clock_timestamp(), updated_at = now()`
 
 /** Queues a run that continues after the last finished stage. */
 export async function queueRetry(client: Queryable, locked: LockedPresentation): Promise<void> {

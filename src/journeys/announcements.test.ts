@@ -1,0 +1,160 @@
+// What operators do on their port: announcements to everybody, and statistics.
+
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { findFreePort } from '../sandbox/ports.ts'
+import { openReader } from '../sandbox/reader.ts'
+import { openSocket, type Socket } from '../sandbox/socket.ts'
+import type { User } from './user.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+let opsUrl: string
+let readOpsMetrics: () => Promise<string>
+const sockets: Socket[] = []
+beforeAll(async () => {
+  world = await openWorld()
+  const port = await findFreePort()
+  opsUrl = `http://127.0.0.1:${port}`
+  // Another replica than the one that the users are connected to.
+  await world.spawnReplica({ OPS_PORT: String(port), WORKER: 'false' })
+  readOpsMetrics = async () => (await fetch(`${opsUrl}/metrics`)).text()
+})
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) await socket.close()
+})
+afterAll(() => world.close())
+
+async function listen(user: User): Promise<Socket> {
+  const socket = await openSocket(`${world.url}/api/v1/realtime/notifications`, {
+    token: user.token,
+  })
+  sockets.push(socket)
+  return socket
+}
+
+const announce = (body: unknown) =>
+  fetch(`${opsUrl}/notifications`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+
+const maintenance = { title: 'Maintenance', message: 'Tonight at ten.', notification_type: 'info' }
+
+test('reaches everybody in one row, also who comes later, and each reads and deletes it alone', async () => {
+  const [alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
+  const listening = [await listen(alice), await listen(bob)]
+  for (const socket of listening) await socket.expectNext('connected')
+  const response = await announce({ ...maintenance, action_url: '/status', action_text: 'Read' })
+  expect(response.status).toBe(201)
+  const { id, ...created } = (await response.json()) as Record<string, unknown>
+  expect(created).toMatchObject({ ...maintenance, channel: 'general', priority: 'normal' })
+  for (const socket of listening)
+    expect(await socket.expectNext('notification')).toMatchObject({
+      ...maintenance,
+      id,
+      channel: 'general',
+      priority: 'normal',
+      category: 'system',
+      data: {},
+      action_url: '/status',
+      action_text: 'Read',
+      read: false,
+      unread: 1,
+    })
+  expect(await world.query('select 1 from gateway.notifications')).toHaveLength(1)
+  expect(await readOpsMetrics()).toContain('gateway_notifications_total{type="info"} 1')
+
+  const [ofAlice, ofBob] = listening
+  ofAlice?.send({ type: 'mark_read', notification_id: id })
+  expect(await ofAlice?.expectNext('marked_read')).toMatchObject({ unread: 0 })
+  expect((await bob.api('/notifications')).body).toMatchObject({ unread: 1 })
+  expect((await bob.api(`/notifications/${id}`, { method: 'DELETE' })).status).toBe(204)
+  expect(await ofBob?.expectNext('notification_deleted')).toMatchObject({ unread: 0 })
+  expect((await bob.api('/notifications')).body.items).toEqual([])
+  expect((await alice.api('/notifications')).body.items).toMatchObject([{ id, read: true }])
+
+  const late = await listen(await world.createUser('late'))
+  expect(await late.expectNext('connected')).toMatchObject({ unread: 1 })
+  expect(await late.expectNext('notification')).toMatchObject({ id, read: false })
+})
+
+test('refuses an invalid announcement', async () => {
+  const refused: Record<string, unknown>[] = [
+    { title: 'x'.repeat(201) },
+    { title: '' },
+    { message: 'x'.repeat(2_001) },
+    { notification_type: 'other' },
+    { priority: 'urgent' },
+    { category: 'x'.repeat(41) },
+    { action_text: 'x'.repeat(61) },
+    { action_url: 'http://app.example' },
+    { action_url: '//evil.example' },
+    { action_url: '/\\evil.example' },
+    { action_url: '/a\\b' },
+    { action_url: 'https:\\\\evil.example' },
+    { action_url: 'javascript:alert(1)' },
+    { action_url: 'status' },
+    { action_url: '' },
+    { more: 1 },
+  ]
+  for (const change of refused) {
+    const response = await announce({ ...maintenance, ...change })
+    expect(response.status, JSON.stringify(change)).toBe(400)
+    expect(await response.json()).toMatchObject({ code: 'VALIDATION_FAILED' })
+  }
+  for (const body of [{}, [], { title: 'x' }]) expect((await announce(body)).status).toBe(400)
+  expect((await announce({ ...maintenance, action_url: 'https://app.example/a?b=c' })).status).toBe(
+    201,
+  )
+  // Only there: the public port has no such route.
+  const user = await world.createUser()
+  expect((await user.api(`${world.url}/notifications`, { method: 'POST', body: {} })).status).toBe(
+    404,
+  )
+})
+
+test('has statistics of connections and runs, on the public port only where that is switched on', async () => {
+  const user = await world.createUser()
+  expect((await user.api('/realtime/stats')).status).toBe(404)
+  const open = await world.openReplica({ REALTIME_STATS: 'true' })
+  const { id } = await user.generate()
+  const socket = await openSocket(`${open.url}/api/v1/realtime/generation/${id}`, {
+    token: user.token,
+  })
+  sockets.push(socket)
+  await socket.until(({ type }) => type === 'job_progress')
+  const listening = await openReader(`${open.url}/api/v1/realtime/sse/notifications`, {
+    token: user.token,
+  })
+  await listening.expectNext('connected')
+  const { status, body } = await user.api('/realtime/stats', { baseUrl: open.url })
+  expect(status).toBe(200)
+  expect(body).toEqual({
+    generation_manager: {
+      total_connections: 1,
+      active_connections: 1,
+      active_users: 1,
+      messages_sent: 2,
+      errors: 0,
+      uptime_seconds: expect.any(Number),
+      active_jobs: 1,
+      job_subscribers: 1,
+    },
+    notification_manager: {
+      active_connections: 1,
+      channels: 2,
+      notification_history_size: expect.any(Number),
+    },
+    active_presentations: 0,
+    active_generation_jobs: 0,
+    timestamp: expect.any(String),
+  })
+  const metrics = await (await fetch(`${open.url}/metrics`)).text()
+  expect(metrics).toContain('gateway_websockets{kind="generation"} 1')
+  expect(metrics).toContain('gateway_websocket_messages_total{direction="out"} 2')
+  listening.close()
+  const operators = await fetch(`${opsUrl}/realtime/stats`)
+  expect(operators.status).toBe(200)
+  expect(Object.keys((await operators.json()) as object)).toEqual(Object.keys(body))
+})

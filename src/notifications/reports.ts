@@ -1,0 +1,70 @@
+// What of a run is reported to its owner. The statements join the transaction of the change, so a
+// crash neither loses nor doubles a notification.
+
+import { channelOfUser, type NotificationType } from '../contract/notification.ts'
+import type { Channels } from '../database/channels.ts'
+import type { EndingRun, RunEnd } from '../database/end-run.ts'
+import type { ExtraStatement } from '../database/run-write.ts'
+import { notifyOwner, type PresentationNotice } from './statements/write.ts'
+
+export interface NotificationReportsOptions {
+  channels: Pick<Channels, 'publish'>
+  /** A notification was written. */
+  onWritten: (type: NotificationType) => void
+}
+
+const ready: PresentationNotice = {
+  notificationType: 'success',
+  priority: 'normal',
+  category: 'generation',
+  title: 'Presentation ready',
+  message: '{name} is ready: {slides}.',
+}
+
+const failures: Record<EndingRun['runKind'], Pick<PresentationNotice, 'title' | 'message'>> = {
+  deck: { title: 'Presentation failed', message: '{name} could not be finished.' },
+  export: { title: 'Export failed', message: '{name} could not be exported.' },
+}
+
+const awaitingApproval: PresentationNotice = {
+  notificationType: 'info',
+  priority: 'high',
+  category: 'review',
+  title: 'Outlines await your approval',
+  message: 'The outlines of {name} are ready for your approval.',
+}
+
+export type NotificationReports = ReturnType<typeof createNotificationReports>
+
+export function createNotificationReports({ channels, onWritten }: NotificationReportsOptions) {
+  function report(userId: string, notice: PresentationNotice): ExtraStatement[] {
+    const onCommitted = () => {
+      channels.publish('notification', { id: channelOfUser(userId) })
+      onWritten(notice.notificationType)
+    }
+    return [{ ...notifyOwner(notice), onCommitted }]
+  }
+
+  return {
+    /** A cancelled run tells nothing, and neither does a successful export. */
+    reportRunEnd({ userId, runKind }: EndingRun, end: RunEnd): ExtraStatement[] {
+      if (end.outcome === 'cancelled') return []
+      if (end.outcome === 'completed') return runKind === 'deck' ? report(userId, ready) : []
+      const { title, message } = failures[runKind]
+      const { code, detail } = end.problem
+      return report(userId, {
+        notificationType: 'error',
+        priority: 'high',
+        category: 'generation',
+        title,
+        message: `${message} ${detail}`,
+        data: { code },
+      })
+    },
+
+    reportReview({ userId }: { userId: string }, expiresAt: Date): ExtraStatement[] {
+      const data = { expires_at: expiresAt.toISOString() }
+      return report(userId, { ...awaitingApproval, data })
+    },
+  }
+}

@@ -1,0 +1,63 @@
+// Reads the states of runs. Raw SQL: a batch of ids, and fragments of the queue and of estimates.
+
+import type { Status } from '../../contract/presentation.ts'
+import type { Stage } from '../../contract/stages.ts'
+import type { Queryable } from '../../database/connection.ts'
+import { estimateInputs } from '../../database/durations.ts'
+import { countAhead } from '../../database/queue.ts'
+import type { RunKind } from '../../database/schema/presentations.ts'
+import type { EstimatedRun } from '../../domain/estimate.ts'
+import type { RunError } from '../../domain/problem.ts'
+
+/** The state of a presentation's latest run. */
+export interface JobRow extends EstimatedRun {
+  id: string
+  userId: string
+  status: Status
+  stage: Stage | null
+  run: number
+  runKind: RunKind
+  progress: number
+  error: RunError | null
+  /** The last number in the log: each change of the state has one. */
+  lastSeq: number
+}
+
+/** The rows of those that exist. */
+export function readJobRows(database: Queryable, ids: string[]): Promise<JobRow[]> {
+  return database.query(
+    `select p.id, p.user_id as "userId", p.status, p.stage, p.run, p.run_kind as "runKind",
+       p.progress, p.error, p.n_slides as "nSlides", p.slides_done as "slidesDone",
+       l.last_seq as "lastSeq", ${estimateInputs('p')} as estimate,
+       case when p.status = 'queued' then 1 + ${countAhead('p')} end as "queuePosition"
+     from gateway.presentations p join gateway.leases l on l.presentation_id = p.id
+     where p.id = any($1::uuid[])`,
+    [ids],
+  )
+}
+
+/** The terminal event of one run. */
+export interface RunEndRow {
+  id: string
+  run: number
+  /** `complete` or `error`, with its members. */
+  event: { type: string; stage?: Stage } & Partial<RunError>
+}
+
+/** The ends of the runs from `from` up to before `before`, in their order. */
+export async function readRunEnds(
+  database: Queryable,
+  asked: { id: string; from: number; before: number }[],
+): Promise<RunEndRow[]> {
+  const rows = await database.query<Omit<RunEndRow, 'event'> & { data: string }>(
+    // Of `complete` only the kind: its data holds the whole deck.
+    `select e.presentation_id as id, e.run,
+       case when e.kind = 'complete' then '{"type":"complete"}' else e.data end as data
+     from unnest($1::uuid[], $2::int[], $3::int[]) asked(id, first, before)
+     join gateway.events e on e.presentation_id = asked.id
+     where e.terminal and e.run >= asked.first and e.run < asked.before
+     order by e.presentation_id, e.seq`,
+    [asked.map(({ id }) => id), asked.map(({ from }) => from), asked.map(({ before }) => before)],
+  )
+  return rows.map(({ data, ...row }) => ({ ...row, event: JSON.parse(data) }))
+}
