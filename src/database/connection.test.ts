@@ -38,11 +38,11 @@ describe('the pool', () => {
   }
 
   it('rejects with 503 when no connection becomes free in time', async () => {
-    const database = open({ poolMax: 1, connectTimeoutMs: 200 })
+    const database = open({ poolMax: 1, connectTimeoutMs: 1_000 })
     await database.transaction(async () => {
       const { result, ms } = await timed(database.query('select 1'))
       expect(result).toMatchObject({ status: 'rejected', reason: unavailable })
-      expect(ms).toBeLessThan(4_000)
+      expect(ms).toBeLessThan(20_000)
     })
     expect(await database.query('select 1 as n')).toEqual([{ n: 1 }])
   })

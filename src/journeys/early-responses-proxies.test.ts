@@ -103,68 +103,71 @@ afterAll(() => world.close())
 
 const names = Object.keys(configs) as ProxyName[]
 
-describe.each(names.filter(hasProxy))('%s', (name) => {
-  let proxy: Awaited<ReturnType<typeof openProxy>> | undefined
-  let port: number
-  beforeAll(async () => {
-    port = await findFreePort()
-    const gateway = Number(new URL(world.url).port)
-    proxy = await openProxy(name, { port, config: configs[name]({ port, gateway }) })
-  })
-  afterAll(() => proxy?.close())
+const suites = names.map((name) => ({ name, suite: describe.skipIf(!hasProxy(name)) }))
 
-  const prefixes = name === 'nginx' ? ['', '/unbuffered'] : ['']
-  const json = 'Content-Type: application/json\r\n'
-  const auth = () => `Authorization: Bearer ${user.token}\r\n`
-  const cases: [status: number, path: string, headers: () => string][] = [
-    [401, '/api/v1/presentations', () => json],
-    [404, '/nothing', () => auth() + json],
-    [405, '/api/v1/templates', () => auth() + json],
-    [413, '/api/v1/presentations', () => auth() + json],
-    [415, '/api/v1/presentations', () => `${auth()}Content-Type: text/plain\r\n`],
-  ]
+for (const { name, suite } of suites)
+  suite(name, () => {
+    let proxy: Awaited<ReturnType<typeof openProxy>> | undefined
+    let port: number
+    beforeAll(async () => {
+      port = await findFreePort()
+      const gateway = Number(new URL(world.url).port)
+      proxy = await openProxy(name, { port, config: configs[name]({ port, gateway }) })
+    })
+    afterAll(() => proxy?.close())
 
-  describe.each(['length', 'chunked'])('a body of 9 MiB, %s', (framing) => {
-    const chunked = framing === 'chunked'
+    const prefixes = name === 'nginx' ? ['', '/unbuffered'] : ['']
+    const json = 'Content-Type: application/json\r\n'
+    const auth = () => `Authorization: Bearer ${user.token}\r\n`
+    const cases: [status: number, path: string, headers: () => string][] = [
+      [401, '/api/v1/presentations', () => json],
+      [404, '/nothing', () => auth() + json],
+      [405, '/api/v1/templates', () => auth() + json],
+      [413, '/api/v1/presentations', () => auth() + json],
+      [415, '/api/v1/presentations', () => `${auth()}Content-Type: text/plain\r\n`],
+    ]
 
-    test.each(cases)('%i for %s reaches the client', async (status, path, headers) => {
-      const statuses: (number | undefined)[] = []
-      const runs = prefixes.flatMap((prefix) => Array<string>(repeats).fill(prefix))
-      for (const prefix of runs) {
+    describe.each(['length', 'chunked'])('a body of 9 MiB, %s', (framing) => {
+      const chunked = framing === 'chunked'
+
+      test.each(cases)('%i for %s reaches the client', async (status, path, headers) => {
+        const statuses: (number | undefined)[] = []
+        const runs = prefixes.flatMap((prefix) => Array<string>(repeats).fill(prefix))
+        for (const prefix of runs) {
+          const client = openRawClient({ port })
+          const length = chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${9 * mib}`
+          await client.send(
+            `POST ${prefix}${path} HTTP/1.1\r\nHost: x\r\n${headers()}${length}\r\n\r\n`,
+          )
+          await client.sendBody(9 * mib, { chunked })
+          const [response] = await client.responses()
+          statuses.push(response?.status)
+          client.close()
+        }
+        expect(statuses).toEqual(runs.map(() => status))
+      })
+    })
+
+    test('a client that expects 100 Continue gets its response', async () => {
+      for (const [status, path, headers] of cases) {
         const client = openRawClient({ port })
-        const length = chunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${9 * mib}`
         await client.send(
-          `POST ${prefix}${path} HTTP/1.1\r\nHost: x\r\n${headers()}${length}\r\n\r\n`,
+          `POST ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n${headers()}Content-Length: ${9 * mib}\r\n\r\n`,
         )
-        await client.sendBody(9 * mib, { chunked })
-        const [response] = await client.responses()
-        statuses.push(response?.status)
+        // A proxy may answer 100 itself, because it reads the body anyway.
+        await client.receivedMatch(/HTTP\/1\.1 \d+/)
+        if (client.received().includes('100 Continue')) await client.sendBody(9 * mib)
+        expect((await client.responses())[0]?.status, path).toBe(status)
         client.close()
       }
-      expect(statuses).toEqual(runs.map(() => status))
-    })
-  })
-
-  test('a client that expects 100 Continue gets its response', async () => {
-    for (const [status, path, headers] of cases) {
+      const body = '{"content":"x"}'
       const client = openRawClient({ port })
       await client.send(
-        `POST ${path} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n${headers()}Content-Length: ${9 * mib}\r\n\r\n`,
+        `POST /api/v1/presentations HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n${auth()}${json}Content-Length: ${body.length}\r\n\r\n`,
       )
-      // A proxy may answer 100 itself, because it reads the body anyway.
-      await client.receivedMatch(/HTTP\/1\.1 \d+/)
-      if (client.received().includes('100 Continue')) await client.sendBody(9 * mib)
-      expect((await client.responses())[0]?.status, path).toBe(status)
+      await client.receivedMatch(/100 Continue\r\n\r\n/)
+      await client.send(body)
+      expect((await client.responses())[0]?.status).toBe(202)
       client.close()
-    }
-    const body = '{"content":"x"}'
-    const client = openRawClient({ port })
-    await client.send(
-      `POST /api/v1/presentations HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n${auth()}${json}Content-Length: ${body.length}\r\n\r\n`,
-    )
-    await client.receivedMatch(/100 Continue\r\n\r\n/)
-    await client.send(body)
-    expect((await client.responses())[0]?.status).toBe(202)
-    client.close()
+    })
   })
-})
