@@ -11,6 +11,7 @@ import type { OpenConnection } from '../../realtime/open-connection.ts'
 import {
   lastEventIdHeader,
   lastEventIdOf,
+  messageStream,
   resumeQuery,
   upgradeResponse,
 } from '../../realtime/routes/schemas.ts'
@@ -78,10 +79,7 @@ export function streamNotificationsRoute(
     headers: lastEventIdHeader,
     querystring: resumeQuery,
     response: {
-      200: {
-        description: 'The stream.',
-        content: { 'text/event-stream': { schema: { $ref: 'RealtimeMessage#' } } },
-      },
+      200: messageStream('connected', 'notification', 'notification_read'),
       ...problemResponses('PERMISSION_DENIED', 'TOO_MANY_STREAMS'),
     },
   }

@@ -15,6 +15,7 @@ import type { Jobs } from '../progress/jobs.ts'
 import {
   lastEventIdHeader,
   lastEventIdOf,
+  messageStream,
   resumeQuery,
   ticketQuery,
   upgradeResponse,
@@ -89,10 +90,7 @@ export function streamGenerationRoute(app: App, { openConnection, jobs }: Follow
     params: idParams,
     querystring: resumeQuery,
     response: {
-      200: {
-        description: 'The stream.',
-        content: { 'text/event-stream': { schema: { $ref: 'RealtimeMessage#' } } },
-      },
+      200: messageStream('connected', 'job_progress', 'job_deleted'),
       204: emptyResponse('Finished: nothing follows the given id.'),
       ...problemResponses('PERMISSION_DENIED', 'NOT_FOUND', 'TOO_MANY_STREAMS'),
     },

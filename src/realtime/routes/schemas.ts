@@ -2,7 +2,9 @@
 
 import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { emptyResponse } from '../../http/schemas.ts'
+import type { ServerMessageType } from '../../contract/realtime.ts'
+import { serverMessages } from '../../contract/realtime-messages.ts'
+import { emptyResponse, mediaResponse } from '../../http/schemas.ts'
 
 export const ticketQuery = Type.Optional(
   Type.String({
@@ -11,6 +13,35 @@ export const ticketQuery = Type.Optional(
 )
 
 export const upgradeResponse = emptyResponse('Switching to the WebSocket protocol.')
+
+const exampleTime = '2026-11-27T12:29:41.512Z'
+
+/** A stream of messages, with an example of each of these types. */
+export function messageStream(...types: ServerMessageType[]) {
+  const schema = {
+    type: 'object',
+    title: 'StreamedMessage',
+    properties: {
+      id: { type: 'string', description: 'To resume from.' },
+      data: {
+        type: 'string',
+        contentMediaType: 'application/json',
+        contentSchema: { $ref: 'RealtimeMessage#' },
+      },
+    },
+    required: ['data'],
+  }
+  const exampleOf = (type: ServerMessageType) => ({
+    value: {
+      data: JSON.stringify({ ...serverMessages[type].example, timestamp: exampleTime }),
+    },
+  })
+  return mediaResponse('text/event-stream', schema, {
+    description: 'The stream. The schema is that of each event.',
+    headers: ['X-Accel-Buffering'],
+    examples: Object.fromEntries(types.map((type) => [type, exampleOf(type)])),
+  })
+}
 
 export const lastEventIdHeader = Type.Object({
   'last-event-id': Type.Optional(Type.String({ description: 'The last id that you received.' })),
