@@ -25,7 +25,7 @@ export type Misconfigurations = ReturnType<typeof createMisconfigurations>
 export function createMisconfigurations(troubles: Pick<Troubles, 'report' | 'clear'>) {
   const known = new Map<string, { variable: string; detail: string }>()
 
-  /** `kind` names the mistake; without a detail it is mended, or was never there. */
+  /** `kind` names the mistake; without a detail it is fixed, or was never there. */
   function set(kind: string, variable: string, detail?: string): void {
     if (detail !== undefined) {
       known.set(kind, { variable, detail })

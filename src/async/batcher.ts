@@ -20,7 +20,7 @@ interface PendingItem<Item, Outcome> {
 }
 
 const maxBatchSize = 100
-// Behind an unresponsive database each batch takes as long as its deadline.
+// Behind an unresponsive database each batch takes its whole deadline.
 const maxWaitMs = 5_000
 const maxPending = 2_000
 const maxConcurrent = 2

@@ -46,7 +46,7 @@ it('resumes one waiting piece in each turn, in the order of the calls', async ()
   expect(resumed).toEqual(['a', 'b', 'c'])
 })
 
-it('lets nobody overtake those who wait', async () => {
+it('lets no one overtake pieces that wait', async () => {
   const { takeTurn, pass, endTurn } = openTurns()
   void takeTurn()
   pass(10)
@@ -61,7 +61,7 @@ it('lets nobody overtake those who wait', async () => {
   expect(resumed).toEqual(['first', 'second', 'late'])
 })
 
-it('asks for no further turn once nobody works', async () => {
+it('asks for no further turn once there is no work', async () => {
   const { takeTurn, endTurn, isIdle } = openTurns()
   void takeTurn()
   await endTurn()

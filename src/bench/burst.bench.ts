@@ -1,4 +1,4 @@
-// A burst: runs whose upstream writes outline chunks as fast as they are read. Meanwhile the
+// A burst: runs whose upstream writes outline chunks as fast as they are read. At the same time the
 // process must answer others at once, and its event loop must never turn for long.
 import {
   type Benchmark,

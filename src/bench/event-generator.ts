@@ -1,5 +1,5 @@
 // An upstream that emits events at a given rate, each with its timestamp. It holds streams of
-// slides and outlines open until told to emit, and may serve a large file as every export. It
+// slides and outlines open until a command to emit, and may serve a large file as every export. It
 // forwards all other requests to the stand-in.
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -17,7 +17,7 @@ export function readText(env: Environment, name: string): string | undefined {
   const value = secrets.includes(name) ? text : unquote(text)
   // Docker and systemd do not replace `${NAME}` in their env files.
   if (/^\$\{[a-z_]\w*\}$/i.test(value.trim()))
-    throw new Error('is a reference to another variable, which nobody has replaced')
+    throw new Error('is a reference to another variable, which was not replaced')
   return value || undefined
 }
 

@@ -95,7 +95,7 @@ describe('parseDatabaseUrl', () => {
     expect(parseDatabaseUrl(`postgres://u:p@db/decks?${query}`).tls).toEqual(tls)
   })
 
-  it('uses the default of the driver without a word about TLS', () => {
+  it('uses the default of the driver without TLS parameters', () => {
     expect(parseDatabaseUrl('postgres://u:p@db/decks?sslmode=')).toEqual(at)
   })
 

@@ -183,7 +183,7 @@ export function bucketName(text: string): string {
     : reject('must be an S3 bucket name: 3 to 63 lower-case letters, digits, dots and hyphens')
 }
 
-/** HS256 requires a key at least as long as its output (RFC 7518, section 3.2). */
+/** HS256 requires a key not shorter than its output (RFC 7518, section 3.2). */
 export function secret(text: string): string {
   return Buffer.byteLength(text) >= 32 ? text : reject('must have at least 32 bytes')
 }

@@ -21,7 +21,7 @@ export function openAddress(url: string) {
       database: address.database,
       options: address.options,
       application_name: address.applicationName ?? applicationName,
-      // Without a word about TLS in the URL, PGSSLMODE may ask for it.
+      // Without TLS parameters in the URL, PGSSLMODE may ask for it.
       ...(tls && { ssl: usesTls ? tlsOptions(tls) : false }),
       ...(tls?.direct && { sslnegotiation: 'direct' }),
       enableChannelBinding: address.requireChannelBinding,

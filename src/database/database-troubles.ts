@@ -14,7 +14,7 @@ export class UnusableDatabase extends Error {
 
 const passing: ReadonlySet<TroubleReason> = new Set(['unreachable', 'no_response', 'not_migrated'])
 
-/** False for what an operator has to mend. */
+/** False for what an operator has to fix. */
 export const passesByItself = ({ reason }: Trouble): boolean => passing.has(reason)
 
 const maxDepth = 5
@@ -35,7 +35,7 @@ export function explainDatabaseError(error: unknown, depth = 0): Trouble | undef
   return undefined
 }
 
-/** Pings may succeed meanwhile: some statements or some new connections fail, others do not. */
+/** Pings may still succeed: some statements or some new connections fail, others do not. */
 const partial: ReadonlySet<TroubleReason> = new Set(['access_denied', 'limit_reached'])
 /** How long such a trouble is shown after its last error. */
 const shownMs = 60_000
@@ -50,7 +50,7 @@ export function createDatabaseTroubles(
   const lastAtMs = new Map<TroubleReason, number>()
 
   return {
-    /** Only what waiting does not mend: an outage is found by pings, and ends with them. */
+    /** Only what waiting does not fix: an outage is found by pings, and ends with them. */
     report(error: unknown): void {
       const trouble = explainDatabaseError(error)
       if (!trouble || passesByItself(trouble)) return

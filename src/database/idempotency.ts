@@ -67,7 +67,7 @@ export async function respondToEach<Request>({
 
   const hasKeys = firsts.size > 0
   async function workAfterKeys(client: Queryable, fresh: Request[]) {
-    // The locks of keys come first: who waits for one must not hold what others need.
+    // The locks of keys come first: what waits for one must not hold what others need.
     if (hasKeys && before) await client.query(before)
     return work(client, fresh)
   }

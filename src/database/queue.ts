@@ -10,7 +10,7 @@ export const isWaiting = (p: string) =>
 export const isClaimable = (p: string) =>
   `${isWaiting(p)} and (${p}.resume_after is null or ${p}.resume_after <= clock_timestamp())`
 
-/** How long a run that gave up its slot has been queued, in ms: its clock continues meanwhile. */
+/** How long a run that gave up its slot has been queued, in ms: its clock continues. */
 export const queuedMs = (p: string) => `case when ${p}.resume_after is null then 0
   else (extract(epoch from clock_timestamp() - ${p}.queued_at) * 1000)::bigint end`
 

@@ -1,5 +1,5 @@
 // Whether the gateway can work with the database at all: asked once before the migrations, since
-// waiting mends none of it, and each would show later as an error that names no cause.
+// waiting fixes none of it, and each would show later as an error that names no cause.
 import type pg from 'pg'
 import type { Address } from './address.ts'
 import { isQueryTimeout } from './database-errors.ts'
@@ -84,7 +84,7 @@ const noSecondConnection = new UnusableDatabase({
     'It gave us one connection, but no second one in time: raise the size of the pool of its pooler.',
 })
 
-/** Other clients of a pooler may take and return its connections meanwhile. */
+/** Other clients of a pooler may take and return its connections at any time. */
 const rounds = 3
 
 /**
@@ -96,7 +96,7 @@ async function checkSessions(first: pg.Client, second: pg.Client): Promise<void>
   await second.query('select 1').catch((error: unknown) => {
     throw isQueryTimeout(error) ? noSecondConnection : error
   })
-  // A proxy that keeps the session of those who LISTEN is none, so ask as the gateway works.
+  // A proxy that keeps the session of connections that LISTEN is none, so ask as the gateway works.
   await first.query('listen gateway_check')
   const own = await readProcess(first)
   for (let round = 1; round <= rounds; round += 1) {

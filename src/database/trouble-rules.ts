@@ -56,7 +56,7 @@ export const troubleRules: TroubleRule[] = [
     code: ofConnections,
     message: /pg_hba\.conf .*(no encryption|SSL off)/i,
     trouble: misconfigured(
-      'It lets nobody in from here without TLS: add sslmode=require to the URL, or see its pg_hba.conf.',
+      'It accepts no connection from here without TLS: add sslmode=require to the URL, or see its pg_hba.conf.',
     ),
   },
   {

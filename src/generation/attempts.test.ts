@@ -60,15 +60,24 @@ describe('the decision after a failure', () => {
     [1, 40_000, 40_000, 50_000],
     [300, 0, 300_000, 375_000],
     [300, 500_000, 100_000, 100_000],
-  ])('waits for a limit at least as long as told: %i s after %i ms', (told, waited, min, max) => {
-    const error = failed('UPSTREAM_ERROR', 'limit', told)
-    const given = { stage: 'slides', error, failures: {}, waits: 0, limitWaitedMs: waited } as const
-    const result = decide(given)
-    expect(result.next).toBe('start-again')
-    const { waitMs } = result as { waitMs: number }
-    expect(waitMs).toBeGreaterThanOrEqual(min)
-    expect(waitMs).toBeLessThanOrEqual(max)
-  })
+  ])(
+    'waits for a limit at least %i s, as the provider says, after %i ms',
+    (told, waited, min, max) => {
+      const error = failed('UPSTREAM_ERROR', 'limit', told)
+      const given = {
+        stage: 'slides',
+        error,
+        failures: {},
+        waits: 0,
+        limitWaitedMs: waited,
+      } as const
+      const result = decide(given)
+      expect(result.next).toBe('start-again')
+      const { waitMs } = result as { waitMs: number }
+      expect(waitMs).toBeGreaterThanOrEqual(min)
+      expect(waitMs).toBeLessThanOrEqual(max)
+    },
+  )
 
   it('ends the run when a limit has used up its minutes and then its attempts', () => {
     const error = failed('UPSTREAM_ERROR', 'limit')
@@ -127,7 +136,7 @@ describe('the decision after a failure', () => {
     })
   })
 
-  it('waits as long as upstream asks, but at most ten minutes', () => {
+  it('waits the time that upstream asks for, but at most ten minutes', () => {
     expect(decision('prepare', failed('UPSTREAM_ERROR', 'fault', 7))).toMatchObject({
       waitMs: 7_000,
     })

@@ -75,7 +75,7 @@ function outageWaitMs(
 }
 
 /**
- * As long as the provider asks, or some tens of seconds. It grows with the time waited so far, up to
+ * The time that the provider asks for, or some tens of seconds. It grows with the time waited so far, up to
  * a minute, since a provider may promise less than it needs.
  */
 function limitWaitMs(

@@ -134,7 +134,7 @@ async function runStage(
   }
 }
 
-/** Another start of slides needs a fresh deck, which would be paid for in vain. */
+/** Another start of slides needs a fresh deck, which would be paid for without need. */
 function hasNoStreamLeft({ run }: Context): boolean {
   return run.deckStreamed && run.slideStreams >= maxSlideStreams
 }
@@ -219,13 +219,13 @@ async function startReview(context: Context): Promise<Outcome> {
   return 'in-review'
 }
 
-// Whoever needs the slot claims first, whatever the order of the queue says.
+// The run that needs the slot is claimed first, even if the order of the queue says otherwise.
 const minQueuedMs = 5_000
 
 /** The run gives up its slot and its lease, and takes its turn again. Its clock continues. */
 async function queueAgain(context: Context, { leftMs }: SlotGivenUp): Promise<Outcome> {
   const { run, log } = context
-  const sentence = 'Others go on meanwhile. This presentation is queued again.'
+  const sentence = 'Others go first. This presentation is queued again.'
   await log.commit({
     events: [context.event('status', { status: sentence })],
     // A further export shows as running while it is queued, since its deck stays usable.

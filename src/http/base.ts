@@ -159,7 +159,7 @@ export function createBase({
   // Reject unknown routes before reading the body.
   app.addHook('preParsing', async (request) => {
     if (request.is404) refuseUnknownRoute(request)
-    // The body broke off during authentication, so its parser would wait for ever.
+    // The body broke off during authentication, so its parser would wait forever.
     if (request.raw.errored instanceof Problem) throw request.raw.errored
   })
   // Fastify runs no onSend after `frameworkErrors`.

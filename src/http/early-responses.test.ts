@@ -139,7 +139,7 @@ test.each(['{"content":"', '<html>', '['.repeat(50)])(
   },
 )
 
-test('a small body that has arrived: the connection is kept, whatever the response', async () => {
+test('a small body that has arrived: the connection is kept; the response does not matter', async () => {
   const { client, fill } = openClient('', false)
   const body = 'Content-Length: 8\r\n\r\n{"a": 1}'
   const requests = cases.filter(

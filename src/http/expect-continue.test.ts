@@ -108,7 +108,7 @@ test('a body that comes without waiting is read as well', async () => {
   expect((await client.responses())[0]?.status).toBe(202)
 })
 
-test('a client of HTTP/1.0, or with another expectation, is not told to continue', async () => {
+test('a client of HTTP/1.0, or with another expectation, gets no 100', async () => {
   server = await openTestServer()
   const old = openClient()
   await old.send(`${request(auth() + json + length, 'POST /api/v1/presentations HTTP/1.0')}${body}`)

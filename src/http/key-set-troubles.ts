@@ -8,7 +8,7 @@ import { BodyTooLargeError, ProxyError } from './outbound.ts'
 
 const variable = 'AUTH_JWKS_URL'
 
-/** A response that is no key set. */
+/** A response that is not a key set. */
 export class KeySetError extends Error {
   override name = 'KeySetError'
   readonly reason: TroubleReason
@@ -42,7 +42,7 @@ export class KeySetError extends Error {
     const detail = json?.['jwks_uri']
       ? 'The URL is that of the discovery document. Set the URL that it names as jwks_uri.'
       : 'The URL of the key set serves something else.'
-    return new KeySetError('The response is no key set.', { reason: 'misconfigured', detail })
+    return new KeySetError('The response is not a key set.', { reason: 'misconfigured', detail })
   }
 }
 

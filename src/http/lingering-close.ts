@@ -25,7 +25,7 @@ export interface LingeringClose {
   discardInput: (socket: Socket) => void
   isDiscarding: (socket: Socket) => boolean
   /**
-   * The rest of the body that is on its way will not arrive: whoever reads it gets the problem.
+   * The rest of the body that is on its way will not arrive: its reader gets the problem.
    * False if the latest request of the connection is complete.
    */
   failBody: (socket: Socket, problem: Problem) => boolean

@@ -103,7 +103,7 @@ test.each(mismatches)(
   },
 )
 
-/** What anybody can send, and what happens every day. */
+/** What any client can send, and what happens every day. */
 const others: [string, () => string, string, string][] = [
   ['no token', () => 'PLANTED', 'malformed', 'warn'],
   ['a broken token', () => `${encode({ alg: 'HS256' })}.PLANTED.x`, 'malformed', 'warn'],

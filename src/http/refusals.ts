@@ -75,7 +75,7 @@ const keyVariables: Record<KeySource['kind'], string> = {
 const mismatches: readonly RefusalReason[] = ['issuer', 'audience', 'subject', 'claims']
 
 const repeatMs = 60_000
-/** As long as tokens are accepted, those that are not come from other clients of the issuer. */
+/** While tokens are accepted, those that are not come from other clients of the issuer. */
 const provenMs = 10 * 60_000
 
 export interface RefusalReportOptions {

@@ -158,7 +158,7 @@ function toVerificationKey(source: KeySource, remote: Omit<KeySetOptions, 'url'>
   }
 }
 
-/** Imported once: importing takes as long as verifying a token. */
+/** Imported once: importing takes the time of verifying a token. */
 function secretKey(secret: string): JWTVerifyGetKey {
   const key = webcrypto.subtle.importKey(
     'raw',

@@ -1,5 +1,5 @@
 // Databases that a gateway cannot work with: it stays alive and names the reason and the variable,
-// in health and in the log, without names and values of the address. Once mended, it starts.
+// in health and in the log, without names and values of the address. Once fixed, it starts.
 
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -71,7 +71,7 @@ interface Case {
   title: string
   name: string
   spoil: string
-  mend: string
+  fix: string
   expected: { reason: string; variable?: string; detail: string }
   url?: (url: string) => string
 }
@@ -81,28 +81,28 @@ test.each<Case>([
     title: 'a wrong password',
     name: 'word',
     spoil: `alter role plantword password 'another'`,
-    mend: `alter role plantword password 'gardenword'`,
+    fix: `alter role plantword password 'gardenword'`,
     expected: { reason: 'credentials_refused', detail: 'password' },
   },
   {
     title: 'a role that may not log in',
     name: 'nologin',
     spoil: 'alter role plantnologin nologin',
-    mend: 'alter role plantnologin login',
+    fix: 'alter role plantnologin login',
     expected: { reason: 'credentials_refused', detail: 'user' },
   },
   {
     title: 'a database that does not exist',
     name: 'nodb',
     spoil: 'drop database plantnodb',
-    mend: 'create database plantnodb owner plantnodb',
+    fix: 'create database plantnodb owner plantnodb',
     expected: { reason: 'misconfigured', detail: 'does not exist' },
   },
   {
     title: 'a role that may not connect',
     name: 'noconnect',
     spoil: 'revoke connect on database plantnoconnect from public, plantnoconnect',
-    mend: 'grant connect on database plantnoconnect to plantnoconnect',
+    fix: 'grant connect on database plantnoconnect to plantnoconnect',
     expected: { reason: 'access_denied', detail: 'right' },
   },
   {
@@ -110,21 +110,21 @@ test.each<Case>([
     name: 'noschema',
     spoil:
       'alter database plantnoschema owner to postgres;revoke create on database plantnoschema from public',
-    mend: 'grant create on database plantnoschema to plantnoschema',
+    fix: 'grant create on database plantnoschema to plantnoschema',
     expected: { reason: 'access_denied', detail: 'schema gateway' },
   },
   {
     title: 'a database that is read-only',
     name: 'readonly',
     spoil: 'alter database plantreadonly set default_transaction_read_only = on',
-    mend: 'alter database plantreadonly reset default_transaction_read_only',
+    fix: 'alter database plantreadonly reset default_transaction_read_only',
     expected: { reason: 'misconfigured', detail: 'read-only' },
   },
   {
     title: 'a role with too few connections',
     name: 'few',
     spoil: 'alter role plantfew connection limit 1',
-    mend: 'alter role plantfew connection limit -1',
+    fix: 'alter role plantfew connection limit -1',
     expected: {
       reason: 'limit_reached',
       variable: 'DATABASE_POOL_MAX',
@@ -135,21 +135,21 @@ test.each<Case>([
     title: 'a database in another encoding',
     name: 'ascii',
     spoil: `drop database plantascii;create database plantascii owner plantascii encoding 'SQL_ASCII' locale 'C' locale_provider libc template template0`,
-    mend: 'drop database plantascii with (force);create database plantascii owner plantascii',
+    fix: 'drop database plantascii with (force);create database plantascii owner plantascii',
     expected: { reason: 'unsupported', detail: 'UTF8' },
   },
   {
     title: 'a server that is too old',
     name: 'old',
     spoil: `alter role plantold set search_path = old, pg_catalog`,
-    mend: 'alter role plantold reset search_path',
+    fix: 'alter role plantold reset search_path',
     expected: { reason: 'unsupported', detail: 'PostgreSQL 13' },
   },
   {
     title: 'a server that demands TLS',
     name: 'tls',
     spoil: 'select 1',
-    mend: '',
+    fix: '',
     expected: { reason: 'misconfigured', detail: 'sslmode=require' },
   },
   {
@@ -157,12 +157,12 @@ test.each<Case>([
     name: 'cert',
     url: (url) => `${url}?sslmode=verify-full`,
     spoil: 'select 1',
-    mend: '',
+    fix: '',
     expected: { reason: 'misconfigured', detail: 'sslrootcert' },
   },
-])('names $title, and starts once it is mended', async ({ name, expected, ...given }) => {
+])('names $title, and starts once it is fixed', async ({ name, expected, ...given }) => {
   const url = await createAccount(name)
-  // A stand-in for the server's own function, since no old server is at hand.
+  // A stand-in for the server's own function, since there is no old server.
   if (name === 'old') {
     await admin(
       `create schema old;grant usage on schema old to public;create function old.current_setting(text) returns text language sql as 'select ''110000''::text'`,
@@ -184,8 +184,8 @@ test.each<Case>([
     }),
   ])
   expect(gateway.logs.join('')).not.toContain('gardenword')
-  if (given.mend !== '') {
-    await admin(given.mend)
+  if (given.fix !== '') {
+    await admin(given.fix)
     await expectCheck(gateway, works)
     expect(gateway.logs.join('')).toContain('the database works again')
   }

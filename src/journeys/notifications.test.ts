@@ -300,8 +300,8 @@ test('switches channels off and on, and follows the status of own presentations'
       ...answer,
     })
   }
-  const stranger = await world.createUser()
-  const foreign = await stranger.generate()
+  const otherUser = await world.createUser()
+  const foreign = await otherUser.generate()
   for (const type of ['subscribe_channel', 'unsubscribe_channel']) {
     const channels = [
       'user_other',

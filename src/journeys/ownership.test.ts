@@ -32,7 +32,7 @@ beforeAll(async () => {
   waiting = await alice.waitUntilSettled(
     (await alice.submit({ ...brief, review_outlines: true })).id,
   )
-  // A WebSocket answers 426 first, whoever asks; realtime/refusals.test.ts covers its upgrades.
+  // A WebSocket answers 426 first, to any caller; realtime/refusals.test.ts covers its upgrades.
   routes = listRoutes(await readOpenApi(world.url)).filter(({ responses }) => !responses[101])
 })
 afterEach(() => world.expectNoLeaks())

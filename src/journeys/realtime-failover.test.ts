@@ -1,4 +1,4 @@
-// Real-time connections over crashes: whoever reconnects to another replica sees the true end of the
+// Real-time connections over crashes: a client that reconnects to another replica sees the true end of the
 // run, and each notification once.
 
 import { afterEach, expect, test, vi } from 'vitest'

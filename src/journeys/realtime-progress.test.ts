@@ -122,8 +122,8 @@ test('subscribes to further presentations once each, and unsubscribes', async ()
 })
 
 test('a foreign, unknown or malformed job is NOT_FOUND, and one that is no text VALIDATION_FAILED', async () => {
-  const stranger = await world.createUser('stranger')
-  const [own, foreign] = [await user.generate(), await stranger.generate()]
+  const otherUser = await world.createUser('other')
+  const [own, foreign] = [await user.generate(), await otherUser.generate()]
   const socket = await follow(own.id)
   await socket.until(isProgress)
   const unknown = '00000000-0000-4000-8000-000000000000'

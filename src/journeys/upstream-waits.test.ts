@@ -65,7 +65,7 @@ test('revoked credentials hold the queue, and all runs complete once they work a
       }),
     20_000,
   )
-  // Nobody could go on, so the two that run stay where they are.
+  // No run could go on, so the two that run stay where they are.
   const running = await world.query(`select 1 from gateway.presentations where status = 'running'`)
   expect(running).toHaveLength(2)
   world.presenton.restoreKey(key)

@@ -1,4 +1,4 @@
-// What users do with their notifications. Each change is told to all open connections of the user.
+// What users do with their notifications. All open connections of the user get each change.
 
 import { randomUUID } from 'node:crypto'
 import type { Channels } from '../database/channels.ts'

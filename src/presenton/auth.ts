@@ -61,7 +61,7 @@ export function createAuth(options: AuthOptions) {
     refuse: ({ account, used, cause }: UsedHeaders & { cause: ResponseCause }): Problem =>
       authOf(account).refuse(used, cause),
 
-    /** Whether the account can do nothing until an operator mends its credentials. */
+    /** Whether the account can do nothing until an operator fixes its credentials. */
     isRefused: (account: UpstreamAccount): boolean => authOf(account).isRefused(),
   }
 }
@@ -83,7 +83,7 @@ function createAccountAuth({ credentials, apiKey, postLogin, troubles, now }: Au
   /** When they were refused, such as an expired key or Basic after an update. */
   const refusedAtMs = new Map<AuthKind, number>()
 
-  /** A login replaces what was refused, as long as one is possible. */
+  /** A login replaces what was refused, while one is possible. */
   function mayUse(kind: AuthKind): boolean {
     const refusedMs = refusedAtMs.get(kind)
     if (refusedMs === undefined || !credentials || session.isBlocked()) return true

@@ -37,7 +37,7 @@ export type Calls = ReturnType<typeof createCalls>
 export function createCalls(options: CallsOptions) {
   const { requests, auth, breaker, liveness, verifyTimeoutMs, now } = options
 
-  /** What upstream says of credentials, whatever it does with a single call. */
+  /** What upstream says of credentials, apart from what it does with a single call. */
   async function verify(
     { headers }: AuthHeaders,
     signal: AbortSignal,

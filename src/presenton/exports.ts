@@ -99,7 +99,7 @@ export function createExports({ calls, perform, timeouts, closing, logger }: Exp
         isOurs = true
       }
       const exported = await requestFile(options, features)
-      // A late response to an earlier call may have changed the title meanwhile.
+      // A late response to an earlier call may have changed the title since.
       if (!isOwnName(exported.path, options.shownTitle))
         throw badFile('another deck may have a file of this name')
       await restoreTitle(options, features, row)
@@ -126,7 +126,7 @@ export function createExports({ calls, perform, timeouts, closing, logger }: Exp
       const row = await readRow(options, features)
       return exportAsOurs(options, features, { row, hasOurTitle: false })
     }
-    // Nobody but us has changed a deck that was never exported, so a failed read is no obstacle.
+    // Only we have changed a deck that was never exported, so a failed read is no obstacle.
     const row: DeckRow = await readRow(options, features).catch((error: unknown) => {
       if (signal.aborted) throw error
       return {}

@@ -50,7 +50,7 @@ export function fault(
 
 /**
  * Our credentials are refused or missing. Runs wait until they work again, so a caller is never
- * blamed for what only an operator can mend.
+ * blamed for what only an operator can fix.
  */
 export function credentialsRefused(cause: unknown, retryAfterSeconds?: number): Problem {
   return new Problem('UPSTREAM_UNAVAILABLE', {

@@ -26,7 +26,7 @@ export function createLiveness({ requests, breaker, timeoutMs, now }: LivenessOp
   return {
     check,
 
-    /** Whether upstream responds, whatever the circuit breaker has counted. */
+    /** Whether upstream responds, in any state of the circuit breaker. */
     async responds(signal: AbortSignal): Promise<boolean> {
       try {
         const { status } = await requests.fetchHeadUncounted(request(signal))

@@ -22,7 +22,7 @@ const statusWithUsers = {
   role: null,
 }
 const statusWithOneAdmin = { configured: true, authenticated: false, username: null }
-/** An operator has to mend it, so runs wait. */
+/** An operator has to fix it, so runs wait. */
 const refused = { code: 'UPSTREAM_UNAVAILABLE', failure: 'credentials' }
 const unauthorized = json({ detail: 'Unauthorized' }, 401)
 

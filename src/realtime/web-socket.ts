@@ -1,5 +1,5 @@
 // One WebSocket: what its client may send, how much may be unsent, pings, and close codes. A slow
-// client costs at most its buffer, and delays nobody.
+// client costs at most its buffer, and delays no other.
 
 import { randomUUID } from 'node:crypto'
 import type { WebSocket } from 'ws'

@@ -58,7 +58,7 @@ it('knows the trouble that began first until it is cleared', () => {
   ])
 })
 
-it('logs nothing when a part without trouble is cleared, and begins anew after a clear', () => {
+it('logs nothing when a part without trouble is cleared, and begins again after a clear', () => {
   const { troubles, lines } = openTroubles()
   troubles.clear('model')
   troubles.clear('model', 'limit_reached')

@@ -1,5 +1,5 @@
 // What keeps an external part from working, for operators: /health shows it and one log line names
-// it. Whoever finds a trouble reports it here, and clears it when the part works again.
+// it. The code that finds a trouble reports it here, and clears it when the part works again.
 
 import type { Logger } from './logging.ts'
 

@@ -15,7 +15,7 @@ export const smallBodyBytes = 64 * 1024
 const iterationBytes = 2 * smallBodyBytes
 /**
  * The pause after a large body, as a multiple of its parse time. Validating and storing a body
- * takes about as long as parsing it.
+ * takes about the time of parsing it.
  */
 const pauseFactor = 8
 

@@ -54,7 +54,7 @@ describe('notifications', () => {
     await reading
     const { own, unread, heads } = await newsOf('carol')
     expect(own.map(({ seq }) => seq)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1))
-    // A reader that followed meanwhile has skipped none.
+    // A reader that followed at the same time has skipped none.
     expect(seen).toEqual(own.slice(0, seen.length).map(({ seq }) => seq))
     expect([unread, heads.own]).toEqual([30, 30])
     expect(own[0]).toMatchObject({

@@ -56,7 +56,7 @@ export function openGenerationSession(options: GenerationSessionOptions): Sessio
       const wasMuted = known.isMuted
       known.isMuted = false
       answer('subscribed', id, requestId)
-      // The state again, also for those who have it: they asked for it.
+      // The state again, also for a client that has it: it asked.
       if (wasMuted) restart(id, known)
       return
     }
