@@ -1,0 +1,68 @@
+// A client of the gateway for browsers and Node: typed calls that survive what passes, and event
+// streams that resume by themselves.
+
+import { createFollower } from './follow-events.ts'
+import { createPresentations } from './presentations.ts'
+import { createRequests } from './requests.ts'
+import { defaultTiming, type Timing } from './timing.ts'
+import { createTokenSource, type Token } from './token.ts'
+import type { CallOptions, Template, Usage } from './types.ts'
+
+// biome-ignore lint/performance/noBarrelFile: the entry of a package has to name what it exports.
+export { type ErrorCode, GatewayError } from './errors.ts'
+export type * from './types.ts'
+
+export interface ClientOptions {
+  /** The gateway's origin, and its prefix if it has one: what comes before `/api/v1`. */
+  baseUrl: string
+  /** A bearer token, or a function that returns one; it is asked again when one is refused. */
+  token?: Token | undefined
+  /** `include` sends the session cookie to another origin. */
+  credentials?: 'include' | 'omit' | 'same-origin' | undefined
+  /** Default: the global one. */
+  fetch?: typeof fetch | undefined
+  /** How long one attempt of a call may take. Default 90 s. */
+  timeoutMs?: number | undefined
+  /** An event stream without a byte for this long is opened anew. Default 60 s. */
+  silenceMs?: number | undefined
+  /** Replaces the waits between attempts; for tests. */
+  timing?: Timing | undefined
+}
+
+export type GatewayClient = ReturnType<typeof createClient>
+
+/** Sends nothing before the first call. Failed calls reject with GatewayError. */
+export function createClient({
+  baseUrl,
+  token,
+  credentials,
+  fetch: ownFetch,
+  timeoutMs = 90_000,
+  silenceMs = 60_000,
+  timing = defaultTiming,
+}: ClientOptions) {
+  const tokens = createTokenSource(token)
+  const requests = createRequests({
+    baseUrl,
+    tokens,
+    credentials,
+    // Browsers refuse a fetch that is called as a method of something else.
+    fetch: ownFetch ?? ((...call) => fetch(...call)),
+    timeoutMs,
+    timing,
+  })
+  const follow = createFollower({ requests, tokens, timing, silenceMs })
+  return {
+    presentations: createPresentations({ requests, follow, timing }),
+    templates: {
+      list: async function* ({
+        signal,
+      }: CallOptions = {}): AsyncGenerator<Template, void, undefined> {
+        yield* await requests.send<Template[]>({ path: '/templates', signal })
+      },
+    },
+    usage: {
+      get: ({ signal }: CallOptions = {}) => requests.send<Usage>({ path: '/usage', signal }),
+    },
+  }
+}

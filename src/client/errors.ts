@@ -1,0 +1,82 @@
+// The one error that calls reject with, besides the reason of an aborted signal.
+
+import type { Problem, ProblemCode } from './types.ts'
+
+export type ErrorCode =
+  | ProblemCode
+  /** No whole response: no connection, a broken one, or none in time. */
+  | 'NETWORK_ERROR'
+  /** A response that is not the gateway's, such as the page of a proxy. */
+  | 'UNEXPECTED_RESPONSE'
+
+export interface GatewayErrorOptions {
+  code: string
+  /** Of HTTP; 0 without a response. */
+  status: number
+  message: string
+  retryAfterMs?: number | undefined
+  problem?: Problem | undefined
+  cause?: unknown
+}
+
+export class GatewayError extends Error {
+  /** A newer gateway may send codes that are not in `ErrorCode`. */
+  readonly code: ErrorCode | (string & {})
+  readonly status: number
+  readonly retryAfterMs: number | undefined
+  readonly requestId: string | undefined
+  /** The gateway's problem document, if the response had one. */
+  readonly problem: Problem | undefined
+
+  constructor({ code, status, message, retryAfterMs, problem, cause }: GatewayErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause })
+    this.name = 'GatewayError'
+    this.code = code
+    this.status = status
+    this.retryAfterMs = retryAfterMs
+    this.requestId = problem?.request_id
+    this.problem = problem
+  }
+}
+
+export const networkError = (cause: unknown) =>
+  new GatewayError({
+    code: 'NETWORK_ERROR',
+    status: 0,
+    message: 'The gateway could not be reached.',
+    cause,
+  })
+
+export const unexpectedResponse = (status: number, retryAfterMs?: number) =>
+  new GatewayError({
+    code: 'UNEXPECTED_RESPONSE',
+    status,
+    message: `The response with status ${status} is not one of the gateway.`,
+    retryAfterMs,
+  })
+
+/** The error that a response outside of 2xx means. Reads its body. */
+export async function readError(response: Response): Promise<GatewayError> {
+  const retryAfterMs = readRetryAfter(response.headers)
+  const problem = await readProblem(response)
+  if (!problem) return unexpectedResponse(response.status, retryAfterMs)
+  const { code, detail, status } = problem
+  return new GatewayError({ code, status, message: detail, retryAfterMs, problem })
+}
+
+async function readProblem(response: Response): Promise<Problem | undefined> {
+  try {
+    const body: unknown = await response.json()
+    return typeof body === 'object' && body !== null && 'code' in body
+      ? (body as Problem)
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** In ms; the gateway always sends seconds. */
+function readRetryAfter(headers: Headers): number | undefined {
+  const value = headers.get('retry-after') ?? ''
+  return /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined
+}

@@ -1,0 +1,5 @@
+/** A new key. Not `crypto.randomUUID`: browsers have it on https pages only. */
+export function newIdempotencyKey(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

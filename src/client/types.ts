@@ -1,0 +1,47 @@
+// The types of the API, by their names. All of them come from the gateway's OpenAPI document.
+
+import type { components, operations } from './openapi.ts'
+
+type Schemas = components['schemas']
+
+/** The JSON body of an operation's response. */
+type Answer<Operation extends keyof operations, Status extends number> =
+  operations[Operation]['responses'] extends Record<
+    Status,
+    { content: { 'application/json': infer Body } }
+  >
+    ? Body
+    : never
+
+type RequestBody<Operation extends keyof operations> = operations[Operation] extends {
+  requestBody?: { content: { 'application/json': infer Body } }
+}
+  ? Body
+  : never
+
+export type Brief = RequestBody<'createPresentation'>
+export type Presentation = Schemas['Presentation']
+export type Status = Presentation['status']
+export type ExportFormat = Presentation['export_as']
+export type Problem = Schemas['Problem']
+/** Codes of the gateway. A newer gateway may send others. */
+export type ProblemCode = Problem['code']
+export type Download = Answer<'downloadPresentation', 200>
+export type Outlines = Answer<'readOutlines', 200>
+export type ApprovedOutlines = RequestBody<'approveOutlines'>
+export type Ticket = Answer<'issueTicket', 200>
+export type Template = Answer<'listTemplates', 200>[number]
+export type Usage = Answer<'readUsage', 200>
+
+/** One event of a presentation, with its number in the log. Narrow it by `type`. */
+export type PresentationEvent = Schemas['Event'] & { id: number }
+
+export interface CallOptions {
+  /** Ends the call, which then rejects with the signal's reason. */
+  signal?: AbortSignal | undefined
+}
+
+export interface CreatingOptions extends CallOptions {
+  /** The same key never makes two. Without one the client makes its own for the call. */
+  idempotencyKey?: string | undefined
+}
