@@ -322,6 +322,161 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/realtime/sse/generation/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the progress of one presentation as server-sent events
+         * @description The messages of the WebSocket, each as one event without a name. After the terminal state of the latest run the stream ends.
+         */
+        get: operations["streamGeneration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/ticket": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a ticket that opens one real-time connection
+         * @description Send it as `?ticket=` to a WebSocket or to its SSE twin. Each ticket works once.
+         */
+        post: operations["issueRealtimeTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your notifications, newest first */
+        get: operations["listNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/notifications/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete one notification
+         * @description An announcement is hidden for you only.
+         */
+        delete: operations["removeNotification"];
+        options?: never;
+        head?: never;
+        /** Mark one notification as read */
+        patch: operations["markNotificationRead"];
+        trace?: never;
+    };
+    "/api/v1/notifications/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mark all notifications up to one as read */
+        post: operations["markNotificationsRead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/sse/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow your notifications as server-sent events
+         * @description The messages of the WebSocket, each as one event without a name. The id of a notification is its `cursor`.
+         */
+        get: operations["streamNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/generation/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the progress of presentations over a WebSocket
+         * @description Sends `connected`, then `job_progress` messages. The client may send `subscribe_job`, `unsubscribe_job` and `ping`. See `RealtimeMessage` and `RealtimeClientMessage`.
+         */
+        get: operations["followGeneration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/realtime/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow your notifications over a WebSocket
+         * @description Sends `connected`, then `notification` messages. Reconnect with `last_event_id`, the last `cursor`, to continue. See `RealtimeMessage` and `RealtimeClientMessage`.
+         */
+        get: operations["followNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/app_data/images/{path}": {
         parameters: {
             query?: never;
@@ -431,12 +586,13 @@ export interface components {
             }[];
             error: {
                 /** @enum {string} */
-                code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+                code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
                 detail: string;
                 /** @description Whether a retry can help. */
                 retryable: boolean;
             } | null;
             queue_position: number | null;
+            estimated_completion: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -465,7 +621,7 @@ export interface components {
             /** @description The path of the request. */
             instance: string;
             /** @enum {string} */
-            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             request_id: string;
             errors?: {
                 /** @description A JSON pointer into the body, or a parameter's name. */
@@ -476,6 +632,166 @@ export interface components {
         /**
          * Event
          * @description The data of one event. Further kinds may come from a newer Presenton: ignore those you do not know.
+         * @example {
+         *       "type": "queued",
+         *       "position": 3,
+         *       "run": 1
+         *     }
+         * @example {
+         *       "type": "stage",
+         *       "attempt": 1,
+         *       "progress": 0.3,
+         *       "run": 1,
+         *       "stage": "slides"
+         *     }
+         * @example {
+         *       "type": "outline_chunk",
+         *       "chunk": "## Why now",
+         *       "run": 1,
+         *       "stage": "outlines"
+         *     }
+         * @example {
+         *       "type": "outlines",
+         *       "outlines": [
+         *         "# Why now\n- Demand doubled"
+         *       ],
+         *       "title": "Why now",
+         *       "run": 1,
+         *       "stage": "outlines"
+         *     }
+         * @example {
+         *       "type": "awaiting_outlines",
+         *       "expires_at": "2026-11-28T09:30:00.000Z",
+         *       "run": 1
+         *     }
+         * @example {
+         *       "type": "chunk",
+         *       "chunk": "{\"id\":\"5c1d\",\"index\":3,\"content\":{\"title\":\"Why now\"}}",
+         *       "slide_index": 3,
+         *       "run": 1,
+         *       "stage": "slides"
+         *     }
+         * @example {
+         *       "type": "slide_assets",
+         *       "slide_index": 0,
+         *       "slide": {
+         *         "index": 0,
+         *         "content": {
+         *           "title": "Why now"
+         *         }
+         *       },
+         *       "warnings": [],
+         *       "run": 1,
+         *       "stage": "slides"
+         *     }
+         * @example {
+         *       "type": "fonts",
+         *       "fonts": {},
+         *       "run": 1,
+         *       "stage": "slides"
+         *     }
+         * @example {
+         *       "type": "slide_html",
+         *       "index": 0,
+         *       "slide_id": "5c1d",
+         *       "html": "<section></section>",
+         *       "run": 1,
+         *       "stage": "slides"
+         *     }
+         * @example {
+         *       "type": "generation_metrics",
+         *       "total_seconds": 41.2,
+         *       "run": 1,
+         *       "stage": "slides"
+         *     }
+         * @example {
+         *       "type": "status",
+         *       "status": "The presentation generator is unavailable. Waiting for it.",
+         *       "code": "UPSTREAM_UNAVAILABLE",
+         *       "retry_in_seconds": 4,
+         *       "run": 1,
+         *       "stage": "prepare"
+         *     }
+         * @example {
+         *       "type": "stored",
+         *       "format": "pptx",
+         *       "size_bytes": 48231,
+         *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "run": 1,
+         *       "stage": "store"
+         *     }
+         * @example {
+         *       "type": "complete",
+         *       "presentation": {
+         *         "id": "7e0c",
+         *         "title": "Why now",
+         *         "slides": [
+         *           {
+         *             "index": 0
+         *           }
+         *         ]
+         *       },
+         *       "run": 1,
+         *       "download": {
+         *         "url": "https://files.example/presentations/alice/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed.pptx?X-Amz-Expires=900&X-Amz-Signature=0",
+         *         "expires_at": "2026-11-27T09:47:00.000Z",
+         *         "file_name": "Second quarter.pptx",
+         *         "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+         *         "size_bytes": 48231,
+         *         "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+         *       }
+         *     }
+         * @example {
+         *       "type": "error",
+         *       "code": "UPSTREAM_ERROR",
+         *       "detail": "The presentation generator failed.",
+         *       "retryable": true,
+         *       "run": 1
+         *     }
+         * @example {
+         *       "type": "resync",
+         *       "presentation": {
+         *         "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+         *         "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+         *         "title": "Second quarter",
+         *         "status": "completed",
+         *         "stage": null,
+         *         "run": 1,
+         *         "attempt": 1,
+         *         "progress": 1,
+         *         "template": "general",
+         *         "language": "English",
+         *         "n_slides": 8,
+         *         "slides_done": 8,
+         *         "export_as": "pptx",
+         *         "review_outlines": false,
+         *         "metadata": {
+         *           "conversation": "4711"
+         *         },
+         *         "files": [
+         *           {
+         *             "format": "pptx",
+         *             "size_bytes": 48231,
+         *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *             "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+         *             "stored_at": "2026-11-27T09:32:10.000Z"
+         *           }
+         *         ],
+         *         "error": null,
+         *         "queue_position": null,
+         *         "estimated_completion": null,
+         *         "created_at": "2026-11-27T09:30:00.000Z",
+         *         "updated_at": "2026-11-27T09:32:10.000Z",
+         *         "started_at": "2026-11-27T09:30:01.000Z",
+         *         "completed_at": "2026-11-27T09:32:10.000Z",
+         *         "links": {
+         *           "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+         *           "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+         *           "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
+         *           "app": null
+         *         }
+         *       }
+         *     }
          */
         Event: {
             /** @enum {string} */
@@ -565,7 +881,7 @@ export interface components {
             type: "status";
             status: string;
             /** @enum {string} */
-            code?: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code?: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             retry_in_seconds?: number;
             run?: number;
             /** @enum {string} */
@@ -607,7 +923,7 @@ export interface components {
             /** @enum {string} */
             type: "error";
             /** @enum {string} */
-            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             detail: string;
             /** @description Whether a retry can help. */
             retryable: boolean;
@@ -619,8 +935,320 @@ export interface components {
             type: "resync";
             presentation: components["schemas"]["Presentation"];
         };
+        /** Notification */
+        Notification: {
+            /** Format: uuid */
+            id: string;
+            /** @description `general`, or `user_` and the id of the user. */
+            channel: string;
+            /** @enum {string} */
+            notification_type: "info" | "success" | "warning" | "error";
+            title: string;
+            message: string;
+            data: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            priority: "low" | "normal" | "high";
+            category: string;
+            action_url: string | null;
+            action_text: string | null;
+            read: boolean;
+            /** @description The place in the stream after this notification, to resume from. */
+            cursor: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /**
+         * RealtimeMessage
+         * @description One message of a real-time connection. Ignore types that you do not know.
+         */
+        RealtimeMessage: {
+            /** @enum {string} */
+            type: "connected";
+            connection_id: string;
+            /** @description On generation connections: the presentation of the URL. */
+            job_id?: string;
+            user_id: string;
+            /** @description On notification connections. */
+            unread?: number;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "pong";
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "error";
+            /** @enum {string} */
+            error_code: "AUTHENTICATION_FAILED" | "TOKEN_EXPIRED" | "NOT_FOUND" | "RATE_LIMIT_EXCEEDED" | "VALIDATION_FAILED" | "TOO_MANY_SUBSCRIPTIONS" | "INTERNAL_ERROR";
+            /** @description One fixed sentence for each code. */
+            message: string;
+            details: Record<string, never>;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "job_progress";
+            /** @description The id of the presentation. */
+            job_id: string;
+            data: {
+                /** @enum {string} */
+                status: "queued" | "running" | "awaiting_outlines" | "completed" | "failed" | "cancelled";
+                stage: ("create" | "outlines" | "prepare" | "slides" | "export" | "store") | null;
+                /** @description Never falls within a run. */
+                progress: number;
+                /** @description A short sentence for people. */
+                current_step: string;
+                /** @description A sentence with details, for people. */
+                message: string;
+                slides_done: number;
+                n_slides: number;
+                queue_position: number | null;
+                estimated_completion: string | null;
+                error: {
+                    /** @enum {string} */
+                    code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+                    detail: string;
+                    /** @description Whether a retry can help. */
+                    retryable: boolean;
+                } | null;
+            };
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "subscribed";
+            /** @description The id of the presentation. */
+            job_id: string;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "unsubscribed";
+            /** @description The id of the presentation. */
+            job_id: string;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "job_deleted";
+            /** @description The id of the presentation. */
+            job_id: string;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "notification";
+            /** Format: uuid */
+            id: string;
+            /** @description `general`, or `user_` and the id of the user. */
+            channel: string;
+            /** @enum {string} */
+            notification_type: "info" | "success" | "warning" | "error";
+            title: string;
+            message: string;
+            data: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            priority: "low" | "normal" | "high";
+            category: string;
+            action_url: string | null;
+            action_text: string | null;
+            read: boolean;
+            /** @description The place in the stream after this notification, to resume from. */
+            cursor: string;
+            /** @description Unread notifications of the user, on all channels. */
+            unread: number;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "presentation_status";
+            presentation_id: string;
+            /** @enum {string} */
+            status: "queued" | "running" | "awaiting_outlines" | "completed" | "failed" | "cancelled";
+            stage: ("create" | "outlines" | "prepare" | "slides" | "export" | "store") | null;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "channel_subscribed";
+            /** @description `general`, `user_{user id}` or `presentation_{id}`. */
+            channel: string;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "channel_unsubscribed";
+            /** @description `general`, `user_{user id}` or `presentation_{id}`. */
+            channel: string;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "marked_read";
+            notification_id: string;
+            /** @description Unread notifications of the user, on all channels. */
+            unread: number;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "notification_read";
+            notification_id: string;
+            /** @description Unread notifications of the user, on all channels. */
+            unread: number;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "notifications_read";
+            /** @description The id of a notification. */
+            up_to: string;
+            /** @description Unread notifications of the user, on all channels. */
+            unread: number;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "notification_deleted";
+            notification_id: string;
+            /** @description Unread notifications of the user, on all channels. */
+            unread: number;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        } | {
+            /** @enum {string} */
+            type: "resync";
+            /** @description Unread notifications of the user, on all channels. */
+            unread: number;
+            /** @description That of the client message. */
+            request_id?: string;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /**
+         * RealtimeClientMessage
+         * @description One message of a client on a WebSocket.
+         */
+        RealtimeClientMessage: {
+            /** @enum {string} */
+            type: "ping";
+            /** @description That of the client message. */
+            request_id?: string;
+        } | {
+            /** @enum {string} */
+            type: "subscribe_job";
+            /** @description The id of the presentation. */
+            job_id: string;
+            /** @description That of the client message. */
+            request_id?: string;
+        } | {
+            /** @enum {string} */
+            type: "unsubscribe_job";
+            /** @description The id of the presentation. */
+            job_id: string;
+            /** @description That of the client message. */
+            request_id?: string;
+        } | {
+            /** @enum {string} */
+            type: "subscribe_channel";
+            /** @description `general`, `user_{user id}` or `presentation_{id}`. */
+            channel: string;
+            /** @description That of the client message. */
+            request_id?: string;
+        } | {
+            /** @enum {string} */
+            type: "unsubscribe_channel";
+            /** @description `general`, `user_{user id}` or `presentation_{id}`. */
+            channel: string;
+            /** @description That of the client message. */
+            request_id?: string;
+        } | {
+            /** @enum {string} */
+            type: "mark_read";
+            notification_id?: string;
+            up_to?: string;
+            /** @description That of the client message. */
+            request_id?: string;
+        };
     };
-    responses: never;
+    responses: {
+        /** @description `NOT_FOUND`: The resource does not exist. */
+        NotFound: {
+            headers: {
+                /** @description The id of the request in the log: yours, if you sent a valid one. */
+                "X-Request-Id": string;
+                /** @description What caches may do with the response. */
+                "Cache-Control": string;
+                /** @description Requests that you may make in a minute. */
+                "RateLimit-Limit"?: number;
+                /** @description Requests left in this minute. */
+                "RateLimit-Remaining"?: number;
+                /** @description Seconds until the next minute starts. */
+                "RateLimit-Reset"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description `METHOD_NOT_ALLOWED`: Method not allowed. */
+        MethodNotAllowed: {
+            headers: {
+                /** @description The id of the request in the log: yours, if you sent a valid one. */
+                "X-Request-Id": string;
+                /** @description What caches may do with the response. */
+                "Cache-Control": string;
+                /** @description Requests that you may make in a minute. */
+                "RateLimit-Limit"?: number;
+                /** @description Requests left in this minute. */
+                "RateLimit-Remaining"?: number;
+                /** @description Seconds until the next minute starts. */
+                "RateLimit-Reset"?: number;
+                /** @description The methods that the path has. */
+                Allow: string;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -637,21 +1265,75 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description The process runs. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok"
+                     *     }
+                     */
                     "application/json": {
                         /** @enum {string} */
                         status: "ok";
                     };
                 };
             };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -661,6 +1343,10 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -678,12 +1364,34 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description Requests can be served. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "version": "1.0.0",
+                     *       "commit": null,
+                     *       "checks": {
+                     *         "database": {
+                     *           "status": "ok"
+                     *         },
+                     *         "storage": {
+                     *           "status": "ok"
+                     *         },
+                     *         "presenton": {
+                     *           "status": "ok"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": {
                         /** @enum {string} */
                         status: "ok" | "degraded" | "down";
@@ -696,9 +1404,54 @@ export interface operations {
                     };
                 };
             };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -708,18 +1461,46 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Default Response */
+            /** @description They cannot: the database is away, or the service shuts down. */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "down",
+                     *       "version": "1.0.0",
+                     *       "commit": null,
+                     *       "checks": {
+                     *         "database": {
+                     *           "status": "ok"
+                     *         },
+                     *         "storage": {
+                     *           "status": "ok"
+                     *         },
+                     *         "presenton": {
+                     *           "status": "ok"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": {
                         /** @enum {string} */
                         status: "ok" | "degraded" | "down";
@@ -743,12 +1524,34 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description Requests can be served. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "ok",
+                     *       "version": "1.0.0",
+                     *       "commit": null,
+                     *       "checks": {
+                     *         "database": {
+                     *           "status": "ok"
+                     *         },
+                     *         "storage": {
+                     *           "status": "ok"
+                     *         },
+                     *         "presenton": {
+                     *           "status": "ok"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": {
                         /** @enum {string} */
                         status: "ok" | "degraded" | "down";
@@ -761,9 +1564,54 @@ export interface operations {
                     };
                 };
             };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -773,18 +1621,46 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Default Response */
+            /** @description They cannot: the database is away, or the service shuts down. */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "status": "down",
+                     *       "version": "1.0.0",
+                     *       "commit": null,
+                     *       "checks": {
+                     *         "database": {
+                     *           "status": "ok"
+                     *         },
+                     *         "storage": {
+                     *           "status": "ok"
+                     *         },
+                     *         "presenton": {
+                     *           "status": "ok"
+                     *         }
+                     *       }
+                     *     }
+                     */
                     "application/json": {
                         /** @enum {string} */
                         status: "ok" | "degraded" | "down";
@@ -808,18 +1684,67 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Metrics */
+            /** @description Metrics. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
                     "text/plain": string;
                 };
             };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -829,6 +1754,10 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -846,18 +1775,104 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description The OpenAPI document. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "openapi": "3.1.0",
+                     *       "info": {
+                     *         "title": "presenton-gateway"
+                     *       },
+                     *       "paths": {}
+                     *     }
+                     */
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -867,6 +1882,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -887,6 +1912,18 @@ export interface operations {
             /** @description The cookie is set; it expires with the token. */
             204: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The session cookie, set or cleared. */
+                    "Set-Cookie": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -894,6 +1931,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -903,6 +1950,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -912,6 +1971,35 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -921,6 +2009,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -930,6 +2028,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -939,6 +2047,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -948,6 +2087,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -961,6 +2110,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -981,6 +2142,18 @@ export interface operations {
             /** @description The cookie is cleared. */
             204: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The session cookie, set or cleared. */
+                    "Set-Cookie": string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -988,6 +2161,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -997,6 +2180,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1006,6 +2201,35 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1015,6 +2239,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1024,6 +2258,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1033,6 +2277,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1042,6 +2317,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1055,6 +2340,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1077,12 +2374,70 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description One page. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *           "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *           "title": "Second quarter",
+                     *           "status": "completed",
+                     *           "stage": null,
+                     *           "run": 1,
+                     *           "attempt": 1,
+                     *           "progress": 1,
+                     *           "template": "general",
+                     *           "language": "English",
+                     *           "n_slides": 8,
+                     *           "slides_done": 8,
+                     *           "export_as": "pptx",
+                     *           "review_outlines": false,
+                     *           "metadata": {
+                     *             "conversation": "4711"
+                     *           },
+                     *           "files": [
+                     *             {
+                     *               "format": "pptx",
+                     *               "size_bytes": 48231,
+                     *               "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *               "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                     *               "stored_at": "2026-11-27T09:32:10.000Z"
+                     *             }
+                     *           ],
+                     *           "error": null,
+                     *           "queue_position": null,
+                     *           "estimated_completion": null,
+                     *           "created_at": "2026-11-27T09:30:00.000Z",
+                     *           "updated_at": "2026-11-27T09:32:10.000Z",
+                     *           "started_at": "2026-11-27T09:30:01.000Z",
+                     *           "completed_at": "2026-11-27T09:32:10.000Z",
+                     *           "links": {
+                     *             "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *             "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *             "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
+                     *             "app": null
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": "MjAyNi0xMS0yN1QwOTozMDowMC4wMDBaIDFiOWQ2YmNkLWJiZmQtNGIyZC05YjVkLWFiOGRmYmJkNGJlZA"
+                     *     }
+                     */
                     "application/json": {
                         items: components["schemas"]["Presentation"][];
                         next_cursor: string | null;
@@ -1092,6 +2447,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1101,6 +2466,37 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1110,6 +2506,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1119,6 +2546,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1132,6 +2569,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1153,15 +2602,24 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": {
-                    /** @description The conversation summary. Required unless `outlines` is given. */
+                    /**
+                     * Format: unicode
+                     * @description The conversation summary. Required unless `outlines` is given.
+                     */
                     content?: string;
                     /** @description Your own outlines, one for each slide, in Markdown. Then none are generated. */
                     outlines?: string[];
                     /** @description Default 8, or the number of outlines. */
                     n_slides?: number;
-                    /** @default English */
+                    /**
+                     * Format: unicode
+                     * @default English
+                     */
                     language?: string;
-                    /** @description The id of a template of `GET /templates`. */
+                    /**
+                     * Format: unicode
+                     * @description The id of a template of `GET /templates`.
+                     */
                     template?: string;
                     /**
                      * @description The tone of the texts.
@@ -1175,9 +2633,15 @@ export interface operations {
                      * @enum {string}
                      */
                     verbosity?: "concise" | "standard" | "text-heavy";
-                    /** @description Further instructions for the generator. */
+                    /**
+                     * Format: unicode
+                     * @description Further instructions for the generator.
+                     */
                     instructions?: string;
-                    /** @description Default: the title that the generator finds. */
+                    /**
+                     * Format: unicode
+                     * @description Default: the title that the generator finds.
+                     */
                     title?: string;
                     /**
                      * @description Start with a title slide.
@@ -1213,18 +2677,77 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The presentation as it is now. */
+            /** @description Accepted: the run is queued. */
             202: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation, or of its file. */
+                    Location: string;
+                    /** @description The response is that of an earlier request with the same Idempotency-Key. */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": null,
+                     *       "title": "Second quarter",
+                     *       "status": "queued",
+                     *       "stage": null,
+                     *       "run": 1,
+                     *       "attempt": 0,
+                     *       "progress": 0,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 0,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": false,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [],
+                     *       "error": null,
+                     *       "queue_position": 3,
+                     *       "estimated_completion": "2026-11-27T09:34:00.000Z",
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:30:00.000Z",
+                     *       "started_at": null,
+                     *       "completed_at": null,
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": null,
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Presentation"];
                 };
             };
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1234,6 +2757,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1243,6 +2778,16 @@ export interface operations {
             /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
             402: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1252,6 +2797,35 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1261,6 +2835,18 @@ export interface operations {
             /** @description `CONFLICT`: The current state does not allow this operation. */
             409: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1270,6 +2856,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1279,6 +2875,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1288,6 +2894,16 @@ export interface operations {
             /** @description `IDEMPOTENCY_KEY_REUSED`: This Idempotency-Key was used for a different request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1303,6 +2919,37 @@ export interface operations {
              */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1312,6 +2959,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1324,11 +2981,21 @@ export interface operations {
              *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
              *
              *     `QUEUE_FULL`: Too many presentations are queued.
-             *
-             *     `UPSTREAM_UNAVAILABLE`: The presentation generator is temporarily unavailable.
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1354,15 +3021,78 @@ export interface operations {
             /** @description The presentation as it is now. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *       "title": "Second quarter",
+                     *       "status": "completed",
+                     *       "stage": null,
+                     *       "run": 1,
+                     *       "attempt": 1,
+                     *       "progress": 1,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 8,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": false,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [
+                     *         {
+                     *           "format": "pptx",
+                     *           "size_bytes": 48231,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                     *           "stored_at": "2026-11-27T09:32:10.000Z"
+                     *         }
+                     *       ],
+                     *       "error": null,
+                     *       "queue_position": null,
+                     *       "estimated_completion": null,
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:32:10.000Z",
+                     *       "started_at": "2026-11-27T09:30:01.000Z",
+                     *       "completed_at": "2026-11-27T09:32:10.000Z",
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Presentation"];
                 };
             };
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1372,6 +3102,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1381,6 +3123,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1390,6 +3161,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1399,6 +3201,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1412,6 +3224,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1434,6 +3258,16 @@ export interface operations {
             /** @description Deleted. */
             204: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -1441,6 +3275,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1450,6 +3294,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1459,6 +3315,16 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1468,6 +3334,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1477,6 +3372,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1486,6 +3391,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1495,6 +3410,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1504,6 +3450,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1517,6 +3473,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1536,24 +3504,93 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "title": "Second quarter"
+                 *     }
+                 */
                 "application/json": {
+                    /** Format: unicode */
                     title: string;
                 };
             };
         };
         responses: {
-            /** @description The presentation as it is now. */
+            /** @description The renamed presentation. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *       "title": "Second quarter",
+                     *       "status": "completed",
+                     *       "stage": null,
+                     *       "run": 1,
+                     *       "attempt": 1,
+                     *       "progress": 1,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 8,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": false,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [
+                     *         {
+                     *           "format": "pptx",
+                     *           "size_bytes": 48231,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                     *           "stored_at": "2026-11-27T09:32:10.000Z"
+                     *         }
+                     *       ],
+                     *       "error": null,
+                     *       "queue_position": null,
+                     *       "estimated_completion": null,
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:32:10.000Z",
+                     *       "started_at": "2026-11-27T09:30:01.000Z",
+                     *       "completed_at": "2026-11-27T09:32:10.000Z",
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Presentation"];
                 };
             };
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1563,6 +3600,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1572,6 +3621,16 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1581,6 +3640,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1590,6 +3678,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1599,6 +3697,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1608,6 +3716,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1617,6 +3756,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1630,6 +3779,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1649,18 +3810,77 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The presentation as it is now. */
+            /** @description The run has ended. */
             202: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": null,
+                     *       "title": "Second quarter",
+                     *       "status": "cancelled",
+                     *       "stage": "slides",
+                     *       "run": 1,
+                     *       "attempt": 1,
+                     *       "progress": 0.5,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 3,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": false,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [],
+                     *       "error": {
+                     *         "code": "CANCELLED",
+                     *         "detail": "The run was cancelled.",
+                     *         "retryable": true
+                     *       },
+                     *       "queue_position": null,
+                     *       "estimated_completion": null,
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:30:00.000Z",
+                     *       "started_at": "2026-11-27T09:30:01.000Z",
+                     *       "completed_at": "2026-11-27T09:31:00.000Z",
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": null,
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Presentation"];
                 };
             };
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1670,6 +3890,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1679,6 +3911,16 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1688,6 +3930,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1697,6 +3968,16 @@ export interface operations {
             /** @description `CONFLICT`: The current state does not allow this operation. */
             409: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1706,6 +3987,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1715,6 +4006,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1724,6 +4025,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1733,6 +4065,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1746,6 +4088,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1766,24 +4120,84 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": Record<string, never>;
             };
         };
         responses: {
-            /** @description The presentation as it is now. */
+            /** @description Accepted: a new run is queued. */
             202: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation, or of its file. */
+                    Location: string;
+                    /** @description The response is that of an earlier request with the same Idempotency-Key. */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": null,
+                     *       "title": "Second quarter",
+                     *       "status": "queued",
+                     *       "stage": null,
+                     *       "run": 2,
+                     *       "attempt": 0,
+                     *       "progress": 0,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 0,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": false,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [],
+                     *       "error": null,
+                     *       "queue_position": 3,
+                     *       "estimated_completion": "2026-11-27T09:34:00.000Z",
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:30:00.000Z",
+                     *       "started_at": null,
+                     *       "completed_at": null,
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": null,
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Presentation"];
                 };
             };
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1793,6 +4207,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1802,6 +4228,16 @@ export interface operations {
             /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
             402: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1811,6 +4247,16 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1820,6 +4266,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1829,6 +4304,18 @@ export interface operations {
             /** @description `CONFLICT`: The current state does not allow this operation. */
             409: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1838,6 +4325,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1847,6 +4344,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1856,6 +4363,16 @@ export interface operations {
             /** @description `IDEMPOTENCY_KEY_REUSED`: This Idempotency-Key was used for a different request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1871,6 +4388,37 @@ export interface operations {
              */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1880,6 +4428,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1895,6 +4453,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1914,12 +4484,30 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description The outlines. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "outlines": [
+                     *         "# Why now\n- Demand doubled"
+                     *       ],
+                     *       "title": "Why now"
+                     *     }
+                     */
                     "application/json": {
                         /** @description One for each slide, in Markdown. */
                         outlines: string[];
@@ -1930,6 +4518,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1939,6 +4537,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -1948,6 +4558,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1957,6 +4596,16 @@ export interface operations {
             /** @description `NOT_READY`: The resource is not ready yet. */
             409: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1966,6 +4615,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1975,6 +4655,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1988,6 +4678,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2005,29 +4707,87 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": {
                     /** @description One for each slide, in Markdown. Default: the proposed ones. */
                     outlines?: string[];
-                    /** @description Default: the current title. */
+                    /**
+                     * Format: unicode
+                     * @description Default: the current title.
+                     */
                     title?: string;
                 };
             };
         };
         responses: {
-            /** @description The presentation as it is now. */
+            /** @description Approved: the run is queued again. */
             202: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": null,
+                     *       "title": "Second quarter",
+                     *       "status": "queued",
+                     *       "stage": "prepare",
+                     *       "run": 1,
+                     *       "attempt": 0,
+                     *       "progress": 0.25,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 0,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": true,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [],
+                     *       "error": null,
+                     *       "queue_position": 3,
+                     *       "estimated_completion": "2026-11-27T09:34:00.000Z",
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:30:00.000Z",
+                     *       "started_at": "2026-11-27T09:30:01.000Z",
+                     *       "completed_at": null,
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": null,
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Presentation"];
                 };
             };
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2037,6 +4797,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2046,6 +4818,16 @@ export interface operations {
             /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
             402: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2055,6 +4837,16 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2064,6 +4856,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2073,6 +4894,16 @@ export interface operations {
             /** @description `CONFLICT`: The current state does not allow this operation. */
             409: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2082,6 +4913,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2091,6 +4932,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2100,6 +4951,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2109,6 +4991,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2122,6 +5014,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2143,12 +5047,34 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description The presigned link. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "url": "https://files.example/presentations/alice/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed.pptx?X-Amz-Expires=900&X-Amz-Signature=0",
+                     *       "expires_at": "2026-11-27T09:47:00.000Z",
+                     *       "file_name": "Second quarter.pptx",
+                     *       "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                     *       "size_bytes": 48231,
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *     }
+                     */
                     "application/json": {
                         /** @description A presigned link. */
                         url: string;
@@ -2164,6 +5090,20 @@ export interface operations {
             /** @description To the presigned link. */
             302: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation, or of its file. */
+                    Location: string;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2171,6 +5111,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2180,6 +5130,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2189,6 +5151,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2198,6 +5189,16 @@ export interface operations {
             /** @description `NOT_READY`: The resource is not ready yet. */
             409: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2207,6 +5208,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2216,6 +5248,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2226,11 +5268,21 @@ export interface operations {
              * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
              *
              *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
-             *
-             *     `STORAGE_UNAVAILABLE`: The file store is temporarily unavailable.
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2253,6 +5305,11 @@ export interface operations {
         };
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "format": "pdf"
+                 *     }
+                 */
                 "application/json": {
                     /** @enum {string} */
                     format: "pptx" | "pdf";
@@ -2260,18 +5317,85 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The presentation as it is now. */
+            /** @description Accepted: the export waits for a worker. */
             202: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation, or of its file. */
+                    Location: string;
+                    /** @description The response is that of an earlier request with the same Idempotency-Key. */
+                    "Idempotency-Replayed"?: "true";
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *       "title": "Second quarter",
+                     *       "status": "running",
+                     *       "stage": "export",
+                     *       "run": 2,
+                     *       "attempt": 0,
+                     *       "progress": 0,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 8,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": false,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [
+                     *         {
+                     *           "format": "pptx",
+                     *           "size_bytes": 48231,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                     *           "stored_at": "2026-11-27T09:32:10.000Z"
+                     *         }
+                     *       ],
+                     *       "error": null,
+                     *       "queue_position": null,
+                     *       "estimated_completion": null,
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:32:10.000Z",
+                     *       "started_at": null,
+                     *       "completed_at": null,
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["Presentation"];
                 };
             };
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2281,6 +5405,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2290,6 +5426,16 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2299,6 +5445,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2308,6 +5483,18 @@ export interface operations {
             /** @description `CONFLICT`: The current state does not allow this operation. */
             409: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2317,6 +5504,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2326,6 +5523,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2335,6 +5542,16 @@ export interface operations {
             /** @description `IDEMPOTENCY_KEY_REUSED`: This Idempotency-Key was used for a different request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2348,6 +5565,37 @@ export interface operations {
              */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2357,6 +5605,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2372,6 +5630,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2401,18 +5671,46 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The stream. */
+            /** @description The stream. The schema is that of each event. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Asks nginx not to hold the stream back. */
+                    "X-Accel-Buffering": "no";
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["Event"];
+                    "text/event-stream": {
+                        /** @description The number of an event of the log. */
+                        id?: string;
+                        /** @enum {string} */
+                        event: "response";
+                        data: string;
+                    };
                 };
             };
             /** @description Finished: there is nothing after the given id. */
             204: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2420,6 +5718,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2429,6 +5737,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2438,6 +5758,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2451,6 +5800,37 @@ export interface operations {
              */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2460,6 +5840,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2473,6 +5863,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2492,12 +5894,28 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description The ticket. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "ticket": "q7Yb0yXv1mW2cQ0rT5uJ8w",
+                     *       "expires_in": 60
+                     *     }
+                     */
                     "application/json": {
                         ticket: string;
                         /** @description Lifetime in seconds. */
@@ -2508,6 +5926,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2517,6 +5945,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2526,6 +5966,16 @@ export interface operations {
             /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
             403: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2535,6 +5985,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2544,6 +6023,16 @@ export interface operations {
             /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
             413: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2553,6 +6042,16 @@ export interface operations {
             /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
             415: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2562,6 +6061,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2571,6 +6101,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2584,6 +6124,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2601,12 +6153,50 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description Your quotas. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "per_hour": {
+                     *         "limit": 10,
+                     *         "used": 3,
+                     *         "remaining": 7,
+                     *         "resets_at": "2026-11-27T10:30:00.000Z"
+                     *       },
+                     *       "per_day": {
+                     *         "limit": 50,
+                     *         "used": 3,
+                     *         "remaining": 47,
+                     *         "resets_at": "2026-11-28T09:30:00.000Z"
+                     *       },
+                     *       "total": {
+                     *         "limit": null,
+                     *         "used": 12,
+                     *         "remaining": null,
+                     *         "resets_at": null
+                     *       },
+                     *       "total_slides": {
+                     *         "limit": null,
+                     *         "used": 96,
+                     *         "remaining": null,
+                     *         "resets_at": null
+                     *       }
+                     *     }
+                     */
                     "application/json": {
                         per_hour: {
                             limit: number | null;
@@ -2638,6 +6228,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2647,6 +6247,37 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2656,6 +6287,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2665,6 +6327,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2678,6 +6350,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2695,12 +6379,32 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Default Response */
+            /** @description The templates. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example [
+                     *       {
+                     *         "id": "general",
+                     *         "name": "General",
+                     *         "description": "For any topic.",
+                     *         "layout_count": 12
+                     *       }
+                     *     ]
+                     */
                     "application/json": {
                         id: string;
                         name: string;
@@ -2712,6 +6416,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2721,6 +6435,37 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2730,6 +6475,16 @@ export interface operations {
             /** @description `UPSTREAM_REJECTED`: The presentation generator rejected the request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2739,6 +6494,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2748,6 +6534,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2757,6 +6553,16 @@ export interface operations {
             /** @description `UPSTREAM_ERROR`: The presentation generator failed. */
             502: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2772,6 +6578,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2781,6 +6599,2186 @@ export interface operations {
             /** @description `UPSTREAM_TIMEOUT`: The presentation generator took too long. */
             504: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamGeneration: {
+        parameters: {
+            query?: {
+                /** @description For clients that cannot send the header `Last-Event-ID`. */
+                last_event_id?: string;
+                /** @description Read like `last_event_id`, for EventSource polyfills. */
+                lastEventId?: string;
+                /** @description For clients that send no credentials: see `POST /realtime/ticket`. */
+                ticket?: string;
+            };
+            header?: {
+                /** @description The last id that you received. */
+                "last-event-id"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. The schema is that of each event. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Asks nginx not to hold the stream back. */
+                    "X-Accel-Buffering": "no";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /** @description To resume from. */
+                        id?: string;
+                        data: string;
+                    };
+                };
+            };
+            /** @description Finished: nothing follows the given id. */
+            204: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one.
+             *
+             *     `TOO_MANY_STREAMS`: Too many event streams are open.
+             */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    issueRealtimeTicket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The ticket. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "ticket": "W8Nf0pIhQx1u2yq5R7s9tA",
+                     *       "expires_in": 60
+                     *     }
+                     */
+                    "application/json": {
+                        ticket: string;
+                        /** @description Lifetime in seconds. */
+                        expires_in: number;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotifications: {
+        parameters: {
+            query?: {
+                /** @description `true`: only unread ones. */
+                unread?: "true" | "false";
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "7e0c5b0e-5f0a-4c7e-9a53-6a6f1f0a1b2c",
+                     *           "channel": "user_alice",
+                     *           "notification_type": "success",
+                     *           "title": "Presentation ready",
+                     *           "message": "“Second quarter” is ready: 8 slides.",
+                     *           "data": {
+                     *             "presentation_id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *             "slide_count": 8
+                     *           },
+                     *           "priority": "normal",
+                     *           "category": "generation",
+                     *           "action_url": "https://app.example/slides/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *           "action_text": "Open",
+                     *           "read": false,
+                     *           "cursor": "MTcuNC5hOWMx",
+                     *           "timestamp": "2026-11-27T09:32:10.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null,
+                     *       "unread": 1
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Notification"][];
+                        next_cursor: string | null;
+                        /** @description On all channels. */
+                        unread: number;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeNotification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    markNotificationRead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "read": true
+                 *     }
+                 */
+                "application/json": {
+                    /** @enum {boolean} */
+                    read: true;
+                };
+            };
+        };
+        responses: {
+            /** @description The notification, marked as read. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "7e0c5b0e-5f0a-4c7e-9a53-6a6f1f0a1b2c",
+                     *       "channel": "user_alice",
+                     *       "notification_type": "success",
+                     *       "title": "Presentation ready",
+                     *       "message": "“Second quarter” is ready: 8 slides.",
+                     *       "data": {
+                     *         "presentation_id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "slide_count": 8
+                     *       },
+                     *       "priority": "normal",
+                     *       "category": "generation",
+                     *       "action_url": "https://app.example/slides/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "action_text": "Open",
+                     *       "read": true,
+                     *       "cursor": "MTcuNC5hOWMx",
+                     *       "timestamp": "2026-11-27T09:32:10.000Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Notification"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    markNotificationsRead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "up_to": "7e0c5b0e-5f0a-4c7e-9a53-6a6f1f0a1b2c"
+                 *     }
+                 */
+                "application/json": {
+                    /** @description The id of a notification. */
+                    up_to: string;
+                };
+            };
+        };
+        responses: {
+            /** @description How many are left. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "unread": 0
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description On all channels. */
+                        unread: number;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    streamNotifications: {
+        parameters: {
+            query?: {
+                /** @description For clients that cannot send the header `Last-Event-ID`. */
+                last_event_id?: string;
+                /** @description Read like `last_event_id`, for EventSource polyfills. */
+                lastEventId?: string;
+                /** @description For clients that send no credentials: see `POST /realtime/ticket`. */
+                ticket?: string;
+            };
+            header?: {
+                /** @description The last id that you received. */
+                "last-event-id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream. The schema is that of each event. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Asks nginx not to hold the stream back. */
+                    "X-Accel-Buffering": "no";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        /** @description To resume from. */
+                        id?: string;
+                        data: string;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one.
+             *
+             *     `TOO_MANY_STREAMS`: Too many event streams are open.
+             */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followGeneration: {
+        parameters: {
+            query?: {
+                /** @description For clients that send no credentials: see `POST /realtime/ticket`. */
+                ticket?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching to the WebSocket protocol. */
+            101: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UPGRADE_REQUIRED`: This resource is a WebSocket. Use `Upgrade: websocket`. */
+            426: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one.
+             *
+             *     `TOO_MANY_CONNECTIONS`: Too many real-time connections are open.
+             */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    followNotifications: {
+        parameters: {
+            query?: {
+                /** @description For clients that cannot send the header `Last-Event-ID`. */
+                last_event_id?: string;
+                /** @description Read like `last_event_id`, for EventSource polyfills. */
+                lastEventId?: string;
+                /** @description For clients that send no credentials: see `POST /realtime/ticket`. */
+                ticket?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Switching to the WebSocket protocol. */
+            101: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UPGRADE_REQUIRED`: This resource is a WebSocket. Use `Upgrade: websocket`. */
+            426: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one.
+             *
+             *     `TOO_MANY_CONNECTIONS`: Too many real-time connections are open.
+             */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2794,6 +8792,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The rest of the path, as slides name it; slashes separate folders.
+                 * @example images/placeholder.jpg
+                 */
                 path: string;
             };
             cookie?: never;
@@ -2803,6 +8805,18 @@ export interface operations {
             /** @description The image. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2812,6 +8826,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2821,6 +8845,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2830,6 +8866,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2839,6 +8904,16 @@ export interface operations {
             /** @description `UPSTREAM_REJECTED`: The presentation generator rejected the request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2848,6 +8923,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2857,6 +8963,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2866,6 +8982,16 @@ export interface operations {
             /** @description `UPSTREAM_ERROR`: The presentation generator failed. */
             502: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2881,6 +9007,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2890,6 +9028,16 @@ export interface operations {
             /** @description `UPSTREAM_TIMEOUT`: The presentation generator took too long. */
             504: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2903,6 +9051,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The rest of the path, as slides name it; slashes separate folders.
+                 * @example images/placeholder.jpg
+                 */
                 path: string;
             };
             cookie?: never;
@@ -2912,6 +9064,18 @@ export interface operations {
             /** @description The image. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2921,6 +9085,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2930,6 +9104,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -2939,6 +9125,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2948,6 +9163,16 @@ export interface operations {
             /** @description `UPSTREAM_REJECTED`: The presentation generator rejected the request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2957,6 +9182,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2966,6 +9222,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2975,6 +9241,16 @@ export interface operations {
             /** @description `UPSTREAM_ERROR`: The presentation generator failed. */
             502: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2990,6 +9266,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2999,6 +9287,16 @@ export interface operations {
             /** @description `UPSTREAM_TIMEOUT`: The presentation generator took too long. */
             504: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3012,6 +9310,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The rest of the path, as slides name it; slashes separate folders.
+                 * @example images/placeholder.jpg
+                 */
                 path: string;
             };
             cookie?: never;
@@ -3021,6 +9323,18 @@ export interface operations {
             /** @description The image. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3030,6 +9344,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3039,6 +9363,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -3048,6 +9384,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3057,6 +9422,16 @@ export interface operations {
             /** @description `UPSTREAM_REJECTED`: The presentation generator rejected the request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3066,6 +9441,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3075,6 +9481,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3084,6 +9500,16 @@ export interface operations {
             /** @description `UPSTREAM_ERROR`: The presentation generator failed. */
             502: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3099,6 +9525,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3108,6 +9546,16 @@ export interface operations {
             /** @description `UPSTREAM_TIMEOUT`: The presentation generator took too long. */
             504: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3121,6 +9569,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /**
+                 * @description The rest of the path, as slides name it; slashes separate folders.
+                 * @example images/placeholder.jpg
+                 */
                 path: string;
             };
             cookie?: never;
@@ -3130,6 +9582,18 @@ export interface operations {
             /** @description The image. */
             200: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3139,6 +9603,16 @@ export interface operations {
             /** @description `VALIDATION_FAILED`: The request is invalid. */
             400: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3148,6 +9622,18 @@ export interface operations {
             /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
             401: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
                     [name: string]: unknown;
                 };
                 content: {
@@ -3157,6 +9643,35 @@ export interface operations {
             /** @description `NOT_FOUND`: The resource does not exist. */
             404: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3166,6 +9681,16 @@ export interface operations {
             /** @description `UPSTREAM_REJECTED`: The presentation generator rejected the request. */
             422: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3175,6 +9700,37 @@ export interface operations {
             /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3184,6 +9740,16 @@ export interface operations {
             /** @description `INTERNAL_ERROR`: An internal error occurred. */
             500: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3193,6 +9759,16 @@ export interface operations {
             /** @description `UPSTREAM_ERROR`: The presentation generator failed. */
             502: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3208,6 +9784,18 @@ export interface operations {
              */
             503: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3217,6 +9805,16 @@ export interface operations {
             /** @description `UPSTREAM_TIMEOUT`: The presentation generator took too long. */
             504: {
                 headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
