@@ -8471,6 +8471,10 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
+                    /** @description The protocol to upgrade to. */
+                    Upgrade: "websocket";
+                    /** @description The supported version of the protocol. */
+                    "Sec-WebSocket-Version": "13";
                     [name: string]: unknown;
                 };
                 content: {
@@ -8691,6 +8695,10 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
+                    /** @description The protocol to upgrade to. */
+                    Upgrade: "websocket";
+                    /** @description The supported version of the protocol. */
+                    "Sec-WebSocket-Version": "13";
                     [name: string]: unknown;
                 };
                 content: {

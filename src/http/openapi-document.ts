@@ -65,6 +65,7 @@ function commonHeaders(status: string, { parameters = [] }: Operation, notes: Ro
     ...((notes.hasCacheControl || status >= '400') && describeHeaders(['Cache-Control'], required)),
     ...(notes.isRateLimited && describeHeaders(rateLimitHeaders, { isRequired: isCounted })),
     ...(status === '401' && describeHeaders(['WWW-Authenticate'], required)),
+    ...(status === '426' && describeHeaders(['Upgrade', 'Sec-WebSocket-Version'], required)),
     ...(['429', '503'].includes(status) && describeHeaders(['Retry-After'], required)),
     // The first request of the key is still in flight.
     ...(status === '409' && takesKey && describeHeaders(['Retry-After'], optional)),

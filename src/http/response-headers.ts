@@ -26,6 +26,14 @@ const descriptions = {
     description: 'How to authenticate.',
     schema: { type: 'string', enum: ['Bearer'] },
   },
+  Upgrade: {
+    description: 'The protocol to upgrade to.',
+    schema: { type: 'string', enum: ['websocket'] },
+  },
+  'Sec-WebSocket-Version': {
+    description: 'The supported version of the protocol.',
+    schema: { type: 'string', enum: ['13'] },
+  },
   Allow: { description: 'The methods that the path has.', schema: text },
   Location: {
     description: 'The URL of the presentation, or of its file.',

@@ -11,6 +11,7 @@ import { SignJWT } from 'jose'
 import { expect, test } from 'vitest'
 import type { KeySource } from '../config/key-sources.ts'
 import { Problem } from '../domain/problem.ts'
+import { refusalReason } from './refusals.ts'
 import { createTokenVerifier } from './tokens.ts'
 
 const nowMs = Date.parse('2026-11-20T12:00:00Z')
@@ -156,6 +157,22 @@ test('requires a sub of 1 to 255 printable ASCII characters', async () => {
       'AUTHENTICATION_FAILED',
     )
   }
+})
+
+test('says what is wrong with a signed token, though another key source could not read it', async () => {
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
+  const refused: unknown[] = []
+  const verify = createTokenVerifier(
+    {
+      keySources: [secretSource, { kind: 'public-key', pem }],
+      issuer: undefined,
+      audience: ['gateway'],
+    },
+    { now: () => nowMs, onRefused: (error) => void refused.push(refusalReason(error)) },
+  )
+  expect(await codeOf(hmac({ ...validClaims, aud: 'other' }), verify)).toBe('AUTHENTICATION_FAILED')
+  expect(refused).toEqual(['audience'])
 })
 
 test('requires the configured issuer, and the configured audience among those of the token', async () => {

@@ -90,6 +90,8 @@ export function createTokenVerifier(
         const options = { ...claims, algorithms, currentDate: new Date(now()) }
         return await verifyWithCandidates(token, findKey, options)
       } catch (error) {
+        // The signature was right, so no other source can accept the token.
+        if (isClaimError(error)) throw error
         // An unreachable source may have the right key, so its problem precedes a refusal.
         if (!(failure instanceof Problem)) failure = error
       }

@@ -118,6 +118,7 @@ describe.each([...shapes])('with upstream shape %s', (shape: Shape) => {
       files: [],
       error: null,
       queue_position: 1,
+      estimated_completion: null,
       created_at: time,
       updated_at: time,
       started_at: null,

@@ -48,7 +48,6 @@ it.each<[number, string | undefined, string, string, string]>([
   [403, 'SecondLevelDomainForbidden', '', 'unsupported', 'MINIO_ENDPOINT'],
   [405, undefined, '', 'unsupported', 'MINIO_ENDPOINT'],
   [501, 'NotImplemented', '', 'unsupported', 'MINIO_ENDPOINT'],
-  [404, undefined, '404 page not found', 'misconfigured', 'MINIO_ENDPOINT'],
 ])('does not wait after %i %s %s: %s, %s', (status, code, text, reason, variable) => {
   const explanation = explainStoreError(
     new StoreError({ status, headers: {}, code, text }),
@@ -72,12 +71,25 @@ it.each<[number, string | undefined]>([
   [408, undefined],
   [409, 'OperationAborted'],
   [404, 'NoSuchUpload'],
+  // An ingress, while the store behind it restarts.
+  [404, undefined],
   [404, 'NoSuchKey'],
   // The next attempt creates it.
   [404, 'NoSuchBucket'],
 ])('waits after %i %s', (status, code) => {
   const error = new StoreError({ status, headers: status === 502 ? html : {}, code })
   expect(explainStoreError(error, 'store objects').isFinal).toBe(false)
+})
+
+it('waits for the limits of a key service', () => {
+  const text = 'You have exceeded the rate at which you may call KMS.'
+  for (const code of ['ThrottlingException', 'KMS.ThrottlingException', undefined]) {
+    const error = new StoreError({ status: 400, headers: {}, code, text })
+    expect(explainStoreError(error, 'store objects')).toMatchObject({
+      isFinal: false,
+      reason: 'limit_reached',
+    })
+  }
 })
 
 it.each([

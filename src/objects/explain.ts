@@ -124,14 +124,6 @@ const rules: Rule[] = [
   ({ error: { bucketRegion, status } }) =>
     bucketRegion !== undefined && [301, 307, 400].includes(status) ? wrongRegion : undefined,
   when(
-    { code: /kms/i, text: /\bkms\b/i },
-    final(
-      'request_refused',
-      'MINIO_BUCKET',
-      'The store cannot encrypt or decrypt objects of the bucket: its key service refuses.',
-    ),
-  ),
-  when(
     {
       code: /Quota|StorageFull|BackendFull|DiskFull|NoSpace|Insufficient(?:Storage|Capacity)|^TooManyBuckets$/i,
       status: [507],
@@ -141,9 +133,19 @@ const rules: Rule[] = [
   when(
     {
       code: /^(?:SlowDown|TooManyRequests|RequestLimitExceeded|BandwidthLimitExceeded)$|throttl/i,
+      text: /\bexceeded the rate\b/i,
       status: [429],
     },
     passing('limit_reached', 'The store limits requests.'),
+  ),
+  // After the limits: the key service limits requests, too.
+  when(
+    { code: /kms/i, text: /\bkms\b/i },
+    final(
+      'request_refused',
+      'MINIO_BUCKET',
+      'The store cannot encrypt or decrypt objects of the bucket: its key service refuses.',
+    ),
   ),
   when(
     {
@@ -177,7 +179,12 @@ const rules: Rule[] = [
       ? final('misconfigured', 'MINIO_ENDPOINT', 'The store redirects to another address.')
       : undefined,
   ({ error: { code, isHtml, status } }) =>
-    (isHtml && status < 500) || (code === undefined && status === 404) ? notStore : undefined,
+    isHtml && status < 500
+      ? notStore
+      : code === undefined && status === 404
+        ? // An ingress responds like this for a moment while the store behind it restarts.
+          { ...notStore, isFinal: false }
+        : undefined,
   when(
     { code: /^SecondLevelDomainForbidden$/ },
     final('unsupported', 'MINIO_ENDPOINT', 'The store does not allow path-style addresses.'),

@@ -15,6 +15,7 @@ import {
 } from './failures.ts'
 import type { Liveness } from './liveness.ts'
 import type { OpenedBody } from './opened-body.ts'
+import { redactUpstreamText } from './redact.ts'
 import type { Requests, UpstreamRequestOptions } from './requests.ts'
 
 export interface Call extends CallOptions, UpstreamRequestOptions {
@@ -66,7 +67,9 @@ export function createCalls(options: CallsOptions) {
     if (isSetupRequired(response)) return true
     if (!isUnauthorized(response, routeKind)) return (await verify(used, signal)) === 'refused'
     if (routeKind !== 'prepare' && routeKind !== 'file') return true
-    return (await verify(used, signal)) !== 'accepted'
+    const verdict = await verify(used, signal)
+    // Without credentials of ours there is nothing to refuse, unless upstream says so itself.
+    return used.kind === 'none' ? verdict === 'refused' : verdict !== 'accepted'
   }
 
   /** Acts with our credentials, and once more with new ones if upstream does not accept them. */
@@ -89,7 +92,10 @@ export function createCalls(options: CallsOptions) {
       if (!(await isRefusal(response, call, used))) return response
       // A login is as impossible as the call while there is no account.
       if (!isSetupRequired(response) && renew()) continue
-      const cause = { status: response.status, reason: readReason(response.text) }
+      const cause = {
+        status: response.status,
+        reason: redactUpstreamText(readReason(response.text)),
+      }
       throw auth.refuse({ account, used, cause })
     }
   }

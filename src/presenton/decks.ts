@@ -51,6 +51,7 @@ export function createDecks({
           await calls.fetchJson({
             ...deckCall(options, features),
             routeKind: 'other',
+            isCheap: true,
             method: 'POST',
             path: paths.create,
             json: createBody(options.brief, features),

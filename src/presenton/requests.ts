@@ -131,7 +131,8 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
           }
         },
         request.signal,
-        request,
+        // A good head must not hide that streams stall or are cut: only failures count.
+        { isCheap: true },
       ),
 
     /** Status and headers, with an empty text. The circuit breaker is neither asked nor told. */
