@@ -67,9 +67,7 @@ export function createCalls(options: CallsOptions) {
     if (isSetupRequired(response)) return true
     if (!isUnauthorized(response, routeKind)) return (await verify(used, signal)) === 'refused'
     if (routeKind !== 'prepare' && routeKind !== 'file') return true
-    const verdict = await verify(used, signal)
-    // Without credentials of ours there is nothing to refuse, unless upstream says so itself.
-    return used.kind === 'none' ? verdict === 'refused' : verdict !== 'accepted'
+    return (await verify(used, signal)) !== 'accepted'
   }
 
   /** Acts with our credentials, and once more with new ones if upstream does not accept them. */
