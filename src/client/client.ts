@@ -23,7 +23,7 @@ export interface ClientOptions {
   fetch?: typeof fetch | undefined
   /** How long one attempt of a call may take. Default 90 s. */
   timeoutMs?: number | undefined
-  /** An event stream without a byte for this long is opened anew. Default 60 s. */
+  /** An event stream without a byte for this long is opened again. Default 60 s. */
   silenceMs?: number | undefined
   /** Replaces the waits between attempts; for tests. */
   timing?: Timing | undefined

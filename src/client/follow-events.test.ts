@@ -127,7 +127,7 @@ describe('a stream', () => {
     [400, 'VALIDATION_FAILED'],
     [403, 'PERMISSION_DENIED'],
     [404, 'NOT_FOUND'],
-  ])('throws for %i, which no reconnect mends', async (status, code) => {
+  ])('throws for %i, which no reconnect solves', async (status, code) => {
     const gateway = await open((response) => sendProblem(response, status, code))
     const error = await readAll(gateway.client().presentations.events('p1')).catch((e) => e)
     expect(error).toBeInstanceOf(GatewayError)
@@ -148,7 +148,7 @@ describe('a stream', () => {
     expect(gateway.received[1]?.headers['last-event-id']).toBe('3')
   })
 
-  it('is opened anew when it is silent for too long', async () => {
+  it('is opened again when it is silent for too long', async () => {
     const gateway = await open(inTurn(beginStream, rest))
     const stream = gateway.client({ silenceMs: 100 }).presentations.events('p1')
     expect(await readAll(stream)).toEqual(expected)

@@ -21,9 +21,6 @@ export interface FollowerOptions {
   silenceMs: number
 }
 
-/** How a connection ended: 'done' after the last event, else why another one is needed. */
-type End = 'done' | 'token-expired' | 'dropped'
-
 const defaultRetryMs = 2_000
 
 export function createFollower({ requests, tokens, timing, silenceMs }: FollowerOptions) {
@@ -43,12 +40,12 @@ export function createFollower({ requests, tokens, timing, silenceMs }: Follower
       try {
         const opened = await connection.open()
         if (opened === undefined) return
-        let end: End = 'dropped'
+        let hasExpired = false
         for await (const message of connection.messages(opened.response, (ms) => (retryMs = ms))) {
           const data = parseData(message)
           if (!data) continue
           if (isTokenExpired(message, data)) {
-            end = 'token-expired'
+            hasExpired = true
             break
           }
           const eventId = Number(message.id ?? cursor)
@@ -59,7 +56,7 @@ export function createFollower({ requests, tokens, timing, silenceMs }: Follower
           yield { ...data, id: eventId } as PresentationEvent
           if (isTerminal(data)) return
         }
-        if (end === 'token-expired') {
+        if (hasExpired) {
           // Twice without an event in between: the renewed token is no better.
           if (refusedToken !== undefined && refusedToken === opened.token) throw tokenExpired()
           refusedToken = opened.token

@@ -105,7 +105,7 @@ export function createPresentations({ requests, follow, timing }: PresentationsO
     /**
      * Each event once, in order; ends after the one that ends the run. Reconnects by itself.
      *
-     * @throws GatewayError NOT_FOUND, AUTHENTICATION_FAILED and others that no reconnect mends
+     * @throws GatewayError NOT_FOUND, AUTHENTICATION_FAILED and others that no reconnect solves
      */
     events: follow,
 

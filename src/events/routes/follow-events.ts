@@ -7,8 +7,8 @@ import { eventId } from '../../contract/text.ts'
 import type { App } from '../../http/base.ts'
 import { createChunkWriter } from '../../http/chunk-writer.ts'
 import { eventStreamHeaders, handleStreamError } from '../../http/event-stream.ts'
+import { readLastEventId } from '../../http/last-event-id.ts'
 import { emptyResponse, idParams, mediaResponse, problemResponses } from '../../http/schemas.ts'
-import { readLastEventId } from '../last-event-id.ts'
 
 /** `id`: the schema of the ids in the query. */
 function queryOf(id: TString) {

@@ -5,12 +5,12 @@ import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { createChunkWriter } from '../../http/chunk-writer.ts'
 import { eventStreamHeaders, handleStreamError } from '../../http/event-stream.ts'
+import { readLastId } from '../../http/last-event-id.ts'
 import { problemResponses } from '../../http/schemas.ts'
 import type { OpenSession } from '../../realtime/connection.ts'
 import type { OpenConnection } from '../../realtime/open-connection.ts'
 import {
   lastEventIdHeader,
-  lastEventIdOf,
   messageStream,
   resumeQuery,
   upgradeResponse,
@@ -59,7 +59,7 @@ export function followNotificationsRoute(
       openConnection.acceptWebSocket(
         'notifications',
         { socket, request: request as never },
-        { types, openSession: openSession(lastEventIdOf(request as never)) },
+        { types, openSession: openSession(readLastId(request as never)) },
       )
     },
   })
@@ -95,7 +95,7 @@ export function streamNotificationsRoute(
     async (request, reply) => {
       const stream = openConnection.openStream('notifications', request as never, {
         countsMessages: false,
-        openSession: openSession(lastEventIdOf(request)),
+        openSession: openSession(readLastId(request)),
       })
       reply.headers(eventStreamHeaders)
       writeStream(stream, reply)

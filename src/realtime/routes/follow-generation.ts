@@ -8,13 +8,13 @@ import { isFinished } from '../../domain/status.ts'
 import type { App } from '../../http/base.ts'
 import { createChunkWriter } from '../../http/chunk-writer.ts'
 import { eventStreamHeaders, handleStreamError } from '../../http/event-stream.ts'
+import { readLastId } from '../../http/last-event-id.ts'
 import { emptyResponse, idParams, problemResponses } from '../../http/schemas.ts'
 import type { OpenConnection } from '../open-connection.ts'
 import { openGenerationSession } from '../progress/generation-session.ts'
 import type { Jobs } from '../progress/jobs.ts'
 import {
   lastEventIdHeader,
-  lastEventIdOf,
   messageStream,
   resumeQuery,
   ticketQuery,
@@ -109,7 +109,7 @@ export function streamGenerationRoute(app: App, { openConnection, jobs }: Follow
       const { id } = request.params
       const row = await jobs.find({ userId: request.caller.userId, id })
       if (!row) throw new Problem('NOT_FOUND')
-      if (isFinished(row.status) && lastEventIdOf(request)) return reply.code(204).send()
+      if (isFinished(row.status) && readLastId(request)) return reply.code(204).send()
       const stream = openConnection.openStream('generation', request as never, {
         countsMessages: true,
         openSession: (connection) =>

@@ -1,6 +1,5 @@
 // The parts of schemas that the real-time routes share.
 
-import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import type { ServerMessageType } from '../../contract/realtime.ts'
 import { serverMessages } from '../../contract/realtime-messages.ts'
@@ -56,13 +55,3 @@ export const resumeQuery = Type.Object({
   ),
   ticket: ticketQuery,
 })
-
-/** The place to resume from; undefined for none. */
-export function lastEventIdOf({
-  headers,
-  query,
-}: Pick<FastifyRequest, 'headers' | 'query'>): string | undefined {
-  const { last_event_id: fromQuery, lastEventId: fromPolyfill } = query as Record<string, string>
-  const given = headers['last-event-id'] || fromQuery || fromPolyfill
-  return typeof given === 'string' && given !== '' ? given : undefined
-}
