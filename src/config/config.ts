@@ -3,120 +3,14 @@
 // values, because it ends up in logs and many variables are secrets.
 
 import { type Environment, readText, warningsOf } from './clean.ts'
-import { databaseUrl } from './database-url.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { keySources } from './key-sources.ts'
-import { publicKey } from './public-key.ts'
-import {
-  absolutePath,
-  anyText,
-  appLink,
-  baseUrl,
-  boolean,
-  bucketName,
-  headerName,
-  integer,
-  issuerName,
-  keySetUrl,
-  listenHost,
-  listOf,
-  oneOf,
-  optional,
-  or,
-  origin,
-  plainText,
-  proxyUrl,
-  type Read,
-  required,
-  seconds,
-  secret,
-  trustProxy,
-  word,
-  words,
-} from './values.ts'
+import type { Read } from './values.ts'
+import { type Values, variables } from './variables.ts'
 
 export type Config = ReturnType<typeof readConfig>
 
-const variables = {
-  HOST: or('0.0.0.0', listenHost),
-  PORT: or(3000, integer(0, 65535)),
-  OPS_PORT: optional(integer(0, 65535)),
-  PUBLIC_URL: optional(baseUrl),
-  APP_LINK: optional(appLink),
-  LOG_LEVEL: or('info', oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])),
-  TRUST_PROXY: or(false, trustProxy),
-  CORS_ORIGINS: or([], listOf(origin)),
-  CORS_HEADERS: or([], listOf(headerName)),
-  DATABASE_URL: required(databaseUrl),
-  DATABASE_POOL_MAX: or(10, integer(1, 1000)),
-  MIGRATE_ON_START: or(true, boolean),
-  // Presenton names images and files by absolute paths, so it must be at the root of its origin.
-  PRESENTON_URL: required(origin),
-  PRESENTON_USERNAME: optional(plainText),
-  PRESENTON_PASSWORD: optional(anyText),
-  PRESENTON_API_KEY: optional(word),
-  PRESENTON_APP_DATA_DIR: optional(absolutePath),
-  PRESENTON_DEFAULT_TEMPLATE: or('general', plainText),
-  CREATE_TIMEOUT_SECONDS: or(30, seconds()),
-  PREPARE_TIMEOUT_SECONDS: or(180, seconds()),
-  EXPORT_TIMEOUT_SECONDS: or(330, seconds()),
-  STREAM_STALL_SECONDS: or(600, seconds()),
-  STREAM_TIMEOUT_SECONDS: or(1800, seconds()),
-  RUN_TIMEOUT_SECONDS: or(7200, seconds()),
-  BREAKER_ERROR_PERCENT: or(50, integer(1, 100)),
-  BREAKER_MIN_CALLS: or(5, integer(1)),
-  BREAKER_WINDOW_SECONDS: or(300, seconds()),
-  BREAKER_RESET_SECONDS: or(10, seconds()),
-  MINIO_ENDPOINT: required(origin),
-  MINIO_PUBLIC_ENDPOINT: optional(origin),
-  MINIO_ACCESS_KEY: required(plainText),
-  MINIO_SECRET_KEY: required(anyText),
-  MINIO_BUCKET: or('presentations', bucketName),
-  MINIO_REGION: or('us-east-1', word),
-  // A version 4 signature is valid for at most seven days.
-  DOWNLOAD_LINK_SECONDS: or(900, integer(1, 604_800)),
-  AUTH_JWKS_URL: optional(keySetUrl),
-  AUTH_JWT_SECRET: optional(secret),
-  AUTH_JWT_PUBLIC_KEY: optional(publicKey),
-  AUTH_ISSUER: optional(issuerName),
-  AUTH_AUDIENCE: or([], listOf(plainText)),
-  HTTP_PROXY: optional(proxyUrl),
-  HTTPS_PROXY: optional(proxyUrl),
-  NO_PROXY: or([], words),
-  MAX_SLIDES: or(20, integer(1, 50)),
-  MAX_CONTENT_CHARS: or(100_000, integer(1)),
-  // S3 allows 10,000 parts for an object, and a part has 8 MiB.
-  MAX_FILE_MIB: or(512, integer(1, 80_000)),
-  QUOTA_PER_HOUR: or(10, integer(0)),
-  QUOTA_PER_DAY: or(50, integer(0)),
-  QUOTA_TOTAL: or(0, integer(0)),
-  QUOTA_TOTAL_SLIDES: or(0, integer(0)),
-  QUOTA_SYSTEM_PER_DAY: or(0, integer(0)),
-  MAX_RUNNING: or(4, integer(1)),
-  MAX_RUNNING_PER_USER: or(2, integer(1)),
-  MAX_QUEUED: or(200, integer(1)),
-  MAX_QUEUED_PER_USER: or(20, integer(1)),
-  RATE_LIMIT_PER_MINUTE: or(300, integer(1)),
-  MAX_STREAMS: or(10_000, integer(1)),
-  MAX_STREAMS_PER_USER: or(20, integer(1)),
-  MAX_WEBSOCKETS: or(10_000, integer(1)),
-  MAX_WEBSOCKETS_PER_USER: or(20, integer(1)),
-  WEBSOCKET_MESSAGES_PER_SECOND: or(20, integer(1)),
-  WEBSOCKET_BUFFER_KIB: or(1024, integer(1, 1_000_000)),
-  NOTIFICATION_RETENTION_HOURS: or(720, integer(1, 87_600)),
-  REALTIME_STATS: or(false, boolean),
-  SSE_HEARTBEAT_SECONDS: or(15, seconds()),
-  EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
-  OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),
-  LEASE_SECONDS: or(15, seconds()),
-  SHUTDOWN_GRACE_SECONDS: or(25, seconds(0)),
-  DRAIN_SECONDS: optional(seconds(0)),
-  WORKER: or(true, boolean),
-} satisfies Record<string, Read<unknown>>
-
 const keyVariables = ['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'] as const
-
-type Values = { [Name in keyof typeof variables]: ReturnType<(typeof variables)[Name]> }
 
 /** An empty string counts as not set. @throws Error that names every invalid variable */
 export function readConfig(env: Environment) {
