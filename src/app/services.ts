@@ -202,15 +202,10 @@ function createPresentationServices({
   view,
   presign,
 }: ViewOptions): PresentationServices {
-  const { accept } = createAdmission({
-    database,
-    channels,
-    queue,
-    quotas,
-    knownTemplates: () => presenton.knownTemplates(sharedAccount),
-  })
+  const knownTemplates = () => presenton.knownTemplates(sharedAccount)
+  const { accept } = createAdmission({ database, channels, queue, quotas, knownTemplates })
   return {
-    ...createPresentationCommands({ database, channels, endRun, queue, quotas }),
+    ...createPresentationCommands({ database, channels, endRun, queue, quotas, knownTemplates }),
     accept,
     findPresentation: (wanted) => findPresentation(database, wanted),
     listPresentations: (query) => listPresentations(database, query),

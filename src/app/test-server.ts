@@ -36,6 +36,7 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
     id: rowId,
     userId: 'alice',
     deckId: null,
+    origin: 'api',
     title: null,
     status: 'queued',
     stage: null,

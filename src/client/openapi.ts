@@ -554,6 +554,8 @@ export interface components {
             /** Format: uuid */
             id: string;
             presenton_presentation_id: string | null;
+            /** @enum {string} */
+            origin: "api" | "maker" | "mcp";
             title: string | null;
             /** @enum {string} */
             status: "queued" | "running" | "awaiting_outlines" | "completed" | "failed" | "cancelled";
@@ -753,6 +755,7 @@ export interface components {
          *       "presentation": {
          *         "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
          *         "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+         *         "origin": "api",
          *         "title": "Second quarter",
          *         "status": "completed",
          *         "stage": null,
@@ -2396,6 +2399,7 @@ export interface operations {
                      *         {
                      *           "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *           "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *           "origin": "api",
                      *           "title": "Second quarter",
                      *           "status": "completed",
                      *           "stage": null,
@@ -2701,6 +2705,7 @@ export interface operations {
                      * @example {
                      *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *       "presenton_presentation_id": null,
+                     *       "origin": "api",
                      *       "title": "Second quarter",
                      *       "status": "queued",
                      *       "stage": null,
@@ -3038,6 +3043,7 @@ export interface operations {
                      * @example {
                      *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *       "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *       "origin": "api",
                      *       "title": "Second quarter",
                      *       "status": "completed",
                      *       "stage": null,
@@ -3536,6 +3542,7 @@ export interface operations {
                      * @example {
                      *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *       "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *       "origin": "api",
                      *       "title": "Second quarter",
                      *       "status": "completed",
                      *       "stage": null,
@@ -3830,6 +3837,7 @@ export interface operations {
                      * @example {
                      *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *       "presenton_presentation_id": null,
+                     *       "origin": "api",
                      *       "title": "Second quarter",
                      *       "status": "cancelled",
                      *       "stage": "slides",
@@ -4151,6 +4159,7 @@ export interface operations {
                      * @example {
                      *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *       "presenton_presentation_id": null,
+                     *       "origin": "api",
                      *       "title": "Second quarter",
                      *       "status": "queued",
                      *       "stage": null,
@@ -4717,6 +4726,11 @@ export interface operations {
                      * @description Default: the current title.
                      */
                     title?: string;
+                    /**
+                     * Format: unicode
+                     * @description Default: the brief's template.
+                     */
+                    template?: string;
                 };
             };
         };
@@ -4741,6 +4755,7 @@ export interface operations {
                      * @example {
                      *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *       "presenton_presentation_id": null,
+                     *       "origin": "api",
                      *       "title": "Second quarter",
                      *       "status": "queued",
                      *       "stage": "prepare",
@@ -5341,6 +5356,7 @@ export interface operations {
                      * @example {
                      *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *       "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *       "origin": "api",
                      *       "title": "Second quarter",
                      *       "status": "running",
                      *       "stage": "export",

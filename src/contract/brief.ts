@@ -50,6 +50,11 @@ export function titleSchema(options: { description?: string; minLength?: number 
   return textSchema(maxTitleChars, options)
 }
 
+/** The id of a template. */
+export function templateSchema(description: string) {
+  return textSchema(200, { minLength: 1, description })
+}
+
 /** A list of outlines, one for each slide. */
 export function outlinesSchema(maxSlides: number, description: string) {
   return Type.Array(textSchema(maxOutlineChars, { minLength: 1 }), {
@@ -97,9 +102,7 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
         }),
       ),
       language: Type.Optional(textSchema(100, { minLength: 1, default: 'English' })),
-      template: Type.Optional(
-        textSchema(200, { minLength: 1, description: 'The id of a template of `GET /templates`.' }),
-      ),
+      template: Type.Optional(templateSchema('The id of a template of `GET /templates`.')),
       tone: choice(
         ['default', 'casual', 'professional', 'funny', 'educational', 'sales_pitch'],
         'default',

@@ -10,6 +10,7 @@ const contentType = 'application/vnd.openxmlformats-officedocument.presentationm
 export const queuedExample: Presentation = {
   id,
   presenton_presentation_id: null,
+  origin: 'api',
   title: 'Second quarter',
   status: 'queued',
   stage: null,

@@ -19,6 +19,10 @@ export const statuses = [
 ] as const
 export type Status = (typeof statuses)[number]
 
+/** Where a presentation was asked for. */
+export const origins = ['api', 'maker', 'mcp'] as const
+export type Origin = (typeof origins)[number]
+
 export const statusSchema = oneOf(statuses)
 export const exportFormatSchema = oneOf(exportFormats)
 
@@ -47,6 +51,7 @@ export const presentationSchema = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
     presenton_presentation_id: nullable(text('Its id in Presenton.')),
+    origin: oneOf(origins),
     title: nullable(text("The brief's, else the generator's.")),
     status: statusSchema,
     stage: nullable(oneOf(stages)),

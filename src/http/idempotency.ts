@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { visibleAscii } from '../contract/text.ts'
 import type { IdempotentResponse } from '../database/idempotency.ts'
+import { canonicalJson } from '../domain/canonical-json.ts'
 import { Problem } from '../domain/problem.ts'
 import { pathOf } from './problems.ts'
 
@@ -31,15 +32,6 @@ export function readIdempotency(request: FastifyRequest): Idempotency | undefine
   }
   const parts = [request.method, pathOf(request), canonicalJson(request.body ?? null)]
   return { key, fingerprint: createHash('sha256').update(parts.join('\n')).digest('hex') }
-}
-
-/** JSON with sorted keys. */
-function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) =>
-    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : inner,
-  )
 }
 
 /** For OpenAPI: what `sendStoredResponse` sends. */

@@ -35,10 +35,17 @@ describe('briefs that are accepted in one batch', () => {
       quotas: { ...unlimited, ...quotas },
       knownTemplates: () => new Set(['general']),
     })
-    const post = (userId: string, { key = '', template = 'general' } = {}) =>
+    const post = (
+      userId: string,
+      { key = '', template = 'general', content = 'A bridge.', wantsTwin = false } = {},
+    ) =>
       admission.accept({
         userId,
-        brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, { template }),
+        brief: readBrief({ content, n_slides: 2 }, limits, { template }),
+        origin: wantsTwin ? 'mcp' : 'api',
+        ...(wantsTwin && {
+          respondWithTwin: (row) => ({ status: 200, location: '', body: row }),
+        }),
         ...(key && { idempotency: { key, fingerprint: template } }),
         respond: (row) => ({ status: 202, location: '', body: row }),
       })
@@ -151,6 +158,7 @@ describe('briefs that are accepted in one batch', () => {
             brief: readBrief({ content: 'A bridge.', n_slides: 2 }, limits, {
               template: 'general',
             }),
+            origin: 'api',
             idempotency: { key, fingerprint: 'one' },
             respond: (row) => ({ status: 202, location: '', body: row }),
           })
@@ -164,6 +172,54 @@ describe('briefs that are accepted in one batch', () => {
     } finally {
       vi.useRealTimers()
     }
+  })
+
+  describe('from a caller who would rather have an unfinished twin', () => {
+    const idsOf = async (posts: Promise<{ body: unknown }>[]) =>
+      (await Promise.all(posts)).map(({ body }) => (body as PresentationRow).id)
+
+    it('return one presentation for one user and brief, within a batch and later', async () => {
+      const { post } = open({ quotas: { total: 3 } })
+      const twin = { wantsTwin: true }
+      const [made, again, bobs, other] = await idsOf([
+        post('alice'),
+        post('alice', twin),
+        post('bob', twin),
+        post('alice', { ...twin, content: 'A ferry.' }),
+      ])
+      expect(again).toBe(made)
+      expect(new Set([made, bobs, other]).size).toBe(3)
+      expect(await idsOf([post('alice', twin), post('alice', twin)])).toEqual([made, made])
+      expect(await idsOf([post('alice')])).not.toEqual([made])
+      const origins = await rows.database.query(
+        'select id, origin from gateway.presentations order by created_at, origin',
+      )
+      expect(origins.map(({ origin }) => origin)).toEqual(['api', 'mcp', 'mcp', 'api'])
+    })
+
+    it.each([
+      ["status = 'completed'", 'completed'],
+      ["status = 'failed'", 'failed'],
+      ["status = 'cancelled'", 'cancelled'],
+      ["status = 'running', run_kind = 'export'", 'exported again'],
+      ["created_at = now() - interval '11 minutes'", 'older'],
+    ])('make another when the first has %s', async (change) => {
+      const { post } = open()
+      const [first] = await idsOf([post('alice')])
+      await rows.database.query(`update gateway.presentations set ${change} where id = $1`, [first])
+      expect(await idsOf([post('alice', { wantsTwin: true })])).not.toEqual([first])
+    })
+
+    it.each([
+      ["status = 'running'", 'running'],
+      ["status = 'awaiting_outlines'", 'in review'],
+      ["created_at = now() - interval '9 minutes'", 'young enough'],
+    ])('return the first while it has %s', async (change) => {
+      const { post } = open({ queue: { maxQueuedPerUser: 1 }, quotas: { total: 1 } })
+      const [first] = await idsOf([post('alice')])
+      await rows.database.query(`update gateway.presentations set ${change} where id = $1`, [first])
+      expect(await idsOf([post('alice', { wantsTwin: true })])).toEqual([first])
+    })
   })
 
   it('store the response of each key once, and none for refused requests', async () => {

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { createBatcher } from '../async/batcher.ts'
 import { waitAtMost } from '../async/signals.ts'
+import type { Origin } from '../contract/presentation.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { isDatabaseUnavailable } from '../database/database-errors.ts'
@@ -18,6 +19,8 @@ import { readQuotaBudget } from '../database/quota-budget.ts'
 import type { Quotas } from '../database/quota-usage.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
+import { digestOf } from './brief-digest.ts'
+import { checkTemplate } from './check-template.ts'
 import type { Brief } from './read-brief.ts'
 import {
   countQueued,
@@ -26,7 +29,8 @@ import {
   type NewPresentation,
   type QueueCounts,
 } from './statements/insert.ts'
-import type { PresentationRow } from './statements/queries.ts'
+import { type PresentationRow, readPresentation } from './statements/queries.ts'
+import { findTwins, type TwinKey } from './statements/twins.ts'
 
 export interface QueueLimits {
   maxQueued: number
@@ -45,11 +49,14 @@ export interface AdmissionOptions {
 export interface BriefRequest {
   userId: string
   brief: Brief
+  origin: Origin
   /** The caller named no template. */
   usesDefaultTemplate?: boolean
   idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
   /** Makes the response of the new row; it is stored for repeats of the key. */
   respond: (row: PresentationRow) => StoredResponse
+  /** Given: an unfinished presentation of the same brief is the response, if there is one. */
+  respondWithTwin?: (row: PresentationRow) => StoredResponse
 }
 
 export type Admission = ReturnType<typeof createAdmission>
@@ -123,10 +130,19 @@ export function createAdmission(options: AdmissionOptions) {
 
     const refusals = new Map<BriefRequest, Problem>()
     const inputs = new Map<BriefRequest, NewPresentation>()
+    const twins = await openTwins(client, requests)
+    const idsOfTwins = new Map<BriefRequest, string>()
     for (const request of requests) {
       const { userId, brief } = request
+      const briefDigest = digestOf(brief)
+      const twin = request.respondWithTwin && twins.find({ userId, briefDigest })
+      if (twin) {
+        idsOfTwins.set(request, twin)
+        continue
+      }
       try {
-        checkTemplate(request)
+        // A missing default is the operator's mistake, which may be corrected before the run starts.
+        if (!request.usesDefaultTemplate) checkTemplate(brief.template, knownTemplates())
         budget.check({ userId, slides: brief.nSlides })
         checkQueue(counts, userId, queue)
       } catch (error) {
@@ -137,27 +153,23 @@ export function createAdmission(options: AdmissionOptions) {
       budget.take({ userId, slides: brief.nSlides })
       counts.all += 1
       counts.own.set(userId, (counts.own.get(userId) ?? 0) + 1)
-      inputs.set(request, { ...toRow(request), id: randomUUID(), userId })
+      const id = randomUUID()
+      inputs.set(request, { ...toRow(request), id, userId, briefDigest })
+      twins.add({ userId, briefDigest }, id)
     }
 
     const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()]) : []
     const byId = new Map(rows.map((row) => [row.id, row]))
+    const ids = [...byId.keys()]
+    for (const id of new Set(idsOfTwins.values()))
+      if (!byId.has(id)) byId.set(id, await readPresentation(client, id))
     const responses = requests.map((request) => {
+      const twin = byId.get(idsOfTwins.get(request) ?? '')
+      if (twin && request.respondWithTwin) return request.respondWithTwin(twin)
       const row = byId.get(inputs.get(request)?.id ?? '')
       return row ? request.respond(row) : (refusals.get(request) ?? new Problem('INTERNAL_ERROR'))
     })
-    return { ids: [...byId.keys()], responses }
-  }
-
-  function checkTemplate({ brief: { template }, usesDefaultTemplate }: BriefRequest) {
-    // A missing default is the operator's mistake, which may be corrected before the run starts.
-    if (usesDefaultTemplate) return
-    const known = knownTemplates()
-    // The list does not hold the templates that users made in upstream.
-    if (!known || known.has(template) || template.startsWith('custom-')) return
-    throw new Problem('VALIDATION_FAILED', {
-      errors: [{ path: '/template', message: 'is not a template of the generator' }],
-    })
+    return { ids, responses }
   }
 
   return { accept }
@@ -176,8 +188,22 @@ export function checkQueue(
   if (all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds })
 }
 
-function toRow({ brief, usesDefaultTemplate = false }: BriefRequest) {
+/** The twins of the requests that want one, and those that are accepted in the same batch. */
+async function openTwins(client: Queryable, requests: readonly BriefRequest[]) {
+  const wanting = requests.filter(({ respondWithTwin }) => respondWithTwin)
+  const keys = wanting.map(({ userId, brief }) => ({ userId, briefDigest: digestOf(brief) }))
+  const found = keys.length > 0 ? await findTwins(client, keys) : []
+  const nameOf = ({ userId, briefDigest }: TwinKey) => `${briefDigest} ${userId}`
+  const ids = new Map(found.map((twin) => [nameOf(twin), twin.id]))
   return {
+    find: (key: TwinKey) => ids.get(nameOf(key)),
+    add: (key: TwinKey, id: string) => void ids.set(nameOf(key), id),
+  }
+}
+
+function toRow({ brief, origin, usesDefaultTemplate = false }: BriefRequest) {
+  return {
+    origin,
     title: brief.title,
     template: brief.template,
     language: brief.language,

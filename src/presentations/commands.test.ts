@@ -111,15 +111,16 @@ async function runHistory(steps: Step[]): Promise<void> {
   )
   const channels = createChannels(undefined)
   const queue = { maxQueued: 1000, maxQueuedPerUser: 1000 }
+  const knownTemplates = () => undefined
   const admission = createAdmission({
     database,
     channels,
     queue,
     quotas,
-    knownTemplates: () => undefined,
+    knownTemplates,
   })
   const commands = createPresentationCommands({
-    ...{ database, channels, queue, quotas },
+    ...{ database, channels, queue, quotas, knownTemplates },
     endRun: createEndRun(),
   })
   const model = createModel()
@@ -181,7 +182,10 @@ async function runHistory(steps: Step[]): Promise<void> {
       { template: 'general' },
     )
     const expected = model.refusal(user, nSlides)
-    expectSame(await refusalOf(admission.accept({ userId: user, brief, respond })), expected)
+    expectSame(
+      await refusalOf(admission.accept({ userId: user, brief, origin: 'api', respond })),
+      expected,
+    )
     const after = await database.query<{ id: string }>('select id from gateway.presentations')
     const [created] = after.filter(({ id }) => !before.has(id))
     expect(created === undefined).toBe(expected !== undefined)

@@ -13,6 +13,7 @@ import type { Quotas } from '../database/quota-usage.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkQueue, type QueueLimits } from './accept.ts'
+import { checkTemplate } from './check-template.ts'
 import { deletePresentation } from './statements/delete.ts'
 import { countQueued, lockAdmission } from './statements/insert.ts'
 import { findOutlines, type PresentationRow, readPresentation } from './statements/queries.ts'
@@ -33,6 +34,15 @@ export interface PresentationCommandsOptions {
   endRun: EndRun
   queue: QueueLimits
   quotas: Quotas
+  /** Ids of upstream's templates while they are known, else undefined. */
+  knownTemplates: () => ReadonlySet<string> | undefined
+}
+
+/** What an approval may replace. */
+export interface Approval {
+  outlines?: string[] | undefined
+  title?: string | undefined
+  template?: string | undefined
 }
 
 /** A presentation and the user it must belong to. To others it does not exist (NOT_FOUND). */
@@ -54,7 +64,7 @@ export type PresentationCommands = ReturnType<typeof createPresentationCommands>
 const exportsPerHour = 10
 
 export function createPresentationCommands(options: PresentationCommandsOptions) {
-  const { database, channels, endRun, queue, quotas } = options
+  const { database, channels, endRun, queue, quotas, knownTemplates } = options
 
   /** Runs a transition under the lock and returns the new row. */
   async function change(own: OwnedPresentation, transition: Transition): Promise<PresentationRow> {
@@ -154,10 +164,7 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
      * @throws Problem NOT_FOUND, CONFLICT (not awaiting approval), VALIDATION_FAILED,
      * QUOTA_EXHAUSTED
      */
-    async approveOutlines(
-      own: OwnedPresentation,
-      given: { outlines?: string[] | undefined; title?: string | undefined },
-    ): Promise<PresentationRow> {
+    async approveOutlines(own: OwnedPresentation, given: Approval): Promise<PresentationRow> {
       const row = await database.transaction(async (client) => {
         await client.query(lockAdmission)
         const locked = await lockPresentation(client, own)
@@ -171,7 +178,9 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
         }
         const reservation = { userId: own.userId, presentationId: own.id, slides: nSlides }
         await reserveSlides(client, reservation, quotas)
-        await approveOutlines(client, locked, { outlines, title, nSlides })
+        const { template } = given
+        if (template !== undefined) checkTemplate(template, knownTemplates())
+        await approveOutlines(client, locked, { outlines, title, template, nSlides })
         return readPresentation(client, own.id)
       })
       publishQueued(own.id)

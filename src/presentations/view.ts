@@ -23,6 +23,7 @@ export function presentationView(
   return {
     id: row.id,
     presenton_presentation_id: row.deckId,
+    origin: row.origin,
     title: row.title,
     status: row.status,
     stage: row.stage,

@@ -36,8 +36,20 @@ export function logEvent(data: string, isTerminal = false): EncodedEvent {
 
 export type TestRows = Awaited<ReturnType<typeof openTestRows>>
 
+export const sampleBrief = {
+  content: 'A summary.',
+  tone: 'default',
+  verbosity: 'standard',
+  instructions: null,
+  includeTitleSlide: true,
+  includeTableOfContents: false,
+  webSearch: false,
+}
+
 const defaults: Omit<NewPresentation, 'id'> = {
   userId: 'alice',
+  origin: 'api',
+  briefDigest: null,
   title: null,
   template: 'general',
   language: 'English',
@@ -46,13 +58,5 @@ const defaults: Omit<NewPresentation, 'id'> = {
   reviewOutlines: false,
   metadata: {},
   outlines: null,
-  brief: {
-    content: 'A summary.',
-    tone: 'default',
-    verbosity: 'standard',
-    instructions: null,
-    includeTitleSlide: true,
-    includeTableOfContents: false,
-    webSearch: false,
-  },
+  brief: sampleBrief,
 }

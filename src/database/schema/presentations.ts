@@ -14,7 +14,7 @@ import {
   timestamp,
   uuid,
 } from 'drizzle-orm/pg-core'
-import { exportFormats, statuses } from '../../contract/presentation.ts'
+import { exportFormats, origins, statuses } from '../../contract/presentation.ts'
 import { type Stage, stages } from '../../contract/stages.ts'
 import type { RunError } from '../../domain/problem.ts'
 import { gateway, time } from './gateway.ts'
@@ -57,6 +57,7 @@ export const presentations = gateway.table(
     /** Where Presenton has the exported file. */
     exportPath: text('presenton_path'),
     objectKey: text('minio_object_key'),
+    origin: text('origin', { enum: origins }).notNull().default('api'),
     title: text('title'),
     status: text('status', { enum: statuses }).notNull(),
     stage: text('stage', { enum: stages }),
@@ -78,6 +79,8 @@ export const presentations = gateway.table(
     metadata: jsonb('metadata').$type<Record<string, string>>().notNull().default({}),
     /** `json`, not `jsonb`: text of a model may hold escaped NULs, which jsonb refuses. */
     brief: json('brief').$type<RunBrief>().notNull(),
+    /** Equal for equal briefs (see brief-digest.ts). Null in rows of releases without it. */
+    briefDigest: text('brief_digest'),
     outlines: json('outlines').$type<string[]>(),
     /** The current outlines were approved, or need no approval. */
     outlinesApproved: boolean('outlines_approved').notNull().default(false),

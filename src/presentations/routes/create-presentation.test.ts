@@ -64,6 +64,7 @@ test('returns 202 with a Location header and the presentation', async () => {
   expect(await response.json()).toEqual({
     id: rowId,
     presenton_presentation_id: null,
+    origin: 'api',
     title: null,
     status: 'queued',
     stage: null,

@@ -1,7 +1,7 @@
 // POST /presentations: accepts a brief. From then on the presentation tells the state of its run.
 
 import { type BriefLimits, createBriefSchema } from '../../contract/brief.ts'
-import { presentationRef } from '../../contract/presentation.ts'
+import { type Origin, presentationRef } from '../../contract/presentation.ts'
 import { queuedExample } from '../../contract/presentation-examples.ts'
 import type { IdempotentResponse } from '../../database/idempotency.ts'
 import type { StoredResponse } from '../../database/schema/users.ts'
@@ -25,6 +25,7 @@ export interface CreatePresentation extends Responding {
   accept: (request: {
     userId: string
     brief: Brief
+    origin: Origin
     usesDefaultTemplate: boolean
     idempotency?: Idempotency
     respond: (row: PresentationRow) => StoredResponse
@@ -63,6 +64,7 @@ export function createPresentationRoute(
     const accepted = await accept({
       userId: request.caller.userId,
       brief,
+      origin: 'api',
       usesDefaultTemplate: request.body.template === undefined,
       ...(idempotency && { idempotency }),
       respond,

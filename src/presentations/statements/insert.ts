@@ -13,7 +13,7 @@ import type { PresentationRow } from './queries.ts'
 export type NewPresentation = Pick<
   typeof presentations.$inferSelect,
   | ('id' | 'userId' | 'title' | 'template' | 'language' | 'nSlides' | 'exportAs')
-  | ('reviewOutlines' | 'metadata' | 'brief' | 'outlines')
+  | ('reviewOutlines' | 'metadata' | 'brief' | 'briefDigest' | 'outlines' | 'origin')
 >
 
 /** How many runs wait, of all users and of each user that was asked for. */
@@ -72,14 +72,15 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
     `with given as (
        select *, row_number() over (partition by user_id order by n) - 1 as earlier
        from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[],
-           $7::text[], $8::bool[], $9::jsonb[], $10::json[], $11::json[]) with ordinality
-         as given(id, user_id, title, template, language, n_slides,
-           export_as, review_outlines, metadata, brief, outlines, n)
+           $7::text[], $8::bool[], $9::jsonb[], $10::json[], $11::json[], $12::text[], $13::text[])
+         with ordinality as given(id, user_id, title, template, language, n_slides,
+           export_as, review_outlines, metadata, brief, outlines, brief_digest, origin, n)
      ), new as (
        insert into gateway.presentations (id, user_id, title, status, run_format, template,
-         language, n_slides, export_as, review_outlines, metadata, brief, outlines, turn, queued_at)
+         language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
+         turn, queued_at)
        select id, user_id, title, 'queued', export_as, template,
-         language, n_slides, export_as, review_outlines, metadata, brief, outlines,
+         language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
          ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
        returning id, turn, queued_at, created_at, outlines
      ), lease as (
@@ -106,6 +107,8 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
       column(({ metadata }) => JSON.stringify(metadata)),
       column(({ brief }) => JSON.stringify(brief)),
       column(({ outlines }) => outlines && JSON.stringify(outlines)),
+      column(({ briefDigest }) => briefDigest),
+      column(({ origin }) => origin),
     ],
   )
 }
@@ -125,7 +128,7 @@ function newRow(
   input: NewPresentation,
   { position, createdAt, estimate }: PlacedRow,
 ): PresentationRow {
-  const { brief: _brief, outlines: _outlines, ...given } = input
+  const { brief: _brief, briefDigest: _digest, outlines: _outlines, ...given } = input
   return {
     ...given,
     deckId: null,

@@ -25,7 +25,7 @@ const rowColumns = {
     p,
     ...(['id', 'userId', 'deckId', 'title', 'status', 'stage', 'run', 'attempt'] as const),
     ...(['progress', 'template', 'language', 'nSlides', 'slidesDone', 'exportAs'] as const),
-    ...(['runFormat', 'reviewOutlines', 'metadata', 'error'] as const),
+    ...(['runFormat', 'reviewOutlines', 'metadata', 'error', 'origin'] as const),
     ...(['createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const),
   ),
   files: sql<StoredFile[]>`coalesce((

@@ -7,7 +7,7 @@ import { claim, type Run } from '../../database/leases.ts'
 import { createRunLog, leaseLost, type RunWrite } from '../../database/run-log.ts'
 import { findRemovableUploads, recordFile, recordUpload } from '../../database/uploads.ts'
 import { Problem } from '../../domain/problem.ts'
-import { logEvent, openTestRows, type TestRows } from '../../sandbox/rows.ts'
+import { logEvent, openTestRows, sampleBrief, type TestRows } from '../../sandbox/rows.ts'
 import { deletePresentation } from './delete.ts'
 import { readPresentation } from './queries.ts'
 import {
@@ -253,6 +253,34 @@ describe('transitions', () => {
       stage: 'prepare',
     })
     expect((await log(id)).map(({ type }) => type)).toEqual(['queued', 'outlines'])
+  })
+
+  it('an approval replaces the template, which is then no longer the default', async () => {
+    const id = await rows.insert({
+      reviewOutlines: true,
+      brief: { ...sampleBrief, content: 'Über “Brücken” \\u0000', usesDefaultTemplate: true },
+    })
+    const brief = async () =>
+      (
+        await rows.database.query(
+          'select template, brief from gateway.presentations where id = $1',
+          [id],
+        )
+      )[0]
+    const approve = (template?: string) =>
+      change(id, (client, locked) =>
+        approveOutlines(client, locked, { outlines: ['a'], title: null, template, nSlides: 1 }),
+      )
+    await approve()
+    expect(await brief()).toMatchObject({
+      template: 'general',
+      brief: { usesDefaultTemplate: true },
+    })
+    await approve('modern')
+    expect(await brief()).toMatchObject({
+      template: 'modern',
+      brief: { content: 'Über “Brücken” \\u0000', usesDefaultTemplate: false },
+    })
   })
 
   it('a title given by the owner is not replaced by a generated one', async () => {

@@ -140,19 +140,29 @@ async function appendQueued(client: Queryable, locked: LockedPresentation): Prom
   await appendEvent(client, { ...locked, run }, event)
 }
 
+export interface ApprovedOutlines {
+  outlines: string[]
+  title: string | null
+  /** Undefined: the brief's. */
+  template?: string | undefined
+  nSlides: number
+}
+
 /** The run continues at prepare; it joins the queue like a new one. */
 export async function approveOutlines(
   client: Queryable,
   locked: LockedPresentation,
-  { outlines, title, nSlides }: { outlines: string[]; title: string | null; nSlides: number },
+  { outlines, title, template, nSlides }: ApprovedOutlines,
 ): Promise<void> {
   await client.query(
     `update gateway.presentations p set outlines = $2, title = $3, n_slides = $4,
        outlines_approved = true, deck_prepared = false, status = 'queued', stage = 'prepare',
-       attempt = 0, review_expires_at = null, resume_after = null, queued_at = clock_timestamp(), updated_at = now(),
-       turn = ${nextTurn('p.user_id')}
+       attempt = 0, review_expires_at = null, resume_after = null, queued_at = clock_timestamp(),
+       updated_at = now(), turn = ${nextTurn('p.user_id')}, template = coalesce($5, template),
+       brief = case when $5 is null then brief
+         else (brief::jsonb || '{"usesDefaultTemplate": false}')::json end
      where id = $1`,
-    [locked.id, JSON.stringify(outlines), title, nSlides],
+    [locked.id, JSON.stringify(outlines), title, nSlides, template ?? null],
   )
   const event = encodeEvent('outlines', { outlines, title }, { run: locked.run })
   await appendEvent(client, locked, event)
