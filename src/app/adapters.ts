@@ -49,6 +49,7 @@ export function openAdapters(options: AdapterOptions) {
     channels,
     endRun: createEndRun([reportDurations, reports.reportRunEnd]),
     reportReview: reports.reportReview,
+    reportRemoval: reports.reportRemoval,
     objects: createObjectStore({ ...config.objects, logger, troubles }),
     presenton: openPresenton(options),
   }

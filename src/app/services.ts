@@ -198,14 +198,17 @@ function openHub({
 
 function createPresentationServices({
   config: { queue, quotas },
-  adapters: { database, channels, presenton, endRun },
+  adapters: { database, channels, presenton, endRun, reportRemoval },
   view,
   presign,
 }: ViewOptions): PresentationServices {
   const knownTemplates = () => presenton.knownTemplates(sharedAccount)
   const { accept } = createAdmission({ database, channels, queue, quotas, knownTemplates })
   return {
-    ...createPresentationCommands({ database, channels, endRun, queue, quotas, knownTemplates }),
+    ...createPresentationCommands({
+      ...{ database, channels, endRun, reportRemoval, queue, quotas },
+      knownTemplates,
+    }),
     accept,
     findPresentation: (wanted) => findPresentation(database, wanted),
     listPresentations: (query) => listPresentations(database, query),

@@ -1,9 +1,9 @@
 // What users do with their notifications. All open connections of the user get each change.
 
-import { randomUUID } from 'node:crypto'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { Problem } from '../domain/problem.ts'
+import { type NotificationChange, publishChange } from './publish-change.ts'
 import { deleteNotification, markRead, markReadUpTo } from './statements/change.ts'
 import { countUnread, findNotification, type PlacedNotification } from './statements/list.ts'
 
@@ -18,8 +18,6 @@ export interface OwnNotification {
   /** The connection that asked, which gets a response of its own. */
   connectionId?: string | undefined
 }
-
-export type NotificationChange = 'read' | 'read-up-to' | 'deleted'
 
 export type NotificationCommands = ReturnType<typeof createNotificationCommands>
 
@@ -36,16 +34,7 @@ export function createNotificationCommands({ database, channels }: NotificationC
       return { found, unread: await countUnread(client, userId) }
     })
     const { unread } = result
-    // An id of its own, since hints with the same id replace each other.
-    const id = randomUUID()
-    channels.publish('notification_change', {
-      id,
-      userId,
-      change,
-      notificationId,
-      unread,
-      connectionId,
-    })
+    publishChange(channels, { userId, change, notificationId, unread, connectionId })
     return result
   }
 

@@ -3,8 +3,12 @@
 
 import { channelOfUser, type NotificationType } from '../contract/notification.ts'
 import type { Channels } from '../database/channels.ts'
+import type { Queryable } from '../database/connection.ts'
 import type { EndingRun, RunEnd } from '../database/end-run.ts'
 import type { ExtraStatement } from '../database/run-write.ts'
+import { publishChange } from './publish-change.ts'
+import { deleteNotificationsOf } from './statements/change.ts'
+import { countUnread } from './statements/list.ts'
 import { notifyOwner, type PresentationNotice } from './statements/write.ts'
 
 export interface NotificationReportsOptions {
@@ -60,6 +64,16 @@ export function createNotificationReports({ channels, onWritten }: NotificationR
         message: `${message} ${detail}`,
         data: { code },
       })
+    },
+
+    /** Removes the notifications of a presentation. Afterwards open connections learn of it. */
+    async reportRemoval(client: Queryable, { userId, id }: { userId: string; id: string }) {
+      const removed = await deleteNotificationsOf(client, id)
+      const unread = removed.length === 0 ? 0 : await countUnread(client, userId)
+      return () => {
+        for (const notificationId of removed)
+          publishChange(channels, { userId, change: 'deleted', notificationId, unread })
+      }
     },
 
     reportReview({ userId }: { userId: string }, expiresAt: Date): ExtraStatement[] {

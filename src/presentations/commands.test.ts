@@ -121,6 +121,7 @@ async function runHistory(steps: Step[]): Promise<void> {
   })
   const commands = createPresentationCommands({
     ...{ database, channels, queue, quotas, knownTemplates },
+    reportRemoval: async () => () => undefined,
     endRun: createEndRun(),
   })
   const model = createModel()

@@ -36,6 +36,8 @@ export interface PresentationCommandsOptions {
   quotas: Quotas
   /** Ids of upstream's templates while they are known, else undefined. */
   knownTemplates: () => ReadonlySet<string> | undefined
+  /** Joins the transaction of a deletion; what it returns is called after the commit. */
+  reportRemoval: (client: Queryable, own: OwnedPresentation) => Promise<() => void>
 }
 
 /** What an approval may replace. */
@@ -64,7 +66,7 @@ export type PresentationCommands = ReturnType<typeof createPresentationCommands>
 const exportsPerHour = 10
 
 export function createPresentationCommands(options: PresentationCommandsOptions) {
-  const { database, channels, endRun, queue, quotas, knownTemplates } = options
+  const { database, channels, endRun, queue, quotas, knownTemplates, reportRemoval } = options
 
   /** Runs a transition under the lock and returns the new row. */
   async function change(own: OwnedPresentation, transition: Transition): Promise<PresentationRow> {
@@ -193,10 +195,14 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
 
     /** Deletes the row at once; objects and upstream decks follow. @throws Problem NOT_FOUND */
     async remove(own: OwnedPresentation): Promise<void> {
-      await database.transaction(async (client) =>
-        deletePresentation(client, await lockPresentation(client, own)),
-      )
+      const onCommitted = await database.transaction(async (client) => {
+        const locked = await lockPresentation(client, own)
+        const report = await reportRemoval(client, own)
+        await deletePresentation(client, locked)
+        return report
+      })
       publishRevoked(own.id)
+      onCommitted()
     },
   }
 }

@@ -54,6 +54,15 @@ export async function deleteNotification(client: Queryable, { userId, id }: Own)
   )
 }
 
+/** Those about a presentation, which goes with them. Returns their ids. */
+export async function deleteNotificationsOf(client: Queryable, id: string): Promise<string[]> {
+  const rows = await client.query<{ id: string }>(
+    'delete from gateway.notifications where presentation_id = $1 returning id',
+    [id],
+  )
+  return rows.map((row) => row.id)
+}
+
 const prunedTogether = 1_000
 
 /** Removes some that are older than `hours`. Returns their number, 0 when none is left. */
