@@ -3,7 +3,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
-import { openSocket, type Socket } from '../sandbox/socket.ts'
+import { openSocket, type ReceivedMessage, type Socket } from '../sandbox/socket.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -77,6 +77,66 @@ test('reaches everybody in one row, also who comes later, and each reads and del
   const late = await listen(await world.createUser('late'))
   expect(await late.expectNext('connected')).toMatchObject({ unread: 1 })
   expect(await late.expectNext('notification')).toMatchObject({ id, read: false })
+})
+
+test('takes the members as given, and marks both channels up to one as read', async () => {
+  const user = await world.createUser()
+  const { id: presentationId } = await user.generate()
+  const given = { ...maintenance, notification_type: 'warning', priority: 'low', category: 'news' }
+  const first = await announce({ ...given, action_url: 'https://app.example/news' })
+  expect(await first.json()).toMatchObject({ ...given, action_text: null })
+  const second = (await (await announce(maintenance)).json()) as { id: string }
+  await user.generate()
+  const stream = await listen(user)
+  const { unread } = await stream.expectNext('connected')
+  const seen: ReceivedMessage[] = []
+  for (let n = 0; n < unread; n += 1) seen.push(await stream.expectNext('notification'))
+  expect(seen.map(({ timestamp }) => timestamp)).toEqual(
+    seen.map(({ timestamp }) => timestamp).toSorted(),
+  )
+  const own = seen.find(({ data }) => data.presentation_id === presentationId)
+  expect(seen.at(-3)).toMatchObject({ ...given, action_url: 'https://app.example/news' })
+  const other = await listen(user)
+  await other.until(({ id }) => id === seen.at(-1).id)
+  stream.send({ type: 'mark_read', up_to: second.id, request_id: '1' })
+  const marked = { type: 'notifications_read', up_to: second.id, unread: 1 }
+  expect(await stream.expectNext('notifications_read')).toMatchObject(marked)
+  expect(await other.expectNext('notifications_read')).toMatchObject(marked)
+  const { items } = (await user.api('/notifications')).body
+  for (const { id, read } of items) expect(read, id).toBe(id !== seen.at(-1).id)
+  expect(items.map(({ id }: { id: string }) => id)).toContain(own.id)
+})
+
+test('what a channel had while it was off counts as delivered, also for the cursor', async () => {
+  const user = await world.createUser()
+  const socket = await listen(user)
+  const { unread } = await socket.expectNext('connected')
+  for (let n = 0; n < unread; n += 1) await socket.expectNext('notification')
+  const change = async (type: string) => {
+    socket.send({ type, channel: 'general' })
+    return (await socket.next()).type
+  }
+  expect(await change('unsubscribe_channel')).toBe('channel_unsubscribed')
+  const missed = (await (await announce(maintenance)).json()) as { id: string }
+  // The own channel is still on.
+  await user.generate()
+  const own = await socket.expectNext('notification')
+  expect(own.unread).toBe(unread + 2)
+  expect(await change('subscribe_channel')).toBe('channel_subscribed')
+  const next = (await (await announce(maintenance)).json()) as { id: string }
+  const { id, cursor } = await socket.expectNext('notification')
+  expect(id).toBe(next.id)
+  const resumed = await openSocket(
+    `${world.url}/api/v1/realtime/notifications?last_event_id=${cursor}`,
+    { token: user.token },
+  )
+  sockets.push(resumed)
+  await resumed.expectNext('connected')
+  resumed.send({ type: 'ping' })
+  await resumed.expectNext('pong')
+  // It is still unread, and in the list.
+  const { items } = (await user.api('/notifications?unread=true')).body
+  expect(items.map((item: { id: string }) => item.id)).toContain(missed.id)
 })
 
 test('refuses an invalid announcement', async () => {

@@ -30,13 +30,15 @@ export function openEventStream(options: EventStreamOptions): {
   let isEnding = false
   let isEnded = false
   let isBehind = false
-  let lastProgressMs = now()
+  let lastSentMs = now()
+  let pushedBytes = 0
+  /** What the client had taken when it was last seen to take something. */
+  let taken = { bytes: 0, atMs: now() }
 
   const stream = new Readable({
     highWaterMark: highWaterBytes,
     read() {
       isWritable = true
-      lastProgressMs = now()
       flush()
     },
     destroy(error, callback) {
@@ -61,8 +63,17 @@ export function openEventStream(options: EventStreamOptions): {
   }
 
   function push(bytes: Buffer): boolean {
-    lastProgressMs = now()
+    lastSentMs = now()
+    pushedBytes += bytes.length
     return stream.push(bytes)
+  }
+
+  /** What waits in the stream was not taken: heartbeats alone would never fill it. */
+  function isStalled(nowMs: number): boolean {
+    const bytes = pushedBytes - stream.readableLength
+    const isAll = stream.readableLength === 0 && pendingBytes === 0
+    if (isAll || bytes !== taken.bytes) taken = { bytes, atMs: nowMs }
+    return nowMs - taken.atMs >= stalledMs
   }
 
   function write(frame: Buffer) {
@@ -98,13 +109,12 @@ export function openEventStream(options: EventStreamOptions): {
     close,
     tick(nowMs) {
       if (stream.destroyed) return
-      const idleMs = nowMs - lastProgressMs
-      if (!isWritable && idleMs >= stalledMs) stream.destroy()
+      if (isStalled(nowMs)) stream.destroy()
       else if (!isEnding && nowMs >= options.expiresAtMs) {
         send(encodeError('TOKEN_EXPIRED'))
         close('token-ended')
-      } else if (isWritable && idleMs >= options.heartbeatMs - 500) {
-        if (!isEnding) write(heartbeatFrame)
+      } else if (isWritable && !isEnding && nowMs - lastSentMs >= options.heartbeatMs - 500) {
+        write(heartbeatFrame)
       }
     },
   }

@@ -117,6 +117,9 @@ test('accepts a ticket of its purpose, and no JWT in the query', async () => {
   connections = await openTestConnections()
   const { path, server } = connections
   await (await connections.open({ path: `${path}?ticket=good` })).close()
+  // For pages of any site that the user gave the ticket to.
+  const headers = { origin: 'https://evil.example' }
+  await (await connections.open({ path: `${path}?ticket=good`, headers })).close()
   for (const query of ['?ticket=bad', `?token=${await server.token()}`, '?ticket=', ''])
     expect(await refusal({ path: `${path}${query}`, headers: { accept: '*/*' } })).toMatchObject({
       status: 401,
@@ -153,4 +156,23 @@ test('a request for another route with an Upgrade header is an ordinary one, als
   socket.destroy()
   const webSocket = await refusal({ path: '/api/v1/none' })
   expect(webSocket).toMatchObject({ status: 404, code: 'NOT_FOUND' })
+})
+
+test('logs an upgrade once, as a request with status 101 and without its ticket', async () => {
+  connections = await openTestConnections()
+  const { server, path } = connections
+  const socket = await connections.open({ path: `${path}?ticket=good` })
+  await socket.expectNext('connected')
+  await socket.close()
+  await refusal({ path: `${path}?ticket=bad` })
+  const requests = server.lines
+    .map((line) => JSON.parse(line))
+    .filter((one) => one.msg === 'request')
+  const route = '/api/v1/realtime/generation/:id'
+  expect(requests).toMatchObject([
+    { method: 'GET', route, path, status: 101, ms: expect.any(Number) },
+    { method: 'GET', route, path, status: 401 },
+  ])
+  for (const line of requests) expect(line).not.toHaveProperty('aborted')
+  expect(server.lines.join('')).not.toContain('ticket=')
 })

@@ -38,6 +38,8 @@ export async function acceptUpgrades(
       maxPayload: maxMessageBytes,
       perMessageDeflate: false,
       clientTracking: false,
+      // The connection answers pings, within its buffer.
+      autoPong: false,
       closeTimeout: closeTimeoutMs,
     } as never,
     // `ws` closes a connection that breaks the protocol, with the code that fits.

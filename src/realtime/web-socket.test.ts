@@ -82,8 +82,33 @@ test('drops messages beyond the rate, and closes with 1008 after a hundred in a 
   })
   // After a minute the drops are forgiven, and after a second the rate allows 20 again.
   connections.advance(61_000)
-  for (let n = 0; n < 60 + 100; n += 1) socket.send({ type: 'ping' })
+  socket.received.length = 0
+  for (let n = 0; n < 60 + 150; n += 1) socket.send({ type: 'ping' })
   expect((await socket.closed).code).toBe(1008)
+  const errors = socket.received.filter(({ type }) => type === 'error')
+  expect([socket.received.length, errors.length]).toEqual([60 + 100, 100])
+})
+
+test('lets a client send as many messages as it may, for any time', async () => {
+  connections = await openTestConnections()
+  const socket = await openStarted()
+  for (let second = 0; second < 10; second += 1) {
+    for (let n = 0; n < 20; n += 1) socket.send({ type: 'ping' })
+    for (let n = 0; n < 20; n += 1) await socket.expectNext('pong')
+    connections.advance(1_000)
+  }
+})
+
+test('drops a message beyond the rate without reading it', async () => {
+  connections = await openTestConnections()
+  const socket = await openStarted()
+  for (let n = 0; n < 60; n += 1) socket.send({ type: 'ping' })
+  for (let n = 0; n < 60; n += 1) await socket.expectNext('pong')
+  for (const text of ['{', '{"type":"ping","request_id":7}', '{"type":"ping","request_id":"7"}']) {
+    socket.send(text)
+    const { request_id: requestId, ...error } = await socket.expectNext('error')
+    expect([error.error_code, requestId]).toEqual(['RATE_LIMIT_EXCEEDED', undefined])
+  }
 })
 
 test('pings every 30 s, and ends a connection after two unanswered pings', async () => {
@@ -153,4 +178,21 @@ test('closes with 1013 a client that does not read, and delays no other one', as
   await quick.expectNext('pong')
   slow.resume()
   expect((await slow.closed).code).toBe(1013)
+})
+
+test('answers pings of the client with their payload, and closes with 1013 one that takes no pong', async () => {
+  connections = await openTestConnections({ env: { WEBSOCKET_BUFFER_KIB: '64' } })
+  const socket = await openStarted()
+  const pong = new Promise((resolve) => socket.socket.once('pong', (data) => resolve(String(data))))
+  socket.socket.ping('payload')
+  expect(await pong).toBe('payload')
+  const [connection] = [...connections.all()]
+  socket.pause()
+  const payload = 'x'.repeat(125)
+  while (connection?.isOpen()) {
+    for (let n = 0; n < 1_000; n += 1) socket.socket.ping(payload)
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  socket.resume()
+  expect((await socket.closed).code).toBe(1013)
 })

@@ -74,6 +74,12 @@ export function openWebSocket(options: WebSocketOptions): Connection {
     if (isBinary) close(unsupportedData)
     else receive(data)
   })
+  socket.on('ping', (data: Buffer) => {
+    // A client that pings and does not read would fill the memory with pongs.
+    if (isClosing) return
+    if (socket.bufferedAmount > bufferBytes) close(closeCodes['too-slow'])
+    else socket.pong(data)
+  })
   socket.on('pong', () => {
     unansweredPings = 0
   })
@@ -86,8 +92,9 @@ export function openWebSocket(options: WebSocketOptions): Connection {
 
   function receive(data: Buffer) {
     const verdict = checkRate(now())
-    if (verdict === 'close') return close(closeCodes.policy)
-    if (verdict === 'drop') return send(encodeError('RATE_LIMIT_EXCEEDED'))
+    if (verdict !== 'accept') send(encodeError('RATE_LIMIT_EXCEEDED'))
+    if (verdict === 'close') close(closeCodes.policy)
+    if (verdict !== 'accept') return
     const message = parseClientMessage(data.toString(), options.types)
     if (Buffer.isBuffer(message)) return send(message)
     const { type, requestId } = message

@@ -173,7 +173,7 @@ export async function openTcpProxy({ port: target, host = '127.0.0.1' }: TcpProx
     },
     /** Resets the open connections and refuses new ones until `up`. */
     down,
-    up: () => listen(port),
+    up: async () => void (server.listening || (await listen(port))),
     close: down,
   }
 }

@@ -1,6 +1,8 @@
 // The Prometheus metrics; docs/ lists them. Labels have few values (routes, stages, outcomes),
 // never ids or URLs.
+
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { notificationTypes } from '../contract/notification.ts'
 import { statuses } from '../contract/presentation.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -70,6 +72,9 @@ export function createMetrics() {
     labelNames: ['type'],
     registers,
   })
+  // Prometheus sees an increase only from a known value.
+  for (const direction of ['in', 'out']) webSocketMessages.inc({ direction }, 0)
+  for (const type of notificationTypes) notifications.inc({ type }, 0)
   const runs = new Gauge({
     name: 'gateway_runs',
     help: 'Presentations by status, all replicas; finished ones are counted from time to time.',
