@@ -17,6 +17,8 @@ import { createRateLimit, limitRequests, limitUnknownRoutes } from '../http/rate
 import { sharedSchemas } from '../http/schemas.ts'
 import { cacheControl, strictHeaders } from '../http/security-headers.ts'
 import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
+import { describeResourceRoutes, metadataPath } from '../mcp/routes/describe-resource.ts'
+import { mcpRoutes } from '../mcp/routes.ts'
 import { type Announce, announceRoute } from '../notifications/routes/announce.ts'
 import {
   type NotificationServices,
@@ -86,7 +88,11 @@ export async function createServer({
 
   limitConnections(app, { ...limits, maxWebSockets: config.realtime.maxWebSockets })
   drainOnClose(app, { closing, graceMs: config.shutdownGraceMs })
-  await allowOrigins(app, { origins: corsOrigins, headers: config.corsHeaders })
+  await allowOrigins(app, {
+    origins: corsOrigins,
+    headers: config.corsHeaders,
+    publicPrefix: config.mcp ? metadataPath : undefined,
+  })
   app.decorateRequest('caller')
   const checkRateLimit = await createRateLimit(app, { perMinute: limits.rateLimitPerMinute })
   const limitAnonymous = createAnonymousRateLimit({ verify, checkRateLimit })
@@ -101,6 +107,21 @@ export async function createServer({
     await openapiRoutes(scope, { publicUrl })
   })
 
+  if (config.mcp) {
+    await app.register(async (scope: App) => {
+      limitRequests(scope, limitAnonymous)
+      await describeResourceRoutes(scope, { publicUrl, issuer: config.auth.issuer })
+    })
+    await app.register(mcpRoutes, {
+      presentations: features.presentations,
+      ...features.templates,
+      ...features.usage,
+      limits,
+      defaultTemplate: presenton.defaultTemplate,
+      closing,
+      ...{ version, publicUrl, verify, isTrustedOrigin, checkRateLimit },
+    })
+  }
   await app.register(
     async (api: App) => {
       cacheControl(api, 'no-store')

@@ -124,6 +124,8 @@ function toConfig(v: Values) {
       /** Whether signed-in users may read the statistics. */
       hasPublicStats: v.REALTIME_STATS,
     },
+    /** Whether there is an MCP server. */
+    mcp: v.MCP,
     notificationRetentionHours: v.NOTIFICATION_RETENTION_HOURS,
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
     leaseMs: v.LEASE_SECONDS * 1000,

@@ -98,6 +98,7 @@ export const variables = {
   WEBSOCKET_BUFFER_KIB: or(1024, integer(1, 1_000_000)),
   NOTIFICATION_RETENTION_HOURS: or(720, integer(1, 87_600)),
   REALTIME_STATS: or(false, boolean),
+  MCP: or(true, boolean),
   SSE_HEARTBEAT_SECONDS: or(15, seconds()),
   EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
   OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),

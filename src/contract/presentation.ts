@@ -40,7 +40,7 @@ export const runErrorSchema = Type.Object({
   retryable: Type.Boolean({ description: 'Whether a retry can help.' }),
 })
 
-const linksSchema = Type.Object({
+export const linksSchema = Type.Object({
   self: text(),
   events: text('The event stream.'),
   download: nullable(text('Null until a file is stored.')),

@@ -82,6 +82,39 @@ export function authenticate(
   }
 }
 
+export interface BearerOptions extends Pick<AuthOptions, 'verify' | 'checkRateLimit'> {
+  /** The WWW-Authenticate header of a 401. */
+  challenge: () => string
+}
+
+/** As `authenticate`, for programs: only a bearer token counts, no cookie and no ticket. */
+export function authenticateBearer(
+  scope: App,
+  { verify, checkRateLimit, challenge }: BearerOptions,
+): void {
+  describeRateLimit(scope)
+  scope.addHook('onRequest', async (request, reply) => {
+    try {
+      request.caller = await findCaller(request)
+    } finally {
+      await checkRateLimit(request, reply)
+    }
+  })
+
+  async function findCaller(request: FastifyRequest): Promise<Caller> {
+    try {
+      rejectTokenInQuery(request)
+      const token = bearerToken(request)
+      if (token === undefined) throw new Problem('AUTHENTICATION_FAILED')
+      return await verify(token)
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status !== 401) throw error
+      const headers = { 'www-authenticate': challenge() }
+      throw new Problem(error.code, { cause: error, headers })
+    }
+  }
+}
+
 /**
  * For routes without authentication: counts a request for the user of a valid token, else for the
  * address. Only the rate limit refuses.
@@ -155,6 +188,14 @@ export function checkOrigin(
   const { origin, 'sec-fetch-site': site } = request.headers
   const isTrusted = origin === undefined ? site === 'same-origin' : isTrustedOrigin(origin)
   if (!isTrusted) throw new Problem('PERMISSION_DENIED')
+}
+
+/** An `Origin` that was sent must be trusted. @throws Problem PERMISSION_DENIED */
+export function checkGivenOrigin(
+  { headers: { origin } }: FastifyRequest,
+  isTrustedOrigin: AuthOptions['isTrustedOrigin'],
+) {
+  if (origin !== undefined && !isTrustedOrigin(origin)) throw new Problem('PERMISSION_DENIED')
 }
 
 /** CORS does not cover WebSockets: any page may open one with the cookies of its visitor. */

@@ -29,18 +29,28 @@ export interface CorsOptions {
   origins: readonly string[]
   /** Request headers that are allowed besides the gateway's own. */
   headers: readonly string[]
+  /** Paths that begin with this may be read from any origin, without credentials. */
+  publicPrefix?: string | undefined
 }
 
 /** For all routes of the server. Without origins there is no cross-origin access. */
-export async function allowOrigins(app: App, { origins, headers }: CorsOptions): Promise<void> {
-  if (origins.length === 0) return
-  await app.register(cors, {
+export async function allowOrigins(
+  app: App,
+  { origins, headers, publicPrefix }: CorsOptions,
+): Promise<void> {
+  if (origins.length === 0 && publicPrefix === undefined) return
+  const shared = { maxAge: preflightMaxAgeSeconds, strictPreflight: false }
+  const ofOrigins = {
+    ...shared,
     methods,
     allowedHeaders: [...allowedHeaders, ...headers],
     exposedHeaders,
-    origin: [...origins],
+    origin: origins.length > 0 ? [...origins] : false,
     credentials: true,
-    maxAge: preflightMaxAgeSeconds,
-    strictPreflight: false,
+  }
+  const ofAll = { ...shared, methods: ['GET', 'HEAD'], origin: '*' }
+  await app.register(cors, {
+    delegator: ({ url }, callback) =>
+      callback(null, publicPrefix && url.startsWith(publicPrefix) ? ofAll : ofOrigins),
   })
 }

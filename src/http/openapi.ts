@@ -62,6 +62,7 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
           description: 'Progress and notifications over WebSocket and server-sent events.',
         },
         { name: 'notifications', description: 'Your notifications.' },
+        { name: 'mcp', description: 'What clients of the MCP server at `/mcp` need to sign in.' },
         { name: 'operations', description: 'For operators.' },
       ],
       components: {

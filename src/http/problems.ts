@@ -44,8 +44,8 @@ export function problemHeaders(problem: Problem): Record<string, string> {
   const seconds =
     problem.retryAfterSeconds ?? (needsRetryAfter ? defaultRetryAfterSeconds : undefined)
   return {
-    ...problem.headers,
     ...(problem.status === 401 && { 'www-authenticate': 'Bearer' }),
+    ...problem.headers,
     ...(seconds !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(seconds))) }),
     'cache-control': 'no-store',
   }

@@ -55,7 +55,9 @@ describe('the tool for agents', () => {
     ) as Promise<MakePresentation>
 
   test('offers what a brief may contain, within its limits', async () => {
-    const { type, function: tool } = JSON.parse(readCode('README.md', 'For agents', 'json'))
+    const { type, function: tool } = JSON.parse(
+      readCode('docs/agents.md', 'A tool of your own', 'json'),
+    )
     expect([type, tool.name]).toEqual(['function', 'make_presentation'])
     const described = listRoutes(await readOpenApi(world.url)).find(
       ({ operationId }) => operationId === 'createPresentation',

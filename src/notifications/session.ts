@@ -3,10 +3,10 @@
 
 import { channelOfUser, generalChannel } from '../contract/notification.ts'
 import { encodeError, encodeMessage } from '../contract/realtime.ts'
+import { parseId } from '../domain/ids.ts'
 import { Problem } from '../domain/problem.ts'
 import type { ClientMessage } from '../realtime/client-messages.ts'
 import type { Connection, Session } from '../realtime/connection.ts'
-import { parseId } from '../realtime/ids.ts'
 import type { Jobs } from '../realtime/progress/jobs.ts'
 import type { NotificationCommands } from './commands.ts'
 import { createDelivery } from './delivery.ts'

@@ -3,8 +3,8 @@
 
 import { encodeMessage } from '../contract/realtime.ts'
 import type { MessageErrorCode } from '../contract/realtime-messages.ts'
+import { parseId } from '../domain/ids.ts'
 import type { Connection } from '../realtime/connection.ts'
-import { parseId } from '../realtime/ids.ts'
 import type { Follower } from '../realtime/progress/job.ts'
 import type { Jobs } from '../realtime/progress/jobs.ts'
 

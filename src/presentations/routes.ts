@@ -2,15 +2,13 @@
 import type { BriefLimits } from '../contract/brief.ts'
 import type { App } from '../http/base.ts'
 import type { PresentationCommands } from './commands.ts'
+import type { FindDownload } from './find-download.ts'
 import { createAcceptedResponse } from './respond.ts'
 import { approveOutlinesRoute } from './routes/approve-outlines.ts'
 import { cancelPresentationRoute } from './routes/cancel-presentation.ts'
 import { type CreatePresentation, createPresentationRoute } from './routes/create-presentation.ts'
 import { deletePresentationRoute } from './routes/delete-presentation.ts'
-import {
-  type DownloadPresentation,
-  downloadPresentationRoute,
-} from './routes/download-presentation.ts'
+import { downloadPresentationRoute } from './routes/download-presentation.ts'
 import { exportPresentationRoute } from './routes/export-presentation.ts'
 import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
 import { readOutlinesRoute } from './routes/read-outlines.ts'
@@ -25,7 +23,7 @@ export interface PresentationServices extends PresentationCommands {
   waitUntilSettled: ReadPresentation['waitUntilSettled']
   listPresentations: ListPresentations['listPresentations']
   view: ListPresentations['view']
-  presign: DownloadPresentation['presign']
+  presign: FindDownload['presign']
 }
 
 export interface PresentationRoutes {

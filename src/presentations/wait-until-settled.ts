@@ -16,6 +16,8 @@ export interface WaitRequest {
   id: string
   timeoutMs: number
   signal: AbortSignal
+  /** Called with the row each time it was read. */
+  onRead?: (row: PresentationRow) => void
 }
 
 // A lost hint delays the response by this much at most.
@@ -31,6 +33,7 @@ export function createWaitUntilSettled({ database, channels }: WaitUntilSettledO
     id,
     timeoutMs,
     signal,
+    onRead,
   }: WaitRequest): Promise<PresentationRow | undefined> {
     const deadlineMs = performance.now() + timeoutMs
     for (;;) {
@@ -44,6 +47,7 @@ export function createWaitUntilSettled({ database, channels }: WaitUntilSettledO
       try {
         signal.throwIfAborted()
         const row = await findPresentation(database, { userId, id })
+        if (row) onRead?.(row)
         const leftMs = deadlineMs - performance.now()
         if (!row || isSettled(row.status) || leftMs <= 0) return row
         await sleep(Math.min(pollMs, leftMs), changed.signal).catch(() => undefined)

@@ -109,6 +109,7 @@ async function start(
   print(`Started in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s:`)
   print(`  Gateway       ${url}`)
   print(`  API docs      ${url}/docs`)
+  print(`  MCP server    ${url}/mcp`)
   print(`  Postgres      ${database?.url ?? 'yours, from DATABASE_URL'}`)
   print(`  Object store  ${objects?.endpoint ?? 'yours, from MINIO_ENDPOINT'}`)
   print(

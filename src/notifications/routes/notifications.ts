@@ -12,6 +12,7 @@ import {
   notificationExample,
   notificationPageExample,
 } from '../../contract/notification-examples.ts'
+import { parseId } from '../../domain/ids.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { decodeCursor, encodeCursor } from '../../http/list-cursor.ts'
@@ -22,7 +23,6 @@ import {
   problemResponses,
   problemResponsesOfWrite,
 } from '../../http/schemas.ts'
-import { parseId } from '../../realtime/ids.ts'
 import type { NotificationCommands } from '../commands.ts'
 import type { ListQuery, PlacedNotification } from '../statements/list.ts'
 import type { NotificationView } from '../view.ts'

@@ -29,6 +29,7 @@ export interface CreatePresentation extends Responding {
     usesDefaultTemplate: boolean
     idempotency?: Idempotency
     respond: (row: PresentationRow) => StoredResponse
+    respondWithTwin?: (row: PresentationRow) => StoredResponse
   }) => Promise<IdempotentResponse>
 }
 

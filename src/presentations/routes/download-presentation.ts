@@ -4,21 +4,12 @@
 import Type from 'typebox'
 import { downloadSchema, exportFormatSchema } from '../../contract/presentation.ts'
 import { downloadExample } from '../../contract/presentation-examples.ts'
-import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { emptyResponse, idParams, jsonResponse, problemResponses } from '../../http/schemas.ts'
-import type { PresentationRow } from '../statements/queries.ts'
-import { downloadView, type Presign } from '../view.ts'
+import { createFindDownload, type FindDownload } from '../find-download.ts'
 
-export interface DownloadPresentation {
-  findPresentation: (owned: { userId: string; id: string }) => Promise<PresentationRow | undefined>
-  presign: Presign
-}
-
-export function downloadPresentationRoute(
-  app: App,
-  { findPresentation, presign }: DownloadPresentation,
-) {
+export function downloadPresentationRoute(app: App, services: FindDownload) {
+  const findDownload = createFindDownload(services)
   const schema = {
     operationId: 'downloadPresentation',
     tags: ['presentations'],
@@ -45,14 +36,8 @@ export function downloadPresentationRoute(
     '/presentations/:id/download',
     { schema, exposeHeadRoute: false },
     async (request, reply) => {
-      const row = await findPresentation({ userId: request.caller.userId, id: request.params.id })
-      if (!row) throw new Problem('NOT_FOUND')
-      const { format } = request.query
-      const file =
-        row.files.find((stored) => stored.format === (format ?? row.exportAs)) ??
-        (format === undefined ? row.files[0] : undefined)
-      if (!file) throw new Problem('NOT_READY')
-      const download = await downloadView({ title: row.title, file }, presign)
+      const own = { userId: request.caller.userId, id: request.params.id }
+      const download = await findDownload(own, request.query.format)
       // CORS may have set Vary already.
       reply
         .header('cache-control', 'no-store')

@@ -8,11 +8,9 @@ import {
 } from '../../contract/presentation.ts'
 import { presentationPageExample } from '../../contract/presentation-examples.ts'
 import type { App } from '../../http/base.ts'
-import { decodeCursor, encodeCursor } from '../../http/list-cursor.ts'
 import { jsonResponse, problemResponses } from '../../http/schemas.ts'
+import { createListPage, defaultLimit } from '../list-page.ts'
 import type { ListQuery, PresentationRow } from '../statements/queries.ts'
-
-const defaultLimit = 20
 
 export interface ListPresentations {
   view: (row: PresentationRow) => Presentation
@@ -40,21 +38,8 @@ export function listPresentationsRoute(app: App, { view, listPresentations }: Li
     },
   }
 
-  app.get('/presentations', { schema }, async (request) => {
-    const { status, limit = defaultLimit, cursor } = request.query
-    const after = cursor === undefined ? undefined : decodeCursor(cursor)
-    // One more row than the limit says whether there is a next page.
-    const rows = await listPresentations({
-      userId: request.caller.userId,
-      status,
-      limit: limit + 1,
-      after,
-    })
-    const page = rows.slice(0, limit)
-    const last = page.at(-1)
-    return {
-      items: page.map(view),
-      next_cursor: last && rows.length > limit ? encodeCursor(last) : null,
-    }
-  })
+  const listPage = createListPage({ listPresentations, view })
+  app.get('/presentations', { schema }, (request) =>
+    listPage({ userId: request.caller.userId, ...request.query }),
+  )
 }

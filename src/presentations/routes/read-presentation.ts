@@ -25,7 +25,11 @@ export interface ReadPresentation {
   findPresentation: (owned: OwnedId) => Promise<PresentationRow | undefined>
   /** Resolves when it is neither queued nor running, or after `timeoutMs`. */
   waitUntilSettled: (
-    owned: OwnedId & { timeoutMs: number; signal: AbortSignal },
+    owned: OwnedId & {
+      timeoutMs: number
+      signal: AbortSignal
+      onRead?: (row: PresentationRow) => void
+    },
   ) => Promise<PresentationRow | undefined>
   /** Aborts when the service shuts down: pending waits are answered then. */
   closing: AbortSignal

@@ -2,9 +2,9 @@
 // WebSocket also of others that the client subscribes to.
 
 import { encodeError, encodeMessage } from '../../contract/realtime.ts'
+import { parseId } from '../../domain/ids.ts'
 import type { ClientMessage } from '../client-messages.ts'
 import type { Connection, Session } from '../connection.ts'
-import { parseId } from '../ids.ts'
 import type { Follower, JobUpdate } from './job.ts'
 import type { Jobs } from './jobs.ts'
 

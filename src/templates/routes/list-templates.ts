@@ -1,6 +1,6 @@
 // GET /templates: the templates that a brief may name.
 
-import Type from 'typebox'
+import { templatesSchema } from '../../contract/template.ts'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { jsonResponse, problemResponses } from '../../http/schemas.ts'
@@ -11,23 +11,13 @@ export interface ListTemplates {
   listTemplates: Presenton['listTemplates']
 }
 
-const templateSchema = Type.Object(
-  {
-    id: Type.String(),
-    name: Type.String(),
-    description: Type.String(),
-    layout_count: Type.Integer({ minimum: 0 }),
-  },
-  { title: 'Template' },
-)
-
 export function listTemplatesRoute(app: App, { listTemplates }: ListTemplates) {
   const schema = {
     operationId: 'listTemplates',
     tags: ['templates'],
     summary: 'List the templates',
     response: {
-      200: jsonResponse(Type.Array(templateSchema), {
+      200: jsonResponse(templatesSchema, {
         description: 'The templates.',
         example: [
           { id: 'general', name: 'General', description: 'For any topic.', layout_count: 12 },

@@ -3,7 +3,8 @@
 import { usageExample, usageSchema } from '../../contract/usage.ts'
 import type { App } from '../../http/base.ts'
 import { jsonResponse, problemResponses } from '../../http/schemas.ts'
-import type { Allowance, Usage } from '../read-usage.ts'
+import type { Usage } from '../read-usage.ts'
+import { usageView } from '../view.ts'
 
 export interface ReadUsage {
   readUsage: (userId: string) => Promise<Usage>
@@ -20,17 +21,7 @@ export function readUsageRoute(app: App, { readUsage }: ReadUsage) {
     },
   }
 
-  app.get('/usage', { schema }, async (request) => {
-    const { perHour, perDay, total, totalSlides } = await readUsage(request.caller.userId)
-    return {
-      per_hour: allowance(perHour),
-      per_day: allowance(perDay),
-      total: allowance(total),
-      total_slides: allowance(totalSlides),
-    }
-  })
-}
-
-function allowance({ limit, used, remaining, resetsAt }: Allowance) {
-  return { limit, used, remaining, resets_at: resetsAt?.toISOString() ?? null }
+  app.get('/usage', { schema }, async (request) =>
+    usageView(await readUsage(request.caller.userId)),
+  )
 }

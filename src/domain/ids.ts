@@ -1,4 +1,4 @@
-// Ids in client messages, which no route has validated.
+// Ids in messages and tool calls, which no route has validated.
 
 const uuid = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 

@@ -1,0 +1,17 @@
+// The quotas in their wire form.
+
+import type { UsageResponse } from '../contract/usage.ts'
+import type { Allowance, Usage } from './read-usage.ts'
+
+export function usageView({ perHour, perDay, total, totalSlides }: Usage): UsageResponse {
+  return {
+    per_hour: allowance(perHour),
+    per_day: allowance(perDay),
+    total: allowance(total),
+    total_slides: allowance(totalSlides),
+  }
+}
+
+function allowance({ limit, used, remaining, resetsAt }: Allowance) {
+  return { limit, used, remaining, resets_at: resetsAt?.toISOString() ?? null }
+}
