@@ -1,4 +1,4 @@
-/** JSON with sorted keys: equal texts for equal values, whatever the order of their members. */
+/** JSON with sorted keys: equal texts for equal values, in any order of their members. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, inner: unknown) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)
