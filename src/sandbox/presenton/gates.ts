@@ -17,6 +17,8 @@ export type GatePoint =
   | 'slides:slide' // before each slide
   | 'slides:complete' // all slides are sent, nothing is stored yet
   | 'slides:saved' // stored, `complete` is not sent yet
+  | 'slide-edit:work' // after the checks; the work goes on when the client disconnects
+  | 'chat:work' // as above
   | 'export:work' // after the checks; the work goes on when the client disconnects
   | 'export:write' // before each part of the file
   | 'file:part' // after each part of a file's body but the last

@@ -27,8 +27,14 @@ export type SpendCounter = ReturnType<typeof createSpendCounter>
 export function createSpendCounter() {
   const spend = noSpend()
   const byDeck = new Map<string, Spend>()
+  let edits = 0
   return {
     spend,
+    /** Edits by prompt, through either route. */
+    edits: () => edits,
+    countEdit: () => {
+      edits++
+    },
     spendOf: (deckId: string): Spend => byDeck.get(deckId) ?? noSpend(),
     count(kind: keyof Spend, deckId: string): void {
       const ofDeck = byDeck.get(deckId) ?? noSpend()

@@ -19,6 +19,10 @@ export const operations = [
   'read', // GET /presentation/{id}
   'list', // GET /presentation/all
   'update',
+  'slide-update',
+  'slide-edit', // one slide by a prompt: paid work
+  'chat', // POST /chat/message: paid work
+  'conversations',
   'delete',
   'export',
   'templates',

@@ -3,7 +3,9 @@
  * path of a route matches, the response is 405.
  */
 
+import { chatRoutes } from './routes/chat.ts'
 import { createRoutes } from './routes/create.ts'
+import { createBlankRoutes } from './routes/create-blank.ts'
 import { exportRoutes } from './routes/exports.ts'
 import { fileRoutes } from './routes/files.ts'
 import { openapiRoutes } from './routes/openapi.ts'
@@ -12,6 +14,7 @@ import { outlineRoutes } from './routes/outlines.ts'
 import { prepareRoutes } from './routes/prepare.ts'
 import { presentationRoutes } from './routes/presentations.ts'
 import { signInRoutes } from './routes/sign-in.ts'
+import { slideEditRoutes } from './routes/slide-edits.ts'
 import { slideRoutes } from './routes/slides.ts'
 import { templateRoutes } from './routes/templates.ts'
 import type { Features } from './shape.ts'
@@ -20,10 +23,13 @@ import type { Route } from './state.ts'
 const routes: readonly Route[] = [
   ...signInRoutes,
   ...openapiRoutes(() => routes),
+  ...createBlankRoutes,
   ...createRoutes,
   ...outlineRoutes,
   ...prepareRoutes,
   ...slideRoutes,
+  ...slideEditRoutes,
+  ...chatRoutes,
   ...presentationRoutes,
   ...exportRoutes,
   ...templateRoutes,

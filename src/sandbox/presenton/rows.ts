@@ -52,7 +52,8 @@ export function storedRow(deck: Deck, features: Features): Row {
 
 /** The deck with slides that are rows already. */
 export function shownRow(deck: Deck, slides: readonly Row[], features: Features): Row {
-  return { ...pick(deck, features.hasSlideUi ? shownB : shownA), slides }
+  const theme = features.hasSlideUi && features.showsTheme ? { theme: deck.theme } : {}
+  return { ...pick(deck, features.hasSlideUi ? shownB : shownA), ...theme, slides }
 }
 
 /** A slide in an event. Members that are null are absent, except html_content in B. */

@@ -18,6 +18,19 @@ export type Features = {
   auth: 'none' | 'single' | 'users'
   /** The type of `layout` in `prepare`; with an object the reply is the whole row, else the id. */
   layout: 'object' | 'id'
+  /**
+   * POST /slide/edit changes the slide's content; since 0.9.2 it fails for every deck that was
+   * prepared there.
+   */
+  slideEditWorks: boolean
+  /** The chat that works on a deck. */
+  hasChat: boolean
+  /** PATCH /presentation/slide_update. */
+  hasSlideUpdate: boolean
+  /** POST /presentation/create/blank. */
+  hasBlankDeck: boolean
+  /** Decks are shown with their theme. */
+  showsTheme: boolean
   /** A separate route for exports; `edit` without slides exports in every shape. */
   exportRoute:
     | '/api/v1/ppt/presentation/export'
@@ -62,6 +75,11 @@ const newStatuses = ['Preparing your presentation outline', 'Drafting your prese
 const a1: Features = {
   auth: 'none',
   layout: 'object',
+  slideEditWorks: true,
+  hasChat: false,
+  hasSlideUpdate: false,
+  hasBlankDeck: false,
+  showsTheme: true,
   exportRoute: '/api/v1/ppt/presentation/export',
   longTitle: 'fails',
   exportsHaveIds: false,
@@ -82,6 +100,7 @@ const a1: Features = {
 const t: Features = {
   ...a1,
   auth: 'single',
+  hasChat: true,
   exportRoute: undefined,
   longTitle: 'truncated',
   hasOutlineRoutes: true,
@@ -95,6 +114,10 @@ const b1: Features = {
   ...t,
   auth: 'users',
   layout: 'id',
+  slideEditWorks: false,
+  hasSlideUpdate: true,
+  hasBlankDeck: true,
+  showsTheme: false,
   exportsPerUser: true,
   hasSlideUi: true,
   templates: 'pages',
@@ -106,6 +129,7 @@ const b1: Features = {
 
 const b2: Features = {
   ...b1,
+  showsTheme: true,
   exportsHaveIds: true,
   exportRoute: '/api/v1/ppt/presentation/{id}/export',
   hasGenerationMode: true,

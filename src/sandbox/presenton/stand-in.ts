@@ -70,6 +70,7 @@ export async function openStandIn(options: StandInOptions = {}) {
   const isOwnDir = options.appDataDir === undefined
   const appDataDir = options.appDataDir ?? (await mkdtemp(join(tmpdir(), 'presenton-stand-in-')))
   const decks = new Map<string, Deck>()
+  const conversations: StandInState['conversations'] = new Map()
   const journal: JournalEntry[] = []
   const gates = createGates()
   const spendCounter = createSpendCounter()
@@ -77,6 +78,7 @@ export async function openStandIn(options: StandInOptions = {}) {
     features: () => featuresOf[shape],
     pace,
     decks,
+    conversations,
     spendCounter,
     gates,
     accounts: createAccounts({ credentials, apiKeys, unconfigured }),
@@ -132,6 +134,11 @@ export async function openStandIn(options: StandInOptions = {}) {
     journal,
     spend: spendCounter.spend,
     spendOf: spendCounter.spendOf,
+    /** How many edits by prompt started, finished or not. */
+    get edits() {
+      return spendCounter.edits()
+    },
+    conversations: conversations as ReadonlyMap<string, unknown>,
     decks: decks as ReadonlyMap<string, Deck>,
     /** Requests without a complete response, and work that goes on after a client disconnected. */
     get openRequests() {

@@ -14,10 +14,14 @@ import type { Reply } from './reply.ts'
 import type { Features } from './shape.ts'
 import type { Replay } from './traces/replay.ts'
 
+export type Conversation = { deckId: string; preview: string; updatedAt: string }
+
 export type StandInState = {
   features(): Features
   pace: Pace
   decks: Map<string, Deck>
+  /** Of the chat, by their id. */
+  conversations: Map<string, Conversation>
   spendCounter: SpendCounter
   gates: GateControl
   accounts: Accounts

@@ -7,7 +7,7 @@ import { isReplied, type Operation, operations, type Replied } from '../operatio
 import { anyOperationFaults } from './any-operation.ts'
 import type { Fault } from './fault.ts'
 import { fileFaults } from './files.ts'
-import { exportFaults, prepareFaults, replyFaults } from './replies.ts'
+import { editFaults, exportFaults, prepareFaults, replyFaults } from './replies.ts'
 import { outlineFaults, streamFaults } from './streams.ts'
 
 export type FaultName =
@@ -16,6 +16,7 @@ export type FaultName =
   | `${'outlines' | 'slides'}:${keyof typeof streamFaults}`
   | `outlines:${keyof typeof outlineFaults}`
   | `prepare:${keyof typeof prepareFaults}`
+  | `${'slide-edit' | 'chat'}:${keyof typeof editFaults}`
   | `export:${keyof typeof exportFaults}`
   | `file:${keyof typeof fileFaults}`
 
@@ -23,6 +24,8 @@ const faultsOf: Partial<Record<Operation, Record<string, Fault>>> = {
   outlines: { ...streamFaults, ...outlineFaults },
   slides: streamFaults,
   prepare: prepareFaults,
+  'slide-edit': editFaults,
+  chat: editFaults,
   export: exportFaults,
   file: fileFaults,
 }

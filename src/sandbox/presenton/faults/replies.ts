@@ -46,6 +46,14 @@ export const prepareFaults = {
   'template-missing': respond(() => errorDetail(404, 'Template layout not found')),
 } as const satisfies Record<string, Fault>
 
+export const editFaults = {
+  'model-401': modelFails('401'),
+  'model-429': modelFails('429'),
+  'model-500': modelFails('500'),
+  /** The model fails after it has changed the deck. */
+  'fails-half-way': changeReply(() => errorDetail(500, modelFailures['500'].friendly)),
+} as const satisfies Record<string, Fault>
+
 /** The file is exported, but its reply has another `path`, or none. */
 const replyWithPath = (wrongPath: unknown): Fault =>
   changeReply((reply) => {
