@@ -3,6 +3,10 @@
 // docs/architecture.md, "Adding a transport", has the details.
 
 import type { FastifyBaseLogger } from 'fastify'
+import {
+  type ReadCapabilities,
+  readCapabilitiesRoute,
+} from '../capabilities/routes/read-capabilities.ts'
 import type { Config } from '../config/config.ts'
 import { type FollowEvents, followEventsRoute } from '../events/routes/follow-events.ts'
 import { type AuthOptions, authenticate, createAnonymousRateLimit } from '../http/auth.ts'
@@ -49,6 +53,7 @@ export interface Features {
   tickets: IssueTicket
   images: ImageServices
   templates: ListTemplates
+  capabilities: ReadCapabilities
   usage: ReadUsage
   realtime: RealtimeRoutes
   notifications: NotificationServices & Announce
@@ -145,6 +150,7 @@ export async function createServer({
         issueTicketRoute(scope, features.tickets)
         readUsageRoute(scope, features.usage)
         listTemplatesRoute(scope, features.templates)
+        readCapabilitiesRoute(scope, features.capabilities)
         realtimeRoutes(scope, features.realtime, config.realtime)
         userNotificationRoutes(scope, features.notifications)
       })

@@ -13,6 +13,7 @@ import { createRunCounts } from '../operations/statements/run-counts.ts'
 import { createAdmission } from '../presentations/accept.ts'
 import { createPresentationCommands } from '../presentations/commands.ts'
 import type { PresentationServices } from '../presentations/routes.ts'
+import { createReadSlides } from '../presentations/slides/read-slides.ts'
 import {
   findPresentation,
   listPresentations,
@@ -129,6 +130,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
       ownsImage: (wanted) => ownsImage(database, wanted),
     },
     templates: { listTemplates: presenton.listTemplates },
+    capabilities: presenton,
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
     ...realtime.features,
     operations: { health, metrics: metrics.scrape },
@@ -188,7 +190,7 @@ function openHub({
     },
     async describeDownload(reader) {
       const row = await findPresentation(database, reader)
-      const file = row?.files.find(({ format }) => format === row.runFormat)
+      const file = row?.makesFile && row.files.find(({ format }) => format === row.runFormat)
       return row && file ? downloadView({ title: row.title, file }, presign) : null
     },
     onTrouble: (error) => logger.warn({ err: error }, 'reading an event log failed'),
@@ -213,6 +215,7 @@ function createPresentationServices({
     findPresentation: (wanted) => findPresentation(database, wanted),
     listPresentations: (query) => listPresentations(database, query),
     waitUntilSettled: createWaitUntilSettled({ database, channels }),
+    readSlides: createReadSlides({ database, presenton }),
     view,
     presign,
   }

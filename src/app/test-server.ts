@@ -49,6 +49,8 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
     slidesDone: 0,
     exportAs: 'pptx',
     runFormat: 'pptx',
+    makesFile: true,
+    revision: null,
     reviewOutlines: false,
     metadata: {},
     files: [],
@@ -112,6 +114,7 @@ export async function openTestServer({
       approveOutlines: unexpectedCall,
       rename: unexpectedCall,
       remove: unexpectedCall,
+      readSlides: unexpectedCall,
       presign: unexpectedCall,
       view: (row) =>
         presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),
@@ -121,6 +124,11 @@ export async function openTestServer({
     tickets: { issueTicket: unexpectedCall, ...features.tickets },
     images: { openImage: unexpectedCall, ownsImage: async () => false, ...features.images },
     templates: { listTemplates: async () => [], ...features.templates },
+    capabilities: {
+      knownCapabilities: () => undefined,
+      readCapabilities: () => Promise.reject(new Error('unknown')),
+      ...features.capabilities,
+    },
     usage: { readUsage: unexpectedCall, ...features.usage },
     realtime: {
       jobs: createJobs({

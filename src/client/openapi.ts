@@ -248,6 +248,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/presentations/{id}/slides": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read the slides */
+        get: operations["readSlides"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/presentations/{id}/download": {
         parameters: {
             query?: never;
@@ -354,6 +371,26 @@ export interface paths {
         };
         /** List the templates */
         get: operations["listTemplates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/capabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read what the generator can do
+         * @description What is not known yet is null, for example while the generator is away.
+         */
+        get: operations["readCapabilities"];
         put?: never;
         post?: never;
         delete?: never;
@@ -625,7 +662,12 @@ export interface components {
                 content_type: string;
                 /** Format: date-time */
                 stored_at: string;
+                /** @description Of the deck when its export began. */
+                revision: number;
+                /** @description The deck has changed since. */
+                stale: boolean;
             }[];
+            revision: number | null;
             error: {
                 /** @enum {string} */
                 code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
@@ -817,9 +859,12 @@ export interface components {
          *             "size_bytes": 48231,
          *             "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
          *             "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-         *             "stored_at": "2026-11-27T09:32:10.000Z"
+         *             "stored_at": "2026-11-27T09:32:10.000Z",
+         *             "revision": 1,
+         *             "stale": false
          *           }
          *         ],
+         *         "revision": 1,
          *         "error": null,
          *         "queue_position": null,
          *         "estimated_completion": null,
@@ -2745,9 +2790,12 @@ export interface operations {
                      *               "size_bytes": 48231,
                      *               "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *               "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-                     *               "stored_at": "2026-11-27T09:32:10.000Z"
+                     *               "stored_at": "2026-11-27T09:32:10.000Z",
+                     *               "revision": 1,
+                     *               "stale": false
                      *             }
                      *           ],
+                     *           "revision": 1,
                      *           "error": null,
                      *           "queue_position": null,
                      *           "estimated_completion": null,
@@ -3046,6 +3094,7 @@ export interface operations {
                      *         "conversation": "4711"
                      *       },
                      *       "files": [],
+                     *       "revision": null,
                      *       "error": null,
                      *       "queue_position": 3,
                      *       "estimated_completion": "2026-11-27T09:34:00.000Z",
@@ -3389,9 +3438,12 @@ export interface operations {
                      *           "size_bytes": 48231,
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-                     *           "stored_at": "2026-11-27T09:32:10.000Z"
+                     *           "stored_at": "2026-11-27T09:32:10.000Z",
+                     *           "revision": 1,
+                     *           "stale": false
                      *         }
                      *       ],
+                     *       "revision": 1,
                      *       "error": null,
                      *       "queue_position": null,
                      *       "estimated_completion": null,
@@ -3888,9 +3940,12 @@ export interface operations {
                      *           "size_bytes": 48231,
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-                     *           "stored_at": "2026-11-27T09:32:10.000Z"
+                     *           "stored_at": "2026-11-27T09:32:10.000Z",
+                     *           "revision": 1,
+                     *           "stale": false
                      *         }
                      *       ],
+                     *       "revision": 1,
                      *       "error": null,
                      *       "queue_position": null,
                      *       "estimated_completion": null,
@@ -4178,6 +4233,7 @@ export interface operations {
                      *         "conversation": "4711"
                      *       },
                      *       "files": [],
+                     *       "revision": null,
                      *       "error": {
                      *         "code": "CANCELLED",
                      *         "detail": "The run was cancelled.",
@@ -4500,6 +4556,7 @@ export interface operations {
                      *         "conversation": "4711"
                      *       },
                      *       "files": [],
+                     *       "revision": null,
                      *       "error": null,
                      *       "queue_position": 3,
                      *       "estimated_completion": "2026-11-27T09:34:00.000Z",
@@ -5096,6 +5153,7 @@ export interface operations {
                      *         "conversation": "4711"
                      *       },
                      *       "files": [],
+                     *       "revision": null,
                      *       "error": null,
                      *       "queue_position": 3,
                      *       "estimated_completion": "2026-11-27T09:34:00.000Z",
@@ -5365,6 +5423,313 @@ export interface operations {
                     "RateLimit-Reset": number;
                     /** @description Seconds to wait before the same request can succeed. */
                     "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readSlides: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The slides of the finished deck. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The revision of the deck, as an entity tag for If-Match. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "revision": 3,
+                     *       "slides": [
+                     *         {
+                     *           "index": 0,
+                     *           "id": "5c1d3d0e-6f0a-4b7e-8a53-7b0c5b0e5f0a",
+                     *           "layout": "general:basic-info-slide",
+                     *           "layout_group": "general",
+                     *           "content": {
+                     *             "title": "Why now"
+                     *           },
+                     *           "speaker_note": "Demand doubled."
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Each real change adds 1. */
+                        revision: number;
+                        slides: {
+                            /** @description From 0. It addresses the slide, together with the revision. */
+                            index: number;
+                            /** @description The generator's id, which changes with edits. */
+                            id: string;
+                            layout: string | null;
+                            layout_group: string | null;
+                            /** @description The values of the layout. */
+                            content: Record<string, never>;
+                            speaker_note: string | null;
+                            /** @description What is drawn. Absent where slides are drawn from their content. */
+                            ui?: Record<string, never>;
+                        }[];
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_READY`: The resource is not ready yet. */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UPSTREAM_REJECTED`: The presentation generator rejected the request. */
+            422: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UPSTREAM_ERROR`: The presentation generator failed. */
+            502: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             *
+             *     `UPSTREAM_UNAVAILABLE`: The presentation generator is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UPSTREAM_TIMEOUT`: The presentation generator took too long. */
+            504: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
                     [name: string]: unknown;
                 };
                 content: {
@@ -5702,9 +6067,12 @@ export interface operations {
                      *           "size_bytes": 48231,
                      *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
                      *           "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-                     *           "stored_at": "2026-11-27T09:32:10.000Z"
+                     *           "stored_at": "2026-11-27T09:32:10.000Z",
+                     *           "revision": 1,
+                     *           "stale": false
                      *         }
                      *       ],
+                     *       "revision": 1,
                      *       "error": null,
                      *       "queue_position": null,
                      *       "estimated_completion": null,
@@ -6949,6 +7317,197 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readCapabilities: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What the connected version can do. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "shape": "B1",
+                     *       "edit": true,
+                     *       "maker": false,
+                     *       "slide_content": "ui",
+                     *       "sources": [
+                     *         "application/pdf",
+                     *         "text/plain"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        shape: ("A1" | "T" | "B1" | "B2") | null;
+                        edit: boolean | null;
+                        maker: boolean | null;
+                        slide_content: ("content" | "ui") | null;
+                        sources: string[] | null;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
                     [name: string]: unknown;
                 };
                 content: {

@@ -32,6 +32,8 @@ const fileSchema = Type.Object({
   sha256: text('Of the whole file, in hexadecimal.'),
   content_type: text(),
   stored_at: time(),
+  revision: Type.Integer({ minimum: 1, description: 'Of the deck when its export began.' }),
+  stale: Type.Boolean({ description: 'The deck has changed since.' }),
 })
 
 export const runErrorSchema = Type.Object({
@@ -69,6 +71,12 @@ export const presentationSchema = Type.Object(
       additionalProperties: { type: 'string' },
     }),
     files: Type.Array(fileSchema),
+    revision: nullable(
+      Type.Integer({
+        minimum: 1,
+        description: 'Counts the changes of the finished deck, from 1; null before it is finished.',
+      }),
+    ),
     error: nullable(runErrorSchema),
     queue_position: nullable(Type.Integer({ minimum: 1, description: 'While queued.' })),
     estimated_completion: nullable(

@@ -62,7 +62,10 @@ function terminalEvent({ run, stage }: EndingRun, end: RunEnd): EncodedEvent {
 
 function finalState({ runKind }: EndingRun, end: RunEnd): RunChanges {
   const finished = { status: 'completed', stage: null, progress: 1 } as const
-  if (end.outcome === 'completed') return { ...finished, error: null, completedAt: databaseNow }
+  if (end.outcome === 'completed') {
+    const first = runKind === 'deck' && { revision: 1 }
+    return { ...finished, ...first, error: null, completedAt: databaseNow }
+  }
   // A failed or cancelled export leaves the deck completed.
   if (runKind !== 'deck') {
     return { ...finished, error: end.outcome === 'failed' ? toRunError(end.problem) : null }

@@ -22,6 +22,7 @@ export type RunChanges = Partial<
     | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'template' | 'nSlides')
     | 'slidesDone'
     | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
+    | 'revision'
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
     | 'limitWaitsMs'
     | ('uploads' | 'error' | 'reviewExpiresAt' | 'reviewWarned' | 'stageClock')

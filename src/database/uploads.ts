@@ -2,6 +2,7 @@
 // is never listed, because others may use it.
 import { and, eq, lt, notExists, sql } from 'drizzle-orm'
 import type { Queryable } from './connection.ts'
+import { revisionOf } from './revisions.ts'
 import type { ExtraStatement } from './run-write.ts'
 import { files, uploads } from './schema/external.ts'
 import { leases } from './schema/log.ts'
@@ -25,7 +26,15 @@ export function recordUpload({
   }
 }
 
-export type FinishedFile = Omit<typeof files.$inferInsert, 'presentationId' | 'storedAt'> & {
+/** Joins the start of an export: the file will show at least this revision. */
+export const noteExportRevision: ExtraStatement = {
+  text: `update gateway.presentations p set export_revision = coalesce(${revisionOf('p')}, 1)
+    where id = $1`,
+  values: [],
+}
+
+type GivenMembers = Omit<typeof files.$inferInsert, 'presentationId' | 'storedAt' | 'revision'>
+export type FinishedFile = GivenMembers & {
   /** How long download links to the replaced file may still be in use, in s. */
   replacedAfterSeconds: number
 }
@@ -42,11 +51,13 @@ export function recordFile(file: FinishedFile): ExtraStatement {
         update gateway.uploads set remove_after = null where object_key = $3
       )
       insert into gateway.files
-        (presentation_id, format, object_key, size_bytes, sha256, content_type)
-      values ($1, $2, $3, $4, $5, $6)
+        (presentation_id, format, object_key, size_bytes, sha256, content_type, revision)
+      values ($1, $2, $3, $4, $5, $6,
+        (select coalesce(export_revision, 1) from gateway.presentations where id = $1))
       on conflict (presentation_id, format) do update set
         object_key = excluded.object_key, size_bytes = excluded.size_bytes,
-        sha256 = excluded.sha256, content_type = excluded.content_type, stored_at = now()`,
+        sha256 = excluded.sha256, content_type = excluded.content_type, stored_at = now(),
+        revision = excluded.revision`,
     values: [
       file.format,
       file.objectKey,

@@ -4,9 +4,10 @@
 import type { Stage } from '../contract/stages.ts'
 import { advanceClock } from '../database/durations.ts'
 import { markPaid } from '../database/ledger.ts'
+import { noteExportRevision } from '../database/uploads.ts'
 import { Problem } from '../domain/problem.ts'
 import { maxSlideStreams, maxTakeovers, paidStages } from '../domain/stage.ts'
-import { rejected } from '../presenton/failures.ts'
+import { deckGone } from '../presenton/decks.ts'
 import { type Decision, decide, finalProblem } from './attempts.ts'
 import type { Checkpoint, Context } from './context.ts'
 import { reportModelFailure, reportStageDone } from './model-troubles.ts'
@@ -117,7 +118,7 @@ async function runStage(
       if (next === 'end') return problem
       // An export makes no deck, so it can never succeed without the one that upstream has lost.
       if (next === 'restart' && context.run.runKind !== 'deck') {
-        return rejected('The deck no longer exists there.', problem.cause)
+        return deckGone(problem) as Problem
       }
       if (next === 'start-again') {
         if (stage === 'slides' && hasNoStreamLeft(context)) return finalProblem(problem)
@@ -176,7 +177,10 @@ async function startStage(context: Context, stage: Stage): Promise<void> {
   await context.log.commit({
     events: [context.event('stage', { attempt, progress })],
     changes: { ...state, attempt },
-    extraStatements: paidStages.has(stage) ? [markPaid] : [],
+    extraStatements: [
+      ...(paidStages.has(stage) ? [markPaid] : []),
+      ...(stage === 'export' ? [noteExportRevision] : []),
+    ],
   })
 }
 

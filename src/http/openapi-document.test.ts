@@ -168,7 +168,8 @@ test('a method or a path of no operation is a component', () => {
 })
 
 const idOperations = [
-  ...['readPresentation', 'renamePresentation', 'removePresentation', 'cancelPresentation'],
+  ...['readPresentation',
+    'readSlides', 'renamePresentation', 'removePresentation', 'cancelPresentation'],
   ...['retryPresentation', 'readOutlines', 'approveOutlines', 'downloadPresentation'],
   ...['exportPresentation', 'followEvents', 'issueTicket'],
 ]

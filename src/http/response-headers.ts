@@ -43,6 +43,10 @@ const descriptions = {
     description: 'The response is that of an earlier request with the same Idempotency-Key.',
     schema: { type: 'string', enum: ['true'] },
   },
+  ETag: {
+    description: 'The revision of the deck, as an entity tag for If-Match.',
+    schema: { type: 'string', pattern: '^"[0-9]+"$' },
+  },
   'Set-Cookie': { description: 'The session cookie, set or cleared.', schema: text },
   Vary: { description: 'The request headers that the response depends on.', schema: text },
   'X-Accel-Buffering': {

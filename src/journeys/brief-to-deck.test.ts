@@ -116,6 +116,7 @@ describe.each([...shapes])('with upstream shape %s', (shape: Shape) => {
       review_outlines: false,
       metadata: { conversation: '17' },
       files: [],
+      revision: null,
       error: null,
       queue_position: 1,
       estimated_completion: null,
@@ -146,8 +147,11 @@ describe.each([...shapes])('with upstream shape %s', (shape: Shape) => {
           sha256,
           content_type: pptx,
           stored_at: time,
+          revision: 1,
+          stale: false,
         },
       ],
+      revision: 1,
       links: { ...links, download: `${self}/download` },
     })
     expect([...world.presenton.decks.keys()]).toContain(completed.presenton_presentation_id)

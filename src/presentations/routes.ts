@@ -13,8 +13,10 @@ import { exportPresentationRoute } from './routes/export-presentation.ts'
 import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
 import { readOutlinesRoute } from './routes/read-outlines.ts'
 import { type ReadPresentation, readPresentationRoute } from './routes/read-presentation.ts'
+import { readSlidesRoute } from './routes/read-slides.ts'
 import { renamePresentationRoute } from './routes/rename-presentation.ts'
 import { retryPresentationRoute } from './routes/retry-presentation.ts'
+import type { ReadSlides } from './slides/read-slides.ts'
 
 /** Commands, queries and the view, as the routes call them. */
 export interface PresentationServices extends PresentationCommands {
@@ -22,6 +24,7 @@ export interface PresentationServices extends PresentationCommands {
   findPresentation: ReadPresentation['findPresentation']
   waitUntilSettled: ReadPresentation['waitUntilSettled']
   listPresentations: ListPresentations['listPresentations']
+  readSlides: ReadSlides
   view: ListPresentations['view']
   presign: FindDownload['presign']
 }
@@ -49,6 +52,7 @@ export async function presentationRoutes(
   cancelPresentationRoute(scope, { cancel: presentations.cancel, view })
   retryPresentationRoute(scope, { retry: presentations.retry, respond })
   readOutlinesRoute(scope, { readOutlines: presentations.readOutlines })
+  readSlidesRoute(scope, { readSlides: presentations.readSlides })
   const { approveOutlines } = presentations
   approveOutlinesRoute(scope, { approveOutlines, limits, view })
   downloadPresentationRoute(scope, { findPresentation, presign: presentations.presign })

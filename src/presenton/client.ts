@@ -10,6 +10,7 @@ import { type Credentials, createAuth } from './auth.ts'
 import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
 import { type CallMeasurement, createCallMetrics } from './call-metrics.ts'
 import { createCalls } from './calls.ts'
+import { type Capabilities, capabilitiesOf } from './capabilities.ts'
 import { createConnections } from './connection.ts'
 import { createDeckStreams } from './deck-streams.ts'
 import { createDecks } from './decks.ts'
@@ -166,6 +167,16 @@ export function createPresenton({
       perform({ operation: 'templates', signal: call.signal }, (features) =>
         templates.has({ ...call, features }),
       ),
+
+    /** What the version can do. Asks it if that is unknown; rejects like any other call. */
+    readCapabilities: ({ signal }: { signal: AbortSignal }): Promise<Capabilities> =>
+      metrics.measure('capabilities', async () => capabilitiesOf(await probe.read(signal))),
+
+    /** The same as far as it is known. Sends nothing. */
+    knownCapabilities(): Capabilities | undefined {
+      const features = probe.known()
+      return features && capabilitiesOf(features)
+    },
 
     state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({
       breaker: breaker.state(),

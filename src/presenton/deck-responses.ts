@@ -23,11 +23,16 @@ export interface DeckOutlines {
   outlines: string[]
 }
 
+export type UpstreamSlide = { index: number } & Record<string, unknown>
+
 export interface DeckSlides {
   /** The deck as upstream returns it, `slides` included. */
   presentation: Record<string, unknown>
-  slides: ({ index: number } & Record<string, unknown>)[]
+  slides: UpstreamSlide[]
 }
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function checkShape<T extends TSchema>(schema: T, value: unknown, name: string): Static<T> {
   if (!Check(schema, value)) throw fault(`${name} has an unexpected shape`)
@@ -46,7 +51,7 @@ export function parseDeck(value: unknown): DeckSlides {
   const { slides } = checkShape(Deck, value, 'the deck')
   return {
     presentation: value as DeckSlides['presentation'],
-    slides: slides as DeckSlides['slides'],
+    slides: (slides as UpstreamSlide[]).toSorted((one, other) => one.index - other.index),
   }
 }
 

@@ -3,10 +3,12 @@
 // Nothing is repeated here unless upstream has shown that it did nothing: after a refused login, or
 // on a route of another version.
 
+import { Problem } from '../domain/problem.ts'
 import type { CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
 import { type DeckSlides, parseCreatedDeck, parseDeck } from './deck-responses.ts'
 import { createBody, type DeckBrief, type Features, paths } from './dialect.ts'
+import { rejected } from './failures.ts'
 import type { PerformOperation } from './operation.ts'
 import type { Templates } from './templates.ts'
 
@@ -31,6 +33,13 @@ interface DecksOptions {
   /** The title that a deck of these features gets in `prepare`. */
   titleForPrepare: (titles: DeckTitles, features: Features) => string
   timeouts: { createMs: number; prepareMs: number }
+}
+
+/** A deck that upstream has lost never comes back; any other error unchanged. */
+export function deckGone(error: unknown): unknown {
+  return error instanceof Problem && error.failure === 'gone'
+    ? rejected('The deck no longer exists there.', error.cause)
+    : error
 }
 
 export function createDecks({

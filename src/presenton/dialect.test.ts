@@ -16,6 +16,9 @@ describe('Features', () => {
       exportRoute: 'deck-export',
       templates: 'groups',
       smart: false,
+      slideEdit: null,
+      hasSlideUpdate: false,
+      hasBlankSlide: false,
     })
     expect(
       featuresOf(openapi({ layout: 'object', morePaths: [`${presentation}/export`] }), 'none'),

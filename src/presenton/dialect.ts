@@ -22,6 +22,12 @@ export interface Features {
   templates: 'groups' | 'list' | 'paged'
   /** `create` expects a generation mode. */
   smart: boolean
+  /** How its model changes one slide; null where it cannot. */
+  slideEdit: 'slide' | 'chat' | null
+  /** A route that stores one slide, without the others. */
+  hasSlideUpdate: boolean
+  /** It makes decks with its blank slide. */
+  hasBlankSlide: boolean
 }
 
 export interface DeckBrief {
@@ -52,6 +58,11 @@ export const paths = {
   create: `${api}/presentation/create`,
   prepare: `${api}/presentation/prepare`,
   update: `${api}/presentation/update`,
+  slideUpdate: `${api}/presentation/slide_update`,
+  slideEdit: `${api}/slide/edit`,
+  chat: `${api}/chat/message`,
+  conversation: (deckId: string, conversationId: string) =>
+    `${api}/chat/conversation?presentation_id=${segment(deckId)}&conversation_id=${segment(conversationId)}`,
   deck: (deckId: string) => `${api}/presentation/${segment(deckId)}`,
   outlinesStream: (deckId: string) => `${api}/outlines/stream/${segment(deckId)}`,
   slidesStream: (deckId: string) => `${api}/presentation/stream/${segment(deckId)}`,
@@ -151,7 +162,21 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
     templates:
       list === undefined ? 'groups' : isPaged(list, acceptsString(layout)) ? 'paged' : 'list',
     smart: bodyFieldOf(root, routes.get(paths.create), 'generation_mode') !== undefined,
+    slideEdit: slideEditOf(routes, acceptsString(layout)),
+    hasSlideUpdate: routes.get(paths.slideUpdate)?.patch !== undefined,
+    hasBlankSlide: routes.get(`${paths.create}/blank`)?.post !== undefined,
   }
+}
+
+/**
+ * Where layouts are ids, the route for one slide fails for every deck, or changes only what is not
+ * drawn. There the chat changes slides.
+ */
+function slideEditOf(routes: ReadonlyMap<string, Tree>, hasLayoutIds: boolean) {
+  const [kind, path] = hasLayoutIds
+    ? (['chat', paths.chat] as const)
+    : (['slide', paths.slideEdit] as const)
+  return routes.get(path)?.post === undefined ? null : kind
 }
 
 /**
@@ -159,13 +184,22 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
  * with the same kind of login.
  */
 export function guessedFeatures(status: number, statusBody: unknown, auth: AuthKind): Features {
-  if (status === 404)
-    return { auth, layout: 'object', exportRoute: 'export', templates: 'groups', smart: false }
   const hasUsers = typeof statusBody === 'object' && statusBody !== null && 'role' in statusBody
-  const common = { auth, exportRoute: 'edit', smart: false } as const
+  const common = {
+    auth,
+    exportRoute: status === 404 ? 'export' : 'edit',
+    smart: false,
+    hasSlideUpdate: hasUsers,
+    hasBlankSlide: hasUsers,
+  } as const
   return hasUsers
-    ? { ...common, layout: 'id', templates: 'paged' }
-    : { ...common, layout: 'object', templates: 'list' }
+    ? { ...common, layout: 'id', templates: 'paged', slideEdit: 'chat' }
+    : {
+        ...common,
+        layout: 'object',
+        templates: status === 404 ? 'groups' : 'list',
+        slideEdit: 'slide',
+      }
 }
 
 /** The schema of one field of a POST's JSON body. */

@@ -150,6 +150,9 @@ export function createProbe(options: ProbeOptions) {
       }
     },
 
+    /** The features as last detected, however old; undefined before that. */
+    known: (): Features | undefined => known?.features,
+
     /** Whether the version is supported; undefined before the first detection. */
     support: (): { supported: boolean | undefined; detail?: string } =>
       unsupported === undefined

@@ -2,7 +2,7 @@
 // Uploads and decks stay recorded after their presentation is deleted, until they are removed.
 
 import { sql } from 'drizzle-orm'
-import { bigint, index, json, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, index, integer, json, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { exportFormats } from '../../contract/presentation.ts'
 import { gateway, time } from './gateway.ts'
 import { presentations } from './presentations.ts'
@@ -21,6 +21,8 @@ export const files = gateway.table(
     sha256: text('sha256').notNull(),
     contentType: text('content_type').notNull(),
     storedAt: time('stored_at').notNull().defaultNow(),
+    /** The revision of the deck when its export began. */
+    revision: integer('revision').notNull().default(1),
   },
   (table) => [
     primaryKey({ columns: [table.presentationId, table.format] }),
@@ -55,6 +57,10 @@ export const decks = gateway.table(
     createdAt: time('created_at').notNull().defaultNow(),
     /** The finished deck as Presenton sent it; the `complete` event shows it. */
     finished: json('finished').$type<object>(),
+    /** The revision that `finished` shows. */
+    finishedRevision: integer('finished_revision').notNull().default(1),
+    /** A digest of each slide as upstream last returned it; null while they are not known. */
+    slideDigests: text('slide_digests').array(),
     /** When the deck may be removed upstream; null while its presentation exists. */
     removeAfter: time('remove_after'),
   },

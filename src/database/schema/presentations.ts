@@ -66,6 +66,8 @@ export const presentations = gateway.table(
     runKind: text('run_kind', { enum: runKinds }).notNull().default('deck'),
     /** The format of the file that the latest run makes. */
     runFormat: text('run_format', { enum: exportFormats }).notNull(),
+    /** The latest run makes a file; an edit need not. */
+    makesFile: boolean('makes_file').notNull().default(true),
     /** Starts of the current stage in the latest run. */
     attempt: integer('attempt').notNull().default(0),
     /** From 0 to 1. */
@@ -116,6 +118,13 @@ export const presentations = gateway.table(
     /** How long the stages of the latest run took. Empty in rows of releases without it. */
     stageClock: jsonb('stage_clock').$type<StageClock>().notNull().default({}),
     uploads: integer('uploads').notNull().default(0),
+    /**
+     * Counts the changes of the finished deck, from 1. Null before the first completion, and in rows
+     * that releases without it have completed: those count as 1 (see `revisionOf`).
+     */
+    revision: integer('revision'),
+    /** The revision when the latest export began. */
+    exportRevision: integer('export_revision'),
     /** Times of further exports in the last hour. */
     exportTimes: timestamp('export_times', { withTimezone: true, precision: 3 })
       .array()

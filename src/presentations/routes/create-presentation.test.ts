@@ -79,6 +79,7 @@ test('returns 202 with a Location header and the presentation', async () => {
     review_outlines: false,
     metadata: {},
     files: [],
+    revision: null,
     error: null,
     queue_position: 1,
     estimated_completion: null,

@@ -29,6 +29,7 @@ const pptx: StoredFile = {
   sha256: 'ab',
   contentType: 'application/x-pptx',
   storedAt: '2026-11-20T10:05:00.5+00:00',
+  revision: 1,
 }
 const pdf: StoredFile = {
   ...pptx,
@@ -186,6 +187,8 @@ test('returns files, times, error and download link of a finished presentation',
       sha256: 'ab',
       content_type: 'application/x-pptx',
       stored_at: '2026-11-20T10:05:00.500Z',
+      revision: 1,
+      stale: false,
     },
   ])
   expect(body).toMatchObject({

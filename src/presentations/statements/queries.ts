@@ -6,6 +6,7 @@ import type { Status } from '../../contract/presentation.ts'
 import type { Queryable } from '../../database/connection.ts'
 import { estimateInputs } from '../../database/durations.ts'
 import { countAhead } from '../../database/queue.ts'
+import { revisionOf } from '../../database/revisions.ts'
 import type { files } from '../../database/schema/external.ts'
 import { presentations } from '../../database/schema/presentations.ts'
 import { build, columns, type Given, statement } from '../../database/statement.ts'
@@ -25,14 +26,15 @@ const rowColumns = {
     p,
     ...(['id', 'userId', 'deckId', 'title', 'status', 'stage', 'run', 'attempt'] as const),
     ...(['progress', 'template', 'language', 'nSlides', 'slidesDone', 'exportAs'] as const),
-    ...(['runFormat', 'reviewOutlines', 'metadata', 'error', 'origin'] as const),
+    ...(['runFormat', 'makesFile', 'reviewOutlines', 'metadata', 'error', 'origin'] as const),
     ...(['createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const),
   ),
   files: sql<StoredFile[]>`coalesce((
     select json_agg(json_build_object('format', f.format, 'objectKey', f.object_key,
       'sizeBytes', f.size_bytes, 'sha256', f.sha256, 'contentType', f.content_type,
-      'storedAt', f.stored_at) order by f.format desc)
+      'storedAt', f.stored_at, 'revision', f.revision) order by f.format desc)
     from gateway.files f where f.presentation_id = p.id), '[]'::json)`.as('files'),
+  revision: sql<number | null>`${sql.raw(revisionOf('p'))}`.as('revision'),
   /** From 1 for the run that is claimed next; null unless queued. */
   queuePosition: sql<number | null>`case when p.status = 'queued'
     then 1 + ${sql.raw(countAhead('p'))} end`.as('queuePosition'),
