@@ -102,6 +102,7 @@ describe.each([...shapes])('with upstream shape %s', (shape: Shape) => {
     expect(accepted.body).toEqual({
       id: uuid,
       presenton_presentation_id: null,
+      origin: 'api',
       title: 'Quartal',
       status: 'queued',
       stage: null,
