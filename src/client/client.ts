@@ -1,9 +1,14 @@
 // A client of the gateway for browsers and Node: typed calls that survive what passes, and event
 // streams that resume by themselves.
 
+import { createEventStreams } from './event-stream.ts'
 import { createFollower } from './follow-events.ts'
+import { createFollowRealtime } from './follow-realtime.ts'
+import { createNotifications } from './notifications.ts'
 import { createPresentations } from './presentations.ts'
+import { createRealtime } from './realtime.ts'
 import { createRequests } from './requests.ts'
+import type { SocketClass } from './socket.ts'
 import { defaultTiming, type Timing } from './timing.ts'
 import { createTokenSource, type Token } from './token.ts'
 import type { CallOptions, Template, Usage } from './types.ts'
@@ -21,6 +26,11 @@ export interface ClientOptions {
   credentials?: 'include' | 'omit' | 'same-origin' | undefined
   /** Default: the global one. */
   fetch?: typeof fetch | undefined
+  /**
+   * Default: the global one, which Node has from version 22 on. Without one, or where a proxy
+   * refuses it, server-sent events take its place.
+   */
+  WebSocket?: SocketClass | undefined
   /** How long one attempt of a call may take. Default 90 s. */
   timeoutMs?: number | undefined
   /** An event stream without a byte for this long is opened again. Default 60 s. */
@@ -37,6 +47,7 @@ export function createClient({
   token,
   credentials,
   fetch: ownFetch,
+  WebSocket: OwnSocket,
   timeoutMs = 90_000,
   silenceMs = 60_000,
   timing = defaultTiming,
@@ -51,9 +62,16 @@ export function createClient({
     timeoutMs,
     timing,
   })
-  const follow = createFollower({ requests, tokens, timing, silenceMs })
+  const openEventStream = createEventStreams({ requests, silenceMs })
+  const follow = createFollower({ openEventStream, tokens, timing })
+  const Socket = OwnSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket
+  const followRealtime = createFollowRealtime({
+    ...{ requests, openEventStream, tokens, timing, Socket, silenceMs },
+  })
   return {
     presentations: createPresentations({ requests, follow, timing }),
+    notifications: createNotifications({ requests, followRealtime }),
+    realtime: createRealtime({ followRealtime }),
     templates: {
       list: async function* ({
         signal,

@@ -55,6 +55,16 @@ export const unexpectedResponse = (status: number, retryAfterMs?: number) =>
     retryAfterMs,
   })
 
+export const tokenExpired = () =>
+  new GatewayError({ code: 'TOKEN_EXPIRED', status: 401, message: 'The token has expired.' })
+
+/** A failure after which another connection may work. */
+export function passes(error: unknown): error is GatewayError {
+  if (!(error instanceof GatewayError)) return false
+  const { status } = error
+  return status === 0 || status === 408 || status === 429 || status >= 500
+}
+
 /** The error that a response outside of 2xx means. Reads its body. */
 export async function readError(response: Response): Promise<GatewayError> {
   const retryAfterMs = readRetryAfter(response.headers)

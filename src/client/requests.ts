@@ -104,6 +104,7 @@ export function createRequests(options: RequestsOptions) {
 
   return {
     openWithRenewal,
+    urlOf,
 
     /**
      * The parsed body of a 2xx response, undefined for 204. `onRepeat` decides about an error of a

@@ -36,6 +36,17 @@ export type Usage = Answer<'readUsage', 200>
 /** One event of a presentation, with its number in the log. Narrow it by `type`. */
 export type PresentationEvent = Schemas['Event'] & { id: number }
 
+export type Notification = Schemas['Notification']
+type RealtimeMessage = Schemas['RealtimeMessage']
+type MessageOf<Type extends string> = Extract<RealtimeMessage, { type: Type }>
+/** What a connection for notifications brings. Narrow it by `type`. */
+export type NotificationMessage = MessageOf<
+  | ('connected' | 'notification' | 'notification_read' | 'notifications_read')
+  | ('notification_deleted' | 'resync')
+>
+/** The state of a presentation, or its end. Narrow it by `type`. */
+export type JobMessage = MessageOf<'job_progress' | 'job_deleted'>
+
 export interface CallOptions {
   /** Ends the call, which then rejects with the signal's reason. */
   signal?: AbortSignal | undefined

@@ -1,0 +1,30 @@
+/** The values of all sources as they come, of at most `atOnce` at the same time. */
+export async function* merge<T>(
+  sources: readonly ((signal: AbortSignal) => AsyncGenerator<T, void, undefined>)[],
+  { atOnce, signal }: { atOnce: number; signal: AbortSignal | undefined },
+): AsyncGenerator<T, void, undefined> {
+  const leaving = new AbortController()
+  const stop = signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal
+  const waiting = [...sources]
+  type Pulled = { source: AsyncGenerator<T, void, undefined>; result: IteratorResult<T, void> }
+  const pulls = new Map<AsyncGenerator<T, void, undefined>, Promise<Pulled>>()
+  const pull = (source: AsyncGenerator<T, void, undefined>) =>
+    void pulls.set(
+      source,
+      source.next().then((result) => ({ source, result })),
+    )
+  try {
+    for (;;) {
+      for (const open of waiting.splice(0, atOnce - pulls.size)) pull(open(stop))
+      if (pulls.size === 0) return
+      const { source, result } = await Promise.race(pulls.values())
+      pulls.delete(source)
+      if (result.done) continue
+      yield result.value
+      pull(source)
+    }
+  } finally {
+    for (const pending of pulls.values()) pending.catch(() => undefined)
+    leaving.abort()
+  }
+}
