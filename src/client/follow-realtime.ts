@@ -102,7 +102,8 @@ export function createFollowRealtime(options: RealtimeOptions) {
       const ticket = token === undefined ? undefined : (await requestTicket()).ticket
       const query = { ticket, last_event_id: subject.cursor?.() }
       const url = requests.urlOf({ path: `/realtime/${subject.path()}`, query })
-      const address = new URL(url, globalThis.location?.href)
+      const { location } = globalThis as { location?: { href: string } }
+      const address = new URL(url, location?.href)
       address.protocol = address.protocol.replace('http', 'ws')
       const socket = openSocket({ url: address.href, Socket, signal, silenceMs })
       const messages = socket.messages()
