@@ -12,6 +12,7 @@ import { createPresenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
+import { createWebhookReports, type WebhookReportsOptions } from '../webhooks/reports.ts'
 import type { Misconfigurations } from './presenton-checks.ts'
 
 export interface AdapterOptions {
@@ -20,6 +21,8 @@ export interface AdapterOptions {
   metrics: Pick<Metrics, 'onUpstreamCall' | 'onNotification'>
   troubles: Troubles
   misconfigurations: Pick<Misconfigurations, 'onMountedFile'>
+  /** For the outbox of webhooks. */
+  describePresentation: WebhookReportsOptions['describe']
 }
 
 export type Adapters = ReturnType<typeof openAdapters>
@@ -41,15 +44,28 @@ export function openAdapters(options: AdapterOptions) {
   })
   const channels = createChannels(database)
   const reports = createNotificationReports({ channels, onWritten: metrics.onNotification })
+  const webhookReports = createWebhookReports({ channels, describe: options.describePresentation })
   return {
     database,
     /** What statements and connections met, for health. */
     databaseTroubles,
     renewals,
     channels,
-    endRun: createEndRun([reportDurations, reports.reportRunEnd]),
-    reportReview: reports.reportReview,
-    reportRemoval: reports.reportRemoval,
+    endRun: createEndRun([reportDurations, reports.reportRunEnd, webhookReports.reportRunEnd]),
+    reportReview: (...review: Parameters<typeof reports.reportReview>) => [
+      ...reports.reportReview(...review),
+      ...webhookReports.reportReview(...review),
+    ],
+    async reportRemoval(...removal: Parameters<typeof reports.reportRemoval>) {
+      const onCommitted = [
+        await reports.reportRemoval(...removal),
+        await webhookReports.reportRemoval(...removal),
+      ]
+      return () => {
+        for (const report of onCommitted) report()
+      }
+    },
+    reportDisabledWebhook: reports.reportDisabledWebhook,
     objects: createObjectStore({ ...config.objects, logger, troubles }),
     presenton: openPresenton(options),
   }

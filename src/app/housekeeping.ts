@@ -20,6 +20,8 @@ import type { ObjectStore } from '../objects/store.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { pruneTickets } from '../tickets/statements.ts'
+import { pruneDeliveries } from '../webhooks/statements/deliveries.ts'
+import { type DisableRules, disableFailing } from '../webhooks/statements/finish.ts'
 
 export interface HousekeepingOptions {
   database: Pick<Database, 'query' | 'transaction'>
@@ -30,6 +32,7 @@ export interface HousekeepingOptions {
   eventsRetentionHours: number
   runTimeoutMs: number
   notificationRetentionHours: number
+  disableRules: DisableRules
   onNotification: (type: NotificationType) => void
   logger: Pick<Logger, 'warn'>
 }
@@ -64,6 +67,8 @@ export function openHousekeeping(options: HousekeepingOptions) {
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
     { name: 'warn of expiring reviews', everyMs: 10_000, work: warnOfReviews },
     { name: 'prune notifications', everyMs: 600_000, work: pruneOldNotifications },
+    { name: 'prune deliveries', everyMs: 600_000, work: pruneOldDeliveries },
+    { name: 'disable failing webhooks', everyMs: 10_000, work: disableWebhooks },
     { name: 'prune durations', everyMs: 600_000, work: () => pruneDurations(database) },
   ]
 
@@ -84,6 +89,14 @@ export function openHousekeeping(options: HousekeepingOptions) {
   async function pruneOldNotifications(): Promise<void> {
     const { notificationRetentionHours: hours } = options
     while ((await pruneNotifications(database, hours)) > 0) closing.signal.throwIfAborted()
+  }
+
+  async function pruneOldDeliveries(): Promise<void> {
+    while ((await pruneDeliveries(database)) > 0) closing.signal.throwIfAborted()
+  }
+
+  async function disableWebhooks(): Promise<void> {
+    await disableFailing(database, options.disableRules)
   }
 
   async function prune(): Promise<void> {

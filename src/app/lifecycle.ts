@@ -69,9 +69,11 @@ export async function startLifecycle({
       closing.abort()
       hub.close()
       realtime.close()
-      const { listener, worker, housekeeping } = (await background.catch(() => undefined)) ?? {}
+      const { listener, worker, housekeeping, webhookSender } =
+        (await background.catch(() => undefined)) ?? {}
       await Promise.all([
         within(config.shutdownGraceMs, housekeeping?.close()),
+        webhookSender?.close(config.shutdownGraceMs),
         worker?.close(config.drainMs),
       ])
       await Promise.all([server.close(), checks])

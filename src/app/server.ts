@@ -44,6 +44,7 @@ import { sessionRoutes } from '../session/routes.ts'
 import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
 import { type ReadUsage, readUsageRoute } from '../usage/routes/read-usage.ts'
+import { ownWebhookRoutes, type WebhookServices } from '../webhooks/routes.ts'
 
 /** What the routes call, by feature folder. */
 export interface Features {
@@ -57,6 +58,7 @@ export interface Features {
   usage: ReadUsage
   realtime: RealtimeRoutes
   notifications: NotificationServices & Announce
+  webhooks: WebhookServices
   operations: OperationsRoutes
 }
 
@@ -153,6 +155,7 @@ export async function createServer({
         readCapabilitiesRoute(scope, features.capabilities)
         realtimeRoutes(scope, features.realtime, config.realtime)
         userNotificationRoutes(scope, features.notifications)
+        ownWebhookRoutes(scope, features.webhooks)
       })
       await api.register(async (scope: App) => {
         const isWebSocketPath = createIsWebSocketPath(apiPrefix)

@@ -18,6 +18,7 @@ import {
   findPresentation,
   listPresentations,
   type PresentationRow,
+  readPresentation,
 } from '../presentations/statements/queries.ts'
 import { downloadView, type Presign, presentationView } from '../presentations/view.ts'
 import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
@@ -38,6 +39,7 @@ import {
 import type { PublicUrl } from './public-url.ts'
 import { openRealtime } from './realtime.ts'
 import type { Features } from './server.ts'
+import { createWebhooks } from './webhooks.ts'
 
 export interface ServicesOptions {
   config: Config
@@ -54,7 +56,16 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   const metrics = createMetrics()
   const troubles = createTroubles({ logger })
   const misconfigurations = createMisconfigurations(troubles)
-  const adapters = openAdapters({ config, logger, metrics, troubles, misconfigurations })
+  const view = (row: PresentationRow) =>
+    presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink })
+  const adapters = openAdapters({
+    config,
+    logger,
+    metrics,
+    troubles,
+    misconfigurations,
+    describePresentation: async (client, id) => view(await readPresentation(client, id)),
+  })
   const { database, databaseTroubles, objects, presenton } = adapters
   const presentonChecks = createPresentonChecks({
     presenton,
@@ -65,9 +76,17 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   const migration = createMigration({ ...config.database, troubles, closing })
   const presign: Presign = (file) =>
     objects.presign({ ...file, expiresInSeconds: config.objects.downloadLinkSeconds })
-  const view = (row: PresentationRow) =>
-    presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink })
 
+  const { version } = build
+  const webhooks = createWebhooks({
+    config,
+    logger,
+    adapters,
+    metrics,
+    troubles,
+    publicUrl,
+    version,
+  })
   const countRuns = createRunCounts({ database })
   const hub = openHub({ config, logger, adapters, metrics, view, presign })
   const realtime = openRealtime({
@@ -115,6 +134,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     openStreams: () => hub.openStreams(),
     openWebSockets: () => realtime.connections.openWebSockets(),
     breakerState: () => presenton.state().breaker,
+    pendingDeliveries: webhooks.countPending,
   })
 
   const features: Features = {
@@ -133,6 +153,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     capabilities: presenton,
     usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
     ...realtime.features,
+    webhooks: webhooks.services,
     operations: { health, metrics: metrics.scrape },
   }
   return {
@@ -142,6 +163,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     migration,
     hub,
     realtime,
+    webhooks,
     presentonChecks,
     features,
   }

@@ -16,6 +16,7 @@ import { createJobs } from '../realtime/progress/jobs.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer, type Features } from './server.ts'
+import { unusedWebhooks } from './test-webhooks.ts'
 
 const secret = 'a secret for tests, longer than 32 bytes'
 
@@ -155,6 +156,7 @@ export async function openTestServer({
       ...features.notifications,
       openConnection,
     },
+    webhooks: { ...unusedWebhooks, ...features.webhooks },
     operations: {
       health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),

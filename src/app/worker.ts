@@ -11,7 +11,7 @@ import type { Services } from './services.ts'
 export interface BackgroundOptions {
   config: Config
   logger: Logger
-  services: Pick<Services, 'adapters' | 'metrics' | 'troubles'>
+  services: Pick<Services, 'adapters' | 'metrics' | 'troubles' | 'webhooks'>
   /** How runs wait between attempts; for tests that drive time. */
   timing?: RetryTiming | undefined
 }
@@ -66,7 +66,8 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
     runTimeoutMs: config.runTimeoutMs,
     notificationRetentionHours: config.notificationRetentionHours,
     onNotification: metrics.onNotification,
+    disableRules: services.webhooks.disableRules,
     logger,
   })
-  return { listener, worker, housekeeping }
+  return { listener, worker, housekeeping, webhookSender: services.webhooks.openSender() }
 }

@@ -514,6 +514,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your webhooks, newest first */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Add a webhook
+         * @description The secret is shown this once. A repeated request gets the response without it.
+         */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a webhook */
+        get: operations["readWebhook"];
+        put?: never;
+        post?: never;
+        /** Delete a webhook and its deliveries */
+        delete: operations["removeWebhook"];
+        options?: never;
+        head?: never;
+        /** Change a webhook, or enable it again */
+        patch: operations["updateWebhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace the secret of a webhook
+         * @description For 24 hours each delivery is signed with the earlier secret, too.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test message
+         * @description A message of type `test`, whatever the events of the webhook.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the deliveries of a webhook, newest first
+         * @description A delivery is kept for 7 days from its end.
+         */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{delivery_id}/redeliver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message once more
+         * @description The same message with the same `webhook-id`; its retries begin anew.
+         */
+        post: operations["redeliverWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/realtime/generation/{id}": {
         parameters: {
             query?: never;
@@ -670,7 +790,7 @@ export interface components {
             revision: number | null;
             error: {
                 /** @enum {string} */
-                code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+                code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
                 detail: string;
                 /** @description Whether a retry can help. */
                 retryable: boolean;
@@ -705,7 +825,7 @@ export interface components {
             /** @description The path of the request. */
             instance: string;
             /** @enum {string} */
-            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             request_id: string;
             errors?: {
                 /** @description A JSON pointer into the body, or a parameter's name. */
@@ -969,7 +1089,7 @@ export interface components {
             type: "status";
             status: string;
             /** @enum {string} */
-            code?: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code?: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             retry_in_seconds?: number;
             run?: number;
             /** @enum {string} */
@@ -1011,7 +1131,7 @@ export interface components {
             /** @enum {string} */
             type: "error";
             /** @enum {string} */
-            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             detail: string;
             /** @description Whether a retry can help. */
             retryable: boolean;
@@ -1104,7 +1224,7 @@ export interface components {
                 estimated_completion: string | null;
                 error: {
                     /** @enum {string} */
-                    code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+                    code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
                     detail: string;
                     /** @description Whether a retry can help. */
                     retryable: boolean;
@@ -9144,6 +9264,2451 @@ export interface operations {
              *
              *     `TOO_MANY_STREAMS`: Too many event streams are open.
              */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "5d0a1c1e-6a0e-4d0e-9a0b-1f6d2c3b4a59",
+                     *           "url": "https://receiver.example/presentations",
+                     *           "events": [
+                     *             "presentation.completed",
+                     *             "presentation.failed",
+                     *             "presentation.cancelled",
+                     *             "presentation.awaiting_outlines",
+                     *             "presentation.exported",
+                     *             "presentation.edited",
+                     *             "presentation.deleted"
+                     *           ],
+                     *           "description": "Posts finished decks into the team channel",
+                     *           "enabled": true,
+                     *           "disabled_reason": null,
+                     *           "created_at": "2026-11-20T10:00:00.000Z",
+                     *           "updated_at": "2026-11-20T10:00:00.000Z"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        items: {
+                            /** Format: uuid */
+                            id: string;
+                            url: string;
+                            events: ("presentation.completed" | "presentation.failed" | "presentation.cancelled" | "presentation.awaiting_outlines" | "presentation.exported" | "presentation.edited" | "presentation.deleted")[];
+                            description: string | null;
+                            enabled: boolean;
+                            disabled_reason: ("gone" | "failing") | null;
+                            /** Format: date-time */
+                            created_at: string;
+                            /** Format: date-time */
+                            updated_at: string;
+                        }[];
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. A repeated request gets the first response. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "url": "https://receiver.example/presentations",
+                 *       "events": [
+                 *         "presentation.completed",
+                 *         "presentation.failed"
+                 *       ]
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * Format: unicode
+                     * @description https, with a public host and without user information.
+                     */
+                    url: string;
+                    /** @description Default: all. */
+                    events?: ("presentation.completed" | "presentation.failed" | "presentation.cancelled" | "presentation.awaiting_outlines" | "presentation.exported" | "presentation.edited" | "presentation.deleted")[];
+                    description?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description Added. */
+            201: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation, or of its file. */
+                    Location: string;
+                    /** @description The response is that of an earlier request with the same Idempotency-Key. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5d0a1c1e-6a0e-4d0e-9a0b-1f6d2c3b4a59",
+                     *       "url": "https://receiver.example/presentations",
+                     *       "events": [
+                     *         "presentation.completed",
+                     *         "presentation.failed",
+                     *         "presentation.cancelled",
+                     *         "presentation.awaiting_outlines",
+                     *         "presentation.exported",
+                     *         "presentation.edited",
+                     *         "presentation.deleted"
+                     *       ],
+                     *       "description": "Posts finished decks into the team channel",
+                     *       "enabled": true,
+                     *       "disabled_reason": null,
+                     *       "created_at": "2026-11-20T10:00:00.000Z",
+                     *       "updated_at": "2026-11-20T10:00:00.000Z",
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
+                     *     }
+                     */
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        url: string;
+                        events: ("presentation.completed" | "presentation.failed" | "presentation.cancelled" | "presentation.awaiting_outlines" | "presentation.exported" | "presentation.edited" | "presentation.deleted")[];
+                        description: string | null;
+                        enabled: boolean;
+                        disabled_reason: ("gone" | "failing") | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** Format: date-time */
+                        updated_at: string;
+                        /** @description Signs the deliveries. It is shown this once. */
+                        secret?: string;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
+            402: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `CONFLICT`: The current state does not allow this operation.
+             *
+             *     `NOT_SUPPORTED`: This installation does not support the operation.
+             */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `WEBHOOK_REJECTED`: The URL of the webhook is not allowed.
+             *
+             *     `IDEMPOTENCY_KEY_REUSED`: This Idempotency-Key was used for a different request.
+             */
+            422: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5d0a1c1e-6a0e-4d0e-9a0b-1f6d2c3b4a59",
+                     *       "url": "https://receiver.example/presentations",
+                     *       "events": [
+                     *         "presentation.completed",
+                     *         "presentation.failed",
+                     *         "presentation.cancelled",
+                     *         "presentation.awaiting_outlines",
+                     *         "presentation.exported",
+                     *         "presentation.edited",
+                     *         "presentation.deleted"
+                     *       ],
+                     *       "description": "Posts finished decks into the team channel",
+                     *       "enabled": true,
+                     *       "disabled_reason": null,
+                     *       "created_at": "2026-11-20T10:00:00.000Z",
+                     *       "updated_at": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        url: string;
+                        events: ("presentation.completed" | "presentation.failed" | "presentation.cancelled" | "presentation.awaiting_outlines" | "presentation.exported" | "presentation.edited" | "presentation.deleted")[];
+                        description: string | null;
+                        enabled: boolean;
+                        disabled_reason: ("gone" | "failing") | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** Format: date-time */
+                        updated_at: string;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "enabled": true
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * Format: unicode
+                     * @description https, with a public host and without user information.
+                     */
+                    url?: string;
+                    /** @description Default: all. */
+                    events?: ("presentation.completed" | "presentation.failed" | "presentation.cancelled" | "presentation.awaiting_outlines" | "presentation.exported" | "presentation.edited" | "presentation.deleted")[];
+                    description?: string | null;
+                    /** @description true also forgets the failures so far. */
+                    enabled?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description The webhook as it is now. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "5d0a1c1e-6a0e-4d0e-9a0b-1f6d2c3b4a59",
+                     *       "url": "https://receiver.example/presentations",
+                     *       "events": [
+                     *         "presentation.completed",
+                     *         "presentation.failed",
+                     *         "presentation.cancelled",
+                     *         "presentation.awaiting_outlines",
+                     *         "presentation.exported",
+                     *         "presentation.edited",
+                     *         "presentation.deleted"
+                     *       ],
+                     *       "description": "Posts finished decks into the team channel",
+                     *       "enabled": true,
+                     *       "disabled_reason": null,
+                     *       "created_at": "2026-11-20T10:00:00.000Z",
+                     *       "updated_at": "2026-11-20T10:00:00.000Z"
+                     *     }
+                     */
+                    "application/json": {
+                        /** Format: uuid */
+                        id: string;
+                        url: string;
+                        events: ("presentation.completed" | "presentation.failed" | "presentation.cancelled" | "presentation.awaiting_outlines" | "presentation.exported" | "presentation.edited" | "presentation.deleted")[];
+                        description: string | null;
+                        enabled: boolean;
+                        disabled_reason: ("gone" | "failing") | null;
+                        /** Format: date-time */
+                        created_at: string;
+                        /** Format: date-time */
+                        updated_at: string;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `WEBHOOK_REJECTED`: The URL of the webhook is not allowed. */
+            422: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The new secret, which is shown this once. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo="
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Signs the deliveries. It is shown this once. */
+                        secret: string;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_SUPPORTED`: This installation does not support the operation. */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will be sent. */
+            202: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "delivery_id": "f3c9a6de-98a1-4a60-9c7e-5b1d7a0c2e44"
+                     *     }
+                     */
+                    "application/json": {
+                        /**
+                         * Format: uuid
+                         * @description The `webhook-id` of the message.
+                         */
+                        delivery_id: string;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CONFLICT`: The current state does not allow this operation. */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                status?: "pending" | "delivered" | "failed";
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "f3c9a6de-98a1-4a60-9c7e-5b1d7a0c2e44",
+                     *           "event": "presentation.completed",
+                     *           "status": "pending",
+                     *           "attempts": 1,
+                     *           "last_status": 503,
+                     *           "last_error": "status",
+                     *           "next_attempt_at": "2026-11-20T10:02:05.000Z",
+                     *           "created_at": "2026-11-20T10:02:00.000Z"
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: {
+                            /**
+                             * Format: uuid
+                             * @description The `webhook-id` of the message.
+                             */
+                            id: string;
+                            /** @enum {string} */
+                            event: "presentation.completed" | "presentation.failed" | "presentation.cancelled" | "presentation.awaiting_outlines" | "presentation.exported" | "presentation.edited" | "presentation.deleted" | "test";
+                            /** @enum {string} */
+                            status: "pending" | "delivered" | "failed";
+                            attempts: number;
+                            last_status: number | null;
+                            last_error: ("status" | "redirect" | "timeout" | "unreachable" | "tls" | "invalid_response" | "address_refused" | "gateway" | "disabled") | null;
+                            next_attempt_at: string | null;
+                            /** Format: date-time */
+                            created_at: string;
+                        }[];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    redeliverWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It will be sent. */
+            202: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "delivery_id": "f3c9a6de-98a1-4a60-9c7e-5b1d7a0c2e44"
+                     *     }
+                     */
+                    "application/json": {
+                        /**
+                         * Format: uuid
+                         * @description The `webhook-id` of the message.
+                         */
+                        delivery_id: string;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CONFLICT`: The current state does not allow this operation. */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
             429: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */

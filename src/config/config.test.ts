@@ -87,6 +87,12 @@ describe('readConfig', () => {
         bufferBytes: 1024 * 1024,
         hasPublicStats: false,
       },
+      webhooks: {
+        secretKey: undefined,
+        allowedNetworks: [],
+        retryMs: [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400].map((s) => s * 1000),
+        disableMs: 432_000_000,
+      },
       notificationRetentionHours: 720,
       outlinesReviewHours: 24,
       leaseMs: 15_000,

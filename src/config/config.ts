@@ -7,6 +7,7 @@ import { deepFreeze } from './deep-freeze.ts'
 import { keySources } from './key-sources.ts'
 import type { Read } from './values.ts'
 import { type Values, variables } from './variables.ts'
+import { webhookConfig } from './webhooks.ts'
 
 export type Config = ReturnType<typeof readConfig>
 
@@ -126,6 +127,7 @@ function toConfig(v: Values) {
     },
     /** Whether there is an MCP server. */
     mcp: v.MCP,
+    webhooks: webhookConfig(v),
     notificationRetentionHours: v.NOTIFICATION_RETENTION_HOURS,
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
     leaseMs: v.LEASE_SECONDS * 1000,

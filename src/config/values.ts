@@ -64,6 +64,32 @@ export function integer(min: number, max = 1_000_000_000): Parse<number> {
   }
 }
 
+/** A number that may have decimals. */
+export function decimal(min: number, max: number): Parse<number> {
+  return (text) => {
+    const value = /^\d{1,10}(\.\d{1,10})?$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max ? value : reject(`must be a number from ${min} to ${max}`)
+  }
+}
+
+const maxDelays = 50
+/** A week. */
+const maxDelaySeconds = 604_800
+
+/** Delays in seconds, in their order. Decimals are allowed. */
+export function delays(text: string): number[] {
+  const entries = text.split(',').map((entry) => decimal(0, maxDelaySeconds)(entry.trim()))
+  return entries.length <= maxDelays ? entries : reject(`must have at most ${maxDelays} entries`)
+}
+
+/** 32 bytes as base64, for AES-256. */
+export function encryptionKey(text: string): string {
+  const isBase64 = /^[A-Za-z0-9+/_-]+={0,2}$/.test(text)
+  return isBase64 && Buffer.from(text, 'base64').length === 32
+    ? text
+    : reject('must be 32 bytes as base64: `openssl rand -base64 32` makes one')
+}
+
 /** At most 23 days, because setTimeout fires at once beyond 2^31 ms. */
 export function seconds(min = 1): Parse<number> {
   return integer(min, 2_000_000)
@@ -196,6 +222,10 @@ export function trustProxy(text: string): boolean | number | string[] {
   return networks.every(isNetwork)
     ? networks
     : reject('must be true, false, a number of hops, or a list of addresses and CIDRs')
+}
+
+export function network(text: string): string {
+  return isNetwork(text) ? text : reject('must be a list of addresses and CIDRs')
 }
 
 function isNetwork(text: string): boolean {

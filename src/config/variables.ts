@@ -29,6 +29,7 @@ import {
   word,
   words,
 } from './values.ts'
+import { webhookVariables } from './webhooks.ts'
 
 export const variables = {
   HOST: or('0.0.0.0', listenHost),
@@ -99,6 +100,7 @@ export const variables = {
   NOTIFICATION_RETENTION_HOURS: or(720, integer(1, 87_600)),
   REALTIME_STATS: or(false, boolean),
   MCP: or(true, boolean),
+  ...webhookVariables,
   SSE_HEARTBEAT_SECONDS: or(15, seconds()),
   EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
   OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),

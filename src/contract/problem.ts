@@ -80,6 +80,16 @@ export const problems = {
     retryable: false,
   },
   QUEUE_FULL: { status: 429, detail: 'Too many presentations are queued.', retryable: true },
+  NOT_SUPPORTED: {
+    status: 409,
+    detail: 'This installation does not support the operation.',
+    retryable: false,
+  },
+  WEBHOOK_REJECTED: {
+    status: 422,
+    detail: 'The URL of the webhook is not allowed.',
+    retryable: false,
+  },
   UPSTREAM_REJECTED: {
     status: 422,
     detail: 'The presentation generator rejected the request.',

@@ -15,6 +15,8 @@ export interface ChannelMessages {
   queue: Record<never, never>
   /** The lease of presentation `id` was revoked. */
   revoked: { id: string }
+  /** A delivery of a webhook is due. */
+  webhook: Record<never, never>
   /** A notification was written into the channel `id` of notifications. */
   notification: { id: string }
   /** A user has read or deleted notifications. Each message has an `id` of its own. */
@@ -38,6 +40,7 @@ const remoteForms: { [C in ChannelName]: (message: ChannelMessages[C]) => object
   status: ({ id }) => ({ id }),
   queue: () => ({}),
   revoked: ({ id }) => ({ id }),
+  webhook: () => ({}),
   notification: ({ id }) => ({ id }),
   notification_change: (message) => message,
 }

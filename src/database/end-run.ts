@@ -33,7 +33,7 @@ export type RunEnd =
  * Statements that report the end of a run elsewhere, for example a row of an outbox. They join the
  * transaction that ends the run, so the report exists exactly when the end does.
  */
-export type ReportRunEnd = (run: EndingRun, end: RunEnd) => ExtraStatement[]
+export type ReportRunEnd = (run: EndingRun, end: RunEnd) => EncodedRunWrite['extraStatements']
 
 export type EndRun = ReturnType<typeof createEndRun>
 

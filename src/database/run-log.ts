@@ -9,7 +9,6 @@ import { createPendingEvents, type RunEvent } from './pending-events.ts'
 import {
   applyRunWrite,
   type EncodedRunWrite,
-  type ExtraStatement,
   encodeRunWrite,
   type Fence,
   type RunChanges,
@@ -20,7 +19,7 @@ import { type SharedWrites, toSharedWrite } from './shared-writes.ts'
 export interface RunWrite {
   events?: RunEvent[]
   changes?: RunChanges
-  extraStatements?: ExtraStatement[]
+  extraStatements?: EncodedRunWrite['extraStatements']
   /** The lease ends with this write. */
   release?: boolean
   /** The run's clock stops, until its next claim. */

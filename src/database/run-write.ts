@@ -38,6 +38,12 @@ export interface ExtraStatement {
   onCommitted?: () => void
 }
 
+/** The same for what takes more than one statement. */
+export interface ExtraWork {
+  work: (client: Queryable, id: string) => Promise<void>
+  onCommitted?: () => void
+}
+
 /** To be called after the commit of a write. */
 export function reportCommitted({ extraStatements }: Pick<EncodedRunWrite, 'extraStatements'>) {
   for (const { onCommitted } of extraStatements) onCommitted?.()
@@ -47,7 +53,7 @@ export function reportCommitted({ extraStatements }: Pick<EncodedRunWrite, 'extr
 export interface EncodedRunWrite {
   events: EncodedEvent[]
   changes: RunChanges
-  extraStatements: ExtraStatement[]
+  extraStatements: (ExtraStatement | ExtraWork)[]
   /** The lease ends with this write. */
   release: boolean
   /** The run's clock stops, until its next claim. */
@@ -82,7 +88,8 @@ export async function applyRunWrite(
   const { text, values } = encodeRunWrite(fence, write)
   if ((await client.query(text, values)).length === 0) return false
   for (const extra of write.extraStatements) {
-    await client.query(extra.text, [fence.id, ...extra.values])
+    if ('work' in extra) await extra.work(client, fence.id)
+    else await client.query(extra.text, [fence.id, ...extra.values])
   }
   return true
 }

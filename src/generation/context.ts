@@ -17,7 +17,7 @@ import type { Run } from '../database/leases.ts'
 import { createOutageTolerantDatabase } from '../database/outages.ts'
 import type { TextEvent } from '../database/pending-events.ts'
 import type { RunLog, RunWrite } from '../database/run-log.ts'
-import type { ExtraStatement, RunChanges } from '../database/run-write.ts'
+import type { RunChanges } from '../database/run-write.ts'
 import type { FailureKind } from '../domain/problem.ts'
 import { progressOf } from '../domain/stage.ts'
 import type { ObjectStore } from '../objects/store.ts'
@@ -37,7 +37,7 @@ export interface RunDependencies {
   /** The template of briefs that name none. */
   defaultTemplate: string
   /** Statements that report that outlines await approval; they join that write. */
-  reportReview?: (run: Pick<Run, 'userId'>, expiresAt: Date) => ExtraStatement[]
+  reportReview?: (run: Pick<Run, 'userId'>, expiresAt: Date) => RunWrite['extraStatements']
   logger: Logger
   limits: {
     runTimeoutMs: number

@@ -1,7 +1,8 @@
-// Requests that leave for the internet, such as those for key sets. They go through the proxies of
+// Requests that leave for the internet: for key sets, and deliveries of webhooks. They go through the proxies of
 // HTTP_PROXY and HTTPS_PROXY, unless NO_PROXY names the host. Each has connections of its own,
 // which end with it.
 
+import type { LookupFunction } from 'node:net'
 import { Agent, type Dispatcher, Pool, ProxyAgent, request } from 'undici'
 import { raceSignal } from '../async/signals.ts'
 import type { Config } from '../config/config.ts'
@@ -40,6 +41,15 @@ const proxyRefusal = /^Proxy (?:response|Authentication Required) \((\d{3})\)/
 const connectCodes =
   /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/
 
+export interface DispatcherOptions {
+  /** Bounds each phase of a connection. */
+  ms?: number
+  /** Replaces DNS, for direct connections. */
+  lookup?: LookupFunction
+  /** The name in the certificate, where the URL has an address. Only used through a proxy. */
+  servername?: string | undefined
+}
+
 export type OutboundGet = ReturnType<typeof createOutboundGet>
 
 /** Returns a function that gets a whole response of any status. It follows no redirects. */
@@ -65,16 +75,21 @@ export function createOutboundGet(proxies: Config['proxies']) {
 }
 
 /** The proxy for a URL, and the variable that names it; undefined for a direct connection. */
-function findProxy(target: URL, { http, https, none }: Config['proxies']) {
+export function findProxy(target: URL, { http, https, none }: Config['proxies']) {
   const isSecure = target.protocol === 'https:'
   const url = isSecure ? https : http
   if (url === undefined || isNamedBy(none, target)) return undefined
   return { url: new URL(url), variable: isSecure ? 'HTTPS_PROXY' : 'HTTP_PROXY' }
 }
 
-function createDispatcher(proxy: URL | undefined): Dispatcher {
-  const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
-  if (!proxy) return new Agent({ ...timeouts, connect: { timeout: timeoutMs } })
+export function createDispatcher(
+  proxy: URL | undefined,
+  { ms = timeoutMs, lookup, servername }: DispatcherOptions = {},
+): Dispatcher {
+  const timeouts = { headersTimeout: ms, bodyTimeout: ms }
+  if (!proxy) {
+    return new Agent({ ...timeouts, connect: { timeout: ms, ...(lookup && { lookup }) } })
+  }
   const { origin, username, password } = proxy
   const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`)
   return new ProxyAgent({
@@ -84,7 +99,8 @@ function createDispatcher(proxy: URL | undefined): Dispatcher {
     ...((username || password) && { token: `Basic ${login.toString('base64')}` }),
     // Proxies often refuse tunnels to other ports than 443.
     proxyTunnel: false,
-    proxyTls: { timeout: timeoutMs },
+    proxyTls: { timeout: ms },
+    requestTls: { timeout: ms, ...(servername !== undefined && { servername }) },
     clientFactory: (target, options) => new Pool(target, { ...options, ...timeouts }),
   })
 }
@@ -106,7 +122,7 @@ async function readAll(
 }
 
 /** Other errors come from behind the proxy. */
-function toProxyError(error: unknown, variable: string): unknown {
+export function toProxyError(error: unknown, variable: string): unknown {
   if (!(error instanceof Error)) return error
   const [, status] = proxyRefusal.exec(error.message) ?? []
   const { code } = error as { code?: unknown }

@@ -2,6 +2,7 @@
 // crash neither loses nor doubles a notification.
 
 import { channelOfUser, type NotificationType } from '../contract/notification.ts'
+import type { DisabledReason } from '../contract/webhook.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Queryable } from '../database/connection.ts'
 import type { EndingRun, RunEnd } from '../database/end-run.ts'
@@ -9,7 +10,7 @@ import type { ExtraStatement } from '../database/run-write.ts'
 import { publishChange } from './publish-change.ts'
 import { deleteNotificationsOf } from './statements/change.ts'
 import { countUnread } from './statements/list.ts'
-import { notifyOwner, type PresentationNotice } from './statements/write.ts'
+import { notifyOwner, notifyUser, type PresentationNotice } from './statements/write.ts'
 
 export interface NotificationReportsOptions {
   channels: Pick<Channels, 'publish'>
@@ -38,15 +39,30 @@ const awaitingApproval: PresentationNotice = {
   message: 'The outlines of {name} are ready for your approval.',
 }
 
+const disabledWebhook = {
+  notificationType: 'warning',
+  priority: 'high',
+  category: 'webhooks',
+  title: 'Webhook disabled',
+} as const
+
+export interface DisabledWebhook {
+  id: string
+  userId: string
+  host: string
+  reason: DisabledReason
+}
+
 export type NotificationReports = ReturnType<typeof createNotificationReports>
 
 export function createNotificationReports({ channels, onWritten }: NotificationReportsOptions) {
+  const onCommitted = (userId: string, notice: PresentationNotice) => () => {
+    channels.publish('notification', { id: channelOfUser(userId) })
+    onWritten(notice.notificationType)
+  }
+
   function report(userId: string, notice: PresentationNotice): ExtraStatement[] {
-    const onCommitted = () => {
-      channels.publish('notification', { id: channelOfUser(userId) })
-      onWritten(notice.notificationType)
-    }
-    return [{ ...notifyOwner(notice), onCommitted }]
+    return [{ ...notifyOwner(notice), onCommitted: onCommitted(userId, notice) }]
   }
 
   return {
@@ -64,6 +80,17 @@ export function createNotificationReports({ channels, onWritten }: NotificationR
         message: `${message} ${detail}`,
         data: { code },
       })
+    },
+
+    /** The statement takes the id of the user. */
+    reportDisabledWebhook({ id, userId, host, reason }: DisabledWebhook): ExtraStatement {
+      const cause = reason === 'gone' ? 'It responded with 410.' : 'Too many deliveries failed.'
+      const notice: PresentationNotice = {
+        ...disabledWebhook,
+        message: `The webhook to ${host} was disabled. ${cause}`,
+        data: { webhook_id: id, disabled_reason: reason },
+      }
+      return { ...notifyUser(notice), onCommitted: onCommitted(userId, notice) }
     },
 
     /** Removes the notifications of a presentation. Afterwards open connections learn of it. */

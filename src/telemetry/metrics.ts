@@ -13,6 +13,7 @@ export interface MetricSources {
   openStreams: () => number
   openWebSockets: () => Record<string, number>
   breakerState: () => 'closed' | 'open' | 'half-open'
+  pendingDeliveries: () => Promise<number>
 }
 
 const breakerStates = ['closed', 'open', 'half-open'] as const
@@ -92,6 +93,26 @@ export function createMetrics() {
     labelNames: ['reason'],
     registers,
   })
+  const deliveries = new Counter({
+    name: 'gateway_webhook_deliveries_total',
+    help: 'Attempts to deliver a message to a webhook, by outcome.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  for (const outcome of ['delivered', 'retried', 'failed', 'released'])
+    deliveries.inc({ outcome }, 0)
+  const deliveryTime = new Histogram({
+    name: 'gateway_webhook_delivery_seconds',
+    help: 'Time of one attempt to deliver a message to a webhook.',
+    buckets: [0.02, 0.1, 0.3, 1, 3, 5, 10, 15],
+    registers,
+  })
+  const pendingDeliveries = new Gauge({
+    name: 'gateway_webhook_queue_depth',
+    help: 'Deliveries of webhooks that have not ended, all replicas.',
+    registers,
+  })
+  let countPending: MetricSources['pendingDeliveries'] | undefined
   let countRuns: MetricSources['countRuns'] | undefined
 
   return {
@@ -122,10 +143,15 @@ export function createMetrics() {
     onBytesCopied: (bytes: number) => copied.inc(bytes),
     onTokensRefused: (reason: string, count = 1) => refusedTokens.inc({ reason }, count),
     onNotification: (type: string) => notifications.inc({ type }),
+    onWebhookAttempt(outcome: string, seconds: number) {
+      deliveries.inc({ outcome })
+      deliveryTime.observe(seconds)
+    },
     onWebSocketMessage: (direction: 'in' | 'out') => webSocketMessages.inc({ direction }),
     /** Adds the gauges whose values are read at each scrape. */
     addSources(sources: MetricSources): void {
       countRuns = sources.countRuns
+      countPending = sources.pendingDeliveries
       new Gauge({
         name: 'gateway_open_streams',
         help: 'Open event streams of this replica.',
@@ -158,7 +184,12 @@ export function createMetrics() {
 
     /** The text for a scrape; without `gateway_runs` values while the database is unreachable. */
     async scrape(): Promise<{ contentType: string; body: string }> {
-      const counts = await countRuns?.().catch(() => undefined)
+      const [counts, pending] = await Promise.all([
+        countRuns?.().catch(() => undefined),
+        countPending?.().catch(() => undefined),
+      ])
+      pendingDeliveries.reset()
+      if (pending !== undefined) pendingDeliveries.set(pending)
       runs.reset()
       queue.reset()
       if (counts) {

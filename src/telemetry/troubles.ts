@@ -4,7 +4,7 @@
 import type { Logger } from './logging.ts'
 
 /** The parts outside of the gateway. `model` is the one that Presenton uses. */
-export type Part = 'database' | 'storage' | 'presenton' | 'model' | 'issuer'
+export type Part = 'database' | 'storage' | 'presenton' | 'model' | 'issuer' | 'webhooks'
 
 export type TroubleReason =
   /** No connection: refused, unresolvable, or broken. */
@@ -52,6 +52,7 @@ const names: Record<Part, string> = {
   presenton: 'Presenton',
   model: "Presenton's model",
   issuer: 'the token issuer',
+  webhooks: 'the secrets of webhooks',
 }
 
 /** A trouble that stays is logged again after this time. */

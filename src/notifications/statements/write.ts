@@ -54,6 +54,24 @@ export function notifyOwner(notice: PresentationNotice): ExtraStatement {
   }
 }
 
+/** Tells a user, who is `$1`, of something that is no presentation. */
+export function notifyUser(notice: PresentationNotice): ExtraStatement {
+  return {
+    text: `with numbered as (${nextNumber(`values ('user_' || $1::text, 1)`)})
+      insert into gateway.notifications (channel, seq, notification_type, priority, category,
+        title, message, data)
+      select channel, last_seq, $2, $3, $4, $5, $6, $7::jsonb from numbered`,
+    values: [
+      notice.notificationType,
+      notice.priority,
+      notice.category,
+      notice.title,
+      notice.message,
+      JSON.stringify(notice.data ?? {}),
+    ],
+  }
+}
+
 export interface AnnouncementRow {
   id: string
   createdAt: Date
