@@ -87,6 +87,7 @@ describe('readConfig', () => {
         bufferBytes: 1024 * 1024,
         hasPublicStats: false,
       },
+      mcp: true,
       webhooks: {
         secretKey: undefined,
         allowedNetworks: [],
