@@ -1,14 +1,18 @@
-// Makes a presentation through the gateway's public API, as an agent's tool would: posts the brief,
-// follows the events across disconnects, downloads the file. Imports nothing of the gateway.
+// Makes a presentation through the gateway's client, as an agent's tool would: posts the brief,
+// follows the events across disconnects, downloads the file.
 
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { createWriteStream, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { setTimeout as delay } from 'node:timers/promises'
+import {
+  type Brief,
+  createClient,
+  GatewayError as FailedCall,
+  type PresentationEvent,
+} from '../client/client.ts'
 import type { ProgressOutput } from './progress-output.ts'
-import { openReader, type StreamEvent } from './reader.ts'
 
 export interface Access {
   /** The gateway's origin, without a path. */
@@ -32,54 +36,33 @@ export interface DownloadedDeck {
 /** The gateway or the store responded with an error, or the run failed. */
 export class GatewayError extends Error {}
 
+const openClient = ({ url, token }: Access) => createClient({ baseUrl: url, token })
+
 /** Resolves with the presentation's id once the gateway has accepted the brief. */
-export async function postBrief({ url, token, signal }: Access, brief: object): Promise<string> {
-  const response = await fetch(`${url}/api/v1/presentations`, {
-    method: 'POST',
-    headers: {
-      authorization: `Bearer ${token}`,
-      'content-type': 'application/json',
-      'idempotency-key': randomUUID(),
-    },
-    body: JSON.stringify(brief),
-    signal,
-  })
-  return ((await readJson(response)) as { id: string }).id
+export async function postBrief(access: Access, brief: object): Promise<string> {
+  const { signal } = access
+  const { presentations } = openClient(access)
+  return (await explain(presentations.create(brief as Brief, { signal }))).id
 }
 
 /** Prints the progress of a run until its end. Rejects with GatewayError when the run fails. */
 export async function followRun(
-  { url, token, signal }: Access,
+  access: Access,
   id: string,
   progress: ProgressOutput,
 ): Promise<void> {
+  const { signal } = access
   const show = createEventPrinter(progress)
-  let lastEventId: number | undefined
-  for (;;) {
-    const reader = await openReader(`${url}/api/v1/presentations/${id}/events`, {
-      token,
-      lastEventId,
-      signal,
-    })
-    try {
-      if (reader.status === 204) return
-      if (reader.status !== 200)
-        throw new GatewayError(describeProblem(JSON.parse(await reader.body)))
-      for await (const event of reader) {
-        lastEventId = event.id ?? lastEventId
-        show(event)
-        if (event.data?.type === 'complete') return progress.finish(true)
-        if (event.data?.type === 'error') {
-          progress.finish(false)
-          throw new GatewayError(describeProblem(event.data))
-        }
-      }
-    } finally {
-      reader.close()
+  await explain(follow())
+
+  async function follow() {
+    for await (const event of openClient(access).presentations.events(id, { signal })) {
+      show(event)
+      if (event.type === 'complete') progress.finish(true)
+      if (event.type !== 'error') continue
+      progress.finish(false)
+      throw new GatewayError(describeProblem(event))
     }
-    // A restart or an expired token may end the stream at any time. The last event id continues it.
-    progress.detail('the event stream ended, reconnecting')
-    await delay(reader.retry ?? 2000, undefined, { signal })
   }
 }
 
@@ -88,34 +71,17 @@ export async function followRun(
  * are those that the gateway states.
  */
 export async function download(
-  { url, token, signal }: Access,
+  access: Access,
   id: string,
   folder: string,
 ): Promise<DownloadedDeck> {
-  const headers = { authorization: `Bearer ${token}` }
-  const get = async (path: string) =>
-    readJson(
-      await fetch(`${url}/api/v1/presentations/${id}${path}`, {
-        headers: { ...headers, accept: 'application/json' },
-        signal,
-      }),
-    )
-  const { title, slides_done } = (await get('')) as { title: string; slides_done: number }
-  const stated = (await get('/download')) as {
-    url: string
-    expires_at: string
-    file_name: string
-    sha256: string
-    size_bytes: number
-  }
+  const { signal } = access
+  const { presentations } = openClient(access)
+  const { title, slides_done } = await explain(presentations.get(id, { signal }))
+  const stated = await explain(presentations.download(id, { signal }))
 
-  // As in a browser: the gateway redirects to the store, which must not see the token.
-  const redirect = await fetch(`${url}/api/v1/presentations/${id}/download`, {
-    headers,
-    redirect: 'manual',
-    signal,
-  })
-  const response = await fetch(redirect.headers.get('location') ?? '', { signal })
+  // The store must not see the token.
+  const response = await fetch(stated.url, { signal })
   if (!response.ok || !response.body)
     throw new GatewayError(`The object store responded to the link with ${response.status}.`)
   mkdirSync(folder, { recursive: true })
@@ -140,7 +106,7 @@ export async function download(
     throw new GatewayError(`${path} differs from the file that the gateway stored.`)
   return {
     id,
-    title,
+    title: title ?? '',
     slides: slides_done,
     path,
     bytes,
@@ -152,42 +118,43 @@ export async function download(
 
 function createEventPrinter(progress: ProgressOutput) {
   let total: number | undefined
-  return ({ data }: StreamEvent) => {
-    switch (data?.type) {
+  return (event: PresentationEvent) => {
+    switch (event.type) {
       case 'queued':
-        return progress.detail(`queued, position ${data.position}`)
+        return progress.detail(`queued, position ${event.position}`)
       case 'stage':
-        return progress.startStage(data.stage, data.attempt)
+        return progress.startStage(event.stage, event.attempt)
       case 'outlines':
-        total = data.outlines.length
-        return progress.detail(`${total} outlines: ${data.title ?? ''}`)
+        total = event.outlines.length
+        return progress.detail(`${total} outlines: ${event.title ?? ''}`)
       case 'awaiting_outlines':
-        return progress.detail(`waiting until ${data.expires_at} for you to approve the outlines`)
+        return progress.detail(`waiting until ${event.expires_at} for you to approve the outlines`)
       case 'chunk':
         // A chunk with an index holds one whole slide. The others separate slides.
-        if (data.slide_index === undefined) return
-        return progress.detail(`slide ${data.slide_index + 1}${total ? ` of ${total}` : ''}`)
+        if (event.slide_index === undefined) return
+        return progress.detail(`slide ${event.slide_index + 1}${total ? ` of ${total}` : ''}`)
       case 'status':
-        return progress.detail(data.status)
+        return progress.detail(event.status ?? '')
     }
   }
 }
 
-async function readJson(response: Response): Promise<unknown> {
-  const body = (await response.json().catch(() => undefined)) as unknown
-  if (!response.ok)
-    throw new GatewayError(
-      body ? describeProblem(body) : `The gateway responded with ${response.status}.`,
-    )
-  return body
+/** A failed call as one of ours, whose message names the places that the gateway refused. */
+async function explain<T>(call: Promise<T>): Promise<T> {
+  try {
+    return await call
+  } catch (error) {
+    if (!(error instanceof FailedCall)) throw error
+    throw new GatewayError(error.problem ? describeProblem(error.problem) : error.message)
+  }
 }
 
-function describeProblem(problem: unknown): string {
-  const {
-    code,
-    detail,
-    errors = [],
-  } = problem as { code?: string; detail?: string; errors?: { path: string; message: string }[] }
+function describeProblem(problem: {
+  code: string
+  detail: string
+  errors?: { path: string; message: string }[]
+}): string {
+  const { code, detail, errors = [] } = problem
   return [`${code}: ${detail}`, ...errors.map(({ path, message }) => `  ${path} ${message}`)].join(
     '\n',
   )
