@@ -123,7 +123,7 @@ function createEventPrinter(progress: ProgressOutput) {
       case 'queued':
         return progress.detail(`queued, position ${event.position}`)
       case 'stage':
-        return progress.startStage(event.stage, event.attempt)
+        return progress.startStage(event.stage ?? '', event.attempt)
       case 'outlines':
         total = event.outlines.length
         return progress.detail(`${total} outlines: ${event.title ?? ''}`)
