@@ -41,6 +41,7 @@ import {
 } from '../realtime/routes.ts'
 import { acceptUpgrades } from '../realtime/upgrades.ts'
 import { sessionRoutes } from '../session/routes.ts'
+import { type SourceServices, sourceRoutes } from '../sources/routes.ts'
 import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
 import { type ReadUsage, readUsageRoute } from '../usage/routes/read-usage.ts'
@@ -50,6 +51,7 @@ import { ownWebhookRoutes, type WebhookServices } from '../webhooks/routes.ts'
 export interface Features {
   auth: Pick<AuthOptions, 'verify' | 'redeemTicket'>
   presentations: PresentationServices
+  sources: SourceServices
   events: FollowEvents
   tickets: IssueTicket
   images: ImageServices
@@ -147,6 +149,10 @@ export async function createServer({
           limits,
           defaultTemplate: presenton.defaultTemplate,
           closing,
+        })
+        await scope.register(sourceRoutes, {
+          sources: features.sources,
+          maxRequestBytes: config.sources.maxRequestBytes,
         })
         followEventsRoute(scope, features.events)
         issueTicketRoute(scope, features.tickets)

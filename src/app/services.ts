@@ -39,6 +39,7 @@ import {
 import type { PublicUrl } from './public-url.ts'
 import { openRealtime } from './realtime.ts'
 import type { Features } from './server.ts'
+import { createSources } from './sources.ts'
 import { createWebhooks } from './webhooks.ts'
 
 export interface ServicesOptions {
@@ -143,6 +144,14 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
       redeemTicket: (used) => redeemTicket(database, used),
     },
     presentations: createPresentationServices({ config, adapters, view, presign }),
+    sources: createSources({
+      config: config.sources,
+      adapters,
+      publicUrl: publicUrl.read,
+      presign,
+      logger,
+      metrics,
+    }),
     events: { follow: hub.follow },
     tickets: { issueTicket: (request) => issueTicket(database, request) },
     images: {
@@ -151,7 +160,9 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     },
     templates: { listTemplates: presenton.listTemplates },
     capabilities: presenton,
-    usage: { readUsage: (userId) => readUsage(database, userId, config.quotas) },
+    usage: {
+      readUsage: (userId) => readUsage(database, userId, config.quotas, config.sources),
+    },
     ...realtime.features,
     webhooks: webhooks.services,
     operations: { health, metrics: metrics.scrape },

@@ -13,6 +13,7 @@ import { presentationView } from '../presentations/view.ts'
 import { createConnections } from '../realtime/connections.ts'
 import { createOpenConnection } from '../realtime/open-connection.ts'
 import { createJobs } from '../realtime/progress/jobs.ts'
+import { sourceView } from '../sources/view.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer, type Features } from './server.ts'
@@ -120,6 +121,15 @@ export async function openTestServer({
       view: (row) =>
         presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),
       ...features.presentations,
+    },
+    sources: {
+      upload: unexpectedCall,
+      listSources: async () => [],
+      findSource: async () => undefined,
+      removeSource: unexpectedCall,
+      presign: unexpectedCall,
+      view: (row) => sourceView(row, `${publicUrl.read()}/api/v1`),
+      ...features.sources,
     },
     events: { follow: unexpectedCall, ...features.events },
     tickets: { issueTicket: unexpectedCall, ...features.tickets },

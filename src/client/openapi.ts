@@ -305,6 +305,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List your sources, newest first */
+        get: operations["listSources"];
+        put?: never;
+        /**
+         * Upload documents to make presentations from
+         * @description One to ten files. Their content decides their type. If one is refused, none is kept.
+         */
+        post: operations["uploadSources"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read one source */
+        get: operations["readSource"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete one source
+         * @description Its file stays while a presentation that names it is unfinished or can be retried.
+         */
+        delete: operations["removeSource"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources/{id}/download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download the file of a source
+         * @description Redirects to a presigned link. With `Accept: application/json` it returns the link.
+         */
+        get: operations["downloadSource"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/presentations/{id}/events": {
         parameters: {
             query?: never;
@@ -790,7 +852,7 @@ export interface components {
             revision: number | null;
             error: {
                 /** @enum {string} */
-                code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+                code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SOURCE_REJECTED" | "SCANNER_UNAVAILABLE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
                 detail: string;
                 /** @description Whether a retry can help. */
                 retryable: boolean;
@@ -811,6 +873,27 @@ export interface components {
                 app: string | null;
             };
         };
+        /** Source */
+        Source: {
+            /** Format: uuid */
+            id: string;
+            /** @description The name of the file, without its path. */
+            name: string;
+            /**
+             * @description Recognised from the content.
+             * @enum {string}
+             */
+            content_type: "application/pdf" | "application/vnd.openxmlformats-officedocument.presentationml.presentation" | "application/vnd.openxmlformats-officedocument.wordprocessingml.document" | "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" | "application/vnd.oasis.opendocument.text" | "application/vnd.oasis.opendocument.spreadsheet" | "application/vnd.oasis.opendocument.presentation" | "application/rtf" | "image/png" | "image/jpeg" | "image/webp" | "text/plain" | "text/markdown" | "text/csv" | "text/tab-separated-values";
+            size_bytes: number;
+            /** @description Of the whole file, in hexadecimal. */
+            sha256: string;
+            /** Format: date-time */
+            created_at: string;
+            links: {
+                self: string;
+                download: string;
+            };
+        };
         /**
          * Problem
          * @description RFC 9457
@@ -825,7 +908,7 @@ export interface components {
             /** @description The path of the request. */
             instance: string;
             /** @enum {string} */
-            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SOURCE_REJECTED" | "SCANNER_UNAVAILABLE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             request_id: string;
             errors?: {
                 /** @description A JSON pointer into the body, or a parameter's name. */
@@ -1089,7 +1172,7 @@ export interface components {
             type: "status";
             status: string;
             /** @enum {string} */
-            code?: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code?: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SOURCE_REJECTED" | "SCANNER_UNAVAILABLE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             retry_in_seconds?: number;
             run?: number;
             /** @enum {string} */
@@ -1131,7 +1214,7 @@ export interface components {
             /** @enum {string} */
             type: "error";
             /** @enum {string} */
-            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+            code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SOURCE_REJECTED" | "SCANNER_UNAVAILABLE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
             detail: string;
             /** @description Whether a retry can help. */
             retryable: boolean;
@@ -1224,7 +1307,7 @@ export interface components {
                 estimated_completion: string | null;
                 error: {
                     /** @enum {string} */
-                    code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
+                    code: "AUTHENTICATION_FAILED" | "AUTHENTICATION_UNAVAILABLE" | "PERMISSION_DENIED" | "NOT_FOUND" | "METHOD_NOT_ALLOWED" | "CONFLICT" | "NOT_READY" | "VALIDATION_FAILED" | "REQUEST_TIMEOUT" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "SOURCE_REJECTED" | "SCANNER_UNAVAILABLE" | "IDEMPOTENCY_KEY_REUSED" | "RATE_LIMIT_EXCEEDED" | "TOO_MANY_STREAMS" | "TOO_MANY_CONNECTIONS" | "UPGRADE_REQUIRED" | "QUOTA_EXCEEDED" | "QUOTA_EXHAUSTED" | "QUEUE_FULL" | "NOT_SUPPORTED" | "WEBHOOK_REJECTED" | "UPSTREAM_REJECTED" | "UPSTREAM_ERROR" | "UPSTREAM_UNAVAILABLE" | "UPSTREAM_TIMEOUT" | "STORAGE_UNAVAILABLE" | "DATABASE_UNAVAILABLE" | "INTERNAL_ERROR" | "CANCELLED" | "REVIEW_EXPIRED" | "INTERRUPTED" | "RUN_TIMEOUT" | "TOKEN_EXPIRED";
                     detail: string;
                     /** @description Whether a retry can help. */
                     retryable: boolean;
@@ -2498,7 +2581,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -2517,7 +2600,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -2728,7 +2811,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -2747,7 +2830,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -3186,7 +3269,7 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
-                    /** @description The URL of the presentation, or of its file. */
+                    /** @description The URL of the presentation or source, or of a file. */
                     Location: string;
                     /** @description The response is that of an earlier request with the same Idempotency-Key. */
                     "Idempotency-Replayed"?: "true";
@@ -3273,7 +3356,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
+            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or sources, or ask for a higher quota. */
             402: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -3351,7 +3434,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -3370,7 +3453,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -3871,7 +3954,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -3890,7 +3973,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -4181,7 +4264,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -4200,7 +4283,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -4492,7 +4575,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -4511,7 +4594,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -4648,7 +4731,7 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
-                    /** @description The URL of the presentation, or of its file. */
+                    /** @description The URL of the presentation or source, or of a file. */
                     Location: string;
                     /** @description The response is that of an earlier request with the same Idempotency-Key. */
                     "Idempotency-Replayed"?: "true";
@@ -4735,7 +4818,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
+            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or sources, or ask for a higher quota. */
             402: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -4832,7 +4915,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -4851,7 +4934,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -5332,7 +5415,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
+            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or sources, or ask for a higher quota. */
             402: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -5427,7 +5510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -5446,7 +5529,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -5924,7 +6007,7 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
-                    /** @description The URL of the presentation, or of its file. */
+                    /** @description The URL of the presentation or source, or of a file. */
                     Location: string;
                     /** @description The request headers that the response depends on. */
                     Vary: string;
@@ -6154,7 +6237,7 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
-                    /** @description The URL of the presentation, or of its file. */
+                    /** @description The URL of the presentation or source, or of a file. */
                     Location: string;
                     /** @description The response is that of an earlier request with the same Idempotency-Key. */
                     "Idempotency-Replayed"?: "true";
@@ -6329,7 +6412,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -6348,7 +6431,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -6455,6 +6538,1237 @@ export interface operations {
              *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
              *
              *     `QUEUE_FULL`: Too many presentations are queued.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSources: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7",
+                     *           "name": "Harbour report.pdf",
+                     *           "content_type": "application/pdf",
+                     *           "size_bytes": 184320,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "created_at": "2026-11-27T09:30:00.000Z",
+                     *           "links": {
+                     *             "self": "https://slides.example/api/v1/sources/6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7",
+                     *             "download": "https://slides.example/api/v1/sources/6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7/download"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "next_cursor": null
+                     *     }
+                     */
+                    "application/json": {
+                        items: components["schemas"]["Source"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploadSources: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description 1 to 255 visible ASCII characters. A repeated request gets the first response. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "files": [
+                 *         "%PDF-1.7 …"
+                 *       ]
+                 *     }
+                 */
+                "multipart/form-data": {
+                    /** @description Each file is a part of this name. */
+                    files: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description The new sources. */
+            201: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation or source, or of a file. */
+                    Location: string;
+                    /** @description The response is that of an earlier request with the same Idempotency-Key. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "items": [
+                     *         {
+                     *           "id": "6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7",
+                     *           "name": "Harbour report.pdf",
+                     *           "content_type": "application/pdf",
+                     *           "size_bytes": 184320,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "created_at": "2026-11-27T09:30:00.000Z",
+                     *           "links": {
+                     *             "self": "https://slides.example/api/v1/sources/6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7",
+                     *             "download": "https://slides.example/api/v1/sources/6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7/download"
+                     *           }
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description In the order of the uploaded files. */
+                        items: components["schemas"]["Source"][];
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or sources, or ask for a higher quota. */
+            402: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `CONFLICT`: The current state does not allow this operation. */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `IDEMPOTENCY_KEY_REUSED`: This Idempotency-Key was used for a different request.
+             *
+             *     `SOURCE_REJECTED`: The virus scanner rejected a file.
+             */
+            422: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             *
+             *     `SCANNER_UNAVAILABLE`: The virus scanner is temporarily unavailable.
+             *
+             *     `STORAGE_UNAVAILABLE`: The file store is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The source. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7",
+                     *       "name": "Harbour report.pdf",
+                     *       "content_type": "application/pdf",
+                     *       "size_bytes": 184320,
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/sources/6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7",
+                     *         "download": "https://slides.example/api/v1/sources/6f1c9c0a-2c0e-4f39-9a42-5be1f0a6b3d7/download"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Source"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    downloadSource: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The presigned link. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "url": "https://files.example/presentations/sources/alice/6f1c9c0a.pdf?X-Amz-Signature=0f…",
+                     *       "expires_at": "2026-11-27T09:45:00.000Z",
+                     *       "file_name": "Harbour report.pdf",
+                     *       "content_type": "application/pdf",
+                     *       "size_bytes": 184320,
+                     *       "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description A presigned link. */
+                        url: string;
+                        /** Format: date-time */
+                        expires_at: string;
+                        file_name: string;
+                        content_type: string;
+                        size_bytes: number;
+                        sha256: string;
+                    };
+                };
+            };
+            /** @description To the presigned link. */
+            302: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation or source, or of a file. */
+                    Location: string;
+                    /** @description The request headers that the response depends on. */
+                    Vary: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
              */
             503: {
                 headers: {
@@ -6848,7 +8162,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -6867,7 +8181,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -7022,6 +8336,18 @@ export interface operations {
                      *         "used": 96,
                      *         "remaining": null,
                      *         "resets_at": null
+                     *       },
+                     *       "sources": {
+                     *         "limit": 200,
+                     *         "used": 4,
+                     *         "remaining": 196,
+                     *         "resets_at": null
+                     *       },
+                     *       "sources_mib": {
+                     *         "limit": 500,
+                     *         "used": 31,
+                     *         "remaining": 469,
+                     *         "resets_at": null
                      *       }
                      *     }
                      */
@@ -7045,6 +8371,18 @@ export interface operations {
                             resets_at: string | null;
                         };
                         total_slides: {
+                            limit: number | null;
+                            used: number;
+                            remaining: number | null;
+                            resets_at: string | null;
+                        };
+                        sources: {
+                            limit: number | null;
+                            used: number;
+                            remaining: number | null;
+                            resets_at: string | null;
+                        };
+                        sources_mib: {
                             limit: number | null;
                             used: number;
                             remaining: number | null;
@@ -8002,7 +9340,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -8021,7 +9359,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -8461,7 +9799,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -8480,7 +9818,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -8744,7 +10082,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -8763,7 +10101,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -9013,7 +10351,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -9032,7 +10370,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -9607,7 +10945,7 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
-                    /** @description The URL of the presentation, or of its file. */
+                    /** @description The URL of the presentation or source, or of a file. */
                     Location: string;
                     /** @description The response is that of an earlier request with the same Idempotency-Key. */
                     "Idempotency-Replayed"?: "true";
@@ -9692,7 +11030,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or ask for a higher quota. */
+            /** @description `QUOTA_EXHAUSTED`: The quota is used up. Delete presentations or sources, or ask for a higher quota. */
             402: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -9774,7 +11112,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -9793,7 +11131,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -10272,7 +11610,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -10291,7 +11629,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -10575,7 +11913,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -10594,7 +11932,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -10872,7 +12210,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -10891,7 +12229,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -11153,7 +12491,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -11172,7 +12510,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -11670,7 +13008,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `PAYLOAD_TOO_LARGE`: The request body is too large. */
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
             413: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */
@@ -11689,7 +13027,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `UNSUPPORTED_MEDIA_TYPE`: The request body must be JSON. */
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
             415: {
                 headers: {
                     /** @description The id of the request in the log: yours, if you sent a valid one. */

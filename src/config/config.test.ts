@@ -78,6 +78,14 @@ describe('readConfig', () => {
         maxStreamsPerUser: 20,
       },
       quotas: { perHour: 10, perDay: 50, total: 0, totalSlides: 0, systemPerDay: 0 },
+      sources: {
+        maxSourceBytes: 25 * 1024 * 1024,
+        maxRequestBytes: 250 * 1024 * 1024,
+        maxSources: 200,
+        maxTotalBytes: 500 * 1024 * 1024,
+        retentionHours: 0,
+        scanner: undefined,
+      },
       queue: { maxRunning: 4, maxRunningPerUser: 2, maxQueued: 200, maxQueuedPerUser: 20 },
       events: { heartbeatMs: 15_000, retentionHours: 24 },
       realtime: {

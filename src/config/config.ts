@@ -42,6 +42,8 @@ export function readConfig(env: Environment) {
   return deepFreeze({ ...toConfig(read as Values), warnings })
 }
 
+const mib = 1024 * 1024
+
 function toConfig(v: Values) {
   return {
     host: v.HOST,
@@ -94,7 +96,7 @@ function toConfig(v: Values) {
     limits: {
       maxSlides: v.MAX_SLIDES,
       maxContentChars: v.MAX_CONTENT_CHARS,
-      maxFileBytes: v.MAX_FILE_MIB * 1024 * 1024,
+      maxFileBytes: v.MAX_FILE_MIB * mib,
       rateLimitPerMinute: v.RATE_LIMIT_PER_MINUTE,
       maxStreams: v.MAX_STREAMS,
       maxStreamsPerUser: v.MAX_STREAMS_PER_USER,
@@ -106,6 +108,17 @@ function toConfig(v: Values) {
       total: v.QUOTA_TOTAL,
       totalSlides: v.QUOTA_TOTAL_SLIDES,
       systemPerDay: v.QUOTA_SYSTEM_PER_DAY,
+    },
+    sources: {
+      maxSourceBytes: v.MAX_SOURCE_MIB * mib,
+      maxRequestBytes: v.MAX_REQUEST_MIB * mib,
+      /** 0 means unlimited. */
+      maxSources: v.MAX_SOURCES,
+      maxTotalBytes: v.QUOTA_SOURCES_MIB * mib,
+      /** 0 keeps sources until they are deleted. */
+      retentionHours: v.SOURCES_RETENTION_HOURS,
+      /** Undefined: files are not scanned. */
+      scanner: v.CLAMD_HOST === undefined ? undefined : { host: v.CLAMD_HOST, port: v.CLAMD_PORT },
     },
     queue: {
       maxRunning: v.MAX_RUNNING,

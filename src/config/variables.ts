@@ -81,6 +81,13 @@ export const variables = {
   MAX_CONTENT_CHARS: or(100_000, integer(1)),
   // S3 allows 10,000 parts for an object, and a part has 8 MiB.
   MAX_FILE_MIB: or(512, integer(1, 80_000)),
+  MAX_SOURCE_MIB: or(25, integer(1, 5_000)),
+  MAX_REQUEST_MIB: or(250, integer(1, 50_000)),
+  MAX_SOURCES: or(200, integer(0)),
+  QUOTA_SOURCES_MIB: or(500, integer(0)),
+  SOURCES_RETENTION_HOURS: or(0, integer(0, 87_600)),
+  CLAMD_HOST: optional(listenHost),
+  CLAMD_PORT: or(3310, integer(1, 65_535)),
   QUOTA_PER_HOUR: or(10, integer(0)),
   QUOTA_PER_DAY: or(50, integer(0)),
   QUOTA_TOTAL: or(0, integer(0)),

@@ -42,11 +42,25 @@ export const problems = {
     detail: 'The request took too long to arrive.',
     retryable: true,
   },
-  PAYLOAD_TOO_LARGE: { status: 413, detail: 'The request body is too large.', retryable: false },
+  PAYLOAD_TOO_LARGE: {
+    status: 413,
+    detail: 'The request body, or a file in it, is too large.',
+    retryable: false,
+  },
   UNSUPPORTED_MEDIA_TYPE: {
     status: 415,
-    detail: 'The request body must be JSON.',
+    detail: 'The type of the request body, or of a file in it, is not supported.',
     retryable: false,
+  },
+  SOURCE_REJECTED: {
+    status: 422,
+    detail: 'The virus scanner rejected a file.',
+    retryable: false,
+  },
+  SCANNER_UNAVAILABLE: {
+    status: 503,
+    detail: 'The virus scanner is temporarily unavailable.',
+    retryable: true,
   },
   IDEMPOTENCY_KEY_REUSED: {
     status: 422,
@@ -76,7 +90,7 @@ export const problems = {
   },
   QUOTA_EXHAUSTED: {
     status: 402,
-    detail: 'The quota is used up. Delete presentations or ask for a higher quota.',
+    detail: 'The quota is used up. Delete presentations or sources, or ask for a higher quota.',
     retryable: false,
   },
   QUEUE_FULL: { status: 429, detail: 'Too many presentations are queued.', retryable: true },

@@ -6,6 +6,7 @@ import { revisionOf } from './revisions.ts'
 import type { ExtraStatement } from './run-write.ts'
 import { files, uploads } from './schema/external.ts'
 import { leases } from './schema/log.ts'
+import { sources } from './schema/sources.ts'
 import { build, columns, type Given, statement } from './statement.ts'
 
 /**
@@ -81,11 +82,23 @@ const namedByFile = build
   .from(files)
   .where(eq(files.objectKey, uploads.objectKey))
 
+const namedBySource = build
+  .select(columns(sources, 'objectKey'))
+  .from(sources)
+  .where(eq(sources.objectKey, uploads.objectKey))
+
 const selectRemovable = statement((given: Given<{ limit: number }>) =>
   build
     .select(columns(uploads, 'objectKey'))
     .from(uploads)
-    .where(and(lt(uploads.removeAfter, sql`now()`), notExists(heldByLease), notExists(namedByFile)))
+    .where(
+      and(
+        lt(uploads.removeAfter, sql`now()`),
+        notExists(heldByLease),
+        notExists(namedByFile),
+        notExists(namedBySource),
+      ),
+    )
     .orderBy(uploads.removeAfter)
     .limit(given.limit),
 )

@@ -3,6 +3,7 @@
 // limits, cache rules and other security headers are added by the scopes: see app/server.ts.
 
 import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, {
   type FastifyBaseLogger,
@@ -34,6 +35,8 @@ export type App = FastifyInstance<
 declare module 'fastify' {
   interface FastifyInstance {
     lingeringClose: LingeringClose
+    /** Connections whose request has timeouts of its own, instead of `requestTimeoutMs`. */
+    slowRequests: Set<Socket>
     /** Set by `limitUnknownRoutes`. Fastify runs no hook before `frameworkErrors`. */
     checkUnknownRoute?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
   }
@@ -47,8 +50,8 @@ export interface BaseOptions {
   /** Idle connections are closed after this time. It must exceed the heartbeat of streams. */
   idleTimeoutMs: number
   /**
-   * Time for head and body of one request. Node has one value for the whole server, so a transport
-   * with large uploads raises it for all; `jsonBodies` has a timeout of its own.
+   * Time for head and body of one request. Node has one value for the whole server; `slowRequests`
+   * are exempt from it, and `jsonBodies` has a timeout of its own.
    */
   requestTimeoutMs?: number
   onRequestCompleted?: ((completed: CompletedRequest) => void) | undefined
@@ -74,6 +77,7 @@ export function createBase({
 }: BaseOptions): App {
   const methods = createMethodTable()
   const lingeringClose = createLingeringClose()
+  const slowRequests = new Set<Socket>()
 
   const app: App = fastify<RawServerDefault>({
     loggerInstance: logger,
@@ -130,7 +134,7 @@ export function createBase({
         })
     },
     clientErrorHandler: (error, socket) =>
-      respondToClientError(error, socket, { headers, lingeringClose }),
+      respondToClientError(error, socket, { headers, lingeringClose, slowRequests }),
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   function setCommonHeaders(request: FastifyRequest, reply: FastifyReply) {
@@ -145,6 +149,7 @@ export function createBase({
   }
 
   app.decorate('lingeringClose', lingeringClose)
+  app.decorate('slowRequests', slowRequests)
   app.removeAllContentTypeParsers()
   // Response schemas document; the compiler has checked what is sent.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))

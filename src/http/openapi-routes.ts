@@ -14,8 +14,14 @@ declare module 'fastify' {
   }
   interface FastifySchema {
     operationId?: string
-    /** Parameters that the route checks itself. They replace those of the same place. */
-    openapi?: { headers?: object; params?: object; querystring?: object }
+    /** What the route checks or reads itself. It replaces the schema of the same place. */
+    openapi?: {
+      headers?: object
+      params?: object
+      querystring?: object
+      body?: object
+      consumes?: string[]
+    }
   }
 }
 

@@ -51,6 +51,7 @@ export async function describeRoutes(app: App, { version }: Pick<OpenapiOptions,
           name: 'presentations',
           description: 'Create presentations, follow them, and download their files.',
         },
+        { name: 'sources', description: 'Documents that presentations are made from.' },
         { name: 'templates', description: 'The templates of the presentation generator.' },
         { name: 'usage', description: 'Your quotas and their use.' },
         {

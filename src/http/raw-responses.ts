@@ -23,9 +23,14 @@ export interface RawResponseOptions {
 export function respondToClientError(
   error: NodeJS.ErrnoException,
   duplex: Duplex,
-  options: RawResponseOptions,
+  options: RawResponseOptions & { slowRequests: ReadonlySet<Socket> },
 ) {
   const socket = duplex as Socket & { _httpMessage?: { headersSent?: boolean } }
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && options.slowRequests.has(socket)) {
+    // Node reports it once for each request, and has removed its own listener.
+    socket.on('error', () => undefined)
+    return
+  }
   // The response is on its way, and the socket ends by itself.
   if (options.lingeringClose.isDiscarding(socket)) return
   if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent) {

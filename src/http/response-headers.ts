@@ -36,7 +36,7 @@ const descriptions = {
   },
   Allow: { description: 'The methods that the path has.', schema: text },
   Location: {
-    description: 'The URL of the presentation, or of its file.',
+    description: 'The URL of the presentation or source, or of a file.',
     schema: { type: 'string', format: 'uri' },
   },
   'Idempotency-Replayed': {

@@ -6,12 +6,14 @@ import { notificationSchema } from '../contract/notification.ts'
 import { presentationSchema } from '../contract/presentation.ts'
 import { type ProblemCode, problemSchema, problems } from '../contract/problem.ts'
 import { clientMessageSchema, serverMessageSchema } from '../contract/realtime.ts'
+import { sourceSchema } from '../contract/source.ts'
 import { problemType } from './problems.ts'
 import { describeHeaders, type HeaderName } from './response-headers.ts'
 
 /** The schemas that other schemas refer to by `$id`. */
 export const sharedSchemas: TSchema[] = [
   presentationSchema,
+  sourceSchema,
   problemSchema,
   eventSchema,
   notificationSchema,

@@ -21,6 +21,19 @@ export function presentationKey(parts: PresentationKeyParts): string {
   return `${userFolder('presentations', userId)}${presentationId}${suffix}.${format}`
 }
 
+/** `extension` has no dot. */
+export function sourceKey({
+  userId,
+  id,
+  extension,
+}: {
+  userId: string
+  id: string
+  extension: string | undefined
+}): string {
+  return `${userFolder('sources', userId)}${id}${extension === undefined ? '' : `.${extension}`}`
+}
+
 /** The prefix of all keys of one user and purpose, with its final slash. */
 export function userFolder(purpose: ObjectPurpose, userId: string): string {
   return `${purpose}/${segmentOf(userId)}/`

@@ -5,13 +5,15 @@
 import type { Readable } from 'node:stream'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
+import type { Block } from './blocks.ts'
 import { createBucket } from './bucket.ts'
 import { createClient, createStoreCalls, type StoreAccess } from './calls.ts'
 import type { StoreAction } from './explain.ts'
 import { contentDisposition } from './file-name.ts'
+import { readAll } from './read-all.ts'
 import { StoreProblem, storeErrorCode } from './store-problem.ts'
 import { createStoreReports } from './store-reports.ts'
-import { type UploadResult, upload } from './upload.ts'
+import { sendBlocks, type UploadResult, upload } from './upload.ts'
 
 export type ObjectStore = ReturnType<typeof createObjectStore>
 
@@ -36,6 +38,11 @@ export interface PutOptions {
   signal: AbortSignal
   /** For a failed cleanup after a failed upload; the store's logger by default. */
   logger?: Pick<Logger, 'warn'>
+}
+
+export interface PutBlocksOptions extends Pick<PutOptions, 'key' | 'contentType' | 'signal'> {
+  /** Each of 5 MiB, but the last one; of one that was requested, the one before is reused. */
+  blocks: AsyncIterable<Block>
 }
 
 export interface RangeOptions {
@@ -117,12 +124,9 @@ export function createObjectStore(options: ObjectStoreOptions) {
           body,
           { calls, bucket, key, contentType, sizeBytes },
           {
+            ...uploadLimits({ key, signal, logger: putLogger }),
             maxBytes,
-            signal,
             sourceIdleMs: timeouts.sourceIdleMs,
-            partMs: timeouts.partMs,
-            totalMs: timeouts.putMs,
-            onAbandoned: (uploadId) => removeParts(key, uploadId, putLogger),
           },
         ).catch((error) => {
           throw explainUpload(error)
@@ -132,6 +136,31 @@ export function createObjectStore(options: ObjectStoreOptions) {
       body.destroy()
     }
   }
+
+  /**
+   * The same for blocks that the caller has cut and checked. Errors of the blocks pass unchanged.
+   */
+  function putBlocks({ key, contentType, blocks, signal }: PutBlocksOptions) {
+    return reported('store objects', async () => {
+      await ensure(signal)
+      const target = { calls, bucket, key, contentType, sizeBytes: undefined }
+      const limits = uploadLimits({ key, signal, logger })
+      return sendBlocks(() => blocks, { target, limits }).catch((error) => {
+        throw explainUpload(error)
+      })
+    })
+  }
+
+  const uploadLimits = ({
+    key,
+    signal,
+    logger: putLogger,
+  }: Pick<PutOptions, 'key' | 'signal'> & Required<Pick<PutOptions, 'logger'>>) => ({
+    signal,
+    partMs: timeouts.partMs,
+    totalMs: timeouts.putMs,
+    onAbandoned: (uploadId: string) => removeParts(key, uploadId, putLogger),
+  })
 
   function removeParts(key: string, uploadId: string, putLogger: Pick<Logger, 'warn'>): void {
     const cleanup = calls
@@ -151,6 +180,7 @@ export function createObjectStore(options: ObjectStoreOptions) {
   return {
     ensureBucket: ensure,
     put,
+    putBlocks,
 
     /** The bytes from `offset` on; fewer than `length` only at the end of the object. */
     async readRange({ key, offset, length, signal }: RangeOptions): Promise<Buffer> {
@@ -215,25 +245,3 @@ export function createObjectStore(options: ObjectStoreOptions) {
     },
   }
 }
-
-/**
- * A store or a proxy may ignore the range and send the whole object: then the bytes before the
- * range are skipped, and those after it are not read.
- */
-async function readAll(response: Readable, offset: number, length: number): Promise<Buffer> {
-  const { statusCode } = response as { statusCode?: number }
-  let skippedBytes = statusCode === 206 ? 0 : offset
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of response) {
-    const wanted = (chunk as Buffer).subarray(skippedBytes)
-    skippedBytes -= (chunk as Buffer).length - wanted.length
-    chunks.push(wanted)
-    bytes += wanted.length
-    if (statusCode === 206 && bytes > length) throw new Error(tooManyBytes)
-    if (bytes >= length && statusCode !== 206) break
-  }
-  return Buffer.concat(chunks).subarray(0, length)
-}
-
-const tooManyBytes = 'The store sent more bytes than requested.'

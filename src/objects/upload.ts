@@ -31,11 +31,14 @@ export interface UploadTarget {
   sizeBytes: number | undefined
 }
 
-export interface UploadLimits {
+export interface SourceLimits {
   maxBytes: number
-  signal: AbortSignal
   /** How long the source may send nothing. */
   sourceIdleMs: number
+}
+
+export interface UploadLimits {
+  signal: AbortSignal
   /** For one part or piece, and for the completion of a multipart upload. */
   partMs: number
   /** For the whole upload. */
@@ -62,32 +65,50 @@ export interface UploadResult {
 export async function upload(
   body: Readable,
   target: UploadTarget,
-  limits: UploadLimits,
+  limits: UploadLimits & SourceLimits,
 ): Promise<UploadResult> {
-  const total = AbortSignal.timeout(limits.totalMs)
-  // Stops reading when sending fails, and sending when reading fails.
-  const failed = new AbortController()
-  const signal = anySignal(limits.signal, total, failed.signal)
   const isOneRequest =
     target.sizeBytes !== undefined &&
     target.sizeBytes > partBytes &&
     target.sizeBytes <= maxPutBytes &&
     target.calls.checksums.kind() === 'none'
-  const onFailure = (error: unknown) => failed.abort(error)
-  const createSender = isOneRequest ? createSingleSender : createMultipartSender
-  const sender = createSender(target, { ...limits, signal, onFailure })
   const hash = createHash('sha256')
+  const sent = await sendBlocks(
+    (signal) =>
+      blocksOf(body, {
+        blockBytes: isOneRequest ? pieceBytes : partBytes,
+        maxBytes: limits.maxBytes,
+        idleMs: limits.sourceIdleMs,
+        signal,
+        onBytes: (bytes) => hash.update(bytes),
+      }),
+    { target, limits, createSender: isOneRequest ? createSingleSender : createMultipartSender },
+  )
+  return { ...sent, sha256: hash.digest('hex') }
+}
+
+/**
+ * Stores blocks of at least 5 MiB, the last of which may be shorter. A block is no longer used when
+ * the next one is requested. `open` gets a signal that aborts when sending fails.
+ */
+export async function sendBlocks(
+  open: (signal: AbortSignal) => AsyncIterable<Block>,
+  {
+    target,
+    limits,
+    createSender = createMultipartSender,
+  }: { target: UploadTarget; limits: UploadLimits; createSender?: CreateSender },
+): Promise<Omit<UploadResult, 'sha256'>> {
+  const total = AbortSignal.timeout(limits.totalMs)
+  // Stops reading when sending fails, and sending when reading fails.
+  const failed = new AbortController()
+  const signal = anySignal(limits.signal, total, failed.signal)
+  const onFailure = (error: unknown) => failed.abort(error)
+  const sender = createSender(target, { ...limits, signal, onFailure })
   let sizeBytes = 0
   let tail: Buffer = Buffer.alloc(0)
   try {
-    const blocks = blocksOf(body, {
-      blockBytes: isOneRequest ? pieceBytes : partBytes,
-      maxBytes: limits.maxBytes,
-      idleMs: limits.sourceIdleMs,
-      signal,
-      onBytes: (bytes) => hash.update(bytes),
-    })
-    for await (const block of blocks) {
+    for await (const block of open(signal)) {
       sizeBytes += block.bytes.length
       assertDeclaredSize(sizeBytes, block.isLast, target.sizeBytes)
       tail = tailOf(tail, block.bytes)
@@ -100,8 +121,10 @@ export async function upload(
     limits.signal.throwIfAborted()
     throw error === total.reason ? new StoreProblem(error, action) : error
   }
-  return { sizeBytes, sha256: hash.digest('hex'), tail }
+  return { sizeBytes, tail }
 }
+
+type CreateSender = (target: UploadTarget, options: SenderOptions) => Sender
 
 /** To be called before the bytes are sent: the declared number of bytes creates the object. */
 function assertDeclaredSize(

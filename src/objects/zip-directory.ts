@@ -8,10 +8,16 @@ import { refuseFile } from './invalid-file.ts'
 export type ReadRange = (offset: number, length: number) => Promise<Buffer>
 
 export interface ZipEntry {
+  /** As in the directory; Windows may have written backslashes. */
+  name: string
+  /** Of the name, in the encoding of the file. */
+  nameBytes: number
   compressionMethod: number
   isEncrypted: boolean
   crc32: number
   compressedBytes: number
+  /** As declared. */
+  uncompressedBytes: number
   /** Of the local header, from the start of the file. */
   localHeaderOffset: number
 }
@@ -35,12 +41,22 @@ export async function readZipDirectory(
   sizeBytes: number,
   read: ReadRange,
 ): Promise<Map<string, ZipEntry>> {
+  const entries = await readZipEntries(sizeBytes, read)
+  return new Map(entries.map((entry) => [entry.name.toLowerCase(), entry]))
+}
+
+/** All entries, also those of the same name. Throws InvalidFile. */
+export async function readZipEntries(
+  sizeBytes: number,
+  read: ReadRange,
+  maxBytes = maxDirectoryBytes,
+): Promise<ZipEntry[]> {
   const { entryCount, directoryBytes, directoryOffset } = await readEndRecord(sizeBytes, read)
-  if (directoryBytes > maxDirectoryBytes) refuseFile('has a central directory over 8 MiB')
+  if (directoryBytes > maxBytes)
+    refuseFile(`has a central directory over ${maxBytes / 1024 / 1024} MiB`)
   const directory = await read(directoryOffset, directoryBytes)
-  const entries = new Map<string, ZipEntry>()
+  const entries: ZipEntry[] = []
   let at = 0
-  let found = 0
   while (at < directory.length) {
     const nameStart = at + directoryHeaderBytes
     if (nameStart > directory.length || directory.readUInt32LE(at) !== 0x02014b50)
@@ -55,15 +71,16 @@ export async function readZipDirectory(
     )
     const minEnd = entry.localHeaderOffset + minLocalHeaderBytes + entry.compressedBytes
     if (minEnd > directoryOffset) refuseFile('has an entry outside its bounds')
-    entries.set(directory.toString('utf8', nameStart, nameEnd).toLowerCase(), entry)
+    const name = directory.toString('utf8', nameStart, nameEnd)
+    entries.push({ name, nameBytes: nameEnd - nameStart, ...entry })
     at = next
-    found += 1
   }
-  if (found !== entryCount) refuseFile(`has ${found} entries, but declares ${entryCount}`)
+  if (entries.length !== entryCount)
+    refuseFile(`has ${entries.length} entries, but declares ${entryCount}`)
   return entries
 }
 
-function parseEntry(header: Buffer, extra: Buffer): ZipEntry {
+function parseEntry(header: Buffer, extra: Buffer): Omit<ZipEntry, 'name' | 'nameBytes'> {
   const sizes = {
     uncompressed: header.readUInt32LE(24),
     compressed: header.readUInt32LE(20),
@@ -84,6 +101,7 @@ function parseEntry(header: Buffer, extra: Buffer): ZipEntry {
     isEncrypted: (header.readUInt16LE(8) & 1) === 1,
     crc32: header.readUInt32LE(16),
     compressedBytes: sizes.compressed,
+    uncompressedBytes: sizes.uncompressed,
     localHeaderOffset: sizes.offset,
   }
 }

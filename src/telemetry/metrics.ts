@@ -76,6 +76,13 @@ export function createMetrics() {
   // Prometheus sees an increase only from a known value.
   for (const direction of ['in', 'out']) webSocketMessages.inc({ direction }, 0)
   for (const type of notificationTypes) notifications.inc({ type }, 0)
+  const sourceUploads = new Counter({
+    name: 'gateway_source_uploads_total',
+    help: 'Requests that uploaded sources, by outcome: stored, refused or failed.',
+    labelNames: ['outcome'],
+    registers,
+  })
+  for (const outcome of ['stored', 'refused', 'failed']) sourceUploads.inc({ outcome }, 0)
   const runs = new Gauge({
     name: 'gateway_runs',
     help: 'Presentations by status, all replicas; finished ones are counted from time to time.',
@@ -147,6 +154,7 @@ export function createMetrics() {
       deliveries.inc({ outcome })
       deliveryTime.observe(seconds)
     },
+    onSourceUpload: (outcome: string) => sourceUploads.inc({ outcome }),
     onWebSocketMessage: (direction: 'in' | 'out') => webSocketMessages.inc({ direction }),
     /** Adds the gauges whose values are read at each scrape. */
     addSources(sources: MetricSources): void {

@@ -1,6 +1,7 @@
 // How much of each quota a user has used.
 import type { Queryable } from '../database/connection.ts'
 import { countUsed, type Quotas } from '../database/quota-usage.ts'
+import { readSourceUsage } from '../database/source-usage.ts'
 
 /** One quota as its user sees it. */
 export interface Allowance {
@@ -15,15 +16,32 @@ export interface Allowance {
 
 export type Usage = Awaited<ReturnType<typeof readUsage>>
 
-export async function readUsage(database: Queryable, userId: string, quotas: Quotas) {
+/** 0 means unlimited. */
+export interface SourceLimits {
+  maxSources: number
+  maxTotalBytes: number
+}
+
+const unlimited: SourceLimits = { maxSources: 0, maxTotalBytes: 0 }
+const mib = 1024 * 1024
+
+export async function readUsage(
+  database: Queryable,
+  userId: string,
+  quotas: Quotas,
+  { maxSources, maxTotalBytes }: SourceLimits = unlimited,
+) {
   const users = new Map([[userId, 0]])
   const used = (await countUsed(database, users, { quotas, countAll: true })).get(userId)
   if (!used) throw new Error('The count of used quotas returned no row.')
+  const kept = await readSourceUsage(database, userId)
   return {
     perHour: allowance(quotas.perHour, used.hour.count, used.hourResetsAt),
     perDay: allowance(quotas.perDay, used.day.count, used.dayResetsAt),
     total: allowance(quotas.total, used.total, null),
     totalSlides: allowance(quotas.totalSlides, used.slides, null),
+    sources: allowance(maxSources, kept.count, null),
+    sourcesMib: allowance(maxTotalBytes / mib, Math.ceil(kept.bytes / mib), null),
   }
 }
 

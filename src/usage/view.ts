@@ -3,12 +3,15 @@
 import type { UsageResponse } from '../contract/usage.ts'
 import type { Allowance, Usage } from './read-usage.ts'
 
-export function usageView({ perHour, perDay, total, totalSlides }: Usage): UsageResponse {
+export function usageView(usage: Usage): UsageResponse {
+  const { perHour, perDay, total, totalSlides, sources, sourcesMib } = usage
   return {
     per_hour: allowance(perHour),
     per_day: allowance(perDay),
     total: allowance(total),
     total_slides: allowance(totalSlides),
+    sources: allowance(sources),
+    sources_mib: allowance(sourcesMib),
   }
 }
 

@@ -35,7 +35,8 @@ export const uploads = gateway.table(
   'uploads',
   {
     objectKey: text('object_key').primaryKey(),
-    presentationId: uuid('presentation_id').notNull(),
+    /** Null for a source, which belongs to no presentation. */
+    presentationId: uuid('presentation_id'),
     /** The lease that may still store this object; null for an upload that belongs to no run. */
     leaseToken: uuid('lease_token'),
     recordedAt: time('recorded_at').notNull().defaultNow(),

@@ -59,7 +59,7 @@ export function jsonBodies(
 }
 
 /** Any other body gets 415. Some clients send an empty one with another type, or without a type. */
-function rejectOtherBodies(scope: App): void {
+export function rejectOtherBodies(scope: App): void {
   scope.addContentTypeParser('*', (request, body, done) => {
     const { 'content-length': length, expect } = request.headers
     // A client that waits for `100 Continue` has a body to send.

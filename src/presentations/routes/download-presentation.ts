@@ -6,6 +6,7 @@ import { downloadSchema, exportFormatSchema } from '../../contract/presentation.
 import { downloadExample } from '../../contract/presentation-examples.ts'
 import type { App } from '../../http/base.ts'
 import { emptyResponse, idParams, jsonResponse, problemResponses } from '../../http/schemas.ts'
+import { sendDownload } from '../../http/send-download.ts'
 import { createFindDownload, type FindDownload } from '../find-download.ts'
 
 export function downloadPresentationRoute(app: App, services: FindDownload) {
@@ -38,18 +39,7 @@ export function downloadPresentationRoute(app: App, services: FindDownload) {
     async (request, reply) => {
       const own = { userId: request.caller.userId, id: request.params.id }
       const download = await findDownload(own, request.query.format)
-      // CORS may have set Vary already.
-      reply
-        .header('cache-control', 'no-store')
-        .header('vary', [reply.getHeader('vary'), 'Accept'].filter(Boolean).join(', '))
-      if (!asksForJson(request.headers.accept))
-        return reply.code(302).header('location', download.url).send()
-      return reply.code(200).send(download)
+      return sendDownload(request, reply, download)
     },
   )
-}
-
-/** Only by name: a browser that follows a link sends a wildcard. */
-function asksForJson(accept = ''): boolean {
-  return /(^|,)\s*application\/json\s*(;(?!\s*q=0(\.0*)?\s*(,|$))|,|$)/i.test(accept)
 }
