@@ -4,9 +4,6 @@ import type { Config } from '../config/config.ts'
 import { explainDatabaseError, UnusableDatabase } from '../database/database-troubles.ts'
 import { ownsImage } from '../database/images.ts'
 import { createHub } from '../events/hub.ts'
-import { createKeySetReports } from '../http/key-set-troubles.ts'
-import { createRefusalReports, refusalReasons } from '../http/refusals.ts'
-import { createTokenVerifier } from '../http/tokens.ts'
 import { explainStoreTrouble } from '../objects/store-reports.ts'
 import { createHealth } from '../operations/health.ts'
 import { createRunCounts } from '../operations/statements/run-counts.ts'
@@ -25,7 +22,7 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import { sharedAccount } from '../presenton/account.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
-import { createTroubles, type Troubles } from '../telemetry/troubles.ts'
+import { createTroubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { type Adapters, openAdapters } from './adapters.ts'
@@ -40,6 +37,7 @@ import type { PublicUrl } from './public-url.ts'
 import { openRealtime } from './realtime.ts'
 import type { Features } from './server.ts'
 import { createSources } from './sources.ts'
+import { createVerifier } from './verifier.ts'
 import { createWebhooks } from './webhooks.ts'
 
 export interface ServicesOptions {
@@ -178,23 +176,6 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     presentonChecks,
     features,
   }
-}
-
-function createVerifier({
-  config: { auth, proxies },
-  logger,
-  metrics,
-  troubles,
-}: Pick<ServicesOptions, 'config' | 'logger'> & { metrics: Metrics; troubles: Troubles }) {
-  const keySet = createKeySetReports(troubles)
-  // Prometheus sees an increase only from a known value.
-  for (const reason of refusalReasons) metrics.onTokensRefused(reason, 0)
-  return createTokenVerifier(auth, {
-    proxies,
-    onKeysLoaded: keySet.onLoaded,
-    onKeysFailed: keySet.onFailed,
-    ...createRefusalReports({ auth, logger, troubles, count: metrics.onTokensRefused }),
-  })
 }
 
 interface ViewOptions {

@@ -13,22 +13,12 @@ import { presentationView } from '../presentations/view.ts'
 import { createConnections } from '../realtime/connections.ts'
 import { createOpenConnection } from '../realtime/open-connection.ts'
 import { createJobs } from '../realtime/progress/jobs.ts'
-import { sourceView } from '../sources/view.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer, type Features } from './server.ts'
+import { required, secret } from './test-environment.ts'
+import { unusedSources } from './test-sources.ts'
 import { unusedWebhooks } from './test-webhooks.ts'
-
-const secret = 'a secret for tests, longer than 32 bytes'
-
-const required = {
-  DATABASE_URL: 'postgres://user@127.0.0.1:1/none',
-  PRESENTON_URL: 'http://presenton.invalid',
-  MINIO_ENDPOINT: 'http://minio.invalid',
-  MINIO_ACCESS_KEY: 'key',
-  MINIO_SECRET_KEY: 'secret',
-  AUTH_JWT_SECRET: secret,
-}
 
 export const rowId = '7b0c5b0e-5f0a-4c7e-9a53-6a6f1f0a1b2c'
 
@@ -122,15 +112,7 @@ export async function openTestServer({
         presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),
       ...features.presentations,
     },
-    sources: {
-      upload: unexpectedCall,
-      listSources: async () => [],
-      findSource: async () => undefined,
-      removeSource: unexpectedCall,
-      presign: unexpectedCall,
-      view: (row) => sourceView(row, `${publicUrl.read()}/api/v1`),
-      ...features.sources,
-    },
+    sources: { ...unusedSources(publicUrl.read), ...features.sources },
     events: { follow: unexpectedCall, ...features.events },
     tickets: { issueTicket: unexpectedCall, ...features.tickets },
     images: { openImage: unexpectedCall, ownsImage: async () => false, ...features.images },
