@@ -8,4 +8,7 @@ test('keeps every promise while replicas, database, store and Presenton fail at 
   expect(violations, violations.length > 0 ? lines.join('\n') : '').toEqual([])
   expect(counts['ended completed']).toBeGreaterThan(5)
   expect(counts['reconnects']).toBeGreaterThan(10)
+  expect(counts['WebSocket reconnects']).toBeGreaterThan(5)
+  expect(counts['WebSocket followers at the true end']).toBeGreaterThan(10)
+  expect(counts['notifications']).toBeGreaterThan(5)
 }, 120_000)

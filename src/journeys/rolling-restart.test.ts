@@ -42,6 +42,7 @@ test('every subscriber can reconnect, and no run fails, is taken over or is paid
   const report = createReport()
   const urls = () => [front.url]
   const client = createClient({
+    userId: 'alice',
     token: await world.sign({ sub: 'alice' }),
     urls,
     random: random.fork(),
@@ -75,6 +76,7 @@ test('every subscriber can reconnect, and no run fails, is taken over or is paid
       id,
       client,
       received,
+      followed: [],
       isDeleted: false,
       isRetried: false,
       finish: () => (isOver = true),

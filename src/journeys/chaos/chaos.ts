@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createClient } from './client.ts'
 import { runDisruptions } from './disruptions.ts'
+import { listenForNotifications, verifyNotifications } from './notifications.ts'
 import { createRandom } from './random.ts'
 import { createReport, type Report } from './report.ts'
 import { runScenario, type Scenario } from './scenario.ts'
@@ -15,12 +16,16 @@ export interface ChaosOptions extends Pick<ChaosWorldOptions, 'shape'> {
   durationMs: number
   /** Default 4. */
   users?: number
+  /** WebSockets that follow each presentation. Default 2. */
+  followers?: number
+  /** Only replicas are disrupted, not what they depend on. */
+  onlyReplicas?: boolean
   /** Called every 10 s. */
   onProgress?: (report: Report) => void
 }
 
-/** Every run must end within this time after the last disruption. */
-const settleMs = 90_000
+/** Every run must end within this time after the last disruption; each user has three at once. */
+const settleMsFor = (users: number) => Math.max(90_000, users * 8_000)
 const scenariosPerUser = 3
 
 /** Returns the report and the log lines of all gateways. */
@@ -28,6 +33,8 @@ export async function runChaos({
   seed,
   durationMs,
   users = 4,
+  followers = 2,
+  onlyReplicas = false,
   onProgress,
   ...upstream
 }: ChaosOptions) {
@@ -35,17 +42,24 @@ export async function runChaos({
   const report = createReport()
   const world = await openChaosWorld(upstream)
   const scenarios: Scenario[] = []
+  const settleMs = settleMsFor(users)
+  let recoveredAtMs: number | undefined
   try {
     const endMs = performance.now() + durationMs
     const isOver = () => performance.now() >= endMs
     const clients = await Promise.all(
       Array.from({ length: users }, async (_, index) =>
         createClient({
+          userId: `user-${index}`,
           token: await world.sign({ sub: `user-${index}` }),
           urls: world.urls,
           random: random.fork(),
         }),
       ),
+    )
+    // Two for each user, whose connections break at different moments.
+    const listeners = [...clients, ...clients].map((client) =>
+      listenForNotifications({ client, urls: world.urls, random: random.fork(), report }),
     )
     const progress = setInterval(() => onProgress?.(report), 10_000)
     const userLoops = clients.map(async (client) => {
@@ -53,7 +67,10 @@ export async function runChaos({
       const running = new Set<Promise<void>>()
       while (!isOver()) {
         report.count('runs')
-        const options = { client, urls: world.urls, random: userRandom.fork(), report }
+        const options = {
+          ...{ client, urls: world.urls, random: userRandom.fork(), report, followers },
+          recoveredAtMs: () => recoveredAtMs,
+        }
         const finished = runScenario(options).then((scenario) => {
           scenarios.push(scenario)
           // Otherwise a long test would end with thousands of subscribers that keep reconnecting.
@@ -67,16 +84,19 @@ export async function runChaos({
       }
       await Promise.all(running)
     })
-    await runDisruptions(world, random.fork(), report, isOver)
+    await runDisruptions(world, random.fork(), report, { isOver, onlyReplicas })
     report.note('the disruptions have ended')
     await world.recover()
+    recoveredAtMs = performance.now()
     const isSettled = await Promise.race([
       Promise.all(userLoops).then(() => true),
       delay(settleMs, false, { ref: false }),
     ])
     clearInterval(progress)
-    if (isSettled) await verify(world, scenarios, report)
-    else
+    if (isSettled) {
+      await verifyNotifications(world, { listeners, scenarios }, report)
+      await verify(world, scenarios, report)
+    } else
       report.violate(
         'runs',
         `some runs have not ended ${settleMs / 1000} s after the last disruption`,

@@ -15,10 +15,12 @@ export type Client = ReturnType<typeof createClient>
 const timeoutMs = 4_000
 
 export function createClient({
+  userId,
   token,
   urls,
   random,
 }: {
+  userId: string
   token: string
   /** Base URLs of the replicas that can be called now. */
   urls: () => string[]
@@ -70,5 +72,5 @@ export function createClient({
     }
   }
 
-  return { token, request }
+  return { userId, token, request }
 }

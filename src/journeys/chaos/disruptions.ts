@@ -194,9 +194,10 @@ export async function runDisruptions(
   world: ChaosWorld,
   random: Random,
   report: Report,
-  isOver: () => boolean,
+  { isOver, onlyReplicas }: { isOver: () => boolean; onlyReplicas: boolean },
 ): Promise<void> {
-  const sequences = [replicaDisruptions, dependencyDisruptions].map(async (disruptions) => {
+  const kinds = onlyReplicas ? [replicaDisruptions] : [replicaDisruptions, dependencyDisruptions]
+  const sequences = kinds.map(async (disruptions) => {
     const sequenceRandom = random.fork()
     const weighted = disruptions.flatMap((one) => Array<Disruption>(one.weight).fill(one))
     while (!isOver()) {

@@ -1,6 +1,6 @@
-// `npm run chaos -- --seed N --minutes M [--users N] [--shape A1|T|B1|B2]` runs the chaos test
-// against the stand-in of that upstream shape, and prints counts and violations. After a violation
-// it prints the whole report, and writes it with the gateways' log lines to a file.
+// `npm run chaos -- --seed N --minutes M [--users N] [--followers N] [--only-replicas] [--shape S]`
+// runs the chaos test against the stand-in of that upstream shape, and prints counts and violations.
+// After a violation it prints the whole report, and writes it with the log lines to a file.
 
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,6 +14,8 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     minutes: { type: 'string', default: '1' },
     users: { type: 'string', default: '4' },
+    followers: { type: 'string', default: '2' },
+    'only-replicas': { type: 'boolean', default: false },
     shape: { type: 'string', default: 'B1' },
   },
 })
@@ -29,6 +31,8 @@ const { counts, violations, lines, logs } = await runChaos({
   seed,
   durationMs: Number(values.minutes) * 60_000,
   users: Number(values.users),
+  followers: Number(values.followers),
+  onlyReplicas: values['only-replicas'],
   shape,
   onProgress: (report) =>
     process.stdout.write(`… ${format(report.counts)}; ${report.violations.length} violations\n`),

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SeenEvent } from '../history-checks.ts'
 import type { Client, ClientResponse } from './client.ts'
+import { type FinalState, followProgress, toFinalState } from './follow-progress.ts'
 import type { Random } from './random.ts'
 import { readEvents } from './read-events.ts'
 import type { Report } from './report.ts'
@@ -13,6 +14,10 @@ export interface ScenarioOptions {
   urls: () => string[]
   random: Random
   report: Report
+  /** WebSockets that follow it. */
+  followers: number
+  /** When the last disruption was repaired, by `performance.now()`. */
+  recoveredAtMs: () => number | undefined
 }
 
 /** What `verify` needs to know of a presentation. */
@@ -24,6 +29,8 @@ export interface Scenario {
   isRetried: boolean
   /** For each subscriber, the events that it received; resolves after `finish` or a delete. */
   received: Promise<SeenEvent[]>[]
+  /** The followers over WebSockets, which compare their last state with the true one. */
+  followed: Promise<void>[]
   /** Lets the subscribers end once they have received all events. */
   finish(): void
 }
@@ -39,6 +46,8 @@ export async function runScenario({
   urls,
   random,
   report,
+  followers,
+  recoveredAtMs,
 }: ScenarioOptions): Promise<Scenario> {
   const isReviewed = random.chance(0.2)
   const brief = {
@@ -59,12 +68,14 @@ export async function runScenario({
   const path = `/presentations/${id}`
   report.count('presentations')
   let isOver = false
+  let finalState: FinalState | undefined
   const scenario: Scenario = {
     id,
     client,
     isDeleted: false,
     isRetried: false,
     received: [],
+    followed: [],
     finish: () => (isOver = true),
   }
   for (let subscribers = random.between(1, 3); subscribers > 0; subscribers -= 1) {
@@ -76,6 +87,21 @@ export async function runScenario({
         random: random.fork(),
         report,
         isOver: () => isOver,
+      }),
+    )
+  }
+
+  for (let count = 0; count < followers; count += 1) {
+    scenario.followed.push(
+      followProgress({
+        id,
+        token: client.token,
+        urls,
+        random: random.fork(),
+        report,
+        recoveredAtMs,
+        expected: () => finalState,
+        isDeleted: () => isOver,
       }),
     )
   }
@@ -122,6 +148,7 @@ export async function runScenario({
       if (status === 202) report.count('runs')
     } else break
   }
+  finalState = toFinalState((await client.request(path)).body)
   return scenario
 }
 

@@ -30,6 +30,7 @@ export async function verify(
       for (const violation of checkReading(reading, reading)) report.violate(id, violation)
     }
   }
+  await Promise.all(scenarios.flatMap(({ followed }) => followed))
   await verifyQuotas(scenarios, report)
   await verifyNoLeaks(world, report)
   verifyObjectKeys(world, report)
@@ -133,13 +134,16 @@ async function verifyNoLeaks({ query, urls, presenton }: ChaosWorld, report: Rep
     const metrics = await Promise.all(
       urls().map(async (url) => (await fetch(`${url}/metrics`)).text()),
     )
-    const streams = metrics.map((text) =>
-      Number(/^gateway_open_streams(?:\{[^}]*\})? (\d+)/m.exec(text)?.[1]),
-    )
+    const sumOf = (name: string) => {
+      const samples = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'gm')
+      const values = metrics.flatMap((text) => [...text.matchAll(samples)])
+      return values.reduce((sum, [, value]) => sum + Number(value), 0)
+    }
     const open = {
       leases: Number(rows?.leases),
       running: Number(rows?.running),
-      streams: streams.reduce((sum, count) => sum + count, 0),
+      streams: sumOf('gateway_open_streams'),
+      webSockets: sumOf('gateway_websockets'),
       upstream: presenton.openRequests,
     }
     if (Object.values(open).every((n) => n === 0)) return
