@@ -44,7 +44,7 @@ const unreadableSecret = {
 
 const tlsCodes =
   /^(ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_(GET|VERIFY|DECODE)|EPROTO$|HOSTNAME_MISMATCH|INVALID_PURPOSE)/
-const protocolCodes = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_INFO|UND_ERR_RESPONSE)/
+const protocolCodes = /^(UND_ERR_HEADERS_OVERFLOW|UND_ERR_INFO|UND_ERR_RESPONSE)/
 
 export type Attempt = ReturnType<typeof createAttempt>
 
@@ -119,7 +119,9 @@ export function readRetryAfter(
 ): number | undefined {
   if (typeof header !== 'string') return undefined
   const isSeconds = /^\s*\d{1,15}\s*$/.test(header)
-  const ms = isSeconds ? Number(header) * 1000 : Date.parse(header) - nowMs
+  // Date.parse takes much more than the dates of HTTP.
+  const date = /^\s*[A-Z][a-z]{2}/.test(header) ? Date.parse(header) : Number.NaN
+  const ms = isSeconds ? Number(header) * 1000 : date - nowMs
   if (Number.isNaN(ms)) return undefined
   return Math.min(maxRetryAfterMs, Math.max(minRetryAfterMs, ms))
 }
@@ -129,8 +131,8 @@ function explain(error: unknown, isLate: boolean): AttemptResult {
   if (isLate) return failed('timeout')
   if (error instanceof ReceiverRefused) return failed('address_refused')
   if (error instanceof ProxyError) return { ...failed('gateway'), isOurs: true }
-  const { code } = error as { code?: unknown }
-  const name = typeof code === 'string' ? code : ''
-  if (tlsCodes.test(name)) return failed('tls')
-  return failed(protocolCodes.test(name) ? 'invalid_response' : 'unreachable')
+  const { name, code = '' } = error as { name: string; code?: string }
+  if (tlsCodes.test(code)) return failed('tls')
+  const isInvalid = name === 'HTTPParserError' || protocolCodes.test(code)
+  return failed(isInvalid ? 'invalid_response' : 'unreachable')
 }
