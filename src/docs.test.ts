@@ -57,7 +57,7 @@ test.each(pages)('%s quotes the sentences of problems as they are', (page) => {
 })
 
 describe('docs/configuration.md', () => {
-  const rows = namedRows('docs/configuration.md', /^[A-Z_]+$/)
+  const rows = namedRows('docs/configuration.md', /^[A-Z][A-Z0-9_]+$/)
   const minimal = {
     DATABASE_URL: 'postgres://localhost/decks',
     PRESENTON_URL: 'http://presenton',

@@ -6,6 +6,7 @@ import { ownsImage } from '../database/images.ts'
 import { createHub } from '../events/hub.ts'
 import { explainStoreTrouble } from '../objects/store-reports.ts'
 import { createHealth } from '../operations/health.ts'
+import { readMemory } from '../operations/memory.ts'
 import { createRunCounts } from '../operations/statements/run-counts.ts'
 import { createAdmission } from '../presentations/accept.ts'
 import { createPresentationCommands } from '../presentations/commands.ts'
@@ -126,6 +127,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
       },
     },
     presentonState: presenton.state,
+    memory: readMemory,
     troubles,
   })
   metrics.addSources({

@@ -1678,7 +1678,13 @@ export interface operations {
                      *           "status": "ok"
                      *         },
                      *         "presenton": {
-                     *           "status": "ok"
+                     *           "status": "ok",
+                     *           "circuit": "closed"
+                     *         },
+                     *         "memory": {
+                     *           "status": "ok",
+                     *           "used": 183500800,
+                     *           "limit": 2147483648
                      *         }
                      *       }
                      *     }
@@ -1688,7 +1694,7 @@ export interface operations {
                         status: "ok" | "degraded" | "down";
                         version: string;
                         commit: string | null;
-                        /** @description The services it uses: database, storage, presenton. */
+                        /** @description The services it uses (database, storage, presenton) and its memory, in bytes. */
                         checks: {
                             [key: string]: unknown;
                         };
@@ -1787,7 +1793,13 @@ export interface operations {
                      *           "status": "ok"
                      *         },
                      *         "presenton": {
-                     *           "status": "ok"
+                     *           "status": "ok",
+                     *           "circuit": "closed"
+                     *         },
+                     *         "memory": {
+                     *           "status": "ok",
+                     *           "used": 183500800,
+                     *           "limit": 2147483648
                      *         }
                      *       }
                      *     }
@@ -1797,7 +1809,7 @@ export interface operations {
                         status: "ok" | "degraded" | "down";
                         version: string;
                         commit: string | null;
-                        /** @description The services it uses: database, storage, presenton. */
+                        /** @description The services it uses (database, storage, presenton) and its memory, in bytes. */
                         checks: {
                             [key: string]: unknown;
                         };
@@ -1838,7 +1850,13 @@ export interface operations {
                      *           "status": "ok"
                      *         },
                      *         "presenton": {
-                     *           "status": "ok"
+                     *           "status": "ok",
+                     *           "circuit": "closed"
+                     *         },
+                     *         "memory": {
+                     *           "status": "ok",
+                     *           "used": 183500800,
+                     *           "limit": 2147483648
                      *         }
                      *       }
                      *     }
@@ -1848,7 +1866,7 @@ export interface operations {
                         status: "ok" | "degraded" | "down";
                         version: string;
                         commit: string | null;
-                        /** @description The services it uses: database, storage, presenton. */
+                        /** @description The services it uses (database, storage, presenton) and its memory, in bytes. */
                         checks: {
                             [key: string]: unknown;
                         };
@@ -1947,7 +1965,13 @@ export interface operations {
                      *           "status": "ok"
                      *         },
                      *         "presenton": {
-                     *           "status": "ok"
+                     *           "status": "ok",
+                     *           "circuit": "closed"
+                     *         },
+                     *         "memory": {
+                     *           "status": "ok",
+                     *           "used": 183500800,
+                     *           "limit": 2147483648
                      *         }
                      *       }
                      *     }
@@ -1957,7 +1981,7 @@ export interface operations {
                         status: "ok" | "degraded" | "down";
                         version: string;
                         commit: string | null;
-                        /** @description The services it uses: database, storage, presenton. */
+                        /** @description The services it uses (database, storage, presenton) and its memory, in bytes. */
                         checks: {
                             [key: string]: unknown;
                         };

@@ -61,6 +61,7 @@ describe('readConfig', () => {
         secretKey: 'secret-key',
         bucket: 'presentations',
         region: 'us-east-1',
+        addressing: 'path',
         downloadLinkSeconds: 900,
       },
       auth: {

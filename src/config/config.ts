@@ -88,6 +88,7 @@ function toConfig(v: Values) {
       secretKey: v.MINIO_SECRET_KEY,
       bucket: v.MINIO_BUCKET,
       region: v.MINIO_REGION,
+      addressing: v.S3_ADDRESSING,
       downloadLinkSeconds: v.DOWNLOAD_LINK_SECONDS,
     },
     auth: { keySources: keySources(v), issuer: v.AUTH_ISSUER, audience: v.AUTH_AUDIENCE },

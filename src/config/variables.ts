@@ -67,6 +67,7 @@ export const variables = {
   MINIO_SECRET_KEY: required(anyText),
   MINIO_BUCKET: or('presentations', bucketName),
   MINIO_REGION: or('us-east-1', word),
+  S3_ADDRESSING: or('path', oneOf(['path', 'virtual'])),
   // A version 4 signature is valid for at most seven days.
   DOWNLOAD_LINK_SECONDS: or(900, integer(1, 604_800)),
   AUTH_JWKS_URL: optional(keySetUrl),

@@ -24,6 +24,8 @@ export interface StoreAccess {
   accessKey: string
   secretKey: string
   region: string
+  /** Where the bucket stands in a URL: in the path, or before the host. Default `path`. */
+  addressing?: 'path' | 'virtual'
 }
 
 export interface CallLimits {
@@ -183,7 +185,7 @@ function toStoreError(
 }
 
 export function createClient(
-  { endpoint, accessKey, secretKey, region }: StoreAccess,
+  { endpoint, accessKey, secretKey, region, addressing = 'path' }: StoreAccess,
   transport?: Pick<Transport, 'request'>,
 ): Client {
   const { protocol, hostname, port } = new URL(endpoint)
@@ -195,6 +197,7 @@ export function createClient(
     secretKey,
     // With a region, the client needs no request to sign a URL.
     region,
+    pathStyle: addressing === 'path',
     retryOptions: { disableRetry: true },
     ...(transport ? { transport: transport as Transport } : {}),
   })

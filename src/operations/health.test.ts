@@ -10,6 +10,7 @@ function openHealth() {
   let pingDatabase: () => Promise<void> = async () => undefined
   const troubles = createTroubles({ logger: { warn: vi.fn(), info: vi.fn() } })
   let breaker = 'closed'
+  const memory = { used: 10, limit: 100 }
   const health = createHealth({
     version: '1.0.0',
     commit: null,
@@ -32,6 +33,7 @@ function openHealth() {
       presenton: { variable: 'PRESENTON_URL', ping: async () => undefined },
     },
     presentonState: () => ({ breaker, supported: true }),
+    memory: () => memory,
     troubles,
   })
   function replaceDatabasePing(ping: () => Promise<void>) {
@@ -40,7 +42,7 @@ function openHealth() {
   const openCircuit = () => {
     breaker = 'open'
   }
-  return { pings, health, troubles, replaceDatabasePing, openCircuit }
+  return { pings, health, troubles, replaceDatabasePing, openCircuit, memory }
 }
 
 it('shares one check among all requests within two seconds', async () => {
@@ -118,6 +120,16 @@ it('is degraded by what others report, also for parts that have no ping', async 
   })
   troubles.clear('model')
   expect((await health()).checks).not.toHaveProperty('model')
+})
+
+it('is degraded while memory runs out', async () => {
+  const { health, memory } = openHealth()
+  expect(await health()).toMatchObject({ status: 'ok', checks: { memory: { status: 'ok' } } })
+  memory.used = 95
+  expect(await health()).toMatchObject({
+    status: 'degraded',
+    checks: { memory: { status: 'degraded', used: 95, limit: 100 } },
+  })
 })
 
 it('says that the circuit is open', async () => {

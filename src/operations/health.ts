@@ -2,6 +2,7 @@
 // parts are reported. Probes are frequent, so one check serves all requests of the next moments.
 import { sleep } from '../async/signals.ts'
 import type { Part, Trouble, Troubles } from '../telemetry/troubles.ts'
+import { describeMemory, type Memory } from './memory.ts'
 import type { Health } from './routes/health.ts'
 
 export interface HealthOptions {
@@ -12,6 +13,7 @@ export interface HealthOptions {
   pinged: Record<Pinged, PingedPart>
   /** What is known without a call: the circuit, and whether this version is supported. */
   presentonState: () => { breaker: string; supported: boolean | undefined; detail?: string }
+  memory: () => Memory
   /** Receives the failures of pings, and knows what others have reported. */
   troubles: Troubles
 }
@@ -102,7 +104,10 @@ export function createHealth({ pinged, presentonState, troubles, ...options }: H
       }
     }
     const parts = [...pingedParts, ...otherParts.filter((part) => troubles.of(part))]
-    const checks = Object.fromEntries(parts.map((part) => [part, describe(part)]))
+    const checks = {
+      ...Object.fromEntries(parts.map((part) => [part, describe(part)])),
+      memory: describeMemory(options.memory()),
+    }
     const isDown = failed.has('database') || options.isClosing()
     const isOk = Object.values(checks).every(({ status }) => status === 'ok')
     return {

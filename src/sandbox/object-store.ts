@@ -11,13 +11,15 @@ import S3rver, { type Context, type Store } from '@20minutes/s3rver'
 import { DUMMY_ACCOUNT } from '@20minutes/s3rver/lib/models/account.js'
 import { type FaultServer, openFaultServer } from './fault-server.ts'
 import { handleMultipartRequest, isMultipartRequest } from './multipart.ts'
-import { isSignatureValid } from './presigned-signature.ts'
+import { isSignatureValid } from './s3-signature.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 
 export interface ObjectStoreOptions {
   /** Later runs use this folder again. Without it, all objects are removed at the end. */
   dir?: string
   port?: number
+  /** Requests to `<bucket>.s3.<this domain>` are about that bucket. */
+  domain?: string
 }
 
 /** An emulated or real store, as the sandbox and tests use it. */
@@ -34,6 +36,7 @@ export interface ObjectStore
 export async function openObjectStore({
   dir,
   port,
+  domain,
 }: ObjectStoreOptions = {}): Promise<ObjectStore> {
   const temporary = dir === undefined ? openTemporaryFolder('objects') : undefined
   const directory = dir ?? join(temporary?.path ?? '', 'store')
@@ -43,7 +46,10 @@ export async function openObjectStore({
   const secretKey = randomBytes(20).toString('hex')
   DUMMY_ACCOUNT.createKeyPair(accessKey, secretKey)
 
-  const app = new S3rver({ directory, silent: true, vhostBuckets: false })
+  const app = new S3rver({
+    ...{ directory, silent: true, vhostBuckets: false },
+    ...(domain && { serviceEndpoint: domain }),
+  })
   app.on('error', () => undefined)
   app.middleware.unshift(fixSignaturesAndMultipart(app.store, secretKey))
   app.store.putContent = putAtomically
@@ -102,7 +108,7 @@ function fixSignaturesAndMultipart(store: Store, secretKey: string) {
     }
     // s3rver's own check encodes the query incorrectly. A signature that is valid here skips that
     // check, but not the one of the expiry.
-    if ('X-Amz-Signature' in ctx.query && isSignatureValid(ctx, secretKey)) {
+    if (isSignatureValid(ctx, secretKey)) {
       ctx.app = Object.create(ctx.app, { allowMismatchedSignatures: { value: true } })
     }
     try {

@@ -14,7 +14,7 @@ const healthSchema = Type.Object(
     version: Type.String(),
     commit: Type.Union([Type.String(), Type.Null()]),
     checks: Type.Record(Type.String(), Type.Unknown(), {
-      description: 'The services it uses: database, storage, presenton.',
+      description: 'The services it uses (database, storage, presenton) and its memory, in bytes.',
     }),
   },
   { title: 'Health' },
@@ -34,7 +34,8 @@ const healthExample: Health = {
   checks: {
     database: { status: 'ok' },
     storage: { status: 'ok' },
-    presenton: { status: 'ok' },
+    presenton: { status: 'ok', circuit: 'closed' },
+    memory: { status: 'ok', used: 183_500_800, limit: 2_147_483_648 },
   },
 }
 
