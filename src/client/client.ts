@@ -12,6 +12,7 @@ import type { SocketClass } from './socket.ts'
 import { defaultTiming, type Timing } from './timing.ts'
 import { createTokenSource, type Token } from './token.ts'
 import type { CallOptions, Template, Usage } from './types.ts'
+import { createWebhooks } from './webhooks.ts'
 
 // biome-ignore lint/performance/noBarrelFile: the entry of a package has to name what it exports.
 export { type ErrorCode, GatewayError } from './errors.ts'
@@ -72,6 +73,7 @@ export function createClient({
     presentations: createPresentations({ requests, follow, timing }),
     notifications: createNotifications({ requests, followRealtime }),
     realtime: createRealtime({ followRealtime }),
+    webhooks: createWebhooks(requests),
     templates: {
       list: async function* ({
         signal,

@@ -33,6 +33,13 @@ export type Ticket = Answer<'issueTicket', 200>
 export type Template = Answer<'listTemplates', 200>[number]
 export type Usage = Answer<'readUsage', 200>
 
+export type NewWebhook = RequestBody<'createWebhook'>
+export type CreatedWebhook = Answer<'createWebhook', 201>
+export type Webhook = Answer<'readWebhook', 200>
+export type WebhookChanges = RequestBody<'updateWebhook'>
+export type WebhookDelivery = Answer<'listWebhookDeliveries', 200>['items'][number]
+export type DeliveryStatus = WebhookDelivery['status']
+
 /** One event of a presentation, with its number in the log. Narrow it by `type`. */
 export type PresentationEvent = Schemas['Event'] & { id: number }
 

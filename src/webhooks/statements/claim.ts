@@ -97,7 +97,8 @@ export function claimDeliveries(
       `update gateway.webhook_deliveries set lease_token = null, lease_expires_at = null,
          again = false
        where id = any(array(select id from gateway.webhook_deliveries
-         where lease_expires_at < clock_timestamp() for update skip locked))`,
+         where lease_token is not null and lease_expires_at < clock_timestamp()
+         for update skip locked))`,
     )
     const claimed: ClaimedDelivery[] = []
     for (const [isSlow, limit] of [[false, fast] as const, [true, slow] as const]) {
