@@ -7,6 +7,7 @@ import { anySignal, sleep } from '../async/signals.ts'
 import type { NotificationType } from '../contract/notification.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
+import { endAbandonedChanges } from '../database/deck-changes.ts'
 import { pruneDurations } from '../database/durations.ts'
 import type { EndRun } from '../database/end-run.ts'
 import { pruneLogs } from '../database/event-log.ts'
@@ -59,6 +60,7 @@ export function openHousekeeping(options: HousekeepingOptions) {
 
   const tasks: Task[] = [
     { name: 'end overdue runs', everyMs: 10_000, work: endOverdue },
+    { name: 'end abandoned changes', everyMs: 10_000, work: () => endAbandonedChanges(database) },
     { name: 'remove objects', everyMs: 30_000, work: removals.objects, runsOnRevoke: true },
     { name: 'remove decks', everyMs: 30_000, work: removals.decks, runsOnRevoke: true },
     { name: 'prune logs', everyMs: 60_000, work: prune },

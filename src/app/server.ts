@@ -31,7 +31,7 @@ import {
 } from '../notifications/routes.ts'
 import { type OperationsRoutes, operationsRoutes } from '../operations/routes.ts'
 import { type PresentationServices, presentationRoutes } from '../presentations/routes.ts'
-import { apiPrefix } from '../presentations/view.ts'
+import { apiPrefix, presentationUrl } from '../presentations/view.ts'
 import { readStatsRoute } from '../realtime/routes/read-stats.ts'
 import {
   createIsWebSocketPath,
@@ -148,6 +148,7 @@ export async function createServer({
           presentations: features.presentations,
           limits,
           defaultTemplate: presenton.defaultTemplate,
+          urlOf: (id) => presentationUrl(publicUrl(), id),
           closing,
         })
         await scope.register(sourceRoutes, {

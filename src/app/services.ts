@@ -11,7 +11,8 @@ import { createRunCounts } from '../operations/statements/run-counts.ts'
 import { createAdmission } from '../presentations/accept.ts'
 import { createPresentationCommands } from '../presentations/commands.ts'
 import type { PresentationServices } from '../presentations/routes.ts'
-import { createReadSlides } from '../presentations/slides/read-slides.ts'
+import { createSlideCommands } from '../presentations/slides/commands.ts'
+import { createDeckLocks } from '../presentations/slides/deck-locks.ts'
 import {
   findPresentation,
   listPresentations,
@@ -215,7 +216,7 @@ function openHub({
 }
 
 function createPresentationServices({
-  config: { queue, quotas },
+  config: { queue, quotas, limits, leaseMs },
   adapters: { database, channels, presenton, endRun, reportRemoval },
   view,
   presign,
@@ -231,7 +232,13 @@ function createPresentationServices({
     findPresentation: (wanted) => findPresentation(database, wanted),
     listPresentations: (query) => listPresentations(database, query),
     waitUntilSettled: createWaitUntilSettled({ database, channels }),
-    readSlides: createReadSlides({ database, presenton }),
+    slides: createSlideCommands({
+      database,
+      presenton,
+      locks: createDeckLocks({ database, leaseMs }),
+      quotas,
+      maxSlides: limits.maxSlides,
+    }),
     view,
     presign,
   }

@@ -61,6 +61,8 @@ function unexpectedCall(): never {
   throw new Error('this test expects no such call')
 }
 
+const unexpectedCalls = new Proxy({}, { get: () => unexpectedCall }) as never
+
 export type FeatureOverrides = { [Name in keyof Features]?: Partial<Features[Name]> }
 
 export type TestServer = Awaited<ReturnType<typeof openTestServer>>
@@ -106,7 +108,7 @@ export async function openTestServer({
       approveOutlines: unexpectedCall,
       rename: unexpectedCall,
       remove: unexpectedCall,
-      readSlides: unexpectedCall,
+      slides: unexpectedCalls,
       presign: unexpectedCall,
       view: (row) =>
         presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),

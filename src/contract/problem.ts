@@ -35,6 +35,11 @@ export const problems = {
     detail: 'The current state does not allow this operation.',
     retryable: false,
   },
+  REVISION_CONFLICT: {
+    status: 412,
+    detail: 'The deck has changed since this revision. Read its slides again.',
+    retryable: false,
+  },
   NOT_READY: { status: 409, detail: 'The resource is not ready yet.', retryable: true },
   VALIDATION_FAILED: { status: 400, detail: 'The request is invalid.', retryable: false },
   REQUEST_TIMEOUT: {

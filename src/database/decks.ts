@@ -90,11 +90,30 @@ export async function postponeDeck(
 }
 
 /** Stores the finished deck as Presenton sent it, for the `complete` events of all later runs. */
-export function recordFinishedDeck(deckId: string, finished: unknown): ExtraStatement {
+export function recordFinishedDeck(
+  deckId: string,
+  finished: unknown,
+  revision = 1,
+): ExtraStatement {
   return {
-    text: 'update gateway.decks set finished = $3 where presentation_id = $1 and deck_id = $2',
-    values: [deckId, JSON.stringify(finished)],
+    text: `update gateway.decks set finished = $3, finished_revision = $4
+      where presentation_id = $1 and deck_id = $2`,
+    values: [deckId, JSON.stringify(finished), revision],
   }
+}
+
+/** The revision of a deck that has changed since it was stored; undefined if it has not. */
+export async function findChangedRevision(
+  database: Queryable,
+  deckId: string,
+): Promise<number | undefined> {
+  const [row] = await database.query<{ revision: number }>(
+    `select p.revision from gateway.presentations p
+     join gateway.decks d on d.deck_id = p.presenton_presentation_id
+     where d.deck_id = $1 and p.revision > d.finished_revision`,
+    [deckId],
+  )
+  return row?.revision
 }
 
 const selectFinished = statement((given: Given<{ deckId: string }>) =>

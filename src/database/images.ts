@@ -1,5 +1,5 @@
 // The images in a user's slides: the gateway serves these and no others, and only to that user.
-import { and, eq } from 'drizzle-orm'
+import { and, eq, sql } from 'drizzle-orm'
 import type { Queryable } from './connection.ts'
 import type { ExtraStatement } from './run-write.ts'
 import { images } from './schema/external.ts'
@@ -28,4 +28,20 @@ export async function ownsImage(
   { userId, path }: { userId: string; path: string },
 ): Promise<boolean> {
   return (await selectImage(database, { userId, path })).length > 0
+}
+
+const selectOwned = statement((given: Given<{ userId: string; paths: string[] }>) =>
+  build
+    .select(columns(images, 'path'))
+    .from(images)
+    .where(and(eq(images.userId, given.userId), sql`${images.path} = any(${given.paths})`)),
+)
+
+/** Those of the paths that occur in this user's slides. */
+export async function findOwnedImages(
+  database: Queryable,
+  { userId, paths }: { userId: string; paths: string[] },
+): Promise<ReadonlySet<string>> {
+  if (paths.length === 0) return new Set()
+  return new Set((await selectOwned(database, { userId, paths })).map(({ path }) => path))
 }

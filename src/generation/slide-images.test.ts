@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { createImageRecorder, findImagePaths } from './slide-images.ts'
+import { findImagePaths } from '../presenton/image-paths.ts'
+import { createImageRecorder } from './slide-images.ts'
 
 const pathsIn = (value: unknown) => [...findImagePaths(value)]
 

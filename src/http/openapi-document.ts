@@ -59,16 +59,17 @@ export function completeDocument(
 function commonHeaders(status: string, { parameters = [] }: Operation, notes: RouteNotes) {
   // The parser refuses some requests before they are counted.
   const isCounted = !['400', '408', '431'].includes(status)
-  const takesKey = parameters.some(({ name }) => name === 'idempotency-key')
+  // A request that a later one can repeat, or that waits for others of the same deck.
+  const mayWait = parameters.some(({ name }) => ['idempotency-key', 'if-match'].includes(name))
   return {
     ...describeHeaders(['X-Request-Id'], required),
     ...((notes.hasCacheControl || status >= '400') && describeHeaders(['Cache-Control'], required)),
     ...(notes.isRateLimited && describeHeaders(rateLimitHeaders, { isRequired: isCounted })),
     ...(status === '401' && describeHeaders(['WWW-Authenticate'], required)),
     ...(status === '426' && describeHeaders(['Upgrade', 'Sec-WebSocket-Version'], required)),
+    ...(status === '412' && describeHeaders(['ETag'], required)),
     ...(['429', '503'].includes(status) && describeHeaders(['Retry-After'], required)),
-    // The first request of the key is still in flight.
-    ...(status === '409' && takesKey && describeHeaders(['Retry-After'], optional)),
+    ...(status === '409' && mayWait && describeHeaders(['Retry-After'], optional)),
   }
 }
 

@@ -6,6 +6,7 @@ import type { FindDownload } from './find-download.ts'
 import { createAcceptedResponse } from './respond.ts'
 import { approveOutlinesRoute } from './routes/approve-outlines.ts'
 import { cancelPresentationRoute } from './routes/cancel-presentation.ts'
+import { changeSlidesRoutes } from './routes/change-slides.ts'
 import { type CreatePresentation, createPresentationRoute } from './routes/create-presentation.ts'
 import { deletePresentationRoute } from './routes/delete-presentation.ts'
 import { downloadPresentationRoute } from './routes/download-presentation.ts'
@@ -16,7 +17,7 @@ import { type ReadPresentation, readPresentationRoute } from './routes/read-pres
 import { readSlidesRoute } from './routes/read-slides.ts'
 import { renamePresentationRoute } from './routes/rename-presentation.ts'
 import { retryPresentationRoute } from './routes/retry-presentation.ts'
-import type { ReadSlides } from './slides/read-slides.ts'
+import type { SlideCommands } from './slides/commands.ts'
 
 /** Commands, queries and the view, as the routes call them. */
 export interface PresentationServices extends PresentationCommands {
@@ -24,7 +25,7 @@ export interface PresentationServices extends PresentationCommands {
   findPresentation: ReadPresentation['findPresentation']
   waitUntilSettled: ReadPresentation['waitUntilSettled']
   listPresentations: ListPresentations['listPresentations']
-  readSlides: ReadSlides
+  slides: SlideCommands
   view: ListPresentations['view']
   presign: FindDownload['presign']
 }
@@ -33,6 +34,8 @@ export interface PresentationRoutes {
   presentations: PresentationServices
   limits: BriefLimits
   defaultTemplate: string
+  /** The address of a presentation. */
+  urlOf: (id: string) => string
   /** Aborts when the shutdown begins: requests with `wait` are answered then. */
   closing: AbortSignal
 }
@@ -40,7 +43,7 @@ export interface PresentationRoutes {
 /** For a scope that requires a caller. */
 export async function presentationRoutes(
   scope: App,
-  { presentations, limits, defaultTemplate, closing }: PresentationRoutes,
+  { presentations, limits, defaultTemplate, urlOf, closing }: PresentationRoutes,
 ): Promise<void> {
   const { view, findPresentation, waitUntilSettled } = presentations
   const respond = createAcceptedResponse(view)
@@ -52,7 +55,9 @@ export async function presentationRoutes(
   cancelPresentationRoute(scope, { cancel: presentations.cancel, view })
   retryPresentationRoute(scope, { retry: presentations.retry, respond })
   readOutlinesRoute(scope, { readOutlines: presentations.readOutlines })
-  readSlidesRoute(scope, { readSlides: presentations.readSlides })
+  const { slides } = presentations
+  readSlidesRoute(scope, slides)
+  changeSlidesRoutes(scope, { slides, urlOf })
   const { approveOutlines } = presentations
   approveOutlinesRoute(scope, { approveOutlines, limits, view })
   downloadPresentationRoute(scope, { findPresentation, presign: presentations.presign })

@@ -14,12 +14,15 @@ export interface ViewOptions {
 
 export const apiPrefix = '/api/v1'
 
+export const presentationUrl = (publicUrl: string, id: string) =>
+  `${publicUrl}${apiPrefix}/presentations/${id}`
+
 export function presentationView(
   row: PresentationRow,
   { publicUrl, appLink }: ViewOptions,
 ): Presentation {
   const estimatedCompletion = estimateCompletion(row)
-  const self = `${publicUrl}${apiPrefix}/presentations/${row.id}`
+  const self = presentationUrl(publicUrl, row.id)
   return {
     id: row.id,
     presenton_presentation_id: row.deckId,

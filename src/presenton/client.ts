@@ -13,6 +13,7 @@ import { createCalls } from './calls.ts'
 import { type Capabilities, capabilitiesOf } from './capabilities.ts'
 import { createConnections } from './connection.ts'
 import { createDeckStreams } from './deck-streams.ts'
+import { createDeckWrites } from './deck-writes.ts'
 import { createDecks } from './decks.ts'
 import { paths } from './dialect.ts'
 import { type OpenedFile, openExportedFile } from './exported-file.ts'
@@ -122,6 +123,7 @@ export function createPresenton({
 
   return {
     ...createDecks({ calls, perform, templates, titleForPrepare, timeouts }),
+    ...createDeckWrites({ calls, perform, timeouts }),
     exportDeck,
     ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
 

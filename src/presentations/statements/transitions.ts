@@ -8,6 +8,7 @@ import type { ExportFormat } from '../../contract/presentation.ts'
 import type { Queryable } from '../../database/connection.ts'
 import type { EndRun } from '../../database/end-run.ts'
 import { countAhead, nextTurn } from '../../database/queue.ts'
+import { revisionOf } from '../../database/revisions.ts'
 import { applyRunWrite, type EncodedRunWrite } from '../../database/run-write.ts'
 import { leases } from '../../database/schema/log.ts'
 import { presentations } from '../../database/schema/presentations.ts'
@@ -25,9 +26,10 @@ const selectLocked = statement((given: Given<Owned>) =>
       ...columns(
         presentations,
         ...(['id', 'userId', 'status', 'run', 'runKind', 'nSlides', 'slidesDone'] as const),
-        ...(['exportAs', 'exportTimes', 'slidesFinished', 'outlines', 'title'] as const),
+        ...(['exportAs', 'exportTimes', 'slidesFinished', 'outlines', 'title', 'deckId'] as const),
       ),
       ...columns(leases, 'lastSeq'),
+      revision: sql<number | null>`${sql.raw(revisionOf('presentations'))}`.as('revision'),
       includeTableOfContents: sql<boolean>`coalesce(
         (${presentations.brief}->>'includeTableOfContents')::boolean, false)`.as(
         'includeTableOfContents',

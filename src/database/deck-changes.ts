@@ -1,0 +1,146 @@
+// The lock of a deck for changes of its slides: one at a time over all replicas. A crashed holder's
+// lock expires. If it may have asked upstream to write, the deck counts as changed. Raw SQL: locks
+// are taken and lost by the database's clock. Taking and finishing need the lease row locked.
+
+import type { Database, Queryable } from './connection.ts'
+import { revisionOf } from './revisions.ts'
+
+export interface DeckLock {
+  /** Of the presentation. */
+  id: string
+  token: string
+}
+
+/** Ends a change whose holder is lost. The deck may have changed, so its revision grows. */
+const endAbandoned = `
+  with abandoned as (
+    delete from gateway.deck_changes
+    where presentation_id = $1 and expires_at < clock_timestamp() returning has_intent
+  ), unknown as (
+    update gateway.decks d set slide_digests = null from gateway.presentations p, abandoned a
+    where p.id = $1 and d.deck_id = p.presenton_presentation_id and a.has_intent
+  )
+  update gateway.presentations p set revision = ${revisionOf('p')} + 1, updated_at = now()
+  from abandoned a where p.id = $1 and a.has_intent and ${revisionOf('p')} is not null`
+
+/** Frees the deck of a change whose holder is lost. False while another change is under way. */
+export async function freeDeck(client: Queryable, id: string): Promise<boolean> {
+  await client.query(endAbandoned, [id])
+  const taken = await client.query(
+    'select 1 from gateway.deck_changes where presentation_id = $1',
+    [id],
+  )
+  return taken.length === 0
+}
+
+/** Takes the lock of a deck that `freeDeck` has found free. */
+export async function takeDeck(
+  client: Queryable,
+  { id, token }: DeckLock,
+  leaseMs: number,
+): Promise<void> {
+  await client.query(
+    `insert into gateway.deck_changes (presentation_id, token, expires_at)
+     values ($1, $2, clock_timestamp() + $3 * interval '1 ms')`,
+    [id, token, leaseMs],
+  )
+}
+
+/** False when the lock is lost. */
+export async function renewDeck(
+  database: Queryable,
+  { id, token }: DeckLock,
+  leaseMs: number,
+): Promise<boolean> {
+  const rows = await database.query(
+    `update gateway.deck_changes set expires_at = clock_timestamp() + $3 * interval '1 ms'
+     where presentation_id = $1 and token = $2 returning 1`,
+    [id, token, leaseMs],
+  )
+  return rows.length > 0
+}
+
+/** Upstream is about to be asked to write. False when the lock is lost. */
+export async function noteIntent(
+  database: Queryable,
+  { id, token }: DeckLock,
+  leaseMs: number,
+): Promise<boolean> {
+  const rows = await database.query(
+    `update gateway.deck_changes set has_intent = true,
+       expires_at = clock_timestamp() + $3 * interval '1 ms'
+     where presentation_id = $1 and token = $2 and expires_at > clock_timestamp() returning 1`,
+    [id, token, leaseMs],
+  )
+  return rows.length > 0
+}
+
+/**
+ * Frees the deck without a change. With `isUnknown` nobody can tell what a write has done: the
+ * lock then counts as that of a lost holder.
+ */
+export async function releaseDeck(
+  database: Queryable,
+  { id, token }: DeckLock,
+  { isUnknown = false } = {},
+): Promise<void> {
+  const text = isUnknown
+    ? `update gateway.deck_changes set expires_at = '-infinity'
+       where presentation_id = $1 and token = $2`
+    : 'delete from gateway.deck_changes where presentation_id = $1 and token = $2'
+  await database.query(text, [id, token])
+}
+
+export interface FinishedChange {
+  /** Of each slide, as upstream has them now. */
+  digests: string[]
+  /** Of each slide before the change, for a deck whose digests are not known. */
+  digestsBefore: string[]
+  /** Set if slides were added or removed. */
+  slideCount?: number | undefined
+}
+
+/**
+ * Ends the change: the revision grows if the deck differs from what upstream returned last. Returns
+ * the revision; undefined when the lock is lost.
+ */
+export async function finishChange(
+  client: Queryable,
+  { id, token }: DeckLock,
+  { digests, digestsBefore, slideCount }: FinishedChange,
+): Promise<number | undefined> {
+  const [row] = await client.query<{ revision: number }>(
+    `with ended as (
+       delete from gateway.deck_changes where presentation_id = $1 and token = $2 returning 1
+     ), known as (
+       select d.deck_id, coalesce(d.slide_digests, $4::text[]) as digests
+       from gateway.decks d join gateway.presentations p on d.deck_id = p.presenton_presentation_id
+       where p.id = $1
+     ), noted as (
+       update gateway.decks d set slide_digests = $3::text[] from known k, ended
+       where d.deck_id = k.deck_id
+     )
+     update gateway.presentations p set
+       revision = ${revisionOf('p')} + (k.digests is distinct from $3::text[])::int,
+       n_slides = coalesce($5::int, p.n_slides), slides_done = coalesce($5::int, p.slides_done),
+       updated_at = case when k.digests is distinct from $3::text[] then now() else updated_at end
+     from ended, known k where p.id = $1 returning p.revision`,
+    [id, token, digests, digestsBefore, slideCount ?? null],
+  )
+  return row?.revision
+}
+
+/** Ends changes whose holders are lost, for decks that nobody changes. */
+export async function endAbandonedChanges(
+  database: Pick<Database, 'query' | 'transaction'>,
+): Promise<void> {
+  await database.transaction(async (client) => {
+    const rows = await client.query<{ id: string }>(
+      `select c.presentation_id as id from gateway.deck_changes c
+       join gateway.leases l using (presentation_id)
+       where c.expires_at < clock_timestamp() limit 100 for update of l skip locked`,
+      [],
+    )
+    for (const { id } of rows) await client.query(endAbandoned, [id])
+  })
+}

@@ -1,0 +1,116 @@
+// Takes the lock of a deck for one change, waiting for the changes before it. The lock is renewed
+// until it is released, also while upstream is slow.
+
+import { randomUUID } from 'node:crypto'
+import { jitterMs } from '../../async/backoff.ts'
+import { sleep } from '../../async/signals.ts'
+import type { Database, Queryable } from '../../database/connection.ts'
+import {
+  freeDeck,
+  noteIntent,
+  releaseDeck,
+  renewDeck,
+  takeDeck,
+} from '../../database/deck-changes.ts'
+import { Problem } from '../../domain/problem.ts'
+import type { IfMatch } from '../../http/preconditions.ts'
+import { type LockedPresentation, lockPresentation } from '../statements/transitions.ts'
+import { type ChangeableDeck, checkRevision, readChangeable } from './check-revision.ts'
+
+export interface DeckLocksOptions {
+  database: Pick<Database, 'query' | 'transaction'>
+  leaseMs: number
+}
+
+export interface TakeDeckOptions {
+  own: { userId: string; id: string }
+  ifMatch?: IfMatch | undefined
+  signal: AbortSignal
+  waitMs?: number
+  /** Joins the transaction that takes the lock. Its error leaves the deck free. */
+  work?: (client: Queryable) => Promise<void>
+}
+
+export type HeldDeck = Awaited<ReturnType<ReturnType<typeof createDeckLocks>['take']>>
+
+const maxWaitMs = 10_000
+const pollMs = 100
+
+/** The holder's lock has expired, for example because this process was paused. */
+export const deckLockLost = () =>
+  new Problem('CONFLICT', { cause: new Error('The lock of the deck was lost.') })
+
+export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
+  /**
+   * Calls `act` in a transaction that has locked the presentation while its deck is free. Waits for
+   * changes that are under way.
+   *
+   * @throws Problem NOT_FOUND, CONFLICT; any error of `act`
+   */
+  async function whenFree<Result>(
+    { own, signal, waitMs = maxWaitMs }: Omit<TakeDeckOptions, 'ifMatch' | 'work'>,
+    act: (client: Queryable, locked: LockedPresentation) => Promise<Result>,
+  ): Promise<Result> {
+    const deadlineMs = performance.now() + waitMs
+    for (;;) {
+      const done = await database.transaction(async (client) => {
+        const locked = await lockPresentation(client, own)
+        readChangeable(locked)
+        if (!(await freeDeck(client, own.id))) return undefined
+        // A change whose holder was lost may just have been counted.
+        return { result: await act(client, await lockPresentation(client, own)) }
+      })
+      if (done) return done.result
+      const leftMs = deadlineMs - performance.now()
+      if (leftMs <= 0) {
+        const cause = new Error('Another change of the deck takes too long.')
+        throw new Problem('CONFLICT', { cause, retryAfterSeconds: 1 })
+      }
+      await sleep(Math.min(leftMs, jitterMs(pollMs)), signal)
+    }
+  }
+
+  return {
+    whenFree,
+
+    /**
+     * Takes the lock of a deck that may be changed.
+     *
+     * @throws Problem NOT_FOUND, CONFLICT, REVISION_CONFLICT; any error of `work`
+     */
+    async take(options: TakeDeckOptions) {
+      const { own, ifMatch, work } = options
+      const lock = { id: own.id, token: randomUUID() }
+      const deck = await whenFree(options, async (client, locked): Promise<ChangeableDeck> => {
+        const changeable = readChangeable(locked)
+        checkRevision(changeable.revision, ifMatch)
+        await work?.(client)
+        await takeDeck(client, lock, leaseMs)
+        return changeable
+      })
+      const timer = setInterval(
+        () => void renewDeck(database, lock, leaseMs).catch(() => undefined),
+        leaseMs / 3,
+      )
+      return {
+        ...deck,
+        ...own,
+        lock,
+
+        /** To be awaited before upstream is asked to write. @throws Problem CONFLICT */
+        async noteIntent(client: Queryable = database): Promise<void> {
+          if (!(await noteIntent(client, lock, leaseMs))) throw deckLockLost()
+        },
+
+        /** Stops the renewals; the change was ended in the database. */
+        close: () => clearInterval(timer),
+
+        /** Never rejects: a lock that cannot be released expires. */
+        async release(outcome: { isUnknown?: boolean } = {}): Promise<void> {
+          clearInterval(timer)
+          await releaseDeck(database, lock, outcome).catch(() => undefined)
+        },
+      }
+    },
+  }
+}
