@@ -75,7 +75,7 @@ test('every body of a request and every 2xx JSON response has examples, which ma
       .filter(([type]) => status < '300' && /json|event-stream/.test(type))
       .map(([, media]) => ({ what: `${operationId} ${status}`, media })),
   )
-  expect(bodies).toHaveLength(10)
+  expect(bodies).toHaveLength(13)
   expect(successes.length).toBeGreaterThan(15)
   for (const { what, media } of [...bodies, ...successes]) {
     const named = Object.values(media.examples ?? {}).map(({ value }) => value)
@@ -170,7 +170,14 @@ test('a method or a path of no operation is a component', () => {
 const idOperations = [
   ...['readPresentation', 'renamePresentation', 'removePresentation', 'cancelPresentation'],
   ...['retryPresentation', 'readOutlines', 'approveOutlines', 'downloadPresentation'],
-  ...['readSlides', 'exportPresentation', 'followEvents', 'issueTicket'],
+  ...[
+    'readSlides',
+    'addSlide',
+    'reorderSlides',
+    'exportPresentation',
+    'followEvents',
+    'issueTicket',
+  ],
 ]
 
 test('every response with a presentation links to every operation on it', () => {

@@ -5,13 +5,10 @@ import { sql } from 'drizzle-orm'
 import { boolean, index, integer, json, text, uuid } from 'drizzle-orm/pg-core'
 import type { RunError } from '../../domain/problem.ts'
 import { gateway, time } from './gateway.ts'
-import { presentations } from './presentations.ts'
 
 /** The lock of a deck: one change at a time over all replicas. It expires with its holder. */
 export const deckChanges = gateway.table('deck_changes', {
-  presentationId: uuid('presentation_id')
-    .primaryKey()
-    .references(() => presentations.id, { onDelete: 'cascade' }),
+  presentationId: uuid('presentation_id').primaryKey(),
   token: uuid('token').notNull(),
   expiresAt: time('expires_at').notNull(),
   /** Upstream may have been asked to write. If the holder is lost, the deck may have changed. */
@@ -28,9 +25,7 @@ export type EditPhase = (typeof editPhases)[number]
 
 /** The edit that the latest run makes, until that run ends. */
 export const slideEdits = gateway.table('slide_edits', {
-  presentationId: uuid('presentation_id')
-    .primaryKey()
-    .references(() => presentations.id, { onDelete: 'cascade' }),
+  presentationId: uuid('presentation_id').primaryKey(),
   slideIndex: integer('slide_index').notNull(),
   instruction: text('instruction').notNull(),
   /** Its row in `edit_uses`. */
