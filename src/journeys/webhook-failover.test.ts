@@ -183,6 +183,8 @@ test('reaches a name over TLS, directly and through a proxy that gets only its a
   expect(created).toMatchObject({ status: 201 })
   await sendTest(user, created.body.id)
   await receiver.waitFor(1)
+  // Otherwise the message would be sent again.
+  await waitForDelivery(user, created.body.id, 'delivered')
   await direct.kill()
   const proxied = await world.spawnReplica({ ...env, HTTPS_PROXY: proxy.url })
   await sendTest(user, created.body.id)
