@@ -17,8 +17,9 @@ export interface Service {
   networks: string[]
   configs?: { source: string; target: string }[]
   environment: Record<string, string>
+  labels?: Record<string, string>
   stop_grace_period: string
-  deploy: { resources: { limits: Record<string, string | number> } }
+  deploy: { replicas?: string; resources: { limits: Record<string, string | number> } }
   build?: { dockerfile_inline?: string }
 }
 

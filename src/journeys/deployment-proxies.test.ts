@@ -244,4 +244,23 @@ describe.skipIf(!hasNginx)('nginx in front of two gateways and the store', () =>
     expect(await status(url.replace(/X-Amz-Signature=..../, 'X-Amz-Signature=0000'))).toBe(403)
     expect(await status(`${proxyUrls.files}/presentations?list-type=2`)).toBe(403)
   })
+
+  test('tells a browser when to come back while no gateway is there, and others that it is away', async () => {
+    await world.closeReplicas()
+    const id = '3f333df6-90a4-4fda-8dd3-9485d27cee36'
+    const read = async (path: string, accept: string) => {
+      const response = await fetch(`${proxyUrls.api}/api/v1${path}`, { headers: { accept } })
+      const type = response.headers.get('content-type')
+      return { status: response.status, type, text: await response.text() }
+    }
+    for (const path of [`/presentations/${id}/events`, '/realtime/sse/notifications']) {
+      expect(await read(path, 'text/event-stream'), path).toEqual({
+        status: 200,
+        type: 'text/event-stream',
+        text: 'retry: 2000\n\n',
+      })
+      expect(await read(path, '*/*'), path).toMatchObject({ status: 502, type: 'text/html' })
+    }
+    expect(await read(`/presentations/${id}`, 'text/event-stream')).toMatchObject({ status: 502 })
+  })
 })

@@ -1,10 +1,13 @@
 // The rules of docker-compose.yml, presenton.env and the Dockerfile. The tests beside this file run
 // what they contain: SQL, policies, proxy configurations and alerts.
 
+import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { openGateway } from '../sandbox/gateway.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import {
+  type ComposeFile,
   interpolate,
   minimalEnv,
   parseSeconds,
@@ -142,6 +145,30 @@ test('every image is pinned to a release, and every config is used', () => {
     (service) => service.configs?.map(({ source }) => source) ?? [],
   )
   expect(used.sort()).toEqual(Object.keys(configs).sort())
+})
+
+// The script of Postgres runs once, on an empty folder, so its change must not restart the database.
+test.each(['proxy', 'presenton', 'minio-setup', 'prometheus', 'grafana'])(
+  'a changed config of %s changes its label, so that `up` recreates the container',
+  (name) => {
+    const raw = parse(readRootFile('docker-compose.yml'), { merge: true }) as ComposeFile
+    const { configs: used = [], labels } = raw.services[name]!
+    const contents = used.map(({ source }) => raw.configs[source]!.content)
+    const digest = createHash('sha256').update(contents.join('\0')).digest('hex').slice(0, 12)
+    expect(labels).toEqual({ 'configs-digest': digest })
+  },
+)
+
+test('replicas of the gateway are a variable of .env, as its role is', () => {
+  const { deploy } = readComposeFile({ ...minimalEnv, GATEWAY_REPLICAS: '3' }).services['gateway']!
+  expect(deploy).toEqual({ replicas: '3', resources: { limits: { memory: '2G' } } })
+})
+
+test('one service builds the image of the store, and no limit of open files is demanded', () => {
+  expect(services['minio-setup']).toMatchObject({ pull_policy: 'never' })
+  expect(services['minio-setup']).not.toHaveProperty('build')
+  expect(services['minio-setup']?.image).toBe(services['minio']?.image)
+  for (const service of Object.values(services)) expect(service).not.toHaveProperty('ulimits')
 })
 
 test('the gateway reads every variable that Compose sets', async () => {
