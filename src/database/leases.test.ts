@@ -11,7 +11,7 @@ describe('leases', () => {
   })
   afterEach(() =>
     rows.database.query(
-      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files',
+      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files cascade',
     ),
   )
   afterAll(() => rows.close())

@@ -23,7 +23,7 @@ describe('concurrent writes of several runs', () => {
   })
   afterEach(() =>
     rows.database.query(
-      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files',
+      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files cascade',
     ),
   )
   afterAll(() => rows.close())

@@ -16,7 +16,7 @@ beforeAll(async () => {
 })
 afterEach(() =>
   rows.database.query(
-    'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files',
+    'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files cascade',
   ),
 )
 afterAll(() => rows.close())

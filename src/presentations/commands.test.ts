@@ -107,7 +107,7 @@ const step = fc.record({
 async function runHistory(steps: Step[]): Promise<void> {
   const { database } = rows
   await database.query(
-    'truncate gateway.presentations, gateway.leases, gateway.files, gateway.events, gateway.ledger',
+    'truncate gateway.presentations, gateway.leases, gateway.files, gateway.events, gateway.ledger cascade',
   )
   const channels = createChannels(undefined)
   const queue = { maxQueued: 1000, maxQueuedPerUser: 1000 }

@@ -29,7 +29,7 @@ describe('transitions', () => {
   })
   afterEach(() =>
     rows.database.query(
-      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files, gateway.uploads, gateway.decks',
+      'truncate gateway.presentations, gateway.leases, gateway.events, gateway.files, gateway.uploads, gateway.decks cascade',
     ),
   )
   afterAll(() => rows.close())
