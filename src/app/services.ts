@@ -222,7 +222,10 @@ function createPresentationServices({
   presign,
 }: ViewOptions): PresentationServices {
   const knownTemplates = () => presenton.knownTemplates(sharedAccount)
-  const { accept } = createAdmission({ database, channels, queue, quotas, knownTemplates })
+  const { accept } = createAdmission({
+    ...{ database, channels, queue, quotas, knownTemplates },
+    knownSourceTypes: () => presenton.knownCapabilities()?.sources,
+  })
   return {
     ...createPresentationCommands({
       ...{ database, channels, endRun, reportRemoval, queue, quotas },

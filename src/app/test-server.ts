@@ -45,6 +45,7 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
     revision: null,
     reviewOutlines: false,
     metadata: {},
+    sources: [],
     files: [],
     error: null,
     queuePosition: 1,

@@ -871,6 +871,12 @@ export interface components {
             metadata: {
                 [key: string]: string;
             };
+            /** @description Of the brief, also those that were deleted since. */
+            sources: {
+                /** Format: uuid */
+                id: string;
+                name: string;
+            }[];
             files: {
                 /** @enum {string} */
                 format: "pptx" | "pdf";
@@ -1092,6 +1098,7 @@ export interface components {
          *         "metadata": {
          *           "conversation": "4711"
          *         },
+         *         "sources": [],
          *         "files": [
          *           {
          *             "format": "pptx",
@@ -3047,6 +3054,7 @@ export interface operations {
                      *           "metadata": {
                      *             "conversation": "4711"
                      *           },
+                     *           "sources": [],
                      *           "files": [
                      *             {
                      *               "format": "pptx",
@@ -3243,11 +3251,13 @@ export interface operations {
                 "application/json": {
                     /**
                      * Format: unicode
-                     * @description The conversation summary. Required unless `outlines` is given.
+                     * @description The conversation summary. Required unless `outlines` or `sources` is given.
                      */
                     content?: string;
                     /** @description Your own outlines, one for each slide, in Markdown. Then none are generated. */
                     outlines?: string[];
+                    /** @description Ids of your own sources, each once. They are read together with `content`; not together with `outlines`. */
+                    sources?: string[];
                     /** @description Default 8, or the number of outlines. */
                     n_slides?: number;
                     /**
@@ -3356,6 +3366,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [],
                      *       "revision": null,
                      *       "error": null,
@@ -3695,6 +3706,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [
                      *         {
                      *           "format": "pptx",
@@ -4197,6 +4209,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [
                      *         {
                      *           "format": "pptx",
@@ -4495,6 +4508,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [],
                      *       "revision": null,
                      *       "error": {
@@ -4818,6 +4832,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [],
                      *       "revision": null,
                      *       "error": null,
@@ -5415,6 +5430,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [],
                      *       "revision": null,
                      *       "error": null,
@@ -7981,6 +7997,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [
                      *         {
                      *           "format": "pptx",

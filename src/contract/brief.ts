@@ -3,7 +3,7 @@
 
 import Type, { type Static } from 'typebox'
 import { exportFormats } from './presentation.ts'
-import { cleanText, unicodeFormat, visibleText } from './text.ts'
+import { cleanText, unicodeFormat, uuidPattern, visibleText } from './text.ts'
 
 export interface BriefLimits {
   maxSlides: number
@@ -29,6 +29,7 @@ export const maxOutlineChars = 10_000
 export const maxTitleChars = 200
 
 const maxMetadataPairs = 16
+export const maxSourcesPerBrief = 10
 export const defaultSlides = 8
 /** A title slide and a table of contents leave nothing to list with fewer slides. */
 export const minSlidesWithContents = 3
@@ -85,7 +86,8 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
       content: Type.Optional(
         textSchema(maxContentChars, {
           minLength: 1,
-          description: 'The conversation summary. Required unless `outlines` is given.',
+          description:
+            'The conversation summary. Required unless `outlines` or `sources` is given.',
         }),
       ),
       outlines: Type.Optional(
@@ -93,6 +95,13 @@ export function createBriefSchema({ maxSlides, maxContentChars }: BriefLimits) {
           maxSlides,
           'Your own outlines, one for each slide, in Markdown. Then none are generated.',
         ),
+      ),
+      sources: Type.Optional(
+        Type.Array(Type.String({ format: 'uuid', pattern: uuidPattern }), {
+          maxItems: maxSourcesPerBrief,
+          description:
+            'Ids of your own sources, each once. They are read together with `content`; not together with `outlines`.',
+        }),
       ),
       n_slides: Type.Optional(
         Type.Integer({

@@ -24,6 +24,7 @@ export const queuedExample: Presentation = {
   export_as: 'pptx',
   review_outlines: false,
   metadata: { conversation: '4711' },
+  sources: [],
   files: [],
   revision: null,
   error: null,

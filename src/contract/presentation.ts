@@ -42,6 +42,8 @@ export const runErrorSchema = Type.Object({
   retryable: Type.Boolean({ description: 'Whether a retry can help.' }),
 })
 
+export const namedSourceSchema = Type.Object({ id: Type.String({ format: 'uuid' }), name: text() })
+
 export const linksSchema = Type.Object({
   self: text(),
   events: text('The event stream.'),
@@ -69,6 +71,9 @@ export const presentationSchema = Type.Object(
     metadata: Type.Unsafe<Record<string, string>>({
       type: 'object',
       additionalProperties: { type: 'string' },
+    }),
+    sources: Type.Array(namedSourceSchema, {
+      description: 'Of the brief, also those that were deleted since.',
     }),
     files: Type.Array(fileSchema),
     revision: nullable(

@@ -16,6 +16,9 @@ export const cleanText = `^[^${controls}]*$`
 /** The same with at least one visible character. Its classes exclude each other: linear time. */
 export const visibleText = `^[${blanks}]*[^${blanks}${controls}][^${controls}]*$`
 
+/** The format `uuid` alone also allows `urn:uuid:…`, which Postgres does not take. */
+export const uuidPattern = '^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'
+
 /** One to 255 visible ASCII characters. */
 export const visibleAscii = '^[!-~]{1,255}$'
 

@@ -20,6 +20,7 @@ import type { Quotas } from '../database/quota-usage.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
 import { digestOf } from './brief-digest.ts'
+import { checkSources, readBriefSources } from './check-sources.ts'
 import { checkTemplate } from './check-template.ts'
 import type { Brief } from './read-brief.ts'
 import {
@@ -44,6 +45,8 @@ export interface AdmissionOptions {
   quotas: Quotas
   /** Ids of upstream's templates while they are known, else undefined. */
   knownTemplates: () => ReadonlySet<string> | undefined
+  /** The content types of sources that upstream takes while that is known, else undefined. */
+  knownSourceTypes?: () => readonly string[] | undefined
 }
 
 export interface BriefRequest {
@@ -66,6 +69,7 @@ const fullQueueRetrySeconds = 30
 
 export function createAdmission(options: AdmissionOptions) {
   const { database, channels, queue, quotas, knownTemplates } = options
+  const { knownSourceTypes = () => undefined } = options
 
   // All requests that come during one transaction share the next: one lock and one disk flush.
   const batcher = createBatcher<BriefRequest, IdempotentResponse>({
@@ -132,6 +136,11 @@ export function createAdmission(options: AdmissionOptions) {
     const inputs = new Map<BriefRequest, NewPresentation>()
     const twins = await openTwins(client, requests)
     const idsOfTwins = new Map<BriefRequest, string>()
+    const known = await readBriefSources(
+      client,
+      requests.map(({ brief }) => brief),
+    )
+    const takenTypes = knownSourceTypes()
     for (const request of requests) {
       const { userId, brief } = request
       const briefDigest = digestOf(brief)
@@ -143,8 +152,12 @@ export function createAdmission(options: AdmissionOptions) {
       try {
         // A missing default is the operator's mistake, which may be corrected before the run starts.
         if (!request.usesDefaultTemplate) checkTemplate(brief.template, knownTemplates())
+        const sources = checkSources(brief.sources, { userId, known, takenTypes })
         budget.check({ userId, slides: brief.nSlides })
         checkQueue(counts, userId, queue)
+        const id = randomUUID()
+        inputs.set(request, { ...toRow(request), id, userId, briefDigest, sources })
+        twins.add({ userId, briefDigest }, id)
       } catch (error) {
         if (!(error instanceof Problem)) throw error
         refusals.set(request, error)
@@ -153,9 +166,6 @@ export function createAdmission(options: AdmissionOptions) {
       budget.take({ userId, slides: brief.nSlides })
       counts.all += 1
       counts.own.set(userId, (counts.own.get(userId) ?? 0) + 1)
-      const id = randomUUID()
-      inputs.set(request, { ...toRow(request), id, userId, briefDigest })
-      twins.add({ userId, briefDigest }, id)
     }
 
     const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()]) : []

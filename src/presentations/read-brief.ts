@@ -51,8 +51,16 @@ export function readBrief(
   const { outlines } = body
   const nSlides = body.n_slides ?? outlines?.length ?? Math.min(defaultSlides, limits.maxSlides)
   const errors = blankPlaces(body)
-  if (body.content === undefined && outlines === undefined) {
-    errors.push({ path: '/content', message: 'is required unless outlines are given' })
+  const sources = (body.sources ?? []).map((id) => id.toLowerCase())
+  if (body.content === undefined && outlines === undefined && sources.length === 0) {
+    const message = 'is required unless outlines or sources are given'
+    errors.push({ path: '/content', message })
+  }
+  if (outlines !== undefined && sources.length > 0)
+    errors.push({ path: '/sources', message: 'must not be given together with outlines' })
+  for (const [i, id] of sources.entries()) {
+    if (sources.indexOf(id) < i)
+      errors.push({ path: `/sources/${i}`, message: 'must not name a source again' })
   }
   if (outlines !== undefined && nSlides !== outlines.length) {
     errors.push({
@@ -70,6 +78,7 @@ export function readBrief(
   return {
     content: body.content ?? null,
     outlines: outlines ?? null,
+    sources,
     nSlides,
     language: body.language ?? 'English',
     template: body.template ?? defaults.template,

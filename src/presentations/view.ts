@@ -40,6 +40,7 @@ export function presentationView(
     export_as: row.exportAs,
     review_outlines: row.reviewOutlines,
     metadata: row.metadata,
+    sources: row.sources,
     files: row.files.map((file) => ({
       format: file.format,
       size_bytes: file.sizeBytes,

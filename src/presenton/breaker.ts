@@ -40,7 +40,7 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
       // opossum counts a filtered error as a success. A cancellation must not close a half-open
       // circuit, so it is filtered only in the other states.
       errorFilter: (...[error, , signal]: unknown[]): boolean =>
-        isLimit(error) || (isCancellation(error, signal as AbortSignal) && !circuit.halfOpen),
+        isOfOthers(error) || (isCancellation(error, signal as AbortSignal) && !circuit.halfOpen),
     },
   )
   circuit.on('open', () => {
@@ -60,7 +60,7 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
   }
 
   function recordFailure(failure: unknown): void {
-    if (!circuit.closed || isLimit(failure)) return
+    if (!circuit.closed || isOfOthers(failure)) return
     const signal = new AbortController().signal
     circuit.fire(() => Promise.reject(failure), signal).catch(() => undefined)
   }
@@ -104,9 +104,11 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
   }
 }
 
-/** Upstream responded, only its model did not. */
-function isLimit(error: unknown): boolean {
-  return error instanceof Problem && error.failure === 'limit'
+/** Upstream responded, only its model did not; or the store that has what is uploaded. */
+function isOfOthers(error: unknown): boolean {
+  return (
+    error instanceof Problem && (error.failure === 'limit' || error.code === 'STORAGE_UNAVAILABLE')
+  )
 }
 
 function isCancellation(error: unknown, signal: AbortSignal): boolean {

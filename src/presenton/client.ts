@@ -25,6 +25,7 @@ import { type MountedFileResult, openMountedFile } from './mounted-file.ts'
 import { createPerformOperation } from './operation.ts'
 import { createProbe } from './probe.ts'
 import { createRequests } from './requests.ts'
+import { createSourceUploads } from './source-uploads.ts'
 import type { Template } from './template-responses.ts'
 import { createTemplates } from './templates.ts'
 
@@ -125,6 +126,7 @@ export function createPresenton({
     ...createDecks({ calls, perform, templates, titleForPrepare, timeouts }),
     ...createDeckWrites({ calls, perform, timeouts }),
     exportDeck,
+    ...createSourceUploads({ calls, perform, timeoutMs: timeouts.prepareMs }),
     ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
 
     /** The file at the `path` of an export. What cannot be the exported file is a 'bad-file'. */

@@ -3,7 +3,7 @@
 // connection of its own can also be torn down without disturbing another call.
 
 import type { Socket } from 'node:net'
-import type { Readable } from 'node:stream'
+import { Readable } from 'node:stream'
 import { buildConnector, Client } from 'undici'
 import { raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
@@ -15,6 +15,8 @@ export interface UpstreamRequest {
   path: string
   headers: Record<string, string>
   json?: unknown
+  /** The body of a request without `json`. */
+  openBody?: (() => AsyncIterable<Uint8Array>) | undefined
   signal: AbortSignal
 }
 
@@ -92,6 +94,7 @@ export function createConnections(url: string) {
       path,
       headers,
       json,
+      openBody,
       signal,
     }: UpstreamRequest): Promise<UpstreamResponse> {
       signal.throwIfAborted()
@@ -115,7 +118,12 @@ export function createConnections(url: string) {
             ...(json !== undefined && { 'content-type': 'application/json' }),
             ...headers,
           },
-          body: json === undefined ? null : JSON.stringify(json),
+          body:
+            json === undefined
+              ? openBody
+                ? Readable.from(openBody())
+                : null
+              : JSON.stringify(json),
           signal,
         })
         const { statusCode, headers: responseHeaders, body } = await raceSignal(response, signal)

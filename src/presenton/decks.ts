@@ -10,6 +10,7 @@ import { type DeckSlides, parseCreatedDeck, parseDeck } from './deck-responses.t
 import { createBody, type DeckBrief, type Features, paths } from './dialect.ts'
 import { rejected } from './failures.ts'
 import type { PerformOperation } from './operation.ts'
+import { asLostFiles } from './source-uploads.ts'
 import type { Templates } from './templates.ts'
 
 export interface DeckCall extends CallOptions {
@@ -57,14 +58,18 @@ export function createDecks({
     createDeck: (options: CallOptions & { brief: DeckBrief }): Promise<{ deckId: string }> =>
       perform({ operation: 'create', signal: options.signal }, async (features) =>
         parseCreatedDeck(
-          await calls.fetchJson({
-            ...deckCall(options, features),
-            routeKind: 'other',
-            isCheap: true,
-            method: 'POST',
-            path: paths.create,
-            json: createBody(options.brief, features),
-          }),
+          await calls
+            .fetchJson({
+              ...deckCall(options, features),
+              routeKind: 'other',
+              isCheap: true,
+              method: 'POST',
+              path: paths.create,
+              json: createBody(options.brief, features),
+            })
+            .catch((error: unknown) => {
+              throw asLostFiles(error)
+            }),
         ),
       ),
 

@@ -41,6 +41,8 @@ export interface DeckBrief {
   includeTitleSlide: boolean
   includeTableOfContents: boolean
   webSearch: boolean
+  /** Handles of uploaded documents. */
+  filePaths?: string[] | undefined
 }
 
 const api = '/api/v1/ppt'
@@ -57,6 +59,7 @@ export const paths = {
   openapi: '/openapi.json',
   create: `${api}/presentation/create`,
   prepare: `${api}/presentation/prepare`,
+  upload: `${api}/files/upload`,
   update: `${api}/presentation/update`,
   slideUpdate: `${api}/presentation/slide_update`,
   slideEdit: `${api}/slide/edit`,
@@ -85,6 +88,7 @@ export function createBody(brief: DeckBrief, { smart }: Features) {
     include_title_slide: brief.includeTitleSlide,
     include_table_of_contents: brief.includeTableOfContents,
     web_search: brief.webSearch,
+    ...(brief.filePaths?.length && { file_paths: brief.filePaths }),
     ...(smart && { generation_mode: 'standard' }),
   }
 }

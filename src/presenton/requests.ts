@@ -12,6 +12,8 @@ export interface UpstreamRequestOptions {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   path: string
   json?: unknown
+  /** The body of a request without `json`; called once for each time it is sent. */
+  openBody?: () => AsyncIterable<Uint8Array>
   headers?: Record<string, string>
   /** For the whole request, the body of the response included. */
   timeoutMs: number
@@ -47,9 +49,10 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
   }
 
   const connect = (
-    { method = 'GET', path, json, headers = {} }: UpstreamRequestOptions,
+    { method = 'GET', path, json, openBody, headers = {} }: UpstreamRequestOptions,
     { signal }: CallDeadline,
-  ): Promise<UpstreamResponse> => connections.open({ method, path, json, headers, signal })
+  ): Promise<UpstreamResponse> =>
+    connections.open({ method, path, json, openBody, headers, signal })
 
   /** Throws for a 5xx. This runs inside the circuit breaker, so the failure counts there. */
   async function readText(

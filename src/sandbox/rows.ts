@@ -56,6 +56,7 @@ const defaults: Omit<NewPresentation, 'id'> = {
   nSlides: 3,
   exportAs: 'pptx',
   reviewOutlines: false,
+  sources: [],
   metadata: {},
   outlines: null,
   brief: sampleBrief,

@@ -4,7 +4,6 @@ import { sql } from 'drizzle-orm'
 import { bigint, index, integer, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { sourceTypes } from '../../contract/source.ts'
 import { gateway, time } from './gateway.ts'
-import { presentations } from './presentations.ts'
 
 export const sources = gateway.table(
   'sources',
@@ -35,9 +34,7 @@ export const sources = gateway.table(
 export const presentationSources = gateway.table(
   'presentation_sources',
   {
-    presentationId: uuid('presentation_id')
-      .notNull()
-      .references(() => presentations.id, { onDelete: 'cascade' }),
+    presentationId: uuid('presentation_id').notNull(),
     position: integer('position').notNull(),
     sourceId: uuid('source_id').notNull(),
     name: text('name').notNull(),

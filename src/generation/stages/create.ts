@@ -6,6 +6,7 @@ import { recordDeck, scheduleDeckRemoval } from '../../database/decks.ts'
 import type { Context } from '../context.ts'
 import { withoutDeck } from '../run-state.ts'
 import { missingTemplate, useCurrentDefault } from '../template.ts'
+import { uploadSources } from '../upload-sources.ts'
 
 export async function create(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context
@@ -13,6 +14,7 @@ export async function create(context: Context): Promise<void> {
   // Checked before the first stage that costs money.
   if (!(await presenton.hasTemplate({ account, signal, templateId: run.template })))
     throw missingTemplate(run)
+  const filePaths = await uploadSources(context)
   const { content, tone, verbosity, instructions, ...flags } = run.brief
   const { deckId } = await presenton.createDeck({
     account,
@@ -27,6 +29,7 @@ export async function create(context: Context): Promise<void> {
       includeTitleSlide: flags.includeTitleSlide,
       includeTableOfContents: flags.includeTableOfContents,
       webSearch: flags.webSearch,
+      filePaths,
     },
   })
   try {

@@ -1,6 +1,7 @@
 // Stage outlines: the model writes one outline for each slide. Its raw text is forwarded as it
 // comes; only the `complete` message counts.
 
+import { readRunSources } from '../../database/sources.ts'
 import { Problem } from '../../domain/problem.ts'
 import { parseCompletedOutlines } from '../../presenton/deck-responses.ts'
 import type { Context } from '../context.ts'
@@ -8,6 +9,25 @@ import { forwardMessage } from '../forward-message.ts'
 import { titleFrom } from '../title.ts'
 
 export async function outlines(context: Context): Promise<void> {
+  try {
+    await streamOutlines(context)
+  } catch (error) {
+    throw await asLostUploads(context, error)
+  }
+}
+
+/**
+ * Upstream's temporary files do not survive its restart. Early versions then end the stream without
+ * a word, so any fault that is not the model's leads to fresh uploads: they cost nothing.
+ */
+async function asLostUploads({ run, database }: Context, error: unknown): Promise<unknown> {
+  if (!(error instanceof Problem) || error.code !== 'UPSTREAM_ERROR') return error
+  if (error.failure !== 'fault' || error.modelFailure !== undefined) return error
+  const isMadeFromSources = (await readRunSources(database, run.id)).length > 0
+  return isMadeFromSources ? new Problem(error.code, { failure: 'gone', cause: error }) : error
+}
+
+async function streamOutlines(context: Context): Promise<void> {
   const { run, presenton, account, signal, logger } = context
   const { deckId } = run
   if (!deckId) throw new Error('Outlines need a deck.')

@@ -6,6 +6,7 @@ import { decks, files, images, uploads } from '../../database/schema/external.ts
 import { events } from '../../database/schema/log.ts'
 import { presentations } from '../../database/schema/presentations.ts'
 import { deckChanges } from '../../database/schema/slides.ts'
+import { presentationSources } from '../../database/schema/sources.ts'
 import { tickets } from '../../database/schema/users.ts'
 import { build, columns, type Given, statement } from '../../database/statement.ts'
 
@@ -32,12 +33,17 @@ const scheduleDecks = statement((given: OfPresentation) =>
   build.update(decks).set({ removeAfter: sql`now()` }).where(eq(decks.presentationId, given.id)),
 )
 
-type Others = typeof events | typeof images | typeof tickets | typeof deckChanges
+type Others =
+  | typeof presentationSources
+  | typeof events
+  | typeof images
+  | typeof tickets
+  | typeof deckChanges
 const deleteRowsOf = (table: Others) =>
   statement((given: OfPresentation) =>
     build.delete(table).where(eq(table.presentationId, given.id)),
   )
-const deleteOthers = [events, images, tickets, deckChanges].map(deleteRowsOf)
+const deleteOthers = [presentationSources, events, images, tickets, deckChanges].map(deleteRowsOf)
 
 const deleteRow = statement((given: OfPresentation) =>
   build.delete(presentations).where(eq(presentations.id, given.id)),

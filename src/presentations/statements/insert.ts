@@ -6,6 +6,7 @@ import type { Queryable } from '../../database/connection.ts'
 import { newEstimateInputs } from '../../database/durations.ts'
 import { countAhead, isWaiting, nextTurn, queueOrder } from '../../database/queue.ts'
 import type { presentations } from '../../database/schema/presentations.ts'
+import { insertPresentationSources } from '../../database/sources.ts'
 import type { EstimateInputs } from '../../domain/estimate.ts'
 import type { PresentationRow } from './queries.ts'
 
@@ -14,7 +15,7 @@ export type NewPresentation = Pick<
   typeof presentations.$inferSelect,
   | ('id' | 'userId' | 'title' | 'template' | 'language' | 'nSlides' | 'exportAs')
   | ('reviewOutlines' | 'metadata' | 'brief' | 'briefDigest' | 'outlines' | 'origin')
->
+> & { sources: { id: string; name: string }[] }
 
 /** How many runs wait, of all users and of each user that was asked for. */
 export interface QueueCounts {
@@ -50,6 +51,7 @@ export async function insertPresentations(
 ): Promise<PresentationRow[]> {
   const placed = await insertRows(client, inputs)
   await insertFirstEvents(client, placed)
+  await insertSources(client, inputs)
   const byId = new Map(placed.map((row) => [row.id, row]))
   return inputs.map((input) => {
     const row = byId.get(input.id)
@@ -111,6 +113,18 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
       column(({ origin }) => origin),
     ],
   )
+}
+
+async function insertSources(client: Queryable, inputs: NewPresentation[]): Promise<void> {
+  const named = inputs.flatMap(({ id: presentationId, sources }) =>
+    sources.map(({ id: sourceId, name }, position) => ({
+      presentationId,
+      position,
+      sourceId,
+      name,
+    })),
+  )
+  if (named.length > 0) await insertPresentationSources(client, named)
 }
 
 async function insertFirstEvents(client: Queryable, placed: PlacedRow[]): Promise<void> {

@@ -35,6 +35,9 @@ const rowColumns = {
       'storedAt', f.stored_at, 'revision', f.revision) order by f.format desc)
     from gateway.files f where f.presentation_id = p.id), '[]'::json)`.as('files'),
   revision: sql<number | null>`${sql.raw(revisionOf('p'))}`.as('revision'),
+  sources: sql<{ id: string; name: string }[]>`coalesce((
+    select json_agg(json_build_object('id', s.source_id, 'name', s.name) order by s.position)
+    from gateway.presentation_sources s where s.presentation_id = p.id), '[]'::json)`.as('sources'),
   /** From 1 for the run that is claimed next; null unless queued. */
   queuePosition: sql<number | null>`case when p.status = 'queued'
     then 1 + ${sql.raw(countAhead('p'))} end`.as('queuePosition'),

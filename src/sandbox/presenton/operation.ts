@@ -10,6 +10,8 @@ export const operations = [
   'logout',
   'token',
   'openapi',
+  'upload',
+  'decompose',
   'create',
   'outlines', // the stream: paid work
   'read-outlines',

@@ -17,6 +17,7 @@ import { signInRoutes } from './routes/sign-in.ts'
 import { slideEditRoutes } from './routes/slide-edits.ts'
 import { slideRoutes } from './routes/slides.ts'
 import { templateRoutes } from './routes/templates.ts'
+import { uploadRoutes } from './routes/uploads.ts'
 import type { Features } from './shape.ts'
 import type { Route } from './state.ts'
 
@@ -33,6 +34,7 @@ const routes: readonly Route[] = [
   ...presentationRoutes,
   ...exportRoutes,
   ...templateRoutes,
+  ...uploadRoutes,
   ...otherRoutes,
   ...fileRoutes,
 ]

@@ -78,6 +78,7 @@ export async function openStandIn(options: StandInOptions = {}) {
     features: () => featuresOf[shape],
     pace,
     decks,
+    tempFiles: new Map(),
     conversations,
     spendCounter,
     gates,
@@ -120,7 +121,9 @@ export async function openStandIn(options: StandInOptions = {}) {
   await listen(options.port ?? 0)
   const { port } = server.address() as AddressInfo
   const up = async () => {
-    if (!server.listening) await listen(port)
+    if (server.listening) return
+    state.tempFiles.clear()
+    await listen(port)
   }
   const faults = createFaults({ down, up })
 
@@ -146,6 +149,13 @@ export async function openStandIn(options: StandInOptions = {}) {
     },
     faults,
     gates,
+    /** Closes every connection and starts again: decks stay, uploads are gone. */
+    async restart(): Promise<void> {
+      await down()
+      await up()
+    },
+    /** What a restart does to uploads, without one. */
+    wipeUploads: () => state.tempFiles.clear(),
     /** Upgrades or downgrades Presenton while clients are connected. */
     setShape(next: Shape): void {
       shape = next

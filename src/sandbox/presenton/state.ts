@@ -20,6 +20,8 @@ export type StandInState = {
   features(): Features
   pace: Pace
   decks: Map<string, Deck>
+  /** Uploads by their path. They do not survive a restart. */
+  tempFiles: Map<string, { type: string; bytes: Buffer }>
   /** Of the chat, by their id. */
   conversations: Map<string, Conversation>
   spendCounter: SpendCounter

@@ -14,6 +14,7 @@ import {
 import { createdRow } from '../rows.ts'
 import type { Features } from '../shape.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
+import { refusalOfPaths } from './uploads.ts'
 import { missingField, notAString, notOneOf, readObject } from './validation.ts'
 
 export const createRoutes: readonly Route[] = [
@@ -32,6 +33,9 @@ async function create(state: StandInState, exchange: Exchange): Promise<Reply> {
   if (errors.length > 0) return validationFailed(errors)
   const limitError = limitErrorFor(fields, features)
   if (limitError) return limitError
+  const paths = Array.isArray(fields.file_paths) ? fields.file_paths.map(String) : []
+  const pathError = refusalOfPaths(state, paths)
+  if (pathError) return pathError
 
   const deck = createDeck({
     content: fields.content as string,
@@ -75,7 +79,7 @@ function fieldErrorsOf(fields: Record<string, unknown>, features: Features): Fie
 
 /** A accepts any number of slides, T and B 1 to 50. */
 function limitErrorFor(
-  { n_slides, include_table_of_contents, file_paths }: Record<string, unknown>,
+  { n_slides, include_table_of_contents }: Record<string, unknown>,
   features: Features,
 ): Reply | undefined {
   const count = n_slides as number | null | undefined
@@ -88,10 +92,6 @@ function limitErrorFor(
       400,
       'Number of slides cannot be less than 3 if table of contents is included',
     )
-  }
-  // The stand-in accepts no uploads, so every path is outside of B's temp directory.
-  if (features.hasSlideUi && Array.isArray(file_paths) && file_paths.length > 0) {
-    return errorDetail(400, 'File path must stay within the temp directory')
   }
   return undefined
 }

@@ -14,6 +14,7 @@ import { storedRow } from '../rows.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
 import { findDeckInPath } from './find-deck.ts'
 import { sendStream } from './send-stream.ts'
+import { readDocuments } from './uploads.ts'
 import { missingField, notAnObject, readObject } from './validation.ts'
 
 const path = '/api/v1/ppt/outlines'
@@ -39,24 +40,39 @@ export const outlineRoutes: readonly Route[] = [
 async function streamOutlines(state: StandInState, exchange: Exchange): Promise<Reply | undefined> {
   const found = findDeckInPath(state, exchange)
   if ('reply' in found) return found.reply
-  state.spendCounter.count('outlines', found.deck.id)
+  const documents = await readDocuments(state, found.deck.file_paths ?? [])
+  // Without its documents it fails before it asks the model.
+  if (documents !== undefined) state.spendCounter.count('outlines', found.deck.id)
   const recorded = state.replay?.outlines(found.deck, exchange.passGate)
-  return sendStream(state, exchange, recorded ?? frames(state, exchange, found.deck))
+  return sendStream(
+    state,
+    exchange,
+    recorded ?? frames(state, exchange, { deck: found.deck, documents }),
+  )
 }
 
 async function* frames(
   state: StandInState,
   { signal, passGate, fault }: Exchange,
-  deck: Deck,
+  { deck, documents }: { deck: Deck; documents: string | undefined },
 ): AsyncGenerator<Frame> {
   const { pace } = state
   const features = state.features()
-  for (const status of features.outlineStatuses)
+  const [firstStatus, ...laterStatuses] = features.outlineStatuses
+  yield { kind: 'head', text: frame({ type: 'status', status: firstStatus }) }
+  if (documents === undefined) {
+    // A and T end the stream without a word.
+    if (features.modelErrors === 'friendly')
+      yield { kind: 'complete', text: frame({ type: 'error', detail: 'File not found' }) }
+    return
+  }
+  for (const status of laterStatuses)
     yield { kind: 'head', text: frame({ type: 'status', status }) }
 
   const changeCount =
     fault?.effect.kind === 'outlines' ? fault.effect.count : (requested: number) => requested
-  let outlines = writeOutlines(deck, changeCount)
+  const content = [deck.content, documents].filter((text) => text !== '').join('\n\n')
+  let outlines = writeOutlines({ ...deck, content }, changeCount)
   const expected = deck.n_slides > 0 ? deck.n_slides : outlines.length
   for (const chunk of splitText(compactJson({ slides: outlines }), pace.chunkChars)) {
     await passGate('outlines:chunk')
