@@ -13,6 +13,7 @@ import type { EndRun } from '../database/end-run.ts'
 import { pruneLogs } from '../database/event-log.ts'
 import { pruneKeys } from '../database/idempotency-keys.ts'
 import { pruneLedger } from '../database/ledger.ts'
+import { expireSources, releaseDeletedSources } from '../database/sources.ts'
 import { createRemovals } from '../generation/removals.ts'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
 import { pruneNotifications } from '../notifications/statements/change.ts'
@@ -33,6 +34,8 @@ export interface HousekeepingOptions {
   eventsRetentionHours: number
   runTimeoutMs: number
   notificationRetentionHours: number
+  /** 0 keeps sources until they are deleted. */
+  sourcesRetentionHours: number
   disableRules: DisableRules
   onNotification: (type: NotificationType) => void
   logger: Pick<Logger, 'warn'>
@@ -61,6 +64,7 @@ export function openHousekeeping(options: HousekeepingOptions) {
   const tasks: Task[] = [
     { name: 'end overdue runs', everyMs: 10_000, work: endOverdue },
     { name: 'end abandoned changes', everyMs: 10_000, work: () => endAbandonedChanges(database) },
+    { name: 'release sources', everyMs: 30_000, work: releaseSources, runsOnRevoke: true },
     { name: 'remove objects', everyMs: 30_000, work: removals.objects, runsOnRevoke: true },
     { name: 'remove decks', everyMs: 30_000, work: removals.decks, runsOnRevoke: true },
     { name: 'prune logs', everyMs: 60_000, work: prune },
@@ -86,6 +90,14 @@ export function openHousekeeping(options: HousekeepingOptions) {
       channels.publish('notification', { id })
       options.onNotification('warning')
     }
+  }
+
+  /** Runs that end, and presentations that are deleted, no longer need their sources. */
+  async function releaseSources(): Promise<void> {
+    const { sourcesRetentionHours: retentionHours } = options
+    while (retentionHours > 0 && (await expireSources(database, { retentionHours })) > 0)
+      closing.signal.throwIfAborted()
+    while ((await releaseDeletedSources(database)) > 0) closing.signal.throwIfAborted()
   }
 
   async function pruneOldNotifications(): Promise<void> {

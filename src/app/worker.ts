@@ -65,6 +65,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
     eventsRetentionHours: config.events.retentionHours,
     runTimeoutMs: config.runTimeoutMs,
     notificationRetentionHours: config.notificationRetentionHours,
+    sourcesRetentionHours: config.sources.retentionHours,
     onNotification: metrics.onNotification,
     disableRules: services.webhooks.disableRules,
     logger,

@@ -23,6 +23,7 @@ test('a brief with only content gets every default', () => {
   expect(read({ content: 'What we said.' })).toEqual({
     content: 'What we said.',
     outlines: null,
+    sources: [],
     nSlides: 8,
     language: 'English',
     template: 'general',

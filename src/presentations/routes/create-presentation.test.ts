@@ -78,6 +78,7 @@ test('returns 202 with a Location header and the presentation', async () => {
     export_as: 'pptx',
     review_outlines: false,
     metadata: {},
+    sources: [],
     files: [],
     revision: null,
     error: null,

@@ -1,0 +1,1 @@
+ALTER TABLE "gateway"."presentation_sources" DROP CONSTRAINT "presentation_sources_presentation_id_presentations_id_fk";
