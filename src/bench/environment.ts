@@ -59,7 +59,9 @@ export async function openBenchEnvironment({ profileDir }: { profileDir?: string
         ...env,
       },
     })
-    while (!(await fetch(`${program.url}/health/ready`)).ok)
+    const { OPS_PORT: opsPort } = env
+    const healthUrl = opsPort === undefined ? program.url : `http://127.0.0.1:${opsPort}`
+    while (!(await fetch(`${healthUrl}/health/ready`)).ok)
       await new Promise((resolve) => setTimeout(resolve, 10))
     return program
   }

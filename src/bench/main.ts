@@ -17,6 +17,7 @@ import { idle } from './idle.bench.ts'
 import { idleStreams } from './idle-streams.bench.ts'
 import { listing } from './listing.bench.ts'
 import { load } from './load.bench.ts'
+import { notifications } from './notifications.bench.ts'
 import { parse } from './parse.bench.ts'
 import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
@@ -28,6 +29,7 @@ const benchmarks: Benchmark[] = [
   delivery,
   idleStreams,
   sockets,
+  notifications,
   accept,
   runStart,
   claims,

@@ -4,7 +4,10 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
+import type { TSchema } from 'typebox'
+import Value from 'typebox/value'
 import { WebSocket } from 'ws'
+import { serverMessageSchema } from '../contract/realtime.ts'
 
 export interface SocketOptions {
   token?: string | undefined
@@ -81,7 +84,9 @@ export async function openSocket(
         }
       })
     }
-    return messages.shift()
+    const message = messages.shift()
+    expectDocumented(message)
+    return message
   }
 
   return {
@@ -119,4 +124,18 @@ export async function openSocket(
       await ended
     },
   }
+}
+
+const { anyOf: documented } = serverMessageSchema as unknown as {
+  anyOf: (TSchema & { title: string })[]
+}
+
+/** Every message that a test reads must be as OpenAPI and docs/events.md describe it. */
+function expectDocumented(message: ReceivedMessage) {
+  const schema = documented.find(({ title }) => title === `${message.type} message`)
+  if (!schema) throw new Error(`a message of an unknown type: ${JSON.stringify(message)}`)
+  const [error] = Value.Errors(schema, message)
+  if (!error) return
+  const { instancePath, message: reason } = error
+  throw new Error(`${instancePath} ${reason}: ${JSON.stringify(message)}`)
 }
