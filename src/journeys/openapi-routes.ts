@@ -15,15 +15,22 @@ export interface Route {
   operationId: string
   parameters: { name: string; in: string; schema: Record<string, unknown> }[]
   bodySchema: Record<string, unknown> | undefined
+  bodyExamples: unknown[]
   responses: Record<string, ResponseDescription>
   needsAuth: boolean
+}
+
+interface JsonContent {
+  schema: Record<string, unknown>
+  example?: unknown
+  examples?: Record<string, { value: unknown }>
 }
 
 interface Operation {
   operationId: string
   security?: unknown[]
   parameters?: Route['parameters']
-  requestBody?: { content: Record<string, { schema: Record<string, unknown> }> }
+  requestBody?: { content: Record<string, JsonContent> }
   responses: Route['responses']
 }
 
@@ -50,28 +57,33 @@ export function listRoutes({ paths }: OpenApiDocument): Route[] {
         parameters,
         responses,
         bodySchema: requestBody?.content['application/json']?.schema,
+        bodyExamples: examplesOf(requestBody?.content['application/json']),
         needsAuth: security.length > 0,
       }),
     ),
   )
 }
 
+function examplesOf({ schema, example, examples = {} }: JsonContent = { schema: {} }): unknown[] {
+  const named = Object.values(examples).map(({ value }) => value)
+  const ofSchema = Array.isArray(schema['examples']) ? schema['examples'] : []
+  return [example, ...named, ...ofSchema].filter((value) => value !== undefined)
+}
+
 export function routesWithParameters(routes: Route[]): Route[] {
   return routes.filter(({ path }) => path.includes('{'))
 }
 
+/** The value is for the first parameter; others are places in what it names. */
 export function fillPath(path: string, value: string): string {
-  return path.replace(/\{[^}]*\}/, value)
+  return path
+    .replace(/\{[^}]*\}/, () => value)
+    .replace(/(?<=\/)\{\w+\}(?=\/|$)/g, (name) => (value === name ? name : '0'))
 }
 
-/** A body with the required members only, each with its simplest valid value. */
-export function minimalBody(schema: Record<string, unknown> | undefined): object | undefined {
-  if (!schema) return undefined
-  const { required = [], properties = {} } = schema as {
-    required?: string[]
-    properties?: Record<string, { enum?: unknown[] }>
-  }
-  return Object.fromEntries(required.map((name) => [name, properties[name]?.enum?.[0] ?? 'x']))
+/** A valid body: the documented example. */
+export function sampleBody({ bodySchema, bodyExamples }: Route): unknown {
+  return bodySchema && (bodyExamples[0] ?? {})
 }
 
 /** Ids of nothing that exists, well-formed or not. */

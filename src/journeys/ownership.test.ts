@@ -6,10 +6,10 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import {
   fillPath,
   listRoutes,
-  minimalBody,
   type Route,
   readOpenApi,
   routesWithParameters,
+  sampleBody,
   unknownIds,
 } from './openapi-routes.ts'
 import { expectProblem, readResponse } from './response-checks.ts'
@@ -54,17 +54,18 @@ const callers: [name: string, headers: () => Record<string, string>, status: num
   ],
 ]
 
-function send({ method, path, bodySchema }: Route, id: string, headers: Record<string, string>) {
-  const body = minimalBody(bodySchema)
+function send(route: Route, id: string, headers: Record<string, string>) {
+  const { method, path } = route
+  const body = sampleBody(route)
   return fetch(`${world.url}${fillPath(path, id)}`, {
     method,
     redirect: 'manual',
     headers: {
       accept: 'application/json',
-      ...(body && { 'content-type': 'application/json' }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
       ...headers,
     },
-    ...(body && { body: JSON.stringify(body) }),
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   })
 }
 
@@ -120,10 +121,12 @@ test('every route that needs credentials returns 401 without them or with expire
       )
     }
   }
-  // The public routes are for operators, for the API description, and to end a session.
+  // The public routes are for operators, for descriptions, and to end a session.
   const open = routes.filter(({ needsAuth }) => !needsAuth).map(({ path }) => path)
   expect(
-    open.filter((path) => !/^\/(health|metrics|openapi\.json|api\/v1\/session$)/.test(path)),
+    open.filter(
+      (path) => !/^\/(health|metrics|openapi\.json|\.well-known\/|api\/v1\/session$)/.test(path),
+    ),
   ).toEqual([])
 })
 
