@@ -24,6 +24,15 @@ test('uses the sample brief, the pace of a model and continuous serving by defau
   expect(words).toBeLessThan(600)
 })
 
+test('takes documents instead of the sample brief, or beside a brief', () => {
+  const path = writeBrief('notes.md', 'Notes.')
+  const alone = readArguments(['--source', path, '--source', path])
+  expect(alone).toMatchObject({ sources: [path, path], brief: {} })
+  const beside = readArguments(['--source', path, '--brief', path])
+  expect(beside).toMatchObject({ sources: [path], brief: { content: 'Notes.' } })
+  expect(() => readArguments(['--source', `${path}.missing`])).toThrow(UsageError)
+})
+
 test('reads flags', () => {
   expect(readArguments(['--once', '--fast', '--shape', 'A1'])).toMatchObject({
     once: true,

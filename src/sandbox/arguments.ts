@@ -1,16 +1,18 @@
 // The sandbox's command line: its flags, and the brief for the first presentation.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type FaultName, faultNames, type Shape, shapes } from './presenton/stand-in.ts'
 
-export const usage = `Usage: npm run sandbox -- [--once] [--brief FILE] [--shape A1|T|B1|B2] [--fast] [--fault NAME]
+export const usage = `Usage: npm run sandbox -- [--once] [--brief FILE] [--source FILE] [--shape A1|T|B1|B2] [--fast] [--fault NAME]
 
   --once        Stop after the first presentation.
   --brief FILE  Make a presentation from this file. A .json file is a whole brief. Any other file is
                 a text, and a first line "# Something" becomes the title.
+  --source FILE Upload this document and make the presentation from it, without a summary unless
+                --brief gives one. You can repeat this flag.
   --shape NAME  The versions of Presenton that the stand-in imitates: A1 (0.5.14 to 0.7.3), T (0.8),
                 B1 (0.9, the default), B2 (later).
   --fast        The stand-in responds at once instead of as slowly as a model.
@@ -36,6 +38,8 @@ export interface Arguments {
   shape: Shape
   faults: FaultName[]
   briefPath: string
+  /** Documents to upload; undefined for none. */
+  sources?: string[] | undefined
   brief: Record<string, unknown>
 }
 
@@ -46,8 +50,12 @@ export function readArguments(args: string[]): Arguments {
     fast = false,
     shape = 'B1',
     fault = [],
-    brief: briefPath = fileURLToPath(new URL('briefs/english.md', import.meta.url)),
+    source: sources,
+    brief,
   } = parse(args)
+  const briefPath = brief ?? fileURLToPath(new URL('briefs/english.md', import.meta.url))
+  for (const path of sources ?? [])
+    if (!existsSync(path)) throw new UsageError(`--source: ${path} does not exist.`)
   const knownShape = shapes.find((name) => name === shape)
   if (!knownShape) throw new UsageError(`--shape ${shape} is unknown. Use ${shapes.join(', ')}.`)
   return {
@@ -56,7 +64,8 @@ export function readArguments(args: string[]): Arguments {
     shape: knownShape,
     faults: fault.map(readFault),
     briefPath,
-    brief: readBrief(briefPath),
+    ...(sources && { sources }),
+    brief: sources && brief === undefined ? {} : readBrief(briefPath),
   }
 }
 
@@ -68,6 +77,7 @@ function parse(args: string[]) {
       shape: { type: 'string' },
       fault: { type: 'string', multiple: true },
       brief: { type: 'string' },
+      source: { type: 'string', multiple: true },
     } as const
     return parseArgs({ args, options, allowPositionals: false }).values
   } catch (error) {

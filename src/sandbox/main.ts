@@ -12,6 +12,7 @@ import { isPortFree } from './ports.ts'
 import { paces } from './presenton/stand-in.ts'
 import { createProgressOutput } from './progress-output.ts'
 import { openSandbox, type Sandbox } from './sandbox.ts'
+import { uploadSources } from './upload-sources.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = resolve(process.env['SANDBOX_FOLDER'] || join(root, '.sandbox'))
@@ -127,12 +128,14 @@ async function start(
 
 async function makePresentation(
   access: { url: string; token: string; signal: AbortSignal },
-  { briefPath, brief }: Arguments,
+  { briefPath, brief, sources }: Arguments,
 ): Promise<DownloadedDeck> {
-  print(`\nMaking a presentation from ${shownPath(briefPath)}:`)
+  const shown = sources ?? [briefPath]
+  print(`\nMaking a presentation from ${shown.map(shownPath).join(', ')}:`)
   const progress = createProgressOutput()
   try {
-    const id = await postBrief(access, brief)
+    const uploaded = sources && { sources: await uploadSources(access, sources) }
+    const id = await postBrief(access, { ...brief, ...uploaded })
     await followRun(access, id, progress)
     return await download(access, id, join(folder, 'decks'))
   } finally {
