@@ -38,6 +38,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
       get_presentation: 'read-only',
       list_presentations: 'read-only',
       get_outlines: 'read-only',
+      get_slides: 'read-only',
       approve_outlines: '',
       export_presentation: '',
       get_download_link: 'read-only',
@@ -104,6 +105,14 @@ describe.each(protocols)('with protocol %s', (protocol) => {
     expect(reports.map(({ total }) => total)).toEqual(reports.map(() => 1))
     const steps = reports.map(({ progress }) => progress)
     expect(steps).toEqual([...new Set(steps)].sort((a, b) => a - b))
+
+    const { revision, slides } = await mcp.get('get_slides', { id })
+    expect(revision).toBe(1)
+    const deck = [...world.presenton.decks.values()].at(-1)
+    expect(slides).toEqual(
+      [0, 1, 2].map((index) => ({ index, title: expect.any(String), text: expect.any(String) })),
+    )
+    expect(JSON.stringify(deck?.slides)).toContain(JSON.stringify(slides[0].title))
 
     const link = await mcp.get('get_download_link', { id, format: 'pptx' })
     expect(link).toEqual({
@@ -206,6 +215,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
   test.each([
     ['get_presentation', {}],
     ['get_outlines', {}],
+    ['get_slides', {}],
     ['approve_outlines', {}],
     ['export_presentation', { format: 'pdf' }],
     ['get_download_link', {}],

@@ -11,6 +11,7 @@ import { fileTools } from './tools/files.ts'
 import { makePresentationTool } from './tools/make-presentation.ts'
 import { outlineTools } from './tools/outlines.ts'
 import { readPresentationTools } from './tools/read-presentations.ts'
+import { slideTools } from './tools/slides.ts'
 import { createWaitForRun } from './wait.ts'
 
 export interface ToolServices extends ListTemplates, ReadUsage {
@@ -28,6 +29,7 @@ export function createTools(services: ToolServices): Tool[] {
     makePresentationTool({ ...presentations, waitForRun, limits, defaultTemplate }),
     ...readPresentationTools({ ...presentations, waitForRun }),
     ...outlineTools({ ...presentations, limits }),
+    ...slideTools(presentations),
     ...fileTools({ ...presentations, waitForRun }),
     ...changePresentationTools(presentations),
     ...accountTools(services),
