@@ -9,6 +9,7 @@ import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { endAbandonedChanges } from '../database/deck-changes.ts'
 import { pruneDurations } from '../database/durations.ts'
+import { pruneEdits } from '../database/edit-quota.ts'
 import type { EndRun } from '../database/end-run.ts'
 import { pruneLogs } from '../database/event-log.ts'
 import { pruneKeys } from '../database/idempotency-keys.ts'
@@ -71,6 +72,7 @@ export function openHousekeeping(options: HousekeepingOptions) {
     { name: 'prune tickets', everyMs: 60_000, work: () => pruneTickets(database) },
     { name: 'prune idempotency keys', everyMs: 600_000, work: () => pruneKeys(database) },
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
+    { name: 'prune edits', everyMs: 600_000, work: () => pruneEdits(database) },
     { name: 'warn of expiring reviews', everyMs: 10_000, work: warnOfReviews },
     { name: 'prune notifications', everyMs: 600_000, work: pruneOldNotifications },
     { name: 'prune deliveries', everyMs: 600_000, work: pruneOldDeliveries },

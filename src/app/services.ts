@@ -13,6 +13,7 @@ import { createPresentationCommands } from '../presentations/commands.ts'
 import type { PresentationServices } from '../presentations/routes.ts'
 import { createSlideCommands } from '../presentations/slides/commands.ts'
 import { createDeckLocks } from '../presentations/slides/deck-locks.ts'
+import { createStartEdit } from '../presentations/slides/start-edit.ts'
 import {
   findPresentation,
   listPresentations,
@@ -235,6 +236,10 @@ function createPresentationServices({
     findPresentation: (wanted) => findPresentation(database, wanted),
     listPresentations: (query) => listPresentations(database, query),
     waitUntilSettled: createWaitUntilSettled({ database, channels }),
+    startEdit: createStartEdit({
+      ...{ database, channels, presenton, queue },
+      editsPerDay: quotas.editsPerDay,
+    }),
     slides: createSlideCommands({
       database,
       presenton,

@@ -110,6 +110,7 @@ export async function openTestServer({
       rename: unexpectedCall,
       remove: unexpectedCall,
       slides: unexpectedCalls,
+      startEdit: unexpectedCall,
       presign: unexpectedCall,
       view: (row) =>
         presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),

@@ -301,6 +301,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/presentations/{id}/slides/{index}/edit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let the model change a slide
+         * @description A run of the stage edit; with `export`, of the stages export and store, too. If it fails or is cancelled, the deck stays as it was. `NOT_SUPPORTED` where `edit` of the capabilities is false.
+         */
+        post: operations["editSlide"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/presentations/{id}/download": {
         parameters: {
             query?: never;
@@ -854,7 +874,7 @@ export interface components {
             title: string | null;
             /** @enum {string} */
             status: "queued" | "running" | "awaiting_outlines" | "completed" | "failed" | "cancelled";
-            stage: ("create" | "outlines" | "prepare" | "slides" | "export" | "store") | null;
+            stage: ("create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store") | null;
             /** @description Number of the latest run. */
             run: number;
             /** @description Starts of the current stage in this run. */
@@ -1042,6 +1062,23 @@ export interface components {
          *       "stage": "prepare"
          *     }
          * @example {
+         *       "type": "slide_edited",
+         *       "index": 0,
+         *       "slide": {
+         *         "index": 0,
+         *         "id": "5c1d3d0e-6f0a-4b7e-8a53-7b0c5b0e5f0a",
+         *         "layout": "general:basic-info-slide",
+         *         "layout_group": "general",
+         *         "content": {
+         *           "title": "Why now"
+         *         },
+         *         "speaker_note": "Demand doubled."
+         *       },
+         *       "revision": 2,
+         *       "run": 2,
+         *       "stage": "edit"
+         *     }
+         * @example {
          *       "type": "stored",
          *       "format": "pptx",
          *       "size_bytes": 48231,
@@ -1134,7 +1171,7 @@ export interface components {
             position: number;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "stage";
@@ -1143,14 +1180,14 @@ export interface components {
             progress: number;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "outline_chunk";
             chunk: string;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "outlines";
@@ -1158,7 +1195,7 @@ export interface components {
             title: string | null;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "awaiting_outlines";
@@ -1166,7 +1203,7 @@ export interface components {
             expires_at: string;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "chunk";
@@ -1175,7 +1212,7 @@ export interface components {
             slide_index?: number;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | ({
             /** @enum {string} */
             type: "slide_assets";
@@ -1183,7 +1220,7 @@ export interface components {
             slide_index?: number;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } & {
             [key: string]: unknown;
         }) | ({
@@ -1191,7 +1228,7 @@ export interface components {
             type: "fonts";
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } & {
             [key: string]: unknown;
         }) | ({
@@ -1199,7 +1236,7 @@ export interface components {
             type: "slide_html";
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } & {
             [key: string]: unknown;
         }) | ({
@@ -1207,7 +1244,7 @@ export interface components {
             type: "generation_metrics";
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } & {
             [key: string]: unknown;
         }) | ({
@@ -1219,10 +1256,33 @@ export interface components {
             retry_in_seconds?: number;
             run?: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } & {
             [key: string]: unknown;
         }) | {
+            /** @enum {string} */
+            type: "slide_edited";
+            /** @description From 0. */
+            index: number;
+            /** Slide */
+            slide: {
+                /** @description From 0. It addresses the slide, together with the revision. */
+                index: number;
+                /** @description The generator's id, which changes with edits. */
+                id: string;
+                layout: string | null;
+                layout_group: string | null;
+                /** @description The values of the layout. */
+                content: Record<string, never>;
+                speaker_note: string | null;
+                /** @description What is drawn. Absent where slides are drawn from their content. */
+                ui?: Record<string, never>;
+            };
+            revision: number;
+            run: number;
+            /** @enum {string} */
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
+        } | {
             /** @enum {string} */
             type: "stored";
             /** @enum {string} */
@@ -1232,7 +1292,7 @@ export interface components {
             sha256: string;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "complete";
@@ -1252,7 +1312,7 @@ export interface components {
             } | null;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "error";
@@ -1263,7 +1323,7 @@ export interface components {
             retryable: boolean;
             run: number;
             /** @enum {string} */
-            stage?: "create" | "outlines" | "prepare" | "slides" | "export" | "store";
+            stage?: "create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store";
         } | {
             /** @enum {string} */
             type: "resync";
@@ -1337,7 +1397,7 @@ export interface components {
             data: {
                 /** @enum {string} */
                 status: "queued" | "running" | "awaiting_outlines" | "completed" | "failed" | "cancelled";
-                stage: ("create" | "outlines" | "prepare" | "slides" | "export" | "store") | null;
+                stage: ("create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store") | null;
                 /** @description Never falls within a run. */
                 progress: number;
                 /** @description A short sentence for people. */
@@ -1421,7 +1481,7 @@ export interface components {
             presentation_id: string;
             /** @enum {string} */
             status: "queued" | "running" | "awaiting_outlines" | "completed" | "failed" | "cancelled";
-            stage: ("create" | "outlines" | "prepare" | "slides" | "export" | "store") | null;
+            stage: ("create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store") | null;
             /** @description That of the client message. */
             request_id?: string;
             /** Format: date-time */
@@ -7674,6 +7734,412 @@ export interface operations {
             };
         };
     };
+    editSlide: {
+        parameters: {
+            query?: never;
+            header?: {
+                /**
+                 * @description The change is made only if the deck has this revision, such as `"3"`; `*` is any.
+                 * @example "3"
+                 */
+                "if-match"?: string;
+                /** @description 1 to 255 visible ASCII characters. A repeated request gets the first response. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                id: string;
+                /** @description From 0. */
+                index: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "instruction": "Make this slide shorter.",
+                 *       "export": true
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * Format: unicode
+                     * @description What the model should change.
+                     */
+                    instruction: string;
+                    /**
+                     * @description Make a fresh file afterwards.
+                     * @default false
+                     */
+                    export?: boolean;
+                };
+            };
+        };
+        responses: {
+            /** @description Accepted: the edit waits for a worker. */
+            202: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The URL of the presentation or source, or of a file. */
+                    Location: string;
+                    /** @description The response is that of an earlier request with the same Idempotency-Key. */
+                    "Idempotency-Replayed"?: "true";
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "id": "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *       "presenton_presentation_id": "7e0c4f7a-3f0d-4c53-8f5e-0c1f6a1f2b3d",
+                     *       "origin": "api",
+                     *       "title": "Second quarter",
+                     *       "status": "running",
+                     *       "stage": "edit",
+                     *       "run": 2,
+                     *       "attempt": 0,
+                     *       "progress": 0,
+                     *       "template": "general",
+                     *       "language": "English",
+                     *       "n_slides": 8,
+                     *       "slides_done": 8,
+                     *       "export_as": "pptx",
+                     *       "review_outlines": false,
+                     *       "metadata": {
+                     *         "conversation": "4711"
+                     *       },
+                     *       "files": [
+                     *         {
+                     *           "format": "pptx",
+                     *           "size_bytes": 48231,
+                     *           "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+                     *           "content_type": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+                     *           "stored_at": "2026-11-27T09:32:10.000Z",
+                     *           "revision": 1,
+                     *           "stale": false
+                     *         }
+                     *       ],
+                     *       "revision": 1,
+                     *       "error": null,
+                     *       "queue_position": null,
+                     *       "estimated_completion": null,
+                     *       "created_at": "2026-11-27T09:30:00.000Z",
+                     *       "updated_at": "2026-11-27T09:32:10.000Z",
+                     *       "started_at": null,
+                     *       "completed_at": null,
+                     *       "links": {
+                     *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+                     *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
+                     *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
+                     *         "app": null
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Presentation"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `CONFLICT`: The current state does not allow this operation.
+             *
+             *     `NOT_SUPPORTED`: This installation does not support the operation.
+             */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REVISION_CONFLICT`: The deck has changed since this revision. Read its slides again. */
+            412: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description The revision of the deck, as an entity tag for If-Match. */
+                    ETag: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `IDEMPOTENCY_KEY_REUSED`: This Idempotency-Key was used for a different request. */
+            422: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one.
+             *
+             *     `QUEUE_FULL`: Too many presentations are queued.
+             *
+             *     `QUOTA_EXCEEDED`: The quota for this period is used up. Try again later.
+             */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             *
+             *     `QUEUE_FULL`: Too many presentations are queued.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     downloadPresentation: {
         parameters: {
             query?: {
@@ -10071,6 +10537,12 @@ export interface operations {
                      *         "remaining": null,
                      *         "resets_at": null
                      *       },
+                     *       "edits_per_day": {
+                     *         "limit": 100,
+                     *         "used": 2,
+                     *         "remaining": 98,
+                     *         "resets_at": "2026-11-28T08:10:00.000Z"
+                     *       },
                      *       "sources": {
                      *         "limit": 200,
                      *         "used": 4,
@@ -10105,6 +10577,12 @@ export interface operations {
                             resets_at: string | null;
                         };
                         total_slides: {
+                            limit: number | null;
+                            used: number;
+                            remaining: number | null;
+                            resets_at: string | null;
+                        };
+                        edits_per_day: {
                             limit: number | null;
                             used: number;
                             remaining: number | null;

@@ -78,7 +78,14 @@ describe('readConfig', () => {
         maxStreams: 10_000,
         maxStreamsPerUser: 20,
       },
-      quotas: { perHour: 10, perDay: 50, total: 0, totalSlides: 0, systemPerDay: 0 },
+      quotas: {
+        perHour: 10,
+        perDay: 50,
+        total: 0,
+        totalSlides: 0,
+        systemPerDay: 0,
+        editsPerDay: 100,
+      },
       sources: {
         maxSourceBytes: 25 * 1024 * 1024,
         maxRequestBytes: 250 * 1024 * 1024,

@@ -109,6 +109,7 @@ function toConfig(v: Values) {
       total: v.QUOTA_TOTAL,
       totalSlides: v.QUOTA_TOTAL_SLIDES,
       systemPerDay: v.QUOTA_SYSTEM_PER_DAY,
+      editsPerDay: v.QUOTA_EDITS_PER_DAY,
     },
     sources: {
       maxSourceBytes: v.MAX_SOURCE_MIB * mib,

@@ -93,6 +93,7 @@ export const variables = {
   QUOTA_PER_DAY: or(50, integer(0)),
   QUOTA_TOTAL: or(0, integer(0)),
   QUOTA_TOTAL_SLIDES: or(0, integer(0)),
+  QUOTA_EDITS_PER_DAY: or(100, integer(0)),
   QUOTA_SYSTEM_PER_DAY: or(0, integer(0)),
   MAX_RUNNING: or(4, integer(1)),
   MAX_RUNNING_PER_USER: or(2, integer(1)),

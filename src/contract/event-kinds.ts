@@ -6,6 +6,7 @@ import { downloadSchema, exportFormats, presentationRef, runErrorSchema } from '
 import { completedExample, downloadExample } from './presentation-examples.ts'
 import { problemCodes } from './problem.ts'
 import { count, nullable, oneOf, text, time } from './shapes.ts'
+import { slideExample, slideSchema } from './slides.ts'
 
 export interface EventKindDefinition {
   description: string
@@ -138,6 +139,23 @@ export const eventKinds = {
       retry_in_seconds: 4,
       run: 1,
       stage: 'prepare',
+    },
+  },
+  slide_edited: {
+    description: 'The model has changed a slide. The deck has this revision now.',
+    source: 'gateway',
+    members: {
+      index: count('From 0.'),
+      slide: slideSchema,
+      revision: Type.Integer({ minimum: 1 }),
+    },
+    example: {
+      type: 'slide_edited',
+      index: 0,
+      slide: slideExample,
+      revision: 2,
+      run: 2,
+      stage: 'edit',
     },
   },
   stored: {

@@ -77,6 +77,9 @@ export const exportingExample: Presentation = {
   completed_at: null,
 }
 
+/** An edit of one slide waits. */
+export const editingExample: Presentation = { ...exportingExample, stage: 'edit' }
+
 export const cancelledExample: Presentation = {
   ...queuedExample,
   status: 'cancelled',

@@ -20,6 +20,7 @@ export const usageSchema = Type.Object(
     per_day: allowanceSchema,
     total: allowanceSchema,
     total_slides: allowanceSchema,
+    edits_per_day: allowanceSchema,
     sources: allowanceSchema,
     sources_mib: allowanceSchema,
   },
@@ -34,6 +35,7 @@ export const usageExample: UsageResponse = {
   per_day: { limit: 50, used: 3, remaining: 47, resets_at: '2026-11-28T09:30:00.000Z' },
   total: unlimited,
   total_slides: { ...unlimited, used: 96 },
+  edits_per_day: { limit: 100, used: 2, remaining: 98, resets_at: '2026-11-28T08:10:00.000Z' },
   sources: { limit: 200, used: 4, remaining: 196, resets_at: null },
   sources_mib: { limit: 500, used: 31, remaining: 469, resets_at: null },
 }

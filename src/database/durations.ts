@@ -62,7 +62,8 @@ const medians = `(
 
 /** What `nextStage` in generation/run.ts says, from the checkpoints. */
 const nextStage = (p: string) => `case
-  when ${p}.run_kind = 'export' then case when ${p}.presenton_path is null then 'export' else 'store' end
+  when not ${p}.edit_finished then 'edit'
+  when ${p}.run_kind <> 'deck' then case when ${p}.presenton_path is null then 'export' else 'store' end
   when ${p}.presenton_presentation_id is null then 'create'
   when ${p}.outlines is null then 'outlines'
   when not ${p}.deck_prepared then 'prepare'
@@ -72,8 +73,12 @@ const nextStage = (p: string) => `case
 const running = `(select count(*) from gateway.presentations r
   where r.status = 'running' and r.run_started_at is not null)`
 
-/** The `EstimateInputs` of a row as JSON; null unless it is queued or running. */
-export const estimateInputs = (p: string) => `case when ${p}.status in ('queued', 'running') then
+/**
+ * The `EstimateInputs` of a row as JSON; null unless it is queued or running. Nobody can tell how
+ * long an edit takes.
+ */
+export const estimateInputs = (p: string) => `case
+  when ${p}.status in ('queued', 'running') and ${p}.edit_finished then
   json_build_object('medians', ${medians}, 'nextStage', ${nextStage(p)}, 'running', ${running},
     'hasOutlines', ${p}.outlines is not null, 'since', (${p}.stage_clock->>'since')::float8) end`
 

@@ -12,6 +12,7 @@ import {
   type RunChanges,
 } from './run-write.ts'
 import type { RunKind } from './schema/presentations.ts'
+import { endEdit } from './slide-edits.ts'
 
 export interface EndingRun {
   id: string
@@ -43,7 +44,11 @@ export function createEndRun(reports: ReportRunEnd[] = []) {
     return {
       events: [terminalEvent(run, end)],
       changes: { ...finalState(run, end), endedAt: databaseNow },
-      extraStatements: [...settleQuota(run, end), ...reports.flatMap((report) => report(run, end))],
+      extraStatements: [
+        ...(run.runKind === 'edit' ? [endEdit] : []),
+        ...settleQuota(run, end),
+        ...reports.flatMap((report) => report(run, end)),
+      ],
       release: true,
       stopClock: false,
     }
@@ -66,9 +71,13 @@ function finalState({ runKind }: EndingRun, end: RunEnd): RunChanges {
     const first = runKind === 'deck' && { revision: 1 }
     return { ...finished, ...first, error: null, completedAt: databaseNow }
   }
-  // A failed or cancelled export leaves the deck completed.
-  if (runKind !== 'deck') {
+  // A failed or cancelled run of another kind leaves the deck completed.
+  if (runKind === 'export') {
     return { ...finished, error: end.outcome === 'failed' ? toRunError(end.problem) : null }
+  }
+  if (runKind === 'edit') {
+    const problem = end.outcome === 'failed' ? end.problem : cancelled
+    return { ...finished, editFinished: true, error: toRunError(problem) }
   }
   if (end.outcome === 'cancelled') return { status: 'cancelled', error: toRunError(cancelled) }
   return { status: 'failed', error: toRunError(end.problem) }

@@ -8,12 +8,19 @@ export const maxAttempts: Record<Stage, number> = {
   outlines: 2,
   prepare: 3,
   slides: 2,
+  // The call is never repeated.
+  edit: 1,
   export: 5,
   store: 10,
 }
 
 /** The stages in which a model works, which costs money. */
-export const paidStages: ReadonlySet<Stage> = new Set<Stage>(['outlines', 'prepare', 'slides'])
+export const paidStages: ReadonlySet<Stage> = new Set<Stage>([
+  'outlines',
+  'prepare',
+  'slides',
+  'edit',
+])
 
 /** Slide streams that one run may open, takeovers included: each costs money. */
 export const maxSlideStreams = 3
@@ -33,6 +40,7 @@ const progressAtStart: Record<Stage, number> = {
   outlines: 0.02,
   prepare: 0.2,
   slides: 0.3,
+  edit: 0.1,
   export: 0.85,
   store: 0.95,
 }

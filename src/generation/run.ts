@@ -10,11 +10,14 @@ import { maxSlideStreams, maxTakeovers, paidStages } from '../domain/stage.ts'
 import { deckGone } from '../presenton/decks.ts'
 import { type Decision, decide, finalProblem } from './attempts.ts'
 import type { Checkpoint, Context } from './context.ts'
+import { completeWithoutFile } from './finished-deck.ts'
 import { reportModelFailure, reportStageDone } from './model-troubles.ts'
+import { nextStage } from './next-stage.ts'
 import { recoverSlides } from './recover-slides.ts'
 import { withoutDeck } from './run-state.ts'
 import { SlotGivenUp } from './slot.ts'
 import { create } from './stages/create.ts'
+import { edit } from './stages/edit.ts'
 import { exportDeck } from './stages/export.ts'
 import { outlines } from './stages/outlines.ts'
 import { prepare } from './stages/prepare.ts'
@@ -28,6 +31,7 @@ const stageFunctions: Record<Stage, (context: Context) => Promise<unknown>> = {
   outlines,
   prepare,
   slides,
+  edit,
   export: exportDeck,
   store,
 }
@@ -53,8 +57,12 @@ async function driveStages(context: Context, shouldStop: () => boolean): Promise
   if (run.takeovers > maxTakeovers) return failRun(context, new Problem('INTERRUPTED'))
   for (;;) {
     if (shouldStop()) return 'stopped'
-    const stage = nextStage(context)
+    const stage = nextStage(run)
     if (stage === 'review') return startReview(context)
+    if (stage === 'complete') {
+      await completeWithoutFile(context)
+      return 'ended'
+    }
     const isRestart = stage === 'slides' && run.deckStreamed
     const result = isRestart ? await useRecoveredSlides(context) : await runStage(context, stage)
     if (result instanceof Problem) return failRun(context, result)
@@ -66,19 +74,12 @@ async function driveStages(context: Context, shouldStop: () => boolean): Promise
 export async function failRun(context: Context, problem: Problem): Promise<Outcome> {
   const { run, log, endRun, logger } = context
   logger.warn({ code: problem.code, stage: run.stage, err: problem.cause }, 'run failed')
-  await log.commit(endRun(run, { outcome: 'failed', problem }))
+  // The cancel of an edit waits until upstream has finished.
+  const isCancelled = problem.code === 'CANCELLED'
+  await log.commit(
+    endRun(run, isCancelled ? { outcome: 'cancelled' } : { outcome: 'failed', problem }),
+  )
   return 'ended'
-}
-
-/** What follows the last checkpoint. */
-function nextStage({ run }: Context): Stage | 'review' {
-  if (run.runKind === 'export') return run.exportPath === null ? 'export' : 'store'
-  if (run.deckId === null) return 'create'
-  if (run.outlines === null) return 'outlines'
-  if (run.reviewOutlines && !run.outlinesApproved) return 'review'
-  if (!run.deckPrepared) return 'prepare'
-  if (!run.slidesFinished) return 'slides'
-  return run.exportPath === null ? 'export' : 'store'
 }
 
 /**

@@ -202,6 +202,7 @@ test('one key adds one slide, also after a crash', async () => {
   await world.presenton.gates.arrived('update:reply')
   await crashing.kill()
   await lost
+  await vi.waitFor(() => expect(world.presenton.openRequests).toBe(0))
   world.presenton.gates.release('update:reply')
   const repeated = await add('two')
   expect(repeated).toMatchObject({ status: 201, body: { revision: 3 } })

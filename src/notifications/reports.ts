@@ -29,6 +29,7 @@ const ready: PresentationNotice = {
 const failures: Record<EndingRun['runKind'], Pick<PresentationNotice, 'title' | 'message'>> = {
   deck: { title: 'Presentation failed', message: '{name} could not be finished.' },
   export: { title: 'Export failed', message: '{name} could not be exported.' },
+  edit: { title: 'Edit failed', message: '{name} could not be edited.' },
 }
 
 const awaitingApproval: PresentationNotice = {

@@ -1,19 +1,25 @@
 // The commands of a presentation after it was accepted: which is allowed in which state, what it
 // costs, and who is notified. The table of states and operations in docs/api.md says the same.
 
+import { sleep } from '../async/signals.ts'
 import { minSlidesWithContents } from '../contract/brief.ts'
 import type { ExportFormat, OutlinesResponse } from '../contract/presentation.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import type { EndRun } from '../database/end-run.ts'
-import { respondOnce } from '../database/idempotency.ts'
-import type { IdempotentRequest } from '../database/idempotency-keys.ts'
 import { isReservationReleased, reserve, reserveSlides } from '../database/ledger.ts'
 import type { Quotas } from '../database/quota-usage.ts'
-import type { StoredResponse } from '../database/schema/users.ts'
+import { requestEditCancel } from '../database/slide-edits.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkQueue, type QueueLimits } from './accept.ts'
 import { checkTemplate } from './check-template.ts'
+import {
+  createStartRun,
+  type IdempotentCommand,
+  type OwnedPresentation,
+  publishQueued,
+  type Transition,
+} from './start-run.ts'
 import { deletePresentation } from './statements/delete.ts'
 import { countQueued, lockAdmission } from './statements/insert.ts'
 import { findOutlines, type PresentationRow, readPresentation } from './statements/queries.ts'
@@ -47,26 +53,15 @@ export interface Approval {
   template?: string | undefined
 }
 
-/** A presentation and the user it must belong to. To others it does not exist (NOT_FOUND). */
-export interface OwnedPresentation {
-  userId: string
-  id: string
-}
-
-/** A command whose response is stored under the caller's idempotency key. */
-interface IdempotentCommand {
-  idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
-  respond: (row: PresentationRow) => StoredResponse
-}
-
-type Transition = (client: Queryable, locked: LockedPresentation) => Promise<void>
-
 export type PresentationCommands = ReturnType<typeof createPresentationCommands>
 
 const exportsPerHour = 10
+const maxCancelWaitMs = 10_000
+const cancelPollMs = 50
 
 export function createPresentationCommands(options: PresentationCommandsOptions) {
   const { database, channels, endRun, queue, quotas, knownTemplates, reportRemoval } = options
+  const startRun = createStartRun(options)
 
   /** Runs a transition under the lock and returns the new row. */
   async function change(own: OwnedPresentation, transition: Transition): Promise<PresentationRow> {
@@ -76,48 +71,41 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
     })
   }
 
-  /** Starts a run, once for each idempotency key. Limits and quotas are checked under the lock. */
-  async function startRun(
-    own: OwnedPresentation,
-    { idempotency, respond }: IdempotentCommand,
-    transition: Transition,
-  ) {
-    const keyed = idempotency && { ...idempotency, userId: own.userId }
-    const response = await respondOnce(database, keyed, async (client) => {
-      await client.query(lockAdmission)
-      await transition(client, await lockPresentation(client, own))
-      return respond(await readPresentation(client, own.id))
-    })
-    publishQueued(own.id)
-    return response
-  }
-
-  function publishQueued(id: string) {
-    channels.publish('queue', {})
-    channels.publish('status', { id })
-  }
-
   /** The worker that holds the run learns at once; a slot may be free. */
   function publishRevoked(id: string) {
     channels.publish('revoked', { id })
-    publishQueued(id)
+    publishQueued(channels, id)
   }
 
   return {
     /**
-     * Ends the run in this transaction. A cancelled presentation stays as it is.
+     * Ends the run in this transaction. A cancelled presentation stays as it is. The run of an edit
+     * that upstream works on ends once upstream has finished and the deck is restored.
      *
      * @throws Problem NOT_FOUND, CONFLICT (completed or failed)
      */
     async cancel(own: OwnedPresentation): Promise<PresentationRow> {
-      const row = await change(own, async (client, locked) => {
-        if (locked.status === 'completed' || locked.status === 'failed') {
-          throw new Problem('CONFLICT')
+      const deadlineMs = performance.now() + maxCancelWaitMs
+      for (;;) {
+        let isTooLate = false
+        const row = await change(own, async (client, locked) => {
+          if (locked.status === 'completed' || locked.status === 'failed') {
+            throw new Problem('CONFLICT')
+          }
+          if (locked.status === 'cancelled') return
+          const isEdit = locked.runKind === 'edit'
+          const means = isEdit ? await requestEditCancel(client, own.id) : 'end'
+          isTooLate = means === 'too-late'
+          if (means === 'end') await cancelRun(client, locked, endRun)
+        })
+        if (!isTooLate) {
+          publishRevoked(own.id)
+          return row
         }
-        if (locked.status !== 'cancelled') await cancelRun(client, locked, endRun)
-      })
-      publishRevoked(own.id)
-      return row
+        // The edit is being kept: its run ends, or goes on to its export, in a moment.
+        if (performance.now() > deadlineMs) throw new Problem('CONFLICT')
+        await sleep(cancelPollMs)
+      }
     },
 
     /**
@@ -185,7 +173,7 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
         await approveOutlines(client, locked, { outlines, title, template, nSlides })
         return readPresentation(client, own.id)
       })
-      publishQueued(own.id)
+      publishQueued(channels, own.id)
       return row
     },
 

@@ -10,6 +10,7 @@ import { changeSlidesRoutes } from './routes/change-slides.ts'
 import { type CreatePresentation, createPresentationRoute } from './routes/create-presentation.ts'
 import { deletePresentationRoute } from './routes/delete-presentation.ts'
 import { downloadPresentationRoute } from './routes/download-presentation.ts'
+import { editSlideRoute } from './routes/edit-slide.ts'
 import { exportPresentationRoute } from './routes/export-presentation.ts'
 import { type ListPresentations, listPresentationsRoute } from './routes/list-presentations.ts'
 import { readOutlinesRoute } from './routes/read-outlines.ts'
@@ -18,6 +19,7 @@ import { readSlidesRoute } from './routes/read-slides.ts'
 import { renamePresentationRoute } from './routes/rename-presentation.ts'
 import { retryPresentationRoute } from './routes/retry-presentation.ts'
 import type { SlideCommands } from './slides/commands.ts'
+import type { StartEdit } from './slides/start-edit.ts'
 
 /** Commands, queries and the view, as the routes call them. */
 export interface PresentationServices extends PresentationCommands {
@@ -26,6 +28,7 @@ export interface PresentationServices extends PresentationCommands {
   waitUntilSettled: ReadPresentation['waitUntilSettled']
   listPresentations: ListPresentations['listPresentations']
   slides: SlideCommands
+  startEdit: StartEdit
   view: ListPresentations['view']
   presign: FindDownload['presign']
 }
@@ -58,6 +61,7 @@ export async function presentationRoutes(
   const { slides } = presentations
   readSlidesRoute(scope, slides)
   changeSlidesRoutes(scope, { slides, urlOf })
+  editSlideRoute(scope, { startEdit: presentations.startEdit, respond })
   const { approveOutlines } = presentations
   approveOutlinesRoute(scope, { approveOutlines, limits, view })
   downloadPresentationRoute(scope, { findPresentation, presign: presentations.presign })

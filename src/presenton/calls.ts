@@ -22,6 +22,8 @@ export interface Call extends CallOptions, UpstreamRequestOptions {
   auth: AuthKind
   /** May take minutes, so it must not be the one call that decides a half-open circuit. */
   isSlow?: boolean
+  /** Costs money, so it is never sent again, not even after a new login. */
+  isOnce?: boolean
 }
 
 interface CallsOptions {
@@ -83,6 +85,11 @@ export function createCalls(options: CallsOptions) {
       if (!isTextResponse(response) || !isAuthStatus(response.status)) {
         // Some files are public, so they prove nothing.
         if (routeKind !== 'file') auth.accept({ account, used })
+        return response
+      }
+      if (call.isOnce) {
+        // The next call logs in anew.
+        if (isUnauthorized(response, routeKind)) auth.renew({ account, used })
         return response
       }
       const renew = () => !isRenewed && auth.renew({ account, used })

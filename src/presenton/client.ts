@@ -25,6 +25,7 @@ import { type MountedFileResult, openMountedFile } from './mounted-file.ts'
 import { createPerformOperation } from './operation.ts'
 import { createProbe } from './probe.ts'
 import { createRequests } from './requests.ts'
+import { createSlideEdits } from './slide-edits.ts'
 import { createSourceUploads } from './source-uploads.ts'
 import type { Template } from './template-responses.ts'
 import { createTemplates } from './templates.ts'
@@ -125,6 +126,7 @@ export function createPresenton({
   return {
     ...createDecks({ calls, perform, templates, titleForPrepare, timeouts }),
     ...createDeckWrites({ calls, perform, timeouts }),
+    ...createSlideEdits({ calls, perform, probe, metrics, timeouts }),
     exportDeck,
     ...createSourceUploads({ calls, perform, timeoutMs: timeouts.prepareMs }),
     ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),

@@ -11,6 +11,10 @@ const CreatedDeck = Type.Object({ id: Id })
 const Export = Type.Object({ path: Type.String({ minLength: 1, maxLength: 4096 }) })
 const Slides = Type.Array(Type.Object({ index: Type.Integer({ minimum: 0 }) }))
 const Deck = Type.Object({ slides: Slides })
+const ChatTurn = Type.Object({
+  conversation_id: Id,
+  tool_calls: Type.Optional(Type.Array(Type.String())),
+})
 const Outline = Type.Object({ content: Type.String() })
 const CompletedOutlines = Type.Object({
   outlines: Type.Object({ slides: Type.Array(Outline, { minItems: 1 }) }),
@@ -46,6 +50,12 @@ export const parseCreatedDeck = (value: unknown): { deckId: string } => ({
 export const parseExport = (value: unknown): { path: string } => ({
   path: checkShape(Export, value, 'the export').path,
 })
+
+/** What a turn of the chat has used. */
+export function parseChatTurn(value: unknown): { conversationId: string; tools: string[] } {
+  const turn = checkShape(ChatTurn, value, 'the turn of the chat')
+  return { conversationId: turn.conversation_id, tools: turn.tool_calls ?? [] }
+}
 
 export function parseDeck(value: unknown): DeckSlides {
   const { slides } = checkShape(Deck, value, 'the deck')

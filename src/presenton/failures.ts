@@ -15,7 +15,7 @@ export interface TextResponse {
 }
 
 /** The kind of route that responded: some statuses mean different things on different routes. */
-export type RouteKind = 'deck' | 'prepare' | 'file' | 'login' | 'other'
+export type RouteKind = 'deck' | 'prepare' | 'edit' | 'file' | 'login' | 'other'
 
 /**
  * The cause of a Problem that comes from a response. It is for logs and for
@@ -175,7 +175,7 @@ export function toProblem(
   if (isOutage(response)) return outage(cause, retryAfterSeconds)
   if (status === 429) return limitProblem(reason, { cause, retryAfterSeconds })
   // Upstream passes on any status of its model here, or the provider's text with a 500.
-  const isOfModel = routeKind === 'prepare' && !isOwnInPrepare(cause)
+  const isOfModel = isModelRoute(routeKind) && !isOwnOfRoute(cause)
   if (status >= 400 && isOfModel && status !== 408 && status !== 425)
     return modelProblem(reason, { cause, retryAfterSeconds })
   if (status >= 500) return fault(`status ${status}`, { cause })
@@ -189,7 +189,7 @@ export function toProblem(
   const isDeckMissing =
     routeKind === 'deck'
       ? !isMissingRoute(cause)
-      : reason === deckMissing && routeKind === 'prepare'
+      : reason === deckMissing && isModelRoute(routeKind)
   if (status === 404 && isDeckMissing)
     return new Problem('UPSTREAM_ERROR', { failure: 'gone', cause })
   return rejected(reason, cause)
@@ -197,12 +197,12 @@ export function toProblem(
 
 const deckMissing = 'Presentation not found'
 
-/** What `prepare` says of itself; every other failure there may be its model's. */
-function isOwnInPrepare({ status, reason }: ResponseCause): boolean {
-  return (
-    status === 422 ||
-    (status === 404 && (reason === deckMissing || /^template\b.*\bnot found/i.test(reason)))
-  )
+const isModelRoute = (routeKind: RouteKind) => routeKind === 'prepare' || routeKind === 'edit'
+
+/** What such a route says of itself; every other failure there may be its model's. */
+function isOwnOfRoute({ status, reason }: ResponseCause): boolean {
+  const isMissing = /^(?:presentation|template|slide)\b.*\bnot found/i.test(reason)
+  return status === 422 || (status === 404 && isMissing)
 }
 
 /** A 429 says so itself; its text may say that no wait helps. */

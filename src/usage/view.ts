@@ -4,12 +4,13 @@ import type { UsageResponse } from '../contract/usage.ts'
 import type { Allowance, Usage } from './read-usage.ts'
 
 export function usageView(usage: Usage): UsageResponse {
-  const { perHour, perDay, total, totalSlides, sources, sourcesMib } = usage
+  const { perHour, perDay, total, totalSlides, editsPerDay, sources, sourcesMib } = usage
   return {
     per_hour: allowance(perHour),
     per_day: allowance(perDay),
     total: allowance(total),
     total_slides: allowance(totalSlides),
+    edits_per_day: allowance(editsPerDay),
     sources: allowance(sources),
     sources_mib: allowance(sourcesMib),
   }

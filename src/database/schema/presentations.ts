@@ -19,8 +19,8 @@ import { type Stage, stages } from '../../contract/stages.ts'
 import type { RunError } from '../../domain/problem.ts'
 import { gateway, time } from './gateway.ts'
 
-/** What a run makes: a whole deck, or a further file of a finished deck. */
-export const runKinds = ['deck', 'export'] as const
+/** What a run makes: a whole deck, a further file of a finished deck, or a change of one slide. */
+export const runKinds = ['deck', 'export', 'edit'] as const
 export type RunKind = (typeof runKinds)[number]
 
 /** The members of a brief that only the worker reads. */
@@ -68,6 +68,8 @@ export const presentations = gateway.table(
     runFormat: text('run_format', { enum: exportFormats }).notNull(),
     /** The latest run makes a file; an edit need not. */
     makesFile: boolean('makes_file').notNull().default(true),
+    /** False while the latest run has a slide to edit. */
+    editFinished: boolean('edit_finished').notNull().default(true),
     /** Starts of the current stage in the latest run. */
     attempt: integer('attempt').notNull().default(0),
     /** From 0 to 1. */

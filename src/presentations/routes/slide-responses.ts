@@ -7,8 +7,8 @@ import { type SlidesResponse, slidesExample, slidesSchema } from '../../contract
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { etagOf, readIfMatch } from '../../http/preconditions.ts'
 import { idParams, jsonResponse } from '../../http/schemas.ts'
+import { slideView } from '../../presenton/slide-view.ts'
 import type { DeckAtRevision } from '../slides/read-slides.ts'
-import { slideView } from '../slides/view.ts'
 
 /** An index that is no number returns 404, like one that is no slide. */
 export const slideParams = Type.Object({

@@ -8,6 +8,7 @@ import { presentations } from '../../database/schema/presentations.ts'
 import { deckChanges } from '../../database/schema/slides.ts'
 import { presentationSources } from '../../database/schema/sources.ts'
 import { tickets } from '../../database/schema/users.ts'
+import { endEdit } from '../../database/slide-edits.ts'
 import { build, columns, type Given, statement } from '../../database/statement.ts'
 
 type OfPresentation = Given<{ id: string }>
@@ -54,6 +55,7 @@ export async function deletePresentation(client: Queryable, { id }: { id: string
   await scheduleUploads(client, { id })
   await scheduleDecks(client, { id })
   for (const deleteRows of deleteOthers) await deleteRows(client, { id })
+  await client.query(endEdit.text, [id, ...endEdit.values])
   await client.query(settleDeleted.text, [id, ...settleDeleted.values])
   await deleteRow(client, { id })
 }

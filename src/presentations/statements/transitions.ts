@@ -98,11 +98,12 @@ const freshRun = `run = run + 1, attempt = 0, progress = 0, error = null, starts
   failures = '{}', slide_streams = 0, takeovers = 0, run_started_at = null, run_used_ms = 0,
   resume_after = null, limit_waits_ms = '{}', ended_at = null, review_expires_at = null,
   stage_clock = '{}', queued_at = clock_timestamp(), updated_at = now()`
+const withFile = 'makes_file = true, edit_finished = true'
 
 /** Queues a run that continues after the last finished stage. */
 export async function queueRetry(client: Queryable, locked: LockedPresentation): Promise<void> {
   await client.query(
-    `update gateway.presentations p set ${freshRun}, status = 'queued', stage = null,
+    `update gateway.presentations p set ${freshRun}, ${withFile}, status = 'queued', stage = null,
        run_kind = 'deck', run_format = export_as, turn = ${nextTurn('p.user_id')}
      where id = $1`,
     [locked.id],
@@ -120,13 +121,29 @@ export async function queueExport(
   format: ExportFormat,
 ): Promise<void> {
   await client.query(
-    `update gateway.presentations p set ${freshRun}, status = 'running', stage = 'export',
+    `update gateway.presentations p set ${freshRun}, ${withFile}, status = 'running', stage = 'export',
        run_kind = 'export', run_format = $2, presenton_path = null,
        turn = ${nextTurn('p.user_id')},
        export_times = now()::timestamptz(3) || array(
          select t from unnest(export_times) t where t > now() - interval '1 hour')
      where id = $1`,
     [locked.id, format],
+  )
+  await appendQueued(client, locked)
+}
+
+/** Queues a run that lets the model change a slide. The edit itself is in `slide_edits`. */
+export async function queueEdit(
+  client: Queryable,
+  locked: LockedPresentation,
+  { makesFile }: { makesFile: boolean },
+): Promise<void> {
+  await client.query(
+    `update gateway.presentations p set ${freshRun}, status = 'running', stage = 'edit',
+       run_kind = 'edit', run_format = export_as, presenton_path = null,
+       makes_file = $2, edit_finished = false, turn = ${nextTurn('p.user_id')}
+     where id = $1`,
+    [locked.id, makesFile],
   )
   await appendQueued(client, locked)
 }

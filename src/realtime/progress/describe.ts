@@ -11,6 +11,7 @@ const steps: Record<Stage, string> = {
   outlines: 'Writing the outlines',
   prepare: 'Preparing the slides',
   slides: 'Generating slides',
+  edit: 'Editing the slide',
   export: 'Exporting the file',
   store: 'Storing the file',
 }

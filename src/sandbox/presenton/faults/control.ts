@@ -7,7 +7,7 @@ import { isReplied, type Operation, operations, type Replied } from '../operatio
 import { anyOperationFaults } from './any-operation.ts'
 import type { Fault } from './fault.ts'
 import { fileFaults } from './files.ts'
-import { editFaults, exportFaults, prepareFaults, replyFaults } from './replies.ts'
+import { editFaults, exportFaults, openapiFaults, prepareFaults, replyFaults } from './replies.ts'
 import { outlineFaults, streamFaults } from './streams.ts'
 
 export type FaultName =
@@ -17,6 +17,7 @@ export type FaultName =
   | `outlines:${keyof typeof outlineFaults}`
   | `prepare:${keyof typeof prepareFaults}`
   | `${'slide-edit' | 'chat'}:${keyof typeof editFaults}`
+  | `openapi:${keyof typeof openapiFaults}`
   | `export:${keyof typeof exportFaults}`
   | `file:${keyof typeof fileFaults}`
 
@@ -26,6 +27,7 @@ const faultsOf: Partial<Record<Operation, Record<string, Fault>>> = {
   prepare: prepareFaults,
   'slide-edit': editFaults,
   chat: editFaults,
+  openapi: openapiFaults,
   export: exportFaults,
   file: fileFaults,
 }

@@ -54,6 +54,17 @@ export const editFaults = {
   'fails-half-way': changeReply(() => errorDetail(500, modelFailures['500'].friendly)),
 } as const satisfies Record<string, Fault>
 
+/** A version whose model changes no single slides. */
+export const openapiFaults = {
+  'without-edits': changeReply((reply) => {
+    const document = JSON.parse(reply.body?.toString() ?? '{}') as { paths: object }
+    const paths = Object.entries(document.paths).filter(
+      ([path]) => !/\/(?:chat|slide)\//.test(path),
+    )
+    return json({ ...document, paths: Object.fromEntries(paths) })
+  }),
+} as const satisfies Record<string, Fault>
+
 /** The file is exported, but its reply has another `path`, or none. */
 const replyWithPath = (wrongPath: unknown): Fault =>
   changeReply((reply) => {

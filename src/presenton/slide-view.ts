@@ -1,7 +1,7 @@
 // A slide in its wire form. Of upstream's members only these leave the gateway.
 
-import type { SlideView } from '../../contract/slides.ts'
-import { isObject, type UpstreamSlide } from '../../presenton/deck-responses.ts'
+import type { SlideView } from '../contract/slides.ts'
+import { isObject, type UpstreamSlide } from './deck-responses.ts'
 
 export function slideView(slide: UpstreamSlide, index: number): SlideView {
   const { id, layout, layout_group, content, speaker_note, ui } = slide

@@ -1,0 +1,1 @@
+ALTER TABLE "gateway"."presentations" ADD COLUMN "edit_finished" boolean DEFAULT true NOT NULL;

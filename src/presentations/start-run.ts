@@ -1,0 +1,56 @@
+// Starts another run of a presentation, once for each idempotency key. What it may cost is checked in
+// the transaction that queues it.
+
+import type { Channels } from '../database/channels.ts'
+import type { Database, Queryable } from '../database/connection.ts'
+import { type IdempotentResponse, respondOnce } from '../database/idempotency.ts'
+import type { IdempotentRequest } from '../database/idempotency-keys.ts'
+import type { StoredResponse } from '../database/schema/users.ts'
+import { lockAdmission } from './statements/insert.ts'
+import { type PresentationRow, readPresentation } from './statements/queries.ts'
+import { type LockedPresentation, lockPresentation } from './statements/transitions.ts'
+
+/** A presentation and the user it must belong to. To others it does not exist (NOT_FOUND). */
+export interface OwnedPresentation {
+  userId: string
+  id: string
+}
+
+/** A command whose response is stored under the caller's idempotency key. */
+export interface IdempotentCommand {
+  idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
+  respond: (row: PresentationRow) => StoredResponse
+}
+
+export type Transition = (client: Queryable, locked: LockedPresentation) => Promise<void>
+
+export interface StartRunOptions {
+  database: Pick<Database, 'query' | 'transaction'>
+  channels: Pick<Channels, 'publish'>
+}
+
+export type StartRun = ReturnType<typeof createStartRun>
+
+export function createStartRun({ database, channels }: StartRunOptions) {
+  /** Limits and quotas that `transition` checks hold until its transaction ends. */
+  return async function startRun(
+    own: OwnedPresentation,
+    { idempotency, respond }: IdempotentCommand,
+    transition: Transition,
+  ): Promise<IdempotentResponse> {
+    const keyed = idempotency && { ...idempotency, userId: own.userId }
+    const response = await respondOnce(database, keyed, async (client) => {
+      await client.query(lockAdmission)
+      await transition(client, await lockPresentation(client, own))
+      return respond(await readPresentation(client, own.id))
+    })
+    publishQueued(channels, own.id)
+    return response
+  }
+}
+
+/** A run has joined or left the queue. */
+export function publishQueued(channels: Pick<Channels, 'publish'>, id: string): void {
+  channels.publish('queue', {})
+  channels.publish('status', { id })
+}
