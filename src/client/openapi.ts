@@ -7816,6 +7816,7 @@ export interface operations {
                      *       "metadata": {
                      *         "conversation": "4711"
                      *       },
+                     *       "sources": [],
                      *       "files": [
                      *         {
                      *           "format": "pptx",

@@ -3,7 +3,7 @@
 import Type from 'typebox'
 import { count, text } from '../../contract/shapes.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
-import { slideView } from '../../presentations/slides/view.ts'
+import { slideView } from '../../presenton/slide-view.ts'
 import { describeSlide } from '../slide-text.ts'
 import { dataAnswer, defineTool, readOnly } from '../tool.ts'
 import { idMember, readId } from './inputs.ts'
