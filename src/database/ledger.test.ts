@@ -221,7 +221,7 @@ describe('the ledger', () => {
 
   it('returns usage, the remaining quota and the time of the next expiry', async () => {
     const limits = quotas({ perHour: 2, total: 5 })
-    expect(await readUsage(rows.database, 'alice', limits)).toEqual({
+    expect(await readUsage(rows.database, 'alice', limits)).toMatchObject({
       perHour: { limit: 2, used: 0, remaining: 2, resetsAt: null },
       perDay: { limit: null, used: 0, remaining: null, resetsAt: null },
       total: { limit: 5, used: 0, remaining: 5, resetsAt: null },
