@@ -23,6 +23,7 @@ import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
 import { sockets } from './sockets.bench.ts'
 import { trickle } from './trickle.bench.ts'
+import { uploads } from './uploads.bench.ts'
 
 const benchmarks: Benchmark[] = [
   eventLatency,
@@ -35,6 +36,7 @@ const benchmarks: Benchmark[] = [
   claims,
   resume,
   copy,
+  uploads,
   parse,
   trickle,
   burst,

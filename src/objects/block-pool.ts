@@ -13,7 +13,7 @@ export const pooledBlockBytes = 5 * 1024 * 1024
 const smallBytes = 64 * 1024
 
 const defaultLimits = {
-  blocks: 8,
+  blocks: 6,
   /** How long an upload waits before a slow one loses its block. */
   patienceMs: 10_000,
   /** Whoever fills a block at this rate loses it to no one. */
