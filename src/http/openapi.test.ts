@@ -145,7 +145,7 @@ test('describes a brief with the configured limits, and a presentation with all 
   const brief =
     description.paths['/api/v1/presentations']?.post?.requestBody?.content['application/json']
       ?.schema.properties ?? {}
-  expect(Object.keys(brief)).toHaveLength(15)
+  expect(Object.keys(brief)).toHaveLength(16)
   expect(brief.n_slides).toMatchObject({ maximum: 20 })
   const { required, properties } = description.components.schemas.Presentation ?? {
     required: [],
