@@ -8,29 +8,24 @@ import { explainStoreTrouble } from '../objects/store-reports.ts'
 import { createHealth } from '../operations/health.ts'
 import { readMemory } from '../operations/memory.ts'
 import { createRunCounts } from '../operations/statements/run-counts.ts'
-import { createAdmission } from '../presentations/accept.ts'
-import { createPresentationCommands } from '../presentations/commands.ts'
-import type { PresentationServices } from '../presentations/routes.ts'
-import { createSlideCommands } from '../presentations/slides/commands.ts'
-import { createDeckLocks } from '../presentations/slides/deck-locks.ts'
-import { createStartEdit } from '../presentations/slides/start-edit.ts'
 import {
   findPresentation,
-  listPresentations,
   type PresentationRow,
   readPresentation,
 } from '../presentations/statements/queries.ts'
 import { downloadView, type Presign, presentationView } from '../presentations/view.ts'
-import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
-import { sharedAccount } from '../presenton/account.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { createTroubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
-import { type Adapters, openAdapters } from './adapters.ts'
+import { openAdapters } from './adapters.ts'
 import type { BuildInfo } from './build-info.ts'
 import { createMigration } from './migration.ts'
+import {
+  createPresentationServices,
+  type PresentationServicesOptions,
+} from './presentation-services.ts'
 import {
   createMisconfigurations,
   createPresentonChecks,
@@ -182,13 +177,6 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
   }
 }
 
-interface ViewOptions {
-  config: Config
-  adapters: Adapters
-  view: PresentationServices['view']
-  presign: Presign
-}
-
 function openHub({
   config,
   logger,
@@ -196,7 +184,7 @@ function openHub({
   metrics,
   view,
   presign,
-}: ViewOptions & { logger: Logger; metrics: Metrics }) {
+}: PresentationServicesOptions & { logger: Logger; metrics: Metrics }) {
   return createHub({
     database,
     channels,
@@ -214,40 +202,4 @@ function openHub({
     onTrouble: (error) => logger.warn({ err: error }, 'reading an event log failed'),
     onDelivered: metrics.onEventsDelivered,
   })
-}
-
-function createPresentationServices({
-  config: { queue, quotas, limits, leaseMs },
-  adapters: { database, channels, presenton, endRun, reportRemoval },
-  view,
-  presign,
-}: ViewOptions): PresentationServices {
-  const knownTemplates = () => presenton.knownTemplates(sharedAccount)
-  const { accept } = createAdmission({
-    ...{ database, channels, queue, quotas, knownTemplates },
-    knownSourceTypes: () => presenton.knownCapabilities()?.sources,
-  })
-  return {
-    ...createPresentationCommands({
-      ...{ database, channels, endRun, reportRemoval, queue, quotas },
-      knownTemplates,
-    }),
-    accept,
-    findPresentation: (wanted) => findPresentation(database, wanted),
-    listPresentations: (query) => listPresentations(database, query),
-    waitUntilSettled: createWaitUntilSettled({ database, channels }),
-    startEdit: createStartEdit({
-      ...{ database, channels, presenton, queue },
-      editsPerDay: quotas.editsPerDay,
-    }),
-    slides: createSlideCommands({
-      database,
-      presenton,
-      locks: createDeckLocks({ database, leaseMs }),
-      quotas,
-      maxSlides: limits.maxSlides,
-    }),
-    view,
-    presign,
-  }
 }
