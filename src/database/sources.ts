@@ -13,7 +13,7 @@ export interface BriefSource {
 
 /**
  * Those of the ids that exist, by id. Their rows are locked: until the transaction ends, none can be
- * deleted, so that whoever deletes one finds the presentations that name it.
+ * deleted, so a later deletion sees the presentations that name it.
  */
 export async function lockSources(
   client: Queryable,

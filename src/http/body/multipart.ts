@@ -17,7 +17,7 @@ export interface MultipartOptions {
 export interface Part {
   /** Empty without a name. */
   name: string
-  /** Undefined for a part that is no file. */
+  /** Undefined unless the part is a file. */
   fileName: string | undefined
   /** Must be read to its end before the next part is requested. */
   body: AsyncIterable<Buffer>
