@@ -9,6 +9,7 @@ import { startLifecycle } from './lifecycle.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createOperationsServer, createServer } from './server.ts'
 import { openServices } from './services.ts'
+import { readSite } from './site.ts'
 import { startBackground } from './worker.ts'
 
 export interface AppOptions {
@@ -30,6 +31,7 @@ export async function openApp({ config, logger, timing }: AppOptions) {
     version: build.version,
     features,
     publicUrl: publicUrl.read,
+    site: readSite(config, logger),
     closing: closing.signal,
     onRequestCompleted: metrics.onRequestCompleted,
   })

@@ -21,6 +21,7 @@ import type { Logger } from '../telemetry/logging.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { issueTicket, ticketSeconds } from '../tickets/statements.ts'
 import type { Adapters } from './adapters.ts'
+import type { PublicUrl } from './public-url.ts'
 import type { Features } from './server.ts'
 
 export interface RealtimeOptions {
@@ -29,6 +30,7 @@ export interface RealtimeOptions {
   adapters: Pick<Adapters, 'database' | 'channels'>
   metrics: Pick<Metrics, 'onWebSocketMessage' | 'onNotification'>
   hub: Pick<Hub, 'takeStream'>
+  publicUrl: PublicUrl
   countRuns: StatsOptions['countRuns']
   /** Aborts when the shutdown begins. */
   closing: AbortSignal
@@ -54,7 +56,7 @@ export function openRealtime(options: RealtimeOptions) {
     onError: warn('a real-time message failed'),
   })
   const commands = createNotificationCommands({ database, channels })
-  const view = createNotificationView((id) => config.appLink?.replaceAll('{id}', id) ?? null)
+  const view = createNotificationView(createLinkToPage(config, options.publicUrl))
 
   const realtime: Features['realtime'] = {
     openConnection,
@@ -97,5 +99,13 @@ export function openRealtime(options: RealtimeOptions) {
       feed.close()
       connections.close()
     },
+  }
+}
+
+/** Where a notification of a presentation leads: the product's page, else ours. */
+function createLinkToPage({ appLink, page }: Config, publicUrl: PublicUrl) {
+  return (id: string) => {
+    if (appLink !== undefined) return appLink.replaceAll('{id}', id)
+    return page.isServed ? `${publicUrl.read()}/decks/${id}` : null
   }
 }

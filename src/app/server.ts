@@ -41,6 +41,8 @@ import {
 } from '../realtime/routes.ts'
 import { acceptUpgrades } from '../realtime/upgrades.ts'
 import { sessionRoutes } from '../session/routes.ts'
+import type { SiteFiles } from '../site/files.ts'
+import { siteRoutes } from '../site/routes.ts'
 import { type SourceServices, sourceRoutes } from '../sources/routes.ts'
 import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
@@ -71,6 +73,8 @@ export interface ServerOptions {
   features: Features
   /** The base of all links, without a slash at the end. */
   publicUrl: () => string
+  /** The page; undefined where it is not served. */
+  site?: SiteFiles | undefined
   /** Aborts when the shutdown begins: requests with `wait` end, connections close. */
   closing: AbortSignal
   onRequestCompleted?: BaseOptions['onRequestCompleted']
@@ -86,6 +90,7 @@ export async function createServer({
   version,
   features,
   publicUrl,
+  site,
   closing,
   onRequestCompleted,
 }: ServerOptions): Promise<App> {
@@ -116,6 +121,12 @@ export async function createServer({
     await openapiRoutes(scope, { publicUrl })
   })
 
+  if (site) {
+    await app.register(async (scope: App) => {
+      limitRequests(scope, limitAnonymous)
+      await siteRoutes(scope, { files: site, publicUrl })
+    })
+  }
   if (config.mcp) {
     await app.register(async (scope: App) => {
       limitRequests(scope, limitAnonymous)

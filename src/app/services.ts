@@ -92,6 +92,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     adapters,
     metrics,
     hub,
+    publicUrl,
     countRuns,
     closing,
   })

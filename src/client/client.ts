@@ -4,14 +4,18 @@
 import { createEventStreams } from './event-stream.ts'
 import { createFollower } from './follow-events.ts'
 import { createFollowRealtime } from './follow-realtime.ts'
+import { createImages } from './images.ts'
 import { createNotifications } from './notifications.ts'
 import { createPresentations } from './presentations.ts'
 import { createRealtime } from './realtime.ts'
 import { createRequests } from './requests.ts'
+import { createSession } from './session.ts'
+import { createSlides } from './slides.ts'
 import type { SocketClass } from './socket.ts'
+import { createSources } from './sources.ts'
 import { defaultTiming, type Timing } from './timing.ts'
 import { createTokenSource, type Token } from './token.ts'
-import type { CallOptions, Template, Usage } from './types.ts'
+import type { CallOptions, Capabilities, Template, Usage } from './types.ts'
 import { createWebhooks } from './webhooks.ts'
 
 // biome-ignore lint/performance/noBarrelFile: the entry of a package has to name what it exports.
@@ -80,6 +84,15 @@ export function createClient({
       }: CallOptions = {}): AsyncGenerator<Template, void, undefined> {
         yield* await requests.send<Template[]>({ path: '/templates', signal })
       },
+    },
+    slides: createSlides(requests),
+    sources: createSources(requests),
+    images: createImages(requests),
+    session: createSession(requests),
+    /** What the connected generator can do. */
+    capabilities: {
+      get: ({ signal }: CallOptions = {}) =>
+        requests.send<Capabilities>({ path: '/capabilities', signal }),
     },
     usage: {
       get: ({ signal }: CallOptions = {}) => requests.send<Usage>({ path: '/usage', signal }),

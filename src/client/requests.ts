@@ -4,6 +4,7 @@ import { GatewayError, networkError, readError, unexpectedResponse } from './err
 import { backoffMs, jitterMs, type Timing } from './timing.ts'
 import type { TokenSource } from './token.ts'
 import type { CallOptions } from './types.ts'
+import { fetchWithProgress } from './upload-progress.ts'
 
 export interface RequestsOptions {
   /** The origin, and a prefix if there is one, before `/api/v1`. */
@@ -19,9 +20,15 @@ export interface Call extends CallOptions {
   method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Below `/api/v1`. Ids in it are encoded. */
   path: string
+  /** Beside `/api/v1`, not below it. */
+  isAtRoot?: boolean
   query?: Record<string, string | number | undefined>
   headers?: Record<string, string>
   json?: unknown
+  /** Instead of `json`. */
+  form?: FormData
+  /** Of the body, from 0 to 1, where there is an XMLHttpRequest: fetch cannot tell. */
+  onProgress?: ((sent: number) => void) | undefined
 }
 
 /** A response, and the token it was given for. */
@@ -39,21 +46,22 @@ export function createRequests(options: RequestsOptions) {
   const { tokens, credentials, timing } = options
   const base = options.baseUrl.replace(/\/+$/, '')
 
-  function urlOf({ path, query = {} }: Call): string {
+  function urlOf({ path, query = {}, isAtRoot = false }: Call): string {
     const search = new URLSearchParams()
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) search.set(name, String(value))
     }
     const text = search.toString()
-    return `${base}/api/v1${path}${text === '' ? '' : `?${text}`}`
+    return `${base}${isAtRoot ? '' : '/api/v1'}${path}${text === '' ? '' : `?${text}`}`
   }
 
   /** One attempt. Resolves with a response of any status; rejects with NETWORK_ERROR. */
   async function open(call: Call): Promise<Opened> {
-    const { method = 'GET', headers, json, signal } = call
+    const { method = 'GET', headers, json, form, signal } = call
     const token = await tokens.read()
     try {
-      const response = await options.fetch(urlOf(call), {
+      const send = fetchWithProgress(call.onProgress) ?? options.fetch
+      const response = await send(urlOf(call), {
         method,
         headers: {
           accept: 'application/json',
@@ -62,6 +70,7 @@ export function createRequests(options: RequestsOptions) {
           ...headers,
         },
         ...(json !== undefined && { body: JSON.stringify(json) }),
+        ...(form !== undefined && { body: form }),
         ...(credentials !== undefined && { credentials }),
         ...(signal && { signal }),
       })

@@ -32,10 +32,14 @@ export type ApprovedOutlines = RequestBody<'approveOutlines'>
 export type Ticket = Answer<'issueTicket', 200>
 export type Template = Answer<'listTemplates', 200>[number]
 export type Usage = Answer<'readUsage', 200>
-
+export type Capabilities = Answer<'readCapabilities', 200>
+export type Slides = Answer<'readSlides', 200>
+export type Slide = Slides['slides'][number]
+export type Source = Answer<'uploadSources', 201>['items'][number]
+export type Webhook = Answer<'listWebhooks', 200>['items'][number]
 export type NewWebhook = RequestBody<'createWebhook'>
 export type CreatedWebhook = Answer<'createWebhook', 201>
-export type Webhook = Answer<'readWebhook', 200>
+
 export type WebhookChanges = RequestBody<'updateWebhook'>
 export type WebhookDelivery = Answer<'listWebhookDeliveries', 200>['items'][number]
 export type DeliveryStatus = WebhookDelivery['status']

@@ -104,6 +104,7 @@ describe('readConfig', () => {
         hasPublicStats: false,
       },
       mcp: true,
+      page: { isServed: true, loginUrl: undefined },
       webhooks: {
         secretKey: undefined,
         allowedNetworks: [],

@@ -142,6 +142,8 @@ function toConfig(v: Values) {
     },
     /** Whether there is an MCP server. */
     mcp: v.MCP,
+    /** Whether the gateway serves its page, and where the page sends people to sign in. */
+    page: { isServed: v.PAGE, loginUrl: v.AUTH_LOGIN_URL },
     webhooks: webhookConfig(v),
     notificationRetentionHours: v.NOTIFICATION_RETENTION_HOURS,
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,

@@ -144,6 +144,12 @@ export function keySetUrl(text: string): string {
     : href
 }
 
+/** The page adds its parameters to it, and a token comes back in a fragment. */
+export function loginUrl(text: string): string {
+  const { href, hash } = parseUrl(text)
+  return hash ? reject('must not contain a fragment') : href
+}
+
 export function issuerName(text: string): string {
   return discovery.test(text)
     ? reject('must be the iss of the tokens, not the URL of the discovery document')

@@ -6,12 +6,13 @@ import { mkdirSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Arguments, readArguments, UsageError, usage } from './arguments.ts'
+import { buildPageIfOutdated } from './built-program.ts'
 import { type DownloadedDeck, download, followRun, GatewayError, postBrief } from './demo.ts'
 import { findLockHolder, lockFolder } from './folder-lock.ts'
 import { isPortFree } from './ports.ts'
 import { paces } from './presenton/stand-in.ts'
 import { createProgressOutput } from './progress-output.ts'
-import { openSandbox, type Sandbox } from './sandbox.ts'
+import { openSandbox, type Sandbox, sandboxUser } from './sandbox.ts'
 import { uploadSources } from './upload-sources.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -43,7 +44,7 @@ async function main(): Promise<number> {
     sandbox = await start(args, { keepsData: lock !== undefined, logFile })
     stop.throwIfAborted()
     const token = await sandbox.sign({
-      sub: 'sandbox-user',
+      sub: sandboxUser,
       expiresInSeconds: tokenHours * 3600,
     })
     const deck = await makePresentation({ url: sandbox.url, token, signal: stop }, args)
@@ -96,6 +97,7 @@ async function start(
   { keepsData, logFile }: { keepsData: boolean; logFile: string },
 ): Promise<Sandbox> {
   print('Starting the gateway with everything it needs …')
+  await buildPageIfOutdated()
   const startedAtMs = performance.now()
   const port = process.env['PORT'] ?? ((await isPortFree(3000)) ? '3000' : '0')
   const sandbox = await openSandbox({
@@ -108,6 +110,7 @@ async function start(
   const { url, database, objects, standIn } = sandbox
   for (const name of faults) standIn?.faults.inject(name)
   print(`Started in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s:`)
+  print(`  The page      ${url.replace('//127.0.0.1', '//localhost')}/  (open it in your browser)`)
   print(`  Gateway       ${url}`)
   print(`  API docs      ${url}/docs`)
   print(`  MCP server    ${url}/mcp`)

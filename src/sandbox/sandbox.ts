@@ -4,12 +4,16 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Environment, openGateway } from './gateway.ts'
+import { openLoginPage } from './login-page.ts'
 import { openObjectStore } from './object-store.ts'
 import { openPersistentDatabase } from './persistent-database.ts'
 import { openPostgres } from './postgres.ts'
 import { openStandIn, type Pace, paces, type Shape } from './presenton/stand-in.ts'
 import { openTemporaryFolder } from './temporary-folder.ts'
 import { createSecretSigner, openTokenIssuer, type Sign } from './tokens.ts'
+
+/** Who the sandbox's own presentation belongs to, and who signs in to the page. */
+export const sandboxUser = 'sandbox-user'
 
 export interface SandboxOptions {
   /**
@@ -66,6 +70,9 @@ export async function openSandbox({
       ? undefined
       : closeAtEnd(await openStandIn({ shape, pace, appDataDir }))
     const { sign, variables } = await openAuthentication(env, closeAtEnd)
+    const loginPage = env['AUTH_LOGIN_URL']
+      ? undefined
+      : closeAtEnd(await openLoginPage({ sign, sub: sandboxUser }))
 
     const gateway = closeAtEnd(
       await openGateway(
@@ -76,6 +83,7 @@ export async function openSandbox({
           // Ctrl-C ends the sandbox at once, also during a run. The next sandbox continues the run.
           SHUTDOWN_GRACE_SECONDS: '2',
           DRAIN_SECONDS: '0',
+          AUTH_LOGIN_URL: loginPage?.url,
           ...env,
           ...(database ? { DATABASE_URL: database.url } : {}),
           ...(objects ? objects.env : {}),

@@ -1,0 +1,173 @@
+// The brief: a summary or documents, and options that are folded away, since their defaults are good.
+
+import { useSignal } from '@preact/signals'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
+import type { Brief } from '../client/client.ts'
+import { count } from './format.ts'
+import { announce, putDeck } from './library.ts'
+import { defaultOptions, OptionFields, type Options, toBrief } from './options.tsx'
+import { noTrouble, type Trouble, toTrouble } from './problems.ts'
+import { deckPath, navigate } from './router.ts'
+import { samples } from './samples.ts'
+import { gateway, noticeSignedOut } from './session.ts'
+import { UploadList } from './upload-list.tsx'
+import { createUploads, maxSources } from './uploads.ts'
+import { RemainingQuota, refreshUsage } from './usage-view.tsx'
+
+const types =
+  '.pdf,.pptx,.docx,.xlsx,.odt,.ods,.odp,.rtf,.txt,.md,.markdown,.csv,.tsv,.png,.jpg,.jpeg,.webp'
+const draftKey = 'draft'
+
+export function Composer() {
+  const content = useSignal(sessionStorage.getItem(draftKey) ?? '')
+  const options = useSignal<Options>(defaultOptions)
+  const trouble = useSignal<Trouble>(noTrouble)
+  const isBusy = useSignal(false)
+  const isOver = useSignal(false)
+  const uploads = useMemo(createUploads, [])
+  const picker = useRef<HTMLInputElement>(null)
+  const field = useRef<HTMLTextAreaElement>(null)
+  const form = useRef<HTMLFormElement>(null)
+
+  useEffect(() => {
+    sessionStorage.setItem(draftKey, content.value)
+  }, [content.value])
+
+  const sources = uploads.uploads.value.flatMap(({ sourceId }) => sourceId ?? [])
+  const hasInput = content.value.trim() !== '' || sources.length > 0
+
+  async function submit(event: Event) {
+    event.preventDefault()
+    if (isBusy.value) return
+    isBusy.value = true
+    trouble.value = noTrouble
+    try {
+      const brief: Record<string, unknown> = toBrief(options.value)
+      if (content.value.trim() !== '') brief['content'] = content.value
+      if (sources.length > 0) brief['sources'] = sources
+      const deck = await gateway.presentations.create(brief as Brief)
+      sessionStorage.removeItem(draftKey)
+      uploads.clear()
+      putDeck(deck, { isNew: true })
+      announce(deck.id)
+      navigate(deckPath(deck.id))
+    } catch (error) {
+      if (noticeSignedOut(error)) return
+      trouble.value = toTrouble(error)
+      void refreshUsage()
+      requestAnimationFrame(() => {
+        const invalid = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')
+        const details = invalid?.closest('details')
+        if (details) details.open = true
+        invalid?.focus()
+      })
+    } finally {
+      isBusy.value = false
+    }
+  }
+
+  function drop(event: DragEvent) {
+    event.preventDefault()
+    isOver.value = false
+    uploads.add(event.dataTransfer?.files ?? [])
+  }
+
+  const { fields, message } = trouble.value
+  const hasFields = Object.keys(fields).length > 0
+  return (
+    <form
+      ref={form}
+      class={isOver.value ? 'composer composer-over' : 'composer'}
+      noValidate
+      onSubmit={(event) => void submit(event)}
+      onDragOver={(event) => {
+        event.preventDefault()
+        isOver.value = true
+      }}
+      onDragLeave={() => {
+        isOver.value = false
+      }}
+      onDrop={drop}
+    >
+      <div class="field">
+        <label for="content">Summary</label>
+        <textarea
+          id="content"
+          ref={field}
+          dir="auto"
+          rows={7}
+          placeholder="What was the conversation about? What was decided, and what is open?"
+          value={content.value}
+          aria-invalid={fields['content'] !== undefined}
+          aria-describedby="content-trouble"
+          onInput={(event) => {
+            content.value = event.currentTarget.value
+          }}
+        />
+        <p id="content-trouble" class="trouble" role="alert">
+          {fields['content']}
+        </p>
+      </div>
+      <div class="row row-hints">
+        <button type="button" class="button" onClick={() => picker.current?.click()}>
+          Add documents
+        </button>
+        <input
+          ref={picker}
+          type="file"
+          multiple
+          hidden
+          aria-label="Documents"
+          accept={types}
+          onChange={(event) => {
+            uploads.add(event.currentTarget.files ?? [])
+            event.currentTarget.value = ''
+          }}
+        />
+        <span class="help">or drop up to {maxSources} here</span>
+        {content.value === '' && (
+          <span class="samples">
+            <span class="help">Try an example:</span>
+            {samples.map(({ name, text }) => (
+              <button
+                key={name}
+                type="button"
+                class="chip"
+                onClick={() => {
+                  content.value = text
+                  field.current?.focus()
+                }}
+              >
+                {name}
+              </button>
+            ))}
+          </span>
+        )}
+      </div>
+      <UploadList uploads={uploads} />
+      {fields['sources'] && (
+        <p class="trouble" role="alert">
+          {fields['sources']}
+        </p>
+      )}
+      <OptionFields options={options} troubles={fields} />
+      {message && !hasFields && (
+        <p class="note note-bad" role="alert">
+          {message}
+        </p>
+      )}
+      <div class="row row-submit">
+        <RemainingQuota />
+        <button
+          type="submit"
+          class="button button-main button-large"
+          disabled={isBusy.value || !hasInput || uploads.isBusy()}
+        >
+          {isBusy.value
+            ? 'Making …'
+            : `Make ${count(Number(options.value.n_slides) || 8, 'slide')}`}
+        </button>
+      </div>
+    </form>
+  )
+}

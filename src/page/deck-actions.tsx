@@ -1,0 +1,155 @@
+// What can be done with a deck, in the library and on its own page.
+
+import { useSignal } from '@preact/signals'
+import type { ExportFormat, Presentation } from '../client/client.ts'
+import { size, titleOf } from './format.ts'
+import { announce, deleteDeck, putDeck } from './library.ts'
+import { deckPath, homePath, navigate, outlinesPath, route } from './router.ts'
+import { gateway } from './session.ts'
+import { sayError } from './toasts.tsx'
+
+const formats: readonly ExportFormat[] = ['pptx', 'pdf']
+
+interface DeckActionsProps {
+  deck: Presentation
+  /** In a row of the library. */
+  isCompact?: boolean
+  onChange?: (deck: Presentation) => void
+}
+
+export function DeckActions({ deck, isCompact = false, onChange }: DeckActionsProps) {
+  const isBusy = useSignal(false)
+  const { id, status, files, error } = deck
+
+  async function act(call: () => Promise<Presentation>) {
+    if (isBusy.value) return
+    isBusy.value = true
+    try {
+      const changed = await call()
+      putDeck(changed)
+      onChange?.(changed)
+      announce(id)
+    } catch (failure) {
+      sayError(failure)
+    } finally {
+      isBusy.value = false
+    }
+  }
+
+  const { presentations } = gateway
+  const canRetry = status === 'cancelled' || (status === 'failed' && error?.retryable !== false)
+  const { maker } = deck.links as { maker?: string | null }
+  return (
+    <fieldset class="actions" disabled={isBusy.value}>
+      <legend class="sr">Actions for {titleOf(deck)}</legend>
+      {status === 'awaiting_outlines' && (
+        <a class="button button-main" href={outlinesPath(id)} data-state>
+          Review outlines
+        </a>
+      )}
+      {formats.map((format) => (
+        <FileAction key={format} deck={deck} format={format} isCompact={isCompact} act={act} />
+      ))}
+      {status === 'completed' && maker && (
+        <a class="button" href={maker} target="_blank" rel="noopener">
+          Open in the slide maker
+        </a>
+      )}
+      {canRetry && (
+        <button
+          type="button"
+          class={isCompact ? 'button' : 'button button-main'}
+          onClick={() =>
+            void act(async () => {
+              const changed = await presentations.retry(id)
+              if (isCompact) navigate(deckPath(id))
+              return changed
+            })
+          }
+        >
+          Try again
+        </button>
+      )}
+      {(status === 'queued' || status === 'running' || status === 'awaiting_outlines') && (
+        <button
+          type="button"
+          class="button button-plain"
+          onClick={() => void act(() => presentations.cancel(id))}
+        >
+          Cancel
+        </button>
+      )}
+      {files.length > 0 &&
+        status === 'completed' &&
+        !isCompact &&
+        files.some(({ stale }) => stale) && <p class="help">The files show an earlier version.</p>}
+      <button
+        type="button"
+        class="button button-plain"
+        aria-label={`Delete ${titleOf(deck)}`}
+        onClick={() => {
+          deleteDeck(deck)
+          if (route.value.name !== 'home') navigate(homePath)
+        }}
+      >
+        Delete
+      </button>
+    </fieldset>
+  )
+}
+
+interface FileActionProps {
+  deck: Presentation
+  format: ExportFormat
+  isCompact: boolean
+  act: (call: () => Promise<Presentation>) => Promise<void>
+}
+
+function FileAction({ deck, format, isCompact, act }: FileActionProps) {
+  const { id, files, status } = deck
+  const file = files.find((stored) => stored.format === format)
+  const name = format.toUpperCase()
+  const isDone = status === 'completed'
+  const startExport = () => void act(() => gateway.presentations.export(id, format))
+  if (!file) {
+    if (!isDone || isCompact) return null
+    return (
+      <button type="button" class="button" onClick={startExport}>
+        Make a {name}
+      </button>
+    )
+  }
+  return (
+    <span class="joined">
+      <button
+        type="button"
+        class={isCompact || file.stale ? 'button' : 'button button-main'}
+        onClick={() => void download(id, format)}
+      >
+        {isCompact ? name : `Download ${name}`}
+        {!isCompact && <span class="button-note">{size(file.size_bytes)}</span>}
+        {file.stale && <span class="button-note">outdated</span>}
+      </button>
+      {isDone && !isCompact && (
+        <button
+          type="button"
+          class={file.stale ? 'button button-main' : 'button'}
+          title={`Makes the ${name} again`}
+          onClick={startExport}
+        >
+          {file.stale ? `Export the new ${name}` : `Export ${name} again`}
+        </button>
+      )}
+    </span>
+  )
+}
+
+/** The link is made for this moment; the store sends the file as an attachment. */
+async function download(id: string, format: ExportFormat): Promise<void> {
+  try {
+    const { url } = await gateway.presentations.download(id, { format })
+    location.assign(url)
+  } catch (error) {
+    sayError(error)
+  }
+}

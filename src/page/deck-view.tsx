@@ -1,0 +1,175 @@
+// A deck's page: its run while it is made, its slides as they come, and what can be done with it.
+
+import { useComputed, useSignal } from '@preact/signals'
+import { useEffect, useMemo } from 'preact/hooks'
+import type { Presentation } from '../client/client.ts'
+import { DeckActions } from './deck-actions.tsx'
+import { capabilities, type DeckModel, openDeck } from './deck-model.ts'
+import { EditSlide } from './edit-slide.tsx'
+import { count, isActive, percent, titleOf } from './format.ts'
+import { StatusBadge } from './library-view.tsx'
+import { NotFound } from './not-found.tsx'
+import { Outlines } from './outline-list.tsx'
+import { messageOf } from './problems.ts'
+import { homePath } from './router.ts'
+import { RunProgress } from './run-progress.tsx'
+import { gateway, noticeSignedOut } from './session.ts'
+import { SlideCard } from './slide-card.tsx'
+
+export function DeckView({ id }: { id: string }) {
+  const model = useMemo(() => openDeck(id), [id])
+  useEffect(() => model.close, [model])
+  const deck = model.deck.value
+  useEffect(() => {
+    if (deck)
+      document.title = isActive(deck)
+        ? `${percent(deck.progress)} · ${titleOf(deck)}`
+        : titleOf(deck)
+  }, [deck])
+  if (model.isMissing.value) return <NotFound />
+  if (!deck) {
+    return (
+      <div class="wait" aria-busy="true">
+        <p>Opening the deck …</p>
+      </div>
+    )
+  }
+  return (
+    <div class="deck">
+      <p class="crumb">
+        <a href={homePath} data-state>
+          ← Your decks
+        </a>
+      </p>
+      <div class="deck-head">
+        <Title deck={deck} onChange={model.put} />
+        <p class="help">
+          <StatusBadge status={deck.status} /> {count(deck.n_slides, 'slide')} · {deck.language} ·{' '}
+          {deck.template}
+        </p>
+      </div>
+      {isActive(deck) && <RunProgress model={model} deck={deck} />}
+      {deck.error && !isActive(deck) && (
+        <p class="note note-bad" role="alert">
+          {deck.error.detail}
+        </p>
+      )}
+      <DeckActions deck={deck} onChange={model.put} />
+      <Content model={model} deck={deck} />
+    </div>
+  )
+}
+
+function Content({ model, deck }: { model: DeckModel; deck: Presentation }) {
+  const state = model.state.value
+  const slides = useComputed(() => model.finished.value?.slides ?? model.state.value.slides).value
+  const hasSlides = slides.some(Boolean)
+  const isMaking = isActive(deck) && deck.status !== 'awaiting_outlines'
+  const places = isMaking ? Math.max(deck.n_slides, slides.length) : slides.length
+  const showsPlaces = hasSlides || (isMaking && state.stage === 'slides')
+  if (!showsPlaces) return <Outlines state={state} />
+  const canEdit =
+    deck.status === 'completed' &&
+    model.finished.value !== undefined &&
+    capabilities.value?.edit !== false
+  return (
+    <section aria-labelledby="slides-title">
+      <h2 id="slides-title" class="sr">
+        Slides
+      </h2>
+      <ol class="slides">
+        {Array.from({ length: places }, (_, index) => (
+          <SlideCard key={index} slide={slides[index]} index={index}>
+            {canEdit && (
+              <EditSlide
+                id={deck.id}
+                index={index}
+                revision={model.finished.value?.revision}
+                onStarted={model.put}
+              />
+            )}
+          </SlideCard>
+        ))}
+      </ol>
+    </section>
+  )
+}
+
+/** Renamed in place. */
+function Title({ deck, onChange }: { deck: Presentation; onChange: (deck: Presentation) => void }) {
+  const isEditing = useSignal(false)
+  const trouble = useSignal('')
+  const text = useSignal('')
+
+  async function save(event: Event) {
+    event.preventDefault()
+    if (text.value.trim() === '' || text.value === deck.title) {
+      isEditing.value = false
+      return
+    }
+    try {
+      onChange(await gateway.presentations.rename(deck.id, text.value.trim()))
+      isEditing.value = false
+    } catch (error) {
+      if (!noticeSignedOut(error)) trouble.value = messageOf(error)
+    }
+  }
+
+  if (!isEditing.value) {
+    return (
+      <div class="title-line">
+        <h1 dir="auto">{titleOf(deck)}</h1>
+        <button
+          type="button"
+          class="button button-plain"
+          onClick={() => {
+            text.value = deck.title ?? ''
+            trouble.value = ''
+            isEditing.value = true
+          }}
+        >
+          Rename
+        </button>
+      </div>
+    )
+  }
+  return (
+    <form class="rename" onSubmit={(event) => void save(event)}>
+      <label class="sr" for="title">
+        Title
+      </label>
+      <input
+        id="title"
+        dir="auto"
+        maxLength={200}
+        value={text.value}
+        aria-invalid={trouble.value !== ''}
+        aria-describedby="title-trouble"
+        ref={(input) => {
+          if (input && document.activeElement !== input) input.focus()
+        }}
+        onInput={(event) => {
+          text.value = event.currentTarget.value
+        }}
+        onKeyDown={(event) => {
+          if (event.key === 'Escape') isEditing.value = false
+        }}
+      />
+      <button type="submit" class="button button-main">
+        Save
+      </button>
+      <button
+        type="button"
+        class="button button-plain"
+        onClick={() => {
+          isEditing.value = false
+        }}
+      >
+        Cancel
+      </button>
+      <p id="title-trouble" class="trouble" role="alert">
+        {trouble.value}
+      </p>
+    </form>
+  )
+}

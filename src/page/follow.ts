@@ -1,0 +1,78 @@
+// Keeps something followed while the page is awake. A tab may sleep, lose its network, or lie in the
+// back/forward cache: connections are closed when it goes, and opened anew when it comes back.
+
+import { GatewayError } from '../client/client.ts'
+import { noticeSignedOut } from './session.ts'
+
+const retryMs = 5_000
+/** A tab that was hidden for longer may hold connections that are dead without knowing it. */
+const longHiddenMs = 30_000
+
+type Run = (signal: AbortSignal) => Promise<void>
+
+const wakers = new Set<() => void>()
+const sleepers = new Set<() => void>()
+let hiddenAtMs = 0
+
+const wakeAll = () => {
+  for (const wake of wakers) wake()
+}
+window.addEventListener('online', wakeAll)
+document.addEventListener('resume', wakeAll)
+window.addEventListener('pageshow', ({ persisted }) => {
+  if (persisted) wakeAll()
+})
+window.addEventListener('pagehide', () => {
+  for (const sleep of sleepers) sleep()
+})
+document.addEventListener('visibilitychange', () => {
+  if (document.visibilityState === 'hidden') hiddenAtMs = Date.now()
+  else if (Date.now() - hiddenAtMs > longHiddenMs) wakeAll()
+})
+
+/**
+ * Runs until `run` resolves, or fails for a reason that no repetition solves, which `onEnd` gets.
+ * `run` continues from what it has seen. Returns what stops it.
+ */
+export function keepFollowing(run: Run, onEnd?: (error: unknown) => void): () => void {
+  let current: AbortController | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  function sleep() {
+    clearTimeout(timer)
+    current?.abort()
+    current = undefined
+  }
+  function wake() {
+    sleep()
+    const mine = new AbortController()
+    current = mine
+    run(mine.signal).then(
+      () => current === mine && stop(),
+      (error: unknown) => {
+        if (current !== mine) return
+        const isFinal =
+          error instanceof GatewayError &&
+          error.status >= 400 &&
+          error.status < 500 &&
+          error.status !== 408 &&
+          error.status !== 429
+        if (!isFinal) {
+          timer = setTimeout(wake, retryMs)
+          return
+        }
+        stop()
+        if (!noticeSignedOut(error)) onEnd?.(error)
+      },
+    )
+  }
+  function stop() {
+    sleep()
+    wakers.delete(wake)
+    sleepers.delete(sleep)
+  }
+  wakers.add(wake)
+  sleepers.add(sleep)
+  wake()
+  return stop
+}

@@ -1,0 +1,50 @@
+// The documents of a brief, each with its progress.
+
+import { percent, size } from './format.ts'
+import type { Upload, Uploads } from './uploads.ts'
+
+export function UploadList({ uploads: { uploads, remove, retry } }: { uploads: Uploads }) {
+  if (uploads.value.length === 0) return null
+  return (
+    <ul class="uploads" aria-label="Documents">
+      {uploads.value.map((upload) => (
+        <li key={upload.key} class={upload.trouble ? 'upload upload-failed' : 'upload'}>
+          <span class="upload-name" dir="auto">
+            {upload.file.name}
+          </span>
+          <State upload={upload} />
+          {upload.trouble && (
+            <button type="button" class="button button-plain" onClick={() => retry(upload.key)}>
+              Try again
+            </button>
+          )}
+          <button
+            type="button"
+            class="close"
+            aria-label={`Remove ${upload.file.name}`}
+            onClick={() => remove(upload.key)}
+          >
+            ×
+          </button>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function State({ upload: { file, sent, sourceId, trouble } }: { upload: Upload }) {
+  if (trouble) {
+    return (
+      <span class="trouble" role="alert">
+        {trouble}
+      </span>
+    )
+  }
+  if (sourceId) return <span class="help">{size(file.size)}, ready</span>
+  return (
+    <>
+      <progress value={sent} max={1} aria-label={`Upload of ${file.name}`} />
+      <span class="help">{sent < 1 ? percent(sent) : 'Checking …'}</span>
+    </>
+  )
+}

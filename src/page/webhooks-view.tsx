@@ -1,0 +1,137 @@
+// Webhooks: other systems that are told of the user's decks.
+
+import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import type { Webhook } from '../client/client.ts'
+import { GatewayError } from '../client/client.ts'
+import { noTrouble, type Trouble, toTrouble } from './problems.ts'
+import { gateway, noticeSignedOut } from './session.ts'
+import { say, sayError } from './toasts.tsx'
+
+export function Webhooks() {
+  const webhooks = useSignal<Webhook[] | undefined>(undefined)
+  const isOff = useSignal(false)
+  const secret = useSignal('')
+  const url = useSignal('')
+  const trouble = useSignal<Trouble>(noTrouble)
+
+  async function load() {
+    try {
+      const found: Webhook[] = []
+      for await (const webhook of gateway.webhooks.list()) found.push(webhook)
+      webhooks.value = found
+    } catch (error) {
+      // An installation may have no webhooks.
+      if (error instanceof GatewayError && error.code === 'NOT_FOUND') isOff.value = true
+      else sayError(error)
+    }
+  }
+  useEffect(() => void load(), [])
+
+  async function add(event: Event) {
+    event.preventDefault()
+    trouble.value = noTrouble
+    try {
+      const created = await gateway.webhooks.create({ url: url.value.trim() })
+      secret.value = created.secret ?? ''
+      url.value = ''
+      await load()
+    } catch (error) {
+      if (!noticeSignedOut(error)) trouble.value = toTrouble(error)
+    }
+  }
+
+  async function change(call: Promise<unknown>, done?: string) {
+    try {
+      await call
+      if (done) say(done)
+      await load()
+    } catch (error) {
+      sayError(error)
+    }
+  }
+
+  if (isOff.value) return null
+  const failure = trouble.value.fields['url'] ?? trouble.value.message
+  return (
+    <section aria-labelledby="webhooks-title" class="card">
+      <h2 id="webhooks-title">Webhooks</h2>
+      <p class="help">
+        An address that is called when a deck is ready, fails, is exported or deleted. Each call is
+        signed with the secret of its webhook.
+      </p>
+      {webhooks.value?.length === 0 && <p class="empty">There are none yet.</p>}
+      <ul class="webhooks">
+        {webhooks.value?.map((webhook) => (
+          <li key={webhook.id}>
+            <span class="webhook-url mono" dir="ltr">
+              {webhook.url}
+            </span>
+            <span class="help">
+              {webhook.enabled
+                ? 'On'
+                : webhook.disabled_reason
+                  ? 'Off, because its calls failed'
+                  : 'Off'}
+            </span>
+            <span class="actions">
+              <button
+                type="button"
+                class="button button-plain"
+                onClick={() =>
+                  void change(gateway.webhooks.test(webhook.id), 'A test is on its way.')
+                }
+              >
+                Test
+              </button>
+              <button
+                type="button"
+                class="button button-plain"
+                onClick={() => void change(gateway.webhooks.update(webhook.id, { enabled: !webhook.enabled }))}
+              >
+                {webhook.enabled ? 'Turn off' : 'Turn on'}
+              </button>
+              <button
+                type="button"
+                class="button button-plain"
+                aria-label={`Delete the webhook ${webhook.url}`}
+                onClick={() => void change(gateway.webhooks.delete(webhook.id))}
+              >
+                Delete
+              </button>
+            </span>
+          </li>
+        ))}
+      </ul>
+      {secret.value && (
+        <div class="note" role="status">
+          <p>The secret of the new webhook. It is shown this once:</p>
+          <p class="mono secret">{secret.value}</p>
+        </div>
+      )}
+      <form class="row row-field" onSubmit={(event) => void add(event)}>
+        <div class="field">
+          <label for="webhook-url">New webhook</label>
+          <input
+            id="webhook-url"
+            type="url"
+            required
+            placeholder="https://example.com/hooks/decks"
+            value={url.value}
+            aria-invalid={failure !== ''}
+            aria-describedby="webhook-trouble"
+            onInput={(event) => {
+              url.value = event.currentTarget.value
+            }}
+          />
+          <p id="webhook-trouble" class="trouble" role="alert">
+            {failure}
+          </p>
+        </div>
+        <button type="submit" class="button">
+          Add
+        </button>
+      </form>
+    </section>
+  )
+}
