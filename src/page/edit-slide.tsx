@@ -39,7 +39,7 @@ export function EditSlide({ id, index, revision, onStarted }: EditSlideProps) {
       <button
         type="button"
         class="button button-plain slide-change"
-        aria-label={`Change slide ${index + 1}`}
+        aria-label={`Change this slide, number ${index + 1}`}
         onClick={() => {
           isOpen.value = true
         }}

@@ -87,7 +87,9 @@ export function Webhooks() {
               <button
                 type="button"
                 class="button button-plain"
-                onClick={() => void change(gateway.webhooks.update(webhook.id, { enabled: !webhook.enabled }))}
+                onClick={() =>
+                  void change(gateway.webhooks.update(webhook.id, { enabled: !webhook.enabled }))
+                }
               >
                 {webhook.enabled ? 'Turn off' : 'Turn on'}
               </button>
