@@ -47,6 +47,9 @@ export function openDeck(id: string): DeckModel {
     const events = waiting
     waiting = []
     state.value = addEvents(state.value, events)
+    const { title } = state.value
+    // The generator's own title is known long before the run ends.
+    if (title && deck.value?.title === null) deck.value = { ...deck.value, title }
   }
   function add(event: PresentationEvent) {
     if (event.type === 'resync') return

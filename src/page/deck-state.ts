@@ -12,6 +12,7 @@ export interface DeckState {
   /** The raw text of the model while it writes outlines. */
   outlineText: string
   outlines: string[]
+  title: string | null
   slides: (SlideObject | undefined)[]
   /** What the run waits for. */
   notice: string
@@ -23,6 +24,7 @@ export const emptyDeck: DeckState = {
   stage: undefined,
   outlineText: '',
   outlines: [],
+  title: null,
   slides: [],
   notice: '',
   reviewUntil: undefined,
@@ -50,6 +52,7 @@ function addEvent(state: DeckState, event: PresentationEvent): void {
     state.outlineText += event.chunk
   } else if (type === 'outlines') {
     state.outlines = event.outlines
+    state.title = event.title
     state.outlineText = ''
   } else if (type === 'awaiting_outlines') {
     state.reviewUntil = event.expires_at
