@@ -33,7 +33,7 @@ async function expectSilence(socket: Socket) {
   await socket.expectNext('pong')
 }
 
-test('tells of a failed deck and of a failed export, each once, without a page to open', async () => {
+test('tells of a failed deck and of a failed export, each once, with the page of the deck to open', async () => {
   const user = await world.createUser()
   const socket = await listen(user)
   await socket.expectNext('connected')
@@ -41,10 +41,13 @@ test('tells of a failed deck and of a failed export, each once, without a page t
   const failed = await user.submit()
   expect(await user.waitUntilSettled(failed.id)).toMatchObject({ status: 'failed' })
   const error = { notification_type: 'error', priority: 'high', category: 'generation' }
-  const nothingToOpen = { action_url: null, action_text: null }
+  const deckPage = {
+    action_url: expect.stringMatching(new RegExp(`/decks/${failed.id}$`)),
+    action_text: 'Open',
+  }
   expect(await socket.expectNext('notification')).toMatchObject({
     ...error,
-    ...nothingToOpen,
+    ...deckPage,
     title: 'Presentation failed',
     data: { presentation_id: failed.id, code: 'UPSTREAM_REJECTED' },
   })
