@@ -241,6 +241,10 @@ const tables = [
   `insert into gateway.tickets (hash, user_id, presentation_id, expires_at, token_expires_at)
    select id::text, user_id, id, now() + interval '1 minute', now() + interval '1 hour' from gateway.presentations`,
   `insert into gateway.idempotency_keys (user_id, key, fingerprint) select user_id, id::text, '' from gateway.presentations`,
+  `insert into gateway.sources (id, user_id, name, content_type, size_bytes, sha256, object_key)
+   select id, user_id, 'notes.txt', 'text/plain', 1, '', 'sources/' || id from gateway.presentations`,
+  `insert into gateway.presentation_sources (presentation_id, position, source_id, name)
+   select id, 0, id, 'notes.txt' from gateway.presentations`,
   // Like autovacuum: sets the visibility map, which allows index-only scans.
   'vacuum (analyze)',
 ]
