@@ -123,7 +123,7 @@ const paths: [path: string, status: number | number[]][] = [
   ['/api/v1/presentations?cursor=%ff%fe', 400],
   [`/api/v1/presentations?cursor=${'A'.repeat(10_000)}`, 400],
   ['http://evil.example/api/v1/nothing', 404],
-  ['http://evil.example', 404],
+  ['http://evil.example/nothing', 404],
   ['/nothing?x=<script>alert(1)</script>', 404],
 ]
 
@@ -147,7 +147,7 @@ const requestLinesAndHeaders: [
   ['TRACE', `TRACE /api/v1/presentations HTTP/1.1\r\n${close}{auth}\r\n`, [405]],
   ['CONNECT', `CONNECT 169.254.169.254:80 HTTP/1.1\r\n${close}\r\n`, [405]],
   ['CONNECT with data for the tunnel', `CONNECT x:80 HTTP/1.1\r\n${close}\r\n${smuggled}`, [405]],
-  ['PROPFIND', `PROPFIND / HTTP/1.1\r\n${close}\r\n`, [404]],
+  ['PROPFIND', `PROPFIND /nothing HTTP/1.1\r\n${close}\r\n`, [404]],
   ['OPTIONS *', `OPTIONS * HTTP/1.1\r\n${close}\r\n`, [404]],
   [
     'a method override header',
