@@ -21,6 +21,7 @@ import { notifications } from './notifications.bench.ts'
 import { parse } from './parse.bench.ts'
 import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
+import { slideChange } from './slide-change.bench.ts'
 import { sockets } from './sockets.bench.ts'
 import { trickle } from './trickle.bench.ts'
 import { uploads } from './uploads.bench.ts'
@@ -37,6 +38,7 @@ const benchmarks: Benchmark[] = [
   resume,
   copy,
   uploads,
+  slideChange,
   parse,
   trickle,
   burst,

@@ -49,15 +49,37 @@ describe('calls', () => {
     ])
   })
 
+  it('base an edit of a slide on the revision that is given', async () => {
+    const gateway = await open(accepted)
+    const { presentations } = gateway.client()
+    const options = { export: true, revision: 3, idempotencyKey: 'k1' }
+    await presentations.editSlide('p1', 2, 'Shorter.', options)
+    await presentations.editSlide('p1', 0, 'Longer.')
+    expect(gateway.received).toMatchObject([
+      {
+        method: 'POST',
+        path: '/api/v1/presentations/p1/slides/2/edit',
+        headers: { 'if-match': '"3"', 'idempotency-key': 'k1' },
+        body: JSON.stringify({ instruction: 'Shorter.', export: true }),
+      },
+      { path: '/api/v1/presentations/p1/slides/0/edit' },
+    ])
+    expect(gateway.received[1]?.headers).not.toHaveProperty('if-match')
+  })
+
   it('encode ids and leave out what is not given', async () => {
     const gateway = await open(ok)
     await gateway.client().presentations.get('a/b?c')
     await gateway.client().presentations.download('p1', { format: 'pdf' })
     await gateway.client({ token: undefined }).usage.get()
+    await gateway.client().capabilities.get()
+    await gateway.client().presentations.slides('p1')
     expect(gateway.received.map(({ path }) => path)).toEqual([
       '/api/v1/presentations/a%2Fb%3Fc',
       '/api/v1/presentations/p1/download?format=pdf',
       '/api/v1/usage',
+      '/api/v1/capabilities',
+      '/api/v1/presentations/p1/slides',
     ])
     expect(gateway.received[2]?.headers).not.toHaveProperty('authorization')
   })

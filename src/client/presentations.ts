@@ -5,6 +5,7 @@ import type { FollowOptions } from './follow-events.ts'
 import { newIdempotencyKey } from './idempotency-key.ts'
 import { iteratePages } from './pages.ts'
 import type { Requests } from './requests.ts'
+import { createSlides } from './slides.ts'
 import type { Timing } from './timing.ts'
 import type {
   ApprovedOutlines,
@@ -40,6 +41,7 @@ const progressPollMs = 1_500
 
 export function createPresentations({ requests, follow, timing }: PresentationsOptions) {
   const { send } = requests
+  const slides = createSlides(requests)
   const at = (id: string, rest = '') => `/presentations/${encodeURIComponent(id)}${rest}`
 
   function create<T>(path: string, json: unknown, options: CreatingOptions): Promise<T> {
@@ -124,6 +126,12 @@ export function createPresentations({ requests, follow, timing }: PresentationsO
         if (onProgress) await timing.sleep(progressPollMs, signal)
       }
     },
+
+    /** The slides of a finished deck. */
+    slides: slides.list,
+
+    /** Lets the model change one slide, in a run of its own. */
+    editSlide: slides.edit,
 
     outlines: (id: string, { signal }: CallOptions = {}) =>
       send<Outlines>({ path: at(id, '/outlines'), signal }),

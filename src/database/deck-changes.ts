@@ -23,14 +23,29 @@ const endAbandoned = `
   update gateway.presentations p set revision = ${revisionOf('p')} + 1, updated_at = now()
   from abandoned a where p.id = $1 and a.has_intent and ${revisionOf('p')} is not null`
 
-/** Frees the deck of a change whose holder is lost. False while another change is under way. */
-export async function freeDeck(client: Queryable, id: string): Promise<boolean> {
-  await client.query(endAbandoned, [id])
-  const taken = await client.query(
-    'select 1 from gateway.deck_changes where presentation_id = $1',
+/**
+ * Frees the deck of a change whose holder is lost (`freed`: its revision may have grown). `taken`
+ * while another change is under way.
+ */
+export async function freeDeck(client: Queryable, id: string): Promise<'free' | 'freed' | 'taken'> {
+  const [change] = await client.query<{ isAbandoned: boolean }>(
+    `select expires_at < clock_timestamp() as "isAbandoned"
+     from gateway.deck_changes where presentation_id = $1`,
     [id],
   )
-  return taken.length === 0
+  if (!change) return 'free'
+  if (!change.isAbandoned) return 'taken'
+  await client.query(endAbandoned, [id])
+  return 'freed'
+}
+
+/** Locks the lease row of a presentation. False if there is none. */
+export async function lockLease(client: Queryable, id: string): Promise<boolean> {
+  const rows = await client.query(
+    'select 1 from gateway.leases where presentation_id = $1 for update',
+    [id],
+  )
+  return rows.length > 0
 }
 
 /** Takes the lock of a deck that `freeDeck` has found free. */

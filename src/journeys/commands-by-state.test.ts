@@ -100,6 +100,8 @@ const table: Record<State, Record<Operation, Cell>> = {
     outlines: notReady,
   },
   exporting: { ...afterOutlines, cancel: [202, 'completed'], download: [302] },
+  // The call finishes first, and the deck is restored.
+  editing: { ...afterOutlines, cancel: [202, 'running'], download: [302] },
 }
 
 /** A refusal, a read or a repeated command leaves the presentation in its state. */

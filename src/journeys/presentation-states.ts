@@ -25,6 +25,7 @@ export const states = [
   'failed',
   'cancelled',
   'exporting',
+  'editing',
 ] as const
 
 export type State = (typeof states)[number]
@@ -75,6 +76,21 @@ export async function reachState(world: World, user: User, state: State): Promis
       body: { status: 'running', stage: 'export', run: 2 },
     })
     await gates.arrived(gateOf.export)
+    return body
+  }
+  if (state === 'editing') {
+    gates.release('chat:work')
+    const { id } = await user.generate()
+    gates.hold('chat:work')
+    const { status, body } = await user.api(`/presentations/${id}/slides/0/edit`, {
+      method: 'POST',
+      body: { instruction: 'Say it in one sentence.' },
+    })
+    expect({ status, body }).toMatchObject({
+      status: 202,
+      body: { status: 'running', stage: 'edit', run: 2 },
+    })
+    await gates.arrived('chat:work')
     return body
   }
   return holdInStage(world, user, state.replace('running ', '') as keyof typeof gateOf)

@@ -2,10 +2,10 @@
 // against what upstream then has. See docs/decisions/0017 for what a crash leaves.
 
 import type { Database, Queryable } from '../../database/connection.ts'
-import { finishChange } from '../../database/deck-changes.ts'
+import { finishChange, lockLease } from '../../database/deck-changes.ts'
 import { findOwnedImages, recordImages } from '../../database/images.ts'
 import { settleSlides } from '../../database/ledger.ts'
-import type { Problem } from '../../domain/problem.ts'
+import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
 import { sharedAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
@@ -14,7 +14,6 @@ import { deckGone } from '../../presenton/decks.ts'
 import { fault, mayHaveStarted, type ResponseCause } from '../../presenton/failures.ts'
 import { findImagePaths } from '../../presenton/image-paths.ts'
 import { isDeckAsExpected, slideDigests } from '../../presenton/slide-digest.ts'
-import { lockPresentation } from '../statements/transitions.ts'
 import { type createDeckLocks, deckLockLost, type HeldDeck } from './deck-locks.ts'
 import type { DeckAtRevision } from './read-slides.ts'
 
@@ -103,11 +102,12 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
     deck: HeldDeck,
     { before, after, planned }: { before: DeckSlides; after: DeckSlides; planned: PlannedChange },
   ): Promise<DeckAtRevision> {
-    const isResized = after.slides.length !== before.slides.length || planned.isWritten
+    // Also after a change of which nobody knew what it did.
+    const isResized = after.slides.length !== deck.slideCount
     const slideCount = isResized ? after.slides.length : undefined
     const images = await findReadableImages(deck, before, after.slides[planned.savedIndex ?? -1])
     const revision = await database.transaction(async (client) => {
-      await lockPresentation(client, change.own)
+      if (!(await lockLease(client, deck.id))) throw new Problem('NOT_FOUND')
       const next = await finishChange(client, deck.lock, {
         digests: slideDigests(after),
         digestsBefore: slideDigests(before),

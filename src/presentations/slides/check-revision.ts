@@ -7,6 +7,8 @@ import type { LockedPresentation } from '../statements/transitions.ts'
 export interface ChangeableDeck {
   deckId: string
   revision: number
+  /** As far as the gateway knows. */
+  slideCount: number
 }
 
 /**
@@ -15,10 +17,10 @@ export interface ChangeableDeck {
  * @throws Problem CONFLICT
  */
 export function readChangeable(locked: LockedPresentation): ChangeableDeck {
-  const { status, runKind, deckId, revision } = locked
+  const { status, runKind, deckId, revision, slidesDone: slideCount } = locked
   const isFree = status === 'completed' || (status === 'running' && runKind === 'export')
   if (!isFree || deckId === null || revision === null) throw new Problem('CONFLICT')
-  return { deckId, revision }
+  return { deckId, revision, slideCount }
 }
 
 /** @throws Problem REVISION_CONFLICT, with the present revision as its entity tag */

@@ -34,6 +34,11 @@ export interface TakeDeckOptions {
 export type HeldDeck = Awaited<ReturnType<ReturnType<typeof createDeckLocks>['take']>>
 
 const maxWaitMs = 10_000
+/**
+ * A database that crashes may forget the lock. Its holder finds out when it notes its intent, which
+ * waits for the disk.
+ */
+const withoutFlush = 'set local synchronous_commit = off'
 const pollMs = 100
 
 /** The holder's lock has expired, for example because this process was paused. */
@@ -56,10 +61,11 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
       const done = await database.transaction(async (client) => {
         const locked = await lockPresentation(client, own)
         readChangeable(locked)
-        if (!(await freeDeck(client, own.id))) return undefined
-        // A change whose holder was lost may just have been counted.
-        return { result: await act(client, await lockPresentation(client, own)) }
-      })
+        const state = await freeDeck(client, own.id)
+        if (state === 'taken') return undefined
+        const current = state === 'freed' ? await lockPresentation(client, own) : locked
+        return { result: await act(client, current) }
+      }, withoutFlush)
       if (done) return done.result
       const leftMs = deadlineMs - performance.now()
       if (leftMs <= 0) {

@@ -67,7 +67,7 @@ export function createStartEdit(options: StartEditOptions) {
   ) =>
     startRun(own, command, async (client, { status }) => {
       if (status !== 'completed') throw new Problem('CONFLICT')
-      if (!(await freeDeck(client, own.id))) throw deckTaken
+      if ((await freeDeck(client, own.id)) === 'taken') throw deckTaken
       // A change whose holder was lost may just have been counted.
       const locked = await lockPresentation(client, own)
       checkRevision(readChangeable(locked).revision, ifMatch)
