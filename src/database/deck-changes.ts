@@ -11,7 +11,7 @@ export interface DeckLock {
   token: string
 }
 
-/** Ends a change whose holder is lost. The deck may have changed, so its revision grows. */
+/** Ends a change whose holder has crashed. The deck may have changed, so its revision grows. */
 const endAbandoned = `
   with abandoned as (
     delete from gateway.deck_changes
@@ -24,7 +24,7 @@ const endAbandoned = `
   from abandoned a where p.id = $1 and a.has_intent and ${revisionOf('p')} is not null`
 
 /**
- * Frees the deck of a change whose holder is lost (`freed`: its revision may have grown). `taken`
+ * Frees the deck of a change whose holder has crashed (`freed`: its revision may have grown). `taken`
  * while another change is under way.
  */
 export async function freeDeck(client: Queryable, id: string): Promise<'free' | 'freed' | 'taken'> {
@@ -91,8 +91,8 @@ export async function noteIntent(
 }
 
 /**
- * Frees the deck without a change. With `isUnknown` nobody can tell what a write has done: the
- * lock then counts as that of a lost holder.
+ * Frees the deck without a change. With `isUnknown` the outcome of a write is unknown: the
+ * lock then counts as that of a crashed holder.
  */
 export async function releaseDeck(
   database: Queryable,
@@ -145,7 +145,7 @@ export async function finishChange(
   return row?.revision
 }
 
-/** Ends changes whose holders are lost, for decks that nobody changes. */
+/** Ends abandoned changes of decks that no other change has taken. */
 export async function endAbandonedChanges(
   database: Pick<Database, 'query' | 'transaction'>,
 ): Promise<void> {

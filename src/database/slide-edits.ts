@@ -104,8 +104,8 @@ export async function requestEditCancel(client: Queryable, id: string): Promise<
 }
 
 /**
- * Joins the end of an edit's run. Its quota is given back if upstream was never asked. If nobody has
- * looked what upstream did, the deck counts as changed.
+ * Joins the end of an edit's run. Its quota is given back if upstream was never asked. If the run
+ * has not read what upstream did, the deck counts as changed.
  */
 export const endEdit: ExtraStatement = {
   text: `with ended as (

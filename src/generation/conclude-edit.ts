@@ -24,7 +24,7 @@ import { createImageRecorder } from './slide-images.ts'
 export interface AskedEdit
   extends Pick<SlideEdit, 'slideIndex' | 'phase' | 'conversationId' | 'error'> {
   before: DeckSlides
-  /** What the chat has used; undefined where nobody knows. */
+  /** The tools that the chat has used; undefined if they are unknown. */
   tools: string[] | undefined
   /** Why there was no answer; undefined also after a crash. */
   lost: Problem | undefined
@@ -70,7 +70,7 @@ export async function concludeEdit(context: Context, asked: AskedEdit): Promise<
   Object.assign(run, { editFinished: true, revision })
 }
 
-/** The deck before or after the call. One that is gone is final. */
+/** The deck before or after the call. A deck that no longer exists ends the run. */
 export function readDeck(context: Context, deckId: string): Promise<DeckSlides> {
   const { presenton, account, signal } = context
   return patiently(context, () =>

@@ -99,7 +99,7 @@ test.each([
     await lost
     world.presenton.gates.release(point)
     expect(deck.slides[0]?.speaker_note).toBe(isStored ? 'lost' : before)
-    // Whoever comes next waits for the lease of the lost holder, and finds the deck changed.
+    // The next change waits for the lease of the crashed holder, and finds the deck changed.
     const based = await note('next', world.url, { 'if-match': `"${revision}"` })
     expect(based).toMatchObject({ status: 200, body: { revision: revision + 1 } })
     expect(await read()).toMatchObject({ revision: revision + 1 })
@@ -130,7 +130,7 @@ test.each(shapes)('with shape %s, a lost answer is looked up', async (shape) => 
   expect(await read()).toMatchObject({ revision: 2, slides: { 0: { speaker_note: 'stored' } } })
   world.presenton.faults.inject(`${operation}:reset`)
   expect(await note('reset')).toMatchObject({ status: 502 })
-  // Nobody knows what a lost request still does.
+  // It is unknown what a lost request still does.
   expect(await note('after')).toMatchObject({ status: 200, body: { revision: 4 } })
 })
 

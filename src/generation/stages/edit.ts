@@ -25,7 +25,7 @@ export async function edit(context: Context): Promise<void> {
   await concludeEdit(context, asked)
 }
 
-/** What an earlier holder of the run has asked. Nobody knows which tools the chat has used. */
+/** The call of an earlier holder of the run. The tools that its chat has used are unknown. */
 function toAsked({ before, ...saved }: SlideEdit): AskedEdit {
   return { ...saved, before: parseDeck(before), tools: undefined, lost: undefined }
 }

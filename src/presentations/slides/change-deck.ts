@@ -55,10 +55,10 @@ export type ChangeDeck = ReturnType<typeof createChangeDeck>
 export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptions) {
   const account = sharedAccount
 
-  /** Writes, and reads after a write whose response was lost. Undefined: nobody can tell. */
+  /** Writes, and reads after a write whose response was lost. */
   async function write(deck: HeldDeck, before: DeckSlides, planned: PlannedChange) {
     const { deckId } = deck
-    // A caller who leaves must not leave a deck of which nobody knows.
+    // A caller who leaves must not leave a deck in an unknown state.
     const { signal } = new AbortController()
     const { slides, savedIndex } = planned
     const theme = before.presentation.theme
@@ -102,7 +102,7 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
     deck: HeldDeck,
     { before, after, planned }: { before: DeckSlides; after: DeckSlides; planned: PlannedChange },
   ): Promise<DeckAtRevision> {
-    // Also after a change of which nobody knew what it did.
+    // Also after a change whose outcome was unknown.
     const isResized = after.slides.length !== deck.slideCount
     const slideCount = isResized ? after.slides.length : undefined
     const images = await findReadableImages(deck, before, after.slides[planned.savedIndex ?? -1])
