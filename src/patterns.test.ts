@@ -24,6 +24,7 @@ const maxCharsByFile: [file: string, chars: number][] = [
 /** Folders whose patterns may match the text of a request. */
 const foldersWithPatterns = [
   'app',
+  'capabilities',
   'config',
   'contract',
   'domain',
@@ -31,14 +32,20 @@ const foldersWithPatterns = [
   'generation',
   'http',
   'images',
+  'mcp',
+  'notifications',
   'objects',
   'operations',
   'presentations',
+  'realtime',
   'session',
+  'site',
+  'sources',
   'telemetry',
   'templates',
   'tickets',
   'usage',
+  'webhooks',
 ]
 
 /** The texts to repeat: what the patterns match, and what they almost match. */

@@ -21,7 +21,7 @@ export function readSite(
     LOGIN_URL: page.loginUrl ?? '',
     MAX_SLIDES: String(limits.maxSlides),
     // Behind a proxy the page may be below a path of its host.
-    BASE: publicUrl === undefined ? '' : new URL(publicUrl).pathname.replace(/\/+$/, ''),
+    BASE: publicUrl === undefined ? '' : publicUrl.slice(new URL(publicUrl).origin.length),
   })
 }
 

@@ -103,6 +103,7 @@ describe.each([...shapes])('with upstream shape %s', (shape: Shape) => {
       id: uuid,
       presenton_presentation_id: null,
       origin: 'api',
+      sources: [],
       title: 'Quartal',
       status: 'queued',
       stage: null,

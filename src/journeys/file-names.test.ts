@@ -160,7 +160,7 @@ test.skipIf(!isInstalled('chromium'))(
           timeout: 110_000,
         },
       )
-      expect(stdout).toContain('Make a presentation from a conversation summary')
+      expect(stdout).toContain('Create a presentation from a conversation summary')
       expect(stderr).not.toMatch(/Content Security Policy|Refused to/)
     } finally {
       await rm(folder, { recursive: true, force: true, maxRetries: 5 })

@@ -124,6 +124,7 @@ test('a call that waits is answered when its replica shuts down', async () => {
   const { id } = presentation
   const told = vi.fn()
   const waiting = mcp.get('get_presentation', { id, wait_seconds: 300 }, { onprogress: told })
+  await world.presenton.gates.arrived('slides', 1)
   await vi.waitFor(() => expect(told).toHaveBeenCalled(), { timeout: 30_000 })
   await world.closeReplica(replica)
   expect((await waiting).presentation).toMatchObject({ id, status: 'running' })

@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { fillPath, listRoutes, type Route, readOpenApi, sampleBody } from './openapi-routes.ts'
 import type { ApiResponse, Presentation, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -18,39 +19,20 @@ beforeAll(async () => {
 afterEach(() => world.expectNoLeaks())
 afterAll(() => world.close())
 
-/** Valid bodies, so that only the id can cause a refusal. */
-const bodies: Record<string, object> = {
-  'PATCH /presentations/{id}': { title: 'Mine now' },
-  'PUT /presentations/{id}/outlines': { outlines: ['Mine now'] },
-  'POST /presentations/{id}/exports': { format: 'pdf' },
-}
-
-interface Route {
-  method: string
-  path: string
-}
-
-/** Every described route of a single presentation, including those added later. */
+/** Every described route of a single presentation, including those added later; below /api/v1. */
 async function presentationRoutes(): Promise<Route[]> {
-  const { paths } = (await (await fetch(`${world.url}/openapi.json`)).json()) as {
-    paths: Record<string, object>
-  }
-  return Object.entries(paths)
-    .filter(([path]) => path.includes('/presentations/{id}'))
-    .flatMap(([path, methods]) =>
-      Object.keys(methods).map((method) => ({
-        method: method.toUpperCase(),
-        path: path.replace(/^\/api\/v1/, ''),
-      })),
-    )
-    .filter(({ method }) => method !== 'HEAD' && method !== 'PARAMETERS')
+  const routes = listRoutes(await readOpenApi(world.url))
+  return routes
+    .filter(({ path }) => path.includes('/presentations/{id}'))
+    .map((route) => ({ ...route, path: route.path.replace(/^\/api\/v1/, '') }))
 }
 
-function request(user: User, { method, path }: Route, id: string): Promise<ApiResponse> {
-  const body = bodies[`${method} ${path}`]
-  return user.api(path.replace('{id}', id), {
-    method,
-    ...(body && { body }),
+/** With a valid body, so that only the id can cause a refusal. */
+function request(user: User, route: Route, id: string): Promise<ApiResponse> {
+  const body = sampleBody(route)
+  return user.api(fillPath(route.path, id), {
+    method: route.method,
+    ...(body !== undefined && { body }),
     headers: { accept: 'application/json' },
   })
 }
@@ -70,11 +52,8 @@ function comparable({ status, headers, body }: ApiResponse) {
 
 test('returns the same 404 for a foreign, an unknown and a malformed id, on every route', async () => {
   const routes = await presentationRoutes()
-  expect(routes).toEqual(
-    expect.arrayContaining([
-      { method: 'GET', path: '/presentations/{id}' },
-      { method: 'GET', path: '/presentations/{id}/events' },
-    ]),
+  expect(routes.map(({ method, path }) => `${method} ${path}`)).toEqual(
+    expect.arrayContaining(['GET /presentations/{id}', 'GET /presentations/{id}/events']),
   )
   const ids = [
     presentation.id,
@@ -89,8 +68,9 @@ test('returns the same 404 for a foreign, an unknown and a malformed id, on ever
     "'; select 1; --",
     '1',
   ]
-  for (const route of routes) {
-    const responses = await Promise.all(ids.map((id) => request(bob, route, id)))
+  for (const described of routes) {
+    const route = { method: described.method, path: described.path }
+    const responses = await Promise.all(ids.map((id) => request(bob, described, id)))
     const [foreign] = responses.map(comparable)
     expect({ route, ...foreign }).toMatchObject({
       status: 404,
