@@ -10,7 +10,6 @@ import { createPresentations } from './presentations.ts'
 import { createRealtime } from './realtime.ts'
 import { createRequests } from './requests.ts'
 import { createSession } from './session.ts'
-import { createSlides } from './slides.ts'
 import type { SocketClass } from './socket.ts'
 import { createSources } from './sources.ts'
 import { defaultTiming, type Timing } from './timing.ts'
@@ -85,7 +84,6 @@ export function createClient({
         yield* await requests.send<Template[]>({ path: '/templates', signal })
       },
     },
-    slides: createSlides(requests),
     sources: createSources(requests),
     images: createImages(requests),
     session: createSession(requests),

@@ -2,9 +2,10 @@
 // each event once, in order, until the one that ends the run.
 
 import type { EventSourceMessage } from 'eventsource-parser'
-import { passes, tokenExpired } from './errors.ts'
+import { passes } from './errors.ts'
 import { type MessageData, type OpenEventStream, parseData } from './event-stream.ts'
-import { backoffMs, jitterMs, type Timing } from './timing.ts'
+import { askedRetryMs, createReconnects, defaultRetryMs } from './reconnects.ts'
+import type { Timing } from './timing.ts'
 import type { TokenSource } from './token.ts'
 import type { CallOptions, PresentationEvent } from './types.ts'
 
@@ -19,8 +20,6 @@ export interface FollowerOptions {
   timing: Timing
 }
 
-const defaultRetryMs = 2_000
-
 export function createFollower({ openEventStream, tokens, timing }: FollowerOptions) {
   return async function* follow(
     id: string,
@@ -28,9 +27,7 @@ export function createFollower({ openEventStream, tokens, timing }: FollowerOpti
   ): AsyncGenerator<PresentationEvent, void, undefined> {
     let cursor = lastEventId
     let retryMs = defaultRetryMs
-    /** Connections in a row that brought no event. */
-    let failures = 0
-    let refusedToken: string | undefined
+    const reconnects = createReconnects({ tokens, timing })
 
     for (;;) {
       signal?.throwIfAborted()
@@ -53,29 +50,22 @@ export function createFollower({ openEventStream, tokens, timing }: FollowerOpti
           const eventId = Number(message.id ?? cursor)
           if (message.id !== undefined && eventId <= cursor && data.type !== 'resync') continue
           cursor = eventId
-          failures = 0
-          refusedToken = undefined
+          reconnects.succeeded()
           yield { ...data, id: eventId } as PresentationEvent
           if (isTerminal(data)) return
         }
         if (hasExpired) {
-          // Twice without an event in between: the renewed token is no better.
-          if (refusedToken !== undefined && refusedToken === opened.token) throw tokenExpired()
-          refusedToken = opened.token
-          await tokens.renew(opened.token)
+          await reconnects.renew(opened.token)
           continue
         }
       } catch (error) {
         signal?.throwIfAborted()
         if (!passes(error)) throw error
-        const { retryAfterMs } = error
-        if (retryAfterMs !== undefined) retryMs = Math.min(60_000, retryAfterMs)
+        retryMs = askedRetryMs(error) ?? retryMs
       } finally {
         connection.close()
       }
-      const waitMs = failures === 0 ? 0 : backoffMs(failures, timing)
-      failures += 1
-      await timing.sleep(Math.max(waitMs, jitterMs(retryMs, timing)), signal)
+      await reconnects.wait(retryMs, signal)
     }
   }
 }

@@ -1,11 +1,12 @@
 // Messages of a real-time connection: over a WebSocket, or over server-sent events where there is
 // none or it is refused. Reconnects after drops, restarts of the gateway and the end of a token.
 
-import { GatewayError, networkError, passes, tokenExpired } from './errors.ts'
+import { GatewayError, networkError, passes } from './errors.ts'
 import { type MessageData, type OpenEventStream, parseData } from './event-stream.ts'
+import { askedRetryMs, createReconnects, defaultRetryMs } from './reconnects.ts'
 import type { Requests } from './requests.ts'
 import { openSocket, type SocketClass, type SocketEnd } from './socket.ts'
-import { backoffMs, jitterMs, type Timing } from './timing.ts'
+import type { Timing } from './timing.ts'
 import type { TokenSource } from './token.ts'
 
 export interface RealtimeOptions {
@@ -34,9 +35,6 @@ export class NoSocket extends Error {}
 
 export type FollowRealtime = ReturnType<typeof createFollowRealtime>
 
-/** The wait of a connection that ended without saying how long to wait. */
-const defaultRetryMs = 2_000
-
 type Connection = AsyncGenerator<MessageData, ConnectionEnd, undefined>
 type ConnectionEnd =
   | { kind: 'over' }
@@ -54,8 +52,7 @@ export function createFollowRealtime(options: RealtimeOptions) {
   ): AsyncGenerator<MessageData, void, undefined> {
     let usesSocket = Socket !== undefined
     if (!usesSocket && subject.needsSocket) throw new NoSocket()
-    let failures = 0
-    let refusedToken: string | undefined
+    const reconnects = createReconnects({ tokens, timing })
     for (;;) {
       signal?.throwIfAborted()
       let retryMs: number | undefined
@@ -63,8 +60,7 @@ export function createFollowRealtime(options: RealtimeOptions) {
       try {
         let next = await connection.next()
         for (; !next.done; next = await connection.next()) {
-          failures = 0
-          refusedToken = undefined
+          reconnects.succeeded()
           yield next.value
         }
         signal?.throwIfAborted()
@@ -76,24 +72,18 @@ export function createFollowRealtime(options: RealtimeOptions) {
           continue
         }
         if (end.kind === 'expired') {
-          // Twice without a message in between: the renewed token is no better.
-          if (refusedToken !== undefined && refusedToken === end.token) throw tokenExpired()
-          refusedToken = end.token
-          await tokens.renew(end.token)
+          await reconnects.renew(end.token)
           continue
         }
         retryMs = end.retryMs
       } catch (error) {
         signal?.throwIfAborted()
         if (!passes(error)) throw error
-        retryMs =
-          error.retryAfterMs === undefined ? undefined : Math.min(60_000, error.retryAfterMs)
+        retryMs = askedRetryMs(error)
       } finally {
         await connection.return({ kind: 'over' })
       }
-      const waitMs = failures === 0 ? 0 : backoffMs(failures, timing)
-      failures += 1
-      await timing.sleep(Math.max(waitMs, jitterMs(retryMs ?? defaultRetryMs, timing)), signal)
+      await reconnects.wait(retryMs ?? defaultRetryMs, signal)
     }
 
     async function* overSocket(Socket: SocketClass): Connection {

@@ -15,7 +15,8 @@ export interface NotificationsOptions {
   followRealtime: FollowRealtime
 }
 
-export function createNotifications({ requests: { send }, followRealtime }: NotificationsOptions) {
+export function createNotifications({ requests, followRealtime }: NotificationsOptions) {
+  const { send, remove } = requests
   const at = (id: string) => `/notifications/${encodeURIComponent(id)}`
 
   function read(id: string, options?: CallOptions): Promise<Notification>
@@ -44,10 +45,7 @@ export function createNotifications({ requests: { send }, followRealtime }: Noti
     /** Marks one as read, or with `upTo` all that are not later than that one. */
     read,
 
-    delete: (id: string, { signal }: CallOptions = {}) =>
-      send<void>({ method: 'DELETE', path: at(id), signal }, async (error) => {
-        if (error.code !== 'NOT_FOUND') throw error
-      }),
+    delete: (id: string, options: CallOptions = {}) => remove(at(id), options),
 
     /**
      * Each notification once, and what other connections do with them; never ends by itself. Begins

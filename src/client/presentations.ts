@@ -2,7 +2,6 @@
 
 import type { GatewayError } from './errors.ts'
 import type { FollowOptions } from './follow-events.ts'
-import { newIdempotencyKey } from './idempotency-key.ts'
 import { iteratePages } from './pages.ts'
 import type { Requests } from './requests.ts'
 import { createSlides } from './slides.ts'
@@ -40,15 +39,9 @@ const longPollSeconds = 20
 const progressPollMs = 1_500
 
 export function createPresentations({ requests, follow, timing }: PresentationsOptions) {
-  const { send } = requests
+  const { send, create, remove } = requests
   const slides = createSlides(requests)
   const at = (id: string, rest = '') => `/presentations/${encodeURIComponent(id)}${rest}`
-
-  function create<T>(path: string, json: unknown, options: CreatingOptions): Promise<T> {
-    const { idempotencyKey = newIdempotencyKey(), signal } = options
-    const headers = { 'idempotency-key': idempotencyKey }
-    return send<T>({ method: 'POST', path, headers, json, signal })
-  }
 
   function get(
     id: string,
@@ -60,7 +53,7 @@ export function createPresentations({ requests, follow, timing }: PresentationsO
   return {
     /** Accepts a brief; the presentation is made in the background. */
     create: (brief: Brief, options: CreatingOptions = {}) =>
-      create<Presentation>('/presentations', brief, options),
+      create<Presentation>({ path: '/presentations', json: brief }, options),
 
     /** With `wait` (seconds, 1 to 60) the answer waits for the end of the run. */
     get,
@@ -78,21 +71,18 @@ export function createPresentations({ requests, follow, timing }: PresentationsO
     rename: (id: string, title: string, { signal }: CallOptions = {}) =>
       send<Presentation>({ method: 'PATCH', path: at(id), json: { title }, signal }),
 
-    delete: (id: string, { signal }: CallOptions = {}) =>
-      send<void>({ method: 'DELETE', path: at(id), signal }, async (error) => {
-        if (error.code !== 'NOT_FOUND') throw error
-      }),
+    delete: (id: string, options: CallOptions = {}) => remove(at(id), options),
 
     cancel: (id: string, { signal }: CallOptions = {}) =>
       send<Presentation>({ method: 'POST', path: at(id, '/cancel'), signal }),
 
     /** A failed or cancelled one goes on from its last finished stage. */
     retry: (id: string, options: CreatingOptions = {}) =>
-      create<Presentation>(at(id, '/retry'), undefined, options),
+      create<Presentation>({ path: at(id, '/retry') }, options),
 
     /** Exports a completed one again, or in the other format. */
     export: (id: string, format: ExportFormat, options: CreatingOptions = {}) =>
-      create<Presentation>(at(id, '/exports'), { format }, options),
+      create<Presentation>({ path: at(id, '/exports'), json: { format } }, options),
 
     /** A download link. Without `format`, of the brief's format. */
     download: (

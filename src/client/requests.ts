@@ -1,9 +1,10 @@
 // Sends requests: with the token, again after failures that pass, and every failure as GatewayError.
 
 import { GatewayError, networkError, readError, unexpectedResponse } from './errors.ts'
+import { newIdempotencyKey } from './idempotency-key.ts'
 import { backoffMs, jitterMs, type Timing } from './timing.ts'
 import type { TokenSource } from './token.ts'
-import type { CallOptions } from './types.ts'
+import type { CallOptions, CreatingOptions } from './types.ts'
 import { fetchWithProgress } from './upload-progress.ts'
 
 export interface RequestsOptions {
@@ -111,30 +112,47 @@ export function createRequests(options: RequestsOptions) {
     return passes && retryAfterMs <= maxRetryAfterMs ? jitterMs(retryAfterMs, timing) : undefined
   }
 
+  /**
+   * The parsed body of a 2xx response, undefined for 204. `onRepeat` decides about an error of a
+   * call whose earlier attempt may have been carried out.
+   */
+  async function send<T>(call: Call, onRepeat?: (error: GatewayError) => Promise<T>): Promise<T> {
+    let mayBeDone = false
+    for (let repeats = 0; ; repeats += 1) {
+      try {
+        return await attempt<T>(withTimeout(call, options.timeoutMs))
+      } catch (error) {
+        call.signal?.throwIfAborted()
+        const waitMs = waitMsAfter(error, repeats)
+        if (waitMs === undefined) {
+          if (mayBeDone && onRepeat && error instanceof GatewayError) return onRepeat(error)
+          throw error
+        }
+        mayBeDone ||= error instanceof GatewayError && error.status === 0
+        await timing.sleep(waitMs, call.signal)
+      }
+    }
+  }
+
   return {
     openWithRenewal,
     urlOf,
+    send,
 
-    /**
-     * The parsed body of a 2xx response, undefined for 204. `onRepeat` decides about an error of a
-     * call whose earlier attempt may have been carried out.
-     */
-    async send<T>(call: Call, onRepeat?: (error: GatewayError) => Promise<T>): Promise<T> {
-      let mayBeDone = false
-      for (let repeats = 0; ; repeats += 1) {
-        try {
-          return await attempt<T>(withTimeout(call, options.timeoutMs))
-        } catch (error) {
-          call.signal?.throwIfAborted()
-          const waitMs = waitMsAfter(error, repeats)
-          if (waitMs === undefined) {
-            if (mayBeDone && onRepeat && error instanceof GatewayError) return onRepeat(error)
-            throw error
-          }
-          mayBeDone ||= error instanceof GatewayError && error.status === 0
-          await timing.sleep(waitMs, call.signal)
-        }
-      }
+    /** POSTs what must not be made twice, with the caller's key or one of its own. */
+    create<T>(
+      { headers, ...call }: Omit<Call, 'method' | 'signal'>,
+      { idempotencyKey = newIdempotencyKey(), signal }: CreatingOptions,
+    ): Promise<T> {
+      const keyed = { ...headers, 'idempotency-key': idempotencyKey }
+      return send<T>({ method: 'POST', headers: keyed, ...call, signal })
+    },
+
+    /** Deletes; what an earlier attempt of the call has deleted counts as deleted. */
+    remove(path: string, { signal }: CallOptions): Promise<void> {
+      return send<void>({ method: 'DELETE', path, signal }, async (error) => {
+        if (error.code !== 'NOT_FOUND') throw error
+      })
     },
   }
 }

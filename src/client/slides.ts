@@ -1,6 +1,5 @@
 // The slides of finished presentations: read, and changed by an instruction.
 
-import { newIdempotencyKey } from './idempotency-key.ts'
 import type { Requests } from './requests.ts'
 import type { CallOptions, CreatingOptions, Presentation, Slides } from './types.ts'
 
@@ -11,7 +10,7 @@ export interface EditOptions extends CreatingOptions {
   revision?: number | undefined
 }
 
-export function createSlides({ send }: Requests) {
+export function createSlides({ send, create }: Requests) {
   const at = (id: string, rest = '') => `/presentations/${encodeURIComponent(id)}/slides${rest}`
 
   return {
@@ -22,12 +21,11 @@ export function createSlides({ send }: Requests) {
       id: string,
       index: number,
       instruction: string,
-      { idempotencyKey = newIdempotencyKey(), revision, signal, ...options }: EditOptions = {},
+      { revision, export: exports, ...options }: EditOptions = {},
     ): Promise<Presentation> {
-      const headers: Record<string, string> = { 'idempotency-key': idempotencyKey }
-      if (revision !== undefined) headers['if-match'] = `"${revision}"`
-      const json = { instruction, ...(options.export && { export: true }) }
-      return send({ method: 'POST', path: at(id, `/${index}/edit`), headers, json, signal })
+      const headers = revision === undefined ? {} : { 'if-match': `"${revision}"` }
+      const json = { instruction, ...(exports && { export: true }) }
+      return create({ path: at(id, `/${index}/edit`), headers, json }, options)
     },
   }
 }

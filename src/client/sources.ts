@@ -1,6 +1,5 @@
 // Sources: documents that presentations are made from.
 
-import { newIdempotencyKey } from './idempotency-key.ts'
 import { iteratePages } from './pages.ts'
 import type { Requests } from './requests.ts'
 import type { CallOptions, CreatingOptions, Source } from './types.ts'
@@ -10,22 +9,19 @@ export interface UploadOptions extends CreatingOptions {
   onProgress?: ((sent: number) => void) | undefined
 }
 
-export function createSources({ send }: Requests) {
+export function createSources({ send, create, remove }: Requests) {
   const at = (id: string) => `/sources/${encodeURIComponent(id)}`
 
   return {
     /** One to ten files. If one is refused, none is kept. */
     async upload(
       files: readonly File[],
-      { idempotencyKey = newIdempotencyKey(), onProgress, signal }: UploadOptions = {},
+      { onProgress, ...options }: UploadOptions = {},
     ): Promise<Source[]> {
       const form = new FormData()
       for (const file of files) form.append('files', file, file.name)
-      const headers = { 'idempotency-key': idempotencyKey }
-      const { items } = await send<{ items: Source[] }>({
-        ...{ method: 'POST', path: '/sources', headers, form, onProgress, signal },
-      })
-      return items
+      const call = { path: '/sources', form, onProgress }
+      return (await create<{ items: Source[] }>(call, options)).items
     },
 
     /** Newest first. */
@@ -36,9 +32,6 @@ export function createSources({ send }: Requests) {
       return iteratePages((cursor) => send({ path: '/sources', query: { limit, cursor }, signal }))
     },
 
-    delete: (id: string, { signal }: CallOptions = {}) =>
-      send<void>({ method: 'DELETE', path: at(id), signal }, async (error) => {
-        if (error.code !== 'NOT_FOUND') throw error
-      }),
+    delete: (id: string, options: CallOptions = {}) => remove(at(id), options),
   }
 }

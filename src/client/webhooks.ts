@@ -1,6 +1,5 @@
 // Webhooks: added, changed, tried, and what became of their deliveries.
 
-import { newIdempotencyKey } from './idempotency-key.ts'
 import { iteratePages } from './pages.ts'
 import type { Requests } from './requests.ts'
 import type {
@@ -20,7 +19,7 @@ export interface DeliveriesOptions extends CallOptions {
   limit?: number | undefined
 }
 
-export function createWebhooks({ send }: Requests) {
+export function createWebhooks({ send, create, remove }: Requests) {
   const at = (id: string, rest = '') => `/webhooks/${encodeURIComponent(id)}${rest}`
 
   return {
@@ -28,11 +27,8 @@ export function createWebhooks({ send }: Requests) {
      * The `secret` is shown this once. It is missing where the key was used before, also by an
      * attempt of this call whose response was lost: then `rotateSecret` gives a new one.
      */
-    create: (webhook: NewWebhook, options: CreatingOptions = {}): Promise<CreatedWebhook> => {
-      const { idempotencyKey = newIdempotencyKey(), signal } = options
-      const headers = { 'idempotency-key': idempotencyKey }
-      return send({ method: 'POST', path: '/webhooks', headers, json: webhook, signal })
-    },
+    create: (webhook: NewWebhook, options: CreatingOptions = {}) =>
+      create<CreatedWebhook>({ path: '/webhooks', json: webhook }, options),
 
     /** Newest first. */
     list: async function* ({ signal }: CallOptions = {}): AsyncGenerator<Webhook, void, undefined> {
@@ -46,10 +42,7 @@ export function createWebhooks({ send }: Requests) {
     update: (id: string, json: WebhookChanges, { signal }: CallOptions = {}): Promise<Webhook> =>
       send({ method: 'PATCH', path: at(id), json, signal }),
 
-    delete: (id: string, { signal }: CallOptions = {}) =>
-      send<void>({ method: 'DELETE', path: at(id), signal }, async (error) => {
-        if (error.code !== 'NOT_FOUND') throw error
-      }),
+    delete: (id: string, options: CallOptions = {}) => remove(at(id), options),
 
     /** For 24 hours deliveries are signed with the earlier secret, too. */
     rotateSecret: (id: string, { signal }: CallOptions = {}): Promise<{ secret: string }> =>

@@ -81,7 +81,7 @@ export function openDeck(id: string): DeckModel {
 
   async function readSlides() {
     try {
-      const { revision, slides } = await gateway.slides.list(id)
+      const { revision, slides } = await gateway.presentations.slides(id)
       finished.value = { revision, slides }
     } catch {
       // The slides of the events are shown instead; see `follow`.

@@ -24,7 +24,7 @@ export function EditSlide({ id, index, revision, onStarted }: EditSlideProps) {
     isBusy.value = true
     trouble.value = ''
     try {
-      onStarted(await gateway.slides.edit(id, index, instruction.value, { revision }))
+      onStarted(await gateway.presentations.editSlide(id, index, instruction.value, { revision }))
       instruction.value = ''
       isOpen.value = false
     } catch (error) {
