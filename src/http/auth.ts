@@ -48,19 +48,10 @@ export function authenticate(
   scope: App,
   { verify, redeemTicket, isTrustedOrigin, checkRateLimit }: AuthOptions,
 ) {
-  describeRateLimit(scope)
+  identifyCallers(scope, { findCaller, checkRateLimit })
   scope.addHook('onRoute', (route) => {
     route.schema = { ...route.schema, security: [{ bearer: [] }, { session: [] }] }
   })
-  scope.addHook('onRequest', async (request, reply) => {
-    try {
-      request.caller = await findCaller(request)
-    } finally {
-      // Failed authentications count by address; beyond the limit, 429 replaces the 401.
-      await checkRateLimit(request, reply)
-    }
-  })
-
   async function findCaller(request: FastifyRequest): Promise<Caller> {
     rejectTokenInQuery(request)
     const token = bearerToken(request)
@@ -92,14 +83,7 @@ export function authenticateBearer(
   scope: App,
   { verify, checkRateLimit, challenge }: BearerOptions,
 ): void {
-  describeRateLimit(scope)
-  scope.addHook('onRequest', async (request, reply) => {
-    try {
-      request.caller = await findCaller(request)
-    } finally {
-      await checkRateLimit(request, reply)
-    }
-  })
+  identifyCallers(scope, { findCaller, checkRateLimit })
 
   async function findCaller(request: FastifyRequest): Promise<Caller> {
     try {
@@ -113,6 +97,25 @@ export function authenticateBearer(
       throw new Problem(error.code, { cause: error, headers })
     }
   }
+}
+
+/** Sets `request.caller`, and counts every request. */
+function identifyCallers(
+  scope: App,
+  {
+    findCaller,
+    checkRateLimit,
+  }: { findCaller: (request: FastifyRequest) => Promise<Caller>; checkRateLimit: CheckRateLimit },
+): void {
+  describeRateLimit(scope)
+  scope.addHook('onRequest', async (request, reply) => {
+    try {
+      request.caller = await findCaller(request)
+    } finally {
+      // Failed authentications count by address; beyond the limit, 429 replaces the 401.
+      await checkRateLimit(request, reply)
+    }
+  })
 }
 
 /**

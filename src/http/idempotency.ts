@@ -12,7 +12,7 @@ import { pathOf } from './problems.ts'
 
 export interface Idempotency {
   key: string
-  /** sha256 of method, path and body, in hexadecimal. The order of keys in the body is ignored. */
+  /** Equal for equal requests. The order of keys in the body is ignored. */
   fingerprint: string
 }
 
@@ -30,8 +30,13 @@ export function readIdempotency(request: FastifyRequest): Idempotency | undefine
     const message = 'must be 1 to 255 visible ASCII characters'
     throw new Problem('VALIDATION_FAILED', { errors: [{ path: 'Idempotency-Key', message }] })
   }
-  const parts = [request.method, pathOf(request), canonicalJson(request.body ?? null)]
-  return { key, fingerprint: createHash('sha256').update(parts.join('\n')).digest('hex') }
+  return { key, fingerprint: fingerprintOf([request.method, pathOf(request)], request.body) }
+}
+
+/** sha256 of what a request is about and its body, in hexadecimal. */
+export function fingerprintOf(about: readonly string[], body: unknown): string {
+  const parts = [...about, canonicalJson(body ?? null)]
+  return createHash('sha256').update(parts.join('\n')).digest('hex')
 }
 
 /** For OpenAPI: what `sendStoredResponse` sends. */

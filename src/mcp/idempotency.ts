@@ -1,9 +1,7 @@
 // Idempotency keys of tool calls. They share the table of the API's keys, in a namespace of each
 // tool: a space, which no key of the API may hold, ends its name.
 
-import { createHash } from 'node:crypto'
-import { canonicalJson } from '../domain/canonical-json.ts'
-import type { Idempotency } from '../http/idempotency.ts'
+import { fingerprintOf, type Idempotency } from '../http/idempotency.ts'
 
 /** `request` is what must be equal in a repeated call. Undefined without a key. */
 export function readToolKey(
@@ -12,8 +10,5 @@ export function readToolKey(
   request: Record<string, unknown>,
 ): Idempotency | undefined {
   if (key === undefined) return undefined
-  const fingerprint = createHash('sha256')
-    .update([tool, canonicalJson(request)].join('\n'))
-    .digest('hex')
-  return { key: `${tool} ${key}`, fingerprint }
+  return { key: `${tool} ${key}`, fingerprint: fingerprintOf([tool], request) }
 }
