@@ -62,6 +62,9 @@ export interface BriefRequest {
   respondWithTwin?: (row: PresentationRow) => StoredResponse
 }
 
+/** The digest is made before the lock is taken. */
+type DigestedRequest = BriefRequest & { briefDigest: string }
+
 export type Admission = ReturnType<typeof createAdmission>
 
 // About the time of one run: until a slot is free the queue does not move.
@@ -72,13 +75,13 @@ export function createAdmission(options: AdmissionOptions) {
   const { knownSourceTypes = () => undefined } = options
 
   // All requests that come during one transaction share the next: one lock and one disk flush.
-  const batcher = createBatcher<BriefRequest, IdempotentResponse>({
+  const batcher = createBatcher<DigestedRequest, IdempotentResponse>({
     process: acceptAll,
     overloaded: () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 }),
     isSharedFailure: isDatabaseUnavailable,
   })
 
-  async function acceptAll(requests: BriefRequest[]): Promise<IdempotentOutcome[]> {
+  async function acceptAll(requests: DigestedRequest[]): Promise<IdempotentOutcome[]> {
     const ids: string[] = []
     const outcomes = await respondToEach({
       database,
@@ -107,7 +110,8 @@ export function createAdmission(options: AdmissionOptions) {
    */
   async function accept(request: BriefRequest): Promise<IdempotentResponse> {
     const { userId, idempotency } = request
-    if (!idempotency) return batcher.add(request)
+    const digested = { ...request, briefDigest: digestOf(request.brief) }
+    if (!idempotency) return batcher.add(digested)
     const key = keyId({ ...idempotency, userId })
     // Repeats wait here and not in a batch, which would delay the other requests in it.
     const deadlineMs = performance.now() + keyWaitSeconds * 1000
@@ -116,7 +120,7 @@ export function createAdmission(options: AdmissionOptions) {
       if (leftMs <= 0) throw firstRequestPending()
       await waitAtMost(leftMs, pending.get(key))
     }
-    const response = batcher.add(request)
+    const response = batcher.add(digested)
     const remove = () => void pending.delete(key)
     pending.set(key, response.then(remove, remove))
     return response
@@ -125,7 +129,7 @@ export function createAdmission(options: AdmissionOptions) {
   /** Checks each request as if all earlier ones were inserted, then inserts the accepted ones. */
   async function insertAccepted(
     client: Queryable,
-    requests: BriefRequest[],
+    requests: DigestedRequest[],
   ): Promise<{ ids: string[]; responses: (StoredResponse | Problem)[] }> {
     const users = new Map<string, number>()
     for (const { userId } of requests) users.set(userId, (users.get(userId) ?? 0) + 1)
@@ -142,9 +146,8 @@ export function createAdmission(options: AdmissionOptions) {
     )
     const takenTypes = knownSourceTypes()
     for (const request of requests) {
-      const { userId, brief } = request
-      const briefDigest = digestOf(brief)
-      const twin = request.respondWithTwin && twins.find({ userId, briefDigest })
+      const { userId, brief, briefDigest } = request
+      const twin = request.respondWithTwin && twins.find(request)
       if (twin) {
         idsOfTwins.set(request, twin)
         continue
@@ -157,7 +160,7 @@ export function createAdmission(options: AdmissionOptions) {
         checkQueue(counts, userId, queue)
         const id = randomUUID()
         inputs.set(request, { ...toRow(request), id, userId, briefDigest, sources })
-        twins.add({ userId, briefDigest }, id)
+        twins.add(request, id)
       } catch (error) {
         if (!(error instanceof Problem)) throw error
         refusals.set(request, error)
@@ -199,10 +202,9 @@ export function checkQueue(
 }
 
 /** The twins of the requests that want one, and those that are accepted in the same batch. */
-async function openTwins(client: Queryable, requests: readonly BriefRequest[]) {
+async function openTwins(client: Queryable, requests: readonly DigestedRequest[]) {
   const wanting = requests.filter(({ respondWithTwin }) => respondWithTwin)
-  const keys = wanting.map(({ userId, brief }) => ({ userId, briefDigest: digestOf(brief) }))
-  const found = keys.length > 0 ? await findTwins(client, keys) : []
+  const found = wanting.length > 0 ? await findTwins(client, wanting) : []
   const nameOf = ({ userId, briefDigest }: TwinKey) => `${briefDigest} ${userId}`
   const ids = new Map(found.map((twin) => [nameOf(twin), twin.id]))
   return {
