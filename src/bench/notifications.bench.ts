@@ -1,6 +1,6 @@
 // Notifications over WebSockets: the time until a user on another replica has one, and what readers
 // cost that take nothing. Peer: `ws`, which sends the same bytes. Targets: p95 ≤ 100 ms; a reader
-// that takes nothing costs at most its buffer, 1 MiB, and delays nobody.
+// that takes nothing costs at most its buffer, 1 MiB, and delays no other.
 import { findFreePort } from '../sandbox/ports.ts'
 import { type Benchmark, createResult, kib, ms, percentile } from './benchmark.ts'
 import { memoryBytes } from './process-usage.ts'

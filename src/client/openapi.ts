@@ -703,7 +703,7 @@ export interface paths {
         put?: never;
         /**
          * Send a test message
-         * @description A message of type `test`, whatever the events of the webhook.
+         * @description A message of type `test`, for any events of the webhook.
          */
         post: operations["testWebhook"];
         delete?: never;
@@ -743,7 +743,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message once more
-         * @description The same message with the same `webhook-id`; its retries begin anew.
+         * @description The same message with the same `webhook-id`; its retries start from the beginning.
          */
         post: operations["redeliverWebhook"];
         delete?: never;

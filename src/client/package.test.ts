@@ -37,7 +37,7 @@ const made = await gateway.presentations.create({ content: 'a' }, { idempotencyK
 function titleOf(event: PresentationEvent): string | null | undefined {
   if (event.type === 'outlines') return event.title
   // @ts-expect-error No event has such a type.
-  if (event.type === 'of-nobody') return ''
+  if (event.type === 'of-no-event') return ''
   return undefined
 }
 for await (const event of gateway.presentations.events(made.id)) titleOf(event)

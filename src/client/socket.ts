@@ -1,4 +1,4 @@
-// One WebSocket as an iterator of messages. A socket cannot be told to wait, so what a slow consumer
+// One WebSocket as an iterator of messages. A socket cannot wait for its reader, so what a slow consumer
 // has not taken is bounded: beyond, the socket closes, and the next one goes on where it stopped.
 
 import { networkError } from './errors.ts'

@@ -19,7 +19,7 @@ interface Xhr {
   abort(): void
 }
 
-/** Undefined where nobody asks for progress, or the platform cannot tell. */
+/** Undefined where no progress is wanted, or the platform cannot tell. */
 export function fetchWithProgress(
   onProgress: ((sent: number) => void) | undefined,
 ): Fetch | undefined {

@@ -1,4 +1,4 @@
-// What a slide says, whatever its layout: title, texts, lists, tables, numbers and images, found in
+// What a slide of any layout says: title, texts, lists, tables, numbers and images, found in
 // objects of unknown shape. Pure, since the page uses it in browsers as well.
 
 import { isFields, isText, ownImage, readCanvas, textOf } from './slide-canvas.ts'
@@ -46,7 +46,7 @@ const address = /^(https?:|data:|\/(app_data|static)\/|#[\da-f]{3,8}$)/i
 export function readSlideTexts(slide: SlideLike): SlideTexts {
   const fromContent = readContent(slide.content)
   const drawn = readCanvas(slide.ui)
-  // What is drawn is the truth; the content has more structure, as long as it says the same.
+  // What is drawn is the truth; the content has more structure, if it says the same.
   const isSame =
     drawn.texts.length === 0 || (fromContent.title && drawn.texts.includes(fromContent.title))
   if (isSame && (fromContent.title || fromContent.blocks.length > 0)) return fromContent

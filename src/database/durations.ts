@@ -74,7 +74,7 @@ const running = `(select count(*) from gateway.presentations r
   where r.status = 'running' and r.run_started_at is not null)`
 
 /**
- * The `EstimateInputs` of a row as JSON; null unless it is queued or running. Nobody can tell how
+ * The `EstimateInputs` of a row as JSON; null unless it is queued or running. It is unknown how
  * long an edit takes.
  */
 export const estimateInputs = (p: string) => `case

@@ -37,7 +37,7 @@ async function lookUp(name: string, signal: AbortSignal): Promise<string[]> {
   }
   signal.throwIfAborted()
   lookups += 1
-  // The thread is free when the lookup ends, also if nobody waits for it any more.
+  // The thread is free when the lookup ends, also if its result is no longer wanted.
   const lookup = new Promise<string[]>((resolve) => {
     dns.lookup(name, { all: true, order: 'ipv4first' }, (error, found) => {
       lookups -= 1

@@ -141,10 +141,12 @@ describe.each(protocols)('with protocol %s', (protocol) => {
       detail: expect.stringContaining('/outlines/0 must not be blank'),
     })
     await user.api('/templates')
-    expect(await mcp.refusal('approve_outlines', { id, template: 'of-nobody' })).toMatchObject({
-      code: 'VALIDATION_FAILED',
-      detail: expect.stringContaining('/template'),
-    })
+    expect(await mcp.refusal('approve_outlines', { id, template: 'of-no-template' })).toMatchObject(
+      {
+        code: 'VALIDATION_FAILED',
+        detail: expect.stringContaining('/template'),
+      },
+    )
     const approved = await mcp.get('approve_outlines', {
       id,
       outlines: ['# Yes', '# No'],

@@ -92,7 +92,7 @@ test('refuses upgrades with 503 in an outage, and an event stream with a retry o
   expect(stream.retry).toBeGreaterThan(0)
 })
 
-test('open connections survive an outage, and show what happened meanwhile once each', async () => {
+test('open connections survive an outage, and show once each what happened during it', async () => {
   world.presenton.gates.hold('slides:slide')
   const { id } = await user.submit()
   await world.presenton.gates.arrived('slides:slide')

@@ -61,7 +61,7 @@ test('repeats a failed message after each delay, then gives it up', async () => 
   expect(await waitForDelivery(user, id, 'failed')).toMatchObject({ attempts: 8 })
 })
 
-test('waits as long as Retry-After says, on 429 and 503', async () => {
+test('waits for the time of Retry-After, on 429 and 503', async () => {
   const user = await world.createUser()
   const receiver = await world.openReceiver()
   receiver.script.push(
@@ -143,7 +143,7 @@ test('disables a webhook that responds with 410, and tells its owner', async () 
       action_url: null,
     },
   ])
-  // What happens meanwhile is not sent later.
+  // What happens during that time is not sent later.
   await user.generate()
   const enabled = await user.api(`/webhooks/${id}`, { method: 'PATCH', body: { enabled: true } })
   expect(enabled.body).toMatchObject({ enabled: true, disabled_reason: null })

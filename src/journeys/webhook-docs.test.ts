@@ -41,9 +41,9 @@ test('the documented receiver accepts what is signed with its secret, once, and 
   await sendTest(user, id)
   expect((await receiver.next()).trim()).toBe('test')
 
-  const stranger = await addWebhook(user, { url })
-  await sendTest(user, stranger.id)
-  expect(await waitForDelivery(user, stranger.id, 'failed')).toMatchObject({ last_status: 401 })
+  const unverified = await addWebhook(user, { url })
+  await sendTest(user, unverified.id)
+  expect(await waitForDelivery(user, unverified.id, 'failed')).toMatchObject({ last_status: 401 })
   const forged = await fetch(url, { method: 'POST', body: '{"type":"test","data":{}}' })
   expect(forged.status).toBe(401)
   receiver.stop()

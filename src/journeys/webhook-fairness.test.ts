@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-test('200 dead receivers delay a good one by less than 3 s, whoever comes first', async () => {
+test('200 dead receivers delay a good one by less than 3 s, in either order', async () => {
   const dead = await Promise.all(
     Array.from({ length: deadCount }, (_, n) => world.openReceiver({ host: `127.0.1.${n + 1}` })),
   )

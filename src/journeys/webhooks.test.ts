@@ -207,7 +207,7 @@ test('tells of each event, in messages that the official library verifies', asyn
   })
 })
 
-test('sends only the wanted events, and a test whatever these are', async () => {
+test('sends only the wanted events, and tests always', async () => {
   const user = await world.createUser()
   const receiver = await world.openReceiver()
   const { id, secret } = await addWebhook(user, {

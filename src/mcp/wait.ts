@@ -1,4 +1,4 @@
-// Waiting tools. Some clients give up after 60 s and call again, so no call takes that long.
+// Waiting tools. Some clients stop waiting after 60 s and call again, so no call takes that long.
 
 import { anySignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'

@@ -16,7 +16,7 @@ const defaultLimits = {
   blocks: 6,
   /** How long an upload waits before a slow one loses its block. */
   patienceMs: 10_000,
-  /** Whoever fills a block at this rate loses it to no one. */
+  /** A sender that fills a block at this rate keeps it. */
   safeBytesPerSecond: 256 * 1024,
 }
 

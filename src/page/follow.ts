@@ -1,5 +1,5 @@
 // Keeps something followed while the page is awake. A tab may sleep, lose its network, or lie in the
-// back/forward cache: connections are closed when it goes, and opened anew when it comes back.
+// back/forward cache: connections are closed when it goes, and opened again when it comes back.
 
 import { GatewayError } from '../client/client.ts'
 import { noticeSignedOut } from './session.ts'

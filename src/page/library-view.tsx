@@ -99,7 +99,7 @@ function More() {
     )
     observer.observe(element)
     return () => observer.disconnect()
-    // A page that does not fill the screen leaves the element in sight, so it is observed anew.
+    // A page that does not fill the screen leaves the element in sight, so it is observed again.
   }, [shownDecks.value.length])
   if (!hasMore.value) return null
   return (

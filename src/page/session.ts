@@ -78,7 +78,7 @@ function endSession(note: string): void {
   session.value = 'out'
 }
 
-/** Whether the error means that nobody is signed in any more, which this shows. */
+/** Whether the error means that the user is no longer signed in, which this shows. */
 export function noticeSignedOut(error: unknown): boolean {
   if (!isSignedOut(error)) return false
   if (session.value === 'in') endSession('Your session has ended. Sign in again to go on.')

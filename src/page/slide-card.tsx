@@ -1,4 +1,4 @@
-// A slide as a card with a slide's proportions, whatever its template: what it says, tidily. All of it
+// A slide as a card with a slide's proportions, for any template: what it says, tidily. All of it
 // is text to the browser, never markup.
 
 import type { ComponentChildren } from 'preact'

@@ -27,7 +27,7 @@ export function say(text: string, options: { isError?: boolean; undo?: () => voi
   setTimeout(() => remove(id), isError ? 2 * shownMs : shownMs)
 }
 
-/** Shows a failure, unless it means that nobody is signed in. */
+/** Shows a failure, unless it means that the user is not signed in. */
 export function sayError(error: unknown): void {
   if (!noticeSignedOut(error)) say(messageOf(error), { isError: true })
 }

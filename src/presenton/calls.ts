@@ -88,7 +88,7 @@ export function createCalls(options: CallsOptions) {
         return response
       }
       if (call.isOnce) {
-        // The next call logs in anew.
+        // The next call logs in again.
         if (isUnauthorized(response, routeKind)) auth.renew({ account, used })
         return response
       }

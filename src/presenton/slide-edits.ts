@@ -84,7 +84,7 @@ export function createSlideEdits(options: SlideEditsOptions) {
     )
 
   return {
-    /** @throws Problem NOT_SUPPORTED where the version cannot; whatever the call meets */
+    /** @throws Problem NOT_SUPPORTED where the version cannot; any failure of the call */
     editSlide: (options: SlideEditCall): Promise<SlideEditResult> =>
       metrics.measure('edit', async () => {
         // Not `perform`: that may act twice.

@@ -1,4 +1,4 @@
-// Documents of all kinds that users upload, made by the libraries at hand, for tests and demos.
+// Documents of all kinds that users upload, made by libraries, for tests and demos.
 
 import { Buffer } from 'node:buffer'
 import { deflateSync } from 'node:zlib'

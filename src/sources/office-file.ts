@@ -59,7 +59,7 @@ function archiveOf(entry: ZipEntry, bytes: Buffer): Buffer {
   return Buffer.concat([header, name, bytes])
 }
 
-/** Throws InvalidFile for an encrypted file, and for one made to exhaust whoever unpacks it. */
+/** Throws InvalidFile for an encrypted file, and for one made to exhaust the program that unpacks it. */
 export async function checkOfficeFile(entries: ZipEntry[], file: OfficeFile): Promise<void> {
   if (entries.some(({ isEncrypted }) => isEncrypted)) refuseFile('is encrypted')
   const unpackedBytes = entries.reduce((sum, entry) => sum + entry.uncompressedBytes, 0)

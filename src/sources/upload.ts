@@ -142,7 +142,7 @@ export function createUploads(options: UploadsOptions) {
       } catch (error) {
         const isRefusal = error instanceof Problem && error.status < 500
         onUpload?.(isRefusal ? 'refused' : 'failed')
-        // After a lost connection, whoever removes the objects first looks whether rows name them.
+        // After a lost connection, the removal of objects first looks whether rows name them.
         if (objectKeys.length > 0 && !isDatabaseUnavailable(error)) await discard(objectKeys)
         throw error
       } finally {

@@ -139,7 +139,7 @@ export function openWebhookSender(options: SenderOptions) {
 
   const elapsedSeconds = (startedMs: number) => (slots.now() - startedMs) / 1000
 
-  /** Repeats while the database is away, for as long as the lease may last. */
+  /** Repeats while the database is away, until the lease may have ended. */
   const keep = <T>(work: () => Promise<T>) =>
     retryDuringOutage(AbortSignal.timeout(Math.max(leaseMs, closeTimeoutMs)), work)
 

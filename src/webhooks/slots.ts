@@ -1,4 +1,4 @@
-// The attempts of one replica that are under way, and which of them give up their slot. Slots are
+// The attempts of one replica that are under way, and which of them free their slot. Slots are
 // kept for receivers that have not just failed. A receiver that takes long while such a one waits
 // counts as slow: its attempt goes on in the slow lane, or ends there and is made again.
 

@@ -1,5 +1,5 @@
 // Listeners for notifications over WebSockets, and what they must have received at the end: each
-// notification once, in order, of nobody else; and one for each end of a run that deserves it.
+// notification once, in order, of no other user; and one for each end of a run that deserves it.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Client } from './client.ts'

@@ -154,7 +154,7 @@ test('the limits of the API hold: media type, size, requests, messages of a batc
   expect(tooMany.headers.get('retry-after')).not.toBeNull()
 })
 
-test('nobody may keep a subscription open', async () => {
+test('no subscription stays open', async () => {
   server = await openTestServer()
   const meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
@@ -168,7 +168,7 @@ test('nobody may keep a subscription open', async () => {
   expect(await response.json()).toMatchObject({ error: { message: expect.any(String) } })
 })
 
-test('a wait ends after 45 s, whatever was asked; 0 does not wait', async () => {
+test('a wait ends after 45 s at the latest; 0 does not wait', async () => {
   const waits: number[] = []
   const row = sampleRow({ status: 'running' })
   server = await openTestServer({

@@ -71,7 +71,7 @@ export function createAddOnce({ database, readSlides }: AddOnceOptions) {
         onTaken: async (client) => {
           await client.query(boundKeyWait)
           const inserted = await insertKeys(client, [key])
-          // With the lock of the deck, nobody else works on a key that is still pending.
+          // With the lock of the deck, no other request works on a key that is still pending.
           if (!inserted.has(keyId(key)) && (await find(client, key)) === 'answered')
             throw alreadyAnswered
           isTaken = true

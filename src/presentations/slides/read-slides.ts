@@ -20,7 +20,7 @@ export interface DeckAtRevision {
 
 export type ReadSlides = ReturnType<typeof createReadSlides>
 
-/** How often the deck is read again because it changed meanwhile. */
+/** How often the deck is read again because it changed in between. */
 const maxReads = 3
 
 export function createReadSlides({ database, presenton }: ReadSlidesOptions) {

@@ -47,7 +47,7 @@ function testRoute(app: App, { commands }: DeliveryRoutes) {
     operationId: 'testWebhook',
     tags,
     summary: 'Send a test message',
-    description: 'A message of type `test`, whatever the events of the webhook.',
+    description: 'A message of type `test`, for any events of the webhook.',
     params: idParams,
     response: { 202: accepted(), ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT') },
   }
@@ -106,7 +106,8 @@ function redeliverRoute(app: App, { commands }: DeliveryRoutes) {
     operationId: 'redeliverWebhook',
     tags,
     summary: 'Send a message once more',
-    description: 'The same message with the same `webhook-id`; its retries begin anew.',
+    description:
+      'The same message with the same `webhook-id`; its retries start from the beginning.',
     params: deliveryParams,
     response: { 202: accepted(), ...problemResponsesOfWrite('NOT_FOUND', 'CONFLICT') },
   }

@@ -66,8 +66,8 @@ const dueInLane = `
     where h.host is not null
   )`
 
-// From both ends: whoever comes last does not wait behind a crowd of dead receivers, and whoever
-// came first does not starve. $2 limit, $3 leaseMs
+// From both ends: the last to come does not wait behind a crowd of dead receivers, and the
+// first does not starve. $2 limit, $3 leaseMs
 const claimLane = `
   with ${dueInLane}, ranked as (
     select id, least(row_number() over (order by next_attempt_at, id),

@@ -87,7 +87,7 @@ export async function countPendingTests(
 }
 
 /**
- * The same message once more: now, or after the attempt under way. Its retries begin anew. False
+ * The same message once more: now, or after the attempt under way. Its retries start again. False
  * when the webhook has no such delivery. The webhook is locked.
  */
 export async function requestAgain(

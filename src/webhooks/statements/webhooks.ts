@@ -1,4 +1,4 @@
-// The rows of webhooks. Whoever changes a webhook and its deliveries locks the webhook first, so that
+// The rows of webhooks. A change of a webhook and its deliveries locks the webhook first, so that
 // two of them cannot deadlock. `for no key update` lets the outbox insert deliveries meanwhile.
 
 import { and, desc, eq, sql } from 'drizzle-orm'

@@ -52,7 +52,7 @@ async function edit(state: StandInState, exchange: Exchange): Promise<Reply> {
   await pause(state.pace.prepareMs)
   const { content } = prompt.startsWith('tool:none') ? slide : editSlide(slide, prompt)
   const note = content.__speaker_note__
-  // A change that another request has made meanwhile is lost.
+  // A change that another request has made in between is lost.
   Object.assign(slide, {
     id: randomUUID(),
     content,
