@@ -11,6 +11,7 @@ import { type BreakerOptions, type BreakerState, createBreaker } from './breaker
 import { type CallMeasurement, createCallMetrics } from './call-metrics.ts'
 import { createCalls } from './calls.ts'
 import { type Capabilities, capabilitiesOf } from './capabilities.ts'
+import { createChatTurns } from './chat-turns.ts'
 import { createConnections } from './connection.ts'
 import { createDeckStreams } from './deck-streams.ts'
 import { createDeckWrites } from './deck-writes.ts'
@@ -129,6 +130,7 @@ export function createPresenton({
     ...createSlideEdits({ calls, perform, probe, metrics, timeouts }),
     exportDeck,
     ...createSourceUploads({ calls, perform, timeoutMs: timeouts.prepareMs }),
+    ...createChatTurns({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
     ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
 
     /** The file at the `path` of an export. What cannot be the exported file is a 'bad-file'. */

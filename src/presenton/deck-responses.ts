@@ -11,6 +11,8 @@ const CreatedDeck = Type.Object({ id: Id })
 const Export = Type.Object({ path: Type.String({ minLength: 1, maxLength: 4096 }) })
 const Slides = Type.Array(Type.Object({ index: Type.Integer({ minimum: 0 }) }))
 const Deck = Type.Object({ slides: Slides })
+const NewDeck = Type.Object({ id: Id, slides: Slides })
+const ImagePath = Type.String({ minLength: 1, maxLength: 4096 })
 const ChatTurn = Type.Object({
   conversation_id: Id,
   tool_calls: Type.Optional(Type.Array(Type.String())),
@@ -43,9 +45,22 @@ function checkShape<T extends TSchema>(schema: T, value: unknown, name: string):
   return value
 }
 
-export const parseCreatedDeck = (value: unknown): { deckId: string } => ({
+export const parseCreatedDeck = (
+  value: unknown,
+): { deckId: string; created: Record<string, unknown> } => ({
   deckId: checkShape(CreatedDeck, value, 'the created deck').id,
+  created: value as Record<string, unknown>,
 })
+
+/** A deck that was made with its slides. */
+export function parseNewDeck(value: unknown): DeckSlides & { deckId: string } {
+  const { id: deckId } = checkShape(NewDeck, value, 'the new deck')
+  return { deckId, ...parseDeck(value) }
+}
+
+/** Where upstream has a picture that it generated. */
+export const parseImagePath = (value: unknown): string =>
+  checkShape(ImagePath, value, 'the generated picture')
 
 export const parseExport = (value: unknown): { path: string } => ({
   path: checkShape(Export, value, 'the export').path,

@@ -6,7 +6,7 @@
 import { Problem } from '../domain/problem.ts'
 import type { CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
-import { type DeckSlides, parseCreatedDeck, parseDeck } from './deck-responses.ts'
+import { type DeckSlides, parseCreatedDeck, parseDeck, parseNewDeck } from './deck-responses.ts'
 import { createBody, type DeckBrief, type Features, paths } from './dialect.ts'
 import { rejected } from './failures.ts'
 import type { PerformOperation } from './operation.ts'
@@ -54,8 +54,10 @@ export function createDecks({
     ({ account, signal, auth, routeKind: 'deck', timeoutMs: timeouts.createMs }) as const
 
   return {
-    /** Not idempotent: each call creates a deck. */
-    createDeck: (options: CallOptions & { brief: DeckBrief }): Promise<{ deckId: string }> =>
+    /** Not idempotent: each call creates a deck. `created` is its row as upstream returns it. */
+    createDeck: (
+      options: CallOptions & { brief: DeckBrief },
+    ): Promise<{ deckId: string; created: Record<string, unknown> }> =>
       perform({ operation: 'create', signal: options.signal }, async (features) =>
         parseCreatedDeck(
           await calls
@@ -112,6 +114,37 @@ export function createDecks({
           }),
         ),
       ),
+
+    /** Not idempotent: each call makes a copy, with slides of its own. */
+    duplicateDeck: (options: DeckCall): Promise<DeckSlides & { deckId: string }> =>
+      perform({ operation: 'duplicate', signal: options.signal }, async (features) =>
+        parseNewDeck(
+          await calls.fetchJson({
+            ...deckCall(options, features),
+            method: 'POST',
+            path: paths.duplicate(options.deckId),
+          }),
+        ),
+      ),
+
+    /**
+     * A deck with upstream's blank slide. Not idempotent.
+     *
+     * @throws Problem NOT_SUPPORTED where upstream has none
+     */
+    createBlankDeck: (options: CallOptions): Promise<DeckSlides & { deckId: string }> =>
+      perform({ operation: 'create', signal: options.signal }, async (features) => {
+        if (!features.hasBlankSlide) throw new Problem('NOT_SUPPORTED', { failure: 'final' })
+        return parseNewDeck(
+          await calls.fetchJson({
+            ...deckCall(options, features),
+            routeKind: 'other',
+            isCheap: true,
+            method: 'POST',
+            path: paths.createBlank,
+          }),
+        )
+      }),
 
     /** Succeeds as well if the deck no longer exists. */
     deleteDeck: (options: DeckCall): Promise<void> =>

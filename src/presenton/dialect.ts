@@ -64,9 +64,13 @@ export const paths = {
   slideUpdate: `${api}/presentation/slide_update`,
   slideEdit: `${api}/slide/edit`,
   chat: `${api}/chat/message`,
+  chatStream: `${api}/chat/message/stream`,
+  createBlank: `${api}/presentation/create/blank`,
+  generateImage: (prompt: string) => `${api}/images/generate?prompt=${segment(prompt)}`,
   conversation: (deckId: string, conversationId: string) =>
     `${api}/chat/conversation?presentation_id=${segment(deckId)}&conversation_id=${segment(conversationId)}`,
   deck: (deckId: string) => `${api}/presentation/${segment(deckId)}`,
+  duplicate: (deckId: string) => `${api}/presentation/${segment(deckId)}/duplicate`,
   outlinesStream: (deckId: string) => `${api}/outlines/stream/${segment(deckId)}`,
   slidesStream: (deckId: string) => `${api}/presentation/stream/${segment(deckId)}`,
   groups: '/api/templates',

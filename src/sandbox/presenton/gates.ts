@@ -18,7 +18,8 @@ export type GatePoint =
   | 'slides:complete' // all slides are sent, nothing is stored yet
   | 'slides:saved' // stored, `complete` is not sent yet
   | 'slide-edit:work' // after the checks; the work goes on when the client disconnects
-  | 'chat:work' // as above
+  | 'chat:work' // as above; a streamed turn stops
+  | 'chat:tool' // of a streamed turn, after each tool
   | 'export:work' // after the checks; the work goes on when the client disconnects
   | 'export:write' // before each part of the file
   | 'file:part' // after each part of a file's body but the last

@@ -28,12 +28,17 @@ export function createSpendCounter() {
   const spend = noSpend()
   const byDeck = new Map<string, Spend>()
   let edits = 0
+  let images = 0
   return {
     spend,
-    /** Edits by prompt, through either route. */
+    /** Edits by prompt and turns of the chat. */
     edits: () => edits,
     countEdit: () => {
       edits++
+    },
+    images: () => images,
+    countImage: () => {
+      images++
     },
     spendOf: (deckId: string): Spend => byDeck.get(deckId) ?? noSpend(),
     count(kind: keyof Spend, deckId: string): void {

@@ -24,9 +24,12 @@ export const operations = [
   'slide-update',
   'slide-edit', // one slide by a prompt: paid work
   'chat', // POST /chat/message: paid work
+  'chat-stream', // POST /chat/message/stream: paid work
   'conversations',
+  'duplicate',
   'delete',
   'export',
+  'generate-image', // paid work
   'templates',
   'template',
   'file', // /app_data/exports
@@ -37,8 +40,11 @@ export const operations = [
 export type Operation = (typeof operations)[number]
 
 /** Operations whose route returns a Reply; the routes of streams and files write the response. */
-export type Replied = Exclude<Operation, 'outlines' | 'slides' | 'file'>
+export type Replied = Exclude<Operation, Streamed | 'file'>
+type Streamed = 'outlines' | 'slides' | 'chat-stream'
+
+const streamed: readonly Operation[] = ['outlines', 'slides', 'chat-stream'] satisfies Streamed[]
 
 export function isReplied(operation: Operation): operation is Replied {
-  return operation !== 'outlines' && operation !== 'slides' && operation !== 'file'
+  return operation !== 'file' && !streamed.includes(operation)
 }

@@ -8,6 +8,8 @@ import { createRoutes } from './routes/create.ts'
 import { createBlankRoutes } from './routes/create-blank.ts'
 import { exportRoutes } from './routes/exports.ts'
 import { fileRoutes } from './routes/files.ts'
+import { generateImageRoutes } from './routes/generate-image.ts'
+import { nextExportRoutes } from './routes/next-exports.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { otherRoutes } from './routes/other.ts'
 import { outlineRoutes } from './routes/outlines.ts'
@@ -33,6 +35,8 @@ const routes: readonly Route[] = [
   ...chatRoutes,
   ...presentationRoutes,
   ...exportRoutes,
+  ...nextExportRoutes,
+  ...generateImageRoutes,
   ...templateRoutes,
   ...uploadRoutes,
   ...otherRoutes,

@@ -141,7 +141,11 @@ export async function openStandIn(options: StandInOptions = {}) {
     get edits() {
       return spendCounter.edits()
     },
-    conversations: conversations as ReadonlyMap<string, unknown>,
+    /** How many pictures were generated. */
+    get generatedImages() {
+      return spendCounter.images()
+    },
+    conversations: conversations as StandInState['conversations'],
     decks: decks as ReadonlyMap<string, Deck>,
     /** Requests without a complete response, and work that goes on after a client disconnected. */
     get openRequests() {

@@ -14,7 +14,12 @@ import type { Reply } from './reply.ts'
 import type { Features } from './shape.ts'
 import type { Replay } from './traces/replay.ts'
 
-export type Conversation = { deckId: string; preview: string; updatedAt: string }
+export type Conversation = {
+  deckId: string
+  preview: string
+  updatedAt: string
+  messages: { role: 'user' | 'assistant'; content: string; created_at: string }[]
+}
 
 export type StandInState = {
   features(): Features

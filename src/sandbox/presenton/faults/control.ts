@@ -13,7 +13,7 @@ import { outlineFaults, streamFaults } from './streams.ts'
 export type FaultName =
   | `${Operation}:${keyof typeof anyOperationFaults}`
   | `${Replied}:${keyof typeof replyFaults}`
-  | `${'outlines' | 'slides'}:${keyof typeof streamFaults}`
+  | `${'outlines' | 'slides' | 'chat-stream'}:${keyof typeof streamFaults}`
   | `outlines:${keyof typeof outlineFaults}`
   | `prepare:${keyof typeof prepareFaults}`
   | `${'slide-edit' | 'chat'}:${keyof typeof editFaults}`
@@ -24,6 +24,7 @@ export type FaultName =
 const faultsOf: Partial<Record<Operation, Record<string, Fault>>> = {
   outlines: { ...streamFaults, ...outlineFaults },
   slides: streamFaults,
+  'chat-stream': streamFaults,
   prepare: prepareFaults,
   'slide-edit': editFaults,
   chat: editFaults,

@@ -1,5 +1,5 @@
 /**
- * Faults inside the two event streams. Upstream stores only at the end: faults before `complete`
+ * Faults inside event streams. Upstream stores only at the end: faults before `complete`
  * leave nothing stored, those named saved-… apply after it has stored.
  */
 

@@ -5,8 +5,10 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { editSlide } from '../content/edits.ts'
-import { type Deck, type Slide, timestamp } from '../deck.ts'
+import { toolsOf, useTool } from '../content/chat-tools.ts'
+import { type Deck, timestamp } from '../deck.ts'
+import { frame } from '../event-stream.ts'
+import type { Frame } from '../faults/fault.ts'
 import { pause } from '../pace.ts'
 import {
   errorDetail,
@@ -18,6 +20,7 @@ import {
 } from '../reply.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
 import { findDeck } from './find-deck.ts'
+import { sendStream } from './send-stream.ts'
 import { idError, missingField, notAString, readObject } from './validation.ts'
 
 const isAvailable: Route['isAvailable'] = ({ hasChat }) => hasChat
@@ -25,6 +28,20 @@ const path = '/api/v1/ppt/chat'
 
 export const chatRoutes: readonly Route[] = [
   { method: 'POST', path: `${path}/message`, operation: 'chat', isAvailable, handle: sendMessage },
+  {
+    method: 'POST',
+    path: `${path}/message/stream`,
+    operation: 'chat-stream',
+    isAvailable,
+    handle: streamMessage,
+  },
+  {
+    method: 'GET',
+    path: `${path}/history`,
+    operation: 'conversations',
+    isAvailable,
+    handle: readHistory,
+  },
   {
     method: 'GET',
     path: `${path}/conversations`,
@@ -44,29 +61,94 @@ export const chatRoutes: readonly Route[] = [
 const members = ['presentation_id', 'message', 'conversation_id', 'attachments']
 const maxMessageChars = 8000
 
-async function sendMessage(state: StandInState, exchange: Exchange): Promise<Reply> {
+type Turn = { deck: Deck; message: string; conversationId: string }
+
+/** Checks the request. From here on the turn is paid for. */
+async function readTurn(state: StandInState, exchange: Exchange): Promise<Turn | { reply: Reply }> {
   const body = await readObject(exchange)
-  if ('errors' in body) return validationFailed(body.errors)
+  if ('errors' in body) return { reply: validationFailed(body.errors) }
   const { presentation_id: id, message, conversation_id: given } = body.value
   const errors = fieldErrors(state, body.value)
-  if (errors.length > 0) return validationFailed(errors)
+  if (errors.length > 0) return { reply: validationFailed(errors) }
   const found = findDeck(state, exchange, id, ['body', 'presentation_id'])
-  if ('reply' in found) return found.reply
-  const { deck } = found
+  if ('reply' in found) return found
   state.spendCounter.countEdit()
-  await state.gates.pass('chat:work')
-  await pause(state.pace.prepareMs)
-  const tools = toolsOf(String(message))
-  for (const tool of tools) useTool(deck, tool)
-  const conversationId = String(given ?? randomUUID())
-  const response = `Done: ${tools.map(({ name }) => name).join(', ') || 'nothing to change'}.`
-  state.conversations.set(conversationId, {
+  return {
+    deck: found.deck,
+    message: String(message),
+    conversationId: String(given ?? randomUUID()),
+  }
+}
+
+/** Saves the turn as upstream does: at its end, without the lines of context. */
+function saveTurn(
+  { conversations }: StandInState,
+  { deck, message, conversationId }: Turn,
+  tools: readonly { name: string }[],
+) {
+  const tool_calls = tools.map(({ name }) => name)
+  const response = `Done: ${tool_calls.join(', ') || 'nothing to change'}.`
+  const [asked, answered] = [timestamp(), timestamp()]
+  conversations.set(conversationId, {
     deckId: deck.id,
     preview: response,
-    updatedAt: timestamp(),
+    updatedAt: answered,
+    messages: [
+      ...(conversations.get(conversationId)?.messages ?? []),
+      { role: 'user', content: textOf(message), created_at: asked },
+      { role: 'assistant', content: response, created_at: answered },
+    ],
   })
-  const tool_calls = tools.map(({ name }) => name)
-  return json({ conversation_id: conversationId, response, tool_calls })
+  return { conversation_id: conversationId, response, tool_calls }
+}
+
+const textOf = (message: string) => message.split('User message:').at(-1)?.trim() ?? message
+
+async function sendMessage(state: StandInState, exchange: Exchange): Promise<Reply> {
+  const turn = await readTurn(state, exchange)
+  if ('reply' in turn) return turn.reply
+  await state.gates.pass('chat:work')
+  await pause(state.pace.prepareMs)
+  const tools = toolsOf(turn.message)
+  for (const tool of tools) useTool(turn.deck, tool)
+  return json(saveTurn(state, turn, tools))
+}
+
+async function streamMessage(state: StandInState, exchange: Exchange): Promise<Reply | undefined> {
+  const turn = await readTurn(state, exchange)
+  return 'reply' in turn
+    ? turn.reply
+    : sendStream(state, exchange, turnFrames(state, exchange, turn))
+}
+
+/** As recorded. A client that leaves ends the turn: no further tool runs, and nothing is saved. */
+async function* turnFrames(
+  state: StandInState,
+  { signal, passGate }: Exchange,
+  turn: Turn,
+): AsyncGenerator<Frame> {
+  yield { kind: 'head', text: frame({ type: 'status', status: 'Reading deck context' }) }
+  await passGate('chat:work')
+  await pause(state.pace.prepareMs, signal)
+  const tools = toolsOf(turn.message)
+  const trace = (value: object) => frame({ type: 'trace', trace: value })
+  if (tools.length > 0) {
+    const names = tools.map(({ name }) => name)
+    const message = `Using tools: ${names.join(', ')}`
+    yield { kind: 'part', text: trace({ kind: 'tool_plan', round: 1, tools: names, message }) }
+  }
+  for (const tool of tools) {
+    const call = { kind: 'tool_call', round: 1, tool: tool.name }
+    yield { kind: 'part', text: trace({ ...call, status: 'start', message: tool.name }) }
+    useTool(turn.deck, tool)
+    yield { kind: 'part', text: trace({ ...call, status: 'success', message: tool.name }) }
+    await passGate('chat:tool')
+  }
+  const response = `Done: ${tools.map(({ name }) => name).join(', ') || 'nothing to change'}.`
+  for (const chunk of response.match(/.{1,24}/g) ?? [])
+    yield { kind: 'tail', text: frame({ type: 'chunk', chunk }) }
+  yield { kind: 'tail', text: frame({ type: 'status', status: 'Saving chat' }) }
+  yield { kind: 'complete', text: frame({ type: 'complete', chat: saveTurn(state, turn, tools) }) }
 }
 
 function fieldErrors(state: StandInState, body: Record<string, unknown>): FieldError[] {
@@ -107,41 +189,6 @@ function lengthError(message: string): FieldError {
   }
 }
 
-type Tool = { name: string; index: number; text: string; theme: unknown }
-
-/** The tools that the message names, else an edit of the slide that it is about. */
-function toolsOf(message: string): Tool[] {
-  const selected = Number(/zero-based index (\d+)/.exec(message)?.[1] ?? 0)
-  const text = message.split('User message:').at(-1)?.trim() ?? message
-  const named = [...text.matchAll(/tool:(\w+)(?:\s+(\{.*?\})(?=\s|$))?/g)]
-  if (named.length === 0) return [{ name: 'updateSlide', index: selected, text, theme: null }]
-  return named
-    .filter(([, name]) => name !== 'none')
-    .map(([, name = '', json = '{}']) => ({
-      name,
-      index: selected,
-      text: 'Changed by a tool',
-      theme: null,
-      ...(JSON.parse(json) as Partial<Tool>),
-    }))
-}
-
-function useTool(deck: Deck, { name, index, text, theme }: Tool): void {
-  const slide = deck.slides[index]
-  if (name === 'updateSlide' && slide) Object.assign(slide, editSlide(slide, text))
-  if (name === 'setPresentationTheme') deck.theme = theme
-  if (name === 'deleteSlide' && slide) setSlides(deck, deck.slides.toSpliced(index, 1))
-  if (name === 'addNewSlide' && slide) {
-    const added: Slide = { ...structuredClone(slide), id: randomUUID() }
-    setSlides(deck, deck.slides.toSpliced(index + 1, 0, added))
-  }
-}
-
-function setSlides(deck: Deck, slides: Slide[]): void {
-  deck.slides = slides.map((slide, index) => Object.assign(slide, { index }))
-  deck.n_slides = slides.length
-}
-
 function listConversations({ conversations }: StandInState, { url }: Exchange): Reply {
   const id = url.searchParams.get('presentation_id')
   return json(
@@ -153,6 +200,14 @@ function listConversations({ conversations }: StandInState, { url }: Exchange): 
         last_message_preview: preview,
       })),
   )
+}
+
+function readHistory({ conversations }: StandInState, { url }: Exchange): Reply {
+  const presentation_id = url.searchParams.get('presentation_id')
+  const conversation_id = url.searchParams.get('conversation_id')
+  const found = conversations.get(conversation_id ?? '')
+  const messages = found?.deckId === presentation_id ? found?.messages : []
+  return json({ presentation_id, conversation_id, messages })
 }
 
 /** Succeeds as well if there is no such conversation. */

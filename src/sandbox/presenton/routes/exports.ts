@@ -111,7 +111,7 @@ async function exportDeck(state: StandInState, deck: Deck, format: unknown): Pro
 const openFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW
 
 /** Writes in place and in parts: a concurrent reader gets the bytes so far, and their length. */
-async function writeExport(
+export async function writeExport(
   state: StandInState,
   deck: Deck,
   format: Format,

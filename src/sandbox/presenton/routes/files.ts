@@ -35,8 +35,16 @@ const types: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 }
 
-async function sendExport(state: StandInState, exchange: Exchange): Promise<Reply | undefined> {
-  const relative = pathOf(exchange)
+/** The file that the path names. */
+function sendExport(state: StandInState, exchange: Exchange): Promise<Reply | undefined> {
+  return sendExportNamed(state, exchange, pathOf(exchange))
+}
+
+export async function sendExportNamed(
+  state: StandInState,
+  exchange: Exchange,
+  relative: string | undefined,
+): Promise<Reply | undefined> {
   if (relative === undefined) return nginxPage(404)
   if (relative === '' || relative.endsWith('/')) return nginxPage(403)
   const file = `${state.appDataDir}/exports/${relative}`

@@ -2,7 +2,8 @@
  * Reading, listing, changing and deleting decks.
  */
 
-import { type Deck, type Slide, timestamp } from '../deck.ts'
+import { randomUUID } from 'node:crypto'
+import { createDeck, type Deck, type Slide, timestamp } from '../deck.ts'
 import {
   errorDetail,
   internalServerError,
@@ -24,6 +25,13 @@ export const presentationRoutes: readonly Route[] = [
   { method: 'PATCH', path: `${path}/update`, operation: 'update', handle: update },
   { method: 'GET', path: `${path}/{id}`, operation: 'read', handle: read },
   { method: 'DELETE', path: `${path}/{id}`, operation: 'delete', handle: remove },
+  {
+    method: 'POST',
+    path: `${path}/{id}/duplicate`,
+    operation: 'duplicate',
+    isAvailable: ({ hasSlideUi }) => hasSlideUi,
+    handle: duplicate,
+  },
 ]
 
 function read(state: StandInState, exchange: Exchange): Reply {
@@ -48,6 +56,26 @@ function list({ decks, features }: StandInState, { url }: Exchange): Reply {
     return first ? [shownRow(deck, [readSlide(first, features())], features())] : []
   })
   return json(rows)
+}
+
+/** A copy with slides of its own, under another title. */
+function duplicate(state: StandInState, exchange: Exchange): Reply {
+  const found = findDeckInPath(state, exchange)
+  if ('reply' in found) return found.reply
+  const { exports: _, ...deck } = structuredClone({ ...found.deck, exports: [] })
+  const copy = createDeck(deck)
+  Object.assign(copy, deck, { id: randomUUID(), title: `${deck.title} (Copy)` })
+  Object.assign(copy, { created_at: timestamp(), updated_at: timestamp() })
+  copy.slides = deck.slides.map((slide) => ({ ...slide, id: randomUUID(), presentation: copy.id }))
+  state.decks.set(copy.id, copy)
+  const features = state.features()
+  return json(
+    shownRow(
+      copy,
+      copy.slides.map((slide) => readSlide(slide, features)),
+      features,
+    ),
+  )
 }
 
 function remove(state: StandInState, exchange: Exchange): Reply {
