@@ -33,13 +33,14 @@ describe.each(protocols)('with protocol %s', (protocol) => {
         readOnlyHint ? 'read-only' : destructiveHint ? 'destructive' : '',
       ]),
     )
-    expect(hints).toMatchObject({
+    expect(hints).toEqual({
       make_presentation: '',
       get_presentation: 'read-only',
       list_presentations: 'read-only',
       get_outlines: 'read-only',
       get_slides: 'read-only',
       approve_outlines: '',
+      edit_slide: 'destructive',
       export_presentation: '',
       get_download_link: 'read-only',
       cancel_presentation: 'destructive',
@@ -219,6 +220,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
     ['get_outlines', {}],
     ['get_slides', {}],
     ['approve_outlines', {}],
+    ['edit_slide', { index: 0, instruction: 'Shorter.' }],
     ['export_presentation', { format: 'pdf' }],
     ['get_download_link', {}],
     ['cancel_presentation', {}],
@@ -246,6 +248,9 @@ describe.each(protocols)('with protocol %s', (protocol) => {
     ['get_presentation', {}, '/id is required'],
     ['get_presentation', { id: 7 }, '/id must be string'],
     ['export_presentation', { id: unknownId, format: 'docx' }, '/format must be one of'],
+    ['edit_slide', { id: unknownId, instruction: 'a' }, '/index is required'],
+    ['edit_slide', { id: unknownId, index: -1, instruction: 'a' }, '/index must be >= 0'],
+    ['edit_slide', { id: unknownId, index: 0, instruction: ' ' }, '/instruction must not be blank'],
     ['list_presentations', { limit: 0 }, '/limit must be >= 1'],
     ['get_usage', { a: 1 }, '/a is not allowed'],
   ])('%s %j is VALIDATION_FAILED and names the place', async (name, args, place) => {

@@ -60,7 +60,8 @@ function nextStep({ status, files, error }: Presentation): string {
       return 'Call get_outlines, show them to the user, then call approve_outlines.'
     case 'completed':
       if (error) return 'The latest change or export failed; the deck is as it was before.'
-      if (files.length > 0) return 'Call get_download_link for a link to the file.'
+      if (files.some(({ stale }) => !stale)) return 'Call get_download_link for a link to the file.'
+      if (files.length > 0) return 'The deck has changed: call export_presentation for a new file.'
       return 'Call export_presentation to make a file.'
     case 'cancelled':
       return 'Call retry_presentation to continue it.'

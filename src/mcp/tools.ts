@@ -29,7 +29,7 @@ export function createTools(services: ToolServices): Tool[] {
     makePresentationTool({ ...presentations, waitForRun, limits, defaultTemplate }),
     ...readPresentationTools({ ...presentations, waitForRun }),
     ...outlineTools({ ...presentations, limits }),
-    ...slideTools(presentations),
+    ...slideTools({ ...presentations, waitForRun }),
     ...fileTools({ ...presentations, waitForRun }),
     ...changePresentationTools(presentations),
     ...accountTools(services),
