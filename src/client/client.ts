@@ -19,6 +19,7 @@ import { createWebhooks } from './webhooks.ts'
 
 // biome-ignore lint/performance/noBarrelFile: the entry of a package has to name what it exports.
 export { type ErrorCode, GatewayError } from './errors.ts'
+export type { StreamedFile } from './streamed-form.ts'
 export type * from './types.ts'
 
 export interface ClientOptions {

@@ -52,6 +52,11 @@ for await (const message of gateway.realtime.follow([done.id])) {
 for await (const message of gateway.notifications.follow()) {
   if (message.type === 'notification') message.title.trim()
 }
+for await (const source of gateway.sources.list()) await gateway.sources.get(source.id)
+async function* bytes() {
+  yield new Uint8Array([37, 80, 68, 70])
+}
+await gateway.sources.upload([new File(['a'], 'a.txt'), { name: 'b.pdf', stream: bytes() }])
 // @ts-expect-error A brief has no such member.
 await gateway.presentations.create({ contents: 'a' })
 `,

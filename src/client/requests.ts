@@ -2,6 +2,7 @@
 
 import { GatewayError, networkError, readError, unexpectedResponse } from './errors.ts'
 import { newIdempotencyKey } from './idempotency-key.ts'
+import type { StreamedForm } from './streamed-form.ts'
 import { backoffMs, jitterMs, type Timing } from './timing.ts'
 import type { TokenSource } from './token.ts'
 import type { CallOptions, CreatingOptions } from './types.ts'
@@ -26,8 +27,10 @@ export interface Call extends CallOptions {
   query?: Record<string, string | number | undefined>
   headers?: Record<string, string>
   json?: unknown
-  /** Instead of `json`. */
-  form?: FormData
+  /** Instead of `json`. A streamed one can be sent only once. */
+  form?: FormData | StreamedForm
+  /** For one attempt, in place of the client's own. */
+  timeoutMs?: number
   /** Of the body, from 0 to 1, where there is an XMLHttpRequest: fetch cannot tell. */
   onProgress?: ((sent: number) => void) | undefined
 }
@@ -59,6 +62,7 @@ export function createRequests(options: RequestsOptions) {
   /** One attempt. Resolves with a response of any status; rejects with NETWORK_ERROR. */
   async function open(call: Call): Promise<Opened> {
     const { method = 'GET', headers, json, form, signal } = call
+    const streamed = streamedFormOf(call)
     const token = await tokens.read()
     try {
       const send = fetchWithProgress(call.onProgress) ?? options.fetch
@@ -67,24 +71,28 @@ export function createRequests(options: RequestsOptions) {
         headers: {
           accept: 'application/json',
           ...(json !== undefined && { 'content-type': 'application/json' }),
+          ...(streamed && { 'content-type': streamed.contentType }),
           ...(token !== undefined && { authorization: `Bearer ${token}` }),
           ...headers,
         },
         ...(json !== undefined && { body: JSON.stringify(json) }),
-        ...(form !== undefined && { body: form }),
+        ...(form instanceof FormData && { body: form }),
+        ...(streamed && { body: streamed.body, duplex: 'half' }),
         ...(credentials !== undefined && { credentials }),
         ...(signal && { signal }),
       })
       return { response, token }
     } catch (error) {
-      throw failureOf(error, signal)
+      const unreadable = streamed?.failure()
+      throw unreadable ? unreadable.reason : failureOf(error, signal)
     }
   }
 
   /** As `open`, with another token if the first one is refused. */
   async function openWithRenewal(call: Call): Promise<Opened> {
     const opened = await open(call)
-    if (opened.response.status !== 401 || !(await tokens.renew(opened.token))) return opened
+    if (opened.response.status !== 401 || streamedFormOf(call)) return opened
+    if (!(await tokens.renew(opened.token))) return opened
     await opened.response.body?.cancel()
     return open(call)
   }
@@ -123,6 +131,7 @@ export function createRequests(options: RequestsOptions) {
         return await attempt<T>(withTimeout(call, options.timeoutMs))
       } catch (error) {
         call.signal?.throwIfAborted()
+        if (streamedFormOf(call)) throw error
         const waitMs = waitMsAfter(error, repeats)
         if (waitMs === undefined) {
           if (mayBeDone && onRepeat && error instanceof GatewayError) return onRepeat(error)
@@ -157,8 +166,11 @@ export function createRequests(options: RequestsOptions) {
   }
 }
 
-function withTimeout(call: Call, timeoutMs: number): Call {
-  const timeout = AbortSignal.timeout(timeoutMs)
+const streamedFormOf = ({ form }: Call): StreamedForm | undefined =>
+  form === undefined || form instanceof FormData ? undefined : form
+
+function withTimeout(call: Call, usualMs: number): Call {
+  const timeout = AbortSignal.timeout(call.timeoutMs ?? usualMs)
   return { ...call, signal: call.signal ? AbortSignal.any([call.signal, timeout]) : timeout }
 }
 

@@ -1,9 +1,9 @@
-// Makes a presentation through the gateway's client, as an agent's tool would: posts the brief,
-// follows the events across disconnects, downloads the file.
+// Makes a presentation through the gateway's client, as an agent's tool would: uploads documents,
+// posts the brief, follows the events across disconnects, downloads the file.
 
 import { createHash } from 'node:crypto'
-import { createWriteStream, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { createReadStream, createWriteStream, mkdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import {
@@ -37,6 +37,13 @@ export interface DownloadedDeck {
 export class GatewayError extends Error {}
 
 const openClient = ({ url, token }: Access) => createClient({ baseUrl: url, token })
+
+/** Resolves with the ids of the new sources. Rejects with GatewayError when one is refused. */
+export async function uploadSources(access: Access, paths: string[]): Promise<string[]> {
+  const files = paths.map((path) => ({ name: basename(path), stream: createReadStream(path) }))
+  const { sources } = openClient(access)
+  return (await explain(sources.upload(files, { signal: access.signal }))).map(({ id }) => id)
+}
 
 /** Resolves with the presentation's id once the gateway has accepted the brief. */
 export async function postBrief(access: Access, brief: object): Promise<string> {

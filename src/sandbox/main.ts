@@ -7,13 +7,19 @@ import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type Arguments, readArguments, UsageError, usage } from './arguments.ts'
 import { buildPageIfOutdated } from './built-program.ts'
-import { type DownloadedDeck, download, followRun, GatewayError, postBrief } from './demo.ts'
+import {
+  type DownloadedDeck,
+  download,
+  followRun,
+  GatewayError,
+  postBrief,
+  uploadSources,
+} from './demo.ts'
 import { findLockHolder, lockFolder } from './folder-lock.ts'
 import { isPortFree } from './ports.ts'
 import { paces } from './presenton/stand-in.ts'
 import { createProgressOutput } from './progress-output.ts'
 import { openSandbox, type Sandbox, sandboxUser } from './sandbox.ts'
-import { uploadSources } from './upload-sources.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = resolve(process.env['SANDBOX_FOLDER'] || join(root, '.sandbox'))
