@@ -2,6 +2,7 @@
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect } from 'vitest'
+import { createClient } from '../client/client.ts'
 
 export const protocols = ['2025', '2026-07-28'] as const
 export type Protocol = (typeof protocols)[number]
@@ -44,6 +45,8 @@ export async function openMcpClient(
   return {
     client,
     call,
+    /** What the same user sees over the API. */
+    gateway: createClient({ baseUrl: url(), token }),
     /** The structured content of a call that succeeds. */
     async get(name: string, args: object = {}, options?: CallToolOptions): Promise<Structured> {
       const { isError, structured, text } = await call(name, args, options)

@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { createClient } from '../client/client.ts'
 import { openMcpClient, type Protocol } from './mcp-client.ts'
 import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -22,8 +23,9 @@ async function open(
   const sub = `agent-${randomUUID()}`
   let turn = 0
   const next = () => urls()[turn++ % urls().length] ?? ''
-  const mcp = await openMcpClient(next, { token: await world.sign({ sub }), protocol })
-  return { mcp, user: await world.createUser('agent', { sub }) }
+  const token = await world.sign({ sub })
+  const mcp = await openMcpClient(next, { token, protocol })
+  return { mcp, sub, gateway: createClient({ baseUrl: world.url, token }) }
 }
 
 const countDecks = async (sub: string) =>
@@ -32,7 +34,7 @@ const countDecks = async (sub: string) =>
 test.each(['2025', '2026-07-28'] as const)(
   'with one key (%s), parallel calls at three replicas make one deck',
   async (protocol) => {
-    const { mcp, user } = await open(protocol)
+    const { mcp, sub } = await open(protocol)
     const args = { ...brief, idempotency_key: 'once' }
     const made = await Promise.all(
       Array.from({ length: 9 }, (_, i) =>
@@ -41,7 +43,7 @@ test.each(['2025', '2026-07-28'] as const)(
     )
     const ids = made.map(({ presentation }) => presentation.id)
     expect(new Set(ids).size).toBe(1)
-    expect(await countDecks(user.sub)).toBe(1)
+    expect(await countDecks(sub)).toBe(1)
     await mcp.get('get_presentation', { id: ids[0], wait_seconds: 45 })
     const later = await mcp.get('make_presentation', args)
     expect(later).toMatchObject({ presentation: { id: ids[0], status: 'completed' } })
@@ -53,7 +55,7 @@ test.each(['2025', '2026-07-28'] as const)(
 )
 
 test('a key of the API and of another tool are other keys', async () => {
-  const { mcp, user } = await open()
+  const { mcp, gateway } = await open()
   const { presentation } = await mcp.get('make_presentation', {
     ...brief,
     idempotency_key: 'k',
@@ -65,16 +67,15 @@ test('a key of the API and of another tool are other keys', async () => {
     idempotency_key: 'k',
   })
   expect(exported.presentation).toMatchObject({ id: presentation.id, status: 'running' })
-  const headers = { 'idempotency-key': 'k' }
-  const posted = await user.api('/presentations', { method: 'POST', body: brief, headers })
-  expect(posted.status).toBe(202)
-  expect(posted.body.id).not.toBe(presentation.id)
-  await user.waitUntilSettled(presentation.id)
-  await user.waitUntilSettled(posted.body.id)
+  const { presentations } = gateway
+  const posted = await presentations.create(brief, { idempotencyKey: 'k' })
+  expect(posted.id).not.toBe(presentation.id)
+  await presentations.wait(presentation.id)
+  await presentations.wait(posted.id)
 })
 
 test('without a key, the unfinished presentation of the same brief is the answer', async () => {
-  const { mcp, user } = await open()
+  const { mcp, sub } = await open()
   world.presenton.gates.hold('outlines')
   const made = await Promise.all(
     Array.from({ length: 6 }, () => mcp.get('make_presentation', brief)),
@@ -97,11 +98,11 @@ test('without a key, the unfinished presentation of the same brief is the answer
   await mcp.get('get_presentation', { id: other.presentation.id, wait_seconds: 45 })
   const afterwards = await mcp.get('make_presentation', { ...brief, wait_seconds: 45 })
   expect(afterwards.presentation.id).not.toBe(ids[0])
-  expect(await countDecks(user.sub)).toBe(3)
+  expect(await countDecks(sub)).toBe(3)
 })
 
 test('a caller who disconnects stops waiting, and the run goes on', async () => {
-  const { mcp, user } = await open()
+  const { mcp, gateway } = await open()
   world.presenton.gates.hold('slides')
   const { presentation } = await mcp.get('make_presentation', brief)
   const { id } = presentation
@@ -113,12 +114,12 @@ test('a caller who disconnects stops waiting, and the run goes on', async () => 
   )
   await expect(waiting).rejects.toThrow()
   world.presenton.gates.release('slides')
-  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed' })
+  expect(await gateway.presentations.wait(id)).toMatchObject({ status: 'completed' })
 })
 
 test('a call that waits is answered when its replica shuts down', async () => {
   const replica = await world.openReplica({ WORKER: 'false' })
-  const { mcp, user } = await open('2025', () => [replica.url])
+  const { mcp, gateway } = await open('2025', () => [replica.url])
   world.presenton.gates.hold('slides')
   const { presentation } = await mcp.get('make_presentation', brief)
   const { id } = presentation
@@ -129,7 +130,7 @@ test('a call that waits is answered when its replica shuts down', async () => {
   await world.closeReplica(replica)
   expect((await waiting).presentation).toMatchObject({ id, status: 'running' })
   world.presenton.gates.release('slides')
-  await user.waitUntilSettled(id)
+  await gateway.presentations.wait(id)
 })
 
 test('after kill -9 of the replica that answered, another one goes on', async () => {
@@ -147,7 +148,9 @@ test('after kill -9 of the replica that answered, another one goes on', async ()
   world.presenton.gates.releaseAll()
   const repeated = await mcp.get('make_presentation', { ...args, wait_seconds: 45 })
   expect(repeated.presentation).toMatchObject({ id: presentation.id })
-  const user = await world.createUser('agent', { sub })
-  expect(await user.waitUntilSettled(presentation.id)).toMatchObject({ status: 'completed' })
+  const gateway = createClient({ baseUrl: url, token })
+  expect(await gateway.presentations.wait(presentation.id)).toMatchObject({
+    status: 'completed',
+  })
   expect(await countDecks(sub)).toBe(1)
 })

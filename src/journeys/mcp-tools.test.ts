@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type McpClient, openMcpClient, protocols } from './mcp-client.ts'
-import { brief, type User } from './user.ts'
+import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 const untilCompleted = 'Call get_presentation with wait_seconds until status is completed.'
@@ -17,15 +17,13 @@ describe.each(protocols)('with protocol %s', (protocol) => {
   afterEach(() => world.expectNoLeaks())
   afterAll(() => world.close())
 
-  async function open(name = 'agent', env = world): Promise<{ mcp: McpClient; user: User }> {
-    const sub = `${name}-${randomUUID()}`
-    const user = await env.createUser(name, { sub })
-    const token = await env.sign({ sub })
-    return { mcp: await openMcpClient(() => env.url, { token, protocol }), user }
+  async function open(): Promise<McpClient> {
+    const token = await world.sign({ sub: `agent-${randomUUID()}` })
+    return openMcpClient(() => world.url, { token, protocol })
   }
 
   test('lists its tools with schemas and hints', async () => {
-    const { mcp } = await open()
+    const mcp = await open()
     const { tools } = await mcp.client.listTools()
     const hints = Object.fromEntries(
       tools.map(({ name, annotations: { readOnlyHint, destructiveHint } = {} }) => [
@@ -58,7 +56,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
   })
 
   test('makes a deck: id at once, progress, the file', async () => {
-    const { mcp, user } = await open()
+    const mcp = await open()
     world.presenton.gates.hold('slides')
     const made = await mcp.get('make_presentation', { ...brief, title: 'Support' })
     expect(made).toEqual({
@@ -81,7 +79,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
       },
     })
     const { id } = made.presentation
-    expect((await user.api(`/presentations/${id}`)).body).toMatchObject({ id, origin: 'mcp' })
+    expect(await mcp.gateway.presentations.get(id)).toMatchObject({ id, origin: 'mcp' })
     expect(await mcp.refusal('get_download_link', { id })).toMatchObject({ code: 'NOT_READY' })
 
     const reports: { progress: number; total?: number | undefined }[] = []
@@ -126,7 +124,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
   })
 
   test('the review of outlines, with another title and template', async () => {
-    const { mcp, user } = await open()
+    const mcp = await open()
     const { presentation } = await mcp.get('make_presentation', {
       ...brief,
       review_outlines: true,
@@ -141,7 +139,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
       code: 'VALIDATION_FAILED',
       detail: expect.stringContaining('/outlines/0 must not be blank'),
     })
-    await user.api('/templates')
+    await mcp.get('list_templates')
     expect(await mcp.refusal('approve_outlines', { id, template: 'of-no-template' })).toMatchObject(
       {
         code: 'VALIDATION_FAILED',
@@ -156,7 +154,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
     })
     expect(approved).toMatchObject({ presentation: { n_slides: 2, title: 'Votes' } })
     await mcp.get('get_presentation', { id, wait_seconds: 45 })
-    expect((await user.api(`/presentations/${id}`)).body).toMatchObject({
+    expect(await mcp.gateway.presentations.get(id)).toMatchObject({
       status: 'completed',
       template: 'modern',
     })
@@ -164,7 +162,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
   })
 
   test('lists, exports, cancels, retries and deletes', async () => {
-    const { mcp } = await open()
+    const mcp = await open()
     const first = await mcp.get('make_presentation', { ...brief, wait_seconds: 45 })
     world.presenton.gates.hold('outlines')
     const second = await mcp.get('make_presentation', { ...brief, title: 'Second' })
@@ -208,11 +206,11 @@ describe.each(protocols)('with protocol %s', (protocol) => {
   })
 
   test('reads templates and quotas', async () => {
-    const { mcp, user } = await open()
-    expect(await mcp.get('list_templates')).toEqual({
-      templates: (await user.api('/templates')).body,
-    })
-    expect(await mcp.get('get_usage')).toEqual({ usage: (await user.api('/usage')).body })
+    const mcp = await open()
+    const templates = []
+    for await (const template of mcp.gateway.templates.list()) templates.push(template)
+    expect(await mcp.get('list_templates')).toEqual({ templates })
+    expect(await mcp.get('get_usage')).toEqual({ usage: await mcp.gateway.usage.get() })
   })
 
   test.each([
@@ -227,14 +225,14 @@ describe.each(protocols)('with protocol %s', (protocol) => {
     ['retry_presentation', {}],
     ['delete_presentation', {}],
   ])('%s: NOT_FOUND for another user, an unknown and a malformed id', async (name, args) => {
-    const [alice, mallory] = [await open('alice'), await open('mallory')]
-    const { presentation } = await alice.mcp.get('make_presentation', brief)
+    const [alice, mallory] = [await open(), await open()]
+    const { presentation } = await alice.get('make_presentation', brief)
     for (const id of [presentation.id, unknownId, '../x', '']) {
-      expect(await mallory.mcp.refusal(name, { id, ...args }), id).toMatchObject({
+      expect(await mallory.refusal(name, { id, ...args }), id).toMatchObject({
         code: 'NOT_FOUND',
       })
     }
-    await alice.mcp.get('get_presentation', { id: presentation.id, wait_seconds: 45 })
+    await alice.get('get_presentation', { id: presentation.id, wait_seconds: 45 })
   })
 
   test.each([
@@ -254,13 +252,13 @@ describe.each(protocols)('with protocol %s', (protocol) => {
     ['list_presentations', { limit: 0 }, '/limit must be >= 1'],
     ['get_usage', { a: 1 }, '/a is not allowed'],
   ])('%s %j is VALIDATION_FAILED and names the place', async (name, args, place) => {
-    const { mcp } = await open()
+    const mcp = await open()
     const refused = await mcp.refusal(name, args)
     expect(refused).toEqual({ code: 'VALIDATION_FAILED', detail: expect.stringContaining(place) })
   })
 
   test('an unknown tool is an error of the protocol', async () => {
-    const { mcp } = await open()
+    const mcp = await open()
     await expect(mcp.client.callTool({ name: 'format_disk' })).rejects.toMatchObject({
       code: -32602,
     })
