@@ -7,6 +7,7 @@ import type { PresentationServices } from '../presentations/routes.ts'
 import { createSlideCommands } from '../presentations/slides/commands.ts'
 import { createDeckLocks } from '../presentations/slides/deck-locks.ts'
 import { createStartEdit } from '../presentations/slides/start-edit.ts'
+import { createStartRegeneration } from '../presentations/slides/start-regeneration.ts'
 import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
 import type { Presign } from '../presentations/view.ts'
 import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
@@ -44,6 +45,7 @@ export function createPresentationServices({
       ...{ database, channels, presenton, queue },
       editsPerDay: quotas.editsPerDay,
     }),
+    startRegeneration: createStartRegeneration({ database, channels, queue, quotas }),
     slides: createSlideCommands({
       database,
       presenton,

@@ -105,6 +105,7 @@ export async function openTestServer({
       cancel: unexpectedCall,
       retry: unexpectedCall,
       exportAgain: unexpectedCall,
+      startRegeneration: unexpectedCall,
       readOutlines: unexpectedCall,
       approveOutlines: unexpectedCall,
       rename: unexpectedCall,

@@ -60,11 +60,12 @@ const medians = `(
   from (select slides, stage_ms from gateway.run_durations
     order by finished_at desc limit ${latestRuns}) latest)`
 
-/** What `nextStage` in generation/run.ts says, from the checkpoints. */
+/** What `nextStage` in generation/next-stage.ts says, from the checkpoints. */
 const nextStage = (p: string) => `case
   when not ${p}.edit_finished then 'edit'
-  when ${p}.run_kind <> 'deck' then case when ${p}.presenton_path is null then 'export' else 'store' end
-  when ${p}.presenton_presentation_id is null then 'create'
+  when ${p}.run_kind not in ('deck', 'regenerate') then case when ${p}.presenton_path is null then 'export' else 'store' end
+  when case when ${p}.run_kind = 'regenerate' and not ${p}.slides_finished then ${p}.fresh_deck_id
+    else ${p}.presenton_presentation_id end is null then 'create'
   when ${p}.outlines is null then 'outlines'
   when not ${p}.deck_prepared then 'prepare'
   when not ${p}.slides_finished then 'slides'

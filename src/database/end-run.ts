@@ -5,6 +5,7 @@ import { type EncodedEvent, encodeEvent } from '../contract/events.ts'
 import type { Stage } from '../contract/stages.ts'
 import { Problem, toRunError } from '../domain/problem.ts'
 import { settleCancelled, settleFailed } from './ledger.ts'
+import { endRegeneration } from './regenerations.ts'
 import {
   databaseNow,
   type EncodedRunWrite,
@@ -46,6 +47,7 @@ export function createEndRun(reports: ReportRunEnd[] = []) {
       changes: { ...finalState(run, end), endedAt: databaseNow },
       extraStatements: [
         ...(run.runKind === 'edit' ? [endEdit] : []),
+        ...(run.runKind === 'regenerate' ? [endRegeneration(end.outcome)] : []),
         ...settleQuota(run, end),
         ...reports.flatMap((report) => report(run, end)),
       ],
@@ -75,7 +77,7 @@ function finalState({ runKind }: EndingRun, end: RunEnd): RunChanges {
   if (runKind === 'export') {
     return { ...finished, error: end.outcome === 'failed' ? toRunError(end.problem) : null }
   }
-  if (runKind === 'edit') {
+  if (runKind === 'edit' || runKind === 'regenerate') {
     const problem = end.outcome === 'failed' ? end.problem : cancelled
     return { ...finished, editFinished: true, error: toRunError(problem) }
   }

@@ -37,6 +37,7 @@ const runColumns = [
   'takeovers',
   'uploads',
   'deckId',
+  'freshDeckId',
   'deckPrepared',
   'deckStreamed',
   'slidesFinished',

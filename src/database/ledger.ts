@@ -1,6 +1,7 @@
 // The ledger of quotas. A presentation reserves its quota in the transaction that accepts it, under
 // the admission lock, so the limits are exact. The transaction that ends a run settles: it releases
 // what cost nothing. Settlements are raw SQL, because they join the statements of run writes.
+import { randomUUID } from 'node:crypto'
 import { and, eq, lt, not, sql } from 'drizzle-orm'
 import { Problem } from '../domain/problem.ts'
 import type { Queryable } from './connection.ts'
@@ -101,15 +102,42 @@ export async function reserveSlides(
   await updateSlides(client, { presentationId, slides })
 }
 
+/**
+ * Reserves in the sliding windows only, for a run that replaces what the presentation has. Returns
+ * the id of the reservation. The caller holds the admission lock.
+ *
+ * @throws Problem QUOTA_EXCEEDED
+ */
+export async function reserveWindows(
+  client: Queryable,
+  userId: string,
+  quotas: Quotas,
+): Promise<string> {
+  const windows = { ...quotas, total: 0, totalSlides: 0 }
+  const budget = await readQuotaBudget(client, new Map([[userId, 1]]), windows)
+  budget.check({ userId, slides: 0 })
+  const id = randomUUID()
+  await client.query(
+    `insert into gateway.ledger (presentation_id, user_id, accepted_at, slides, kept)
+     values ($1, $2, now(), 0, false)`,
+    [id, userId],
+  )
+  return id
+}
+
+/** The reservation that the latest run uses. */
+const ofRun = `coalesce(
+  (select reservation_id from gateway.presentations where id = $1 and run_kind = 'regenerate'), $1)`
+
 /** Marks that a paid stage starts. */
 export const markPaid: ExtraStatement = {
-  text: 'update gateway.ledger set paid = true where presentation_id = $1 and not paid',
+  text: `update gateway.ledger set paid = true where presentation_id = ${ofRun} and not paid`,
   values: [],
 }
 
 /** Marks that the first slide was made. */
 export const markFirstSlide: ExtraStatement = {
-  text: 'update gateway.ledger set slid = true where presentation_id = $1 and not slid',
+  text: `update gateway.ledger set slid = true where presentation_id = ${ofRun} and not slid`,
   values: [],
 }
 
@@ -147,7 +175,7 @@ export const settleCancelled: ExtraStatement = {
  */
 export const settleDeleted: ExtraStatement = {
   text: `update gateway.ledger set accepted = accepted and paid, kept = false
-    where presentation_id = $1`,
+    where presentation_id in ($1, ${ofRun})`,
   values: [],
 }
 

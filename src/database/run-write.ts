@@ -22,7 +22,7 @@ export type RunChanges = Partial<
     | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'template' | 'nSlides')
     | 'slidesDone'
     | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
-    | ('revision' | 'editFinished')
+    | ('revision' | 'editFinished' | 'freshDeckId' | 'slidesBefore')
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
     | 'limitWaitsMs'
     | ('uploads' | 'error' | 'reviewExpiresAt' | 'reviewWarned' | 'stageClock')

@@ -2,13 +2,14 @@
 
 import type { Stage } from '../contract/stages.ts'
 import type { Run } from '../database/leases.ts'
+import { makesSlides, workingDeckOf } from './run-state.ts'
 
 /** `review`: the outlines wait for approval. `complete`: nothing is left to do. */
 export function nextStage(run: Run): Stage | 'review' | 'complete' {
   if (!run.editFinished) return 'edit'
   if (!run.makesFile) return 'complete'
-  if (run.runKind !== 'deck') return run.exportPath === null ? 'export' : 'store'
-  if (run.deckId === null) return 'create'
+  if (!makesSlides(run)) return run.exportPath === null ? 'export' : 'store'
+  if (workingDeckOf(run) === null) return 'create'
   if (run.outlines === null) return 'outlines'
   if (run.reviewOutlines && !run.outlinesApproved) return 'review'
   if (!run.deckPrepared) return 'prepare'

@@ -5,6 +5,7 @@ import { Problem } from '../domain/problem.ts'
 import { type DeckSlides, hasAllSlides } from '../presenton/deck-responses.ts'
 import type { Context } from './context.ts'
 import { patiently } from './patiently.ts'
+import { withNewDeck, workingDeckOf } from './run-state.ts'
 
 /**
  * The deck with all its slides. Undefined when the run has to continue at create with its saved
@@ -14,7 +15,7 @@ import { patiently } from './patiently.ts'
  */
 export async function recoverSlides(context: Context): Promise<DeckSlides | undefined> {
   const { run, presenton, account, signal } = context
-  const { deckId } = run
+  const deckId = workingDeckOf(run)
   if (!deckId || !run.outlines) throw new Error('Only a prepared deck has been streamed.')
   const deck = await patiently(context, () =>
     presenton.readDeck({ account, signal, deckId }),
@@ -24,6 +25,6 @@ export async function recoverSlides(context: Context): Promise<DeckSlides | unde
     return undefined
   })
   if (deck && hasAllSlides(deck, run.outlines.length)) return deck
-  await context.checkpoint({ deckId: null, deckPrepared: false, deckStreamed: false })
+  await context.checkpoint(withNewDeck(run, null))
   return undefined
 }

@@ -14,7 +14,7 @@ import { completeWithoutFile } from './finished-deck.ts'
 import { reportModelFailure, reportStageDone } from './model-troubles.ts'
 import { nextStage } from './next-stage.ts'
 import { recoverSlides } from './recover-slides.ts'
-import { withoutDeck } from './run-state.ts'
+import { makesSlides, withNewDeck } from './run-state.ts'
 import { SlotGivenUp } from './slot.ts'
 import { create } from './stages/create.ts'
 import { edit } from './stages/edit.ts'
@@ -118,7 +118,7 @@ async function runStage(
       logger.warn({ stage, code: problem.code, next, err }, 'stage failed')
       if (next === 'end') return problem
       // An export makes no deck, so it can never succeed without the one that upstream has lost.
-      if (next === 'restart' && context.run.runKind !== 'deck') {
+      if (next === 'restart' && !mayMakeDeck(context)) {
         return deckGone(problem) as Problem
       }
       if (next === 'start-again') {
@@ -134,6 +134,11 @@ async function runStage(
       await context.assertHeld()
     }
   }
+}
+
+/** A deck that was regenerated is the user's, and never made again by itself. */
+function mayMakeDeck({ run }: Context): boolean {
+  return run.runKind === 'deck' || (makesSlides(run) && !run.slidesFinished)
 }
 
 /** Another start of slides needs a fresh deck, which would be paid for without need. */
@@ -194,7 +199,7 @@ async function startOver(
   const failures = { ...run.failures, [burns]: (run.failures[burns] ?? 0) + 1 }
   const state: Checkpoint = {
     failures,
-    ...(next === 'restart' && withoutDeck),
+    ...(next === 'restart' && withNewDeck(run, null)),
     ...(next === 're-export' && { exportPath: null }),
   }
   Object.assign(run, state)

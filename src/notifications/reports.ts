@@ -30,6 +30,7 @@ const failures: Record<EndingRun['runKind'], Pick<PresentationNotice, 'title' | 
   deck: { title: 'Presentation failed', message: '{name} could not be finished.' },
   export: { title: 'Export failed', message: '{name} could not be exported.' },
   edit: { title: 'Edit failed', message: '{name} could not be edited.' },
+  regenerate: { title: 'Regeneration failed', message: '{name} could not be made again.' },
 }
 
 const awaitingApproval: PresentationNotice = {
@@ -67,10 +68,13 @@ export function createNotificationReports({ channels, onWritten }: NotificationR
   }
 
   return {
-    /** A cancelled run tells nothing, and neither does a successful export. */
+    /** A cancelled run tells nothing, and neither does a successful export or edit. */
     reportRunEnd({ userId, runKind }: EndingRun, end: RunEnd): ExtraStatement[] {
       if (end.outcome === 'cancelled') return []
-      if (end.outcome === 'completed') return runKind === 'deck' ? report(userId, ready) : []
+      if (end.outcome === 'completed') {
+        const isReady = runKind === 'deck' || runKind === 'regenerate'
+        return isReady ? report(userId, ready) : []
+      }
       const { title, message } = failures[runKind]
       const { code, detail } = end.problem
       return report(userId, {

@@ -20,6 +20,7 @@ import { renamePresentationRoute } from './routes/rename-presentation.ts'
 import { retryPresentationRoute } from './routes/retry-presentation.ts'
 import type { SlideCommands } from './slides/commands.ts'
 import type { StartEdit } from './slides/start-edit.ts'
+import type { StartRegeneration } from './slides/start-regeneration.ts'
 
 /** Commands, queries and the view, as the routes call them. */
 export interface PresentationServices extends PresentationCommands {
@@ -29,6 +30,7 @@ export interface PresentationServices extends PresentationCommands {
   listPresentations: ListPresentations['listPresentations']
   slides: SlideCommands
   startEdit: StartEdit
+  startRegeneration: StartRegeneration
   view: ListPresentations['view']
   presign: FindDownload['presign']
 }

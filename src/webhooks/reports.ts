@@ -78,6 +78,7 @@ function eventOf(
 ): WebhookEvent | undefined {
   if (runKind === 'deck') return `presentation.${outcome}`
   if (outcome !== 'completed') return undefined
+  if (runKind === 'regenerate') return 'presentation.completed'
   return runKind === 'export' ? 'presentation.exported' : 'presentation.edited'
 }
 

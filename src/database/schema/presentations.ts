@@ -19,8 +19,11 @@ import { type Stage, stages } from '../../contract/stages.ts'
 import type { RunError } from '../../domain/problem.ts'
 import { gateway, time } from './gateway.ts'
 
-/** What a run makes: a whole deck, a further file of a finished deck, or a change of one slide. */
-export const runKinds = ['deck', 'export', 'edit'] as const
+/**
+ * What a run makes: a whole deck, a further file of a finished deck, a change of one slide, or the
+ * slides of a finished deck anew.
+ */
+export const runKinds = ['deck', 'export', 'edit', 'regenerate'] as const
 export type RunKind = (typeof runKinds)[number]
 
 /** The members of a brief that only the worker reads. */
@@ -54,6 +57,12 @@ export const presentations = gateway.table(
     userId: text('user_id').notNull(),
     /** The deck in Presenton that the latest run works on. */
     deckId: text('presenton_presentation_id'),
+    /** The deck of a regeneration, until its slides are whole: then it replaces the deck. */
+    freshDeckId: text('fresh_deck_id'),
+    /** `slides_done` of the deck that a regeneration has not replaced yet. */
+    slidesBefore: integer('slides_before'),
+    /** What the latest regeneration has reserved in the ledger, beside the presentation's row. */
+    reservationId: uuid('reservation_id'),
     /** Where Presenton has the exported file. */
     exportPath: text('presenton_path'),
     objectKey: text('minio_object_key'),

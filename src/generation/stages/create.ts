@@ -4,7 +4,7 @@
 import type { EncodedEvent } from '../../contract/events.ts'
 import { recordDeck, scheduleDeckRemoval } from '../../database/decks.ts'
 import type { Context } from '../context.ts'
-import { withoutDeck } from '../run-state.ts'
+import { withNewDeck } from '../run-state.ts'
 import { missingTemplate, useCurrentDefault } from '../template.ts'
 import { uploadSources } from '../upload-sources.ts'
 
@@ -34,7 +34,7 @@ export async function create(context: Context): Promise<void> {
   })
   try {
     const write = { events: callersOutlines(context), extraStatements: [recordDeck(deckId)] }
-    await context.checkpoint({ ...withoutDeck, deckId }, write)
+    await context.checkpoint(withNewDeck(run, deckId), write)
   } catch (error) {
     // The run was cancelled, deleted or taken over, so no one uses this deck.
     const deck = { deckId, presentationId: run.id }

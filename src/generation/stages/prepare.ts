@@ -3,11 +3,13 @@
 import { isTemplateMissing } from '../../presenton/templates.ts'
 import type { Context } from '../context.ts'
 import { deckTitles } from '../deck-title.ts'
+import { workingDeckOf } from '../run-state.ts'
 import { missingTemplate, useCurrentDefault } from '../template.ts'
 
 export async function prepare(context: Context): Promise<void> {
   const { run, presenton, account, signal } = context
-  const { deckId, outlines, template: templateId } = run
+  const { outlines, template: templateId } = run
+  const deckId = workingDeckOf(run)
   if (!deckId || !outlines) throw new Error('Prepare needs a deck and outlines.')
   const titles = deckTitles(run)
   try {

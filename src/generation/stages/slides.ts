@@ -14,12 +14,13 @@ import {
 import { mayHaveStarted } from '../../presenton/failures.ts'
 import type { Context } from '../context.ts'
 import { forwardMessage } from '../forward-message.ts'
+import { withFreshDeck, workingDeckOf } from '../run-state.ts'
 import { createSlideChunks, type Piece, type SlideChunks } from '../slide-chunks.ts'
 import { createImageRecorder, type ImageRecorder } from '../slide-images.ts'
 
 export async function slides(context: Context): Promise<void> {
   const { run } = context
-  const { deckId } = run
+  const deckId = workingDeckOf(run)
   if (!deckId || !run.outlines) throw new Error('Slides need a prepared deck.')
   if (run.slideStreams >= maxSlideStreams) {
     throw new Problem('UPSTREAM_ERROR', { failure: 'final' })
@@ -113,11 +114,13 @@ async function finish(
   // Until the export, upstream may know the deck by a technical title; readers get the user's.
   const finished = { ...presentation, title: run.title ?? presentation.title }
   const progress = context.progressAt('export')
+  const deckId = workingDeckOf(run) ?? ''
+  const replaced = withFreshDeck(run, found.length)
   await context.checkpoint(
-    { slidesFinished: true, slidesDone: found.length, progress },
+    { ...replaced, slidesFinished: true, slidesDone: found.length, progress },
     {
       extraStatements: [
-        recordFinishedDeck(run.deckId ?? '', finished),
+        recordFinishedDeck(deckId, finished, replaced.revision ?? 1),
         settleSlides(found.length),
         ...images.of(finished),
       ],

@@ -1,9 +1,7 @@
 // Starts a run in which the model changes one slide of a finished deck. It waits for a change of the
 // deck that is under way; from then on no other change is accepted.
 
-import { jitterMs } from '../../async/backoff.ts'
-import { anySignal, sleep } from '../../async/signals.ts'
-import { freeDeck } from '../../database/deck-changes.ts'
+import { anySignal } from '../../async/signals.ts'
 import { takeEdit } from '../../database/edit-quota.ts'
 import type { IdempotentResponse } from '../../database/idempotency.ts'
 import { insertEdit } from '../../database/slide-edits.ts'
@@ -18,8 +16,9 @@ import {
   type StartRunOptions,
 } from '../start-run.ts'
 import { countQueued } from '../statements/insert.ts'
-import { lockPresentation, queueEdit } from '../statements/transitions.ts'
+import { queueEdit } from '../statements/transitions.ts'
 import { checkRevision, readChangeable } from './check-revision.ts'
+import { readFree, whenDeckIsFree } from './when-deck-is-free.ts'
 
 export interface StartEditOptions extends StartRunOptions {
   presenton: Pick<Presenton, 'readCapabilities' | 'knownCapabilities'>
@@ -40,13 +39,8 @@ export interface EditRequest {
 
 export type StartEdit = ReturnType<typeof createStartEdit>
 
-const maxWaitMs = 10_000
-const pollMs = 100
 /** For the question to a generator that was not asked before. */
 const capabilitiesTimeoutMs = 3_000
-
-/** Another change of the deck is under way. */
-const deckTaken = Symbol('deck taken')
 
 export function createStartEdit(options: StartEditOptions) {
   const { presenton, queue, editsPerDay } = options
@@ -65,11 +59,8 @@ export function createStartEdit(options: StartEditOptions) {
     { own, ifMatch, index, instruction, makesFile }: EditRequest,
     command: IdempotentCommand,
   ) =>
-    startRun(own, command, async (client, { status }) => {
-      if (status !== 'completed') throw new Problem('CONFLICT')
-      if ((await freeDeck(client, own.id)) === 'taken') throw deckTaken
-      // A change whose holder was lost may just have been counted.
-      const locked = await lockPresentation(client, own)
+    startRun(own, command, async (client, found) => {
+      const locked = await readFree(client, found)
       checkRevision(readChangeable(locked).revision, ifMatch)
       if (index >= locked.slidesDone) throw new Problem('NOT_FOUND')
       if (presenton.knownCapabilities()?.edit === false) throw new Problem('NOT_SUPPORTED')
@@ -89,19 +80,6 @@ export function createStartEdit(options: StartEditOptions) {
   ): Promise<IdempotentResponse> {
     const { signal } = request
     await learnCapabilities(signal)
-    const deadlineMs = performance.now() + maxWaitMs
-    for (;;) {
-      try {
-        return await attempt(request, command)
-      } catch (error) {
-        if (error !== deckTaken) throw error
-      }
-      const leftMs = deadlineMs - performance.now()
-      if (leftMs <= 0) {
-        const cause = new Error('Another change of the deck takes too long.')
-        throw new Problem('CONFLICT', { cause, retryAfterSeconds: 1 })
-      }
-      await sleep(Math.min(leftMs, jitterMs(pollMs)), signal)
-    }
+    return whenDeckIsFree(signal, () => attempt(request, command))
   }
 }

@@ -148,6 +148,27 @@ export async function queueEdit(
   await appendQueued(client, locked)
 }
 
+/**
+ * Queues a run that makes the slides anew, from the saved outlines and on a fresh deck. The present
+ * deck and its files stand until those slides are whole.
+ */
+export async function queueRegeneration(
+  client: Queryable,
+  locked: LockedPresentation,
+  reservationId: string,
+): Promise<void> {
+  await client.query(
+    `update gateway.presentations p set ${freshRun}, ${withFile}, status = 'running', stage = 'create',
+       run_kind = 'regenerate', run_format = export_as, presenton_path = null,
+       fresh_deck_id = null, slides_before = slides_done, reservation_id = $2,
+       outlines_approved = true, deck_prepared = false, deck_streamed = false,
+       slides_finished = false, turn = ${nextTurn('p.user_id')}
+     where id = $1`,
+    [locked.id, reservationId],
+  )
+  await appendQueued(client, locked)
+}
+
 /** The first event of the run that was just queued. */
 async function appendQueued(client: Queryable, locked: LockedPresentation): Promise<void> {
   const run = locked.run + 1

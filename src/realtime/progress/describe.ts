@@ -84,7 +84,12 @@ export function rowAtEnd(known: JobRow, { run, event }: RunEndRow): JobRow {
   const error: RunError = { code, detail, retryable }
   const isCancelled = code === 'CANCELLED'
   if (runKind !== 'deck') {
-    return { ...base, status: 'completed', progress: 1, error: isCancelled ? null : error }
+    return {
+      ...base,
+      status: 'completed',
+      progress: 1,
+      error: isCancelled && runKind === 'export' ? null : error,
+    }
   }
   const stage = event.stage ?? (isNext ? null : known.stage)
   return { ...base, stage, status: isCancelled ? 'cancelled' : 'failed', error }

@@ -1,0 +1,50 @@
+// Waits for a change of a deck that is under way, before a run starts that allows no other.
+
+import { jitterMs } from '../../async/backoff.ts'
+import { sleep } from '../../async/signals.ts'
+import type { Queryable } from '../../database/connection.ts'
+import { freeDeck } from '../../database/deck-changes.ts'
+import { Problem } from '../../domain/problem.ts'
+import { type LockedPresentation, lockPresentation } from '../statements/transitions.ts'
+
+const maxWaitMs = 10_000
+const pollMs = 100
+
+/** Another change of the deck is under way. */
+const deckTaken = Symbol('deck taken')
+
+/**
+ * The presentation as it is without a change under way. Throws what `whenDeckIsFree` waits for.
+ *
+ * @throws Problem CONFLICT (not completed)
+ */
+export async function readFree(
+  client: Queryable,
+  { id, userId, status }: LockedPresentation,
+): Promise<LockedPresentation> {
+  if (status !== 'completed') throw new Problem('CONFLICT')
+  if ((await freeDeck(client, id)) === 'taken') throw deckTaken
+  // A change whose holder was lost may just have been counted.
+  return lockPresentation(client, { id, userId })
+}
+
+/** Repeats `attempt` until it finds the deck free. @throws Problem CONFLICT after ten seconds */
+export async function whenDeckIsFree<Result>(
+  signal: AbortSignal,
+  attempt: () => Promise<Result>,
+): Promise<Result> {
+  const deadlineMs = performance.now() + maxWaitMs
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (error !== deckTaken) throw error
+    }
+    const leftMs = deadlineMs - performance.now()
+    if (leftMs <= 0) {
+      const cause = new Error('Another change of the deck takes too long.')
+      throw new Problem('CONFLICT', { cause, retryAfterSeconds: 1 })
+    }
+    await sleep(Math.min(leftMs, jitterMs(pollMs)), signal)
+  }
+}
