@@ -11,6 +11,7 @@ import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
 import { readComposeFile } from './deployment-files.ts'
 import { readLog } from './event-log-rules.ts'
+import { upload } from './uploads.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -222,6 +223,12 @@ describe.skipIf(!hasNginx)('nginx in front of two gateways and the store', () =>
     const content = 'x'.repeat(9 * 1024 * 1024)
     const { status, body } = await user.post({ content }, {}, proxyUrls.api)
     expect({ status, body }).toMatchObject({ status: 413, body: { code: 'PAYLOAD_TOO_LARGE' } })
+  })
+
+  test('lets uploads through that are larger than other bodies may be', async () => {
+    const content = Buffer.alloc(24 * 1024 * 1024, 'The ferry runs. ')
+    const sent = await upload(user, proxyUrls.api, [{ name: 'a.txt', content }])
+    expect(sent).toMatchObject({ status: 201, body: { items: [{ size_bytes: content.length }] } })
   })
 
   test('exposes health, and returns 404 for metrics', async () => {

@@ -97,7 +97,11 @@ export async function* readParts(
 
 /** `parts` grows as parts begin, each with its own chunks: Dicer's events are not in order. */
 function createParser(boundary: string, parts: OpenPart[]) {
-  const dicer = new Dicer({ boundary, maxHeaderSize: maxPartHeaderBytes } as Dicer.Config)
+  // A paused Dicer never goes on when the part that filled its buffer has ended in the same chunk.
+  // So it is not paused: all it can buffer is one chunk of the request.
+  const partHwm = 2 ** 30
+  const config = { boundary, maxHeaderSize: maxPartHeaderBytes, partHwm }
+  const dicer = new Dicer(config as Dicer.Config)
   let failure: Error | undefined
   dicer.on('error', (error) => {
     failure = error
