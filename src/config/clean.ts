@@ -6,7 +6,9 @@ import { warnOfMisspeltNames } from './similar-names.ts'
 
 export type Environment = Record<string, string | undefined>
 
-const secrets = ['PRESENTON_PASSWORD', 'MINIO_SECRET_KEY', 'AUTH_JWT_SECRET']
+const secrets = [
+  ...['PRESENTON_PASSWORD', 'PRESENTON_ACCOUNT_SECRET', 'MINIO_SECRET_KEY', 'AUTH_JWT_SECRET'],
+]
 /** Other programs read these, too. In lower case they come first, as in curl and undici. */
 const sharedNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
 

@@ -178,6 +178,24 @@ describe('readConfig', () => {
     expect(message).not.toMatch(/plant|65536|\b51\b|-17|yes/i)
   })
 
+  it('asks for what accounts of users need, and names what is missing', () => {
+    const accounts = { ...required, PRESENTON_ACCOUNTS: 'per-user' }
+    const login = { PRESENTON_USERNAME: 'admin', PRESENTON_PASSWORD: 'correct horse' }
+    const secret = 's'.repeat(32)
+    const read = (more: Record<string, string>) => () => readConfig({ ...accounts, ...more })
+    expect(read({})).toThrow(
+      /PRESENTON_USERNAME, PRESENTON_PASSWORD, PRESENTON_ACCOUNT_SECRET: required for/,
+    )
+    expect(read({ ...login })).toThrow(/- PRESENTON_ACCOUNT_SECRET: required for/)
+    expect(read({ ...login, PRESENTON_ACCOUNT_SECRET: 'short' })).toThrow(
+      /PRESENTON_ACCOUNT_SECRET must have at least 32 bytes/,
+    )
+    const complete = { ...login, PRESENTON_ACCOUNT_SECRET: secret }
+    expect(read(complete)().presenton.accountSecret).toBe(secret)
+    expect(readConfig({ ...required, ...complete }).presenton.accountSecret).toBeUndefined()
+    expect(read({ ...complete, PRESENTON_ACCOUNTS: 'own' })).toThrow(/PRESENTON_ACCOUNTS must/)
+  })
+
   it.each([
     ['PORT', '80.5'],
     ['PORT', '0x50'],

@@ -13,6 +13,13 @@ export type Config = ReturnType<typeof readConfig>
 
 const keyVariables = ['AUTH_JWKS_URL', 'AUTH_JWT_SECRET', 'AUTH_JWT_PUBLIC_KEY'] as const
 
+/** An administrator makes the accounts, whose passwords come from the secret. */
+const accountVariables = [
+  'PRESENTON_USERNAME',
+  'PRESENTON_PASSWORD',
+  'PRESENTON_ACCOUNT_SECRET',
+] as const
+
 /** An empty string counts as not set. @throws Error that names every invalid variable */
 export function readConfig(env: Environment) {
   const problems: string[] = []
@@ -34,6 +41,9 @@ export function readConfig(env: Environment) {
   if (isSet('PRESENTON_USERNAME') !== isSet('PRESENTON_PASSWORD')) {
     problems.push('PRESENTON_USERNAME, PRESENTON_PASSWORD: must be set together')
   }
+  const missing = accountVariables.filter((name) => !isSet(name))
+  if (read.PRESENTON_ACCOUNTS === 'per-user' && missing.length > 0)
+    problems.push(`${missing.join(', ')}: required for PRESENTON_ACCOUNTS=per-user`)
   const warnings = warningsOf(env, Object.keys(variables))
   if (problems.length > 0) {
     const lines = [...problems, ...warnings].map((text) => `- ${text}`)
@@ -66,6 +76,8 @@ function toConfig(v: Values) {
       username: v.PRESENTON_USERNAME,
       password: v.PRESENTON_PASSWORD,
       apiKey: v.PRESENTON_API_KEY,
+      /** From it come the passwords of the users' accounts; undefined while all share one. */
+      accountSecret: v.PRESENTON_ACCOUNTS === 'per-user' ? v.PRESENTON_ACCOUNT_SECRET : undefined,
       appDataDir: v.PRESENTON_APP_DATA_DIR,
       defaultTemplate: v.PRESENTON_DEFAULT_TEMPLATE,
       createTimeoutMs: v.CREATE_TIMEOUT_SECONDS * 1000,

@@ -50,6 +50,8 @@ export const variables = {
   PRESENTON_USERNAME: optional(plainText),
   PRESENTON_PASSWORD: optional(anyText),
   PRESENTON_API_KEY: optional(word),
+  PRESENTON_ACCOUNTS: or('shared', oneOf(['shared', 'per-user'])),
+  PRESENTON_ACCOUNT_SECRET: optional(secret),
   PRESENTON_APP_DATA_DIR: optional(absolutePath),
   PRESENTON_DEFAULT_TEMPLATE: or('general', plainText),
   CREATE_TIMEOUT_SECONDS: or(30, seconds()),

@@ -1,8 +1,35 @@
-// The account at Presenton that a call acts for. Today there is one, which all users share.
+// The account at Presenton that a call acts for: one that all users share, or one for each user.
 
-export type UpstreamAccount = { kind: 'shared' }
+import { createHash, createHmac } from 'node:crypto'
 
-export const sharedAccount: UpstreamAccount = { kind: 'shared' }
+export interface SharedAccount {
+  kind: 'shared'
+}
+
+export interface UserAccount {
+  kind: 'user'
+  /** Of the account in Presenton. */
+  name: string
+  /** The `sub` of the user's tokens. */
+  userId: string
+}
+
+export type UpstreamAccount = SharedAccount | UserAccount
+
+export const sharedAccount: SharedAccount = { kind: 'shared' }
+
+const nameHexDigits = 40
+
+/** The name cannot be turned back into the user, and takes any `sub`. */
+export function accountOfUser(userId: string): UserAccount {
+  const digest = createHash('sha256').update(userId).digest('hex')
+  return { kind: 'user', name: `u-${digest.slice(0, nameHexDigits)}`, userId }
+}
+
+/** Every replica derives the same password, so none is stored. */
+export function passwordOf({ userId }: UserAccount, secret: string): string {
+  return createHmac('sha256', secret).update(userId).digest('hex')
+}
 
 /** How upstream wants to be authenticated; see `authKindOf` for the choice. */
 export type AuthKind = 'none' | 'basic' | 'cookie' | 'key'
@@ -15,7 +42,11 @@ export interface CallOptions {
 }
 
 /** The key under which an account's state is kept. */
-const keyOf = ({ kind }: UpstreamAccount): string => kind
+const keyOf = (account: UpstreamAccount): string =>
+  account.kind === 'user' ? account.name : account.kind
+
+/** Of the users who were seen last. */
+const maxUserStates = 1_000
 
 /** Returns the state of an account; `create` runs when an account is first seen. */
 export function createPerAccount<State>(
@@ -23,10 +54,15 @@ export function createPerAccount<State>(
 ): (account: UpstreamAccount) => State {
   const states = new Map<string, State>()
   return (account) => {
-    const known = states.get(keyOf(account))
-    if (known !== undefined) return known
-    const state = create(account)
-    states.set(keyOf(account), state)
+    const key = keyOf(account)
+    const state = states.get(key) ?? create(account)
+    // Stored anew, so that the map stays ordered by use.
+    states.delete(key)
+    states.set(key, state)
+    for (const oldest of states.keys()) {
+      if (states.size <= maxUserStates) break
+      states.delete(oldest)
+    }
     return state
   }
 }

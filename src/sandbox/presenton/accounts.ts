@@ -1,9 +1,9 @@
 /**
  * Upstream's accounts in each shape, and the two rate limits of its login.
  *
- * T has one admin: session cookie, Bearer with the session's token, or Basic. B has session cookies
- * and `sk-presenton-` keys; one valid credential suffices. Without credentials, login is disabled,
- * as with DISABLE_AUTH.
+ * T has one admin: session cookie, Bearer with the session's token, or Basic. B has an admin and
+ * users, session cookies, and the admin's `sk-presenton-` keys; one valid credential suffices.
+ * Without credentials, login is disabled, as with DISABLE_AUTH.
  */
 
 import { randomBytes, randomUUID } from 'node:crypto'
@@ -13,104 +13,171 @@ import type { Features } from './shape.ts'
 
 export type Credentials = { username: string; password: string }
 
+export type LoginLimit = { perMinute: number; burst: number }
+
 export type AccountOptions = {
   credentials: Credentials | undefined
   apiKeys: readonly string[]
   unconfigured: boolean
+  /** nginx's; without it logins are not limited there. */
+  loginLimit: LoginLimit | undefined
+}
+
+export type User = {
+  id: string
+  username: string
+  password: string
+  role: 'admin' | 'user'
+  created_at: string
 }
 
 export type Accounts = ReturnType<typeof createAccounts>
 
-export function createAccounts({ credentials, apiKeys, unconfigured }: AccountOptions) {
-  let admin = credentials
-  const sessions = new Set<string>()
+export function createAccounts({ credentials, apiKeys, unconfigured, loginLimit }: AccountOptions) {
+  /** By the name in lower case: names that differ in case alone are the same. */
+  const users = new Map<string, User>()
+  /** Who each session belongs to. An account may have several. */
+  const sessions = new Map<string, User>()
   const keys = new Map(apiKeys.map((token) => [token, timestamp()]))
-  /** When each failed login happened. */
-  const failures: number[] = []
-  /** nginx's leaky bucket: 10 requests a minute, a burst of 5. */
+  /** When each failed login of a name happened. */
+  const failures = new Map<string, number[]>()
   const bucket = { level: 0, at: 0 }
   const isEnabled = credentials !== undefined || unconfigured
-  const user = { id: randomUUID(), created_at: `${timestamp()}+00:00` }
+  const adminId = randomUUID()
+  const adminCreatedAt = `${timestamp()}+00:00`
+  /** Whose requests are not checked at all. */
+  const electron: User = {
+    ...{ id: adminId, username: 'electron', password: '' },
+    ...{ role: 'admin', created_at: adminCreatedAt },
+  }
+  if (credentials) add({ ...credentials, id: adminId, role: 'admin', created_at: adminCreatedAt })
 
-  const bearerToken = (headers: IncomingHttpHeaders) =>
-    /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? ''
-  const isAdmin = (username: unknown, password: unknown) =>
-    username === admin?.username && password === admin?.password
-
-  const hasSession = (headers: IncomingHttpHeaders) => {
-    const cookie = /(?:^|;\s*)presenton_session=([^;]+)/.exec(headers.cookie ?? '')?.[1]
-    return cookie !== undefined && sessions.has(cookie)
+  function add(user: User): User {
+    users.set(user.username.toLowerCase(), user)
+    return user
   }
 
-  const hasBasicAuth = (headers: IncomingHttpHeaders) => {
-    const encoded = /^Basic (.+)$/i.exec(headers.authorization ?? '')?.[1]
-    if (!encoded) return false
+  const findAdmin = () => [...users.values()].find(({ role }) => role === 'admin')
+
+  function endSessions(of: User): void {
+    for (const [token, user] of sessions) if (user === of) sessions.delete(token)
+  }
+
+  function remove(user: User): void {
+    users.delete(user.username.toLowerCase())
+    endSessions(user)
+  }
+
+  function sessionUser({ cookie = '' }: IncomingHttpHeaders): User | undefined {
+    return sessions.get(/(?:^|;\s*)presenton_session=([^;]+)/.exec(cookie)?.[1] ?? '')
+  }
+
+  const bearerToken = ({ authorization = '' }: IncomingHttpHeaders) =>
+    /^Bearer (.+)$/i.exec(authorization)?.[1] ?? ''
+
+  function basicUser({ authorization = '' }: IncomingHttpHeaders): User | undefined {
+    const encoded = /^Basic (.+)$/i.exec(authorization)?.[1]
+    if (!encoded) return undefined
     const [username, ...password] = Buffer.from(encoded, 'base64').toString().split(':')
-    return isAdmin(username, password.join(':'))
+    const admin = findAdmin()
+    const isRight = username === admin?.username && password.join(':') === admin?.password
+    return isRight ? admin : undefined
+  }
+
+  /** Who sends a request, and how that is proved in upstream's words. */
+  function callerOf(
+    headers: IncomingHttpHeaders,
+    { auth }: Features,
+  ): { user: User; method: 'jwt' | 'api_key' } | undefined {
+    if (!isEnabled || auth === 'none') return { user: electron, method: 'jwt' }
+    const user = sessionUser(headers)
+    if (user) return { user, method: 'jwt' }
+    if (auth === 'users') {
+      const admin = keys.has(bearerToken(headers)) ? findAdmin() : undefined
+      return admin && { user: admin, method: 'api_key' }
+    }
+    const other = sessions.get(bearerToken(headers)) ?? basicUser(headers)
+    return other && { user: other, method: 'jwt' }
   }
 
   return {
-    userId: user.id,
-    createdAt: user.created_at,
+    adminId,
     isEnabled,
-    isConfigured: () => !isEnabled || admin !== undefined,
-    username: () => admin?.username ?? 'electron',
+    isConfigured: () => !isEnabled || users.size > 0,
     keys,
-
-    /** How the request is authenticated, in upstream's words; undefined when it is not. */
-    authMethodOf(
-      headers: IncomingHttpHeaders,
-      features: Features,
-    ): 'jwt' | 'api_key' | 'none' | undefined {
-      if (!isEnabled || features.auth === 'none') return 'none'
-      if (hasSession(headers)) return 'jwt'
-      if (features.auth === 'users') return keys.has(bearerToken(headers)) ? 'api_key' : undefined
-      return sessions.has(bearerToken(headers)) || hasBasicAuth(headers) ? 'jwt' : undefined
-    },
-
-    hasSession,
+    callerOf,
+    sessionUser: (headers: IncomingHttpHeaders) => (isEnabled ? sessionUser(headers) : electron),
 
     /** False when an account exists already. */
     setUp(wanted: Credentials): boolean {
-      if (admin) return false
-      admin = wanted
+      if (users.size > 0) return false
+      add({ ...wanted, id: adminId, role: 'admin', created_at: adminCreatedAt })
       return true
     },
 
-    /** False when nginx rejects the login request; in 0.9.3 successful logins count too. */
+    /** False when nginx rejects a request to the login: its leaky bucket counts all of them. */
     countLoginRequest(): boolean {
+      if (!loginLimit) return true
       const now = Date.now()
-      bucket.level = Math.max(0, bucket.level - (now - bucket.at) / 6000)
+      bucket.level = Math.max(0, bucket.level - ((now - bucket.at) * loginLimit.perMinute) / 60_000)
       bucket.at = now
-      if (bucket.level > 5) return false
+      if (bucket.level > loginLimit.burst) return false
       bucket.level++
       return true
     },
 
-    /** The session's token; `limited` after five failures within five minutes. */
-    logIn(username: unknown, password: unknown): string | 'refused' | 'limited' {
+    /** `limited` after five failures of this name within five minutes. */
+    logIn(name: unknown, password: unknown): { user: User; token: string } | 'refused' | 'limited' {
+      const key = String(name).trim().toLowerCase()
       const since = Date.now() - 300_000
-      if (failures.filter((at) => at > since).length >= 5) return 'limited'
-      if (!isAdmin(username, password)) {
-        failures.push(Date.now())
+      const recent = (failures.get(key) ?? []).filter((at) => at > since)
+      if (recent.length >= 5) return 'limited'
+      const user = users.get(key)
+      if (user?.password !== password || user === undefined) {
+        failures.set(key, [...recent, Date.now()])
         return 'refused'
       }
-      failures.length = 0
+      failures.delete(key)
       const header = encode({ alg: 'HS256', typ: 'JWT' })
       const claims = encode({ sub: user.id, av: 1, aud: 'presenton' })
       const token = `${header}.${claims}.${randomBytes(32).toString('base64url')}`
-      sessions.add(token)
-      return token
+      sessions.set(token, user)
+      return { user, token }
     },
+
+    /** The latest first, as upstream lists them. */
+    list: (): User[] => [...users.values()].reverse(),
+    find: (id: string): User | undefined => [...users.values()].find((user) => user.id === id),
+
+    /** Undefined when the name is taken. */
+    create({ username, password }: Credentials): User | undefined {
+      if (users.has(username.toLowerCase())) return undefined
+      const created_at = timestamp()
+      return add({ id: randomUUID(), username, password, role: 'user', created_at })
+    },
+
+    /** Ends the sessions of the user. */
+    setPassword(user: User, password: string): void {
+      user.password = password
+      endSessions(user)
+    },
+
+    remove,
 
     /** An operator changes the admin's password, or takes the account away. */
     setAdmin(next: Credentials | undefined): void {
-      admin = next
+      const admin = findAdmin()
+      if (admin) users.delete(admin.username.toLowerCase())
+      if (next) add({ ...next, id: adminId, role: 'admin', created_at: adminCreatedAt })
       sessions.clear()
     },
 
-    /** Invalidates all session cookies and tokens. */
-    dropSessions: () => sessions.clear(),
+    /** Invalidates all session cookies and tokens, or those of one user. */
+    dropSessions(username?: string): void {
+      const user = username === undefined ? undefined : users.get(username.toLowerCase())
+      if (username === undefined) sessions.clear()
+      else if (user) endSessions(user)
+    },
   }
 }
 

@@ -34,6 +34,8 @@ export type DeckExport = {
 
 export type Deck = {
   id: string
+  /** The id of the user whose deck it is; null for the admin. Not a part of any reply. */
+  owner: string | null
   content: string
   n_slides: number
   language: string
@@ -75,6 +77,7 @@ export type DeckInput = Pick<
 export function createDeck(input: DeckInput): Deck {
   return {
     id: randomUUID(),
+    owner: null,
     ...input,
     title: null,
     outlines: null,

@@ -5,6 +5,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { buffer } from 'node:stream/consumers'
+import type { User } from './accounts.ts'
 import type { FaultControl } from './faults/control.ts'
 import type { JournalEntry } from './journal.ts'
 import { isReplied } from './operation.ts'
@@ -51,6 +52,10 @@ export async function handleRequest(
     const passGate: Exchange['passGate'] = (point) => state.gates.pass(point, closed.signal)
     await passGate(operation)
 
+    if (isLimitedLogin(state, url)) {
+      send(response, nginxPage(429), method)
+      return
+    }
     const fault = faults.take(operation, journalEntry.deckId)
     if (fault?.effect.kind === 'reset') destroyConnection()
     else if (fault?.effect.kind === 'hang') await untilAborted(closed.signal)
@@ -63,6 +68,7 @@ export async function handleRequest(
         response,
         url,
         params,
+        user: userOf(state, request),
         operation,
         journalEntry,
         signal: closed.signal,
@@ -110,6 +116,19 @@ function runRoute(
   }
 }
 
+/** nginx counts all requests to the path, whatever their method. */
+function isLimitedLogin({ accounts, features }: StandInState, { pathname }: URL): boolean {
+  const isLimited = pathname === '/api/v1/auth/login' && features().auth === 'users'
+  return isLimited && !accounts.countLoginRequest()
+}
+
+/** Public routes do not ask who sends a request. */
+function userOf({ accounts, features }: StandInState, { headers }: IncomingMessage): User {
+  return accounts.callerOf(headers, features())?.user ?? nobody
+}
+
+const nobody: User = { id: '', username: '', password: '', role: 'user', created_at: '' }
+
 /** Undefined when the request is allowed. */
 function authErrorFor(
   { accounts, features }: StandInState,
@@ -120,7 +139,7 @@ function authErrorFor(
   const isProtected = /^\/(api|docs|openapi\.json|app_data)(\/|$)/.test(pathname)
   if (route?.isPublic || !isProtected) return undefined
   if (features().auth === 'none' || !accounts.isEnabled) return undefined
-  const authMethod = accounts.authMethodOf(request.headers, features())
+  const authMethod = accounts.callerOf(request.headers, features())?.method
   const isNextJsRoute = /^\/api\/(?!v\d)/.test(pathname)
   if (isNextJsRoute && authMethod === 'api_key')
     return json({ detail: 'API keys are only accepted by the Presenton API' }, 403)

@@ -9,6 +9,7 @@ export const operations = [
   'login',
   'logout',
   'token',
+  'users', // the admin makes, lists, changes and removes them
   'openapi',
   'upload',
   'decompose',

@@ -3,6 +3,7 @@
  * path of a route matches, the response is 405.
  */
 
+import { adminRoutes } from './routes/admin.ts'
 import { chatRoutes } from './routes/chat.ts'
 import { createRoutes } from './routes/create.ts'
 import { createBlankRoutes } from './routes/create-blank.ts'
@@ -25,6 +26,7 @@ import type { Route } from './state.ts'
 
 const routes: readonly Route[] = [
   ...signInRoutes,
+  ...adminRoutes,
   ...openapiRoutes(() => routes),
   ...createBlankRoutes,
   ...createRoutes,

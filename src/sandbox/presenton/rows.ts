@@ -7,7 +7,7 @@ import type { Deck, Slide } from './deck.ts'
 import type { Features } from './shape.ts'
 
 type Row = Record<string, unknown>
-type Key = keyof Deck
+type Key = Exclude<keyof Deck, 'owner'>
 
 const createdA = keys(`
   id content n_slides language file_paths theme instructions tone verbosity

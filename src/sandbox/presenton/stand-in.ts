@@ -12,7 +12,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Credentials, createAccounts } from './accounts.ts'
+import { type Credentials, createAccounts, type LoginLimit, type User } from './accounts.ts'
 import type { Deck } from './deck.ts'
 import { createFaults } from './faults/control.ts'
 import { createGates } from './gates.ts'
@@ -46,6 +46,8 @@ export type StandInOptions = {
   pace?: Pace
   /** Of the admin. Without them login is disabled, as with DISABLE_AUTH. A1 has no login at all. */
   credentials?: Credentials | undefined
+  /** nginx's limit of logins where there are users; by default 10 a minute and a burst of 5. */
+  loginLimit?: LoginLimit | null
   /** Login is required, but no account exists yet. */
   unconfigured?: boolean
   /** `sk-presenton-…`, for B1 and B2. */
@@ -65,6 +67,7 @@ export async function openStandIn(options: StandInOptions = {}) {
     credentials,
     unconfigured = false,
     apiKeys = [],
+    loginLimit = { perMinute: 10, burst: 5 },
   } = options
   let shape = options.shape ?? (options.replay ? recordedShape[options.replay] : 'B1')
   const isOwnDir = options.appDataDir === undefined
@@ -82,7 +85,12 @@ export async function openStandIn(options: StandInOptions = {}) {
     conversations,
     spendCounter,
     gates,
-    accounts: createAccounts({ credentials, apiKeys, unconfigured }),
+    accounts: createAccounts({
+      credentials,
+      apiKeys,
+      unconfigured,
+      loginLimit: loginLimit ?? undefined,
+    }),
     appDataDir,
     replay: options.replay && openReplay(options.replay),
   }
@@ -164,8 +172,19 @@ export async function openStandIn(options: StandInOptions = {}) {
     setShape(next: Shape): void {
       shape = next
     },
-    /** Invalidates all session cookies and tokens. */
-    dropSessions: () => state.accounts.dropSessions(),
+    /** Invalidates all session cookies and tokens, or those of one user. */
+    dropSessions: (username?: string) => state.accounts.dropSessions(username),
+    /** All accounts but the admin's. */
+    get users(): readonly Readonly<User>[] {
+      return state.accounts.list().filter(({ role }) => role === 'user')
+    },
+    /** An operator gives a user another password, or removes the account. */
+    changeUser(username: string, change: { password: string } | 'remove'): void {
+      const user = state.accounts.list().find((one) => one.username === username)
+      if (!user) throw new Error('There is no such user.')
+      if (change === 'remove') state.accounts.remove(user)
+      else state.accounts.setPassword(user, change.password)
+    },
     /** An operator changes the admin's password, or takes the account away. */
     setAdmin: (next: Credentials | undefined) => state.accounts.setAdmin(next),
     /** An API key ends after its time, or is revoked. */

@@ -3,7 +3,7 @@
  */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Accounts } from './accounts.ts'
+import type { Accounts, User } from './accounts.ts'
 import type { Deck } from './deck.ts'
 import type { Fault } from './faults/fault.ts'
 import type { GateControl, GatePoint } from './gates.ts'
@@ -41,6 +41,8 @@ export type Exchange = {
   response: ServerResponse
   url: URL
   params: Record<string, string>
+  /** Who sends it: the admin where nobody has to sign in. */
+  user: User
   operation: Operation
   journalEntry: JournalEntry
   /** Aborts when the client disconnects before the response is complete. */

@@ -19,7 +19,7 @@ import {
   validationFailed,
 } from '../reply.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
-import { findDeck } from './find-deck.ts'
+import { findDeck, isOwn } from './find-deck.ts'
 import { sendStream } from './send-stream.ts'
 import { idError, missingField, notAString, readObject } from './validation.ts'
 
@@ -189,8 +189,15 @@ function lengthError(message: string): FieldError {
   }
 }
 
-function listConversations({ conversations }: StandInState, { url }: Exchange): Reply {
-  const id = url.searchParams.get('presentation_id')
+function isOwnDeck(state: StandInState, exchange: Exchange, id: string | null): boolean {
+  const deck = state.decks.get(id ?? '')
+  return deck !== undefined && isOwn(deck, exchange, state)
+}
+
+function listConversations(state: StandInState, exchange: Exchange): Reply {
+  const { conversations } = state
+  const id = exchange.url.searchParams.get('presentation_id')
+  if (!isOwnDeck(state, exchange, id)) return json([])
   return json(
     [...conversations]
       .filter(([, { deckId }]) => deckId === id)
@@ -202,20 +209,25 @@ function listConversations({ conversations }: StandInState, { url }: Exchange): 
   )
 }
 
-function readHistory({ conversations }: StandInState, { url }: Exchange): Reply {
+function readHistory(state: StandInState, exchange: Exchange): Reply {
+  const { conversations } = state
+  const { url } = exchange
   const presentation_id = url.searchParams.get('presentation_id')
   const conversation_id = url.searchParams.get('conversation_id')
   const found = conversations.get(conversation_id ?? '')
-  const messages = found?.deckId === presentation_id ? found?.messages : []
+  const isShown = found?.deckId === presentation_id && isOwnDeck(state, exchange, presentation_id)
+  const messages = isShown ? found?.messages : []
   return json({ presentation_id, conversation_id, messages })
 }
 
 /** Succeeds as well if there is no such conversation. */
-function deleteConversation(state: StandInState, { url }: Exchange): Reply {
+function deleteConversation(state: StandInState, exchange: Exchange): Reply {
+  const { url } = exchange
   const names = ['presentation_id', 'conversation_id']
   const absent = names.filter((name) => !url.searchParams.has(name))
   if (absent.length > 0)
     return errorDetail(422, `Field required: ${absent.map((name) => `query ${name}`).join(', ')}`)
-  state.conversations.delete(url.searchParams.get('conversation_id') ?? '')
+  if (isOwnDeck(state, exchange, url.searchParams.get('presentation_id')))
+    state.conversations.delete(url.searchParams.get('conversation_id') ?? '')
   return noContent()
 }

@@ -7,6 +7,7 @@ import { createDeck } from '../deck.ts'
 import { json, type Reply } from '../reply.ts'
 import { readSlide, shownRow } from '../rows.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
+import { ownerOf } from './find-deck.ts'
 
 export const createBlankRoutes: readonly Route[] = [
   {
@@ -18,7 +19,8 @@ export const createBlankRoutes: readonly Route[] = [
   },
 ]
 
-function createBlank({ decks, features }: StandInState, exchange: Exchange): Reply {
+function createBlank(state: StandInState, exchange: Exchange): Reply {
+  const { decks, features } = state
   const deck = createDeck({
     content: '',
     n_slides: 1,
@@ -47,6 +49,7 @@ function createBlank({ decks, features }: StandInState, exchange: Exchange): Rep
       properties: null,
     },
   ]
+  deck.owner = ownerOf(exchange, state)
   decks.set(deck.id, deck)
   exchange.journalEntry.deckId = deck.id
   const slides = deck.slides.map((slide) => readSlide(slide, features()))

@@ -14,6 +14,7 @@ import {
 import { createdRow } from '../rows.ts'
 import type { Features } from '../shape.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
+import { ownerOf } from './find-deck.ts'
 import { refusalOfPaths } from './uploads.ts'
 import { missingField, notAString, notOneOf, readObject } from './validation.ts'
 
@@ -34,7 +35,7 @@ async function create(state: StandInState, exchange: Exchange): Promise<Reply> {
   const limitError = limitErrorFor(fields, features)
   if (limitError) return limitError
   const paths = Array.isArray(fields.file_paths) ? fields.file_paths.map(String) : []
-  const pathError = refusalOfPaths(state, paths)
+  const pathError = refusalOfPaths(state, exchange, paths)
   if (pathError) return pathError
 
   const deck = createDeck({
@@ -51,6 +52,7 @@ async function create(state: StandInState, exchange: Exchange): Promise<Reply> {
     theme: fields.theme ?? null,
   })
   const recorded = state.replay?.applyRecordedDeck(deck)
+  deck.owner = ownerOf(exchange, state)
   state.decks.set(deck.id, deck)
   exchange.journalEntry.deckId = deck.id
   return recorded ? rawJson(recorded) : json(createdRow(deck, features))

@@ -98,7 +98,7 @@ async function exportDeck(state: StandInState, deck: Deck, format: unknown): Pro
     state,
     deck,
     format,
-    `exports/${perUser ? `users/${state.accounts.userId}/` : ''}${name}.${format}`,
+    `exports/${perUser ? `users/${deck.owner ?? state.accounts.adminId}/` : ''}${name}.${format}`,
   )
   return json({
     presentation_id: deck.id,

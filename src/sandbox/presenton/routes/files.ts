@@ -47,6 +47,7 @@ export async function sendExportNamed(
 ): Promise<Reply | undefined> {
   if (relative === undefined) return nginxPage(404)
   if (relative === '' || relative.endsWith('/')) return nginxPage(403)
+  if (isOfOther(relative, exchange, state)) return nginxPage(403)
   const file = `${state.appDataDir}/exports/${relative}`
   const found = await stat(file).catch(() => undefined)
   if (!found?.isFile()) return nginxPage(404)
@@ -133,14 +134,27 @@ async function sendFaulty(
   return undefined
 }
 
-async function readImage(_: StandInState, exchange: Exchange): Promise<Reply> {
+async function readImage(state: StandInState, exchange: Exchange): Promise<Reply> {
   const relative = pathOf(exchange)
+  if (exchange.url.pathname.startsWith('/app_data/images/') && isOfOther(relative, exchange, state))
+    return nginxPage(403)
   const body = { '.jpg': placeholderJpeg, '.png': placeholderPng, '.svg': placeholderSvg }[
     extname(relative ?? '')
   ]
   return body
     ? { status: 200, headers: { 'content-type': typeOf(relative ?? '') }, body }
     : nginxPage(404)
+}
+
+/** Files are for their own user; those in no folder of a user are for the admin. */
+function isOfOther(
+  relative: string | undefined,
+  { user }: Exchange,
+  { features }: StandInState,
+): boolean {
+  if (features().auth !== 'users') return false
+  const [, owner] = /^users\/([^/]+)\//.exec(relative ?? '') ?? []
+  return owner === undefined ? user.role !== 'admin' : owner !== user.id
 }
 
 /** The decoded path; undefined when it leads outside of its folder. */

@@ -17,8 +17,23 @@ export function findDeck(
   if (error) return { reply: validationFailed([error]) }
   exchange.journalEntry.deckId = String(id)
   const deck = state.decks.get(String(id).toLowerCase())
-  return deck ? { deck } : { reply: errorDetail(404, 'Presentation not found') }
+  return deck && isOwn(deck, exchange, state)
+    ? { deck }
+    : { reply: errorDetail(404, 'Presentation not found') }
 }
+
+/** Nobody sees the decks of others, and the admin sees no deck of a user. */
+export function isOwn(
+  { owner }: Pick<Deck, 'owner'>,
+  { user }: Pick<Exchange, 'user'>,
+  { accounts }: Pick<StandInState, 'accounts'>,
+): boolean {
+  return (owner ?? accounts.adminId) === user.id
+}
+
+/** What upstream notes of a new deck. */
+export const ownerOf = ({ user }: Exchange, { features }: StandInState): string | null =>
+  features().auth === 'users' && user.role === 'user' ? user.id : null
 
 export function findDeckInPath(state: StandInState, exchange: Exchange) {
   return findDeck(state, exchange, exchange.params.id, ['path', 'id'])

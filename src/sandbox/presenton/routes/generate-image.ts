@@ -18,10 +18,10 @@ export const generateImageRoutes: readonly Route[] = [
   },
 ]
 
-async function generate(state: StandInState, { url }: Exchange): Promise<Reply> {
+async function generate(state: StandInState, { url, user }: Exchange): Promise<Reply> {
   if (!url.searchParams.has('prompt')) return validationFailed([missingField('prompt')])
   state.spendCounter.countImage()
   await pause(state.pace.prepareMs)
-  const folder = state.features().exportsPerUser ? `/users/${state.accounts.userId}` : ''
+  const folder = state.features().exportsPerUser ? `/users/${user.id}` : ''
   return json(`/app_data/images${folder}/${randomUUID()}.png`)
 }

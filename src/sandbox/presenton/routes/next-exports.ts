@@ -8,6 +8,7 @@ import { nextJsJson, type Reply } from '../reply.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
 import { writeExport } from './exports.ts'
 import { sendExportNamed } from './files.ts'
+import { isOwn } from './find-deck.ts'
 import { readObject } from './validation.ts'
 
 const path = '/api/export-presentation'
@@ -22,11 +23,11 @@ async function exportDeck(state: StandInState, exchange: Exchange): Promise<Repl
   const body = await readObject(exchange)
   const { id, format, title } = 'errors' in body ? {} : body.value
   const deck = state.decks.get(String(id))
-  if (!deck || (format !== 'pptx' && format !== 'pdf'))
+  if (!deck || !isOwn(deck, exchange, state) || (format !== 'pptx' && format !== 'pdf'))
     return nextJsJson({ error: 'Missing or invalid id, format' }, 400)
   state.spendCounter.count('exports', deck.id)
   await state.gates.pass('export:work')
-  const folder = `users/${state.accounts.userId}`
+  const folder = `users/${exchange.user.id}`
   const name = `${folder}/${String(title ?? randomUUID()).replace(/[^\w-]+/g, '-')}.${format}`
   await writeExport(state, deck, format, `exports/${name}`)
   return nextJsJson({ success: true, path: `${path}/file?name=${encodeURIComponent(name)}` })
@@ -34,6 +35,6 @@ async function exportDeck(state: StandInState, exchange: Exchange): Promise<Repl
 
 function sendNamed(state: StandInState, exchange: Exchange): Promise<Reply | undefined> {
   const name = exchange.url.searchParams.get('name') ?? ''
-  const isOwn = name.startsWith(`users/${state.accounts.userId}/`) && !name.includes('..')
-  return sendExportNamed(state, exchange, isOwn ? name : undefined)
+  const isOwnName = name.startsWith(`users/${exchange.user.id}/`) && !name.includes('..')
+  return sendExportNamed(state, exchange, isOwnName ? name : undefined)
 }

@@ -15,7 +15,7 @@ import {
 } from '../reply.ts'
 import { echoedSlide, readSlide, shownRow } from '../rows.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
-import { findDeck, findDeckInPath } from './find-deck.ts'
+import { findDeck, findDeckInPath, isOwn } from './find-deck.ts'
 import { idError, missingField, readObject } from './validation.ts'
 
 const path = '/api/v1/ppt/presentation'
@@ -48,9 +48,12 @@ function read(state: StandInState, exchange: Exchange): Reply {
  * Newest first, each with its first slide. Decks without slides are omitted, unless the request
  * asks B for no slides.
  */
-function list({ decks, features }: StandInState, { url }: Exchange): Reply {
+function list(state: StandInState, exchange: Exchange): Reply {
+  const { decks, features } = state
+  const { url } = exchange
   const withoutSlides = features().hasSlideUi && url.searchParams.get('include_slides') === 'false'
-  const rows = [...decks.values()].reverse().flatMap((deck) => {
+  const own = [...decks.values()].filter((deck) => isOwn(deck, exchange, state))
+  const rows = own.reverse().flatMap((deck) => {
     const first = deck.slides.find(({ index }) => index === 0)
     if (withoutSlides) return [shownRow(deck, [], features())]
     return first ? [shownRow(deck, [readSlide(first, features())], features())] : []

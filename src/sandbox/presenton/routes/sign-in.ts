@@ -4,17 +4,13 @@
  */
 
 import { randomBytes } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Accounts } from '../accounts.ts'
 import { timestamp } from '../deck.ts'
-import {
-  errorDetail,
-  type FieldError,
-  json,
-  nginxPage,
-  type Reply,
-  validationFailed,
-} from '../reply.ts'
+import { errorDetail, json, type Reply, validationFailed } from '../reply.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
-import { missingField, readObject } from './validation.ts'
+import { publicUser } from './admin.ts'
+import { missingField, readObject, tooShort } from './validation.ts'
 
 const hasAuth = ({ auth }: { auth: string }) => auth !== 'none'
 const hasKeys = ({ auth }: { auth: string }) => auth === 'users'
@@ -86,33 +82,20 @@ export const signInRoutes: readonly Route[] = [
 /** A valid key still gives authenticated:false (0.9.3). */
 function status({ accounts, features }: StandInState, { request }: Exchange): Reply {
   const configured = accounts.isConfigured()
-  const authenticated = !accounts.isEnabled || accounts.hasSession(request.headers)
-  const username = authenticated ? accounts.username() : null
+  const user = accounts.sessionUser(request.headers)
+  const authenticated = user !== undefined
+  const username = user?.username ?? null
   if (features().auth === 'single') return json({ configured, authenticated, username })
-  const user_id = authenticated && accounts.isEnabled ? accounts.userId : null
-  return json({
-    configured,
-    authenticated,
-    username,
-    user_id,
-    role: authenticated ? 'admin' : null,
-  })
+  const user_id = (accounts.isEnabled && user?.id) || null
+  return json({ configured, authenticated, username, user_id, role: user?.role ?? null })
 }
 
 function verify({ accounts, features }: StandInState, { request }: Exchange): Reply {
-  const method = accounts.authMethodOf(request.headers, features())
-  if (!method) return errorDetail(401, 'Unauthorized')
-  const username = accounts.username()
-  if (features().auth === 'single') return json({ authenticated: true, username })
-  const { userId: id, createdAt: created_at } = accounts
-  return json({
-    authenticated: true,
-    id,
-    username,
-    role: 'admin',
-    created_at,
-    method: method === 'none' ? 'jwt' : method,
-  })
+  const caller = accounts.callerOf(request.headers, features())
+  if (!caller) return errorDetail(401, 'Unauthorized')
+  const { user, method } = caller
+  if (features().auth === 'single') return json({ authenticated: true, username: user.username })
+  return json({ authenticated: true, ...publicUser(user), method })
 }
 
 async function setUp({ accounts, features }: StandInState, exchange: Exchange): Promise<Reply> {
@@ -133,24 +116,20 @@ async function setUp({ accounts, features }: StandInState, exchange: Exchange): 
 
 async function logIn({ accounts, features }: StandInState, exchange: Exchange): Promise<Reply> {
   const hasUsers = features().auth === 'users'
-  if (hasUsers && !accounts.countLoginRequest()) return nginxPage(429)
   const body = await readObject(exchange)
   if ('errors' in body) return validationFailed(body.errors)
   if (!accounts.isConfigured()) return errorDetail(428, 'Login setup is required')
-  const token = accounts.logIn(body.value.username, body.value.password)
-  if (token === 'limited')
+  const session = accounts.logIn(body.value.username, body.value.password)
+  if (session === 'limited')
     return errorDetail(429, 'Too many failed login attempts. Please try again later.', {
       'retry-after': '300',
     })
-  if (token === 'refused') return errorDetail(401, 'Unauthorized')
+  if (session === 'refused') return errorDetail(401, 'Unauthorized')
+  const { user, token } = session
   const cookie = `presenton_session=${token}; HttpOnly; Max-Age=2592000; Path=/; SameSite=lax`
-  const session = { configured: true, authenticated: true, username: accounts.username() }
-  if (!hasUsers) return json(session, 200, { 'set-cookie': cookie })
-  const { userId: id, createdAt: created_at } = accounts
-  const { configured, authenticated, username } = session
-  return json({ configured, authenticated, id, username, role: 'admin', created_at }, 200, {
-    'set-cookie': cookie,
-  })
+  const state = { configured: true, authenticated: true }
+  const shown = hasUsers ? publicUser(user) : { username: user.username }
+  return json({ ...state, ...shown }, 200, { 'set-cookie': cookie })
 }
 
 function logOut({ accounts }: StandInState): Reply {
@@ -161,26 +140,26 @@ function logOut({ accounts }: StandInState): Reply {
 }
 
 function createKey({ accounts }: StandInState, { request }: Exchange): Reply {
-  if (!accounts.hasSession(request.headers)) return adminOnly()
+  if (!isAdminSession(accounts, request.headers)) return adminOnly()
   const token = `sk-presenton-${randomBytes(20).toString('hex')}`
   const created_at = `${timestamp()}Z`
   accounts.keys.set(token, created_at)
-  return json({ created_at, token, user_id: accounts.userId })
+  return json({ created_at, token, user_id: accounts.adminId })
 }
 
 function listKeys({ accounts }: StandInState, { request }: Exchange): Reply {
-  if (!accounts.hasSession(request.headers)) return adminOnly()
+  if (!isAdminSession(accounts, request.headers)) return adminOnly()
   return json(
     [...accounts.keys].map(([token, created_at]) => ({
       created_at,
       token,
-      user_id: accounts.userId,
+      user_id: accounts.adminId,
     })),
   )
 }
 
 async function revokeKey({ accounts }: StandInState, exchange: Exchange): Promise<Reply> {
-  if (!accounts.hasSession(exchange.request.headers)) return adminOnly()
+  if (!isAdminSession(accounts, exchange.request.headers)) return adminOnly()
   const body = await readObject(exchange)
   if ('errors' in body) return validationFailed(body.errors)
   if (typeof body.value.token !== 'string') return validationFailed([missingField('token')])
@@ -189,12 +168,10 @@ async function revokeKey({ accounts }: StandInState, exchange: Exchange): Promis
     : errorDetail(404, 'Token not found')
 }
 
-function adminOnly(): Reply {
-  return errorDetail(403, 'Admin browser session required')
+function isAdminSession(accounts: Accounts, headers: IncomingHttpHeaders): boolean {
+  return accounts.sessionUser(headers)?.role === 'admin'
 }
 
-function tooShort(field: string, input: string, min_length: number): FieldError[] {
-  if (input.length >= min_length) return []
-  const msg = `String should have at least ${min_length} characters`
-  return [{ type: 'string_too_short', loc: ['body', field], msg, input, ctx: { min_length } }]
+function adminOnly(): Reply {
+  return errorDetail(403, 'Admin browser session required')
 }

@@ -10,6 +10,7 @@ import { pause } from '../pace.ts'
 import { errorDetail, internalServerError, json, type Reply, validationFailed } from '../reply.ts'
 import { readSlide } from '../rows.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
+import { isOwn } from './find-deck.ts'
 import { idError, missingField, notAString, readObject } from './validation.ts'
 
 export const slideEditRoutes: readonly Route[] = [
@@ -23,8 +24,13 @@ export const slideEditRoutes: readonly Route[] = [
   },
 ]
 
-function findSlide({ decks }: StandInState, id: unknown): { deck: Deck; slide: Slide } | undefined {
-  for (const deck of decks.values()) {
+function findSlide(
+  state: StandInState,
+  exchange: Exchange,
+  id: unknown,
+): { deck: Deck; slide: Slide } | undefined {
+  for (const deck of state.decks.values()) {
+    if (!isOwn(deck, exchange, state)) continue
     const slide = deck.slides.find((one) => one.id === String(id).toLowerCase())
     if (slide) return { deck, slide }
   }
@@ -41,7 +47,7 @@ async function edit(state: StandInState, exchange: Exchange): Promise<Reply> {
   const error = idError(id, ['body', 'id'], features)
   if (error) return validationFailed([error])
   if (typeof prompt !== 'string') return validationFailed([notAString(['body', 'prompt'], prompt)])
-  const found = findSlide(state, id)
+  const found = findSlide(state, exchange, id)
   if (!found) return errorDetail(404, 'Slide not found')
   const { deck, slide } = found
   exchange.journalEntry.deckId = deck.id
@@ -70,7 +76,7 @@ async function update(state: StandInState, exchange: Exchange): Promise<Reply> {
   if (given === undefined) return validationFailed([missingField('slide')])
   if (idError(given.id, [], features) || idError(given.presentation, [], features))
     return errorDetail(422, 'Slide and presentation IDs must be valid UUIDs')
-  const found = findSlide(state, given.id)
+  const found = findSlide(state, exchange, given.id)
   if (!found) return errorDetail(404, 'Slide not found')
   const { deck, slide } = found
   exchange.journalEntry.deckId = deck.id

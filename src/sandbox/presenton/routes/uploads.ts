@@ -49,7 +49,7 @@ async function upload(state: StandInState, exchange: Exchange): Promise<Reply> {
     const refusal = refusalOf(file, features)
     if (refusal) return errorDetail(400, refusal)
   }
-  const user = features.exportsPerUser ? `/${state.accounts.userId}` : ''
+  const user = features.exportsPerUser ? `/${exchange.user.id}` : ''
   const folder = `/tmp/presenton${user}/${randomUUID()}`
   const paths: string[] = []
   for (const file of files) {
@@ -86,15 +86,19 @@ async function decompose(state: StandInState, exchange: Exchange): Promise<Reply
   if ('errors' in body) return validationFailed(body.errors)
   const { file_paths: paths } = body.value
   if (!Array.isArray(paths)) return validationFailed([missingField('file_paths')])
-  const refusal = refusalOfPaths(state, paths.map(String))
+  const refusal = refusalOfPaths(state, exchange, paths.map(String))
   return refusal ?? json(paths.map((file) => ({ name: basename(String(file)), file_path: file })))
 }
 
 /** B confines paths to the user's folder. Undefined when it takes them. */
-export function refusalOfPaths(state: StandInState, paths: readonly string[]): Reply | undefined {
+export function refusalOfPaths(
+  state: StandInState,
+  { user }: Exchange,
+  paths: readonly string[],
+): Reply | undefined {
   const features = state.features()
   if (!features.hasSlideUi) return undefined
-  const folder = `/tmp/presenton/${state.accounts.userId}/`
+  const folder = `/tmp/presenton/${user.id}/`
   if (paths.some((file) => !file.startsWith(folder) || file.includes('/../')))
     return errorDetail(400, 'File path must stay within the temp directory')
   return paths.every((file) => state.tempFiles.has(file))

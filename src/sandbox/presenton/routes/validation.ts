@@ -33,6 +33,12 @@ export function missingField(...path: (string | number)[]): FieldError {
   return { type: 'missing', loc: ['body', ...path], msg: 'Field required', input: null }
 }
 
+export function tooShort(field: string, input: unknown, min_length: number): FieldError[] {
+  if (typeof input !== 'string' || input.length >= min_length) return []
+  const msg = `String should have at least ${min_length} characters`
+  return [{ type: 'string_too_short', loc: ['body', field], msg, input, ctx: { min_length } }]
+}
+
 export function notAnObject(loc: (string | number)[], input: unknown): FieldError {
   const msg = 'Input should be a valid dictionary or object to extract fields from'
   return { type: 'model_attributes_type', loc, msg, input }
