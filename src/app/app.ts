@@ -4,6 +4,7 @@
 import type { Config } from '../config/config.ts'
 import type { RetryTiming } from '../generation/context.ts'
 import type { Logger } from '../telemetry/logging.ts'
+import { openTracer } from '../telemetry/traces/open-tracer.ts'
 import { readBuildInfo } from './build-info.ts'
 import { startLifecycle } from './lifecycle.ts'
 import { createPublicUrl } from './public-url.ts'
@@ -23,7 +24,11 @@ export async function openApp({ config, logger, timing }: AppOptions) {
   const closing = new AbortController()
   const build = readBuildInfo()
   const publicUrl = createPublicUrl(config)
-  const services = openServices({ config, logger, build, publicUrl, closing: closing.signal })
+  const tracer = await openTracer(config.traces, { version: build.version, logger })
+  const services = openServices({
+    ...{ config, logger, build, publicUrl, tracer },
+    closing: closing.signal,
+  })
   const { features, metrics } = services
   const server = await createServer({
     config,
@@ -34,11 +39,12 @@ export async function openApp({ config, logger, timing }: AppOptions) {
     site: readSite(config, logger),
     closing: closing.signal,
     onRequestCompleted: metrics.onRequestCompleted,
+    tracer,
   })
   const operations =
     config.opsPort === undefined
       ? undefined
-      : await createOperationsServer({ config, logger, features })
+      : await createOperationsServer({ config, logger, features, tracer })
   for (const warning of config.warnings) logger.warn(warning)
   warnOfOpenAudience(config, logger)
   return startLifecycle({

@@ -11,7 +11,10 @@ import type { Background } from './worker.ts'
 export interface LifecycleOptions {
   config: Config
   logger: Logger
-  services: Pick<Services, 'adapters' | 'hub' | 'realtime' | 'migration' | 'presentonChecks'>
+  services: Pick<
+    Services,
+    'adapters' | 'hub' | 'realtime' | 'migration' | 'presentonChecks' | 'tracer'
+  >
   publicUrl: PublicUrl
   /** Not listening yet. */
   server: App
@@ -29,7 +32,7 @@ const closeTimeoutMs = 5_000
 export async function startLifecycle({
   config,
   logger,
-  services: { adapters, hub, realtime, migration, presentonChecks },
+  services: { adapters, hub, realtime, migration, presentonChecks, tracer },
   publicUrl,
   server,
   operations,
@@ -84,7 +87,7 @@ export async function startLifecycle({
       )
       await within(
         closeTimeoutMs,
-        Promise.all([listener?.close(), renewals.close(), database.close()]),
+        Promise.all([listener?.close(), renewals.close(), database.close(), tracer?.close()]),
       )
     },
   }

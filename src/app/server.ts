@@ -78,6 +78,7 @@ export interface ServerOptions {
   /** Aborts when the shutdown begins: requests with `wait` end, connections close. */
   closing: AbortSignal
   onRequestCompleted?: BaseOptions['onRequestCompleted']
+  tracer?: BaseOptions['tracer']
 }
 
 /**
@@ -93,8 +94,9 @@ export async function createServer({
   site,
   closing,
   onRequestCompleted,
+  tracer,
 }: ServerOptions): Promise<App> {
-  const app = createBase({ ...baseOptions(config, logger), onRequestCompleted })
+  const app = createBase({ ...baseOptions(config, logger), onRequestCompleted, tracer })
   const { corsOrigins, limits, presenton } = config
   const { verify, redeemTicket } = features.auth
   const isTrustedOrigin = (origin: string) =>
@@ -196,6 +198,7 @@ export interface OperationsServerOptions {
   config: Pick<Config, 'publicUrl' | 'trustProxy' | 'corsOrigins' | 'events'>
   logger: FastifyBaseLogger
   features: Pick<Features, 'operations' | 'realtime' | 'notifications'>
+  tracer?: BaseOptions['tracer']
 }
 
 /** The server of OPS_PORT: health, metrics, statistics and announcements. */
@@ -203,8 +206,9 @@ export async function createOperationsServer({
   config,
   logger,
   features,
+  tracer,
 }: OperationsServerOptions): Promise<App> {
-  const app = createBase(baseOptions(config, logger))
+  const app = createBase({ ...baseOptions(config, logger), tracer })
   for (const schema of sharedSchemas) app.addSchema(schema)
   await app.register(operationsRoutes, features.operations)
   await app.register(async (scope: App) => {

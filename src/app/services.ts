@@ -16,6 +16,7 @@ import {
 import { downloadView, type Presign, presentationView } from '../presentations/view.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import type { Tracer } from '../telemetry/traces/tracer.ts'
 import { createTroubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
@@ -43,13 +44,15 @@ export interface ServicesOptions {
   logger: Logger
   build: BuildInfo
   publicUrl: PublicUrl
+  tracer: Tracer | undefined
   /** Aborts when the shutdown begins. */
   closing: AbortSignal
 }
 
 export type Services = ReturnType<typeof openServices>
 
-export function openServices({ config, logger, build, publicUrl, closing }: ServicesOptions) {
+export function openServices(options: ServicesOptions) {
+  const { config, logger, build, publicUrl, tracer, closing } = options
   const metrics = createMetrics()
   const troubles = createTroubles({ logger })
   const misconfigurations = createMisconfigurations(troubles)
@@ -83,6 +86,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     troubles,
     publicUrl,
     version,
+    tracer,
   })
   const countRuns = createRunCounts({ database })
   const hub = openHub({ config, logger, adapters, metrics, view, presign })
@@ -170,6 +174,7 @@ export function openServices({ config, logger, build, publicUrl, closing }: Serv
     metrics,
     troubles,
     migration,
+    tracer,
     hub,
     realtime,
     webhooks,

@@ -5,6 +5,7 @@ import { createOutboundPost } from '../http/outbound-post.ts'
 import { apiPrefix } from '../presentations/view.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import type { Tracer } from '../telemetry/traces/tracer.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
 import { createAttempt } from '../webhooks/attempt.ts'
 import { createWebhookCommands } from '../webhooks/commands.ts'
@@ -25,6 +26,7 @@ export interface WebhooksOptions {
   troubles: Troubles
   publicUrl: PublicUrl
   version: string
+  tracer: Tracer | undefined
 }
 
 export function createWebhooks(options: WebhooksOptions) {
@@ -64,6 +66,7 @@ export function createWebhooks(options: WebhooksOptions) {
         disableRules,
         logger,
         onAttempt: metrics.onWebhookAttempt,
+        tracer: options.tracer,
       }),
   }
 }

@@ -11,7 +11,7 @@ import type { Services } from './services.ts'
 export interface BackgroundOptions {
   config: Config
   logger: Logger
-  services: Pick<Services, 'adapters' | 'metrics' | 'troubles' | 'webhooks'>
+  services: Pick<Services, 'adapters' | 'metrics' | 'tracer' | 'troubles' | 'webhooks'>
   /** How runs wait between attempts; for tests that drive time. */
   timing?: RetryTiming | undefined
 }
@@ -19,7 +19,7 @@ export interface BackgroundOptions {
 export type Background = ReturnType<typeof startBackground>
 
 export function startBackground({ config, logger, services, timing = {} }: BackgroundOptions) {
-  const { adapters, metrics, troubles } = services
+  const { adapters, metrics, tracer, troubles } = services
   const { database, renewals, channels, objects, presenton, endRun, reportReview } = adapters
   const listener = openListener({
     url: config.database.url,
@@ -55,6 +55,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
     renewals,
     channels,
     slots: { ...config.queue, leaseMs: config.leaseMs },
+    tracer,
   })
   const housekeeping = openHousekeeping({
     database,

@@ -1,6 +1,8 @@
 // Batches items: while one batch is processed, new items gather for the next. A single item is
 // processed at once, and under load many share one call, for example one transaction.
 
+import { AsyncLocalStorage } from 'node:async_hooks'
+
 export interface BatcherOptions<Item, Outcome> {
   /** Resolves with the outcomes in the order of the items; an Error rejects its item alone. */
   process: (items: Item[]) => Promise<(Outcome | Error)[]>
@@ -17,6 +19,8 @@ interface PendingItem<Item, Outcome> {
   timer: NodeJS.Timeout
   resolve: (outcome: Outcome) => void
   reject: (error: unknown) => void
+  /** Calls a function in the asynchronous context of the caller. */
+  inContext: <T>(work: () => T) => T
 }
 
 const maxBatchSize = 100
@@ -42,7 +46,8 @@ export function createBatcher<Item, Outcome>({
   function add(item: Item): Promise<Outcome> {
     return new Promise((resolve, reject) => {
       if (pending.length >= maxPending) return reject(overloaded())
-      const entry = { item, resolve, reject, timer: setTimeout(expire, maxWaitMs) }
+      const inContext = AsyncLocalStorage.snapshot()
+      const entry = { item, resolve, reject, inContext, timer: setTimeout(expire, maxWaitMs) }
       function expire() {
         pending = pending.filter((other) => other !== entry)
         reject(overloaded())
@@ -81,9 +86,11 @@ export function createBatcher<Item, Outcome>({
   }
 
   async function settle(batch: typeof pending): Promise<void> {
-    if (batch.length === 0) return
+    const [first] = batch
+    if (!first) return
     try {
-      const outcomes = await process(batch.map(({ item }) => item))
+      // A batch appears in the trace of its first item, not in that of the first batch.
+      const outcomes = await first.inContext(() => process(batch.map(({ item }) => item)))
       for (const [index, { resolve, reject }] of batch.entries()) {
         const outcome = outcomes[index]
         if (outcome instanceof Error) reject(outcome)
@@ -91,8 +98,7 @@ export function createBatcher<Item, Outcome>({
         else reject(new Error('The batch has no outcome for this item.'))
       }
     } catch (error) {
-      const [only] = batch
-      if (batch.length === 1 && only) return only.reject(error)
+      if (batch.length === 1) return first.reject(error)
       if (isSharedFailure(error)) for (const { reject } of batch) reject(error)
       else await Promise.all(batch.map((entry) => settle([entry])))
     }

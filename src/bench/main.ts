@@ -23,6 +23,7 @@ import { resume } from './resume.bench.ts'
 import { runStart } from './run-start.bench.ts'
 import { slideChange } from './slide-change.bench.ts'
 import { sockets } from './sockets.bench.ts'
+import { traces } from './traces.bench.ts'
 import { trickle } from './trickle.bench.ts'
 import { uploads } from './uploads.bench.ts'
 
@@ -39,6 +40,7 @@ const benchmarks: Benchmark[] = [
   copy,
   uploads,
   slideChange,
+  traces,
   parse,
   trickle,
   burst,

@@ -1,7 +1,7 @@
 // The gateway and its peers under the same load of readers. Behind a bare proxy each reader has an
 // upstream stream of its own. Behind the gateway all readers of a run share one, whose events are
 // stored on the way.
-import type { BenchEnvironment } from './environment.ts'
+import type { BenchEnvironment, GatewayOptions } from './environment.ts'
 import type { GeneratedKind } from './event-generator.ts'
 import { openReaders, type Readers, type Target } from './readers.ts'
 import { startRuns } from './runs.ts'
@@ -30,14 +30,16 @@ export async function openSystems(
   environment: BenchEnvironment,
   load: ReaderLoad,
 ): Promise<MeasuredSystem[]> {
-  return [await openGateway(environment, load), ...(await openPeers(environment, load))]
+  return [await openGatewaySystem(environment, load), ...(await openPeers(environment, load))]
 }
 
-async function openGateway(
+/** The gateway alone. Gateways that are open at once share the events of `slides`. */
+export async function openGatewaySystem(
   environment: BenchEnvironment,
   { runs, readersPerRun }: ReaderLoad,
+  { database = `watched_${runs}_${readersPerRun}`, env = {} }: Partial<GatewayOptions> = {},
 ): Promise<MeasuredSystem> {
-  const gateway = await environment.startGateway({ database: `watched_${runs}_${readersPerRun}` })
+  const gateway = await environment.startGateway({ database, env })
   const token = await environment.token()
   const { eventUrls } = await startRuns(environment, { url: gateway.url, token, count: runs })
   const headers = { authorization: `Bearer ${token}` }

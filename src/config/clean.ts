@@ -11,6 +11,8 @@ const secrets = [
 ]
 /** Other programs read these, too. In lower case they come first, as in curl and undici. */
 const sharedNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']
+// OpenTelemetry has many more names, which are no misspelt ones.
+const isShared = (name: string) => sharedNames.includes(name) || name.startsWith('OTEL_')
 
 /** An empty value counts as not set. @throws Error that continues "NAME …" */
 export function readText(env: Environment, name: string): string | undefined {
@@ -26,7 +28,7 @@ export function readText(env: Environment, name: string): string | undefined {
 /** What is probably a mistake although it can be read. Names no values. */
 export function warningsOf(env: Environment, names: readonly string[]): string[] {
   const suspicious = secrets.filter((name) => unquote(env[name] ?? '') !== (env[name] ?? ''))
-  const ownNames = names.filter((name) => !sharedNames.includes(name))
+  const ownNames = names.filter((name) => !isShared(name))
   return [
     ...suspicious.map(
       (name) =>

@@ -5,6 +5,7 @@
 import { type Environment, readText, warningsOf } from './clean.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { keySources } from './key-sources.ts'
+import { traceConfig } from './traces.ts'
 import type { Read } from './values.ts'
 import { type Values, variables } from './variables.ts'
 import { webhookConfig } from './webhooks.ts'
@@ -157,6 +158,8 @@ function toConfig(v: Values) {
     /** Whether the gateway serves its page, and where the page sends people to sign in. */
     page: { isServed: v.PAGE, loginUrl: v.AUTH_LOGIN_URL },
     webhooks: webhookConfig(v),
+    /** Undefined: no traces. */
+    traces: traceConfig(v),
     notificationRetentionHours: v.NOTIFICATION_RETENTION_HOURS,
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
     leaseMs: v.LEASE_SECONDS * 1000,

@@ -21,7 +21,7 @@ export function or<T>(fallback: T, parse: Parse<T>): Read<T> {
   return (text) => (text === undefined ? fallback : parse(text))
 }
 
-function reject(message: string): never {
+export function reject(message: string): never {
   throw new Error(message)
 }
 

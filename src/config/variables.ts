@@ -2,6 +2,7 @@
 
 import { databaseUrl } from './database-url.ts'
 import { publicKey } from './public-key.ts'
+import { traceVariables } from './traces.ts'
 import {
   absolutePath,
   anyText,
@@ -115,6 +116,7 @@ export const variables = {
   PAGE: or(true, boolean),
   AUTH_LOGIN_URL: optional(loginUrl),
   ...webhookVariables,
+  ...traceVariables,
   SSE_HEARTBEAT_SECONDS: or(15, seconds()),
   EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
   OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),

@@ -2,6 +2,7 @@
 // Problem DATABASE_UNAVAILABLE.
 import pg from 'pg'
 import { sleep } from '../async/signals.ts'
+import { inSpan } from '../telemetry/traces/span.ts'
 import { openAddress } from './address.ts'
 import { isConnectTimeout, isQueryTimeout, isReadOnly, toProblem } from './database-errors.ts'
 import { UnusableDatabase } from './database-troubles.ts'
@@ -132,7 +133,12 @@ export function openDatabase({
    * Runs `work` in one transaction; an error of `work` rolls it back. `first` is SQL that is sent
    * together with the BEGIN, at no extra round trip.
    */
-  async function transaction<T>(work: (client: Queryable) => Promise<T>, first = ''): Promise<T> {
+  function transaction<T>(work: (client: Queryable) => Promise<T>, first = ''): Promise<T> {
+    const attributes = { 'db.system.name': 'postgresql' }
+    return inSpan('transaction', { kind: 'client', attributes }, () => transact(work, first))
+  }
+
+  async function transact<T>(work: (client: Queryable) => Promise<T>, first: string): Promise<T> {
     const used = pool
     let client: pg.PoolClient
     try {

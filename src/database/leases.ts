@@ -43,6 +43,8 @@ const runColumns = [
   'slidesFinished',
   'exportPath',
   'stageClock',
+  'requestTrace',
+  'runTrace',
 ] as const
 
 /** A claimed run. */

@@ -25,6 +25,7 @@ export type RunChanges = Partial<
     | ('revision' | 'editFinished' | 'freshDeckId' | 'slidesBefore')
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
     | 'limitWaitsMs'
+    | 'runTrace'
     | ('uploads' | 'error' | 'reviewExpiresAt' | 'reviewWarned' | 'stageClock')
   > & { completedAt: typeof databaseNow; endedAt: typeof databaseNow }
 >

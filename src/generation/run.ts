@@ -8,14 +8,17 @@ import { noteExportRevision } from '../database/uploads.ts'
 import { Problem } from '../domain/problem.ts'
 import { maxSlideStreams, maxTakeovers, paidStages } from '../domain/stage.ts'
 import { deckGone } from '../presenton/decks.ts'
+import { activeSpan } from '../telemetry/traces/span.ts'
 import { type Decision, decide, finalProblem } from './attempts.ts'
 import type { Checkpoint, Context } from './context.ts'
 import { completeWithoutFile } from './finished-deck.ts'
 import { reportModelFailure, reportStageDone } from './model-troubles.ts'
 import { nextStage } from './next-stage.ts'
+import type { Outcome, StageResult } from './outcome.ts'
 import { recoverSlides } from './recover-slides.ts'
 import { makesSlides, withNewDeck } from './run-state.ts'
 import { SlotGivenUp } from './slot.ts'
+import { inAttemptSpan, inStageSpan } from './spans.ts'
 import { create } from './stages/create.ts'
 import { edit } from './stages/edit.ts'
 import { exportDeck } from './stages/export.ts'
@@ -35,12 +38,6 @@ const stageFunctions: Record<Stage, (context: Context) => Promise<unknown>> = {
   export: exportDeck,
   store,
 }
-
-/**
- * The run is over, waits for its outlines to be approved, is queued again because others need its
- * slot, or stopped at a checkpoint on request.
- */
-export type Outcome = 'ended' | 'in-review' | 'queued-again' | 'stopped'
 
 /** `shouldStop` is asked at every checkpoint: a replica that shuts down releases its runs there. */
 export async function driveRun(context: Context, shouldStop: () => boolean): Promise<Outcome> {
@@ -74,6 +71,7 @@ async function driveStages(context: Context, shouldStop: () => boolean): Promise
 export async function failRun(context: Context, problem: Problem): Promise<Outcome> {
   const { run, log, endRun, logger } = context
   logger.warn({ code: problem.code, stage: run.stage, err: problem.cause }, 'run failed')
+  activeSpan()?.fail(problem.code)
   // The cancel of an edit waits until upstream has finished.
   const isCancelled = problem.code === 'CANCELLED'
   await log.commit(
@@ -90,7 +88,15 @@ async function runStage(
   context: Context,
   stage: Stage,
   perform = stageFunctions[stage],
-): Promise<'finished' | 'failed' | Problem> {
+): Promise<StageResult> {
+  return inStageSpan(stage, () => attemptStage(context, stage, perform))
+}
+
+async function attemptStage(
+  context: Context,
+  stage: Stage,
+  perform: (context: Context) => Promise<unknown>,
+): Promise<StageResult> {
   const { logger, onStage } = context
   await startStage(context, stage)
   for (let waits = 0; ; waits += 1) {
@@ -98,7 +104,7 @@ async function runStage(
     const observe = (outcome: string) =>
       onStage?.(stage, outcome, (performance.now() - startedMs) / 1000)
     try {
-      await perform(context)
+      await inAttemptSpan(context.run, stage, () => perform(context))
       observe('ok')
       context.slot.reset()
       reportStageDone(context.troubles, stage)
@@ -159,7 +165,7 @@ async function waitForLimit(
 }
 
 /** Shows the slides that an earlier attempt left upstream, or abandons its deck for a fresh one. */
-async function useRecoveredSlides(context: Context): Promise<'finished' | 'failed' | Problem> {
+async function useRecoveredSlides(context: Context): Promise<StageResult> {
   try {
     const deck = await recoverSlides(context)
     return deck ? runStage(context, 'slides', () => finishSlides(context, deck)) : 'failed'

@@ -13,10 +13,12 @@ import { createRunLog, leaseLost } from '../database/run-log.ts'
 import { createSharedWrites } from '../database/shared-writes.ts'
 import { Problem } from '../domain/problem.ts'
 import { paidStages } from '../domain/stage.ts'
+import type { Tracer } from '../telemetry/traces/tracer.ts'
 import { type Context, createContext, type RunDependencies } from './context.ts'
 import { type HeldRun as Held, openLeaseKeeper } from './lease-keeper.ts'
 import { driveRun, failRun } from './run.ts'
 import { createSlotOffers } from './slot-offers.ts'
+import { inRunSpan, type RunSpan, reportFirstSlide } from './spans.ts'
 
 export interface WorkerOptions {
   dependencies: RunDependencies
@@ -24,6 +26,7 @@ export interface WorkerOptions {
   renewals?: Pick<Database, 'query'>
   channels: Pick<Channels, 'publish' | 'subscribe' | 'subscribeMissed'>
   slots: { maxRunning: number; maxRunningPerUser: number; leaseMs: number }
+  tracer?: Tracer | undefined
 }
 
 interface HeldRun extends Held {
@@ -140,13 +143,13 @@ export function openWorker(options: WorkerOptions) {
     const abandon = new AbortController()
     const entry: HeldRun = { run, abandon, done: Promise.resolve(), context: undefined }
     held.set(run.token, entry)
-    entry.done = work(entry).finally(() => {
+    entry.done = inRunSpan(options.tracer, run, (span) => work(entry, span)).finally(() => {
       held.delete(run.token)
       checkQueue()
     })
   }
 
-  async function work(entry: HeldRun): Promise<void> {
+  async function work(entry: HeldRun, span: RunSpan | undefined): Promise<void> {
     const { run, abandon } = entry
     const runLogger = logger.child({ presentation_id: run.id, run: run.run })
     const timeout = new Problem('RUN_TIMEOUT')
@@ -165,7 +168,7 @@ export function openWorker(options: WorkerOptions) {
     const context = createContext({
       run,
       log,
-      dependencies,
+      dependencies: reportFirstSlide(dependencies, span),
       signal: anySignal(abandon.signal, deadline.signal),
       logger: runLogger,
       onBackoff: () => {
@@ -175,13 +178,17 @@ export function openWorker(options: WorkerOptions) {
     entry.context = context
     runLogger.info({ stage: run.stage, takeovers: run.takeovers }, 'run claimed')
     try {
+      if (span) await span.save(context)
       const outcome = await driveRun(context, () => stopping.signal.aborted)
+      span?.setOutcome(outcome)
       runLogger.info({ outcome }, 'run left')
       if (outcome === 'stopped') await release(run)
     } catch (error) {
       if (abandon.signal.aborted) {
         const isReleased = abandon.signal.reason === released
-        runLogger.info({ reason: isReleased ? 'released' : 'lease lost' }, 'run left')
+        const reason = isReleased ? 'released' : 'lease lost'
+        span?.setOutcome(reason)
+        runLogger.info({ reason }, 'run left')
         if (isReleased) await release(run)
       } else if (deadline.signal.aborted) {
         await failRun(context, timeout).catch((failure) =>
@@ -189,6 +196,7 @@ export function openWorker(options: WorkerOptions) {
         )
       } else if (error !== leaseLost) {
         // A bug, or a database that refuses us. The lease expires and the run is taken over.
+        span?.setOutcome('broke off')
         runLogger.error({ err: error }, 'run broke off')
       }
     } finally {

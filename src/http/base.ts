@@ -17,12 +17,14 @@ import fastify, {
 } from 'fastify'
 import { unicodeFormat } from '../contract/text.ts'
 import { Problem } from '../domain/problem.ts'
+import type { Tracer } from '../telemetry/traces/tracer.ts'
 import { createMethodTable } from './allowed-methods.ts'
 import { createLingeringClose, type LingeringClose } from './lingering-close.ts'
 import { closePipelinedResponses } from './pipelined-responses.ts'
 import { handleError, pathOf } from './problems.ts'
 import { rejectConnect, respondToClientError } from './raw-responses.ts'
 import { type CompletedRequest, logCompletedRequests } from './request-log.ts'
+import { traceRequests } from './trace-requests.ts'
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -55,6 +57,7 @@ export interface BaseOptions {
    */
   requestTimeoutMs?: number
   onRequestCompleted?: ((completed: CompletedRequest) => void) | undefined
+  tracer?: Tracer | undefined
 }
 
 const headersTimeoutMs = 20_000
@@ -74,6 +77,7 @@ export function createBase({
   idleTimeoutMs,
   requestTimeoutMs = 60_000,
   onRequestCompleted,
+  tracer,
 }: BaseOptions): App {
   const methods = createMethodTable()
   const lingeringClose = createLingeringClose()
@@ -155,6 +159,7 @@ export function createBase({
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))
   // @fastify/cors adds the route `*` for preflights; it allows no method of a path.
   app.addHook('onRoute', ({ url, method }) => void (url === '*' || methods.add(url, method)))
+  traceRequests(app, { tracer, trustProxy })
   closePipelinedResponses(app)
   logCompletedRequests(app, onRequestCompleted)
   app.addHook('onRequest', async (request, reply) => {

@@ -5,6 +5,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import { endSpanAtHeaders } from './trace-requests.ts'
 
 /** One writer for all responses that may share bytes. */
 export function createChunkWriter() {
@@ -18,6 +19,7 @@ export function createChunkWriter() {
     raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
     // Headers must not wait for the first event.
     raw.flushHeaders()
+    endSpanAtHeaders(reply)
     stream.on('data', (bytes: Buffer) => {
       const target = targetOf(raw)
       if (target.write(target === raw ? bytes : toChunk(bytes))) return

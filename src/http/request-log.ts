@@ -1,5 +1,7 @@
 // One log line for each request, when its response ends or its client disconnects. The query is
 // left out, because it may hold a ticket.
+
+import { AsyncResource } from 'node:async_hooks'
 import type { FastifyInstance } from 'fastify'
 import { pathOf } from './problems.ts'
 
@@ -19,7 +21,7 @@ export function logCompletedRequests(
   onRequestCompleted?: (completed: CompletedRequest) => void,
 ) {
   app.addHook('onRequest', async (request, reply) => {
-    reply.raw.once('close', () => {
+    function report() {
       const { method, routeOptions } = request
       const route = routeOptions.url ?? 'unknown'
       // An upgraded connection is no longer a response.
@@ -33,6 +35,8 @@ export function logCompletedRequests(
         { method, route, path: pathOf(request), status, ms, ...(aborted && { aborted }) },
         'request',
       )
-    })
+    }
+    // The line bears the ids of the request's span, which is active here and not at the end.
+    reply.raw.once('close', request.span ? AsyncResource.bind(report) : report)
   })
 }

@@ -13,6 +13,7 @@ import {
 import { anySignal } from '../async/signals.ts'
 import type { Problem } from '../domain/problem.ts'
 import type { PresentationRow } from '../presentations/statements/queries.ts'
+import { inSpan } from '../telemetry/traces/span.ts'
 import { toAdvertisedSchema } from './input-schema.ts'
 import { toFailure, toResult } from './results.ts'
 import type { Tool } from './tool.ts'
@@ -56,7 +57,10 @@ export function createServerFactory({ tools, version }: { tools: Tool[]; version
       if (!tool) {
         throw new ProtocolError(ProtocolErrorCode.InvalidParams, 'There is no tool of this name.')
       }
-      return call(tool, params.arguments ?? {}, scope, context)
+      const attributes = { 'mcp.method.name': 'tools/call', 'gen_ai.tool.name': tool.name }
+      return inSpan(`tools/call ${tool.name}`, { attributes }, (span) =>
+        call(tool, params.arguments ?? {}, scope, context, (code) => span?.fail(code)),
+      )
     })
     return server
   }
@@ -67,6 +71,7 @@ async function call(
   input: Record<string, unknown>,
   { userId, disconnected, validate, toProblem }: RequestScope,
   { mcpReq }: ServerContext,
+  onFailure: (code: string) => void,
 ): Promise<CallToolResult> {
   try {
     validate(tool.input, input)
@@ -74,7 +79,9 @@ async function call(
     const reportProgress = createProgressReports(mcpReq)
     return toResult(await tool.answer(input as never, { userId, signal, reportProgress }))
   } catch (error) {
-    return toFailure(toProblem(error))
+    const problem = toProblem(error)
+    onFailure(problem.code)
+    return toFailure(problem)
   }
 }
 

@@ -4,6 +4,7 @@
 
 import type { Readable } from 'node:stream'
 import type { Logger } from '../telemetry/logging.ts'
+import { inSpan } from '../telemetry/traces/span.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
 import type { Block } from './blocks.ts'
 import { createBucket } from './bucket.ts'
@@ -91,8 +92,9 @@ export function createObjectStore(options: ObjectStoreOptions) {
 
   /** Reports how the action went. Errors of a source and of a signal say nothing of the store. */
   async function reported<T>(action: StoreAction, work: () => Promise<T>): Promise<T> {
+    const attributes = { 'rpc.system.name': 'aws-api', 'rpc.service': 'S3' }
     try {
-      const result = await work()
+      const result = await inSpan(`S3 ${action}`, { kind: 'client', attributes }, work)
       reports.succeeded(action)
       return result
     } catch (error) {

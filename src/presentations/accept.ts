@@ -19,6 +19,7 @@ import { readQuotaBudget } from '../database/quota-budget.ts'
 import type { Quotas } from '../database/quota-usage.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
+import { activeTraceparent } from '../telemetry/traces/span.ts'
 import { digestOf } from './brief-digest.ts'
 import { checkSources, readBriefSources } from './check-sources.ts'
 import { checkTemplate } from './check-template.ts'
@@ -62,8 +63,8 @@ export interface BriefRequest {
   respondWithTwin?: (row: PresentationRow) => StoredResponse
 }
 
-/** The digest is made before the lock is taken. */
-type DigestedRequest = BriefRequest & { briefDigest: string }
+/** The digest is made before the lock is taken; the trace is that of the request. */
+type DigestedRequest = BriefRequest & { briefDigest: string; requestTrace: string | null }
 
 export type Admission = ReturnType<typeof createAdmission>
 
@@ -110,7 +111,8 @@ export function createAdmission(options: AdmissionOptions) {
    */
   async function accept(request: BriefRequest): Promise<IdempotentResponse> {
     const { userId, idempotency } = request
-    const digested = { ...request, briefDigest: digestOf(request.brief) }
+    const requestTrace = activeTraceparent() ?? null
+    const digested = { ...request, briefDigest: digestOf(request.brief), requestTrace }
     if (!idempotency) return batcher.add(digested)
     const key = keyId({ ...idempotency, userId })
     // Repeats wait here and not in a batch, which would delay the other requests in it.
@@ -146,7 +148,7 @@ export function createAdmission(options: AdmissionOptions) {
     )
     const takenTypes = knownSourceTypes()
     for (const request of requests) {
-      const { userId, brief, briefDigest } = request
+      const { userId, brief, briefDigest, requestTrace } = request
       const twin = request.respondWithTwin && twins.find(request)
       if (twin) {
         idsOfTwins.set(request, twin)
@@ -159,7 +161,9 @@ export function createAdmission(options: AdmissionOptions) {
         budget.check({ userId, slides: brief.nSlides })
         checkQueue(counts, userId, queue)
         const id = randomUUID()
-        inputs.set(request, { ...toRow(request), id, userId, briefDigest, sources })
+        inputs.set(request, {
+          ...{ ...toRow(request), id, userId, briefDigest, requestTrace, sources },
+        })
         twins.add(request, id)
       } catch (error) {
         if (!(error instanceof Problem)) throw error

@@ -6,9 +6,10 @@ import type { Database, Queryable } from '../database/connection.ts'
 import { type IdempotentResponse, respondOnce } from '../database/idempotency.ts'
 import type { IdempotentRequest } from '../database/idempotency-keys.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
+import { activeTraceparent } from '../telemetry/traces/span.ts'
 import { lockAdmission } from './statements/insert.ts'
 import { type PresentationRow, readPresentation } from './statements/queries.ts'
-import { type LockedPresentation, lockPresentation } from './statements/transitions.ts'
+import { type LockedPresentation, lockPresentation, noteRequest } from './statements/transitions.ts'
 
 /** A presentation and the user it must belong to. To others it does not exist (NOT_FOUND). */
 export interface OwnedPresentation {
@@ -38,10 +39,12 @@ export function createStartRun({ database, channels }: StartRunOptions) {
     { idempotency, respond }: IdempotentCommand,
     transition: Transition,
   ): Promise<IdempotentResponse> {
+    const requestTrace = activeTraceparent()
     const keyed = idempotency && { ...idempotency, userId: own.userId }
     const response = await respondOnce(database, keyed, async (client) => {
       await client.query(lockAdmission)
       await transition(client, await lockPresentation(client, own))
+      if (requestTrace !== undefined) await noteRequest(client, { id: own.id, requestTrace })
       return respond(await readPresentation(client, own.id))
     })
     publishQueued(channels, own.id)

@@ -1,8 +1,10 @@
 // Requests with a deadline, behind the circuit breaker, with bounded responses. They carry only the
 // headers they are given; credentials and the rules for statuses are in calls.ts.
 
+import type { Span } from '../telemetry/traces/span.ts'
 import type { Breaker } from './breaker.ts'
 import { type CallDeadline, createCallDeadline } from './call-deadline.ts'
+import { failCall, startCallSpan, withTraceparent } from './call-span.ts'
 import type { Connections, UpstreamResponse } from './connection.ts'
 import { fault, type RouteKind, type TextResponse, timeout, toProblem } from './failures.ts'
 import { createOpenedBody, type OpenedBody } from './opened-body.ts'
@@ -48,11 +50,19 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
     deadlines.delete(deadline)
   }
 
-  const connect = (
+  async function connect(
     { method = 'GET', path, json, openBody, headers = {} }: UpstreamRequestOptions,
     { signal }: CallDeadline,
-  ): Promise<UpstreamResponse> =>
-    connections.open({ method, path, json, openBody, headers, signal })
+    span: Span | undefined,
+  ): Promise<UpstreamResponse> {
+    const traced = withTraceparent(headers, span)
+    const response = await connections.open({
+      ...{ method, path, json, openBody, signal },
+      headers: traced,
+    })
+    span?.set({ 'http.response.status_code': response.status })
+    return response
+  }
 
   /** Throws for a 5xx. This runs inside the circuit breaker, so the failure counts there. */
   async function readText(
@@ -78,15 +88,17 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
       breaker.run(
         async () => {
           const deadline = startDeadline(request)
+          const span = startCallSpan(request)
           let response: UpstreamResponse | undefined
           try {
-            response = await connect(request, deadline)
+            response = await connect(request, deadline, span)
             return await readText(request, response)
           } catch (error) {
-            throw connections.toFailure(error, deadline.signal)
+            throw failCall(span, connections.toFailure(error, deadline.signal))
           } finally {
             response?.close()
             endDeadline(deadline)
+            span?.end()
           }
         },
         request.signal,
@@ -109,26 +121,30 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
             () => deadline.abort(timeout(`no response in ${stallMs} ms`)),
             stallMs,
           )
+          // Ends with the body, which may take minutes.
+          const span = startCallSpan(request)
           let response: UpstreamResponse | undefined
           function close(): void {
             endDeadline(deadline)
             response?.close()
+            span?.end()
           }
           function toFailure(error: unknown): unknown {
-            const failure = connections.toFailure(error, deadline.signal)
+            const failure = failCall(span, connections.toFailure(error, deadline.signal))
             if (!request.signal.aborted) breaker.recordFailure(failure)
             return failure
           }
           try {
-            response = await connect(request, deadline)
+            response = await connect(request, deadline, span)
             if (response.status === 200)
               return createOpenedBody({ response, deadline, stallMs, close, toFailure })
             const text = await readText(request, response)
             close()
             return text
           } catch (error) {
+            const failure = failCall(span, connections.toFailure(error, deadline.signal))
             close()
-            throw connections.toFailure(error, deadline.signal)
+            throw failure
           } finally {
             clearTimeout(stall)
           }
@@ -142,7 +158,7 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
     async fetchHeadUncounted(request: UpstreamRequestOptions): Promise<TextResponse> {
       const deadline = startDeadline(request)
       try {
-        const response = await connect(request, deadline)
+        const response = await connect(request, deadline, undefined)
         response.close()
         return { status: response.status, headers: response.headers, text: '' }
       } finally {

@@ -47,6 +47,7 @@ export const sampleBrief = {
 }
 
 const defaults: Omit<NewPresentation, 'id'> = {
+  requestTrace: null,
   userId: 'alice',
   origin: 'api',
   briefDigest: null,

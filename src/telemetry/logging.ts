@@ -4,6 +4,7 @@
 
 import { type DestinationStream, pino, stdTimeFunctions } from 'pino'
 import type { Config } from '../config/config.ts'
+import { activeSpan } from './traces/span.ts'
 
 export type Logger = ReturnType<typeof createLogger>
 
@@ -13,6 +14,8 @@ export function createLogger({ logLevel }: Pick<Config, 'logLevel'>, stream?: De
     level: logLevel,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    // pino adds the members of the line to this object.
+    mixin: () => ({ ...activeSpan()?.ids }),
     serializers: {
       req: describeRequest,
       res: describeResponse,

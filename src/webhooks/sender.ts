@@ -8,6 +8,8 @@ import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { retryDuringOutage } from '../database/outages.ts'
 import type { Logger } from '../telemetry/logging.ts'
+import { inOwnSpan } from '../telemetry/traces/span.ts'
+import type { Tracer } from '../telemetry/traces/tracer.ts'
 import type { Attempt, AttemptResult } from './attempt.ts'
 import { createSlots, type Flight } from './slots.ts'
 import {
@@ -40,6 +42,7 @@ export interface SenderOptions {
   logger: Pick<Logger, 'warn'>
   onAttempt: (outcome: DeliveryOutcome, seconds: number) => void
   random?: () => number
+  tracer?: Tracer | undefined
 }
 
 const pollMs = 1_000
@@ -55,7 +58,7 @@ const leaseLost = Symbol('lease lost')
 export type WebhookSender = ReturnType<typeof openWebhookSender>
 
 export function openWebhookSender(options: SenderOptions) {
-  const { database, renewals, channels, attempt, leaseMs, logger, onAttempt } = options
+  const { database, renewals, channels, attempt, leaseMs, logger, onAttempt, tracer } = options
   const slots = createSlots()
   const closing = new AbortController()
   let isWoken = false
@@ -121,10 +124,26 @@ export function openWebhookSender(options: SenderOptions) {
       })
   }
 
-  async function fly({ delivery, startedMs, abandon }: Flight): Promise<void> {
+  /** Receivers belong to others, so they get no ids of our traces. */
+  const attemptTraced = ({ delivery, abandon }: Flight) => {
+    const span = tracer?.start('webhook delivery', {
+      kind: 'client',
+      attributes: { 'http.request.method': 'POST', 'gateway.delivery.id': delivery.id },
+    })
+    if (!span) return attempt(delivery, abandon.signal)
+    return inOwnSpan(span, async () => {
+      const result = await attempt(delivery, abandon.signal)
+      if (result.status !== undefined) span.set({ 'http.response.status_code': result.status })
+      if (result.outcome === 'failed') span.fail(result.error)
+      return result
+    })
+  }
+
+  async function fly(flight: Flight): Promise<void> {
+    const { delivery, startedMs, abandon } = flight
     let result: AttemptResult
     try {
-      result = await attempt(delivery, abandon.signal)
+      result = await attemptTraced(flight)
     } catch (error) {
       if (!abandon.signal.aborted) throw error
       onAttempt('released', elapsedSeconds(startedMs))

@@ -129,6 +129,10 @@ export const presentations = gateway.table(
     /** How long the stages of the latest run took. Empty in rows of releases without it. */
     stageClock: jsonb('stage_clock').$type<StageClock>().notNull().default({}),
     uploads: integer('uploads').notNull().default(0),
+    /** The `traceparent` of the request that queued the latest run; null without traces. */
+    requestTrace: text('request_trace'),
+    /** The `traceparent` of the latest run, with which a takeover continues its trace. */
+    runTrace: text('run_trace'),
     /**
      * Counts the changes of the finished deck, from 1. Null before the first completion, and in rows
      * that releases without it have completed: those count as 1 (see `revisionOf`).

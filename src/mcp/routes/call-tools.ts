@@ -13,6 +13,7 @@ import { jsonBodies } from '../../http/body/json-bodies.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { asProblem, handleError, logProblem } from '../../http/problems.ts'
 import type { CheckRateLimit } from '../../http/rate-limit.ts'
+import { endSpanAtHeaders } from '../../http/trace-requests.ts'
 import { createServerFactory, type RequestScope } from '../server.ts'
 import { createTools, type ToolServices } from '../tools.ts'
 
@@ -100,6 +101,7 @@ function sendResponse(reply: FastifyReply, { status, headers, body }: Response) 
   }
   if (headers.get('content-type') === 'text/event-stream') {
     reply.header('cache-control', 'no-store, no-transform')
+    endSpanAtHeaders(reply)
   }
   return reply.send(body ? Readable.fromWeb(body as ReadableStream) : undefined)
 }

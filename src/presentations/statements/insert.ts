@@ -15,6 +15,7 @@ export type NewPresentation = Pick<
   typeof presentations.$inferSelect,
   | ('id' | 'userId' | 'title' | 'template' | 'language' | 'nSlides' | 'exportAs')
   | ('reviewOutlines' | 'metadata' | 'brief' | 'briefDigest' | 'outlines' | 'origin')
+  | 'requestTrace'
 > & { sources: { id: string; name: string }[] }
 
 /** How many runs wait, of all users and of each user that was asked for. */
@@ -74,16 +75,17 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
     `with given as (
        select *, row_number() over (partition by user_id order by n) - 1 as earlier
        from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[],
-           $7::text[], $8::bool[], $9::jsonb[], $10::json[], $11::json[], $12::text[], $13::text[])
+           $7::text[], $8::bool[], $9::jsonb[], $10::json[], $11::json[], $12::text[], $13::text[],
+           $14::text[])
          with ordinality as given(id, user_id, title, template, language, n_slides,
-           export_as, review_outlines, metadata, brief, outlines, brief_digest, origin, n)
+           export_as, review_outlines, metadata, brief, outlines, brief_digest, origin, request_trace, n)
      ), new as (
        insert into gateway.presentations (id, user_id, title, status, run_format, template,
          language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
-         turn, queued_at)
+         request_trace, turn, queued_at)
        select id, user_id, title, 'queued', export_as, template,
          language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
-         ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
+         request_trace, ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
        returning id, turn, queued_at, created_at, outlines
      ), lease as (
        insert into gateway.leases (presentation_id, last_seq) select id, 1 from new
@@ -111,6 +113,7 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
       column(({ outlines }) => outlines && JSON.stringify(outlines)),
       column(({ briefDigest }) => briefDigest),
       column(({ origin }) => origin),
+      column(({ requestTrace }) => requestTrace),
     ],
   )
 }
@@ -142,7 +145,13 @@ function newRow(
   input: NewPresentation,
   { position, createdAt, estimate }: PlacedRow,
 ): PresentationRow {
-  const { brief: _brief, briefDigest: _digest, outlines: _outlines, ...given } = input
+  const {
+    brief: _brief,
+    briefDigest: _digest,
+    outlines: _outlines,
+    requestTrace: _trace,
+    ...given
+  } = input
   return {
     ...given,
     deckId: null,

@@ -97,7 +97,7 @@ export async function cancelRun(
 const freshRun = `run = run + 1, attempt = 0, progress = 0, error = null, starts = '{}',
   failures = '{}', slide_streams = 0, takeovers = 0, run_started_at = null, run_used_ms = 0,
   resume_after = null, limit_waits_ms = '{}', ended_at = null, review_expires_at = null,
-  stage_clock = '{}', queued_at = clock_timestamp(), updated_at = now()`
+  stage_clock = '{}', request_trace = null, run_trace = null, queued_at = clock_timestamp(), updated_at = now()`
 const withFile = 'makes_file = true, edit_finished = true'
 
 /** Queues a run that continues after the last finished stage. */
@@ -168,6 +168,14 @@ export async function queueRegeneration(
   )
   await appendQueued(client, locked)
 }
+
+/** The run's trace is linked to that of the request. */
+export const noteRequest = statement((given: Given<{ id: string; requestTrace: string }>) =>
+  build
+    .update(presentations)
+    .set({ requestTrace: sql`${given.requestTrace}` })
+    .where(eq(presentations.id, given.id)),
+)
 
 /** The first event of the run that was just queued. */
 async function appendQueued(client: Queryable, locked: LockedPresentation): Promise<void> {
