@@ -3,6 +3,8 @@
 import type { Config } from '../config/config.ts'
 import { createAdmission } from '../presentations/accept.ts'
 import { createPresentationCommands } from '../presentations/commands.ts'
+import { createFinishedCommands } from '../presentations/made-decks/add-finished.ts'
+import { createCreateWithDeck } from '../presentations/made-decks/create-with-deck.ts'
 import type { PresentationServices } from '../presentations/routes.ts'
 import { createSlideCommands } from '../presentations/slides/commands.ts'
 import { createDeckLocks } from '../presentations/slides/deck-locks.ts'
@@ -22,13 +24,13 @@ export interface PresentationServicesOptions {
 }
 
 export function createPresentationServices({
-  config: { queue, quotas, limits, leaseMs },
+  config: { queue, quotas, limits, leaseMs, presenton: upstream },
   adapters: { database, channels, presenton, endRun, reportRemoval },
   view,
   presign,
 }: PresentationServicesOptions): PresentationServices {
   const knownTemplates = () => presenton.knownTemplates(sharedAccount)
-  const { accept } = createAdmission({
+  const admission = createAdmission({
     ...{ database, channels, queue, quotas, knownTemplates },
     knownSourceTypes: () => presenton.knownCapabilities()?.sources,
   })
@@ -37,7 +39,9 @@ export function createPresentationServices({
       ...{ database, channels, endRun, reportRemoval, queue, quotas },
       knownTemplates,
     }),
-    accept,
+    accept: admission.accept,
+    createWithDeck: createCreateWithDeck({ database, presenton, ...admission }),
+    finished: createFinishedCommands({ database, presenton, quotas, ...upstream }),
     findPresentation: (wanted) => findPresentation(database, wanted),
     listPresentations: (query) => listPresentations(database, query),
     waitUntilSettled: createWaitUntilSettled({ database, channels }),

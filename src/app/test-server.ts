@@ -106,6 +106,8 @@ export async function openTestServer({
       retry: unexpectedCall,
       exportAgain: unexpectedCall,
       startRegeneration: unexpectedCall,
+      createWithDeck: unexpectedCall,
+      finished: { duplicate: unexpectedCall, createBlank: unexpectedCall },
       readOutlines: unexpectedCall,
       approveOutlines: unexpectedCall,
       rename: unexpectedCall,

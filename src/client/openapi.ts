@@ -875,7 +875,7 @@ export interface components {
             /** @enum {string} */
             status: "queued" | "running" | "awaiting_outlines" | "completed" | "failed" | "cancelled";
             stage: ("create" | "outlines" | "prepare" | "slides" | "edit" | "export" | "store") | null;
-            /** @description Number of the latest run. */
+            /** @description Number of the latest run; 0 for a deck that no run has made. */
             run: number;
             /** @description Starts of the current stage in this run. */
             attempt: number;

@@ -59,7 +59,10 @@ export const presentationSchema = Type.Object(
     title: nullable(text("The brief's, else the generator's.")),
     status: statusSchema,
     stage: nullable(oneOf(stages)),
-    run: Type.Integer({ minimum: 1, description: 'Number of the latest run.' }),
+    run: Type.Integer({
+      minimum: 0,
+      description: 'Number of the latest run; 0 for a deck that no run has made.',
+    }),
     attempt: count('Starts of the current stage in this run.'),
     progress: Type.Number({ minimum: 0, maximum: 1, description: 'Never falls within a run.' }),
     template: text(),

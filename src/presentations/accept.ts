@@ -56,6 +56,8 @@ export interface BriefRequest {
   origin: Origin
   /** The caller named no template. */
   usesDefaultTemplate?: boolean
+  /** The deck that upstream has made for it: its run starts after the create stage. */
+  deckId?: string
   idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
   /** Makes the response of the new row; it is stored for repeats of the key. */
   respond: (row: PresentationRow) => StoredResponse
@@ -189,7 +191,20 @@ export function createAdmission(options: AdmissionOptions) {
     return { ids, responses }
   }
 
-  return { accept }
+  /**
+   * Whether a presentation of so many slides would be accepted now. It reserves nothing.
+   *
+   * @throws Problem QUOTA_EXHAUSTED, QUOTA_EXCEEDED, QUEUE_FULL
+   */
+  async function check({ userId, slides }: { userId: string; slides: number }): Promise<void> {
+    await database.transaction(async (client) => {
+      const budget = await readQuotaBudget(client, new Map([[userId, 1]]), quotas)
+      budget.check({ userId, slides })
+      checkQueue(await countQueued(client, [userId]), userId, queue)
+    })
+  }
+
+  return { accept, check }
 }
 
 /** @throws Problem QUEUE_FULL: 429 when the user's own queue is full, 503 when the whole queue is */
@@ -217,9 +232,10 @@ async function openTwins(client: Queryable, requests: readonly DigestedRequest[]
   }
 }
 
-function toRow({ brief, origin, usesDefaultTemplate = false }: BriefRequest) {
+function toRow({ brief, origin, usesDefaultTemplate = false, deckId }: BriefRequest) {
   return {
     origin,
+    deckId: deckId ?? null,
     title: brief.title,
     template: brief.template,
     language: brief.language,

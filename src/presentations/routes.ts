@@ -3,6 +3,8 @@ import type { BriefLimits } from '../contract/brief.ts'
 import type { App } from '../http/base.ts'
 import type { PresentationCommands } from './commands.ts'
 import type { FindDownload } from './find-download.ts'
+import type { FinishedCommands } from './made-decks/add-finished.ts'
+import type { CreateWithDeck } from './made-decks/create-with-deck.ts'
 import { createAcceptedResponse } from './respond.ts'
 import { approveOutlinesRoute } from './routes/approve-outlines.ts'
 import { cancelPresentationRoute } from './routes/cancel-presentation.ts'
@@ -28,6 +30,8 @@ export interface PresentationServices extends PresentationCommands {
   findPresentation: ReadPresentation['findPresentation']
   waitUntilSettled: ReadPresentation['waitUntilSettled']
   listPresentations: ListPresentations['listPresentations']
+  createWithDeck: CreateWithDeck
+  finished: FinishedCommands
   slides: SlideCommands
   startEdit: StartEdit
   startRegeneration: StartRegeneration

@@ -21,7 +21,7 @@ import { gateway, time } from './gateway.ts'
 
 /**
  * What a run makes: a whole deck, a further file of a finished deck, a change of one slide, or the
- * slides of a finished deck anew.
+ * slides of a finished deck again.
  */
 export const runKinds = ['deck', 'export', 'edit', 'regenerate'] as const
 export type RunKind = (typeof runKinds)[number]

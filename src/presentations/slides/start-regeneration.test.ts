@@ -1,4 +1,4 @@
-// Runs that make the slides of a finished deck anew, with real workers. The present deck stands until
+// Runs that make the slides of a finished deck again, with real workers. The present deck stands until
 // the slides of the fresh one are whole.
 
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -46,7 +46,7 @@ async function open() {
 const slidesOf = async (user: User, id: string) =>
   (await user.api(`/presentations/${id}/slides`)).body.slides
 
-test('makes the slides anew on a fresh deck, from the saved outlines', async () => {
+test('makes the slides again on a fresh deck, from the saved outlines', async () => {
   const { user, id, deckId } = await open()
   const before = await slidesOf(user, id)
   const { outlines } = (await user.api(`/presentations/${id}/outlines`)).body
@@ -101,7 +101,7 @@ test('a failure leaves the deck and its files, and says why', async () => {
   )
   expect(fresh).toEqual({ fresh: null })
 
-  // The deck can be changed, exported and made anew again.
+  // The deck can be changed, exported and regenerated.
   await regenerate(user, id)
   expect(await user.waitUntilSettled(id)).toMatchObject({ error: null, revision: 2 })
 })

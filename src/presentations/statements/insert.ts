@@ -16,7 +16,11 @@ export type NewPresentation = Pick<
   | ('id' | 'userId' | 'title' | 'template' | 'language' | 'nSlides' | 'exportAs')
   | ('reviewOutlines' | 'metadata' | 'brief' | 'briefDigest' | 'outlines' | 'origin')
   | 'requestTrace'
-> & { sources: { id: string; name: string }[] }
+> & {
+  /** Of a deck that exists already. */
+  deckId?: string | null
+  sources: { id: string; name: string }[]
+}
 
 /** How many runs wait, of all users and of each user that was asked for. */
 export interface QueueCounts {
@@ -76,19 +80,23 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
        select *, row_number() over (partition by user_id order by n) - 1 as earlier
        from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[],
            $7::text[], $8::bool[], $9::jsonb[], $10::json[], $11::json[], $12::text[], $13::text[],
-           $14::text[])
+           $14::text[], $15::text[])
          with ordinality as given(id, user_id, title, template, language, n_slides,
-           export_as, review_outlines, metadata, brief, outlines, brief_digest, origin, request_trace, n)
+           export_as, review_outlines, metadata, brief, outlines, brief_digest, origin, request_trace,
+           deck_id, n)
      ), new as (
        insert into gateway.presentations (id, user_id, title, status, run_format, template,
          language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
-         request_trace, turn, queued_at)
+         request_trace, presenton_presentation_id, turn, queued_at)
        select id, user_id, title, 'queued', export_as, template,
          language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
-         request_trace, ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
+         request_trace, deck_id, ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
        returning id, turn, queued_at, created_at, outlines
      ), lease as (
        insert into gateway.leases (presentation_id, last_seq) select id, 1 from new
+     ), made as (
+       insert into gateway.decks (deck_id, presentation_id)
+       select deck_id, id from given where deck_id is not null
      ), reserved as (
        insert into gateway.ledger (presentation_id, user_id, accepted_at, slides)
        select id, user_id, now(), n_slides from given
@@ -114,6 +122,7 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
       column(({ briefDigest }) => briefDigest),
       column(({ origin }) => origin),
       column(({ requestTrace }) => requestTrace),
+      column(({ deckId }) => deckId ?? null),
     ],
   )
 }
@@ -154,7 +163,7 @@ function newRow(
   } = input
   return {
     ...given,
-    deckId: null,
+    deckId: input.deckId ?? null,
     status: 'queued',
     stage: null,
     run: 1,
