@@ -31,6 +31,12 @@ export function passwordOf({ userId }: UserAccount, secret: string): string {
   return createHmac('sha256', secret).update(userId).digest('hex')
 }
 
+/** A name and a password at upstream. */
+export interface Credentials {
+  username: string
+  password: string
+}
+
 /** How upstream wants to be authenticated; see `authKindOf` for the choice. */
 export type AuthKind = 'none' | 'basic' | 'cookie' | 'key'
 

@@ -1,26 +1,26 @@
-// Our credentials at upstream: an API key, Basic, or the cookie of a login that all calls of an
-// account share. No other header that could identify anyone is ever sent there.
+// Our credentials at upstream: an API key, Basic, or the cookie of a login for the shared account, and
+// the session of each user's account. No other header that could identify anyone is ever sent there.
 
 import type { Problem } from '../domain/problem.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
 import {
   type AuthKind,
   type CallOptions,
-  createPerAccount,
+  type Credentials,
+  sharedAccount,
   type UpstreamAccount,
+  type UserAccount,
 } from './account.ts'
-import { credentialTrouble, keyReplacedByLogin } from './credential-troubles.ts'
+import { credentialTrouble, keyReplacedByLogin, noAccountSecret } from './credential-troubles.ts'
 import { credentialsRefused, type ResponseCause, type TextResponse } from './failures.ts'
 import { createLoginSession } from './login.ts'
-
-export interface Credentials {
-  username: string
-  password: string
-}
+import type { UserSessions } from './user-sessions.ts'
 
 export interface AuthHeaders {
   kind: AuthKind
   headers: Record<string, string>
+  /** Set if they are the session of a user's account. */
+  user?: UserAccount
 }
 
 interface AuthOptions {
@@ -28,6 +28,8 @@ interface AuthOptions {
   apiKey: string | undefined
   /** POSTs the credentials to upstream's login. Resolves for any status below 500. */
   postLogin(credentials: Credentials): Promise<TextResponse>
+  /** Undefined where users have no accounts of their own. */
+  userSessions: UserSessions | undefined
   troubles: Pick<Troubles, 'report' | 'clear'>
   now(): number
 }
@@ -39,37 +41,65 @@ interface UsedHeaders {
 
 export type Auth = ReturnType<typeof createAuth>
 
-/** Each account has its own session and its own record of refused credentials. */
+/** Users' accounts have sessions; the shared account has a record of refused credentials as well. */
 export function createAuth(options: AuthOptions) {
-  const authOf = createPerAccount(() => createAccountAuth(options))
+  const { userSessions, troubles } = options
+  const shared = createSharedAuth(options)
+
+  async function userHeaders(user: UserAccount, signal: AbortSignal): Promise<AuthHeaders> {
+    if (!userSessions) {
+      troubles.report('presenton', noAccountSecret)
+      throw credentialsRefused(new Error('no secret for the accounts of users'))
+    }
+    const cookie = await userSessions.readCookie(user, signal)
+    return { kind: 'cookie', headers: { cookie }, user }
+  }
+
   return {
-    /** The headers for a call. Logs in if that is necessary. */
-    headersFor: ({
-      account,
-      signal,
-      kind,
-    }: CallOptions & { kind: AuthKind }): Promise<AuthHeaders> =>
-      authOf(account).headersFor(kind, signal),
+    /**
+     * The headers for a call. Logs in if that is necessary. Where upstream has no users, all decks
+     * belong to its one account.
+     */
+    headersFor: ({ account, signal, kind }: CallOptions & { kind: AuthKind }) =>
+      account.kind === 'user' && (kind === 'cookie' || kind === 'key')
+        ? userHeaders(account, signal)
+        : shared.headersFor(kind, signal),
+
+    /**
+     * Before a paid call: whether upstream still accepts a user's session. After `false` the
+     * headers are to be read again.
+     */
+    isGood: async (
+      { user, headers: { cookie = '' } }: AuthHeaders,
+      verify: (signal: AbortSignal) => Promise<'accepted' | 'refused' | 'unknown'>,
+    ): Promise<boolean> => !user || !userSessions || userSessions.isGood(user, cookie, verify),
 
     /** After a refusal: whether there are others to try, which `headersFor` then returns. */
-    renew: ({ account, used }: UsedHeaders): boolean => authOf(account).renew(used),
+    renew({ used }: UsedHeaders): boolean {
+      if (!used.user) return shared.renew(used)
+      userSessions?.discard(used.user, used.headers.cookie ?? '')
+      return true
+    },
 
     /** Upstream has done what was asked with these headers. */
-    accept: ({ account, used }: UsedHeaders): void => authOf(account).accept(used),
+    accept({ used }: UsedHeaders): void {
+      if (!used.user) shared.accept(used)
+    },
 
     /** No credentials of the account are accepted. Tells the operator; the Problem is for the run. */
-    refuse: ({ account, used, cause }: UsedHeaders & { cause: ResponseCause }): Problem =>
-      authOf(account).refuse(used, cause),
+    refuse: ({ used, cause }: UsedHeaders & { cause: ResponseCause }): Problem =>
+      used.user ? credentialsRefused(cause) : shared.refuse(used, cause),
 
     /** Whether the account can do nothing until an operator fixes its credentials. */
-    isRefused: (account: UpstreamAccount): boolean => authOf(account).isRefused(),
+    isRefused: (account: UpstreamAccount): boolean =>
+      account.kind === sharedAccount.kind && shared.isRefused(),
   }
 }
 
 /** While a login replaces a key, the key is tried again after this time. */
 const replacedMs = 300_000
 
-function createAccountAuth({ credentials, apiKey, postLogin, troubles, now }: AuthOptions) {
+function createSharedAuth({ credentials, apiKey, postLogin, troubles, now }: AuthOptions) {
   let state: 'accepted' | 'replaced' | 'refused' = 'accepted'
   const session = createLoginSession({
     credentials,

@@ -22,8 +22,10 @@ export interface Call extends CallOptions, UpstreamRequestOptions {
   auth: AuthKind
   /** May take minutes, so it must not be the one call that decides a half-open circuit. */
   isSlow?: boolean
-  /** Costs money, so it is never sent again, not even after a new login. */
-  isOnce?: boolean
+  /** Costs money: a user's session is verified before. */
+  isPaid?: boolean
+  /** Never sent again, not even after a new login: always, or under the session of a user. */
+  isOnce?: true | 'for-users'
 }
 
 interface CallsOptions {
@@ -72,25 +74,39 @@ export function createCalls(options: CallsOptions) {
     return (await verify(used, signal)) !== 'accepted'
   }
 
+  /** The headers for a call. A paid one is not sent with a session that has ended. */
+  async function goodHeaders({
+    account,
+    signal,
+    auth: kind,
+    isPaid,
+  }: Pick<Call, 'account' | 'signal' | 'auth' | 'isPaid'>): Promise<AuthHeaders> {
+    const headers = await auth.headersFor({ account, signal, kind })
+    const check = (until: AbortSignal) => verify(headers, until)
+    if (!isPaid || (await auth.isGood(headers, check))) return headers
+    return auth.headersFor({ account, signal, kind })
+  }
+
   /** Acts with our credentials, and once more with new ones if upstream does not accept them. */
   async function withCredentials<Result extends object>(
     call: Call,
     act: (request: UpstreamRequestOptions) => Promise<Result | TextResponse>,
   ): Promise<Result | TextResponse> {
     if (call.isSlow && breaker.state() === 'half-open') await liveness.check(call.signal)
-    const { account, signal, auth: kind, routeKind } = call
+    const { account, routeKind } = call
     for (let isRenewed = false; ; isRenewed = true) {
-      const used = await auth.headersFor({ account, signal, kind })
+      const used = await goodHeaders(call)
       const response = await act({ ...call, headers: { ...call.headers, ...used.headers } })
       if (!isTextResponse(response) || !isAuthStatus(response.status)) {
         // Some files are public, so they prove nothing.
         if (routeKind !== 'file') auth.accept({ account, used })
         return response
       }
-      if (call.isOnce) {
+      if (call.isOnce === true || (call.isOnce && used.user)) {
+        if (!isUnauthorized(response, routeKind)) return response
         // The next call logs in again.
-        if (isUnauthorized(response, routeKind)) auth.renew({ account, used })
-        return response
+        auth.renew({ account, used })
+        throw sessionEnded(response.status)
       }
       const renew = () => !isRenewed && auth.renew({ account, used })
       if (isUnauthorized(response, routeKind) && renew()) continue
@@ -135,6 +151,8 @@ export function createCalls(options: CallsOptions) {
       return response
     },
 
+    goodHeaders,
+
     /** After a refusal: asks whether the credentials work again. Sends nothing otherwise. */
     async recheckCredentials({
       account,
@@ -147,6 +165,10 @@ export function createCalls(options: CallsOptions) {
     },
   }
 }
+
+/** It has burned the attempt. It is no sign of another version of upstream. */
+const sessionEnded = (status: number) =>
+  fault('the session has ended', { cause: { status, reason: 'The session has ended.' } })
 
 function isAuthStatus(status: number): boolean {
   return status === 401 || status === 403 || status === 428

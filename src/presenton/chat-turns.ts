@@ -35,7 +35,14 @@ export function createChatTurns(options: ChatTurnsOptions) {
   const { calls, probe, metrics, timeouts, maxMessageBytes } = options
 
   const paidCall = ({ account, signal }: CallOptions, { auth }: Features) =>
-    ({ account, signal, auth, routeKind: 'edit', isOnce: true }) satisfies Partial<Call>
+    ({
+      account,
+      signal,
+      auth,
+      routeKind: 'edit',
+      isPaid: true,
+      isOnce: true,
+    }) satisfies Partial<Call>
 
   async function* readTurn(call: ChatTurnCall): AsyncGenerator<Message[]> {
     const { signal, deckId, message, conversationId, attachments, logger = options.logger } = call

@@ -5,11 +5,16 @@
 import { Problem } from '../domain/problem.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
-import { type CallOptions, sharedAccount, type UpstreamAccount } from './account.ts'
-import { type Credentials, createAuth } from './auth.ts'
+import {
+  type CallOptions,
+  type Credentials,
+  sharedAccount,
+  type UpstreamAccount,
+} from './account.ts'
+import { createAuth } from './auth.ts'
 import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
 import { type CallMeasurement, createCallMetrics } from './call-metrics.ts'
-import { createCalls } from './calls.ts'
+import { type Calls, createCalls } from './calls.ts'
 import { type Capabilities, capabilitiesOf } from './capabilities.ts'
 import { createChatTurns } from './chat-turns.ts'
 import { createConnections } from './connection.ts'
@@ -30,6 +35,11 @@ import { createSlideEdits } from './slide-edits.ts'
 import { createSourceUploads } from './source-uploads.ts'
 import type { Template } from './template-responses.ts'
 import { createTemplates } from './templates.ts'
+import {
+  createAccountChoice,
+  createUserAccounts,
+  type UserAccountsOptions,
+} from './user-accounts.ts'
 
 export interface Timeouts {
   /** For calls that only touch upstream's database. */
@@ -47,6 +57,8 @@ export interface PresentonOptions {
   url: string
   credentials?: Credentials | undefined
   apiKey?: string | undefined
+  /** For accounts of users; without them all share one. */
+  users?: UserAccountsOptions | undefined
   /** A mounted copy of its /app_data, from which files are then read. */
   appDataDir?: string | undefined
   timeouts: Timeouts
@@ -69,6 +81,7 @@ export function createPresenton({
   url,
   credentials,
   apiKey,
+  users,
   appDataDir,
   timeouts,
   logger,
@@ -88,26 +101,34 @@ export function createPresenton({
   })
   const requests = createRequests({ connections, breaker, maxBodyBytes: maxMessageBytes, now })
   const liveness = createLiveness({ requests, breaker, timeoutMs: timeouts.createMs, now })
+  const postLogin = (json: Credentials) =>
+    metrics.measure('login', () =>
+      requests.fetchText({
+        routeKind: 'login',
+        isCheap: true,
+        method: 'POST',
+        path: paths.login,
+        json,
+        timeoutMs: timeouts.createMs,
+        signal: closing.signal,
+      }),
+    )
+  const userAccounts = createUserAccounts({
+    ...{ users, requests, postLogin, logger, troubles, now },
+    calls: () => calls,
+    timeoutMs: timeouts.createMs,
+    closing: closing.signal,
+  })
   const auth = createAuth({
     credentials,
     apiKey,
-    postLogin: (json) =>
-      metrics.measure('login', () =>
-        requests.fetchText({
-          routeKind: 'login',
-          isCheap: true,
-          method: 'POST',
-          path: paths.login,
-          json,
-          timeoutMs: timeouts.createMs,
-          signal: closing.signal,
-        }),
-      ),
+    postLogin: userAccounts.postLogin,
+    userSessions: userAccounts.sessions,
     troubles,
     now,
   })
   const verifyTimeoutMs = timeouts.createMs
-  const calls = createCalls({ requests, auth, breaker, liveness, verifyTimeoutMs, now })
+  const calls: Calls = createCalls({ requests, auth, breaker, liveness, verifyTimeoutMs, now })
   const shared = { calls, closing: closing.signal, logger, now }
   const probe = createProbe({
     ...shared,
@@ -125,6 +146,7 @@ export function createPresenton({
   const { titleForPrepare, exportDeck } = createExports({ ...shared, perform, timeouts })
 
   return {
+    ...createAccountChoice({ users, sessions: userAccounts.sessions, probe, calls }),
     ...createDecks({ calls, perform, templates, titleForPrepare, timeouts }),
     ...createDeckWrites({ calls, perform, timeouts }),
     ...createSlideEdits({ calls, perform, probe, metrics, timeouts }),

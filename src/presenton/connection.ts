@@ -10,7 +10,7 @@ import { Problem } from '../domain/problem.ts'
 import { fault, outage } from './failures.ts'
 
 export interface UpstreamRequest {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Encoded, with its query; relative to the base URL. */
   path: string
   headers: Record<string, string>

@@ -24,6 +24,13 @@ export const keyReplacedByLogin: Trouble = {
   detail: 'Presenton refuses the API key, which may have expired. The login is used instead.',
 }
 
+/** A deck belongs to a user's account, which the gateway can no longer use. */
+export const noAccountSecret: Trouble = {
+  reason: 'credentials_refused',
+  variable: 'PRESENTON_ACCOUNT_SECRET',
+  detail: 'It is not set, but some decks belong to accounts of users.',
+}
+
 function describe({ status, kind, hasApiKey, hasLogin }: RefusedCredentials) {
   if (status === 428) {
     const variable = hasApiKey && !hasLogin ? 'PRESENTON_API_KEY' : 'PRESENTON_USERNAME'

@@ -61,6 +61,8 @@ export function createDeckStreams(options: DeckStreamsOptions) {
         path,
         timeoutMs: timeouts.streamMs,
         stallMs: timeouts.stallMs,
+        isPaid: true,
+        isOnce: 'for-users',
       }),
     )
     try {

@@ -99,6 +99,7 @@ export function createDecks({
           },
           timeoutMs: timeouts.prepareMs,
           isSlow: true,
+          isPaid: true,
         } as const
         await calls.send(call).catch(async (error: unknown) => {
           throw await templates.failureOfPrepare(template, error)

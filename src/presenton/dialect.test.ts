@@ -12,6 +12,7 @@ describe('Features', () => {
     })
     expect(featuresOf(document, 'cookie')).toEqual({
       auth: 'cookie',
+      hasUsers: false,
       layout: 'id',
       exportRoute: 'deck-export',
       templates: 'groups',

@@ -7,11 +7,12 @@
 // that the gateway never uses.
 
 import type { ExportFormat } from '../contract/presentation.ts'
-import type { AuthKind } from './account.ts'
-import type { Credentials } from './auth.ts'
+import type { AuthKind, Credentials } from './account.ts'
 
 export interface Features {
   auth: AuthKind
+  /** An administrator can make accounts for users. */
+  hasUsers: boolean
   /** What `prepare` expects: the whole layout of a template, or the template's id. */
   layout: 'object' | 'id'
   /**
@@ -56,6 +57,8 @@ export const paths = {
   authStatus: '/api/v1/auth/status',
   verify: '/api/v1/auth/verify',
   login: '/api/v1/auth/login',
+  users: '/api/v1/admin/users',
+  userPassword: (id: string) => `/api/v1/admin/users/${segment(id)}/password`,
   openapi: '/openapi.json',
   create: `${api}/presentation/create`,
   prepare: `${api}/presentation/prepare`,
@@ -161,6 +164,7 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
   const list = routes.get(`${api}/template/all`)
   return {
     auth,
+    hasUsers: mayHaveUsers(auth) && routes.get(paths.users)?.post !== undefined,
     layout: acceptsString(layout) ? 'id' : 'object',
     exportRoute: routes.get(`${api}/presentation/{}/export`)?.post
       ? 'deck-export'
@@ -175,6 +179,9 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
     hasBlankSlide: routes.get(`${paths.create}/blank`)?.post !== undefined,
   }
 }
+
+/** Where nobody has to sign in, all have one account. */
+const mayHaveUsers = (auth: AuthKind) => auth === 'cookie' || auth === 'key'
 
 /**
  * Where layouts are ids, the route for one slide fails for every deck, or changes only what is not
@@ -195,6 +202,7 @@ export function guessedFeatures(status: number, statusBody: unknown, auth: AuthK
   const hasUsers = typeof statusBody === 'object' && statusBody !== null && 'role' in statusBody
   const common = {
     auth,
+    hasUsers: hasUsers && mayHaveUsers(auth),
     exportRoute: status === 404 ? 'export' : 'edit',
     smart: false,
     hasSlideUpdate: hasUsers,

@@ -57,7 +57,7 @@ export function createLoginSession<Credentials>({
       const seconds = parseRetryAfter(response.headers, now()) ?? defaultLimitSeconds
       throw block(seconds, (left) => outage(new Error('upstream limits logins'), left))
     }
-    if (isRefusal(response)) {
+    if (isRefusedLogin(response)) {
       const cause = new Error(`the login was refused with status ${response.status}`)
       const seconds = refusedSeconds[Math.min(refusals, refusedSeconds.length - 1)] ?? 0
       refusals += 1
@@ -97,12 +97,12 @@ export function createLoginSession<Credentials>({
 }
 
 /** A wrong password, an account that may not sign in, or no account at all. */
-function isRefusal({ status }: TextResponse): boolean {
+export function isRefusedLogin({ status }: TextResponse): boolean {
   return status === 401 || status === 403 || status === 428
 }
 
 /** Upstream's session cookie alone: no other cookie that it sets is ever sent back. */
-function sessionCookieOf(header: string | string[] | undefined): string | undefined {
+export function sessionCookieOf(header: string | string[] | undefined): string | undefined {
   for (const line of header === undefined ? [] : [header].flat()) {
     const pair = line.split(';', 1)[0]?.trim() ?? ''
     if (/^presenton_session=[^\s;,]+$/.test(pair)) return pair

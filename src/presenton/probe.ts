@@ -4,8 +4,8 @@
 
 import { raceSignal } from '../async/signals.ts'
 import type { Logger } from '../telemetry/logging.ts'
+import type { Credentials } from './account.ts'
 import { sharedAccount } from './account.ts'
-import type { Credentials } from './auth.ts'
 import { type Calls, parseJson } from './calls.ts'
 import {
   apiPrefix,

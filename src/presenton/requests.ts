@@ -11,7 +11,7 @@ import { createOpenedBody, type OpenedBody } from './opened-body.ts'
 
 export interface UpstreamRequestOptions {
   routeKind: RouteKind
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   path: string
   json?: unknown
   /** The body of a request without `json`; called once for each time it is sent. */

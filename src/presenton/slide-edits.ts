@@ -57,6 +57,7 @@ export function createSlideEdits(options: SlideEditsOptions) {
       method: 'POST',
       timeoutMs: timeouts.stallMs,
       isSlow: true,
+      isPaid: true,
       isOnce: true,
     }) as const
 

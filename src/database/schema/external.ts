@@ -55,6 +55,8 @@ export const decks = gateway.table(
   {
     deckId: text('deck_id').primaryKey(),
     presentationId: uuid('presentation_id').notNull(),
+    /** The account in Presenton that owns it; null for the shared one. */
+    account: text('account'),
     createdAt: time('created_at').notNull().defaultNow(),
     /** The finished deck as Presenton sent it; the `complete` event shows it. */
     finished: json('finished').$type<object>(),

@@ -63,6 +63,8 @@ export const presentations = gateway.table(
     slidesBefore: integer('slides_before'),
     /** What the latest regeneration has reserved in the ledger, beside the presentation's row. */
     reservationId: uuid('reservation_id'),
+    /** The account in Presenton that owns the deck; null for the shared one. */
+    account: text('account'),
     /** Where Presenton has the exported file. */
     exportPath: text('presenton_path'),
     objectKey: text('minio_object_key'),
