@@ -1,6 +1,9 @@
 // The process: reads the environment, handles signals, sets the exit code.
 import { openApp } from './app/app.ts'
+import { readBuildInfo, releaseOf } from './app/build-info.ts'
 import { type Config, readConfig } from './config/config.ts'
+import type { ErrorReports } from './telemetry/errors/error-reports.ts'
+import { openErrorReports } from './telemetry/errors/open-error-reports.ts'
 import { createLogger } from './telemetry/logging.ts'
 
 function readConfigOrExit(): Config {
@@ -14,6 +17,7 @@ function readConfigOrExit(): Config {
 
 const config = readConfigOrExit()
 const logger = createLogger(config)
+let errors: ErrorReports | undefined
 
 // After an uncaught error the state of the process is unknown. It exits, and other workers take
 // over its runs when the leases expire.
@@ -21,11 +25,15 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     logger.fatal({ err: error }, event)
     logger.flush?.()
-    process.exit(1)
+    if (!errors) process.exit(1)
+    errors.report(error, { kind: 'process', tags: { event } })
+    void errors.flush().finally(() => process.exit(1))
   })
 }
 
-const opening = openApp({ config, logger })
+const release = releaseOf(readBuildInfo())
+errors = await openErrorReports(config.errorReports, { release, logger })
+const opening = openApp({ config, logger, errors })
 
 let closing = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -3,9 +3,11 @@
 // process is live but not ready, without Presenton or MinIO it is degraded.
 import type { Config } from '../config/config.ts'
 import type { RetryTiming } from '../generation/context.ts'
+import type { ErrorReports } from '../telemetry/errors/error-reports.ts'
+import { openErrorReports } from '../telemetry/errors/open-error-reports.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { openTracer } from '../telemetry/traces/open-tracer.ts'
-import { readBuildInfo } from './build-info.ts'
+import { readBuildInfo, releaseOf } from './build-info.ts'
 import { startLifecycle } from './lifecycle.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createOperationsServer, createServer } from './server.ts'
@@ -18,15 +20,21 @@ export interface AppOptions {
   logger: Logger
   /** How runs wait between attempts; for tests that drive time. */
   timing?: RetryTiming | undefined
+  /** Default: what the configuration says. */
+  errors?: ErrorReports | undefined
 }
 
-export async function openApp({ config, logger, timing }: AppOptions) {
+export async function openApp(options: AppOptions) {
+  const { config, logger, timing } = options
   const closing = new AbortController()
   const build = readBuildInfo()
   const publicUrl = createPublicUrl(config)
+  const errors =
+    options.errors ??
+    (await openErrorReports(config.errorReports, { release: releaseOf(build), logger }))
   const tracer = await openTracer(config.traces, { version: build.version, logger })
   const services = openServices({
-    ...{ config, logger, build, publicUrl, tracer },
+    ...{ config, logger, build, publicUrl, tracer, errors },
     closing: closing.signal,
   })
   const { features, metrics } = services
@@ -40,11 +48,18 @@ export async function openApp({ config, logger, timing }: AppOptions) {
     closing: closing.signal,
     onRequestCompleted: metrics.onRequestCompleted,
     tracer,
+    reportError: errors?.report,
   })
   const operations =
     config.opsPort === undefined
       ? undefined
-      : await createOperationsServer({ config, logger, features, tracer })
+      : await createOperationsServer({
+          config,
+          logger,
+          features,
+          tracer,
+          reportError: errors?.report,
+        })
   for (const warning of config.warnings) logger.warn(warning)
   warnOfOpenAudience(config, logger)
   return startLifecycle({

@@ -14,3 +14,7 @@ export function readBuildInfo(): BuildInfo {
   const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string }
   return { version, commit: process.env.GATEWAY_COMMIT || null }
 }
+
+/** The name of this build, for services that group by it. */
+export const releaseOf = ({ version, commit }: BuildInfo): string =>
+  `presenton-gateway@${version}${commit === null ? '' : `+${commit.slice(0, 12)}`}`

@@ -13,7 +13,7 @@ export interface LifecycleOptions {
   logger: Logger
   services: Pick<
     Services,
-    'adapters' | 'hub' | 'realtime' | 'migration' | 'presentonChecks' | 'tracer'
+    'adapters' | 'hub' | 'realtime' | 'migration' | 'presentonChecks' | 'tracer' | 'errors'
   >
   publicUrl: PublicUrl
   /** Not listening yet. */
@@ -32,7 +32,7 @@ const closeTimeoutMs = 5_000
 export async function startLifecycle({
   config,
   logger,
-  services: { adapters, hub, realtime, migration, presentonChecks, tracer },
+  services: { adapters, hub, realtime, migration, presentonChecks, tracer, errors },
   publicUrl,
   server,
   operations,
@@ -87,7 +87,13 @@ export async function startLifecycle({
       )
       await within(
         closeTimeoutMs,
-        Promise.all([listener?.close(), renewals.close(), database.close(), tracer?.close()]),
+        Promise.all([
+          listener?.close(),
+          renewals.close(),
+          database.close(),
+          tracer?.close(),
+          errors?.flush(),
+        ]),
       )
     },
   }

@@ -79,6 +79,7 @@ export interface ServerOptions {
   closing: AbortSignal
   onRequestCompleted?: BaseOptions['onRequestCompleted']
   tracer?: BaseOptions['tracer']
+  reportError?: BaseOptions['reportError']
 }
 
 /**
@@ -95,8 +96,12 @@ export async function createServer({
   closing,
   onRequestCompleted,
   tracer,
+  reportError,
 }: ServerOptions): Promise<App> {
-  const app = createBase({ ...baseOptions(config, logger), onRequestCompleted, tracer })
+  const app = createBase({
+    ...baseOptions(config, logger),
+    ...{ onRequestCompleted, tracer, reportError },
+  })
   const { corsOrigins, limits, presenton } = config
   const { verify, redeemTicket } = features.auth
   const isTrustedOrigin = (origin: string) =>
@@ -199,6 +204,7 @@ export interface OperationsServerOptions {
   logger: FastifyBaseLogger
   features: Pick<Features, 'operations' | 'realtime' | 'notifications'>
   tracer?: BaseOptions['tracer']
+  reportError?: BaseOptions['reportError']
 }
 
 /** The server of OPS_PORT: health, metrics, statistics and announcements. */
@@ -207,8 +213,9 @@ export async function createOperationsServer({
   logger,
   features,
   tracer,
+  reportError,
 }: OperationsServerOptions): Promise<App> {
-  const app = createBase({ ...baseOptions(config, logger), tracer })
+  const app = createBase({ ...baseOptions(config, logger), tracer, reportError })
   for (const schema of sharedSchemas) app.addSchema(schema)
   await app.register(operationsRoutes, features.operations)
   await app.register(async (scope: App) => {

@@ -14,6 +14,7 @@ import {
   readPresentation,
 } from '../presentations/statements/queries.ts'
 import { downloadView, type Presign, presentationView } from '../presentations/view.ts'
+import type { ErrorReports } from '../telemetry/errors/error-reports.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import type { Tracer } from '../telemetry/traces/tracer.ts'
@@ -45,6 +46,7 @@ export interface ServicesOptions {
   build: BuildInfo
   publicUrl: PublicUrl
   tracer: Tracer | undefined
+  errors: ErrorReports | undefined
   /** Aborts when the shutdown begins. */
   closing: AbortSignal
 }
@@ -52,7 +54,7 @@ export interface ServicesOptions {
 export type Services = ReturnType<typeof openServices>
 
 export function openServices(options: ServicesOptions) {
-  const { config, logger, build, publicUrl, tracer, closing } = options
+  const { config, logger, build, publicUrl, tracer, errors, closing } = options
   const metrics = createMetrics()
   const troubles = createTroubles({ logger })
   const misconfigurations = createMisconfigurations(troubles)
@@ -175,6 +177,7 @@ export function openServices(options: ServicesOptions) {
     troubles,
     migration,
     tracer,
+    errors,
     hub,
     realtime,
     webhooks,

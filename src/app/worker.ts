@@ -11,7 +11,7 @@ import type { Services } from './services.ts'
 export interface BackgroundOptions {
   config: Config
   logger: Logger
-  services: Pick<Services, 'adapters' | 'metrics' | 'tracer' | 'troubles' | 'webhooks'>
+  services: Pick<Services, 'adapters' | 'errors' | 'metrics' | 'tracer' | 'troubles' | 'webhooks'>
   /** How runs wait between attempts; for tests that drive time. */
   timing?: RetryTiming | undefined
 }
@@ -50,6 +50,7 @@ export function startBackground({ config, logger, services, timing = {} }: Backg
       },
       onStage: metrics.onStage,
       onFirstSlide: metrics.onFirstSlide,
+      reportError: services.errors?.report,
       onBytesCopied: metrics.onBytesCopied,
     },
     renewals,

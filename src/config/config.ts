@@ -4,6 +4,7 @@
 
 import { type Environment, readText, warningsOf } from './clean.ts'
 import { deepFreeze } from './deep-freeze.ts'
+import { errorReportConfig } from './error-reports.ts'
 import { keySources } from './key-sources.ts'
 import { traceConfig } from './traces.ts'
 import type { Read } from './values.ts'
@@ -160,6 +161,7 @@ function toConfig(v: Values) {
     webhooks: webhookConfig(v),
     /** Undefined: no traces. */
     traces: traceConfig(v),
+    errorReports: errorReportConfig(v, v.MINIO_SECRET_KEY),
     notificationRetentionHours: v.NOTIFICATION_RETENTION_HOURS,
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
     leaseMs: v.LEASE_SECONDS * 1000,

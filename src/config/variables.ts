@@ -1,6 +1,7 @@
 // Every environment variable: its parser, and its default. docs/configuration.md explains them.
 
 import { databaseUrl } from './database-url.ts'
+import { errorReportVariables } from './error-reports.ts'
 import { publicKey } from './public-key.ts'
 import { traceVariables } from './traces.ts'
 import {
@@ -117,6 +118,7 @@ export const variables = {
   AUTH_LOGIN_URL: optional(loginUrl),
   ...webhookVariables,
   ...traceVariables,
+  ...errorReportVariables,
   SSE_HEARTBEAT_SECONDS: or(15, seconds()),
   EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
   OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),

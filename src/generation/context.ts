@@ -23,6 +23,7 @@ import { progressOf } from '../domain/stage.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import { sharedAccount, type UpstreamAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
+import type { ReportError } from '../telemetry/errors/error-reports.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
 import { createSlotWaits } from './slot.ts'
@@ -49,6 +50,8 @@ export interface RunDependencies {
   onStage?: (stage: Stage, outcome: string, seconds: number) => void
   onFirstSlide?: (seconds: number) => void
   onBytesCopied?: (bytes: number) => void
+  /** Is told of the errors of runs that end with INTERNAL_ERROR. */
+  reportError?: ReportError | undefined
 }
 
 /** Replaces the real waits between attempts in tests that drive time. */

@@ -8,7 +8,6 @@ import { noteExportRevision } from '../database/uploads.ts'
 import { Problem } from '../domain/problem.ts'
 import { maxSlideStreams, maxTakeovers, paidStages } from '../domain/stage.ts'
 import { deckGone } from '../presenton/decks.ts'
-import { activeSpan } from '../telemetry/traces/span.ts'
 import { type Decision, decide, finalProblem } from './attempts.ts'
 import type { Checkpoint, Context } from './context.ts'
 import { completeWithoutFile } from './finished-deck.ts'
@@ -16,6 +15,7 @@ import { reportModelFailure, reportStageDone } from './model-troubles.ts'
 import { nextStage } from './next-stage.ts'
 import type { Outcome, StageResult } from './outcome.ts'
 import { recoverSlides } from './recover-slides.ts'
+import { reportFailure } from './report-failure.ts'
 import { makesSlides, withNewDeck } from './run-state.ts'
 import { SlotGivenUp } from './slot.ts'
 import { inAttemptSpan, inStageSpan } from './spans.ts'
@@ -69,9 +69,8 @@ async function driveStages(context: Context, shouldStop: () => boolean): Promise
 
 /** Ends the run badly: one terminal event with the state that belongs to it. Releases the lease. */
 export async function failRun(context: Context, problem: Problem): Promise<Outcome> {
-  const { run, log, endRun, logger } = context
-  logger.warn({ code: problem.code, stage: run.stage, err: problem.cause }, 'run failed')
-  activeSpan()?.fail(problem.code)
+  const { run, log, endRun } = context
+  reportFailure(context, problem)
   // The cancel of an edit waits until upstream has finished.
   const isCancelled = problem.code === 'CANCELLED'
   await log.commit(

@@ -17,6 +17,7 @@ import fastify, {
 } from 'fastify'
 import { unicodeFormat } from '../contract/text.ts'
 import { Problem } from '../domain/problem.ts'
+import type { ReportError } from '../telemetry/errors/error-reports.ts'
 import type { Tracer } from '../telemetry/traces/tracer.ts'
 import { createMethodTable } from './allowed-methods.ts'
 import { createLingeringClose, type LingeringClose } from './lingering-close.ts'
@@ -39,6 +40,8 @@ declare module 'fastify' {
     lingeringClose: LingeringClose
     /** Connections whose request has timeouts of its own, instead of `requestTimeoutMs`. */
     slowRequests: Set<Socket>
+    /** Is told of errors that nobody expected. */
+    reportError: ReportError | undefined
     /** Set by `limitUnknownRoutes`. Fastify runs no hook before `frameworkErrors`. */
     checkUnknownRoute?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
   }
@@ -58,6 +61,7 @@ export interface BaseOptions {
   requestTimeoutMs?: number
   onRequestCompleted?: ((completed: CompletedRequest) => void) | undefined
   tracer?: Tracer | undefined
+  reportError?: ReportError | undefined
 }
 
 const headersTimeoutMs = 20_000
@@ -78,6 +82,7 @@ export function createBase({
   requestTimeoutMs = 60_000,
   onRequestCompleted,
   tracer,
+  reportError,
 }: BaseOptions): App {
   const methods = createMethodTable()
   const lingeringClose = createLingeringClose()
@@ -154,6 +159,7 @@ export function createBase({
 
   app.decorate('lingeringClose', lingeringClose)
   app.decorate('slowRequests', slowRequests)
+  app.decorate('reportError', reportError)
   app.removeAllContentTypeParsers()
   // Response schemas document; the compiler has checked what is sent.
   app.setSerializerCompiler(() => (data) => JSON.stringify(data))

@@ -76,10 +76,21 @@ export function handleError(error: unknown, request: FastifyRequest, reply: Fast
 export function logProblem(request: FastifyRequest, problem: Problem, error: unknown) {
   // At debug level, because clients could otherwise fill the log by disconnecting.
   if (isDisconnect(error)) request.log.debug('client disconnected')
-  else if (problem.status === 500) request.log.error({ err: error }, 'request failed unexpectedly')
-  else if (problem.status >= 500)
+  else if (problem.status === 500) {
+    request.log.error({ err: error }, 'request failed unexpectedly')
+    reportError(request, error)
+  } else if (problem.status >= 500)
     request.log.warn({ err: error, code: problem.code }, 'request failed')
   else request.log.debug({ err: error, code: problem.code }, 'request refused')
+}
+
+function reportError(request: FastifyRequest, error: unknown) {
+  const { server, method, routeOptions } = request
+  server.reportError?.(error, {
+    kind: 'request',
+    tags: { method, route: routeOptions.url },
+    userId: request.caller?.userId,
+  })
 }
 
 /** `body` is that of the request, if it was read. */
