@@ -103,6 +103,8 @@ describe('calls', () => {
   it.each([
     ['an HTML page of a proxy', 502, '<html>502</html>'],
     ['JSON of something else', 404, '{"error":"no"}'],
+    ['a code that is no text', 502, '{"code":502,"message":"bad gateway"}'],
+    ['a code of something else', 400, '{"code":"Throttled","status":"400 Bad Request"}'],
     ['a success that is not JSON', 200, '<html></html>'],
   ])('reject %s as an unexpected response', async (_what, status, body) => {
     const gateway = await open((response) => response.writeHead(status).end(body))
@@ -121,6 +123,21 @@ describe('a failure that passes', () => {
     const gateway = await open(inTurn(busy, busy, ok))
     expect(await gateway.client().presentations.get('p1')).toEqual(made)
     expect(gateway.waits).toEqual([5_000, 5_000])
+  })
+
+  it('is tried again whoever says so, and at the date that is given', async () => {
+    const date = new Date(Date.now() + 30_000).toUTCString()
+    const gateway = await open(
+      inTurn(
+        (response) => sendJson(response, 503, { code: 'Throttled' }, { 'retry-after': '1' }),
+        (response) => sendJson(response, 503, {}, { 'retry-after': date }),
+        ok,
+      ),
+    )
+    expect(await gateway.client().presentations.get('p1')).toEqual(made)
+    expect(gateway.waits[0]).toBe(1_000)
+    expect(gateway.waits[1]).toBeGreaterThan(20_000)
+    expect(gateway.waits[1]).toBeLessThanOrEqual(30_000)
   })
 
   it('is tried again five times at most', async () => {
@@ -250,6 +267,17 @@ describe('the token', () => {
     const fixed = await open(refuseOld)
     await failureOf(fixed.client({ token: 'old' }).usage.get())
     expect(fixed.received).toHaveLength(1)
+  })
+
+  it('that never comes holds no call that is aborted, or over time', async () => {
+    const gateway = await open(ok)
+    const client = gateway.client({ token: () => new Promise(() => undefined), timeoutMs: 50 })
+    const leaving = new AbortController()
+    const call = client.usage.get({ signal: leaving.signal })
+    leaving.abort(new Error('left'))
+    await expect(call).rejects.toThrow('left')
+    expect(await failureOf(client.usage.get())).toMatchObject({ code: 'NETWORK_ERROR' })
+    expect(gateway.received).toEqual([])
   })
 
   it('is asked for again after its function failed', async () => {

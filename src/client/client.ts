@@ -76,7 +76,7 @@ export function createClient({
   return {
     presentations: createPresentations({ requests, follow, timing }),
     notifications: createNotifications({ requests, followRealtime }),
-    realtime: createRealtime({ followRealtime }),
+    realtime: createRealtime({ requests, followRealtime }),
     webhooks: createWebhooks(requests),
     templates: {
       list: async function* ({

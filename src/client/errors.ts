@@ -76,17 +76,19 @@ export async function readError(response: Response): Promise<GatewayError> {
 
 async function readProblem(response: Response): Promise<Problem | undefined> {
   try {
-    const body: unknown = await response.json()
-    return typeof body === 'object' && body !== null && 'code' in body
-      ? (body as Problem)
-      : undefined
+    const body = (await response.json()) as Partial<Problem> | null
+    // Proxies have errors of their own in JSON, some with a `code`.
+    const isProblem = typeof body?.code === 'string' && body.status === response.status
+    return isProblem ? (body as Problem) : undefined
   } catch {
     return undefined
   }
 }
 
-/** In ms; the gateway always sends seconds. */
+/** In ms. The gateway sends seconds, proxies also dates. */
 function readRetryAfter(headers: Headers): number | undefined {
   const value = headers.get('retry-after') ?? ''
-  return /^\d{1,9}$/.test(value) ? Number(value) * 1000 : undefined
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
+  const date = /^[A-Z][a-z]{2}, /.test(value) ? Date.parse(value) : Number.NaN
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
 }

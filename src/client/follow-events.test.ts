@@ -135,6 +135,16 @@ describe('a stream', () => {
     expect(gateway.received).toHaveLength(1)
   })
 
+  it("reconnects after an error in JSON that is not the gateway's", async () => {
+    const gateway = await open(
+      inTurn((response) => {
+        response.writeHead(502, { 'content-type': 'application/json' })
+        response.end('{"code":502,"message":"bad gateway"}')
+      }, rest),
+    )
+    expect(await readAll(gateway.client().presentations.events('p1'))).toEqual(expected)
+  })
+
   it('gives a resync, and goes on after it', async () => {
     const resync = { type: 'resync', presentation: { id: 'p1', status: 'running' } }
     const gateway = await open(

@@ -55,7 +55,7 @@ export function createFollower({ openEventStream, tokens, timing }: FollowerOpti
           if (isTerminal(data)) return
         }
         if (hasExpired) {
-          await reconnects.renew(opened.token)
+          reconnects.renew(opened.token)
           continue
         }
       } catch (error) {

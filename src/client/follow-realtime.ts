@@ -1,7 +1,7 @@
 // Messages of a real-time connection: over a WebSocket, or over server-sent events where there is
 // none or it is refused. Reconnects after drops, restarts of the gateway and the end of a token.
 
-import { GatewayError, networkError, passes } from './errors.ts'
+import { GatewayError, passes } from './errors.ts'
 import { type MessageData, type OpenEventStream, parseData } from './event-stream.ts'
 import { askedRetryMs, createReconnects, defaultRetryMs } from './reconnects.ts'
 import type { Requests } from './requests.ts'
@@ -28,6 +28,8 @@ export interface Subject {
   onOpen?: (send: (message: object) => void) => void
   /** One stream of server-sent events would not do. */
   needsSocket?: boolean
+  /** After a refusal, whose reason is hidden, and after a deletion: what there is to tell of it. */
+  onRefused?: () => Promise<MessageData[]>
 }
 
 /** There is no WebSocket, or a proxy on the way refuses it. */
@@ -40,7 +42,11 @@ type ConnectionEnd =
   | { kind: 'over' }
   | { kind: 'drop'; retryMs?: number }
   | { kind: 'refused socket' }
+  | { kind: 'deleted' }
   | { kind: 'expired'; token: string | undefined }
+
+/** In a row, after the first connection: one may be a restart of the gateway. */
+const maxRefusals = 5
 
 export function createFollowRealtime(options: RealtimeOptions) {
   const { requests, openEventStream, tokens, timing, Socket, silenceMs } = options
@@ -53,6 +59,7 @@ export function createFollowRealtime(options: RealtimeOptions) {
     let usesSocket = Socket !== undefined
     if (!usesSocket && subject.needsSocket) throw new NoSocket()
     const reconnects = createReconnects({ tokens, timing })
+    let refusals = maxRefusals
     for (;;) {
       signal?.throwIfAborted()
       let retryMs: number | undefined
@@ -61,21 +68,29 @@ export function createFollowRealtime(options: RealtimeOptions) {
         let next = await connection.next()
         for (; !next.done; next = await connection.next()) {
           reconnects.succeeded()
+          refusals = 0
           yield next.value
         }
         signal?.throwIfAborted()
         const end = next.value
         if (end.kind === 'over') return
-        if (end.kind === 'refused socket') {
-          if (subject.needsSocket) throw new NoSocket()
-          usesSocket = false
-          continue
-        }
         if (end.kind === 'expired') {
-          await reconnects.renew(end.token)
+          reconnects.renew(end.token)
           continue
         }
-        retryMs = end.retryMs
+        if (end.kind === 'refused socket') {
+          refusals += 1
+          if (refusals > maxRefusals) {
+            if (subject.needsSocket) throw new NoSocket()
+            usesSocket = false
+            continue
+          }
+        }
+        if (end.kind !== 'drop') {
+          for (const message of (await subject.onRefused?.()) ?? []) yield message
+          if (end.kind === 'deleted') continue
+        }
+        retryMs = end.kind === 'drop' ? end.retryMs : undefined
       } catch (error) {
         signal?.throwIfAborted()
         if (!passes(error)) throw error
@@ -87,7 +102,7 @@ export function createFollowRealtime(options: RealtimeOptions) {
     }
 
     async function* overSocket(Socket: SocketClass): Connection {
-      const token = await tokens.read()
+      const token = await tokens.read(signal)
       // Pages cannot add a header to a WebSocket.
       const ticket = token === undefined ? undefined : (await requestTicket()).ticket
       const query = { ticket, last_event_id: subject.cursor?.() }
@@ -145,7 +160,7 @@ export function createFollowRealtime(options: RealtimeOptions) {
 function endOf({ code, reason, wasOpen }: SocketEnd, token: string | undefined): ConnectionEnd {
   if (!wasOpen) return { kind: 'refused socket' }
   if (code === 4401) return { kind: 'expired', token }
-  if (code === 4404) return { kind: 'over' }
+  if (code === 4404) return { kind: 'deleted' }
   if (code === 1008) {
     const message = 'The gateway has closed the connection.'
     throw new GatewayError({ code: 'RATE_LIMIT_EXCEEDED', status: 429, message })
@@ -156,11 +171,10 @@ function endOf({ code, reason, wasOpen }: SocketEnd, token: string | undefined):
     : { kind: 'drop' }
 }
 
-/** The error of a message that answers one of ours. */
-export function messageError(message: MessageData): GatewayError {
+/** The error of a message that answers one of ours; undefined for one that passes. */
+export function messageError(message: MessageData): GatewayError | undefined {
   const code = String(message['error_code'])
+  if (code === 'RATE_LIMIT_EXCEEDED' || code === 'INTERNAL_ERROR') return undefined
   const status = code === 'NOT_FOUND' ? 404 : 400
-  return code === 'INTERNAL_ERROR'
-    ? networkError(code)
-    : new GatewayError({ code, status, message: String(message['message']) })
+  return new GatewayError({ code, status, message: String(message['message']) })
 }

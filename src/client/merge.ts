@@ -1,11 +1,15 @@
-/** The values of all sources as they come, of at most `atOnce` at the same time. */
+export type Source<T> = (signal: AbortSignal) => AsyncGenerator<T, void, undefined>
+
+/**
+ * The values of all sources as they come, of at most `atOnce` at the same time. It takes them from
+ * `waiting`, to which sources may be added until the last one has ended.
+ */
 export async function* merge<T>(
-  sources: readonly ((signal: AbortSignal) => AsyncGenerator<T, void, undefined>)[],
+  waiting: Source<T>[],
   { atOnce, signal }: { atOnce: number; signal: AbortSignal | undefined },
 ): AsyncGenerator<T, void, undefined> {
   const leaving = new AbortController()
   const stop = signal ? AbortSignal.any([signal, leaving.signal]) : leaving.signal
-  const waiting = [...sources]
   type Pulled = { source: AsyncGenerator<T, void, undefined>; result: IteratorResult<T, void> }
   const pulls = new Map<AsyncGenerator<T, void, undefined>, Promise<Pulled>>()
   const pull = (source: AsyncGenerator<T, void, undefined>) =>

@@ -59,7 +59,11 @@ export function createNotifications({ requests, followRealtime }: NotificationsO
       let last = cursor
       const subject = { path: () => 'notifications', cursor: () => last }
       for await (const message of followRealtime(subject, signal)) {
-        if (message.type === 'error') throw messageError(message)
+        if (message.type === 'error') {
+          const error = messageError(message)
+          if (error) throw error
+          continue
+        }
         if (message.type === 'notification') last = String(message['cursor'])
         if (message.type === 'resync') last = undefined
         yield message as NotificationMessage

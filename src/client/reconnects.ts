@@ -31,10 +31,10 @@ export function createReconnects({ tokens, timing }: ReconnectsOptions) {
     },
 
     /** @throws GatewayError TOKEN_EXPIRED: twice in a row, so the renewed token is no better */
-    async renew(token: string | undefined): Promise<void> {
+    renew(token: string | undefined): void {
       if (refusedToken !== undefined && refusedToken === token) throw tokenExpired()
       refusedToken = token
-      await tokens.renew(token)
+      tokens.renew(token)
     },
 
     /** Rejects with the signal's reason. */

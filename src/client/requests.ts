@@ -63,7 +63,9 @@ export function createRequests(options: RequestsOptions) {
   async function open(call: Call): Promise<Opened> {
     const { method = 'GET', headers, json, form, signal } = call
     const streamed = streamedFormOf(call)
-    const token = await tokens.read()
+    const token = await tokens.read(signal).catch((error: unknown) => {
+      throw signal?.aborted ? failureOf(error, signal) : error
+    })
     try {
       const send = fetchWithProgress(call.onProgress) ?? options.fetch
       const response = await send(urlOf(call), {
@@ -92,7 +94,7 @@ export function createRequests(options: RequestsOptions) {
   async function openWithRenewal(call: Call): Promise<Opened> {
     const opened = await open(call)
     if (opened.response.status !== 401 || streamedFormOf(call)) return opened
-    if (!(await tokens.renew(opened.token))) return opened
+    if (!tokens.renew(opened.token)) return opened
     await opened.response.body?.cancel()
     return open(call)
   }

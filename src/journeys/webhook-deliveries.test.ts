@@ -219,6 +219,31 @@ test('sends what is pending to the new URL, and nothing once it is disabled', as
   ])
 })
 
+test.each([410, 500])(
+  'what the earlier URL answers to an attempt under way (%i) says nothing about the new one',
+  async (status) => {
+    const user = await world.createUser()
+    const [receiver, other] = [await world.openReceiver(), await world.openReceiver()]
+    let answer: () => void = () => undefined
+    receiver.script.push((response) => {
+      answer = () => response.writeHead(status).end()
+    })
+    const { id } = await addWebhook(user, { url: receiver.url })
+    const deliveryId = await sendTest(user, id)
+    await receiver.waitFor(1)
+    await user.api(`/webhooks/${id}`, { method: 'PATCH', body: { url: other.url } })
+    answer()
+    const [moved] = await other.waitFor(1)
+    expect(moved?.headers['webhook-id']).toBe(deliveryId)
+    await waitForDelivery(user, id, 'delivered')
+    expect((await user.api(`/webhooks/${id}`)).body).toMatchObject({
+      enabled: true,
+      disabled_reason: null,
+    })
+    expect(receiver.received).toHaveLength(1)
+  },
+)
+
 test('makes at most 4 attempts at once to one host, over all replicas', async () => {
   const user = await world.createUser()
   const receiver = await world.openReceiver()

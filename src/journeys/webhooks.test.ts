@@ -70,6 +70,7 @@ test('adds, lists, changes and deletes webhooks, of their owner only', async () 
   for (const [method, tail, body] of [
     ['GET', '', undefined],
     ['PATCH', '', { enabled: true }],
+    ['PATCH', '', { url: 'http://10.0.0.1/' }],
     ['DELETE', '', undefined],
     ['POST', '/secret', undefined],
     ['POST', '/test', undefined],

@@ -6,8 +6,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type Browser, chromium, type Page } from 'playwright-core'
 
-/** `CHROMIUM` names another binary. */
-const candidates = [process.env['CHROMIUM'], 'chromium', 'chromium-browser', 'google-chrome']
+/** `CHROMIUM_PATH` names another binary. */
+const candidates = [process.env['CHROMIUM_PATH'], 'chromium', 'chromium-browser', 'google-chrome']
 const binary = candidates.find(
   (name) => name && spawnSync(name, ['--version'], { stdio: 'ignore' }).status === 0,
 )

@@ -5,7 +5,7 @@ import type { DeliveryError } from '../contract/webhook.ts'
 import { ProxyError } from '../http/outbound.ts'
 import type { OutboundPost, OutboundResponse } from '../http/outbound-post.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
-import { parseReceiver, ReceiverRefused, type Receivers } from './receivers.ts'
+import { parseReceiver, ReceiverRefused, type Receivers, ReceiverUnresolved } from './receivers.ts'
 import { type SecretBox, sign } from './secrets.ts'
 import type { ClaimedDelivery } from './statements/claim.ts'
 
@@ -129,6 +129,7 @@ export function readRetryAfter(
 function explain(error: unknown, isLate: boolean): AttemptResult {
   const failed = (kind: DeliveryError) => ({ outcome: 'failed', error: kind }) as const
   if (isLate) return failed('timeout')
+  if (error instanceof ReceiverUnresolved) return failed('unreachable')
   if (error instanceof ReceiverRefused) return failed('address_refused')
   if (error instanceof ProxyError) return { ...failed('gateway'), isOurs: true }
   const { name, code = '' } = error as { name: string; code?: string }

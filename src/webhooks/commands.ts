@@ -20,6 +20,7 @@ import { createSecret, type SecretBox } from './secrets.ts'
 import { countPendingTests, insertDeliveries, requestAgain } from './statements/deliveries.ts'
 import {
   deleteWebhook,
+  findWebhook,
   insertWebhook,
   lockUserWebhooks,
   lockWebhook,
@@ -129,7 +130,11 @@ export function createWebhookCommands(options: WebhookCommandsOptions) {
 
     /** @throws Problem NOT_FOUND, WEBHOOK_REJECTED */
     async update(own: OwnWebhook, changes: WebhookChanges): Promise<WebhookRow> {
-      if (changes.url !== undefined) await checkUrl(changes.url)
+      if (changes.url !== undefined) {
+        // Nobody may make the gateway look names up for a webhook of others.
+        if (!(await findWebhook(database, own))) throw new Problem('NOT_FOUND')
+        await checkUrl(changes.url)
+      }
       return change(own, (client, row) => {
         const url = changes.url ?? row.url
         return updateWebhook(client, own, {

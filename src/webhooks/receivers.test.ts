@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createReceivers, isPublicAddress, parseReceiver } from './receivers.ts'
+import { createReceivers, isPublicAddress, parseReceiver, ReceiverRefused } from './receivers.ts'
 
 const signal = AbortSignal.timeout(60_000)
 
@@ -17,7 +17,7 @@ async function isAllowed(
   return receivers.check(url, signal).then(
     () => true,
     (error: Error) => {
-      expect(error.name).toBe('ReceiverRefused')
+      expect(error).toBeInstanceOf(ReceiverRefused)
       for (const address of addresses) expect(error.message).not.toContain(address)
       return false
     },

@@ -11,6 +11,11 @@ export class ReceiverRefused extends Error {
   override name = 'ReceiverRefused'
 }
 
+/** Its name has no address, for now or for good. */
+export class ReceiverUnresolved extends ReceiverRefused {
+  override name = 'ReceiverUnresolved'
+}
+
 export interface Receiver {
   url: URL
   /** Host and port, for the limit of deliveries to one host. */
@@ -51,14 +56,15 @@ export function createReceivers({
   /**
    * The checked addresses of the receiver: connect to no other.
    *
-   * @throws ReceiverRefused; the signal's reason
+   * @throws ReceiverRefused, ReceiverUnresolved; the signal's reason
    */
   async function findAddresses({ url }: Receiver, signal: AbortSignal): Promise<string[]> {
     const addresses = await resolve(hostName(url), signal)
     const isHttps = url.protocol === 'https:'
     const mayUse = (address: string) =>
       isIn(allowed, address) || (isHttps && isPublicAddress(address))
-    if (addresses.length === 0 || !addresses.every(mayUse)) throw new ReceiverRefused(publicOnly)
+    if (addresses.length === 0) throw new ReceiverUnresolved(publicOnly)
+    if (!addresses.every(mayUse)) throw new ReceiverRefused(publicOnly)
     return addresses
   }
 

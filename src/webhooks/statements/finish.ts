@@ -6,7 +6,7 @@ import type { ExtraStatement } from '../../database/run-write.ts'
 import type { ClaimedDelivery } from './claim.ts'
 import { disableWebhook } from './webhooks.ts'
 
-type Held = Pick<ClaimedDelivery, 'id' | 'token' | 'webhookId'>
+type Held = Pick<ClaimedDelivery, 'id' | 'token' | 'webhookId' | 'url'>
 
 /** Tells the owner ($1) that a webhook was disabled. */
 export type ReportDisabled = (webhook: {
@@ -35,11 +35,12 @@ interface LockedWebhook {
   enabled: boolean
   userId: string
   host: string
+  url: string
 }
 
 async function lock(client: Queryable, webhookId: string): Promise<LockedWebhook | undefined> {
   const [row] = await client.query<LockedWebhook>(
-    `select enabled, user_id as "userId", host from gateway.webhooks where id = $1
+    `select enabled, user_id as "userId", host, url from gateway.webhooks where id = $1
      for no key update`,
     [webhookId],
   )
@@ -53,7 +54,8 @@ export function finishDelivered(
   { status, responseMs }: { status: number; responseMs: number },
 ): Promise<boolean> {
   return database.transaction(async (client) => {
-    if (!(await lock(client, held.webhookId))) return false
+    const webhook = await lock(client, held.webhookId)
+    if (!webhook) return false
     const rows = await client.query(
       `update gateway.webhook_deliveries set attempts = attempts + 1, last_status = $3,
          last_error = null, failures = 0, lease_token = null, lease_expires_at = null,
@@ -65,6 +67,7 @@ export function finishDelivered(
       [held.id, held.token, status],
     )
     if (rows.length === 0) return false
+    if (webhook.url !== held.url) return true
     await client.query(
       `update gateway.webhooks set failures = 0, failing_since = null, is_slow = false,
          response_ms = $2 where id = $1`,
@@ -91,7 +94,7 @@ export type Failed = 'retried' | 'failed' | 'lost'
 export async function finishFailed(
   database: Pick<Database, 'transaction'>,
   held: Held,
-  failure: Failure,
+  result: Failure,
   rules: DisableRules,
 ): Promise<Failed> {
   let report: ExtraStatement | undefined
@@ -100,6 +103,7 @@ export async function finishFailed(
       report = undefined
       const webhook = await lock(client, held.webhookId)
       if (!webhook) return 'lost'
+      const failure = webhook.url === held.url ? result : ofEarlierUrl(result)
       const reason = failure.counts
         ? await countFailure(client, held.webhookId, { ...rules, isGone: failure.isGone })
         : undefined
@@ -140,6 +144,14 @@ export async function finishFailed(
   report?.onCommitted?.()
   return outcome
 }
+
+/** What an earlier receiver did says nothing about this one, which gets the message at once. */
+const ofEarlierUrl = (failure: Failure): Failure => ({
+  ...failure,
+  retryMs: 0,
+  isGone: false,
+  counts: false,
+})
 
 const leaseLost = Symbol('lease lost')
 
