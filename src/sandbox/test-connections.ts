@@ -70,6 +70,7 @@ export async function openTestConnections({
           follow: async () => false,
           start: () => undefined,
           catchUp: (_id, follower) => job.catchUp(follower),
+          repeat: (_id, follower) => job.repeat(follower),
           unfollow: (_id, follower) => job.remove(follower),
           stats: () => ({ jobs: 0, subscriptions: 0 }),
           close: () => undefined,

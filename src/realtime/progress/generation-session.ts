@@ -10,7 +10,7 @@ import type { Jobs } from './jobs.ts'
 
 export interface GenerationSessionOptions {
   connection: Connection
-  jobs: Pick<Jobs, 'find' | 'follow' | 'followOwn' | 'start' | 'catchUp' | 'unfollow'>
+  jobs: Pick<Jobs, 'find' | 'follow' | 'followOwn' | 'start' | 'catchUp' | 'repeat' | 'unfollow'>
   /** The presentation of the URL, which is known to be this user's. */
   jobId: string
   /** The connection ends with the terminal state of the latest run, and with a deletion. */
@@ -53,12 +53,10 @@ export function openGenerationSession(options: GenerationSessionOptions): Sessio
   async function subscribe(id: string, requestId: string | undefined): Promise<void> {
     const known = followed.get(id)
     if (known) {
-      const wasMuted = known.isMuted
       known.isMuted = false
       answer('subscribed', id, requestId)
       // The state again, also for a client that has it: it asked.
-      if (wasMuted) restart(id, known)
-      return
+      return jobs.repeat(id, known)
     }
     if (followed.size >= maxJobs) {
       return connection.send(encodeError('TOO_MANY_SUBSCRIPTIONS', requestId))
@@ -70,11 +68,6 @@ export function openGenerationSession(options: GenerationSessionOptions): Sessio
     followed.set(id, follower)
     answer('subscribed', id, requestId)
     jobs.start(id, follower)
-  }
-
-  function restart(id: string, follower: Followed) {
-    jobs.unfollow(id, follower)
-    jobs.followOwn(id, follower)
   }
 
   async function unsubscribe(id: string, requestId: string | undefined): Promise<void> {

@@ -22,8 +22,8 @@ describe('a job', () => {
   beforeEach(() => void vi.useFakeTimers({ now: startMs }))
   afterEach(() => void vi.useRealTimers())
 
-  function openJob() {
-    const job = createJob(jobRow.id, Date.now)
+  function openJob(now: () => number = () => performance.now()) {
+    const job = createJob(jobRow.id, now)
     let seq = 1
     const take = (changes: Partial<JobRow>, ends: Parameters<typeof job.take>[1] = []) => {
       seq += 1
@@ -53,6 +53,86 @@ describe('a job', () => {
     expect(times.length).toBeGreaterThan(10)
     expect(states().at(-1)).toBe(60)
     expect(states()).toEqual(states().toSorted((a, b) => a - b))
+  })
+
+  it('sends a state also when the timer fires before its time by the clock', () => {
+    let nowMs = 0
+    const { take, add } = openJob(() => nowMs)
+    const { states } = add()
+    for (let n = 1; n <= 5; n += 1) take({ slidesDone: n })
+    take({ slidesDone: 6, status: 'awaiting_outlines' })
+    nowMs = 1_049.5
+    vi.advanceTimersByTime(1_050)
+    expect(states().at(-1)).toBe(5)
+    nowMs = 1_050
+    vi.advanceTimersByTime(1)
+    expect(states().at(-1)).toBe(6)
+  })
+
+  it('sends on when the clock of the machine is set back', () => {
+    const { take, add } = openJob()
+    const { states } = add()
+    for (let n = 1; n <= 5; n += 1) take({ slidesDone: n })
+    vi.setSystemTime(startMs - 3_600_000)
+    take({ slidesDone: 6 })
+    vi.advanceTimersByTime(1_050)
+    expect(states().at(-1)).toBe(6)
+  })
+
+  it('estimates anew for a follower that comes or catches up later', () => {
+    const { job, take, add } = openJob()
+    const medians = { create: 1, outlines: 1, prepare: 1, slides: 100, export: 1, store: 1 }
+    const since = startMs
+    const estimate = { medians, nextStage: 'slides', hasOutlines: true, since, running: 1 } as const
+    take({ estimate, slidesDone: 19 })
+    let isReady = false
+    const slow = add(() => isReady)
+    take({ estimate, slidesDone: 20 })
+    vi.advanceTimersByTime(60_000)
+    const late = add()
+    isReady = true
+    job.catchUp(slow.follower)
+    for (const { updates } of [late, slow]) {
+      const { data, timestamp } = JSON.parse(String(updates.at(-1)?.message))
+      expect(data.slides_done).toBe(20)
+      expect(Date.parse(data.estimated_completion)).toBeGreaterThan(Date.now())
+      expect(Date.parse(timestamp)).toBe(Date.now())
+    }
+    expect(late.updates.at(-1)?.message).toBe(slow.updates.at(-1)?.message)
+  })
+
+  it('limits what a follower gets that is slow again and again, and delays no other', () => {
+    const { job, take, add } = openJob()
+    let isReady = false
+    const slow = add(() => isReady)
+    const quick = add()
+    for (let n = 1; n <= 60; n += 1) {
+      isReady = false
+      take({ slidesDone: n })
+      isReady = true
+      job.catchUp(slow.follower)
+      vi.advanceTimersByTime(50)
+    }
+    vi.advanceTimersByTime(2_000)
+    for (const { updates, states } of [slow, quick]) {
+      const times = updates.slice(1).map(({ ms }) => ms)
+      for (const from of times)
+        expect(times.filter((ms) => ms >= from && ms <= from + 1_000).length).toBeLessThanOrEqual(5)
+      expect(times.length).toBeGreaterThan(10)
+      expect(states().at(-1)).toBe(60)
+      expect(new Set(states()).size).toBe(states().length)
+    }
+  })
+
+  it('repeats the present state for a follower that asks, and no change twice', () => {
+    const { job, take, add } = openJob()
+    const [asking, other] = [add(), add()]
+    for (let n = 1; n <= 6; n += 1) take({ slidesDone: n })
+    job.repeat(asking.follower)
+    vi.advanceTimersByTime(5_000)
+    job.repeat(asking.follower)
+    expect(asking.states()).toEqual([0, 1, 2, 3, 4, 5, 6, 6])
+    expect(other.states()).toEqual([0, 1, 2, 3, 4, 5, 6])
   })
 
   it('sends the terminal state at once and last, also beyond the limit', () => {

@@ -5,6 +5,7 @@
 import { encodeMessage } from '../../contract/realtime.ts'
 import { isFinished } from '../../domain/status.ts'
 import { rowAtEnd, toProgress } from './describe.ts'
+import { createMessageWindow, type MessageWindow } from './message-window.ts'
 import type { JobRow, RunEndRow } from './statements.ts'
 
 export interface JobUpdate {
@@ -26,77 +27,101 @@ interface Place {
   /** The last version that was sent; 0 for none. */
   seen: number
   isStarted: boolean
+  /** A follower that catches up has a limit of its own, so that it delays no other. */
+  window: MessageWindow
 }
 
 interface Current extends JobUpdate {
   key: string
   version: number
+  encodedMs: number
 }
 
-/** At most this many messages in any such time. A little longer than the second of the promise. */
-const maxMessages = 5
-const windowMs = 1_050
+/** A message that is older is encoded anew: estimates of the time that is left go out of date. */
+const maxMessageAgeMs = 1_000
 
 export type Job = ReturnType<typeof createJob>
 
+/** `now` is a clock that is never set, in ms. */
 export function createJob(id: string, now: () => number) {
   const followers = new Map<Follower, Place>()
   /** Followers that get the first state that becomes known. */
   const waiting = new Set<Follower>()
-  /** Times of the last messages, terminal ones left out. */
-  const sentMs: number[] = []
+  const window = createMessageWindow(now)
   let current: Current | undefined
   let version = 0
+  /** The last version that the limit has let pass. */
+  let passed = 0
   let timer: NodeJS.Timeout | undefined
-
-  /** How long until a message may be sent. */
-  function waitMs(): number {
-    const first = sentMs.length < maxMessages ? undefined : sentMs[0]
-    return first === undefined ? 0 : Math.max(0, first + windowMs - now())
-  }
 
   function offer(row: JobRow, isLatest: boolean) {
     const data = toProgress(row)
     const key = JSON.stringify({ ...data, estimated_completion: null, run: row.run })
     if (current && key === current.key) {
-      current.row = row
-      current.isLatest = isLatest
+      current = { ...current, row, isLatest }
       return
     }
     version += 1
     const isTerminal = isFinished(row.status)
     const message = encodeMessage('job_progress', { job_id: id, data })
-    current = { row, key, version, isTerminal, isLatest, message }
+    current = { row, key, version, isTerminal, isLatest, message, encodedMs: now() }
     if (isTerminal) flush()
     else flushWhenAllowed()
   }
 
+  /** The present state for a single follower. All that come within a second share the bytes. */
+  function present(): Current | undefined {
+    if (!current || now() - current.encodedMs < maxMessageAgeMs) return current
+    const data = toProgress(current.row)
+    const message = encodeMessage('job_progress', { job_id: id, data })
+    current = { ...current, message, encodedMs: now() }
+    return current
+  }
+
   function flushWhenAllowed() {
-    const delayMs = waitMs()
+    const delayMs = passed === version ? 0 : window.waitMs()
     if (delayMs === 0) flush()
-    else timer ??= setTimeout(flushWhenAllowed, delayMs)
+    else timer ??= setTimeout(onTimer, delayMs)
+  }
+
+  function onTimer() {
+    // Timers may fire early, and then another one must be set.
+    timer = undefined
+    flushWhenAllowed()
+  }
+
+  function stopTimer() {
+    clearTimeout(timer)
+    timer = undefined
   }
 
   function flush() {
-    clearTimeout(timer)
-    timer = undefined
+    stopTimer()
     if (!current) return
     let isSent = false
+    let delayMs = Number.POSITIVE_INFINITY
     for (const [follower, place] of followers) {
       if (!place.isStarted || place.seen >= current.version) continue
-      if (!current.isTerminal && !follower.isReady()) continue
+      if (!current.isTerminal) {
+        if (!follower.isReady()) continue
+        const waitMs = place.window.waitMs()
+        delayMs = Math.min(delayMs, waitMs || delayMs)
+        if (waitMs > 0) continue
+        place.window.record()
+      }
       isSent = true
       send(follower, place)
     }
-    if (!isSent || current.isTerminal) return
-    sentMs.push(now())
-    if (sentMs.length > maxMessages) sentMs.shift()
+    if (isSent && !current.isTerminal && passed < current.version) window.record()
+    passed = current.version
+    if (delayMs < Number.POSITIVE_INFINITY) timer = setTimeout(onTimer, delayMs)
   }
 
   function send(follower: Follower, place: Place) {
-    if (!current) return
-    place.seen = current.version
-    follower.onUpdate(current)
+    const update = present()
+    if (!update) return
+    place.seen = update.version
+    follower.onUpdate(update)
   }
 
   /** Sends the present state to a follower, as its first. */
@@ -110,27 +135,27 @@ export function createJob(id: string, now: () => number) {
 
   return {
     id,
-    waitMs,
+    waitMs: window.waitMs,
     start,
     row: () => current?.row,
     followers: () => followers.size,
 
     /** `startsAtOnce`: the first state that becomes known is sent without a call of `start`. */
     add(follower: Follower, startsAtOnce: boolean) {
-      followers.set(follower, { seen: 0, isStarted: false })
+      followers.set(follower, { seen: 0, isStarted: false, window: createMessageWindow(now) })
       if (startsAtOnce) waiting.add(follower)
     },
 
     remove(follower: Follower) {
       followers.delete(follower)
       waiting.delete(follower)
-      if (followers.size === 0) clearTimeout(timer)
+      if (followers.size === 0) stopTimer()
     },
 
     /** A newer state, after the ends of runs that were missed. Undefined: it was deleted. */
     take(row: JobRow | undefined, missedEnds: RunEndRow[]) {
       if (!row) {
-        clearTimeout(timer)
+        stopTimer()
         const all = [...followers.keys()]
         followers.clear()
         waiting.clear()
@@ -145,7 +170,23 @@ export function createJob(id: string, now: () => number) {
     /** Sends what the follower missed while it was not ready. */
     catchUp(follower: Follower) {
       const place = followers.get(follower)
-      if (place?.isStarted && current && place.seen < current.version) send(follower, place)
+      if (!place?.isStarted || !current || place.seen === current.version) return
+      if (current.isTerminal) return send(follower, place)
+      // The timer of a state that was not sent yet will find this follower ready.
+      if (passed < version) return
+      const waitMs = place.window.waitMs()
+      if (waitMs > 0) {
+        timer ??= setTimeout(onTimer, waitMs)
+      } else {
+        place.window.record()
+        send(follower, place)
+      }
+    },
+
+    /** Sends the present state once more to a follower that asks for it. */
+    repeat(follower: Follower) {
+      const place = followers.get(follower)
+      if (place?.isStarted) send(follower, place)
     },
   }
 }

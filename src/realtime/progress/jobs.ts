@@ -15,7 +15,7 @@ export interface JobsOptions {
   database: Pick<Database, 'query'>
   channels: Pick<Channels, 'subscribe' | 'subscribeMissed'>
   onTrouble: (error: unknown) => void
-  /** In ms since the epoch. */
+  /** A clock that is never set, in ms. */
   now?: () => number
   /** How late a state may be when every hint is lost, in ms. */
   pollMs?: number
@@ -38,7 +38,7 @@ interface Entry {
 export type Jobs = ReturnType<typeof createJobs>
 
 export function createJobs(options: JobsOptions) {
-  const { database, channels, onTrouble, now = Date.now, pollMs = 1_000 } = options
+  const { database, channels, onTrouble, now = () => performance.now(), pollMs = 1_000 } = options
   const entries = new Map<string, Entry>()
   let isPolling = false
 
@@ -192,6 +192,8 @@ export function createJobs(options: JobsOptions) {
 
     start: (id: string, follower: Follower) => entries.get(id)?.job.start(follower),
     catchUp: (id: string, follower: Follower) => entries.get(id)?.job.catchUp(follower),
+    /** Sends the present state again; nothing before the first one is known, which follows. */
+    repeat: (id: string, follower: Follower) => entries.get(id)?.job.repeat(follower),
     unfollow,
 
     stats() {
