@@ -1,7 +1,9 @@
 // Wakes the notification connections of this process when there is news for them. Hints make that
 // quick; a poll of the counters finds what a lost hint would have told.
 
+import { setMaxListeners } from 'node:events'
 import { createBatcher } from '../async/batcher.ts'
+import { createLimiter } from '../async/limiter.ts'
 import { channelOfUser, generalChannel } from '../contract/notification.ts'
 import type { ChannelMessages, Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
@@ -23,6 +25,8 @@ export interface Listener {
   userId: string
   /** What it has delivered; undefined until it has begun. */
   position: () => Position | undefined
+  /** It reads already, or waits for its turn to read. */
+  isBusy: () => boolean
   /** There may be news. */
   wake: () => void
   onChange: (change: ChangeMessage) => void
@@ -37,6 +41,9 @@ export interface NotificationFeedOptions {
   pollMs?: number
 }
 
+/** Two batches: one that is read, and the next. */
+const maxPendingReads = 200
+
 export type NotificationFeed = ReturnType<typeof createNotificationFeed>
 
 export function createNotificationFeed(options: NotificationFeedOptions) {
@@ -44,6 +51,10 @@ export function createNotificationFeed(options: NotificationFeedOptions) {
   const listeners = new Map<string, Set<Listener>>()
   let isPolling = false
 
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal)
+  // An announcement wakes all connections at once, more than the batcher lets wait.
+  const limiter = createLimiter(maxPendingReads)
   const reads = createBatcher<NewsRequest, News>({
     process: (requests) => readNews(database, requests),
     overloaded: () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 }),
@@ -69,7 +80,8 @@ export function createNotificationFeed(options: NotificationFeedOptions) {
         const position = listener.position()
         const own = heads.get(channelOfUser(listener.userId)) ?? 0
         const isBehind = !position || position.own < own || position.general < general
-        if (isBehind) listener.wake()
+        // One that waits for its turn would only read twice.
+        if (isBehind && !listener.isBusy()) listener.wake()
       }
     } catch (error) {
       onTrouble(error)
@@ -93,9 +105,10 @@ export function createNotificationFeed(options: NotificationFeedOptions) {
   timer.unref()
 
   return {
-    read: (request: NewsRequest) => reads.add(request),
+    read: (request: NewsRequest) => limiter.run(closing.signal, () => reads.add(request)),
     readStart: (userId: string) => readStreamStart(database, userId),
     onTrouble,
+    poll,
 
     add(listener: Listener) {
       const own = listeners.get(listener.userId) ?? new Set()
@@ -117,6 +130,7 @@ export function createNotificationFeed(options: NotificationFeedOptions) {
 
     close() {
       clearInterval(timer)
+      closing.abort(new Error('The feed is closed.'))
       for (const stop of unsubscribe) stop()
     },
   }
