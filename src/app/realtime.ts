@@ -77,8 +77,9 @@ export function openRealtime(options: RealtimeOptions) {
   }
   const notifications: Features['notifications'] = {
     openConnection,
-    openSession: (cursor) => (connection) =>
-      openNotificationSession({ connection, feed, commands, jobs, view, cursor }),
+    readStart: feed.readStart,
+    openSession: (start, cursor) => (connection) =>
+      openNotificationSession({ connection, feed, commands, jobs, view, start, cursor }),
     commands,
     list: (query) => listNotifications(database, query),
     countUnread: (userId) => countUnread(database, userId),

@@ -143,6 +143,7 @@ export async function openTestServer({
     },
     notifications: {
       openSession: unexpectedCall,
+      readStart: unexpectedCall,
       commands: {
         markRead: unexpectedCall,
         markReadUpTo: unexpectedCall,

@@ -12,8 +12,10 @@ import type { NotificationView } from './view.ts'
 
 export interface DeliveryOptions {
   connection: Connection
-  feed: Pick<NotificationFeed, 'read' | 'readStart' | 'onTrouble'>
+  feed: Pick<NotificationFeed, 'read' | 'onTrouble'>
   view: NotificationView
+  /** What was read just before the connection was accepted. */
+  start: StreamStart
   /** The cursor that the client gave. */
   cursor: string | undefined
   /** Whether the connection wants this notification: its channel may be off. */
@@ -22,13 +24,13 @@ export interface DeliveryOptions {
 
 export type Delivery = ReturnType<typeof createDelivery>
 
-export function createDelivery({ connection, feed, view, cursor, isOn }: DeliveryOptions) {
+export function createDelivery(options: DeliveryOptions) {
+  const { connection, feed, view, start, cursor, isOn } = options
   const { userId } = connection
   let position: Position | undefined
   /** Unread notifications of the start that were not sent yet. */
   let backlog: NotificationRow[] = []
-  let startHeads: Position | undefined
-  let unread = 0
+  let unread = start.unread
   let isPumping = false
   let isWoken = false
 
@@ -50,7 +52,7 @@ export function createDelivery({ connection, feed, view, cursor, isOn }: Deliver
   }
 
   async function deliver(): Promise<void> {
-    if (!position) await begin()
+    if (!position) begin()
     if (!deliverBacklog()) return
     while (position && connection.isReady()) {
       const news = await feed.read({ userId, ...position })
@@ -63,13 +65,13 @@ export function createDelivery({ connection, feed, view, cursor, isOn }: Deliver
     }
   }
 
-  async function begin(): Promise<void> {
-    const start = await feed.readStart(userId)
-    if (!connection.isOpen()) return
-    unread = start.unread
+  /** In the turn of the connection's opening: `connected` comes before all responses. */
+  function begin() {
     connection.send(
       encodeMessage('connected', { connection_id: connection.id, user_id: userId, unread }),
     )
+    // Taken out, since the start stays in memory as long as the connection.
+    const newestUnread = start.newestUnread.splice(0)
     const given = cursor === undefined ? undefined : decodeStreamCursor(cursor, userId)
     if (given && isWithin(given, start)) {
       position = given
@@ -77,10 +79,9 @@ export function createDelivery({ connection, feed, view, cursor, isOn }: Deliver
     }
     if (cursor !== undefined) connection.send(encodeMessage('resync', { unread }))
     backlog = mergeByTime(
-      start.newestUnread.filter(isOwn).sort(bySeq),
-      start.newestUnread.filter(isGeneral).sort(bySeq),
+      newestUnread.filter(isOwn).sort(bySeq),
+      newestUnread.filter(isGeneral).sort(bySeq),
     )
-    startHeads = start.heads
     position = {
       own: beforeFirst(backlog, start.heads.own, isOwn),
       general: beforeFirst(backlog, start.heads.general, isGeneral),
@@ -94,8 +95,8 @@ export function createDelivery({ connection, feed, view, cursor, isOn }: Deliver
       const [row] = backlog.splice(0, 1)
       if (!row || !position) break
       // What is not in the backlog was read before.
-      position = latest(position, backlog.length === 0 && startHeads ? startHeads : placeOf(row))
-      send(row)
+      position = latest(position, backlog.length === 0 ? start.heads : placeOf(row))
+      if (isOn(row)) send(row)
     }
     return true
   }
@@ -117,7 +118,7 @@ export function createDelivery({ connection, feed, view, cursor, isOn }: Deliver
     connection.send(encodeMessage('notification', { ...members, unread }, context), members.cursor)
   }
 
-  return { pump, position: () => position }
+  return { pump, position: () => position, isBusy: () => isPumping }
 }
 
 const isGeneral = ({ channel }: NotificationRow) => channel === generalChannel

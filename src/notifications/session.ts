@@ -11,7 +11,7 @@ import type { Jobs } from '../realtime/progress/jobs.ts'
 import type { NotificationCommands } from './commands.ts'
 import { createDelivery } from './delivery.ts'
 import type { ChangeMessage, Listener, NotificationFeed } from './feed.ts'
-import type { NotificationRow } from './statements/read.ts'
+import type { NotificationRow, StreamStart } from './statements/read.ts'
 import { createStatusChannels } from './status-channels.ts'
 import type { NotificationView } from './view.ts'
 
@@ -21,11 +21,12 @@ export interface NotificationSessionOptions {
   commands: Pick<NotificationCommands, 'markRead' | 'markReadUpTo'>
   jobs: Pick<Jobs, 'find' | 'follow' | 'start' | 'unfollow'>
   view: NotificationView
+  start: StreamStart
   cursor: string | undefined
 }
 
 export function openNotificationSession(options: NotificationSessionOptions): Session {
-  const { connection, feed, commands, jobs, view, cursor } = options
+  const { connection, feed, commands, jobs, view, start, cursor } = options
   const { userId } = connection
   const own = channelOfUser(userId)
   const off = new Set<string>()
@@ -33,11 +34,12 @@ export function openNotificationSession(options: NotificationSessionOptions): Se
   const skipped = new Map<string, number>()
   const isOn = ({ channel, seq }: NotificationRow) =>
     !off.has(channel) && seq > (skipped.get(channel) ?? 0)
-  const delivery = createDelivery({ connection, feed, view, cursor, isOn })
+  const delivery = createDelivery({ connection, feed, view, start, cursor, isOn })
   const statusChannels = createStatusChannels({ connection, jobs })
   const listener: Listener = {
     userId,
     position: delivery.position,
+    isBusy: delivery.isBusy,
     wake: () => void delivery.pump(),
     onChange,
     extraChannels: statusChannels.count,
@@ -46,8 +48,7 @@ export function openNotificationSession(options: NotificationSessionOptions): Se
   listener.wake()
 
   function onChange({ change, notificationId, unread, connectionId }: ChangeMessage) {
-    // Before its first message the connection knows of no notification.
-    if (connectionId === connection.id || !delivery.position()) return
+    if (connectionId === connection.id) return
     connection.send(encodeChange(change, notificationId, unread))
   }
 

@@ -15,11 +15,14 @@ import {
   resumeQuery,
   upgradeResponse,
 } from '../../realtime/routes/schemas.ts'
+import type { StreamStart } from '../statements/read.ts'
 
 export interface FollowNotifications {
   openConnection: OpenConnection
+  /** Read before a connection is accepted: without the database it is refused. */
+  readStart: (userId: string) => Promise<StreamStart>
   /** Resumes after the cursor, if there is one. */
-  openSession: (cursor: string | undefined) => OpenSession
+  openSession: (start: StreamStart, cursor: string | undefined) => OpenSession
 }
 
 const types: ReadonlySet<ClientMessageType> = new Set([
@@ -29,7 +32,7 @@ const types: ReadonlySet<ClientMessageType> = new Set([
 /** For a scope that accepts upgrades. */
 export function followNotificationsRoute(
   app: App,
-  { openConnection, openSession }: FollowNotifications,
+  { openConnection, openSession, readStart }: FollowNotifications,
 ) {
   const schema = {
     operationId: 'followNotifications',
@@ -44,6 +47,8 @@ export function followNotificationsRoute(
       ...problemResponses('UPGRADE_REQUIRED', 'PERMISSION_DENIED', 'TOO_MANY_CONNECTIONS'),
     },
   }
+  /** Between the last check of an upgrade and its acceptance. */
+  const starts = new WeakMap<object, StreamStart>()
   app.route({
     method: 'GET',
     url: '/realtime/notifications',
@@ -51,15 +56,21 @@ export function followNotificationsRoute(
     exposeHeadRoute: false,
     config: { takesTicket: 'realtime', checksOrigin: 'origin' },
     preHandler: (request, reply) =>
-      openConnection.admitWebSocket('notifications', { request: request as never, reply }),
+      openConnection.admitWebSocket(
+        'notifications',
+        { request: request as never, reply },
+        async () => starts.set(request, await readStart(request.caller.userId)),
+      ),
     handler: () => {
       throw new Problem('UPGRADE_REQUIRED')
     },
     wsHandler(socket, request) {
+      const start = starts.get(request)
+      if (!start) throw new Error('The start of the stream was not read.')
       openConnection.acceptWebSocket(
         'notifications',
         { socket, request: request as never },
-        { types, openSession: openSession(readLastId(request as never)) },
+        { types, openSession: openSession(start, readLastId(request as never)) },
       )
     },
   })
@@ -67,7 +78,7 @@ export function followNotificationsRoute(
 
 export function streamNotificationsRoute(
   app: App,
-  { openConnection, openSession }: FollowNotifications,
+  { openConnection, openSession, readStart }: FollowNotifications,
 ) {
   const schema = {
     operationId: 'streamNotifications',
@@ -93,9 +104,10 @@ export function streamNotificationsRoute(
       config: { takesTicket: 'realtime', checksOrigin: 'site' },
     },
     async (request, reply) => {
+      const start = await readStart(request.caller.userId)
       const stream = openConnection.openStream('notifications', request as never, {
         countsMessages: false,
-        openSession: openSession(readLastId(request)),
+        openSession: openSession(start, readLastId(request)),
       })
       reply.headers(eventStreamHeaders)
       writeStream(stream, reply)
