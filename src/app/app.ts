@@ -9,6 +9,7 @@ import type { Logger } from '../telemetry/logging.ts'
 import { openTracer } from '../telemetry/traces/open-tracer.ts'
 import { readBuildInfo, releaseOf } from './build-info.ts'
 import { startLifecycle } from './lifecycle.ts'
+import { createMakerServer, createMakerUrl } from './maker.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createOperationsServer, createServer } from './server.ts'
 import { openServices } from './services.ts'
@@ -33,8 +34,9 @@ export async function openApp(options: AppOptions) {
     options.errors ??
     (await openErrorReports(config.errorReports, { release: releaseOf(build), logger }))
   const tracer = await openTracer(config.traces, { version: build.version, logger })
+  const makerUrl = config.maker && createMakerUrl(config.maker)
   const services = openServices({
-    ...{ config, logger, build, publicUrl, tracer, errors },
+    ...{ config, logger, build, publicUrl, makerUrl, tracer, errors },
     closing: closing.signal,
   })
   const { features, metrics } = services
@@ -60,6 +62,14 @@ export async function openApp(options: AppOptions) {
           tracer,
           reportError: errors?.report,
         })
+  const maker =
+    config.maker && makerUrl
+      ? await createMakerServer({
+          ...{ config, logger, makerUrl, maker: config.maker, services: services.maker.services },
+          handlers: {},
+          closing: closing.signal,
+        })
+      : undefined
   for (const warning of config.warnings) logger.warn(warning)
   warnOfOpenAudience(config, logger)
   return startLifecycle({
@@ -69,6 +79,8 @@ export async function openApp(options: AppOptions) {
     publicUrl,
     server,
     operations,
+    maker,
+    makerUrl,
     closing,
     startBackground: () => startBackground({ config, logger, services, timing }),
   })

@@ -17,6 +17,7 @@ import { pruneLedger } from '../database/ledger.ts'
 import { expireSources, releaseDeletedSources } from '../database/sources.ts'
 import { createRemovals } from '../generation/removals.ts'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
+import { pruneSessions } from '../maker/sessions.ts'
 import { pruneNotifications } from '../notifications/statements/change.ts'
 import { warnOfExpiringReviews } from '../notifications/statements/write.ts'
 import type { ObjectStore } from '../objects/store.ts'
@@ -70,6 +71,7 @@ export function openHousekeeping(options: HousekeepingOptions) {
     { name: 'remove decks', everyMs: 30_000, work: removals.decks, runsOnRevoke: true },
     { name: 'prune logs', everyMs: 60_000, work: prune },
     { name: 'prune tickets', everyMs: 60_000, work: () => pruneTickets(database) },
+    { name: 'prune maker sessions', everyMs: 60_000, work: () => pruneSessions(database) },
     { name: 'prune idempotency keys', everyMs: 600_000, work: () => pruneKeys(database) },
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
     { name: 'prune edits', everyMs: 600_000, work: () => pruneEdits(database) },

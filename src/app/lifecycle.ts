@@ -4,6 +4,7 @@ import { sleep } from '../async/signals.ts'
 import type { Config } from '../config/config.ts'
 import type { App } from '../http/base.ts'
 import type { Logger } from '../telemetry/logging.ts'
+import type { MakerUrl } from './maker.ts'
 import type { PublicUrl } from './public-url.ts'
 import type { Services } from './services.ts'
 import type { Background } from './worker.ts'
@@ -20,6 +21,9 @@ export interface LifecycleOptions {
   server: App
   /** The server of OPS_PORT, where it is set. */
   operations: App | undefined
+  /** The server of the slide maker, where there is one, and its address. */
+  maker: App | undefined
+  makerUrl: MakerUrl | undefined
   /** Aborted by `close()`. */
   closing: AbortController
   startBackground: () => Background
@@ -36,6 +40,8 @@ export async function startLifecycle({
   publicUrl,
   server,
   operations,
+  maker,
+  makerUrl,
   closing,
   startBackground,
 }: LifecycleOptions) {
@@ -48,8 +54,13 @@ export async function startLifecycle({
   async function listen(): Promise<string> {
     await server.listen({ host: config.host, port: config.port })
     await operations?.listen({ host: config.host, port: config.opsPort ?? 0 })
-    const { port } = server.server.address() as AddressInfo
-    publicUrl.setPort(port)
+    publicUrl.setPort(portOf(server))
+    if (maker && makerUrl) {
+      await maker.listen({ host: config.host, port: config.maker?.port ?? 0 })
+      makerUrl.setPort(portOf(maker))
+      logger.info({ address: makerUrl.read() }, 'the slide maker is listening')
+    }
+    const port = portOf(server)
     const host = config.host.includes(':') ? `[${config.host}]` : config.host
     const url = `http://${host}:${port}`
     // Scripts that start the process wait for this line, so only `silent` suppresses it.
@@ -60,6 +71,8 @@ export async function startLifecycle({
 
   return {
     address,
+    /** How browsers reach the slide maker; undefined where there is none. */
+    makerAddress: makerUrl?.read(),
     /** Resolves once the worker claims runs; rejects when a migration fails. */
     started: background.then(() => undefined),
 
@@ -79,7 +92,7 @@ export async function startLifecycle({
         webhookSender?.close(config.shutdownGraceMs),
         worker?.close(config.drainMs),
       ])
-      await Promise.all([server.close(), checks])
+      await Promise.all([server.close(), maker?.close(), checks])
       const { database, renewals, channels, objects, presenton } = adapters
       await within(
         closeTimeoutMs,
@@ -98,6 +111,8 @@ export async function startLifecycle({
     },
   }
 }
+
+const portOf = ({ server }: App) => (server.address() as AddressInfo).port
 
 /** Settles with the promise, or resolves after `ms`. */
 async function within(ms: number, promise: Promise<unknown> | undefined): Promise<void> {

@@ -21,6 +21,7 @@ import { createRateLimit, limitRequests, limitUnknownRoutes } from '../http/rate
 import { sharedSchemas } from '../http/schemas.ts'
 import { cacheControl, strictHeaders } from '../http/security-headers.ts'
 import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
+import { type MakerApi, makerApiRoutes } from '../maker/routes/maker-links.ts'
 import { describeResourceRoutes, metadataPath } from '../mcp/routes/describe-resource.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
 import { type Announce, announceRoute } from '../notifications/routes/announce.ts'
@@ -63,6 +64,7 @@ export interface Features {
   realtime: RealtimeRoutes
   notifications: NotificationServices & Announce
   webhooks: WebhookServices
+  maker: MakerApi
   operations: OperationsRoutes
 }
 
@@ -181,6 +183,7 @@ export async function createServer({
         realtimeRoutes(scope, features.realtime, config.realtime)
         userNotificationRoutes(scope, features.notifications)
         ownWebhookRoutes(scope, features.webhooks)
+        makerApiRoutes(scope, features.maker)
       })
       await api.register(async (scope: App) => {
         const isWebSocketPath = createIsWebSocketPath(apiPrefix)

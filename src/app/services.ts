@@ -23,6 +23,7 @@ import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
 import { openAdapters } from './adapters.ts'
 import type { BuildInfo } from './build-info.ts'
+import { createMaker, type MakerUrl } from './maker.ts'
 import { createMigration } from './migration.ts'
 import {
   createPresentationServices,
@@ -47,6 +48,8 @@ export interface ServicesOptions {
   publicUrl: PublicUrl
   tracer: Tracer | undefined
   errors: ErrorReports | undefined
+  /** Undefined: there is no slide maker. */
+  makerUrl: MakerUrl | undefined
   /** Aborts when the shutdown begins. */
   closing: AbortSignal
 }
@@ -54,7 +57,7 @@ export interface ServicesOptions {
 export type Services = ReturnType<typeof openServices>
 
 export function openServices(options: ServicesOptions) {
-  const { config, logger, build, publicUrl, tracer, errors, closing } = options
+  const { config, logger, build, publicUrl, makerUrl, tracer, errors, closing } = options
   const metrics = createMetrics()
   const troubles = createTroubles({ logger })
   const misconfigurations = createMisconfigurations(troubles)
@@ -142,7 +145,9 @@ export function openServices(options: ServicesOptions) {
     pendingDeliveries: webhooks.countPending,
   })
 
+  const maker = createMaker({ adapters, makerUrl })
   const features: Features = {
+    maker: maker.api,
     auth: {
       verify: createVerifier({ config, logger, metrics, troubles }),
       redeemTicket: (used) => redeemTicket(database, used),
@@ -182,6 +187,7 @@ export function openServices(options: ServicesOptions) {
     realtime,
     webhooks,
     presentonChecks,
+    maker,
     features,
   }
 }

@@ -17,6 +17,7 @@ import { createLogger } from '../telemetry/logging.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer, type Features } from './server.ts'
 import { required, secret } from './test-environment.ts'
+import { unexpectedCall, unusedMaker } from './test-maker.ts'
 import { unusedSources } from './test-sources.ts'
 import { unusedWebhooks } from './test-webhooks.ts'
 
@@ -56,10 +57,6 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
     completedAt: null,
     ...changes,
   }
-}
-
-function unexpectedCall(): never {
-  throw new Error('this test expects no such call')
 }
 
 const unexpectedCalls = new Proxy({}, { get: () => unexpectedCall }) as never
@@ -157,6 +154,7 @@ export async function openTestServer({
       openConnection,
     },
     webhooks: { ...unusedWebhooks, ...features.webhooks },
+    maker: { ...unusedMaker, ...features.maker },
     operations: {
       health: async () => ({ status: 'ok', version: '1.2.3', commit: null, checks: {} }),
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4', body: 'up 1\n' }),

@@ -752,6 +752,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/presentations/{id}/maker": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Get a link that opens the presentation in the slide maker
+         * @description For a new tab: it works once, and signs the user in there.
+         */
+        post: operations["openInMaker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maker": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Get a link that opens the slide maker */
+        post: operations["openMaker"];
+        /** End your sessions in the slide maker */
+        delete: operations["endMakerSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maker/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let your sessions in the slide maker end with your present token */
+        post: operations["renewMakerSessions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/realtime/generation/{id}": {
         parameters: {
             query?: never;
@@ -15215,6 +15270,1038 @@ export interface operations {
                     "RateLimit-Remaining": number;
                     /** @description Seconds until the next minute starts. */
                     "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openInMaker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A link that opens the slide maker once. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "url": "https://maker.example.com/_enter?ticket=q7Yb0yXv1mW2cQ0rT5uJ8w",
+                     *       "expires_in": 60
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description It works once. */
+                        url: string;
+                        /** @description Lifetime in seconds. */
+                        expires_in: number;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_FOUND`: The resource does not exist. */
+            404: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `NOT_READY`: The resource is not ready yet.
+             *
+             *     `NOT_SUPPORTED`: This installation does not support the operation.
+             */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    openMaker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                /**
+                 * @example {
+                 *       "return_to": "/dashboard"
+                 *     }
+                 */
+                "application/json": {
+                    /**
+                     * @description `/dashboard`, `/upload`, `/open/{id}` or `/presentation?id=`.
+                     * @default /dashboard
+                     */
+                    return_to?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description A link that opens the slide maker once. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "url": "https://maker.example.com/_enter?ticket=q7Yb0yXv1mW2cQ0rT5uJ8w",
+                     *       "expires_in": 60
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description It works once. */
+                        url: string;
+                        /** @description Lifetime in seconds. */
+                        expires_in: number;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `NOT_SUPPORTED`: This installation does not support the operation. */
+            409: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endMakerSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They have ended. */
+            204: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PAYLOAD_TOO_LARGE`: The request body, or a file in it, is too large. */
+            413: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `UNSUPPORTED_MEDIA_TYPE`: The type of the request body, or of a file in it, is not supported. */
+            415: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `RATE_LIMIT_EXCEEDED`: Too many requests. Wait before the next one. */
+            429: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            431: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `INTERNAL_ERROR`: An internal error occurred. */
+            500: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /**
+             * @description `AUTHENTICATION_UNAVAILABLE`: Token signing keys are temporarily unavailable.
+             *
+             *     `DATABASE_UNAVAILABLE`: The database is temporarily unavailable.
+             */
+            503: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description Seconds to wait before the same request can succeed. */
+                    "Retry-After": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewMakerSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description When they end, and how many there are. */
+            200: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "expires_at": "2026-11-20T11:00:00.000Z",
+                     *       "sessions": 1
+                     *     }
+                     */
+                    "application/json": {
+                        /**
+                         * Format: date-time
+                         * @description When the last of them ends.
+                         */
+                        expires_at: string;
+                        /** @description How many are live. */
+                        sessions: number;
+                    };
+                };
+            };
+            /** @description `VALIDATION_FAILED`: The request is invalid. */
+            400: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `AUTHENTICATION_FAILED`: The credentials are missing, expired or invalid. */
+            401: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    /** @description How to authenticate. */
+                    "WWW-Authenticate": "Bearer";
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `PERMISSION_DENIED`: Requests from this origin are not allowed. */
+            403: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit": number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining": number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset": number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `REQUEST_TIMEOUT`: The request took too long to arrive. */
+            408: {
+                headers: {
+                    /** @description The id of the request in the log: yours, if you sent a valid one. */
+                    "X-Request-Id": string;
+                    /** @description What caches may do with the response. */
+                    "Cache-Control": string;
+                    /** @description Requests that you may make in a minute. */
+                    "RateLimit-Limit"?: number;
+                    /** @description Requests left in this minute. */
+                    "RateLimit-Remaining"?: number;
+                    /** @description Seconds until the next minute starts. */
+                    "RateLimit-Reset"?: number;
                     [name: string]: unknown;
                 };
                 content: {

@@ -105,6 +105,7 @@ describe('readConfig', () => {
       },
       mcp: true,
       page: { isServed: true, loginUrl: undefined },
+      maker: undefined,
       webhooks: {
         secretKey: undefined,
         allowedNetworks: [],

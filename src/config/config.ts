@@ -6,6 +6,7 @@ import { type Environment, readText, warningsOf } from './clean.ts'
 import { deepFreeze } from './deep-freeze.ts'
 import { errorReportConfig } from './error-reports.ts'
 import { keySources } from './key-sources.ts'
+import { findMakerProblems, isOfMaker, makerConfig } from './maker.ts'
 import { traceConfig } from './traces.ts'
 import type { Read } from './values.ts'
 import { type Values, variables } from './variables.ts'
@@ -27,9 +28,11 @@ export function readConfig(env: Environment) {
   const problems: string[] = []
   const given: Record<string, string | undefined> = {}
   const read: Record<string, unknown> = {}
+  const hasMaker = isGiven(env, 'MAKER_PORT')
   for (const [name, readValue] of Object.entries<Read<unknown>>(variables)) {
     try {
-      given[name] = readText(env, name)
+      // Without a maker its variables are ignored, whatever is in them.
+      given[name] = isOfMaker(name) && !hasMaker ? void env[name] : readText(env, name)
       read[name] = readValue(given[name])
     } catch (error) {
       given[name] ??= 'invalid'
@@ -46,12 +49,22 @@ export function readConfig(env: Environment) {
   const missing = accountVariables.filter((name) => !isSet(name))
   if (read.PRESENTON_ACCOUNTS === 'per-user' && missing.length > 0)
     problems.push(`${missing.join(', ')}: required for PRESENTON_ACCOUNTS=per-user`)
+  if (problems.length === 0) problems.push(...findMakerProblems(read as Values))
   const warnings = warningsOf(env, Object.keys(variables))
   if (problems.length > 0) {
     const lines = [...problems, ...warnings].map((text) => `- ${text}`)
     throw new Error(`Invalid configuration:\n${lines.join('\n')}`)
   }
   return deepFreeze({ ...toConfig(read as Values), warnings })
+}
+
+/** Also if what is given can't be read, which is reported elsewhere. */
+function isGiven(env: Environment, name: string): boolean {
+  try {
+    return readText(env, name) !== undefined
+  } catch {
+    return true
+  }
 }
 
 const mib = 1024 * 1024
@@ -162,6 +175,8 @@ function toConfig(v: Values) {
     /** Undefined: no traces. */
     traces: traceConfig(v),
     errorReports: errorReportConfig(v, v.MINIO_SECRET_KEY),
+    /** Undefined: there is no slide maker. */
+    maker: makerConfig(v),
     notificationRetentionHours: v.NOTIFICATION_RETENTION_HOURS,
     outlinesReviewHours: v.OUTLINES_REVIEW_HOURS,
     leaseMs: v.LEASE_SECONDS * 1000,

@@ -124,7 +124,7 @@ function toUrl(text: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined
 }
 
-function parseUrl(text: string): URL {
+export function parseUrl(text: string): URL {
   const parsed = toUrl(text)
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol))
     reject('must be an http or https URL, with its scheme')

@@ -2,6 +2,7 @@
 
 import { databaseUrl } from './database-url.ts'
 import { errorReportVariables } from './error-reports.ts'
+import { makerVariables } from './maker.ts'
 import { publicKey } from './public-key.ts'
 import { traceVariables } from './traces.ts'
 import {
@@ -119,6 +120,7 @@ export const variables = {
   ...webhookVariables,
   ...traceVariables,
   ...errorReportVariables,
+  ...makerVariables,
   SSE_HEARTBEAT_SECONDS: or(15, seconds()),
   EVENTS_RETENTION_HOURS: or(24, integer(1, 87_600)),
   OUTLINES_REVIEW_HOURS: or(24, integer(1, 87_600)),

@@ -30,8 +30,12 @@ function matches(pattern: string[], path: string[]): boolean {
     const prefix = pattern.slice(0, -1)
     return path.length > prefix.length && matches(prefix, path.slice(0, prefix.length))
   }
-  return (
-    pattern.length === path.length &&
-    pattern.every((part, i) => (part.startsWith(':') ? path[i] !== '' : part === path[i]))
-  )
+  return pattern.length === path.length && pattern.every((part, i) => fits(part, path[i] ?? ''))
+}
+
+/** A parameter may have a pattern of its own, in parentheses. */
+function fits(part: string, segment: string): boolean {
+  if (!part.startsWith(':')) return part === segment
+  const [, pattern] = /^:\w+\((.*)\)$/.exec(part) ?? []
+  return pattern === undefined ? segment !== '' : new RegExp(pattern).test(segment)
 }

@@ -62,6 +62,8 @@ export interface BaseOptions {
   onRequestCompleted?: ((completed: CompletedRequest) => void) | undefined
   tracer?: Tracer | undefined
   reportError?: ReportError | undefined
+  /** Sends the response to a failed request; default: a problem document. */
+  sendError?: typeof handleError
 }
 
 const headersTimeoutMs = 20_000
@@ -83,6 +85,7 @@ export function createBase({
   onRequestCompleted,
   tracer,
   reportError,
+  sendError = handleError,
 }: BaseOptions): App {
   const methods = createMethodTable()
   const lingeringClose = createLingeringClose()
@@ -139,7 +142,7 @@ export function createBase({
         )
         .then(async (reason) => {
           await finishPacket(request)
-          handleError(reason, request, reply)
+          sendError(reason, request, reply)
         })
     },
     clientErrorHandler: (error, socket) =>
@@ -180,7 +183,7 @@ export function createBase({
   })
   // Fastify runs no onSend after `frameworkErrors`.
   app.addHook('onSend', finishPacket)
-  app.setErrorHandler(handleError)
+  app.setErrorHandler(sendError)
   app.setNotFoundHandler(refuseUnknownRoute)
   // Ignore unknown expectations, as RFC 9110, section 10.1.1 allows. Node would respond 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))

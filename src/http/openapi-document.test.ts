@@ -75,7 +75,7 @@ test('every body of a request and every 2xx JSON response has examples, which ma
       .filter(([type]) => status < '300' && /json|event-stream/.test(type))
       .map(([, media]) => ({ what: `${operationId} ${status}`, media })),
   )
-  expect(bodies).toHaveLength(14)
+  expect(bodies).toHaveLength(15)
   expect(successes.length).toBeGreaterThan(15)
   for (const { what, media } of [...bodies, ...successes]) {
     const named = Object.values(media.examples ?? {}).map(({ value }) => value)
@@ -126,7 +126,7 @@ test('bodies are required, except where no body counts as an empty one', () => {
   const optional = [...operations.values()]
     .filter(({ requestBody }) => requestBody?.required === false)
     .map(({ operationId }) => operationId)
-  expect(optional.sort()).toEqual(['approveOutlines', 'retryPresentation'])
+  expect(optional.sort()).toEqual(['approveOutlines', 'openMaker', 'retryPresentation'])
   expect(operation('createPresentation').requestBody?.required).toBe(true)
 })
 
@@ -177,6 +177,7 @@ const idOperations = [
     'exportPresentation',
     'followEvents',
     'issueTicket',
+    'openInMaker',
   ],
 ]
 

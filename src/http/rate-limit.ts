@@ -16,14 +16,17 @@ const maxKeys = 50_000
 
 export async function createRateLimit(
   app: App,
-  { perMinute }: { perMinute: number },
+  {
+    perMinute,
+    keyOf = callerKey,
+  }: { perMinute: number; keyOf?: (request: FastifyRequest) => string },
 ): Promise<CheckRateLimit> {
   await app.register(rateLimit, {
     global: false,
     max: perMinute,
     timeWindow: windowMs,
     cache: maxKeys,
-    keyGenerator: callerKey,
+    keyGenerator: keyOf,
   })
   const count = app.createRateLimit()
 

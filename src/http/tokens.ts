@@ -14,6 +14,8 @@ export interface Caller {
   userId: string
   /** When the token expires; the streams opened with it end at that time. */
   expiresAt: Date
+  /** How the token calls the user: its `name`, else its `email`. */
+  name?: string
 }
 
 export type TokenVerifier = ReturnType<typeof createTokenVerifier>
@@ -108,7 +110,9 @@ export function createTokenVerifier(
     if (typeof sub !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(sub))
       throw new RefusedTokenError('subject')
     if (typeof exp !== 'number') throw new RefusedTokenError('claims')
-    return { userId: sub, expiresAt: new Date(Math.min(exp * 1000, maxDateMs)) }
+    const name = displayName(payload['name']) ?? displayName(payload['email'])
+    const expiresAt = new Date(Math.min(exp * 1000, maxDateMs))
+    return { userId: sub, expiresAt, ...(name !== undefined && { name }) }
   }
 
   return async function verify(token: string): Promise<Caller> {
@@ -122,6 +126,19 @@ export function createTokenVerifier(
       throw new Problem('AUTHENTICATION_FAILED', { cause: error })
     }
   }
+}
+
+const maxNameChars = 200
+
+/** A claim that can be shown; undefined for anything else. */
+function displayName(claim: unknown): string | undefined {
+  if (typeof claim !== 'string' || !claim.isWellFormed()) return undefined
+  return (
+    claim
+      .replace(/[\p{Cc}\p{Cf}]/gu, '')
+      .trim()
+      .slice(0, maxNameChars) || undefined
+  )
 }
 
 /** Tries each key that fits: a token without `kid` may fit several, and sets list keys twice. */

@@ -25,5 +25,7 @@ export function capabilitiesOf(features: Features) {
     edit: features.slideEdit !== null,
     slideContent: slideContentOf(features),
     sources: sourceTypesOf(features),
+    /** Its editor can be offered: it knows users. */
+    maker: features.layout === 'id',
   }
 }

@@ -51,7 +51,7 @@ export async function openGateway(
       throw error
     })
   }
-  return { url: app.address, logs, close }
+  return { url: app.address, makerUrl: app.makerAddress, logs, close }
 }
 
 export type SpawnedGateway = Awaited<ReturnType<typeof spawnGateway>>

@@ -3,11 +3,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { and, eq, gt, lte, sql } from 'drizzle-orm'
 import type { Queryable } from '../database/connection.ts'
-import { tickets } from '../database/schema/users.ts'
+import { type MakerEntry, tickets } from '../database/schema/users.ts'
 import { build, columns, type Given, statement } from '../database/statement.ts'
-import type { TicketPurpose } from '../domain/ticket-purposes.ts'
-
-export const ticketSeconds = 60
+import { type TicketPurpose, ticketSeconds } from '../domain/ticket-purposes.ts'
 
 /** What a ticket opens. `presentationId` is null for purposes that concern no presentation. */
 export interface TicketScope {
@@ -18,23 +16,28 @@ export interface TicketScope {
 export interface TicketRequest extends TicketScope {
   userId: string
   tokenExpiresAt: Date
+  /** Of purpose `maker`. */
+  entry?: MakerEntry | undefined
 }
 
 /** Returns a new ticket, or undefined when the presentation is not this user's. */
 export async function issueTicket(
   database: Queryable,
-  { userId, purpose, presentationId, tokenExpiresAt }: TicketRequest,
+  { userId, purpose, presentationId, tokenExpiresAt, entry }: TicketRequest,
 ): Promise<string | undefined> {
   const ticket = randomBytes(32).toString('base64url')
   // Raw: the owner check and the insert are one statement. A token may end in the year 275760,
   // which Postgres takes as a number but not as a text.
   const rows = await database.query(
-    `insert into gateway.tickets (hash, user_id, purpose, presentation_id, expires_at, token_expires_at)
-     select $1, $2, $3, $4::uuid, now() + $5 * interval '1 second', to_timestamp($6::float8 / 1000)
+    `insert into gateway.tickets (hash, user_id, purpose, presentation_id, expires_at, token_expires_at, entry)
+     select $1, $2, $3, $4::uuid, now() + $5 * interval '1 second', to_timestamp($6::float8 / 1000), $7::json
      where $4 is null
        or exists (select 1 from gateway.presentations p where p.id = $4 and p.user_id = $2)
      returning 1`,
-    [hashOf(ticket), userId, purpose, presentationId, ticketSeconds, tokenExpiresAt.getTime()],
+    [
+      ...[hashOf(ticket), userId, purpose, presentationId],
+      ...[ticketSeconds, tokenExpiresAt.getTime(), entry ? JSON.stringify(entry) : null],
+    ],
   )
   return rows.length > 0 ? ticket : undefined
 }
@@ -57,7 +60,7 @@ const deleteTicket = statement((given: Given<TicketScope & { hash: string }>) =>
       ),
     )
     .returning({
-      ...columns(tickets, 'userId'),
+      ...columns(tickets, 'userId', 'entry'),
       // As a number, as above.
       tokenExpiresAtMs:
         sql<number>`(extract(epoch from ${tickets.tokenExpiresAt}) * 1000)::float8`.as(
@@ -66,6 +69,13 @@ const deleteTicket = statement((given: Given<TicketScope & { hash: string }>) =>
     }),
 )
 
+/** Whom a ticket stands for, until when, and where it leads. */
+export interface TicketHolder {
+  userId: string
+  expiresAt: Date
+  entry?: MakerEntry
+}
+
 /**
  * Uses the ticket up. Returns its user and the end of the token that issued it; undefined for a
  * ticket that is unknown, used, expired, or of another purpose or presentation.
@@ -73,9 +83,24 @@ const deleteTicket = statement((given: Given<TicketScope & { hash: string }>) =>
 export async function redeemTicket(
   database: Queryable,
   { ticket, purpose, presentationId }: TicketUse,
-): Promise<{ userId: string; expiresAt: Date } | undefined> {
+): Promise<TicketHolder | undefined> {
   const [row] = await deleteTicket(database, { hash: hashOf(ticket), purpose, presentationId })
-  return row && { userId: row.userId, expiresAt: new Date(row.tokenExpiresAtMs) }
+  if (!row) return undefined
+  const { userId, tokenExpiresAtMs, entry } = row
+  return { userId, expiresAt: new Date(tokenExpiresAtMs), ...(entry && { entry }) }
+}
+
+/** The user of a ticket of the maker, which stays unused; undefined if it opens nothing. */
+export async function findTicketUser(
+  database: Queryable,
+  ticket: string,
+): Promise<string | undefined> {
+  const [row] = await database.query<{ userId: string }>(
+    `select user_id as "userId" from gateway.tickets
+     where hash = $1 and purpose = 'maker' and expires_at > now() and token_expires_at > now()`,
+    [hashOf(ticket)],
+  )
+  return row?.userId
 }
 
 const deleteExpired = statement(() =>

@@ -57,6 +57,14 @@ export const idempotencyKeys = gateway.table(
   ],
 )
 
+/** How a visitor enters the slide maker. */
+export interface MakerEntry {
+  /** A path of the maker. */
+  returnTo: string
+  /** How the token calls the user; null if it says nothing. */
+  userName: string | null
+}
+
 /** Single-use credentials for requests that can send neither header nor cookie. */
 export const tickets = gateway.table(
   'tickets',
@@ -70,6 +78,8 @@ export const tickets = gateway.table(
     expiresAt: time('expires_at').notNull(),
     /** End of the token that issued the ticket: what the ticket opens ends then, too. */
     tokenExpiresAt: time('token_expires_at').notNull(),
+    /** Where the ticket leads, and for whom; only of purpose `maker`. */
+    entry: json('entry').$type<MakerEntry>(),
   },
   (table) => [index('tickets_expired').on(table.expiresAt)],
 )

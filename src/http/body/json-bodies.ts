@@ -13,6 +13,8 @@ import { createParseQueue } from './parse-queue.ts'
 import { readBody } from './read-body.ts'
 
 export interface JsonBodyOptions {
+  /** The media types that are parsed as JSON. */
+  types?: string[]
   maxBytes?: number
   /** From the first read to the last byte. */
   timeoutMs?: number
@@ -28,33 +30,31 @@ export interface JsonBodyOptions {
 export function jsonBodies(
   scope: App,
   {
+    types = ['application/json'],
     maxBytes = 8 * 1024 * 1024,
     timeoutMs = 60_000,
     budget = createBodyBudget(),
     queue = createParseQueue(),
   }: JsonBodyOptions = {},
 ): void {
-  scope.addContentTypeParser(
-    'application/json',
-    async (request: FastifyRequest, payload: IncomingMessage) => {
-      const user = callerKey(request)
-      const { 'content-length': length, 'content-encoding': encoding } = request.headers
-      if (encoding !== undefined && encoding !== 'identity')
-        throw new Problem('UNSUPPORTED_MEDIA_TYPE')
-      const { bytes, release } = await readBody(payload, {
-        contentLength: length === undefined ? undefined : Number(length),
-        maxBytes,
-        timeoutMs,
-        reserve: (most) => budget.reserve(user, most),
-      })
-      try {
-        if (bytes.length === 0) return undefined
-        return await queue.run({ user, bytes: bytes.length }, () => parseJson(bytes))
-      } finally {
-        release()
-      }
-    },
-  )
+  scope.addContentTypeParser(types, async (request: FastifyRequest, payload: IncomingMessage) => {
+    const user = callerKey(request)
+    const { 'content-length': length, 'content-encoding': encoding } = request.headers
+    if (encoding !== undefined && encoding !== 'identity')
+      throw new Problem('UNSUPPORTED_MEDIA_TYPE')
+    const { bytes, release } = await readBody(payload, {
+      contentLength: length === undefined ? undefined : Number(length),
+      maxBytes,
+      timeoutMs,
+      reserve: (most) => budget.reserve(user, most),
+    })
+    try {
+      if (bytes.length === 0) return undefined
+      return await queue.run({ user, bytes: bytes.length }, () => parseJson(bytes))
+    } finally {
+      release()
+    }
+  })
   rejectOtherBodies(scope)
 }
 

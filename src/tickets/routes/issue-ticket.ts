@@ -3,9 +3,10 @@
 
 import Type from 'typebox'
 import { Problem } from '../../domain/problem.ts'
+import { ticketSeconds } from '../../domain/ticket-purposes.ts'
 import type { App } from '../../http/base.ts'
 import { idParams, jsonResponse, problemResponsesOfWrite } from '../../http/schemas.ts'
-import { type TicketRequest, ticketSeconds } from '../statements.ts'
+import type { TicketRequest } from '../statements.ts'
 
 export interface IssueTicket {
   /** Undefined when the presentation is not this user's. */

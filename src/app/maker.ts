@@ -1,0 +1,123 @@
+// The slide maker: its services, and the server of its own origin.
+
+import type { FastifyBaseLogger } from 'fastify'
+import type { Config } from '../config/config.ts'
+import { type MakerConfig, makerUrlOf } from '../config/maker.ts'
+import { type App, createBase } from '../http/base.ts'
+import { limitConnections } from '../http/connection-limit.ts'
+import { drainOnClose } from '../http/drain-on-close.ts'
+import { createMakerErrors } from '../maker/errors.ts'
+import type { Handlers } from '../maker/exchange.ts'
+import { makerHeaders } from '../maker/headers.ts'
+import { createMakerLinks } from '../maker/links.ts'
+import { findOwnDeck } from '../maker/own-decks.ts'
+import type { MakerApi } from '../maker/routes/maker-links.ts'
+import { type MakerServices, makerRoutes } from '../maker/routes.ts'
+import {
+  endSession,
+  endSessions,
+  findSession,
+  openSession,
+  renewSessions,
+} from '../maker/sessions.ts'
+import { createSignIn } from '../maker/sign-in.ts'
+import { findPresentation } from '../presentations/statements/queries.ts'
+import { sharedAccount } from '../presenton/account.ts'
+import { findTicketUser, issueTicket, redeemTicket } from '../tickets/statements.ts'
+import type { Adapters } from './adapters.ts'
+
+export type MakerUrl = ReturnType<typeof createMakerUrl>
+
+/** How browsers reach the maker. With MAKER_PORT=0 the port is known only once it listens. */
+export function createMakerUrl(maker: MakerConfig) {
+  let boundPort = maker.port
+  return {
+    /** Without a slash at the end. */
+    read: () => makerUrlOf(maker, boundPort),
+    setPort(port: number): void {
+      boundPort = port
+    },
+  }
+}
+
+export interface MakerOptions {
+  adapters: Pick<Adapters, 'database' | 'presenton'>
+  /** Undefined: there is no maker. */
+  makerUrl: MakerUrl | undefined
+}
+
+/** What the API needs of the maker, and what its listener needs. */
+export function createMaker({ adapters: { database, presenton }, makerUrl }: MakerOptions): {
+  api: MakerApi
+  services: MakerServices
+} {
+  const isSupported = () => presenton.knownCapabilities()?.maker
+  return {
+    api: {
+      links: createMakerLinks({
+        makerUrl: makerUrl?.read,
+        isSupported,
+        findPresentation: async (own) => {
+          const row = await findPresentation(database, own)
+          return row && { deckId: row.deckId, hasMaker: true }
+        },
+        issueTicket: (request) => issueTicket(database, request),
+      }),
+      renewSessions: (user) => renewSessions(database, user),
+      endSessions: (userId) => endSessions(database, userId),
+    },
+    services: {
+      isSupported,
+      findSession: (id) => findSession(database, id),
+      openSession: (session) => openSession(database, session),
+      endSession: (hash) => endSession(database, hash),
+      findTicketUser: (ticket) => findTicketUser(database, ticket),
+      redeemTicket: (ticket) =>
+        redeemTicket(database, { ticket, purpose: 'maker', presentationId: null }),
+      findPresentation: (own) => findPresentation(database, own),
+      findOwnDeck: (userId, deckId) => findOwnDeck(database, userId, deckId),
+      accountOf: () => sharedAccount,
+    },
+  }
+}
+
+export interface MakerServerOptions {
+  config: Config
+  maker: MakerConfig
+  logger: FastifyBaseLogger
+  services: MakerServices
+  /** By the names of the table, beside those that the maker answers itself. */
+  handlers: Handlers
+  makerUrl: MakerUrl
+  closing: AbortSignal
+}
+
+/** Does not listen yet. */
+export async function createMakerServer({
+  config: { trustProxy, limits, shutdownGraceMs, events },
+  maker,
+  logger,
+  services,
+  handlers,
+  makerUrl,
+  closing,
+}: MakerServerOptions): Promise<App> {
+  const signIn = createSignIn({ signInUrl: maker.signInUrl, makerUrl: makerUrl.read })
+  const app = createBase({
+    logger,
+    trustProxy,
+    headers: makerHeaders({ ...maker, isHttps: makerUrl.read().startsWith('https:') }),
+    idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
+    sendError: createMakerErrors({ signIn }),
+  })
+  limitConnections(app, limits)
+  drainOnClose(app, { closing, graceMs: shutdownGraceMs })
+  await makerRoutes(app, {
+    services,
+    handlers,
+    makerUrl: makerUrl.read,
+    ratePerMinute: maker.ratePerMinute,
+    mayBeFramed: maker.frameAncestors.length > 0,
+  })
+  return app
+}

@@ -1,0 +1,159 @@
+// The listener of the maker: its own pages, and the rows of the table as routes. Every check that
+// comes before a handler is here: session, rate, origin, ids.
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { Problem } from '../domain/problem.ts'
+import type { App } from '../http/base.ts'
+import { jsonBodies, rejectOtherBodies } from '../http/body/json-bodies.ts'
+import { disconnectSignal } from '../http/disconnect.ts'
+import { createRateLimit } from '../http/rate-limit.ts'
+import type { UpstreamAccount } from '../presenton/account.ts'
+import { readSessionId, sessionCookie } from './cookies.ts'
+import type { Exchange, Handler, Handlers } from './exchange.ts'
+import { createLocalAnswers } from './local-answers.ts'
+import type { FindOwnDeck } from './own-decks.ts'
+import { checkSameOrigin } from './requests.ts'
+import { resolveDecks } from './resolve-decks.ts'
+import { type Enter, enterRoutes } from './routes/enter.ts'
+import { type OpenPresentation, openPresentationRoute } from './routes/open-presentation.ts'
+import type { MakerSession } from './sessions.ts'
+import { type Row, table } from './table.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The session of the maker that the request came with. */
+    makerSession: MakerSession | undefined
+  }
+  interface FastifyContextConfig {
+    /** The row of the maker's table; absent on the maker's own pages. */
+    row?: Row
+    /** Needs no session. */
+    isPublic?: boolean
+  }
+}
+
+export interface MakerServices
+  extends Pick<Enter, 'findTicketUser' | 'redeemTicket' | 'openSession'>,
+    Pick<OpenPresentation, 'findPresentation'> {
+  findSession: (id: string) => Promise<MakerSession | undefined>
+  endSession: (hash: string) => Promise<void>
+  findOwnDeck: FindOwnDeck
+  accountOf: (userId: string) => UpstreamAccount
+  /** False for a version without users, for which there is no maker. Undefined: not known yet. */
+  isSupported: () => boolean | undefined
+}
+
+export interface MakerRoutesOptions {
+  services: MakerServices
+  /** By the names of the table. A row without a handler is no route. */
+  handlers: Handlers
+  makerUrl: () => string
+  ratePerMinute: number
+  mayBeFramed: boolean
+}
+
+export async function makerRoutes(app: App, options: MakerRoutesOptions): Promise<void> {
+  const { services, makerUrl, ratePerMinute, mayBeFramed } = options
+  app.decorateRequest('caller')
+  app.decorateRequest('makerSession')
+  const checkRate = await createRateLimit(app, {
+    perMinute: ratePerMinute,
+    keyOf: ({ makerSession, ip }) =>
+      makerSession ? `session ${makerSession.hash}` : `address ${ip}`,
+  })
+
+  async function findSession(request: FastifyRequest): Promise<MakerSession | undefined> {
+    const id = readSessionId(request, makerUrl())
+    return id === undefined ? undefined : services.findSession(id)
+  }
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (services.isSupported() === false) throw new Problem('UPSTREAM_UNAVAILABLE')
+    const { row, isPublic = false } = request.routeOptions.config
+    if (row?.class === 'asset') return
+    if (request.is404 || isPublic) return checkRate(request, reply)
+    const session = await findSession(request)
+    if (session) {
+      const { userId, expiresAt } = session
+      request.makerSession = session
+      request.caller = { userId, expiresAt }
+    }
+    await checkRate(request, reply)
+    if (!session) throw new Problem('AUTHENTICATION_FAILED')
+    if (row && isUnsafe(row)) checkSameOrigin(request, makerUrl())
+  })
+
+  const logout: Handler = async ({ session, reply }) => {
+    await services.endSession(session.hash)
+    reply.header('set-cookie', sessionCookie(makerUrl(), '', new Date(0)))
+    return { success: true }
+  }
+  const handlers = { ...createLocalAnswers({ logout }), ...options.handlers }
+
+  await app.register(async (scope: App) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, isPublic: true }
+    })
+    enterRoutes(scope, { ...services, makerUrl, mayBeFramed, findSession })
+  })
+  await app.register(async (scope: App) => {
+    rejectOtherBodies(scope)
+    openPresentationRoute(scope, { ...services, sessionOf })
+  })
+  await app.register(async (scope: App) => {
+    jsonBodies(scope, { types: ['application/json', 'text/plain'] })
+    for (const row of table) {
+      const handler = handlers[row.handler ?? '']
+      if (handler && row.body !== 'multipart') addRoute(scope, row, handler, services)
+    }
+  })
+}
+
+const isUnsafe = ({ method, isUnsafe }: Row) => method !== 'GET' || isUnsafe === true
+
+function sessionOf({ makerSession }: FastifyRequest): MakerSession {
+  if (!makerSession) throw new Problem('AUTHENTICATION_FAILED')
+  return makerSession
+}
+
+function addRoute(scope: App, row: Row, handler: Handler, services: MakerServices) {
+  const { method, path: url } = row
+  scope.route({
+    method,
+    url,
+    config: { row },
+    handler: async (request, reply) => handler(await openExchange(row, request, reply, services)),
+  })
+}
+
+async function openExchange(
+  row: Row,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { findOwnDeck, accountOf }: MakerServices,
+): Promise<Exchange> {
+  const session = sessionOf(request)
+  const { userId } = session
+  checkTexts(request.query)
+  const deck = await resolveDecks(row, request, (deckId) => findOwnDeck(userId, deckId))
+  return {
+    session,
+    owner: userId,
+    account: accountOf(userId),
+    deck,
+    params: request.params as Record<string, string>,
+    query: request.query as Record<string, string>,
+    body: row.body === undefined ? undefined : request.body,
+    signal: disconnectSignal(reply),
+    request,
+    reply,
+  }
+}
+
+/** A parameter that is given twice means one thing here and another thing upstream. */
+function checkTexts(query: unknown): asserts query is Record<string, string> {
+  for (const [path, value] of Object.entries(query as Record<string, unknown>)) {
+    if (typeof value !== 'string')
+      throw new Problem('VALIDATION_FAILED', { errors: [{ path, message: 'must be given once' }] })
+  }
+}
