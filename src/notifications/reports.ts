@@ -82,7 +82,8 @@ export function createNotificationReports({ channels, onWritten }: NotificationR
         priority: 'high',
         category: 'generation',
         title,
-        message: `${message} ${detail}`,
+        message,
+        detail,
         data: { code },
       })
     },

@@ -5,15 +5,21 @@ import { openTestRows, type TestRows } from '../../sandbox/rows.ts'
 import { decodeStreamCursor, encodeStreamCursor } from '../cursor.ts'
 import { pruneNotifications } from './change.ts'
 import { readNews, readStreamStart } from './read.ts'
-import { insertAnnouncement, notifyOwner, warnOfExpiringReviews } from './write.ts'
+import {
+  insertAnnouncement,
+  notifyOwner,
+  type PresentationNotice,
+  warnOfExpiringReviews,
+} from './write.ts'
 
-const notice = {
+const notice: PresentationNotice = {
   notificationType: 'info',
   priority: 'normal',
   category: 'generation',
   title: 'Title',
   message: '{name}: {slides}.',
-} as const
+  detail: 'As it is: {name} {slides}',
+}
 
 describe('notifications', () => {
   let rows: TestRows
@@ -58,7 +64,7 @@ describe('notifications', () => {
     expect(seen).toEqual(own.slice(0, seen.length).map(({ seq }) => seq))
     expect([unread, heads.own]).toEqual([30, 30])
     expect(own[0]).toMatchObject({
-      message: '“A “quoted” {slides} {name}”: 0 slides.',
+      message: '“A “quoted” {slides} {name}”: 0 slides. As it is: {name} {slides}',
       presentationId: id,
       data: { presentation_id: id },
     })

@@ -24,6 +24,8 @@ export interface PresentationNotice {
   title: string
   /** `{name}` becomes the quoted title of the presentation, `{slides}` the number of its slides. */
   message: string
+  /** Follows the message as it is: it may hold text from upstream. */
+  detail?: string
   data?: Record<string, unknown>
 }
 
@@ -39,7 +41,7 @@ export function notifyOwner(notice: PresentationNotice): ExtraStatement {
         title, message, data, presentation_id)
       select channel, last_seq, $2, $3, $4, $5,
         replace(replace($6::text, '{slides}', n || case n when 1 then ' slide' else ' slides' end),
-          '{name}', name),
+          '{name}', name) || $8,
         jsonb_build_object('presentation_id', $1::uuid) || $7::jsonb
           || case when $2 = 'success' then jsonb_build_object('slide_count', n) else '{}' end, $1
       from target, numbered`,
@@ -50,6 +52,7 @@ export function notifyOwner(notice: PresentationNotice): ExtraStatement {
       notice.title,
       notice.message,
       JSON.stringify(notice.data ?? {}),
+      notice.detail === undefined ? '' : ` ${notice.detail}`,
     ],
   }
 }
