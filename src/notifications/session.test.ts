@@ -69,7 +69,7 @@ function openSession({ rows = [] as NotificationRow[], isReady = true, cursor = 
       close: unexpected,
     },
     commands: { markRead: unexpected, markReadUpTo: unexpected },
-    jobs: { find: unexpected, follow: unexpected, start: unexpected, unfollow: unexpected },
+    jobs: { find: unexpected, watch: unexpected, unwatch: unexpected },
     view: createNotificationView(() => null),
     start,
     cursor,

@@ -19,7 +19,7 @@ export interface NotificationSessionOptions {
   connection: Connection
   feed: NotificationFeed
   commands: Pick<NotificationCommands, 'markRead' | 'markReadUpTo'>
-  jobs: Pick<Jobs, 'find' | 'follow' | 'start' | 'unfollow'>
+  jobs: Pick<Jobs, 'find' | 'watch' | 'unwatch'>
   view: NotificationView
   start: StreamStart
   cursor: string | undefined

@@ -68,6 +68,8 @@ export async function openTestConnections({
           },
           followOwn: (_id, follower) => follow(follower),
           follow: async () => false,
+          watch: async () => false,
+          unwatch: () => undefined,
           start: () => undefined,
           catchUp: (_id, follower) => job.catchUp(follower),
           repeat: (_id, follower) => job.repeat(follower),

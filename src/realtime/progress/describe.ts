@@ -4,7 +4,7 @@ import type { Progress } from '../../contract/realtime.ts'
 import type { Stage } from '../../contract/stages.ts'
 import { estimateCompletion } from '../../domain/estimate.ts'
 import type { RunError } from '../../domain/problem.ts'
-import type { JobRow, RunEndRow } from './statements.ts'
+import type { JobRow, StateEventRow } from './statements.ts'
 
 const steps: Record<Stage, string> = {
   create: 'Creating the presentation',
@@ -65,7 +65,7 @@ function describe(row: JobRow): Pick<Progress, 'current_step' | 'message'> {
  * The last state of an earlier run, from its terminal event. `known` is the latest known state: of
  * that run, or of the run before it.
  */
-export function rowAtEnd(known: JobRow, { run, event }: RunEndRow): JobRow {
+export function rowAtEnd(known: JobRow, { run, event }: StateEventRow): JobRow {
   // Only a completed presentation gets a further export, and only others get a retry.
   const isNext = run > known.run
   const runKind = !isNext ? known.runKind : known.status === 'completed' ? 'export' : 'deck'
@@ -93,4 +93,28 @@ export function rowAtEnd(known: JobRow, { run, event }: RunEndRow): JobRow {
   }
   const stage = event.stage ?? (isNext ? null : known.stage)
   return { ...base, stage, status: isCancelled ? 'cancelled' : 'failed', error }
+}
+
+/** The state after one event of the log. `known` is the state before it. */
+export function rowAfter(known: JobRow, given: StateEventRow): JobRow {
+  const { run, event } = given
+  const isNext = run > known.run
+  const next = { run, runKind: known.status === 'completed' ? 'export' : 'deck' } as const
+  const base = isNext ? { ...known, ...next, progress: 0, error: null } : known
+  switch (event.type) {
+    case 'queued':
+      // Runs of other kinds show as running from their start, in a stage that the log tells next.
+      return base.runKind === 'deck' ? { ...base, status: 'queued', stage: null } : base
+    case 'stage':
+      return { ...base, status: 'running', stage: event.stage ?? null }
+    case 'awaiting_outlines':
+      return { ...base, status: 'awaiting_outlines', stage: null }
+    case 'outlines':
+      // Written by the run itself, and once more by the approval, which queues it.
+      return known.status === 'awaiting_outlines'
+        ? { ...base, status: 'queued', stage: 'prepare' }
+        : base
+    default:
+      return rowAtEnd(known, given)
+  }
 }

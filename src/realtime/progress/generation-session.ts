@@ -33,6 +33,7 @@ export function openGenerationSession(options: GenerationSessionOptions): Sessio
     const follower: Followed = {
       isMuted: false,
       isReady: () => !follower.isMuted && connection.isReady(),
+      isSubscribed: () => !follower.isMuted,
       onUpdate(update) {
         if (!follower.isMuted) send(update)
       },

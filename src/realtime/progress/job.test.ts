@@ -12,6 +12,7 @@ function createFollower(isReady = () => true) {
   const deleted: string[] = []
   const follower: Follower = {
     isReady,
+    isSubscribed: () => true,
     onUpdate: (update) => updates.push({ ...update, ms: Date.now() }),
     onDeleted: (id) => deleted.push(id),
   }
@@ -198,11 +199,43 @@ describe('a job', () => {
     expect(updates.at(-2)?.row).toMatchObject({ run: 3, status: 'completed', error: null })
   })
 
+  it('tells a watcher of each change of status or stage, and of none before it was started', () => {
+    const { job, take } = openJob()
+    const told: string[] = []
+    const watcher = {
+      onState: ({ status, stage }: JobRow) => void told.push(`${status} ${stage}`),
+      onDeleted: (id: string) => void told.push(id),
+    }
+    job.watch(watcher)
+    take({ stage: 'export' })
+    job.startWatching(watcher)
+    for (let n = 1; n <= 20; n += 1) take({ stage: n % 2 ? 'store' : 'export', slidesDone: n })
+    expect(told).toHaveLength(20)
+    const id = jobRow.id
+    job.take(
+      { ...jobRow, run: 2, runKind: 'export', status: 'completed', stage: null },
+      [],
+      [
+        { id, run: 1, event: { type: 'stage', stage: 'export' } },
+        { id, run: 1, event: { type: 'stage', stage: 'store' } },
+        { id, run: 1, event: { type: 'complete' } },
+        { id, run: 2, event: { type: 'queued' } },
+        { id, run: 2, event: { type: 'stage', stage: 'export' } },
+      ],
+    )
+    expect(told.slice(20)).toEqual([
+      ...['running store', 'completed null', 'running export', 'completed null'],
+    ])
+    job.take(undefined, [])
+    expect(told.at(-1)).toBe(id)
+    expect(job.isIdle()).toBe(true)
+  })
+
   it('tells all followers of a deletion', () => {
     const { job, add } = openJob()
     const [one, other] = [add(), add()]
     job.take(undefined, [])
     expect([one.deleted, other.deleted]).toEqual([[jobRow.id], [jobRow.id]])
-    expect(job.followers()).toBe(0)
+    expect(job.isIdle()).toBe(true)
   })
 })

@@ -4,9 +4,9 @@
 
 import { encodeMessage } from '../../contract/realtime.ts'
 import { isFinished } from '../../domain/status.ts'
-import { rowAtEnd, toProgress } from './describe.ts'
+import { rowAfter, rowAtEnd, toProgress } from './describe.ts'
 import { createMessageWindow, type MessageWindow } from './message-window.ts'
-import type { JobRow, RunEndRow } from './statements.ts'
+import type { JobRow, StateEventRow } from './statements.ts'
 
 export interface JobUpdate {
   row: JobRow
@@ -19,7 +19,15 @@ export interface JobUpdate {
 
 export interface Follower {
   isReady(): boolean
+  /** Whether it counts as a subscription now. */
+  isSubscribed(): boolean
   onUpdate(update: JobUpdate): void
+  onDeleted(id: string): void
+}
+
+/** Gets each change of status or stage, without a limit, from when it is added. */
+export interface Watcher {
+  onState(row: JobRow): void
   onDeleted(id: string): void
 }
 
@@ -47,6 +55,8 @@ export function createJob(id: string, now: () => number) {
   const followers = new Map<Follower, Place>()
   /** Followers that get the first state that becomes known. */
   const waiting = new Set<Follower>()
+  /** With the status and stage that each knows; undefined before it is started. */
+  const watchers = new Map<Watcher, string | undefined>()
   const window = createMessageWindow(now)
   let current: Current | undefined
   let version = 0
@@ -112,9 +122,24 @@ export function createJob(id: string, now: () => number) {
       isSent = true
       send(follower, place)
     }
-    if (isSent && !current.isTerminal && passed < current.version) window.record()
+    // Reads keep to the limit as well, also for watchers alone.
+    const isCounted = (isSent || watchers.size > 0) && !current.isTerminal
+    if (isCounted && passed < current.version) window.record()
     passed = current.version
     if (delayMs < Number.POSITIVE_INFINITY) timer = setTimeout(onTimer, delayMs)
+  }
+
+  function tellWatchers(states: JobRow[]) {
+    for (const [watcher, known] of watchers) {
+      if (known === undefined) continue
+      let last = known
+      for (const row of states) {
+        if (stateOf(row) === last) continue
+        last = stateOf(row)
+        watchers.set(watcher, last)
+        watcher.onState(row)
+      }
+    }
   }
 
   function send(follower: Follower, place: Place) {
@@ -138,7 +163,9 @@ export function createJob(id: string, now: () => number) {
     waitMs: window.waitMs,
     start,
     row: () => current?.row,
-    followers: () => followers.size,
+    isIdle: () => followers.size === 0 && watchers.size === 0,
+    isWatched: () => watchers.size > 0,
+    subscriptions: () => [...followers.keys()].filter((each) => each.isSubscribed()).length,
 
     /** `startsAtOnce`: the first state that becomes known is sent without a call of `start`. */
     add(follower: Follower, startsAtOnce: boolean) {
@@ -152,19 +179,40 @@ export function createJob(id: string, now: () => number) {
       if (followers.size === 0) stopTimer()
     },
 
-    /** A newer state, after the ends of runs that were missed. Undefined: it was deleted. */
-    take(row: JobRow | undefined, missedEnds: RunEndRow[]) {
+    watch: (watcher: Watcher) => void watchers.set(watcher, undefined),
+    /** The present state only says where the changes begin. */
+    startWatching(watcher: Watcher) {
+      if (current && watchers.has(watcher)) watchers.set(watcher, stateOf(current.row))
+    },
+    unwatch: (watcher: Watcher) => void watchers.delete(watcher),
+
+    /**
+     * A newer state, after the ends of runs and the changes that were missed. Undefined: it was
+     * deleted.
+     */
+    take(
+      row: JobRow | undefined,
+      missedEnds: StateEventRow[],
+      missedChanges: StateEventRow[] = [],
+    ) {
       if (!row) {
         stopTimer()
-        const all = [...followers.keys()]
+        const all = [...followers.keys(), ...watchers.keys()]
         followers.clear()
+        watchers.clear()
         waiting.clear()
         for (const follower of all) follower.onDeleted(id)
         return
       }
+      const changes: JobRow[] = []
+      for (const change of missedChanges) {
+        const known = changes.at(-1) ?? current?.row
+        if (known) changes.push(rowAfter(known, change))
+      }
       for (const end of missedEnds) if (current) offer(rowAtEnd(current.row, end), false)
       offer(row, true)
       for (const follower of waiting) start(follower)
+      tellWatchers([...changes, row])
     },
 
     /** Sends what the follower missed while it was not ready. */
@@ -190,3 +238,5 @@ export function createJob(id: string, now: () => number) {
     },
   }
 }
+
+const stateOf = ({ status, stage }: JobRow) => `${status} ${stage}`

@@ -7,9 +7,9 @@ import type { Database } from '../../database/connection.ts'
 import { isDatabaseUnavailable } from '../../database/database-errors.ts'
 import { readLogChanges } from '../../database/event-log.ts'
 import { Problem } from '../../domain/problem.ts'
-import { isFinished } from '../../domain/status.ts'
-import { createJob, type Follower, type Job } from './job.ts'
-import { type JobRow, type RunEndRow, readJobRows, readRunEnds } from './statements.ts'
+import { createJob, type Follower, type Job, type Watcher } from './job.ts'
+import { createMissedEvents } from './missed-events.ts'
+import { type JobRow, readJobRows } from './statements.ts'
 
 export interface JobsOptions {
   database: Pick<Database, 'query'>
@@ -48,36 +48,25 @@ export function createJobs(options: JobsOptions) {
     isSharedFailure: isDatabaseUnavailable,
   })
 
+  const missed = createMissedEvents(database, (id) => entries.get(id)?.job)
+
   async function readAll(ids: string[]): Promise<(JobRow | null)[]> {
     for (const id of ids) {
       const entry = entries.get(id)
       if (entry) entry.queued = undefined
     }
     const rows = new Map((await readJobRows(database, ids)).map((row) => [row.id, row]))
-    const ends = await readMissedEnds(ids.flatMap((id) => rows.get(id) ?? []))
+    const found = ids.flatMap((id) => rows.get(id) ?? [])
+    const [ends, changes] = await Promise.all([missed.readEnds(found), missed.readChanges(found)])
     for (const id of new Set(ids)) {
       const entry = entries.get(id)
       if (!entry) continue
       entry.isStale = false
       const row = rows.get(id)
-      entry.job.take(row, ends.get(id) ?? [])
+      entry.job.take(row, ends.get(id) ?? [], changes.get(id) ?? [])
       if (!row) forget(id)
     }
     return ids.map((id) => rows.get(id) ?? null)
-  }
-
-  /** A run that ended and was followed by another one between two reads still shows its end. */
-  async function readMissedEnds(rows: JobRow[]): Promise<Map<string, RunEndRow[]>> {
-    const asked = rows.flatMap(({ id, run }) => {
-      const known = entries.get(id)?.job.row()
-      if (!known || run <= known.run) return []
-      const from = isFinished(known.status) ? known.run + 1 : known.run
-      return from < run ? [{ id, from, before: run }] : []
-    })
-    const ends = asked.length === 0 ? [] : await readRunEnds(database, asked)
-    const byId = new Map<string, RunEndRow[]>()
-    for (const end of ends) byId.set(end.id, [...(byId.get(end.id) ?? []), end])
-    return byId
   }
 
   /** Resolves with a state that is read after this call. */
@@ -155,7 +144,24 @@ export function createJobs(options: JobsOptions) {
     const entry = entries.get(id)
     if (!entry) return
     entry.job.remove(follower)
-    if (entry.job.followers() === 0) forget(id)
+    if (entry.job.isIdle()) forget(id)
+  }
+
+  function unwatch(id: string, watcher: Watcher) {
+    const entry = entries.get(id)
+    if (!entry) return
+    entry.job.unwatch(watcher)
+    if (entry.job.isIdle()) forget(id)
+  }
+
+  /** @throws Problem DATABASE_UNAVAILABLE */
+  async function isOwn(entry: Entry, userId: string): Promise<boolean> {
+    try {
+      return (await read(entry))?.userId === userId
+    } catch (error) {
+      entry.queued = undefined
+      throw error
+    }
   }
 
   return {
@@ -179,16 +185,32 @@ export function createJobs(options: JobsOptions) {
     async follow({ userId, id }: OwnJob, follower: Follower): Promise<boolean> {
       const entry = entryOf(id)
       entry.job.add(follower, false)
+      let isAccepted = false
       try {
-        if ((await read(entry))?.userId === userId) return true
-      } catch (error) {
-        entry.queued = undefined
-        unfollow(id, follower)
-        throw error
+        isAccepted = await isOwn(entry, userId)
+      } finally {
+        if (!isAccepted) unfollow(id, follower)
       }
-      unfollow(id, follower)
-      return false
+      return isAccepted
     },
+
+    /**
+     * Watches a run. False when it is not this user's.
+     * @throws Problem DATABASE_UNAVAILABLE
+     */
+    async watch({ userId, id }: OwnJob, watcher: Watcher): Promise<boolean> {
+      const entry = entryOf(id)
+      entry.job.watch(watcher)
+      let isAccepted = false
+      try {
+        isAccepted = await isOwn(entry, userId)
+        if (isAccepted) entry.job.startWatching(watcher)
+      } finally {
+        if (!isAccepted) unwatch(id, watcher)
+      }
+      return isAccepted
+    },
+    unwatch,
 
     start: (id: string, follower: Follower) => entries.get(id)?.job.start(follower),
     catchUp: (id: string, follower: Follower) => entries.get(id)?.job.catchUp(follower),
@@ -197,9 +219,9 @@ export function createJobs(options: JobsOptions) {
     unfollow,
 
     stats() {
-      let subscriptions = 0
-      for (const { job } of entries.values()) subscriptions += job.followers()
-      return { jobs: entries.size, subscriptions }
+      const counts = [...entries.values()].map(({ job }) => job.subscriptions())
+      const subscriptions = counts.reduce((sum, count) => sum + count, 0)
+      return { jobs: counts.filter((count) => count > 0).length, subscriptions }
     },
 
     close() {

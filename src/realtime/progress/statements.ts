@@ -36,11 +36,11 @@ export function readJobRows(database: Queryable, ids: string[]): Promise<JobRow[
   )
 }
 
-/** The terminal event of one run. */
-export interface RunEndRow {
+/** An event that ends a run or changes its status or stage. */
+export interface StateEventRow {
   id: string
   run: number
-  /** `complete` or `error`, with its members. */
+  /** With its members, unless they are large. */
   event: { type: string; stage?: Stage } & Partial<RunError>
 }
 
@@ -48,16 +48,43 @@ export interface RunEndRow {
 export async function readRunEnds(
   database: Queryable,
   asked: { id: string; from: number; before: number }[],
-): Promise<RunEndRow[]> {
-  const rows = await database.query<Omit<RunEndRow, 'event'> & { data: string }>(
-    // Of `complete` only the kind: its data holds the whole deck.
-    `select e.presentation_id as id, e.run,
-       case when e.kind = 'complete' then '{"type":"complete"}' else e.data end as data
-     from unnest($1::uuid[], $2::int[], $3::int[]) asked(id, first, before)
+): Promise<StateEventRow[]> {
+  const rows = await database.query<StoredStateEvent>(
+    `select ${stateEvent('e')} from unnest($1::uuid[], $2::int[], $3::int[]) asked(id, first, before)
      join gateway.events e on e.presentation_id = asked.id
      where e.terminal and e.run >= asked.first and e.run < asked.before
      order by e.presentation_id, e.seq`,
     [asked.map(({ id }) => id), asked.map(({ from }) => from), asked.map(({ before }) => before)],
   )
-  return rows.map(({ data, ...row }) => ({ ...row, event: JSON.parse(data) }))
+  return rows.map(toStateEvent)
 }
+
+/** What changed the status or stage after the event `after`, up to `upTo`, in its order. */
+export async function readStateEvents(
+  database: Queryable,
+  asked: { id: string; after: number; upTo: number }[],
+): Promise<StateEventRow[]> {
+  const rows = await database.query<StoredStateEvent>(
+    `select ${stateEvent('e')} from unnest($1::uuid[], $2::bigint[], $3::bigint[])
+       asked(id, after, up_to)
+     join gateway.events e on e.presentation_id = asked.id
+     where e.seq > asked.after and e.seq <= asked.up_to
+       and e.kind in ('queued', 'stage', 'outlines', 'awaiting_outlines', 'complete', 'error')
+       and (e.terminal or e.kind not in ('complete', 'error'))
+     order by e.presentation_id, e.seq`,
+    [asked.map(({ id }) => id), asked.map(({ after }) => after), asked.map(({ upTo }) => upTo)],
+  )
+  return rows.map(toStateEvent)
+}
+
+type StoredStateEvent = Omit<StateEventRow, 'event'> & { data: string }
+
+/** Of large events only the kind: `complete` holds the whole deck. */
+const stateEvent = (e: string) => `${e}.presentation_id as id, ${e}.run,
+  case when ${e}.kind in ('complete', 'outlines')
+    then json_build_object('type', ${e}.kind)::text else ${e}.data end as data`
+
+const toStateEvent = ({ data, ...row }: StoredStateEvent): StateEventRow => ({
+  ...row,
+  event: JSON.parse(data),
+})
