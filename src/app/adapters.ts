@@ -2,10 +2,11 @@
 // process starts while all three are down.
 import type { Config } from '../config/config.ts'
 import { createChannels } from '../database/channels.ts'
-import { openDatabase } from '../database/connection.ts'
+import { openDatabase, type Queryable } from '../database/connection.ts'
 import { createDatabaseTroubles } from '../database/database-troubles.ts'
 import { reportDurations } from '../database/durations.ts'
 import { createEndRun } from '../database/end-run.ts'
+import { createAccountStore } from '../database/upstream-accounts.ts'
 import { createNotificationReports } from '../notifications/reports.ts'
 import { createObjectStore } from '../objects/store.ts'
 import { createPresenton } from '../presenton/client.ts'
@@ -67,23 +68,22 @@ export function openAdapters(options: AdapterOptions) {
     },
     reportDisabledWebhook: reports.reportDisabledWebhook,
     objects: createObjectStore({ ...config.objects, logger, troubles }),
-    presenton: openPresenton(options),
+    presenton: openPresenton(options, database),
   }
 }
 
-function openPresenton({
-  config: { presenton },
-  logger,
-  metrics,
-  troubles,
-  misconfigurations,
-}: AdapterOptions) {
+function openPresenton(options: AdapterOptions, database: Queryable) {
+  const { logger, metrics, troubles, misconfigurations } = options
+  const { presenton } = options.config
   const { url, username, password, apiKey, appDataDir, breaker } = presenton
+  const { accountSecret: secret, hasUserAccounts: isEnabled } = presenton
   return createPresenton({
     url,
     credentials:
       username !== undefined && password !== undefined ? { username, password } : undefined,
     apiKey,
+    users:
+      secret === undefined ? undefined : { secret, store: createAccountStore(database), isEnabled },
     appDataDir,
     timeouts: {
       createMs: presenton.createTimeoutMs,

@@ -13,7 +13,6 @@ import { createStartRegeneration } from '../presentations/slides/start-regenerat
 import { findPresentation, listPresentations } from '../presentations/statements/queries.ts'
 import type { Presign } from '../presentations/view.ts'
 import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
-import { sharedAccount } from '../presenton/account.ts'
 import type { Adapters } from './adapters.ts'
 
 export interface PresentationServicesOptions {
@@ -29,7 +28,8 @@ export function createPresentationServices({
   view,
   presign,
 }: PresentationServicesOptions): PresentationServices {
-  const knownTemplates = () => presenton.knownTemplates(sharedAccount)
+  const knownTemplates = (userId: string) =>
+    presenton.knownTemplates(presenton.knownAccountFor(userId))
   const admission = createAdmission({
     ...{ database, channels, queue, quotas, knownTemplates },
     knownSourceTypes: () => presenton.knownCapabilities()?.sources,

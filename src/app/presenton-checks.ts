@@ -55,7 +55,7 @@ export function createMisconfigurations(troubles: Pick<Troubles, 'report' | 'cle
 }
 
 interface ChecksOptions {
-  presenton: Pick<Presenton, 'hasTemplate'>
+  presenton: Pick<Presenton, 'hasTemplate' | 'lacksUsers'>
   config: Pick<Config['presenton'], 'defaultTemplate' | 'appDataDir'>
   misconfigurations: Pick<Misconfigurations, 'set'>
   /** Ends the checks. */
@@ -81,6 +81,12 @@ export function createPresentonChecks({
     set('template', defaultTemplate, hasIt ? undefined : detail)
   }
 
+  /** Runs go on under the shared account. */
+  function checkAccounts(): void {
+    const detail = 'This version of Presenton has no accounts for users, so all users share one.'
+    set('accounts', 'PRESENTON_ACCOUNTS', presenton.lacksUsers() ? detail : undefined)
+  }
+
   async function checkDirectory(): Promise<void> {
     if (config.appDataDir === undefined) return
     set('directory', appDataDir, await mistakeOfDirectory(config.appDataDir))
@@ -88,7 +94,8 @@ export function createPresentonChecks({
 
   function check(): Promise<void> {
     pending ??= Promise.all([checkTemplate(), checkDirectory()])
-      .then(() => undefined)
+      // The template is checked with a call, after which the version is known.
+      .then(checkAccounts)
       .finally(() => {
         pending = undefined
       })

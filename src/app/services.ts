@@ -2,8 +2,8 @@
 // listens, claims or migrates: see lifecycle.ts and worker.ts.
 import type { Config } from '../config/config.ts'
 import { explainDatabaseError, UnusableDatabase } from '../database/database-troubles.ts'
-import { ownsImage } from '../database/images.ts'
 import { createHub } from '../events/hub.ts'
+import { createFindAccount } from '../images/find-account.ts'
 import { explainStoreTrouble } from '../objects/store-reports.ts'
 import { createHealth } from '../operations/health.ts'
 import { readMemory } from '../operations/memory.ts'
@@ -165,9 +165,14 @@ export function openServices(options: ServicesOptions) {
     tickets: { issueTicket: (request) => issueTicket(database, request) },
     images: {
       openImage: presenton.openImage,
-      ownsImage: (wanted) => ownsImage(database, wanted),
+      findAccount: createFindAccount({ database, presenton }),
     },
-    templates: { listTemplates: presenton.listTemplates },
+    templates: {
+      async listTemplates({ userId, signal }) {
+        const account = await presenton.accountFor(userId, signal)
+        return presenton.listTemplates({ account, signal })
+      },
+    },
     capabilities: presenton,
     usage: {
       readUsage: (userId) => readUsage(database, userId, config.quotas, config.sources),

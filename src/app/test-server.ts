@@ -29,6 +29,7 @@ export function sampleRow(changes: Partial<PresentationRow> = {}): PresentationR
     id: rowId,
     userId: 'alice',
     deckId: null,
+    account: null,
     origin: 'api',
     title: null,
     status: 'queued',
@@ -119,7 +120,7 @@ export async function openTestServer({
     sources: { ...unusedSources(publicUrl.read), ...features.sources },
     events: { follow: unexpectedCall, ...features.events },
     tickets: { issueTicket: unexpectedCall, ...features.tickets },
-    images: { openImage: unexpectedCall, ownsImage: async () => false, ...features.images },
+    images: { openImage: unexpectedCall, findAccount: async () => undefined, ...features.images },
     templates: { listTemplates: async () => [], ...features.templates },
     capabilities: {
       knownCapabilities: () => undefined,

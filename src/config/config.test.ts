@@ -193,7 +193,8 @@ describe('readConfig', () => {
     )
     const complete = { ...login, PRESENTON_ACCOUNT_SECRET: secret }
     expect(read(complete)().presenton.accountSecret).toBe(secret)
-    expect(readConfig({ ...required, ...complete }).presenton.accountSecret).toBeUndefined()
+    expect(read(complete)().presenton.hasUserAccounts).toBe(true)
+    expect(readConfig({ ...required, ...complete }).presenton.hasUserAccounts).toBe(false)
     expect(read({ ...complete, PRESENTON_ACCOUNTS: 'own' })).toThrow(/PRESENTON_ACCOUNTS must/)
   })
 

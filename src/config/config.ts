@@ -91,8 +91,10 @@ function toConfig(v: Values) {
       username: v.PRESENTON_USERNAME,
       password: v.PRESENTON_PASSWORD,
       apiKey: v.PRESENTON_API_KEY,
-      /** From it come the passwords of the users' accounts; undefined while all share one. */
-      accountSecret: v.PRESENTON_ACCOUNTS === 'per-user' ? v.PRESENTON_ACCOUNT_SECRET : undefined,
+      /** The decks of new runs belong to accounts of their users. */
+      hasUserAccounts: v.PRESENTON_ACCOUNTS === 'per-user',
+      /** From it come the passwords of these accounts. Decks that have one need it in any case. */
+      accountSecret: v.PRESENTON_ACCOUNT_SECRET,
       appDataDir: v.PRESENTON_APP_DATA_DIR,
       defaultTemplate: v.PRESENTON_DEFAULT_TEMPLATE,
       createTimeoutMs: v.CREATE_TIMEOUT_SECONDS * 1000,

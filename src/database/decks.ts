@@ -8,30 +8,34 @@ import { presentations } from './schema/presentations.ts'
 import { build, columns, type Given, statement } from './statement.ts'
 
 /** Records a new deck of the run that writes. */
-export function recordDeck(deckId: string): ExtraStatement {
+export function recordDeck(deckId: string, account: string | null): ExtraStatement {
   return {
-    text: `insert into gateway.decks (deck_id, presentation_id) values ($2, $1)
-      on conflict do nothing`,
-    values: [deckId],
+    text: `insert into gateway.decks (deck_id, presentation_id, account)
+      values ($2, $1, $3) on conflict do nothing`,
+    values: [deckId, account],
   }
 }
 
-const insertUnwanted = statement((given: Given<{ deckId: string; presentationId: string }>) =>
+interface UnwantedDeck {
+  deckId: string
+  presentationId: string
+  account: string | null
+}
+
+const insertUnwanted = statement((given: Given<UnwantedDeck>) =>
   build
     .insert(decks)
     .values({
       deckId: given.deckId,
       presentationId: given.presentationId,
+      account: given.account,
       removeAfter: sql`now()`,
     })
     .onConflictDoNothing(),
 )
 
 /** Schedules the removal of a deck whose run lost its lease before it could record the deck. */
-export async function scheduleDeckRemoval(
-  database: Queryable,
-  deck: { deckId: string; presentationId: string },
-): Promise<void> {
+export async function scheduleDeckRemoval(database: Queryable, deck: UnwantedDeck): Promise<void> {
   await insertUnwanted(database, deck)
 }
 
@@ -62,6 +66,19 @@ const selectRemovable = statement((given: Given<{ limit: number }>) =>
 /** Decks to remove upstream, longest due first; none that a presentation still works with. */
 export async function findRemovableDecks(database: Queryable, limit = 50): Promise<string[]> {
   return (await selectRemovable(database, { limit })).map(({ deckId }) => deckId)
+}
+
+/** Whose account in Presenton owns a deck; undefined for the shared one. */
+export async function findDeckOwner(
+  database: Queryable,
+  deckId: string,
+): Promise<{ userId: string; account: string } | undefined> {
+  const [row] = await database.query<{ userId: string; account: string }>(
+    `select a.user_id as "userId", a.name as account from gateway.decks d
+     join gateway.upstream_accounts a on a.name = d.account where d.deck_id = $1`,
+    [deckId],
+  )
+  return row
 }
 
 const deleteById = statement((given: Given<{ deckId: string }>) =>

@@ -3,6 +3,7 @@ import { and, eq, sql } from 'drizzle-orm'
 import type { Queryable } from './connection.ts'
 import type { ExtraStatement } from './run-write.ts'
 import { images } from './schema/external.ts'
+import { presentations } from './schema/presentations.ts'
 import { build, columns, type Given, statement } from './statement.ts'
 
 /** Joins the write of the events that name the images. Paths are not percent-encoded. */
@@ -17,17 +18,21 @@ export function recordImages(userId: string, paths: readonly string[]): ExtraSta
 
 const selectImage = statement((given: Given<{ userId: string; path: string }>) =>
   build
-    .select(columns(images, 'path'))
+    .selectDistinct(columns(presentations, 'account'))
     .from(images)
-    .where(and(eq(images.userId, given.userId), eq(images.path, given.path)))
-    .limit(1),
+    .innerJoin(presentations, eq(presentations.id, images.presentationId))
+    .where(and(eq(images.userId, given.userId), eq(images.path, given.path))),
 )
 
-export async function ownsImage(
+/**
+ * The accounts in Presenton whose decks of this user name the image; none if the user's slides do
+ * not. Null is the shared account.
+ */
+export async function findImageAccounts(
   database: Queryable,
   { userId, path }: { userId: string; path: string },
-): Promise<boolean> {
-  return (await selectImage(database, { userId, path })).length > 0
+): Promise<(string | null)[]> {
+  return (await selectImage(database, { userId, path })).map(({ account }) => account)
 }
 
 const selectOwned = statement((given: Given<{ userId: string; paths: string[] }>) =>

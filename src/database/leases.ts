@@ -37,6 +37,7 @@ const runColumns = [
   'takeovers',
   'uploads',
   'deckId',
+  'account',
   'freshDeckId',
   'deckPrepared',
   'deckStreamed',

@@ -21,7 +21,7 @@ export type RunChanges = Partial<
     Columns,
     | ('status' | 'stage' | 'attempt' | 'progress' | 'title' | 'template' | 'nSlides')
     | 'slidesDone'
-    | ('outlines' | 'outlinesApproved' | 'deckId' | 'deckPrepared' | 'deckStreamed')
+    | ('outlines' | 'outlinesApproved' | 'deckId' | 'account' | 'deckPrepared' | 'deckStreamed')
     | ('revision' | 'editFinished' | 'freshDeckId' | 'slidesBefore')
     | ('slidesFinished' | 'exportPath' | 'objectKey' | 'starts' | 'failures' | 'slideStreams')
     | 'limitWaitsMs'

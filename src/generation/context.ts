@@ -21,7 +21,7 @@ import type { RunChanges } from '../database/run-write.ts'
 import type { FailureKind } from '../domain/problem.ts'
 import { progressOf } from '../domain/stage.ts'
 import type { ObjectStore } from '../objects/store.ts'
-import { sharedAccount, type UpstreamAccount } from '../presenton/account.ts'
+import { accountOfRow, type UpstreamAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { ReportError } from '../telemetry/errors/error-reports.ts'
 import type { Logger } from '../telemetry/logging.ts'
@@ -122,8 +122,10 @@ export function createContext({
   return {
     ...others,
     run,
-    /** The account in Presenton that the run acts for. */
-    account: sharedAccount as UpstreamAccount,
+    /** The account in Presenton that owns the run's deck. */
+    get account(): UpstreamAccount {
+      return accountOfRow(run)
+    },
     log,
     signal,
     logger,

@@ -2,12 +2,17 @@
 // in Postgres until each is gone, so neither a crash nor an outage forgets one.
 
 import type { Database } from '../database/connection.ts'
-import { deleteDeckRecord, findRemovableDecks, postponeDeck } from '../database/decks.ts'
+import {
+  deleteDeckRecord,
+  findDeckOwner,
+  findRemovableDecks,
+  postponeDeck,
+} from '../database/decks.ts'
 import { deleteUploadRecord, findRemovableUploads, postponeUpload } from '../database/uploads.ts'
 import { type FailureKind, Problem } from '../domain/problem.ts'
 import type { ObjectStore } from '../objects/store.ts'
 import { isRefusal } from '../objects/store-problem.ts'
-import { sharedAccount } from '../presenton/account.ts'
+import { accountOfRow, sharedAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { Logger } from '../telemetry/logging.ts'
 
@@ -106,7 +111,11 @@ export function createRemovals({
     decks: () =>
       removeAll({
         find: () => findRemovableDecks(database),
-        remove: (deckId) => presenton.deleteDeck({ account: sharedAccount, signal, deckId }),
+        async remove(deckId) {
+          const owner = await findDeckOwner(database, deckId)
+          const account = owner ? accountOfRow(owner) : sharedAccount
+          await presenton.deleteDeck({ account, signal, deckId })
+        },
         forget: (deckId) => deleteDeckRecord(database, deckId),
         postpone: (deckId, minutes) => postponeDeck(database, deckId, minutes),
       }),

@@ -6,14 +6,15 @@ import { readRunSources } from '../database/sources.ts'
 import { Problem } from '../domain/problem.ts'
 import { isRefusal } from '../objects/store-problem.ts'
 import { encodingOfMark } from '../objects/text-encoding.ts'
+import type { UpstreamAccount } from '../presenton/account.ts'
 import type { Context } from './context.ts'
 
 const rangeBytes = 1024 * 1024
 const markBytes = 3
 
 /** The handles of the uploaded sources, in the order of the brief. */
-export async function uploadSources(context: Context): Promise<string[]> {
-  const { run, presenton, account, signal } = context
+export async function uploadSources(context: Context, account: UpstreamAccount): Promise<string[]> {
+  const { run, presenton, signal } = context
   // Outlines that exist already hold what the sources said.
   if (run.outlines !== null) return []
   const handles: string[] = []

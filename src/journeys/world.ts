@@ -19,7 +19,10 @@ import { type Claims, createSecretSigner, type Sign } from '../sandbox/tokens.ts
 import { createUser } from './user.ts'
 
 export interface WorldOptions
-  extends Pick<StandInOptions, 'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys'> {
+  extends Pick<
+    StandInOptions,
+    'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys' | 'loginLimit'
+  > {
   /** Environment of every gateway; overrides the defaults below. */
   env?: Environment
   /** Default: a fresh clone of the migrated template. */

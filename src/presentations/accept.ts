@@ -45,7 +45,7 @@ export interface AdmissionOptions {
   queue: QueueLimits
   quotas: Quotas
   /** Ids of upstream's templates while they are known, else undefined. */
-  knownTemplates: () => ReadonlySet<string> | undefined
+  knownTemplates: (userId: string) => ReadonlySet<string> | undefined
   /** The content types of sources that upstream takes while that is known, else undefined. */
   knownSourceTypes?: () => readonly string[] | undefined
 }
@@ -58,6 +58,8 @@ export interface BriefRequest {
   usesDefaultTemplate?: boolean
   /** The deck that upstream has made for it: its run starts after the create stage. */
   deckId?: string
+  /** The account in Presenton that owns that deck; null for the shared one. */
+  account?: string | null
   idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
   /** Makes the response of the new row; it is stored for repeats of the key. */
   respond: (row: PresentationRow) => StoredResponse
@@ -158,7 +160,7 @@ export function createAdmission(options: AdmissionOptions) {
       }
       try {
         // A missing default is the operator's mistake, which may be corrected before the run starts.
-        if (!request.usesDefaultTemplate) checkTemplate(brief.template, knownTemplates())
+        if (!request.usesDefaultTemplate) checkTemplate(brief.template, knownTemplates(userId))
         const sources = checkSources(brief.sources, { userId, known, takenTypes })
         budget.check({ userId, slides: brief.nSlides })
         checkQueue(counts, userId, queue)
@@ -232,10 +234,12 @@ async function openTwins(client: Queryable, requests: readonly DigestedRequest[]
   }
 }
 
-function toRow({ brief, origin, usesDefaultTemplate = false, deckId }: BriefRequest) {
+function toRow(request: BriefRequest) {
+  const { brief, origin, usesDefaultTemplate = false, deckId, account } = request
   return {
     origin,
     deckId: deckId ?? null,
+    account: account ?? null,
     title: brief.title,
     template: brief.template,
     language: brief.language,

@@ -41,7 +41,7 @@ export interface PresentationCommandsOptions {
   queue: QueueLimits
   quotas: Quotas
   /** Ids of upstream's templates while they are known, else undefined. */
-  knownTemplates: () => ReadonlySet<string> | undefined
+  knownTemplates: (userId: string) => ReadonlySet<string> | undefined
   /** Joins the transaction of a deletion; what it returns is called after the commit. */
   reportRemoval: (client: Queryable, own: OwnedPresentation) => Promise<() => void>
 }
@@ -169,7 +169,7 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
         const reservation = { userId: own.userId, presentationId: own.id, slides: nSlides }
         await reserveSlides(client, reservation, quotas)
         const { template } = given
-        if (template !== undefined) checkTemplate(template, knownTemplates())
+        if (template !== undefined) checkTemplate(template, knownTemplates(own.userId))
         await approveOutlines(client, locked, { outlines, title, template, nSlides })
         return readPresentation(client, own.id)
       })

@@ -26,6 +26,19 @@ export function accountOfUser(userId: string): UserAccount {
   return { kind: 'user', name: `u-${digest.slice(0, nameHexDigits)}`, userId }
 }
 
+/** What rows note of a deck's owner. */
+export const accountNameOf = (account: UpstreamAccount): string | null =>
+  account.kind === 'user' ? account.name : null
+
+/** The account under which a deck is served: the one that its row notes. */
+export const accountOfRow = ({
+  userId,
+  account,
+}: {
+  userId: string
+  account: string | null
+}): UpstreamAccount => (account === null ? sharedAccount : accountOfUser(userId))
+
 /** Every replica derives the same password, so none is stored. */
 export function passwordOf({ userId }: UserAccount, secret: string): string {
   return createHmac('sha256', secret).update(userId).digest('hex')

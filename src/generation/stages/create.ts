@@ -3,18 +3,20 @@
 
 import type { EncodedEvent } from '../../contract/events.ts'
 import { recordDeck, scheduleDeckRemoval } from '../../database/decks.ts'
+import { accountNameOf, type UpstreamAccount } from '../../presenton/account.ts'
 import type { Context } from '../context.ts'
 import { withNewDeck } from '../run-state.ts'
 import { missingTemplate, useCurrentDefault } from '../template.ts'
 import { uploadSources } from '../upload-sources.ts'
 
 export async function create(context: Context): Promise<void> {
-  const { run, presenton, account, signal } = context
+  const { run, presenton, signal } = context
   await useCurrentDefault(context)
+  const account = await chooseAccount(context)
   // Checked before the first stage that costs money.
   if (!(await presenton.hasTemplate({ account, signal, templateId: run.template })))
     throw missingTemplate(run)
-  const filePaths = await uploadSources(context)
+  const filePaths = await uploadSources(context, account)
   const { content, tone, verbosity, instructions, ...flags } = run.brief
   const { deckId } = await presenton.createDeck({
     account,
@@ -32,15 +34,27 @@ export async function create(context: Context): Promise<void> {
       filePaths,
     },
   })
+  const name = accountNameOf(account)
   try {
-    const write = { events: callersOutlines(context), extraStatements: [recordDeck(deckId)] }
-    await context.checkpoint(withNewDeck(run, deckId), write)
+    const extraStatements = [recordDeck(deckId, name)]
+    const write = { events: callersOutlines(context), extraStatements }
+    await context.checkpoint({ ...withNewDeck(run, deckId), account: name }, write)
   } catch (error) {
     // The run was cancelled, deleted or taken over, so no one uses this deck.
-    const deck = { deckId, presentationId: run.id }
+    const deck = { deckId, presentationId: run.id, account: name }
     await scheduleDeckRemoval(context.database, deck).catch(() => undefined)
     throw error
   }
+}
+
+/**
+ * The fresh deck of a presentation that is made anew stays where the present one is, because all
+ * its files and images are served under one account.
+ */
+function chooseAccount({ run, presenton, account, signal }: Context): Promise<UpstreamAccount> {
+  return run.runKind === 'regenerate'
+    ? Promise.resolve(account)
+    : presenton.accountFor(run.userId, signal)
 }
 
 /** Outlines of the brief are shown where generated ones would be: after the first create. */

@@ -10,14 +10,14 @@ import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { pathOf } from '../../http/problems.ts'
 import { mediaResponse, problemResponses } from '../../http/schemas.ts'
-import { sharedAccount } from '../../presenton/account.ts'
+import { sharedAccount, type UpstreamAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import { decodePlainPath } from '../../presenton/plain-path.ts'
 
 export interface ImageServices {
   openImage: Presenton['openImage']
-  /** Whether the image occurs in the user's slides. */
-  ownsImage: (image: { userId: string; path: string }) => Promise<boolean>
+  /** The account in Presenton that may read an image of the user's slides; undefined for others. */
+  findAccount: (image: { userId: string; path: string }) => Promise<UpstreamAccount | undefined>
 }
 
 /** An SVG opened as a document of its own may apply inline styles, and nothing else. */
@@ -33,31 +33,35 @@ const sharedRoots = [
   ['/app_data/fonts', 'readFont'],
 ] as const
 
-export function imageRoutes(app: App, { openImage, ownsImage }: ImageServices) {
+export function imageRoutes(app: App, { openImage, findAccount }: ImageServices) {
   app.get(
     '/app_data/images/*',
     { schema: imageSchema('readImage', 'Fetch an image of your slides') },
     async (request, reply) => {
       const path = readPath(request)
-      if (!(await ownsImage({ userId: request.caller.userId, path })))
-        throw new Problem('NOT_FOUND')
-      return sendImage(request, reply, path)
+      const account = await findAccount({ userId: request.caller.userId, path })
+      if (!account) throw new Problem('NOT_FOUND')
+      return sendImage(request, reply, { account, path })
     },
   )
   for (const [root, operationId] of sharedRoots) {
     app.get(
       `${root}/*`,
       { schema: imageSchema(operationId, 'Fetch an image or a font that all slides share') },
-      (request, reply) => sendImage(request, reply, readPath(request)),
+      (request, reply) =>
+        sendImage(request, reply, { account: sharedAccount, path: readPath(request) }),
     )
   }
 
   /** `reply.send` applies back-pressure, and destroys the body when the client disconnects. */
-  async function sendImage(request: FastifyRequest, reply: FastifyReply, path: string) {
+  async function sendImage(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    image: { account: UpstreamAccount; path: string },
+  ) {
     const { body, contentType, sizeBytes } = await openImage({
-      account: sharedAccount,
+      ...image,
       signal: disconnectSignal(reply),
-      path,
     })
     reply.headers({
       'content-type': contentType,

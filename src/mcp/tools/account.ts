@@ -3,7 +3,6 @@
 import Type from 'typebox'
 import { templatesSchema } from '../../contract/template.ts'
 import { usageSchema } from '../../contract/usage.ts'
-import { sharedAccount } from '../../presenton/account.ts'
 import type { ListTemplates } from '../../templates/routes/list-templates.ts'
 import type { ReadUsage } from '../../usage/routes/read-usage.ts'
 import { usageView } from '../../usage/view.ts'
@@ -21,8 +20,8 @@ export function accountTools({ listTemplates, readUsage }: AccountTools) {
       annotations: readOnly,
       input,
       output: Type.Object({ templates: templatesSchema }),
-      answer: async (_input, { signal }) =>
-        dataAnswer({ templates: await listTemplates({ account: sharedAccount, signal }) }),
+      answer: async (_input, { userId, signal }) =>
+        dataAnswer({ templates: await listTemplates({ userId, signal }) }),
     }),
     defineTool({
       name: 'get_usage',

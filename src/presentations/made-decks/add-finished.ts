@@ -8,7 +8,7 @@ import { scheduleDeckRemoval } from '../../database/decks.ts'
 import { readQuotaBudget } from '../../database/quota-budget.ts'
 import type { Quotas } from '../../database/quota-usage.ts'
 import { Problem } from '../../domain/problem.ts'
-import type { UpstreamAccount } from '../../presenton/account.ts'
+import { accountNameOf, type UpstreamAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import type { DeckSlides } from '../../presenton/deck-responses.ts'
 import { findImagePaths } from '../../presenton/image-paths.ts'
@@ -54,11 +54,23 @@ export function createFinishedCommands(options: AddFinishedOptions) {
   async function add(
     userId: string,
     base: FinishedBase,
-    { deckId, slides, presentation }: DeckSlides & { deckId: string },
+    {
+      deckId,
+      slides,
+      presentation,
+      owner,
+    }: DeckSlides & { deckId: string; owner: UpstreamAccount },
   ): Promise<AddedDeck> {
     const id = randomUUID()
     const shown = { ...presentation, title: base.title }
-    const deck = { deckId, slideCount: slides.length, shown, images: [...findImagePaths(shown)] }
+    const account = accountNameOf(owner)
+    const deck = {
+      deckId,
+      account,
+      slideCount: slides.length,
+      shown,
+      images: [...findImagePaths(shown)],
+    }
     try {
       await database.transaction(async (client) => {
         await client.query(lockAdmission)
@@ -67,7 +79,7 @@ export function createFinishedCommands(options: AddFinishedOptions) {
         await insertFinished(client, { id, userId, base, ...deck })
       })
     } catch (error) {
-      const unused = { deckId, presentationId: id }
+      const unused = { deckId, presentationId: id, account }
       await scheduleDeckRemoval(database, unused).catch(() => undefined)
       throw error
     }
@@ -87,7 +99,11 @@ export function createFinishedCommands(options: AddFinishedOptions) {
       if (status !== 'completed' || deckId === null) throw new Problem('CONFLICT')
       await checkTotals(own.userId, slidesDone)
       const copy = await presenton.duplicateDeck({ account, signal, deckId })
-      return add(own.userId, { ...base, title: titleOfCopy(base.title) }, copy)
+      return add(
+        own.userId,
+        { ...base, title: titleOfCopy(base.title) },
+        { ...copy, owner: account },
+      )
     },
 
     /** @throws Problem QUOTA_EXHAUSTED, NOT_SUPPORTED, UPSTREAM_… */
@@ -106,7 +122,7 @@ export function createFinishedCommands(options: AddFinishedOptions) {
           brief: blankBrief,
           copyOf: null,
         },
-        blank,
+        { ...blank, owner: account },
       )
     },
   }

@@ -4,7 +4,7 @@
 import type { Origin } from '../../contract/presentation.ts'
 import type { Database } from '../../database/connection.ts'
 import { scheduleDeckRemoval } from '../../database/decks.ts'
-import type { UpstreamAccount } from '../../presenton/account.ts'
+import { accountNameOf, type UpstreamAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import type { Admission } from '../accept.ts'
 import type { Brief } from '../read-brief.ts'
@@ -60,9 +60,10 @@ export function createCreateWithDeck(options: CreateWithDeckOptions) {
       return { status: 200, location: '', body: null }
     }
     try {
-      await accept({ userId, brief, origin, usesDefaultTemplate, deckId, respond })
+      const owned = { deckId, account: accountNameOf(account) }
+      await accept({ userId, brief, origin, usesDefaultTemplate, ...owned, respond })
     } catch (error) {
-      const unused = { deckId, presentationId: deckId }
+      const unused = { deckId, presentationId: deckId, account: accountNameOf(account) }
       await scheduleDeckRemoval(database, unused).catch(() => undefined)
       throw error
     }

@@ -20,6 +20,8 @@ export interface NewFinished {
   userId: string
   base: FinishedBase
   deckId: string
+  /** The account in Presenton that owns it; null for the shared one. */
+  account: string | null
   slideCount: number
   /** The deck for the `complete` events of later runs. */
   shown: Record<string, unknown>
@@ -48,21 +50,22 @@ export async function findFinishedBase(
 /** The caller holds the admission lock. Its reservation counts in the totals only. */
 export async function insertFinished(
   client: Queryable,
-  { id, userId, base, deckId, slideCount, shown, images }: NewFinished,
+  { id, userId, base, deckId, account, slideCount, shown, images }: NewFinished,
 ): Promise<void> {
   const { title, template, language, exportAs, outlines, brief, copyOf } = base
   await client.query(
     `with added as (
        insert into gateway.presentations (id, user_id, title, status, run, run_format, makes_file,
          template, language, n_slides, slides_done, export_as, outlines, outlines_approved, brief,
-         origin, presenton_presentation_id, deck_prepared, deck_streamed, slides_finished,
+         origin, presenton_presentation_id, account, deck_prepared, deck_streamed, slides_finished,
          revision, progress, turn, queued_at, completed_at)
        values ($1, $2, $3, 'completed', 0, $6, false, $4, $5, $7, $7, $6, $8, true, $9,
-         'maker', $10, true, true, true, 1, 1, 0, now(), now())
+         'maker', $10, $14, true, true, true, 1, 1, 0, now(), now())
      ), lease as (
        insert into gateway.leases (presentation_id, last_seq) values ($1, 0)
      ), made as (
-       insert into gateway.decks (deck_id, presentation_id, finished) values ($10, $1, $11)
+       insert into gateway.decks (deck_id, presentation_id, finished, account)
+       values ($10, $1, $11, $14)
      ), reserved as (
        insert into gateway.ledger (presentation_id, user_id, accepted_at, slides, accepted)
        values ($1, $2, now(), $7, false)
@@ -76,7 +79,7 @@ export async function insertFinished(
     [
       ...[id, userId, title, template, language, exportAs, slideCount],
       ...[outlines && JSON.stringify(outlines), JSON.stringify(brief)],
-      ...[deckId, JSON.stringify(shown), copyOf, images],
+      ...[deckId, JSON.stringify(shown), copyOf, images, account],
     ],
   )
 }

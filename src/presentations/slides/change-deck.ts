@@ -7,7 +7,7 @@ import { findOwnedImages, recordImages } from '../../database/images.ts'
 import { settleSlides } from '../../database/ledger.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
-import { sharedAccount } from '../../presenton/account.ts'
+import { accountOfRow } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import type { DeckSlides, UpstreamSlide } from '../../presenton/deck-responses.ts'
 import { deckGone } from '../../presenton/decks.ts'
@@ -53,11 +53,10 @@ export interface DeckChange {
 export type ChangeDeck = ReturnType<typeof createChangeDeck>
 
 export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptions) {
-  const account = sharedAccount
-
   /** Writes, and reads after a write whose response was lost. */
   async function write(deck: HeldDeck, before: DeckSlides, planned: PlannedChange) {
     const { deckId } = deck
+    const account = accountOfRow(deck)
     // A caller who leaves must not leave a deck in an unknown state.
     const { signal } = new AbortController()
     const { slides, savedIndex } = planned
@@ -163,7 +162,7 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
     let slideCount: number | undefined
     try {
       const { deckId } = deck
-      const before = await presenton.readDeck({ account, signal, deckId })
+      const before = await presenton.readDeck({ account: accountOfRow(deck), signal, deckId })
       const planned = await plan(before, deck)
       if (planned.isWritten) return await finish(change, deck, { before, after: before, planned })
       await (reserve ? reserve(planned, deck) : deck.noteIntent())

@@ -6,6 +6,8 @@ import type { LockedPresentation } from '../statements/transitions.ts'
 
 export interface ChangeableDeck {
   deckId: string
+  /** The account in Presenton that owns it; null for the shared one. */
+  account: string | null
   revision: number
   /** As far as the gateway knows. */
   slideCount: number
@@ -17,10 +19,10 @@ export interface ChangeableDeck {
  * @throws Problem CONFLICT
  */
 export function readChangeable(locked: LockedPresentation): ChangeableDeck {
-  const { status, runKind, deckId, revision, slidesDone: slideCount } = locked
+  const { status, runKind, deckId, revision, slidesDone: slideCount, account } = locked
   const isFree = status === 'completed' || (status === 'running' && runKind === 'export')
   if (!isFree || deckId === null || revision === null) throw new Problem('CONFLICT')
-  return { deckId, revision, slideCount }
+  return { deckId, account, revision, slideCount }
 }
 
 /** @throws Problem REVISION_CONFLICT, with the present revision as its entity tag */

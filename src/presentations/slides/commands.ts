@@ -7,7 +7,7 @@ import { reserveSlides } from '../../database/ledger.ts'
 import type { Quotas } from '../../database/quota-usage.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
-import { sharedAccount } from '../../presenton/account.ts'
+import { accountOfRow } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import { isObject, type UpstreamSlide } from '../../presenton/deck-responses.ts'
 import { findImagePaths } from '../../presenton/image-paths.ts'
@@ -88,13 +88,16 @@ export function createSlideCommands(options: SlideCommandsOptions) {
         const { after, copy_of: copyOf } = request.added
         return changeDeck({
           ...change,
-          plan: async ({ slides }) => {
+          plan: async ({ slides }, deck) => {
             const written = slides.findIndex(({ id }) => id === slideId)
             if (written >= 0) return { slides, addedIndex: written, isWritten: true }
             if (after < -1 || after >= slides.length) throw new Problem('NOT_FOUND')
             const copied =
               copyOf === undefined
-                ? await presenton.findBlankSlide({ account: sharedAccount, signal: request.signal })
+                ? await presenton.findBlankSlide({
+                    account: accountOfRow(deck),
+                    signal: request.signal,
+                  })
                 : slideAt(slides, copyOf)
             if (!copied) throw new Problem('NOT_SUPPORTED')
             if (slides.length >= maxSlides)

@@ -2,7 +2,7 @@
 
 import type { Database } from '../../database/connection.ts'
 import { Problem } from '../../domain/problem.ts'
-import { sharedAccount } from '../../presenton/account.ts'
+import { accountOfRow } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import type { DeckSlides } from '../../presenton/deck-responses.ts'
 import { deckGone } from '../../presenton/decks.ts'
@@ -37,8 +37,9 @@ export function createReadSlides({ database, presenton }: ReadSlidesOptions) {
     let found = await findFinished(own)
     for (let reads = 1; ; reads += 1) {
       const { deckId, revision } = found
+      const account = accountOfRow({ ...own, account: found.account })
       const { slides } = await presenton
-        .readDeck({ account: sharedAccount, signal, deckId })
+        .readDeck({ account, signal, deckId })
         .catch((error: unknown) => {
           throw deckGone(error)
         })
@@ -50,8 +51,8 @@ export function createReadSlides({ database, presenton }: ReadSlidesOptions) {
   async function findFinished(own: { userId: string; id: string }) {
     const found = await findRevision(database, own)
     if (!found) throw new Problem('NOT_FOUND')
-    const { deckId, revision } = found
+    const { deckId, revision, account } = found
     if (deckId === null || revision === null) throw new Problem('NOT_READY')
-    return { deckId, revision }
+    return { deckId, revision, account }
   }
 }

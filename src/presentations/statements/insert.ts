@@ -19,6 +19,8 @@ export type NewPresentation = Pick<
 > & {
   /** Of a deck that exists already. */
   deckId?: string | null
+  /** The account in Presenton that owns it; null for the shared one. */
+  account?: string | null
   sources: { id: string; name: string }[]
 }
 
@@ -80,23 +82,23 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
        select *, row_number() over (partition by user_id order by n) - 1 as earlier
        from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[],
            $7::text[], $8::bool[], $9::jsonb[], $10::json[], $11::json[], $12::text[], $13::text[],
-           $14::text[], $15::text[])
+           $14::text[], $15::text[], $16::text[])
          with ordinality as given(id, user_id, title, template, language, n_slides,
            export_as, review_outlines, metadata, brief, outlines, brief_digest, origin, request_trace,
-           deck_id, n)
+           deck_id, account, n)
      ), new as (
        insert into gateway.presentations (id, user_id, title, status, run_format, template,
          language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
-         request_trace, presenton_presentation_id, turn, queued_at)
+         request_trace, presenton_presentation_id, account, turn, queued_at)
        select id, user_id, title, 'queued', export_as, template,
          language, n_slides, export_as, review_outlines, metadata, brief, outlines, brief_digest, origin,
-         request_trace, deck_id, ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
+         request_trace, deck_id, account, ${nextTurn('g.user_id')} + earlier, clock_timestamp() from given g
        returning id, turn, queued_at, created_at, outlines
      ), lease as (
        insert into gateway.leases (presentation_id, last_seq) select id, 1 from new
      ), made as (
-       insert into gateway.decks (deck_id, presentation_id)
-       select deck_id, id from given where deck_id is not null
+       insert into gateway.decks (deck_id, presentation_id, account)
+       select deck_id, id, account from given where deck_id is not null
      ), reserved as (
        insert into gateway.ledger (presentation_id, user_id, accepted_at, slides)
        select id, user_id, now(), n_slides from given
@@ -123,6 +125,7 @@ function insertRows(client: Queryable, inputs: NewPresentation[]): Promise<Place
       column(({ origin }) => origin),
       column(({ requestTrace }) => requestTrace),
       column(({ deckId }) => deckId ?? null),
+      column(({ account }) => account ?? null),
     ],
   )
 }
@@ -164,6 +167,7 @@ function newRow(
   return {
     ...given,
     deckId: input.deckId ?? null,
+    account: input.account ?? null,
     status: 'queued',
     stage: null,
     run: 1,

@@ -27,6 +27,7 @@ const rowColumns = {
     ...(['id', 'userId', 'deckId', 'title', 'status', 'stage', 'run', 'attempt'] as const),
     ...(['progress', 'template', 'language', 'nSlides', 'slidesDone', 'exportAs'] as const),
     ...(['runFormat', 'makesFile', 'reviewOutlines', 'metadata', 'error', 'origin'] as const),
+    'account',
     ...(['createdAt', 'updatedAt', 'startedAt', 'completedAt'] as const),
   ),
   files: sql<StoredFile[]>`coalesce((

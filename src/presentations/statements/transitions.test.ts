@@ -303,7 +303,7 @@ describe('transitions', () => {
     }
     await write({
       extraStatements: [
-        ...[recordDeck('deck'), recordUpload({ objectKey: 'of a file', token: run.token })],
+        ...[recordDeck('deck', null), recordUpload({ objectKey: 'of a file', token: run.token })],
         ...[
           recordFile({ ...file, objectKey: 'of a file' }),
           recordUpload({ objectKey: 'in progress', token: run.token }),

@@ -27,6 +27,7 @@ const selectLocked = statement((given: Given<Owned>) =>
         presentations,
         ...(['id', 'userId', 'status', 'run', 'runKind', 'nSlides', 'slidesDone'] as const),
         ...(['exportAs', 'exportTimes', 'slidesFinished', 'outlines', 'title', 'deckId'] as const),
+        'account',
       ),
       ...columns(leases, 'lastSeq'),
       revision: sql<number | null>`${sql.raw(revisionOf('presentations'))}`.as('revision'),

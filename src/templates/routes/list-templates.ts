@@ -4,11 +4,11 @@ import { templatesSchema } from '../../contract/template.ts'
 import type { App } from '../../http/base.ts'
 import { disconnectSignal } from '../../http/disconnect.ts'
 import { jsonResponse, problemResponses } from '../../http/schemas.ts'
-import { sharedAccount } from '../../presenton/account.ts'
-import type { Presenton } from '../../presenton/client.ts'
+import type { Template } from '../../presenton/template-responses.ts'
 
 export interface ListTemplates {
-  listTemplates: Presenton['listTemplates']
+  /** What the user's account in Presenton may use. */
+  listTemplates: (call: { userId: string; signal: AbortSignal }) => Promise<Template[]>
 }
 
 export function listTemplatesRoute(app: App, { listTemplates }: ListTemplates) {
@@ -31,7 +31,7 @@ export function listTemplatesRoute(app: App, { listTemplates }: ListTemplates) {
       ),
     },
   }
-  app.get('/templates', { schema }, (_request, reply) =>
-    listTemplates({ account: sharedAccount, signal: disconnectSignal(reply) }),
+  app.get('/templates', { schema }, (request, reply) =>
+    listTemplates({ userId: request.caller.userId, signal: disconnectSignal(reply) }),
   )
 }
