@@ -46,6 +46,7 @@ describe('readConfig', () => {
         apiKey: undefined,
         appDataDir: undefined,
         defaultTemplate: 'general',
+        hasUserAccounts: false,
         createTimeoutMs: 30_000,
         prepareTimeoutMs: 180_000,
         exportTimeoutMs: 330_000,

@@ -34,6 +34,7 @@ export const minimalEnv = {
   LLM: 'openai',
   OPENAI_API_KEY: 'key-of-the-provider',
   PRESENTON_PASSWORD: 'password-of-presenton',
+  PRESENTON_ACCOUNT_SECRET: 'secret-of-the-accounts-in-presenton',
   POSTGRES_PASSWORD: 'password-of-postgres',
   GATEWAY_DB_PASSWORD: 'gateway-in-the-database',
   PRESENTON_DB_PASSWORD: 'presenton-in-the-database',

@@ -132,6 +132,8 @@ test('Presenton has a pinned version, resource limits, a login from the start, a
   expect(services['gateway']?.environment).toMatchObject({
     PRESENTON_USERNAME: 'gateway',
     PRESENTON_PASSWORD: minimalEnv.PRESENTON_PASSWORD,
+    PRESENTON_ACCOUNTS: 'per-user',
+    PRESENTON_ACCOUNT_SECRET: minimalEnv.PRESENTON_ACCOUNT_SECRET,
   })
 })
 

@@ -48,11 +48,13 @@ test('runs, exports, slides, edits, images and removals of two users on two repl
     users.map(async (user, index) => {
       const baseUrl = world.gateways[index]?.url
       const path = `/app_data/images/image-${index}.png`
-      const { id } = await user.submit({ outlines: ['# One', `# Two\n\n- ${path}`] }, { baseUrl })
-      return { user, id, ...(await user.waitUntilSettled(id)) }
+      const outlines = ['# One', `# Two\n\n- ${path}`]
+      const { id } = (await user.post({ outlines }, {}, baseUrl)).body
+      const { status, presenton_presentation_id: deckId } = await user.waitUntilSettled(id)
+      return { user, id, status, deckId: String(deckId) }
     }),
   )
-  for (const { user, id, status, presenton_presentation_id: deckId } of made) {
+  for (const { user, id, status, deckId } of made) {
     expect(status).toBe('completed')
     expect(accountOf(user)).toMatchObject({ role: 'user' })
     expect(deckOf(deckId).owner).toBe(accountOf(user)?.id)
@@ -83,7 +85,7 @@ test('runs, exports, slides, edits, images and removals of two users on two repl
   expect(new Set([...sessions.values()].flatMap((cookies) => [...cookies])).size).toBe(2)
 
   const [alice] = made
-  const deckId = String(alice?.presenton_presentation_id)
+  const { deckId = '' } = alice ?? {}
   await users[0].api(`/presentations/${alice?.id}`, { method: 'DELETE' })
   await expect.poll(() => world.presenton.decks.has(deckId), { timeout: 60_000 }).toBe(false)
   await expect
@@ -166,7 +168,7 @@ test('a login that waits burns no attempt, also when the replica dies in it', as
   gates.hold('login')
   // The administrator's login.
   gates.release('login', 1)
-  const { id } = await user.submit(undefined, {}, first.url)
+  const { id } = (await user.post(undefined, {}, first.url)).body
   await gates.arrived('login', 2)
   await first.kill()
   gates.releaseAll()
