@@ -240,14 +240,9 @@ function toRow(request: BriefRequest) {
     origin,
     deckId: deckId ?? null,
     account: account ?? null,
-    title: brief.title,
-    template: brief.template,
-    language: brief.language,
-    nSlides: brief.nSlides,
-    exportAs: brief.exportAs,
-    reviewOutlines: brief.reviewOutlines,
-    metadata: brief.metadata,
-    outlines: brief.outlines,
+    ...{ title: brief.title, template: brief.template, language: brief.language },
+    ...{ nSlides: brief.nSlides, exportAs: brief.exportAs, metadata: brief.metadata },
+    ...{ reviewOutlines: brief.reviewOutlines, outlines: brief.outlines },
     brief: {
       // Upstream requires a text even with outlines.
       content: brief.content ?? (brief.outlines ?? []).join('\n\n'),
