@@ -6,6 +6,7 @@ import { jitterMs } from '../async/backoff.ts'
 import { anySignal, sleep } from '../async/signals.ts'
 import type { NotificationType } from '../contract/notification.ts'
 import type { Channels } from '../database/channels.ts'
+import { endAbandonedTurns } from '../database/chat-turns.ts'
 import type { Database } from '../database/connection.ts'
 import { endAbandonedChanges } from '../database/deck-changes.ts'
 import { pruneDurations } from '../database/durations.ts'
@@ -65,6 +66,7 @@ export function openHousekeeping(options: HousekeepingOptions) {
 
   const tasks: Task[] = [
     { name: 'end overdue runs', everyMs: 10_000, work: endOverdue },
+    { name: 'end abandoned turns', everyMs: 10_000, work: () => endAbandonedTurns(database) },
     { name: 'end abandoned changes', everyMs: 10_000, work: () => endAbandonedChanges(database) },
     { name: 'release sources', everyMs: 30_000, work: releaseSources, runsOnRevoke: true },
     { name: 'remove objects', everyMs: 30_000, work: removals.objects, runsOnRevoke: true },

@@ -108,6 +108,7 @@ export async function openTestServer({
       finished: { duplicate: unexpectedCall, createBlank: unexpectedCall },
       readOutlines: unexpectedCall,
       approveOutlines: unexpectedCall,
+      ...{ saveOutlines: unexpectedCall, isApproved: unexpectedCall },
       rename: unexpectedCall,
       remove: unexpectedCall,
       slides: unexpectedCalls,

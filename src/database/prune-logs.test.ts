@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { lockPresentation, queueRetry } from '../presentations/statements/transitions.ts'
+import { queueRetry } from '../presentations/statements/queue-runs.ts'
+import { lockPresentation } from '../presentations/statements/transitions.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
 import { findLogHead, pruneLogs } from './event-log.ts'
 

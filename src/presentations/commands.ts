@@ -5,6 +5,7 @@ import { sleep } from '../async/signals.ts'
 import { minSlidesWithContents } from '../contract/brief.ts'
 import type { ExportFormat, OutlinesResponse } from '../contract/presentation.ts'
 import type { Channels } from '../database/channels.ts'
+import { checkNoTurn } from '../database/chat-turns.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import type { EndRun } from '../database/end-run.ts'
 import { isReservationReleased, reserve, reserveSlides } from '../database/ledger.ts'
@@ -23,14 +24,14 @@ import {
 import { deletePresentation } from './statements/delete.ts'
 import { countQueued, lockAdmission } from './statements/insert.ts'
 import { findOutlines, type PresentationRow, readPresentation } from './statements/queries.ts'
+import { queueExport, queueRetry } from './statements/queue-runs.ts'
 import {
   approveOutlines,
   cancelRun,
   countRecentExports,
+  keepOutlines,
   type LockedPresentation,
   lockPresentation,
-  queueExport,
-  queueRetry,
   renamePresentation,
 } from './statements/transitions.ts'
 
@@ -134,6 +135,7 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
     exportAgain: (own: OwnedPresentation, format: ExportFormat, command: IdempotentCommand) =>
       startRun(own, command, async (client, locked) => {
         if (locked.status !== 'completed') throw new Problem('CONFLICT')
+        await checkNoTurn(client, own.id)
         await checkExportRate(client, locked)
         checkQueue(await countQueued(client, [own.userId]), own.userId, queue)
         await queueExport(client, locked, format)
@@ -159,13 +161,11 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
         await client.query(lockAdmission)
         const locked = await lockPresentation(client, own)
         if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
+        await checkNoTurn(client, own.id)
         const { outlines = locked.outlines ?? [], title = locked.title } = given
         // Unchanged outlines may be fewer than the slides: the model adds a table of contents.
         const nSlides = given.outlines?.length ?? locked.nSlides
-        if (locked.includeTableOfContents && nSlides < minSlidesWithContents) {
-          const message = `must be at least ${minSlidesWithContents} with a table of contents`
-          throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/outlines', message }] })
-        }
+        checkContents(locked, nSlides)
         const reservation = { userId: own.userId, presentationId: own.id, slides: nSlides }
         await reserveSlides(client, reservation, quotas)
         const { template } = given
@@ -175,6 +175,32 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
       })
       publishQueued(channels, own.id)
       return row
+    },
+
+    /**
+     * Keeps outlines without approving them.
+     *
+     * @throws Problem NOT_FOUND, CONFLICT (not awaiting approval), VALIDATION_FAILED,
+     * QUOTA_EXHAUSTED
+     */
+    saveOutlines: (own: OwnedPresentation, outlines: string[]): Promise<PresentationRow> =>
+      database.transaction(async (client) => {
+        await client.query(lockAdmission)
+        const locked = await lockPresentation(client, own)
+        if (locked.status !== 'awaiting_outlines') throw new Problem('CONFLICT')
+        await checkNoTurn(client, own.id)
+        checkContents(locked, outlines.length)
+        const reservation = { userId: own.userId, presentationId: own.id, slides: outlines.length }
+        await reserveSlides(client, reservation, quotas)
+        await keepOutlines(client, locked, outlines)
+        return readPresentation(client, own.id)
+      }),
+
+    /** The outlines were approved, or needed no approval. @throws Problem NOT_FOUND */
+    async isApproved(own: OwnedPresentation): Promise<boolean> {
+      const found = await findOutlines(database, own)
+      if (!found) throw new Problem('NOT_FOUND')
+      return found.outlines !== null && found.isApproved
     },
 
     /** Also changes the file name of downloads. @throws Problem NOT_FOUND */
@@ -193,6 +219,13 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
       onCommitted()
     },
   }
+}
+
+/** @throws Problem VALIDATION_FAILED */
+function checkContents({ includeTableOfContents }: LockedPresentation, nSlides: number): void {
+  if (!includeTableOfContents || nSlides >= minSlidesWithContents) return
+  const message = `must be at least ${minSlidesWithContents} with a table of contents`
+  throw new Problem('VALIDATION_FAILED', { errors: [{ path: '/outlines', message }] })
 }
 
 async function checkExportRate(client: Queryable, locked: LockedPresentation): Promise<void> {

@@ -18,6 +18,7 @@ const ChatTurn = Type.Object({
   tool_calls: Type.Optional(Type.Array(Type.String())),
 })
 const Outline = Type.Object({ content: Type.String() })
+const DeckOutlineList = Type.Object({ slides: Type.Array(Outline) })
 const CompletedOutlines = Type.Object({
   outlines: Type.Object({ slides: Type.Array(Outline, { minItems: 1 }) }),
   title: Type.Optional(Type.Union([Type.String(), Type.Null()])),
@@ -65,6 +66,10 @@ export const parseImagePath = (value: unknown): string =>
 export const parseExport = (value: unknown): { path: string } => ({
   path: checkShape(Export, value, 'the export').path,
 })
+
+/** The outlines of a deck; none before they are written. */
+export const parseOutlines = (value: unknown): string[] =>
+  checkShape(DeckOutlineList, value, 'the outlines').slides.map(({ content }) => content)
 
 /** What a turn of the chat has used. */
 export function parseChatTurn(value: unknown): { conversationId: string; tools: string[] } {

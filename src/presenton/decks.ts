@@ -6,7 +6,13 @@
 import { Problem } from '../domain/problem.ts'
 import type { CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
-import { type DeckSlides, parseCreatedDeck, parseDeck, parseNewDeck } from './deck-responses.ts'
+import {
+  type DeckSlides,
+  parseCreatedDeck,
+  parseDeck,
+  parseNewDeck,
+  parseOutlines,
+} from './deck-responses.ts'
 import { createBody, type DeckBrief, type Features, paths } from './dialect.ts'
 import { rejected } from './failures.ts'
 import type { PerformOperation } from './operation.ts'
@@ -127,6 +133,28 @@ export function createDecks({
           }),
         ),
       ),
+
+    /** The outlines as upstream has them. */
+    readOutlines: (options: DeckCall): Promise<string[]> =>
+      perform({ operation: 'read', signal: options.signal }, async (features) =>
+        parseOutlines(
+          await calls.fetchJson({
+            ...deckCall(options, features),
+            path: paths.outlines(options.deckId),
+          }),
+        ),
+      ),
+
+    /** May be repeated. */
+    writeOutlines: (options: DeckCall & { outlines: string[] }): Promise<void> =>
+      perform({ operation: 'save', signal: options.signal }, async (features) => {
+        await calls.send({
+          ...deckCall(options, features),
+          method: 'PUT',
+          path: paths.outlines(options.deckId),
+          json: { slides: options.outlines.map((content) => ({ content })) },
+        })
+      }),
 
     /**
      * A deck with upstream's blank slide. Not idempotent.

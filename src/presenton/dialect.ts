@@ -74,6 +74,7 @@ export const paths = {
     `${api}/chat/conversation?presentation_id=${segment(deckId)}&conversation_id=${segment(conversationId)}`,
   deck: (deckId: string) => `${api}/presentation/${segment(deckId)}`,
   duplicate: (deckId: string) => `${api}/presentation/${segment(deckId)}/duplicate`,
+  outlines: (deckId: string) => `${api}/outlines/${segment(deckId)}`,
   outlinesStream: (deckId: string) => `${api}/outlines/stream/${segment(deckId)}`,
   slidesStream: (deckId: string) => `${api}/presentation/stream/${segment(deckId)}`,
   groups: '/api/templates',

@@ -16,6 +16,18 @@ export const deckChanges = gateway.table('deck_changes', {
 })
 
 /**
+ * A turn of the chat, which may change anything of its deck: no run and no change of the API starts
+ * during it. It expires with its holder.
+ */
+export const chatTurns = gateway.table('chat_turns', {
+  presentationId: uuid('presentation_id').primaryKey(),
+  token: uuid('token').notNull(),
+  /** Its row in `edit_uses`. */
+  useId: uuid('use_id').notNull(),
+  expiresAt: time('expires_at').notNull(),
+})
+
+/**
  * `waiting`: upstream was not asked. `sent`: it may have been asked, and is never asked again.
  * `answered`: it has responded. `settled`: the edit is kept, and a cancel comes too late. `done`:
  * the deck is as it should be.

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { jitterMs } from '../../async/backoff.ts'
 import { sleep } from '../../async/signals.ts'
+import { checkNoTurn } from '../../database/chat-turns.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
 import {
   freeDeck,
@@ -27,6 +28,8 @@ export interface TakeDeckOptions {
   ifMatch?: IfMatch | undefined
   signal: AbortSignal
   waitMs?: number
+  /** A save of upstream's interface, which may come while its own chat works on the deck. */
+  passesTurns?: boolean
   /** Joins the transaction that takes the lock. Its error leaves the deck free. */
   work?: (client: Queryable) => Promise<void>
 }
@@ -53,7 +56,7 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
    * @throws Problem NOT_FOUND, CONFLICT; any error of `act`
    */
   async function whenFree<Result>(
-    { own, signal, waitMs = maxWaitMs }: Omit<TakeDeckOptions, 'ifMatch' | 'work'>,
+    { own, signal, waitMs = maxWaitMs, passesTurns }: Omit<TakeDeckOptions, 'ifMatch' | 'work'>,
     act: (client: Queryable, locked: LockedPresentation) => Promise<Result>,
   ): Promise<Result> {
     const deadlineMs = performance.now() + waitMs
@@ -61,6 +64,7 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
       const done = await database.transaction(async (client) => {
         const locked = await lockPresentation(client, own)
         readChangeable(locked)
+        if (!passesTurns) await checkNoTurn(client, own.id)
         const state = await freeDeck(client, own.id)
         if (state === 'taken') return undefined
         const current = state === 'freed' ? await lockPresentation(client, own) : locked

@@ -16,7 +16,7 @@ import {
   type StartRunOptions,
 } from '../start-run.ts'
 import { countQueued } from '../statements/insert.ts'
-import { queueEdit } from '../statements/transitions.ts'
+import { queueEdit } from '../statements/queue-runs.ts'
 import { checkRevision, readChangeable } from './check-revision.ts'
 import { readFree, whenDeckIsFree } from './when-deck-is-free.ts'
 

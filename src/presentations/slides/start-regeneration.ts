@@ -13,7 +13,7 @@ import {
   type StartRunOptions,
 } from '../start-run.ts'
 import { countQueued } from '../statements/insert.ts'
-import { queueRegeneration } from '../statements/transitions.ts'
+import { queueRegeneration } from '../statements/queue-runs.ts'
 import { readFree, whenDeckIsFree } from './when-deck-is-free.ts'
 
 export interface StartRegenerationOptions extends StartRunOptions {

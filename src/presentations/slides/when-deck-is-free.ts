@@ -2,6 +2,7 @@
 
 import { jitterMs } from '../../async/backoff.ts'
 import { sleep } from '../../async/signals.ts'
+import { checkNoTurn } from '../../database/chat-turns.ts'
 import type { Queryable } from '../../database/connection.ts'
 import { freeDeck } from '../../database/deck-changes.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -13,6 +14,12 @@ const pollMs = 100
 /** Another change of the deck is under way. */
 const deckTaken = Symbol('deck taken')
 
+/** Throws what `whenDeckIsFree` waits for. @throws Problem CONFLICT during a turn of the chat */
+export async function checkFree(client: Queryable, id: string): Promise<void> {
+  await checkNoTurn(client, id)
+  if ((await freeDeck(client, id)) === 'taken') throw deckTaken
+}
+
 /**
  * The presentation as it is without a change under way. Throws what `whenDeckIsFree` waits for.
  *
@@ -23,7 +30,7 @@ export async function readFree(
   { id, userId, status }: LockedPresentation,
 ): Promise<LockedPresentation> {
   if (status !== 'completed') throw new Problem('CONFLICT')
-  if ((await freeDeck(client, id)) === 'taken') throw deckTaken
+  await checkFree(client, id)
   // A change whose holder was lost may just have been counted.
   return lockPresentation(client, { id, userId })
 }

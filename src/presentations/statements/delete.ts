@@ -5,7 +5,7 @@ import { settleDeleted } from '../../database/ledger.ts'
 import { decks, files, images, uploads } from '../../database/schema/external.ts'
 import { events } from '../../database/schema/log.ts'
 import { presentations } from '../../database/schema/presentations.ts'
-import { deckChanges } from '../../database/schema/slides.ts'
+import { chatTurns, deckChanges } from '../../database/schema/slides.ts'
 import { presentationSources } from '../../database/schema/sources.ts'
 import { tickets } from '../../database/schema/users.ts'
 import { endEdit } from '../../database/slide-edits.ts'
@@ -40,11 +40,14 @@ type Others =
   | typeof images
   | typeof tickets
   | typeof deckChanges
+  | typeof chatTurns
 const deleteRowsOf = (table: Others) =>
   statement((given: OfPresentation) =>
     build.delete(table).where(eq(table.presentationId, given.id)),
   )
-const deleteOthers = [presentationSources, events, images, tickets, deckChanges].map(deleteRowsOf)
+const deleteOthers = [presentationSources, events, images, tickets, deckChanges, chatTurns].map(
+  deleteRowsOf,
+)
 
 const deleteRow = statement((given: OfPresentation) =>
   build.delete(presentations).where(eq(presentations.id, given.id)),

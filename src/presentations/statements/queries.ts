@@ -73,7 +73,12 @@ export async function readPresentation(client: Queryable, id: string): Promise<P
 
 const selectOutlines = statement((given: Given<{ userId: string; id: string }>) =>
   build
-    .select(columns(presentations, 'outlines', 'title'))
+    .select({
+      ...columns(presentations, 'outlines', 'title'),
+      isApproved: sql<boolean>`outlines_approved or deck_prepared or not review_outlines`.as(
+        'isApproved',
+      ),
+    })
     .from(presentations)
     .where(and(eq(presentations.id, given.id), eq(presentations.userId, given.userId))),
 )
@@ -82,7 +87,7 @@ const selectOutlines = statement((given: Given<{ userId: string; id: string }>) 
 export async function findOutlines(
   database: Queryable,
   { userId, id }: { userId: string; id: string },
-): Promise<{ outlines: string[] | null; title: string | null } | undefined> {
+): Promise<{ outlines: string[] | null; title: string | null; isApproved: boolean } | undefined> {
   const [row] = await selectOutlines(database, { userId, id })
   return row
 }

@@ -10,13 +10,12 @@ import { Problem } from '../../domain/problem.ts'
 import { logEvent, openTestRows, sampleBrief, type TestRows } from '../../sandbox/rows.ts'
 import { deletePresentation } from './delete.ts'
 import { readPresentation } from './queries.ts'
+import { queueExport, queueRetry } from './queue-runs.ts'
 import {
   approveOutlines,
   cancelRun,
   type LockedPresentation,
   lockPresentation,
-  queueExport,
-  queueRetry,
   renamePresentation,
 } from './transitions.ts'
 

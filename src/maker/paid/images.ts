@@ -1,0 +1,59 @@
+// GET /images/generate: a picture by prompt. Each costs one unit of the quota of edits, and none is
+// asked for twice.
+
+import type { Database } from '../../database/connection.ts'
+import { takeEdit } from '../../database/edit-quota.ts'
+import { Problem } from '../../domain/problem.ts'
+import { hasText } from '../../presentations/read-brief.ts'
+import { lockAdmission } from '../../presentations/statements/insert.ts'
+import type { Presenton } from '../../presenton/client.ts'
+import type { ResponseCause } from '../../presenton/failures.ts'
+import type { Exchange } from '../exchange.ts'
+
+export interface GenerateImage {
+  database: Pick<Database, 'query' | 'transaction'>
+  presenton: Pick<Presenton, 'generateImage' | 'state'>
+  /** Per user; 0 means unlimited. */
+  editsPerDay: number
+}
+
+const maxPromptChars = 4_000
+
+export function createGenerateImage({ database, presenton, editsPerDay }: GenerateImage) {
+  const take = (userId: string) =>
+    database.transaction(async (client) => {
+      await client.query(lockAdmission)
+      return takeEdit(client, userId, editsPerDay)
+    })
+
+  /** @throws Problem VALIDATION_FAILED, QUOTA_EXCEEDED, UPSTREAM_… */
+  return async function generateImage({ owner, account, query, reply }: Exchange) {
+    const { prompt = '' } = query
+    if (!hasText(prompt) || prompt.length > maxPromptChars)
+      throw new Problem('VALIDATION_FAILED', {
+        errors: [
+          { path: 'prompt', message: `must be a text of up to ${maxPromptChars} characters` },
+        ],
+      })
+    if (presenton.state().breaker === 'open') throw new Problem('UPSTREAM_UNAVAILABLE')
+    const useId = await take(owner)
+    // The picture is paid for, so it is kept although nobody waits for it.
+    const { signal } = new AbortController()
+    const path = await presenton
+      .generateImage({ account, signal, prompt: prompt.toWellFormed() })
+      .catch(async (error: unknown) => {
+        if (wasNeverAsked(error))
+          await database.query('delete from gateway.edit_uses where id = $1', [useId])
+        throw error
+      })
+    // A text is sent as it is: this one is JSON.
+    return reply.type('application/json').send(JSON.stringify(path))
+  }
+}
+
+/** Upstream was not reached, or did not accept our credentials. */
+function wasNeverAsked(error: unknown): boolean {
+  if (!(error instanceof Problem)) return false
+  const { status } = (error.cause ?? {}) as Partial<ResponseCause>
+  return status === undefined && ['outage', 'credentials'].includes(error.failure ?? '')
+}
