@@ -227,8 +227,8 @@ test('a fresh file is answered at once, and another is exported once for all tab
   expect(path).not.toContain(id)
   const file = await call(user, path)
   expect([file.status, file.headers.get('location')]).toEqual([302, 'https://store.test/file'])
-  const stranger = await world.createUser('other')
-  expect((await call(stranger, path)).status).toBe(404)
+  const other = await world.createUser('other')
+  expect((await call(other, path)).status).toBe(404)
   expect((await call(user, '/api/export-presentation/file?name=users%2Fx%2Fy.pdf')).status).toBe(
     404,
   )
@@ -262,13 +262,13 @@ test('copies and blank decks answer as upstream does', async () => {
 test('nobody else reaches a deck', async () => {
   const user = await world.createUser()
   const { deckId } = await makeDeck(user)
-  const stranger = await world.createUser('other')
+  const other = await world.createUser('other')
   const spent = structuredClone(world.presenton.spend)
   for (const path of [`/outlines/stream/${deckId}`, `/stream/${deckId}`, `/outlines/${deckId}`])
-    expect((await call(stranger, path)).status).toBe(404)
-  expect((await chat(stranger, deckId, 'tool:none')).status).toBe(404)
-  expect((await call(stranger, `/${deckId}/duplicate`, { body: {} })).status).toBe(404)
+    expect((await call(other, path)).status).toBe(404)
+  expect((await chat(other, deckId, 'tool:none')).status).toBe(404)
+  expect((await call(other, `/${deckId}/duplicate`, { body: {} })).status).toBe(404)
   const body = { id: deckId, format: 'pdf' }
-  expect((await call(stranger, '/export', { body })).status).toBe(404)
+  expect((await call(other, '/export', { body })).status).toBe(404)
   expect(world.presenton.spend).toEqual(spent)
 })

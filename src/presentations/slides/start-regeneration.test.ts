@@ -147,8 +147,8 @@ test('is refused while a run is under way, and without saved outlines', async ()
   await user.waitUntilSettled(id)
   await world.query('update gateway.presentations set outlines = null where id = $1', [id])
   await expect(regenerate(user, id)).rejects.toMatchObject({ code: 'NOT_SUPPORTED' })
-  const stranger = await world.createUser('other')
-  await expect(regenerate(stranger, id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
+  const other = await world.createUser('other')
+  await expect(regenerate(other, id)).rejects.toMatchObject({ code: 'NOT_FOUND' })
 })
 
 test('deleting the presentation during the run removes both decks', async () => {

@@ -1,0 +1,36 @@
+// The handlers of what costs money in the slide maker, with the commands and adapters that they need.
+
+import type { Config } from '../config/config.ts'
+import type { Handlers } from '../maker/exchange.ts'
+import { createPaidHandlers, type PaidOptions } from '../maker/paid/handlers.ts'
+import type { PresentationServices } from '../presentations/routes.ts'
+import { createStartChatTurn } from '../presentations/slides/chat-turns.ts'
+import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
+import type { Logger } from '../telemetry/logging.ts'
+import type { Adapters } from './adapters.ts'
+
+export interface PaidServicesOptions
+  extends Pick<PaidOptions, 'takeStream' | 'resolveFiles' | 'passPage'> {
+  config: Config
+  adapters: Pick<Adapters, 'database' | 'channels' | 'presenton'>
+  presentations: PresentationServices
+  logger: Logger
+}
+
+export function createPaid(options: PaidServicesOptions): Handlers {
+  const { config, adapters, presentations, logger, takeStream, resolveFiles, passPage } = options
+  const { database, channels, presenton } = adapters
+  const { limits, quotas, leaseMs, presenton: upstream } = config
+  const { editsPerDay } = quotas
+  return createPaidHandlers({
+    ...{ database, channels, presenton, limits, editsPerDay, takeStream, resolveFiles, passPage },
+    commands: presentations,
+    startRegeneration: presentations.startRegeneration,
+    startTurn: createStartChatTurn({ database, presenton, editsPerDay, leaseMs, logger }),
+    findPresentation: presentations.findPresentation,
+    waitUntilSettled: createWaitUntilSettled({ database, channels }),
+    presign: presentations.presign,
+    timeoutMs: upstream.exportTimeoutMs,
+    defaultTemplate: upstream.defaultTemplate,
+  })
+}
