@@ -10,6 +10,7 @@ import { openTracer } from '../telemetry/traces/open-tracer.ts'
 import { readBuildInfo, releaseOf } from './build-info.ts'
 import { startLifecycle } from './lifecycle.ts'
 import { createMakerServer, createMakerUrl } from './maker.ts'
+import { createPaid } from './paid.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createOperationsServer, createServer } from './server.ts'
 import { openServices } from './services.ts'
@@ -66,7 +67,7 @@ export async function openApp(options: AppOptions) {
     config.maker && makerUrl
       ? await createMakerServer({
           ...{ config, logger, makerUrl, maker: config.maker, services: services.maker.services },
-          handlers: {},
+          handlers: createPaid({ config, logger, ...services }),
           closing: closing.signal,
         })
       : undefined

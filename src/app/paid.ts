@@ -1,6 +1,7 @@
 // The handlers of what costs money in the slide maker, with the commands and adapters that they need.
 
 import type { Config } from '../config/config.ts'
+import { Problem } from '../domain/problem.ts'
 import type { Handlers } from '../maker/exchange.ts'
 import { createPaidHandlers, type PaidOptions } from '../maker/paid/handlers.ts'
 import type { PresentationServices } from '../presentations/routes.ts'
@@ -10,15 +11,21 @@ import type { Logger } from '../telemetry/logging.ts'
 import type { Adapters } from './adapters.ts'
 
 export interface PaidServicesOptions
-  extends Pick<PaidOptions, 'takeStream' | 'resolveFiles' | 'passPage'> {
+  extends Partial<Pick<PaidOptions, 'resolveFiles' | 'passPage'>> {
   config: Config
   adapters: Pick<Adapters, 'database' | 'channels' | 'presenton'>
-  presentations: PresentationServices
+  features: { presentations: PresentationServices }
+  hub: Pick<PaidOptions, 'takeStream'>
   logger: Logger
 }
 
+/** Nothing was uploaded before. */
+const noFiles: PaidOptions['resolveFiles'] = () => Promise.reject(new Problem('NOT_FOUND'))
+
 export function createPaid(options: PaidServicesOptions): Handlers {
-  const { config, adapters, presentations, logger, takeStream, resolveFiles, passPage } = options
+  const { config, adapters, logger, resolveFiles = noFiles, passPage } = options
+  const { presentations } = options.features
+  const { takeStream } = options.hub
   const { database, channels, presenton } = adapters
   const { limits, quotas, leaseMs, presenton: upstream } = config
   const { editsPerDay } = quotas

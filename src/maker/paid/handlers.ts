@@ -30,8 +30,8 @@ export interface PaidOptions extends SendStream, Omit<ExportHandlers, 'exportAga
   startRegeneration: StartRegeneration
   startTurn: StartChatTurn
   resolveFiles: DeckHandlers['resolveFiles']
-  /** Sends upstream's page. */
-  passPage: Handler
+  /** Sends upstream's page; without it pages are not served. */
+  passPage?: Handler | undefined
   limits: BriefLimits
   defaultTemplate: string
   editsPerDay: number
@@ -72,11 +72,7 @@ export function createPaidHandlers(options: PaidOptions): Handlers {
     ...createChatHandlers({ ...options, sendStream }),
     generateImage: createGenerateImage(options),
 
-    async presentationPage(exchange) {
-      const elsewhere = await checkPresentationPage(database, exchange)
-      if (elsewhere === undefined) return passPage(exchange)
-      return exchange.reply.header('cache-control', 'private, no-store').redirect(elsewhere, 303)
-    },
+    ...(passPage && { presentationPage: createPresentationPage(database, passPage) }),
 
     async streamOutlines(exchange) {
       const state = await readState(exchange)
@@ -103,4 +99,12 @@ export function createPaidHandlers(options: PaidOptions): Handlers {
 
 async function* refusal({ detail }: Problem): Messages {
   yield errorMessage(detail)
+}
+
+function createPresentationPage(database: PaidOptions['database'], passPage: Handler): Handler {
+  return async (exchange) => {
+    const elsewhere = await checkPresentationPage(database, exchange)
+    if (elsewhere === undefined) return passPage(exchange)
+    return exchange.reply.header('cache-control', 'private, no-store').redirect(elsewhere, 303)
+  }
 }
