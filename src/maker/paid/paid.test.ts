@@ -103,7 +103,8 @@ test('a deck from its text to its slides, with one paid call of each kind', asyn
   const presentation = first.at(-1)?.presentation as Body & { outlines: { slides: Body[] } }
   expect(presentation).toMatchObject({ id: deckId, version: 'v2-standard', n_slides: 3 })
   expect(presentation.outlines.slides).toHaveLength(3)
-  for (const other of others) expect(other.at(-1)).toEqual(first.at(-1))
+  for (const other of others)
+    expect(other.at(-1)).toMatchObject({ presentation: { outlines: presentation.outlines } })
   const text = first.filter(({ type }) => type === 'chunk').map(({ chunk }) => chunk)
   expect(JSON.parse(text.join(''))).toEqual(presentation.outlines)
 
