@@ -22,7 +22,7 @@ import {
 } from '../maker/sessions.ts'
 import { createSignIn } from '../maker/sign-in.ts'
 import { findPresentation } from '../presentations/statements/queries.ts'
-import { sharedAccount } from '../presenton/account.ts'
+import { accountOfUser } from '../presenton/account.ts'
 import { findTicketUser, issueTicket, redeemTicket } from '../tickets/statements.ts'
 import type { Adapters } from './adapters.ts'
 
@@ -59,7 +59,7 @@ export function createMaker({ adapters: { database, presenton }, makerUrl }: Mak
         isSupported,
         findPresentation: async (own) => {
           const row = await findPresentation(database, own)
-          return row && { deckId: row.deckId, hasMaker: true }
+          return row && { deckId: row.deckId, hasMaker: row.account !== null }
         },
         issueTicket: (request) => issueTicket(database, request),
       }),
@@ -76,7 +76,7 @@ export function createMaker({ adapters: { database, presenton }, makerUrl }: Mak
         redeemTicket(database, { ticket, purpose: 'maker', presentationId: null }),
       findPresentation: (own) => findPresentation(database, own),
       findOwnDeck: (userId, deckId) => findOwnDeck(database, userId, deckId),
-      accountOf: () => sharedAccount,
+      accountOf: accountOfUser,
     },
   }
 }

@@ -19,6 +19,12 @@ export const makerEnv = {
   PRESENTON_ACCOUNT_SECRET: 'a secret for the accounts of users',
 }
 
+/** Those of the stand-in's administrator; with them it has users. */
+export const makerCredentials = {
+  username: makerEnv.PRESENTON_USERNAME,
+  password: makerEnv.PRESENTON_PASSWORD,
+}
+
 /** A document that somebody opens by a link of another site. */
 export const navigation = {
   accept: 'text/html',

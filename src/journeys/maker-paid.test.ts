@@ -2,12 +2,12 @@
 // whole way from a text to a file.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createMakerBrowser, makerEnv } from './maker-browser.ts'
+import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
 beforeAll(async () => {
-  world = await openWorld({ shape: 'B1', env: makerEnv })
+  world = await openWorld({ shape: 'B1', credentials: makerCredentials, env: makerEnv })
 }, 120_000)
 afterAll(() => world?.close())
 

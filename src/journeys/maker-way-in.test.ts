@@ -1,7 +1,7 @@
 // The way into the slide maker: links, tickets, sessions, and how they end.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createMakerBrowser, makerEnv } from './maker-browser.ts'
+import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -15,6 +15,7 @@ let presentation: { id: string; deckId: string }
 beforeAll(async () => {
   world = await openWorld({
     shape: 'B1',
+    credentials: makerCredentials,
     replicas: 2,
     env: { ...makerEnv, MAKER_SIGN_IN_URL: signInUrl },
   })
