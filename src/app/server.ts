@@ -43,7 +43,7 @@ import {
 import { acceptUpgrades } from '../realtime/upgrades.ts'
 import { sessionRoutes } from '../session/routes.ts'
 import type { SiteFiles } from '../site/files.ts'
-import { siteRoutes } from '../site/routes.ts'
+import { showUnknownPages, siteRoutes } from '../site/routes.ts'
 import { type SourceServices, sourceRoutes } from '../sources/routes.ts'
 import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list-templates.ts'
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
@@ -131,6 +131,7 @@ export async function createServer({
   })
 
   if (site) {
+    showUnknownPages(app, { files: site, publicUrl })
     await app.register(async (scope: App) => {
       limitRequests(scope, limitAnonymous)
       await siteRoutes(scope, { files: site, publicUrl })

@@ -44,6 +44,8 @@ declare module 'fastify' {
     reportError: ReportError | undefined
     /** Set by `limitUnknownRoutes`. Fastify runs no hook before `frameworkErrors`. */
     checkUnknownRoute?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+    /** Set by a scope that serves pages, for people who open a URL that leads to nothing. */
+    sendUnknownPage?: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
   }
 }
 
@@ -160,6 +162,14 @@ export function createBase({
     throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
   }
 
+  /** A browser that opens a document, not a program that reads. */
+  const wantsPage = (request: FastifyRequest): boolean =>
+    app.sendUnknownPage !== undefined &&
+    request.method === 'GET' &&
+    /\btext\/html\b/.test(request.headers.accept ?? '') &&
+    !pathOf(request).startsWith('/api/') &&
+    methods.of(pathOf(request)).length === 0
+
   app.decorate('lingeringClose', lingeringClose)
   app.decorate('slowRequests', slowRequests)
   app.decorate('reportError', reportError)
@@ -177,14 +187,18 @@ export function createBase({
   })
   // Reject unknown routes before reading the body.
   app.addHook('preParsing', async (request) => {
-    if (request.is404) refuseUnknownRoute(request)
+    if (request.is404 && !wantsPage(request)) refuseUnknownRoute(request)
     // The body broke off during authentication, so its parser would wait forever.
     if (request.raw.errored instanceof Problem) throw request.raw.errored
   })
   // Fastify runs no onSend after `frameworkErrors`.
   app.addHook('onSend', finishPacket)
   app.setErrorHandler(sendError)
-  app.setNotFoundHandler(refuseUnknownRoute)
+  app.setNotFoundHandler((request, reply) =>
+    wantsPage(request) && app.sendUnknownPage
+      ? app.sendUnknownPage(request, reply)
+      : refuseUnknownRoute(request),
+  )
   // Ignore unknown expectations, as RFC 9110, section 10.1.1 allows. Node would respond 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
   app.server.on('connect', (_request, socket) => rejectConnect(socket, { headers, lingeringClose }))

@@ -1,5 +1,5 @@
-// Serves the page: `index.html` at the page's own URLs, and its hashed assets. Every other path
-// stays a problem document.
+// Serves the page: `index.html` at the page's own URLs, and its hashed assets. A browser that opens
+// any other URL gets the page, too, which shows a way home; programs get a problem document.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
@@ -43,6 +43,17 @@ export async function siteRoutes(app: App, { files, publicUrl }: SiteRoutes): Pr
   })
 }
 
+/** For the server as a whole, whose unknown URLs belong to no scope. */
+export function showUnknownPages(app: App, { files, publicUrl }: SiteRoutes): void {
+  app.sendUnknownPage = (request, reply) => {
+    reply.headers({
+      'content-security-policy': contentSecurityPolicy(publicUrl()),
+      'cache-control': 'no-cache',
+    })
+    return sendFile(request, reply.code(404), { ...files.index, etag: undefined })
+  }
+}
+
 /** No inline script or style, nothing of another origin. */
 function contentSecurityPolicy(publicUrl: string): string {
   const { host, protocol } = new URL(publicUrl)
@@ -60,9 +71,16 @@ function contentSecurityPolicy(publicUrl: string): string {
   ].join('; ')
 }
 
-function sendFile(request: FastifyRequest, reply: FastifyReply, file: SiteFile) {
-  reply.headers({ 'content-type': file.contentType, etag: file.etag, vary: 'accept-encoding' })
-  if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
+function sendFile(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: Omit<SiteFile, 'etag'> & { etag: string | undefined },
+) {
+  reply.headers({ 'content-type': file.contentType, vary: 'accept-encoding' })
+  if (file.etag !== undefined) {
+    reply.header('etag', file.etag)
+    if (request.headers['if-none-match'] === file.etag) return reply.code(304).send()
+  }
   const acceptsGzip = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/i.test(
     request.headers['accept-encoding'] ?? '',
   )

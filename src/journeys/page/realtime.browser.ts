@@ -2,24 +2,17 @@
 // of the same site, to which the browser sends the session cookie as well.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import {
-  type Browser,
-  hasChromium,
-  needsChromium,
-  openChromium,
-  openEmptySite,
-  type Page,
-} from '../sandbox/chromium.ts'
-import { findFreePort } from '../sandbox/ports.ts'
-import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
-import { readBlocks } from './docs-pages.ts'
-import type { User } from './user.ts'
-import { openWorld, type World } from './world.ts'
+import { type Browser, openChromium, openEmptySite, type Page } from '../../sandbox/chromium.ts'
+import { findFreePort } from '../../sandbox/ports.ts'
+import { openTcpProxy, type TcpProxy } from '../../sandbox/tcp-proxy.ts'
+import { readBlocks } from '../docs-pages.ts'
+import type { User } from '../user.ts'
+import { openWorld, type World } from '../world.ts'
 
 /** A browser on a busy machine takes its time. */
 const poll = <T>(read: () => T) => expect.poll(read, { timeout: 60_000 })
 
-describe.skipIf(!hasChromium)(`in a real browser (${needsChromium})`, () => {
+describe('in a real browser', () => {
   let world: World
   let proxy: TcpProxy
   let browser: Browser
