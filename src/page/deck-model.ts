@@ -10,7 +10,7 @@ import {
 import { addEvents, type DeckState, emptyDeck, type SlideObject } from './deck-state.ts'
 import { keepFollowing } from './follow.ts'
 import { isActive, titleOf } from './format.ts'
-import { announce, putDeck } from './library.ts'
+import { announce, onChangeElsewhere, putDeck } from './library.ts'
 import { gateway } from './session.ts'
 import { sayError } from './toasts.tsx'
 
@@ -123,6 +123,7 @@ export function openDeck(id: string): DeckModel {
   }
 
   stops.push(keepFollowing((signal) => read(signal), fail))
+  stops.push(onChangeElsewhere(id, () => void read().catch(fail)))
   if (!capabilities.value) {
     gateway.capabilities.get().then(
       (found) => {

@@ -2,13 +2,13 @@
 
 import { useEffect } from 'preact/hooks'
 import { Composer } from './composer.tsx'
-import { decks, followLibrary, hasMore, reload } from './library.ts'
+import { decks, followLibrary, hasMore, showOnly } from './library.ts'
 import { LibraryView } from './library-view.tsx'
 import { refreshUsage } from './usage-view.tsx'
 
 export function Home() {
   useEffect(() => {
-    void reload(undefined)
+    void showOnly(undefined)
     void refreshUsage()
     return followLibrary()
   }, [])

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks'
 import type { Presentation, Status } from '../client/client.ts'
 import { DeckActions } from './deck-actions.tsx'
 import { count, isActive, percent, since, statusNames, titleOf } from './format.ts'
-import { filter, hasMore, isLoading, loadError, loadMore, reload, shownDecks } from './library.ts'
+import { filter, hasMore, isLoading, loadError, loadMore, shownDecks, showOnly } from './library.ts'
 import { deckPath, outlinesPath } from './router.ts'
 
 const filters: (Status | undefined)[] = [
@@ -32,7 +32,7 @@ export function LibraryView() {
               type="button"
               class="chip"
               aria-pressed={filter.value === status}
-              onClick={() => void reload(status)}
+              onClick={() => void showOnly(status)}
             >
               {status ? statusNames[status] : 'All'}
             </button>

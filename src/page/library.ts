@@ -29,6 +29,15 @@ let list = 0
 const tabs = typeof BroadcastChannel === 'undefined' ? undefined : new BroadcastChannel('decks')
 tabs?.addEventListener('message', ({ data }) => void refresh(String(data)))
 
+/** What another tab of this user has done with a deck. Returns what stops it. */
+export function onChangeElsewhere(id: string, read: () => void): () => void {
+  const listener = ({ data }: MessageEvent) => {
+    if (data === id) read()
+  }
+  tabs?.addEventListener('message', listener)
+  return () => tabs?.removeEventListener('message', listener)
+}
+
 export async function loadMore(): Promise<void> {
   if (isLoading.value || !hasMore.value) return
   isLoading.value = true
@@ -58,10 +67,15 @@ export async function loadMore(): Promise<void> {
   }
 }
 
-export function reload(status: Status | undefined = filter.value): Promise<void> {
+/** Undefined shows all. */
+export function showOnly(status: Status | undefined): Promise<void> {
+  filter.value = status
+  return reload()
+}
+
+export function reload(): Promise<void> {
   list += 1
   pages = undefined
-  filter.value = status
   decks.value = []
   hasMore.value = true
   isLoading.value = false
