@@ -1,6 +1,8 @@
-// The process: reads the environment, handles signals, sets the exit code.
+// The process: reads the environment, handles signals, sets the exit code. With the argument `migrate`
+// it only applies the migrations.
 import { openApp } from './app/app.ts'
 import { readBuildInfo, releaseOf } from './app/build-info.ts'
+import { migrateOnly } from './app/migrate-only.ts'
 import { type Config, readConfig } from './config/config.ts'
 import type { ErrorReports } from './telemetry/errors/error-reports.ts'
 import { openErrorReports } from './telemetry/errors/open-error-reports.ts'
@@ -33,6 +35,16 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
 
 const release = releaseOf(readBuildInfo())
 errors = await openErrorReports(config.errorReports, { release, logger })
+
+// `node dist/main.js migrate`: a Job migrates, and everything else has MIGRATE_ON_START=false.
+if (process.argv[2] === 'migrate') {
+  await migrateOnly({ config, logger }).catch((error: unknown) => {
+    logger.fatal({ err: error }, 'the migration failed')
+    process.exit(1)
+  })
+  process.exit(0)
+}
+
 const opening = openApp({ config, logger, errors })
 
 let closing = false
