@@ -50,7 +50,7 @@ describe('A call to Presenton', () => {
   it('sends the brief, and no headers but its own', async () => {
     expect(
       await presenton.createDeck({ ...asShared, brief: { ...brief, instructions: 'short' } }),
-    ).toEqual({
+    ).toMatchObject({
       deckId: id,
     })
     const [request] = upstream.requestsTo(createPath)
@@ -142,7 +142,7 @@ describe('A call to Presenton', () => {
     await upstream.waitUntil(() => upstream.requestsTo(createPath).length === 2)
     caller.abort('aborted')
     await expect(aborted).rejects.toBe('aborted')
-    expect(await other).toEqual({ deckId: id })
+    expect(await other).toMatchObject({ deckId: id })
   })
 
   it('sends nothing if its signal is already aborted', async () => {
