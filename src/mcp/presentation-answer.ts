@@ -4,6 +4,7 @@ import Type, { type Static } from 'typebox'
 import { linksSchema, type Presentation, statusSchema } from '../contract/presentation.ts'
 import { count, nullable, oneOf, text } from '../contract/shapes.ts'
 import { stages } from '../contract/stages.ts'
+import type { IdempotentResponse } from '../database/idempotency.ts'
 import type { ToolAnswer } from './tool.ts'
 
 export const presentationSummarySchema = Type.Object({
@@ -42,6 +43,19 @@ export function presentationAnswer(
     structured: { presentation: summarize(presentation), next },
     text: `${describe(presentation)} ${next}`,
   }
+}
+
+/**
+ * After a command with an idempotency key: what it answered, or for a repeated one the present state,
+ * since the first answer is history. `repeated` says so.
+ */
+export async function startedAnswer(
+  { replayed, body }: Pick<IdempotentResponse, 'replayed' | 'body'>,
+  readNow: () => Promise<Presentation>,
+  repeated: string,
+): Promise<ToolAnswer<Static<typeof presentationAnswerSchema>>> {
+  if (!replayed) return presentationAnswer(body as Presentation)
+  return presentationAnswer(await readNow(), repeated)
 }
 
 function describe({ id, status, stage, progress, error }: Presentation): string {

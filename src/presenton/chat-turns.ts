@@ -3,15 +3,14 @@
 
 import type { Logger } from '../telemetry/logging.ts'
 import type { CallOptions } from './account.ts'
-import type { CallMetrics } from './call-metrics.ts'
-import type { Call, Calls } from './calls.ts'
+import type { Call } from './calls.ts'
 import { isObject, parseChatTurn, parseImagePath } from './deck-responses.ts'
+import type { DeckStreamsOptions } from './deck-streams.ts'
 import type { DeckCall } from './decks.ts'
 import { type Features, paths } from './dialect.ts'
 import { fault } from './failures.ts'
 import { readMessageStream, type StreamTrouble } from './message-stream.ts'
 import type { Message } from './messages.ts'
-import type { Probe } from './probe.ts'
 
 export interface ChatTurnCall extends DeckCall {
   message: string
@@ -21,17 +20,7 @@ export interface ChatTurnCall extends DeckCall {
   logger?: Pick<Logger, 'warn'>
 }
 
-interface ChatTurnsOptions {
-  calls: Calls
-  probe: Probe
-  metrics: CallMetrics
-  /** `streamMs` is for a whole turn, `stallMs` for the silence in it, and for a picture. */
-  timeouts: { streamMs: number; stallMs: number }
-  maxMessageBytes: number
-  logger: Pick<Logger, 'warn'>
-}
-
-export function createChatTurns(options: ChatTurnsOptions) {
+export function createChatTurns(options: DeckStreamsOptions) {
   const { calls, probe, metrics, timeouts, maxMessageBytes } = options
 
   const paidCall = ({ account, signal }: CallOptions, { auth }: Features) =>

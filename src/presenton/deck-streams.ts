@@ -21,11 +21,11 @@ export interface StreamCall extends DeckCall {
   logger?: Pick<Logger, 'warn'>
 }
 
-interface DeckStreamsOptions {
+export interface DeckStreamsOptions {
   calls: Calls
   probe: Probe
   metrics: CallMetrics
-  /** `streamMs` is for a whole stream, `stallMs` for the silence in it. */
+  /** `streamMs` is for a whole stream or turn, `stallMs` for the silence in it, and for a picture. */
   timeouts: { streamMs: number; stallMs: number }
   maxMessageBytes: number
   logger: Pick<Logger, 'warn'>

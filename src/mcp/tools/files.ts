@@ -1,16 +1,12 @@
 // Tools for the files of a finished deck.
 
 import Type from 'typebox'
-import {
-  downloadSchema,
-  exportFormatSchema,
-  type Presentation,
-} from '../../contract/presentation.ts'
+import { downloadSchema, exportFormatSchema } from '../../contract/presentation.ts'
 import { createFindDownload } from '../../presentations/find-download.ts'
 import { createAcceptedResponse } from '../../presentations/respond.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
 import { readToolKey } from '../idempotency.ts'
-import { presentationAnswer, presentationAnswerSchema } from '../presentation-answer.ts'
+import { presentationAnswerSchema, startedAnswer } from '../presentation-answer.ts'
 import { additive, defineTool, readOnly } from '../tool.ts'
 import type { WaitForRun } from '../wait.ts'
 import { idMember, keyMember, readId } from './inputs.ts'
@@ -39,10 +35,9 @@ export function fileTools(options: FileTools) {
     async answer({ id, format, idempotency_key }, call) {
       const own = { userId: call.userId, id: readId(id) }
       const idempotency = readToolKey(exportName, idempotency_key, { id: own.id, format })
-      const { replayed, body } = await exportAgain(own, format, { idempotency, respond })
-      if (!replayed) return presentationAnswer(body as Presentation)
-      const repeated = 'This idempotency_key started this export before.'
-      return presentationAnswer(view(await waitForRun(own.id, 0, call)), repeated)
+      const started = await exportAgain(own, format, { idempotency, respond })
+      const readNow = async () => view(await waitForRun(own.id, 0, call))
+      return startedAnswer(started, readNow, 'This idempotency_key started this export before.')
     },
   })
 

@@ -1,14 +1,13 @@
 // Tools that read the slides of a finished deck, and let the model change one.
 
 import Type from 'typebox'
-import type { Presentation } from '../../contract/presentation.ts'
 import { count, text } from '../../contract/shapes.ts'
 import { slideEditSchema } from '../../contract/slide-changes.ts'
 import { createAcceptedResponse } from '../../presentations/respond.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
 import { slideView } from '../../presenton/slide-view.ts'
 import { readToolKey } from '../idempotency.ts'
-import { presentationAnswer, presentationAnswerSchema } from '../presentation-answer.ts'
+import { presentationAnswerSchema, startedAnswer } from '../presentation-answer.ts'
 import { describeSlide } from '../slide-text.ts'
 import { dataAnswer, defineTool, destructive, readOnly } from '../tool.ts'
 import type { WaitForRun } from '../wait.ts'
@@ -63,13 +62,12 @@ export function slideTools({ slides, startEdit, view, waitForRun }: SlideTools) 
       const own = { userId: call.userId, id: readId(id) }
       const request = { id: own.id, index, instruction }
       const idempotency = readToolKey(editName, idempotency_key, request)
-      const { replayed, body } = await startEdit(
+      const started = await startEdit(
         { own, ifMatch: undefined, signal: call.signal, index, instruction, makesFile: false },
         { idempotency, respond },
       )
-      if (!replayed) return presentationAnswer(body as Presentation)
-      const repeated = 'This idempotency_key started this change before.'
-      return presentationAnswer(view(await waitForRun(own.id, 0, call)), repeated)
+      const readNow = async () => view(await waitForRun(own.id, 0, call))
+      return startedAnswer(started, readNow, 'This idempotency_key started this change before.')
     },
   })
   return [getSlides, editSlide]
