@@ -3,68 +3,29 @@
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { openTestPaid } from '../../app/test-paid.ts'
 import { endAbandonedTurns } from '../../database/chat-turns.ts'
-import { type Database, openDatabase } from '../../database/connection.ts'
 import { type User, brief as userBrief } from '../../journeys/user.ts'
-import { openWorld, type World } from '../../journeys/world.ts'
-import type { Presenton } from '../../presenton/client.ts'
-import { openClient } from '../../presenton/fixtures/upstream.ts'
+import {
+  type CallOptions,
+  createCalls,
+  messagesOf,
+  openPaidWorld,
+  type PaidWorld,
+} from './test-world.ts'
 
 const waits = { timeout: 20_000, interval: 50 }
 
-let world: World
-let database: Database
-let presenton: Presenton
+let world: PaidWorld['world']
+let database: PaidWorld['database']
+let presenton: PaidWorld['presenton']
 let url: string
-let closeServer: () => Promise<unknown>
-
+let close: PaidWorld['close']
 beforeAll(async () => {
-  world = await openWorld()
-  database = openDatabase({ url: world.database.url, poolMax: 8 })
-  presenton = openClient(world.presenton.url)
-  ;({ url, close: closeServer } = await openTestPaid({ database, presenton }))
+  ;({ world, database, presenton, url, close } = await openPaidWorld())
 })
 afterEach(() => world.expectNoLeaks())
-afterAll(async () => {
-  await closeServer()
-  await presenton.close()
-  await database.close()
-  await world.close()
-})
+afterAll(() => close())
 
-type Body = Record<string, unknown>
-interface CallOptions {
-  method?: string
-  body?: Body
-  headers?: Record<string, string>
-  base?: string
-}
-
-function call(
-  user: User,
-  path: string,
-  { method, body, headers = {}, base = url }: CallOptions = {},
-) {
-  return fetch(`${base}${path}`, {
-    method: method ?? (body ? 'POST' : 'GET'),
-    redirect: 'manual',
-    headers: {
-      'x-user': user.sub,
-      ...(body && { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body && { body: JSON.stringify(body) }),
-  })
-}
-
-async function read(user: User, path: string, options: CallOptions = {}) {
-  const response = await call(user, path, options)
-  return { status: response.status, body: (await response.json()) as Body & { id?: string } }
-}
-
-async function messagesOf(response: Promise<Response>): Promise<Body[]> {
-  const text = await (await response).text()
-  return [...text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => JSON.parse(json))
-}
+const { call, read } = createCalls(() => url)
 
 async function makeDeck(user: User) {
   const { id, presenton_presentation_id: deckId } = await user.generate()

@@ -2,67 +2,19 @@
 // asked for, and goes on when its tab closes.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { openTestPaid } from '../../app/test-paid.ts'
-import { type Database, openDatabase } from '../../database/connection.ts'
 import type { User } from '../../journeys/user.ts'
-import { openWorld, type World } from '../../journeys/world.ts'
-import type { Presenton } from '../../presenton/client.ts'
-import { openClient } from '../../presenton/fixtures/upstream.ts'
+import { type Body, createCalls, messagesOf, openPaidWorld, type PaidWorld } from './test-world.ts'
 
-let world: World
-let database: Database
-let presenton: Presenton
+let world: PaidWorld['world']
 let url: string
-let closeServer: () => Promise<unknown>
-
+let close: PaidWorld['close']
 beforeAll(async () => {
-  world = await openWorld()
-  database = openDatabase({ url: world.database.url, poolMax: 8 })
-  presenton = openClient(world.presenton.url)
-  ;({ url, close: closeServer } = await openTestPaid({ database, presenton }))
+  ;({ world, url, close } = await openPaidWorld())
 })
 afterEach(() => world.expectNoLeaks())
-afterAll(async () => {
-  await closeServer()
-  await presenton.close()
-  await database.close()
-  await world.close()
-})
+afterAll(() => close())
 
-type Body = Record<string, unknown>
-interface CallOptions {
-  method?: string
-  body?: Body
-  headers?: Record<string, string>
-  base?: string
-}
-
-function call(
-  user: User,
-  path: string,
-  { method, body, headers = {}, base = url }: CallOptions = {},
-) {
-  return fetch(`${base}${path}`, {
-    method: method ?? (body ? 'POST' : 'GET'),
-    redirect: 'manual',
-    headers: {
-      'x-user': user.sub,
-      ...(body && { 'content-type': 'application/json' }),
-      ...headers,
-    },
-    ...(body && { body: JSON.stringify(body) }),
-  })
-}
-
-async function read(user: User, path: string, options: CallOptions = {}) {
-  const response = await call(user, path, options)
-  return { status: response.status, body: (await response.json()) as Body & { id?: string } }
-}
-
-async function messagesOf(response: Promise<Response>): Promise<Body[]> {
-  const text = await (await response).text()
-  return [...text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => JSON.parse(json))
-}
+const { call, read } = createCalls(() => url)
 
 const typesOf = (messages: Body[]) => [...new Set(messages.map(({ type }) => type))]
 
