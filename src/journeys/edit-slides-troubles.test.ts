@@ -50,7 +50,10 @@ test.each<[GatePoint, 'done' | 'interrupted' | 'repeated', 'A1' | 'B1']>([
     world.presenton.gates.hold(point)
     expect(await edit(user, id, { baseUrl: maker.url })).toMatchObject({ status: 202 })
     await world.presenton.gates.arrived(point)
+    const held = world.presenton.journal.at(-1)
     await first.kill()
+    // Upstream must see the end of the connection first: it works for whom it takes to be there.
+    await vi.waitFor(() => expect(held?.aborted).toBe(true), { timeout: 20_000, interval: 5 })
     world.presenton.gates.release(point)
     const next = await world.openReplica()
     const isKept = outcome !== 'interrupted'
