@@ -67,6 +67,7 @@ export async function openApp(options: AppOptions) {
     config.maker && makerUrl
       ? await createMakerServer({
           ...{ config, logger, makerUrl, maker: config.maker, services: services.maker.services },
+          presenton: services.adapters.presenton,
           handlers: createPaid({ config, logger, ...services }),
           closing: closing.signal,
         })

@@ -11,6 +11,7 @@ import type { Handlers } from '../maker/exchange.ts'
 import { makerHeaders } from '../maker/headers.ts'
 import { createMakerLinks } from '../maker/links.ts'
 import { findOwnDeck } from '../maker/own-decks.ts'
+import type { PassThrough } from '../maker/pass-through.ts'
 import type { MakerApi } from '../maker/routes/maker-links.ts'
 import { type MakerServices, makerRoutes } from '../maker/routes.ts'
 import {
@@ -86,6 +87,7 @@ export interface MakerServerOptions {
   maker: MakerConfig
   logger: FastifyBaseLogger
   services: MakerServices
+  presenton: PassThrough['presenton']
   /** By the names of the table, beside those that the maker answers itself. */
   handlers: Handlers
   makerUrl: MakerUrl
@@ -94,7 +96,8 @@ export interface MakerServerOptions {
 
 /** Does not listen yet. */
 export async function createMakerServer({
-  config: { trustProxy, limits, shutdownGraceMs, events },
+  config: { trustProxy, limits, shutdownGraceMs, events, presenton: presentonConfig },
+  presenton,
   maker,
   logger,
   services,
@@ -113,6 +116,8 @@ export async function createMakerServer({
   limitConnections(app, limits)
   drainOnClose(app, { closing, graceMs: shutdownGraceMs })
   await makerRoutes(app, {
+    upstreamUrl: presentonConfig.url,
+    ...{ presenton, signIn },
     services,
     handlers,
     makerUrl: makerUrl.read,

@@ -22,6 +22,7 @@ export function parseReturnTo(given: string, makerUrl: string): string | undefin
 
 /** The same for any page that a visitor asked for: the nearest one that can be returned to. */
 export function returnToOf(url: string, makerUrl: string): string {
+  if (!URL.canParse(url, makerUrl)) return '/dashboard'
   const { pathname, searchParams } = new URL(url, makerUrl)
   const id = searchParams.get('id')
   const asked =

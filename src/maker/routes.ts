@@ -1,20 +1,24 @@
 // The listener of the maker: its own pages, and the rows of the table as routes. Every check that
 // comes before a handler is here: session, rate, origin, ids.
 
+import compress from '@fastify/compress'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import type { App } from '../http/base.ts'
 import { jsonBodies, rejectOtherBodies } from '../http/body/json-bodies.ts'
 import { disconnectSignal } from '../http/disconnect.ts'
+import { pathOf } from '../http/problems.ts'
 import { createRateLimit } from '../http/rate-limit.ts'
 import type { UpstreamAccount } from '../presenton/account.ts'
 import { readSessionId, sessionCookie } from './cookies.ts'
 import type { Exchange, Handler, Handlers } from './exchange.ts'
 import { createLocalAnswers } from './local-answers.ts'
 import type { FindOwnDeck } from './own-decks.ts'
+import { cleanQuery, type PassThrough, passThroughRoutes } from './pass-through.ts'
 import { checkSameOrigin } from './requests.ts'
 import { resolveDecks } from './resolve-decks.ts'
 import { type Enter, enterRoutes } from './routes/enter.ts'
+import { noticeScriptRoutes, sessionStateRoute } from './routes/notice.ts'
 import { type OpenPresentation, openPresentationRoute } from './routes/open-presentation.ts'
 import type { MakerSession } from './sessions.ts'
 import { type Row, table } from './table.ts'
@@ -43,7 +47,8 @@ export interface MakerServices
   isSupported: () => boolean | undefined
 }
 
-export interface MakerRoutesOptions {
+export interface MakerRoutesOptions extends Pick<PassThrough, 'upstreamUrl' | 'presenton'> {
+  signIn: (given: { url: string }) => string | undefined
   services: MakerServices
   /** By the names of the table. A row without a handler is no route. */
   handlers: Handlers
@@ -56,6 +61,13 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
   const { services, makerUrl, ratePerMinute, mayBeFramed } = options
   app.decorateRequest('caller')
   app.decorateRequest('makerSession')
+  app.decorateRequest('ownDeck')
+  app.decorateRequest('passed')
+  await app.register(compress, {
+    encodings: ['br', 'gzip'],
+    // An event stream must arrive message by message.
+    customTypes: /^(?:text\/(?!event-stream)|application\/(?:json|javascript)|image\/svg\+xml)/,
+  })
   const checkRate = await createRateLimit(app, {
     perMinute: ratePerMinute,
     keyOf: ({ makerSession, ip }) =>
@@ -94,19 +106,55 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
     scope.addHook('onRoute', (route) => {
       route.config = { ...route.config, isPublic: true }
     })
+    noticeScriptRoutes(scope, options.signIn)
     enterRoutes(scope, { ...services, makerUrl, mayBeFramed, findSession })
   })
   await app.register(async (scope: App) => {
     rejectOtherBodies(scope)
     openPresentationRoute(scope, { ...services, sessionOf })
+    sessionStateRoute(scope, sessionOf)
   })
   await app.register(async (scope: App) => {
     jsonBodies(scope, { types: ['application/json', 'text/plain'] })
     for (const row of table) {
+      if (isPassed(row)) continue
       const handler = handlers[row.handler ?? '']
       if (handler && row.body !== 'multipart') addRoute(scope, row, handler, services)
     }
   })
+
+  /** Ids and addresses in a request that goes upstream as it is. */
+  async function before(request: FastifyRequest, reply: FastifyReply) {
+    const row = rowOf(request)
+    if (row.class === 'asset') return
+    const query = cleanQuery(request.url)
+    if (query !== undefined) {
+      // The interface reads its address itself, so the browser has to forget it.
+      return reply.redirect(`${pathOf(request)}${query && `?${query}`}`, 303)
+    }
+    checkTexts(request.query)
+    for (const [name, pattern] of Object.entries(row.query ?? {}))
+      if (!pattern.test(request.query[name] ?? '')) throw new Problem('NOT_FOUND')
+    const { userId } = sessionOf(request)
+    request.ownDeck = await resolveDecks(row, request, (id) => services.findOwnDeck(userId, id))
+    const handler = handlers[row.handler ?? '']
+    if (handler) await handler(await openExchange({ ...row, ids: [] }, request, reply, services))
+  }
+  const passed = table.filter(isPassed)
+  for (const rowClass of ['asset', 'page', 'shared', 'own'] as const) {
+    const rows = passed.filter((row) => row.class === rowClass)
+    const pass = { ...options, accountOf: services.accountOf }
+    await passThroughRoutes(app, rows, pass, before)
+  }
+}
+
+const isPassed = ({ class: rowClass }: Row) => rowClass !== 'local' && rowClass !== 'paid'
+
+/** The proxy has one context for all routes of a class. */
+function rowOf({ routeOptions: { url } }: FastifyRequest): Row {
+  const row = table.find(({ method, path }) => method === 'GET' && path === url)
+  if (!row) throw new Problem('NOT_FOUND')
+  return row
 }
 
 const isUnsafe = ({ method, isUnsafe }: Row) => method !== 'GET' || isUnsafe === true

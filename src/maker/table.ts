@@ -5,14 +5,13 @@
 // A class says who answers, and what is checked before:
 //   asset   a public file of the interface: needs no session, goes upstream without an account
 //   page    a page of the interface: sign-in without a session, goes upstream under the account
-//   shared  read-only and the same for everybody: goes upstream under the account
+//   shared  read-only, of everybody or of the account: goes upstream under the account
 //   local   answered here
-//   own     reads something of the user; a handler
-//   change  changes something of the user; a handler
+//   own     a deck of the user: goes upstream under the account, and comes back under our title
 //   paid    costs money, runs a model or a browser; a handler in paid/
 // `ids` says where the ids of decks are. Each must be of a presentation of this user.
 
-export type RowClass = 'asset' | 'page' | 'shared' | 'local' | 'own' | 'change' | 'paid'
+export type RowClass = 'asset' | 'page' | 'shared' | 'local' | 'own' | 'paid'
 
 /** A place in the path, the query, or the JSON of the body. */
 export type IdPlace = `path.${string}` | `query.${string}` | `body.${string}`
@@ -27,6 +26,8 @@ export interface Row {
   ids?: readonly IdPlace[]
   /** What the body is. JSON may come as text/plain. Without it no body is taken. */
   body?: 'json' | 'multipart'
+  /** What these parameters of the query must match. */
+  query?: Readonly<Record<string, RegExp>>
   /** A GET that changes or spends, so it must come from our own pages. */
   isUnsafe?: true
 }
@@ -59,6 +60,29 @@ const pages: Row[] = [
   { method: 'GET', path: '/templates', class: 'page' },
   { method: 'GET', path: '/template-preview', class: 'page' },
   { method: 'GET', path: '/theme', class: 'page' },
+]
+
+const plainIcon = /^\/static\/icons\/[\w-]+(?:\/[\w-]+)*\.svg$/
+const plainFile =
+  /^\/(?!api\/|app_data\/|_next\/)[\w-]+(?:\/[\w-]+)*\.(?:png|jpe?g|svg|gif|webp|avif|ico)$/
+
+const sharedRows: Row[] = [
+  ...[
+    ...['/static/*', '/app_data/templates/*', '/app_data/fonts/*', '/app_data/images/*'],
+    ...[`${ppt}/template/all`, `${ppt}/template/:name`, `${ppt}/icons/search`],
+    ...[`${ppt}/themes/default`, `${ppt}/themes/all`, `${ppt}/fonts/uploaded`],
+    ...[`${ppt}/fonts/list`, `${ppt}/images/generated`, `${ppt}/images/uploaded`],
+    ...['/api/templates', '/api/template', '/api/v1/async-tasks'],
+  ].map((path): Row => ({ method: 'GET', path, class: 'shared' })),
+  { method: 'GET', path: '/api/update-svg', class: 'shared', query: { url: plainIcon } },
+  { method: 'GET', path: '/_next/image', class: 'shared', query: { url: plainFile } },
+  ...[`${ppt}/chat/conversations`, `${ppt}/chat/history`].map(
+    (path): Row => ({ method: 'GET', path, class: 'shared', ids: ['query.presentation_id'] }),
+  ),
+]
+
+const ownRows: Row[] = [
+  { method: 'GET', path: `${ppt}/presentation/:id`, class: 'own', ids: ['path.id'] },
 ]
 
 const localRows: Row[] = [
@@ -172,4 +196,11 @@ const paidRows: Row[] = [
 ]
 
 /** All rows. A row whose handler does not exist is no route. */
-export const table: readonly Row[] = [...assets, ...pages, ...localRows, ...paidRows]
+export const table: readonly Row[] = [
+  ...assets,
+  ...pages,
+  ...sharedRows,
+  ...ownRows,
+  ...localRows,
+  ...paidRows,
+]

@@ -26,6 +26,6 @@ export function capabilitiesOf(features: Features) {
     slideContent: slideContentOf(features),
     sources: sourceTypesOf(features),
     /** Its editor can be offered: it knows users. */
-    maker: features.layout === 'id',
+    maker: features.hasUsers,
   }
 }

@@ -21,7 +21,7 @@ import { createConnections } from './connection.ts'
 import { createDeckStreams } from './deck-streams.ts'
 import { createDeckWrites } from './deck-writes.ts'
 import { createDecks } from './decks.ts'
-import { paths } from './dialect.ts'
+import { type Features, paths } from './dialect.ts'
 import { type OpenedFile, openExportedFile } from './exported-file.ts'
 import { createExports } from './exports.ts'
 import { outage } from './failures.ts'
@@ -29,6 +29,7 @@ import { type OpenedImage, openUpstreamImage } from './image.ts'
 import { createLiveness } from './liveness.ts'
 import { type MountedFileResult, openMountedFile } from './mounted-file.ts'
 import { createPerformOperation } from './operation.ts'
+import { createPassThrough } from './pass-through.ts'
 import { createProbe } from './probe.ts'
 import { createRequests } from './requests.ts'
 import { createSlideEdits } from './slide-edits.ts'
@@ -147,6 +148,7 @@ export function createPresenton({
 
   return {
     ...createAccountChoice({ users, sessions: userAccounts.sessions, probe, calls }),
+    ...createPassThrough({ auth, breaker, probe }),
     ...createDecks({ calls, perform, templates, titleForPrepare, timeouts }),
     ...createDeckWrites({ calls, perform, timeouts }),
     ...createSlideEdits({ calls, perform, probe, metrics, timeouts }),
@@ -203,10 +205,8 @@ export function createPresenton({
       metrics.measure('capabilities', async () => capabilitiesOf(await probe.read(signal))),
 
     /** The same as far as it is known. Sends nothing. */
-    knownCapabilities(): Capabilities | undefined {
-      const features = probe.known()
-      return features && capabilitiesOf(features)
-    },
+    knownCapabilities: (): Capabilities | undefined =>
+      probe.known() && capabilitiesOf(probe.known() as Features),
 
     state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({
       breaker: breaker.state(),

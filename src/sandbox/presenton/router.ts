@@ -10,6 +10,7 @@ import { createBlankRoutes } from './routes/create-blank.ts'
 import { exportRoutes } from './routes/exports.ts'
 import { fileRoutes } from './routes/files.ts'
 import { generateImageRoutes } from './routes/generate-image.ts'
+import { interfaceRoutes } from './routes/interface.ts'
 import { nextExportRoutes } from './routes/next-exports.ts'
 import { openapiRoutes } from './routes/openapi.ts'
 import { otherRoutes } from './routes/other.ts'
@@ -41,6 +42,7 @@ const routes: readonly Route[] = [
   ...generateImageRoutes,
   ...templateRoutes,
   ...uploadRoutes,
+  ...interfaceRoutes,
   ...otherRoutes,
   ...fileRoutes,
 ]
