@@ -32,6 +32,7 @@ const foldersWithPatterns = [
   'generation',
   'http',
   'images',
+  'maker',
   'mcp',
   'notifications',
   'objects',

@@ -151,3 +151,17 @@ it('tells how long the session lasts', async () => {
   expect(Date.parse(state['ends_at'] ?? '')).toBeGreaterThan(Date.parse(state['warns_at'] ?? ''))
   expect((await createMakerBrowser(makerUrl).fetch('/_maker/session')).status).toBe(401)
 })
+
+it('has no maker for a deck of the account that all share', async () => {
+  const made = await alice.generate({ ...brief, content: 'A deck from before. '.repeat(10) })
+  const id = String(made['presenton_presentation_id'])
+  await world.query('update gateway.presentations set account = null where id = $1', [made.id])
+  const link = await alice.api(`/presentations/${made.id}/maker`, { method: 'POST' })
+  expect(link.body.code).toBe('NOT_SUPPORTED')
+  const upstream = await upstreamDuring(async () => {
+    expect((await browser.open(`/open/${made.id}`)).status).toBe(409)
+    expect((await browser.open(`/presentation?id=${id}`)).status).toBe(404)
+    expect((await browser.fetch(`/api/v1/ppt/presentation/${id}`)).status).toBe(404)
+  })
+  expect(upstream).toEqual([])
+})

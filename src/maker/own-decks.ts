@@ -13,7 +13,7 @@ export interface OwnDeck {
 
 export type FindOwnDeck = (userId: string, deckId: string) => Promise<OwnDeck | undefined>
 
-/** Undefined for a deck that is unknown or another user's. */
+/** Undefined for a deck that is unknown, another user's, or of the account that all share. */
 export async function findOwnDeck(
   database: Queryable,
   userId: string,
@@ -22,7 +22,8 @@ export async function findOwnDeck(
   const [row] = await database.query<OwnDeck>(
     `select p.id as "presentationId", p.presenton_presentation_id as "deckId", p.status, p.title
      from gateway.decks d join gateway.presentations p on p.id = d.presentation_id
-     where d.deck_id = $2 and p.user_id = $1 and p.presenton_presentation_id is not null`,
+     where d.deck_id = $2 and p.user_id = $1 and p.account is not null
+       and p.presenton_presentation_id is not null`,
     [userId, deckId],
   )
   return row

@@ -187,9 +187,11 @@ async function readText(stream: AsyncIterable<unknown>): Promise<string> {
 }
 
 /** A path of ours. @throws Problem UPSTREAM_ERROR for another origin */
-function ownLocation(location: string, upstreamUrl: string): string {
+export function ownLocation(location: string, upstreamUrl: string): string {
   const target = URL.canParse(location, upstreamUrl) ? new URL(location, upstreamUrl) : undefined
   if (target?.origin !== new URL(upstreamUrl).origin) throw new Problem('UPSTREAM_ERROR')
+  // To a browser such a path is another host.
+  if (target.pathname.startsWith('//')) throw new Problem('UPSTREAM_ERROR')
   return `${target.pathname}${target.search}`
 }
 

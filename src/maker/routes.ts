@@ -138,7 +138,9 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
     const { userId } = sessionOf(request)
     request.ownDeck = await resolveDecks(row, request, (id) => services.findOwnDeck(userId, id))
     const handler = handlers[row.handler ?? '']
-    if (handler) await handler(await openExchange({ ...row, ids: [] }, request, reply, services))
+    if (!handler) return
+    const exchange = await openExchange({ ...row, ids: [] }, request, reply, services)
+    await handler({ ...exchange, deck: request.ownDeck })
   }
   const passed = table.filter(isPassed)
   for (const rowClass of ['asset', 'page', 'shared', 'own'] as const) {

@@ -1,6 +1,5 @@
 // Every route of upstream's interface that has an answer here. What is in no row is 404, or 405
-// where the path has a row for another method, and upstream is not called. `refusals.ts` names what
-// is refused on purpose.
+// where the path has a row for another method, and upstream is not called.
 //
 // A class says who answers, and what is checked before:
 //   asset   a public file of the interface: needs no session, goes upstream without an account

@@ -33,6 +33,8 @@ export function createPassThrough({ auth, breaker, probe }: PassThroughOptions) 
       checkCircuit()
       const { auth: kind } = await probe.read(signal)
       const used = await auth.headersFor({ account, signal, kind })
+      // Upstream without users: others' decks would come back under the login that all share.
+      if (!used.user) throw outage(new Error('upstream has no account of the user'))
       return { headers: used.headers, reject: () => void auth.renew({ account, used }) }
     },
   }

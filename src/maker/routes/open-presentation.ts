@@ -12,7 +12,7 @@ export interface OpenPresentation {
   findPresentation: (own: {
     userId: string
     id: string
-  }) => Promise<{ deckId: string | null; status: Status } | undefined>
+  }) => Promise<{ deckId: string | null; account: string | null; status: Status } | undefined>
 }
 
 export function openPresentationRoute(app: App, { sessionOf, findPresentation }: OpenPresentation) {
@@ -22,6 +22,8 @@ export function openPresentationRoute(app: App, { sessionOf, findPresentation }:
     const found = id === undefined ? undefined : await findPresentation({ userId, id })
     if (!found) throw new Problem('NOT_FOUND')
     if (found.deckId === null) throw new Problem('NOT_READY')
+    // Its deck belongs to the account that all share.
+    if (found.account === null) throw new Problem('NOT_SUPPORTED')
     return reply.redirect(`/presentation?id=${encodeURIComponent(found.deckId)}`, 303)
   })
 }
