@@ -10,8 +10,7 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Adapters } from './adapters.ts'
 
-export interface PaidServicesOptions
-  extends Partial<Pick<PaidOptions, 'resolveFiles' | 'passPage'>> {
+export interface PaidServicesOptions extends Partial<Pick<PaidOptions, 'resolveFiles'>> {
   config: Config
   adapters: Pick<Adapters, 'database' | 'channels' | 'presenton'>
   features: { presentations: PresentationServices }
@@ -23,14 +22,14 @@ export interface PaidServicesOptions
 const noFiles: PaidOptions['resolveFiles'] = () => Promise.reject(new Problem('NOT_FOUND'))
 
 export function createPaid(options: PaidServicesOptions): Handlers {
-  const { config, adapters, logger, resolveFiles = noFiles, passPage } = options
+  const { config, adapters, logger, resolveFiles = noFiles } = options
   const { presentations } = options.features
   const { takeStream } = options.hub
   const { database, channels, presenton } = adapters
   const { limits, quotas, leaseMs, presenton: upstream } = config
   const { editsPerDay } = quotas
   return createPaidHandlers({
-    ...{ database, channels, presenton, limits, editsPerDay, takeStream, resolveFiles, passPage },
+    ...{ database, channels, presenton, limits, editsPerDay, takeStream, resolveFiles },
     commands: presentations,
     startRegeneration: presentations.startRegeneration,
     startTurn: createStartChatTurn({ database, presenton, editsPerDay, leaseMs, logger }),

@@ -1,7 +1,12 @@
 // What of upstream's interface passes through the maker, and what reaches neither side.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createMakerBrowser, type MakerBrowser, makerEnv } from './maker-browser.ts'
+import {
+  createMakerBrowser,
+  type MakerBrowser,
+  makerCredentials,
+  makerEnv,
+} from './maker-browser.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -12,8 +17,7 @@ let browser: MakerBrowser
 let deckId: string
 
 beforeAll(async () => {
-  const { PRESENTON_USERNAME: username, PRESENTON_PASSWORD: password } = makerEnv
-  world = await openWorld({ shape: 'B1', credentials: { username, password }, env: makerEnv })
+  world = await openWorld({ shape: 'B1', credentials: makerCredentials, env: makerEnv })
   alice = await world.createUser('alice')
   bob = await world.createUser('bob')
   deckId = String((await alice.generate(brief))['presenton_presentation_id'])

@@ -17,7 +17,6 @@ beforeAll(async () => {
     shape: 'B1',
     credentials: makerCredentials,
     replicas: 2,
-    credentials: { username: makerEnv.PRESENTON_USERNAME, password: makerEnv.PRESENTON_PASSWORD },
     env: { ...makerEnv, MAKER_SIGN_IN_URL: signInUrl },
   })
   alice = await world.createUser('alice', { name: 'Alice A.' })

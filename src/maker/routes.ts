@@ -137,8 +137,10 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
       if (!pattern.test(request.query[name] ?? '')) throw new Problem('NOT_FOUND')
     const { userId } = sessionOf(request)
     request.ownDeck = await resolveDecks(row, request, (id) => services.findOwnDeck(userId, id))
-    const handler = handlers[row.handler ?? '']
-    if (!handler) return
+    if (row.handler === undefined) return
+    const handler = handlers[row.handler]
+    // What it would check must not pass unchecked.
+    if (!handler) throw new Problem('NOT_FOUND')
     const exchange = await openExchange({ ...row, ids: [] }, request, reply, services)
     await handler({ ...exchange, deck: request.ownDeck })
   }

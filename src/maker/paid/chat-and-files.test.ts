@@ -1,7 +1,6 @@
 // Turns of the chat, pictures, exports and copies, over real sockets and with real workers.
 
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
-import { openTestPaid } from '../../app/test-paid.ts'
 import { endAbandonedTurns } from '../../database/chat-turns.ts'
 import { type User, brief as userBrief } from '../../journeys/user.ts'
 import {
@@ -16,16 +15,14 @@ const waits = { timeout: 20_000, interval: 50 }
 
 let world: PaidWorld['world']
 let database: PaidWorld['database']
-let presenton: PaidWorld['presenton']
-let url: string
 let close: PaidWorld['close']
 beforeAll(async () => {
-  ;({ world, database, presenton, url, close } = await openPaidWorld())
+  ;({ world, database, close } = await openPaidWorld())
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => close())
 
-const { call, read } = createCalls(() => url)
+const { call, read } = createCalls(() => world)
 
 async function makeDeck(user: User) {
   const { id, presenton_presentation_id: deckId } = await user.generate()
@@ -33,7 +30,7 @@ async function makeDeck(user: User) {
 }
 
 const chat = (user: User, deckId: string, message: string, options: CallOptions = {}) =>
-  call(user, '/chat/stream', { body: { presentation_id: deckId, message }, ...options })
+  call(user, 'chat/message/stream', { body: { presentation_id: deckId, message }, ...options })
 
 const editsOf = async (user: User) => (await user.api('/usage')).body.edits_per_day.used as number
 
@@ -52,7 +49,7 @@ test('a turn costs one edit, and the deck is read after it', async () => {
   expect(await editsOf(user)).toBe(1)
   expect((await user.api('/usage')).body.total_slides.used).toBe(2)
 
-  const { body } = await read(user, '/chat', {
+  const { body } = await read(user, 'chat/message', {
     body: { presentation_id: deckId, message: 'tool:none' },
   })
   expect(body).toMatchObject({ conversation_id: expect.any(String), tool_calls: [] })
@@ -97,7 +94,7 @@ test('a turn about outlines works on those kept here, and changes them', async (
   await user.waitUntilSettled(id)
   const { presenton_presentation_id: deckId } = await user.read(id)
   const slides = [{ content: '# One' }, { content: '# Two' }]
-  await call(user, `/outlines/${deckId}`, { method: 'PUT', body: { slides } })
+  await call(user, `outlines/${deckId}`, { method: 'PUT', body: { slides } })
   world.presenton.gates.hold('chat:work')
   const turn = messagesOf(chat(user, String(deckId), 'tool:none'))
   await world.presenton.gates.arrived('chat:work')
@@ -122,12 +119,12 @@ test('no turn without a whole deck or outlines, and none beyond the quota', asyn
   world.presenton.gates.releaseAll()
   await user.waitUntilSettled(id)
 
-  const limited = await openTestPaid({ database, presenton, editsPerDay: 1 })
-  onTestFinished(() => limited.close())
-  await messagesOf(chat(user, String(deckId), 'tool:none', { base: limited.url }))
-  const second = await chat(user, String(deckId), 'tool:none', { base: limited.url })
+  const limited = await world.openReplica({ QUOTA_EDITS_PER_DAY: '1' })
+  onTestFinished(() => world.closeReplica(limited))
+  await messagesOf(chat(user, String(deckId), 'tool:none', { gateway: limited }))
+  const second = await chat(user, String(deckId), 'tool:none', { gateway: limited })
   expect(second.status).toBe(429)
-  const picture = await call(user, '/images/generate?prompt=river', { base: limited.url })
+  const picture = await call(user, 'images/generate?prompt=river', { gateway: limited })
   expect(picture.status).toBe(429)
   expect(await editsOf(user)).toBe(1)
 })
@@ -160,26 +157,30 @@ test('the turn of a lost holder ends, and the deck counts as changed', async () 
 test('a picture costs one edit at every call, and a lost one is not asked for again', async () => {
   const user = await world.createUser()
   const before = world.presenton.generatedImages
-  const first = await read(user, '/images/generate?prompt=a%20river')
+  const first = await read(user, 'images/generate?prompt=a%20river')
   expect(first).toMatchObject({ status: 200, body: expect.stringMatching(/^\/app_data\/images\//) })
   world.presenton.faults.inject('generate-image:reply-lost')
-  expect((await read(user, '/images/generate?prompt=a%20river')).status).toBe(502)
+  expect((await read(user, 'images/generate?prompt=a%20river')).status).toBe(502)
   expect(world.presenton.generatedImages).toBe(before + 2)
   expect(await editsOf(user)).toBe(2)
   world.presenton.faults.inject('generate-image:502')
-  await read(user, '/images/generate?prompt=a%20river')
-  expect((await read(user, '/images/generate?prompt=')).status).toBe(400)
+  await read(user, 'images/generate?prompt=a%20river')
+  expect((await read(user, 'images/generate?prompt=')).status).toBe(400)
 })
 
 test('a fresh file is answered at once, and another is exported once for all tabs', async () => {
   const user = await world.createUser()
   const { deckId, id } = await makeDeck(user)
   const exports = world.presenton.spend.exports
-  const pptx = await read(user, '/export', { body: { id: deckId, format: 'pptx', title: 'x' } })
+  const pptx = await read(user, '/api/export-presentation', {
+    body: { id: deckId, format: 'pptx', title: 'x' },
+  })
   expect(pptx).toMatchObject({ status: 200, body: { success: true } })
   expect(world.presenton.spend.exports).toBe(exports)
   const pdfs = await Promise.all(
-    Array.from({ length: 3 }, () => read(user, '/export', { body: { id: deckId, format: 'pdf' } })),
+    Array.from({ length: 3 }, () =>
+      read(user, '/api/export-presentation', { body: { id: deckId, format: 'pdf' } }),
+    ),
   )
   for (const { status } of pdfs) expect(status).toBe(200)
   expect(world.presenton.spend.exports).toBe(exports + 1)
@@ -187,7 +188,8 @@ test('a fresh file is answered at once, and another is exported once for all tab
   const path = String(pdfs[0]?.body.path)
   expect(path).not.toContain(id)
   const file = await call(user, path)
-  expect([file.status, file.headers.get('location')]).toEqual([302, 'https://store.test/file'])
+  expect(file.status).toBe(302)
+  expect((await fetch(file.headers.get('location') ?? '')).status).toBe(200)
   const other = await world.createUser('other')
   expect((await call(other, path)).status).toBe(404)
   expect((await call(user, '/api/export-presentation/file?name=users%2Fx%2Fy.pdf')).status).toBe(
@@ -198,25 +200,29 @@ test('a fresh file is answered at once, and another is exported once for all tab
 test('an export that takes too long is answered with 504, and goes on', async () => {
   const user = await world.createUser()
   const { deckId, id } = await makeDeck(user)
-  const impatient = await openTestPaid({ database, presenton, timeoutMs: 50 })
-  onTestFinished(() => impatient.close())
+  const impatient = await world.openReplica({ EXPORT_TIMEOUT_SECONDS: '1' })
+  onTestFinished(() => world.closeReplica(impatient))
   world.presenton.gates.hold('export:work')
   const body = { id: deckId, format: 'pdf' }
-  expect((await read(user, '/export', { body, base: impatient.url })).status).toBe(504)
+  expect((await read(user, '/api/export-presentation', { body, gateway: impatient })).status).toBe(
+    504,
+  )
   world.presenton.gates.releaseAll()
   await user.waitUntilSettled(id)
-  expect((await read(user, '/export', { body, base: impatient.url })).status).toBe(200)
+  expect((await read(user, '/api/export-presentation', { body, gateway: impatient })).status).toBe(
+    200,
+  )
 })
 
 test('copies and blank decks answer as upstream does', async () => {
   const user = await world.createUser()
   const { deckId } = await makeDeck(user)
-  const copy = await read(user, `/${deckId}/duplicate`, { body: {} })
+  const copy = await read(user, `presentation/${deckId}/duplicate`, { body: {} })
   expect(copy).toMatchObject({ status: 200, body: { title: expect.stringContaining('(Copy)') } })
-  const blank = await read(user, '/create/blank', { body: {} })
+  const blank = await read(user, 'presentation/create/blank', { body: {} })
   expect(blank).toMatchObject({ status: 201, body: { title: 'Untitled Presentation' } })
-  expect((await call(user, `/stream/${blank.body.id}`)).status).toBe(400)
-  const shown = await messagesOf(call(user, `/stream/${copy.body.id}`))
+  expect((await call(user, `presentation/stream/${blank.body.id}`)).status).toBe(400)
+  const shown = await messagesOf(call(user, `presentation/stream/${copy.body.id}`))
   expect(shown.at(-1)).toMatchObject({ type: 'complete', presentation: { id: copy.body.id } })
 })
 
@@ -225,11 +231,15 @@ test('nobody else reaches a deck', async () => {
   const { deckId } = await makeDeck(user)
   const other = await world.createUser('other')
   const spent = structuredClone(world.presenton.spend)
-  for (const path of [`/outlines/stream/${deckId}`, `/stream/${deckId}`, `/outlines/${deckId}`])
+  for (const path of [
+    `outlines/stream/${deckId}`,
+    `presentation/stream/${deckId}`,
+    `outlines/${deckId}`,
+  ])
     expect((await call(other, path)).status).toBe(404)
   expect((await chat(other, deckId, 'tool:none')).status).toBe(404)
-  expect((await call(other, `/${deckId}/duplicate`, { body: {} })).status).toBe(404)
+  expect((await call(other, `presentation/${deckId}/duplicate`, { body: {} })).status).toBe(404)
   const body = { id: deckId, format: 'pdf' }
-  expect((await call(other, '/export', { body })).status).toBe(404)
+  expect((await call(other, '/api/export-presentation', { body })).status).toBe(404)
   expect(world.presenton.spend).toEqual(spent)
 })

@@ -30,8 +30,6 @@ export interface PaidOptions extends SendStream, Omit<ExportHandlers, 'exportAga
   startRegeneration: StartRegeneration
   startTurn: StartChatTurn
   resolveFiles: DeckHandlers['resolveFiles']
-  /** Sends upstream's page; without it pages are not served. */
-  passPage?: Handler | undefined
   limits: BriefLimits
   defaultTemplate: string
   editsPerDay: number
@@ -40,7 +38,7 @@ export interface PaidOptions extends SendStream, Omit<ExportHandlers, 'exportAga
 const respond = () => ({ status: 202, location: '', body: null })
 
 export function createPaidHandlers(options: PaidOptions): Handlers {
-  const { database, commands, startRegeneration, passPage, limits } = options
+  const { database, commands, startRegeneration, limits } = options
   const sendStream = createSendStream(options)
 
   async function readState({ owner: userId, ...exchange }: Exchange): Promise<DeckState> {
@@ -72,7 +70,7 @@ export function createPaidHandlers(options: PaidOptions): Handlers {
     ...createChatHandlers({ ...options, sendStream }),
     generateImage: createGenerateImage(options),
 
-    ...(passPage && { presentationPage: createPresentationPage(database, passPage) }),
+    presentationPage: createPresentationPage(database),
 
     async streamOutlines(exchange) {
       const state = await readState(exchange)
@@ -101,10 +99,10 @@ async function* refusal({ detail }: Problem): Messages {
   yield errorMessage(detail)
 }
 
-function createPresentationPage(database: PaidOptions['database'], passPage: Handler): Handler {
+/** Sends nothing where upstream's page is the answer. */
+function createPresentationPage(database: PaidOptions['database']): Handler {
   return async (exchange) => {
     const elsewhere = await checkPresentationPage(database, exchange)
-    if (elsewhere === undefined) return passPage(exchange)
-    return exchange.reply.header('cache-control', 'private, no-store').redirect(elsewhere, 303)
+    if (elsewhere !== undefined) await exchange.reply.redirect(elsewhere, 303)
   }
 }

@@ -6,15 +6,14 @@ import type { User } from '../../journeys/user.ts'
 import { type Body, createCalls, messagesOf, openPaidWorld, type PaidWorld } from './test-world.ts'
 
 let world: PaidWorld['world']
-let url: string
 let close: PaidWorld['close']
 beforeAll(async () => {
-  ;({ world, url, close } = await openPaidWorld())
+  ;({ world, close } = await openPaidWorld())
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => close())
 
-const { call, read } = createCalls(() => url)
+const { call, open, read } = createCalls(() => world)
 
 const typesOf = (messages: Body[]) => [...new Set(messages.map(({ type }) => type))]
 
@@ -29,7 +28,7 @@ async function idOf(deckId: unknown): Promise<string> {
 const brief = { content: 'The bridge. The ferry. The port.', n_slides: 3, version: 'v2-standard' }
 
 async function createDeck(user: User) {
-  const { status, body } = await read(user, '/create', { body: brief })
+  const { status, body } = await read(user, 'presentation/create', { body: brief })
   expect(status).toBe(200)
   const deckId = String(body.id)
   return { deckId, id: await idOf(deckId) }
@@ -49,7 +48,7 @@ const regeneratePage = (user: User, deckId: string, headers: Record<string, stri
 test('a deck from its text to its slides, with one paid call of each kind', async () => {
   const user = await world.createUser()
   const { deckId, id } = await createDeck(user)
-  const tabs = Array.from({ length: 5 }, () => messagesOf(call(user, `/outlines/stream/${deckId}`)))
+  const tabs = Array.from({ length: 5 }, () => messagesOf(call(user, `outlines/stream/${deckId}`)))
   const [first = [], ...others] = await Promise.all(tabs)
   expect(typesOf(first)).toEqual(['status', 'chunk', 'complete'])
   const presentation = first.at(-1)?.presentation as Body & { outlines: { slides: Body[] } }
@@ -64,23 +63,28 @@ test('a deck from its text to its slides, with one paid call of each kind', asyn
   const slides = presentation.outlines.slides.map(({ content }) => ({
     content: `${content} Mine.`,
   }))
-  const saved = await read(user, `/outlines/${deckId}`, { method: 'PUT', body: { slides } })
+  const saved = await read(user, `outlines/${deckId}`, { method: 'PUT', body: { slides } })
   expect(saved).toEqual({ status: 200, body: { slides } })
-  expect(await read(user, `/outlines/${deckId}`)).toEqual(saved)
+  expect(await read(user, `outlines/${deckId}`)).toEqual(saved)
 
   const body = { presentation_id: deckId, outlines: slides, layout: 'general', title: 'Bridge' }
-  expect(await read(user, '/prepare', { body: { ...body, layout: 'no-such' } })).toMatchObject({
+  expect(
+    await read(user, 'presentation/prepare', { body: { ...body, layout: 'no-such' } }),
+  ).toMatchObject({
     ...{ status: 404, body: { detail: 'Template layout not found' } },
   })
-  const prepared = await read(user, '/prepare', { body })
+  const prepared = await read(user, 'presentation/prepare', { body })
   expect(prepared).toEqual({ status: 200, body: { presentation_id: deckId } })
   const streams = await Promise.all(
-    Array.from({ length: 5 }, () => messagesOf(call(user, `/stream/${deckId}`))),
+    Array.from({ length: 5 }, () => messagesOf(call(user, `presentation/stream/${deckId}`))),
   )
-  expect(await read(user, '/prepare', { body })).toEqual(prepared)
-  const again = await read(user, `/outlines/${deckId}`, { method: 'PUT', body: { slides } })
+  expect(await read(user, 'presentation/prepare', { body })).toEqual(prepared)
+  const again = await read(user, `outlines/${deckId}`, { method: 'PUT', body: { slides } })
   expect(again.status).toBe(409)
-  for (const stream of [...streams, await messagesOf(call(user, `/stream/${deckId}`))]) {
+  for (const stream of [
+    ...streams,
+    await messagesOf(call(user, `presentation/stream/${deckId}`)),
+  ]) {
     const chunks = stream.filter(({ type }) => type === 'chunk').map(({ chunk }) => String(chunk))
     expect(chunks).toHaveLength(5)
     for (const chunk of chunks.slice(1, -1)) expect(JSON.parse(chunk).presentation).toBe(deckId)
@@ -100,18 +104,18 @@ test('a closed tab stops no run, and a failed run replays its error', async () =
   const { deckId, id } = await createDeck(user)
   world.presenton.gates.hold('outlines:chunk')
   await world.presenton.gates.arrived('outlines:chunk')
-  const closing = await call(user, `/outlines/stream/${deckId}`)
+  const closing = await call(user, `outlines/stream/${deckId}`)
   await closing.body?.cancel()
   world.presenton.gates.releaseAll()
   expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'awaiting_outlines' })
   world.presenton.faults.inject('slides:error-500', { times: 2 })
   await user.api(`/presentations/${id}/outlines`, { method: 'PUT', body: {} })
-  expect((await messagesOf(call(user, `/stream/${deckId}`))).at(-1)).toMatchObject({
+  expect((await messagesOf(call(user, `presentation/stream/${deckId}`))).at(-1)).toMatchObject({
     type: 'error',
   })
   const streams = world.presenton.spend.slideStreams
   for (let times = 0; times < 3; times += 1) {
-    const [only] = await messagesOf(call(user, `/stream/${deckId}`))
+    const [only] = await messagesOf(call(user, `presentation/stream/${deckId}`))
     expect(only).toMatchObject({ type: 'error', detail: expect.any(String) })
   }
   expect(world.presenton.spend.slideStreams).toBe(streams)
@@ -125,14 +129,14 @@ test.each<[string, Body, number]>([
 ])('create refuses %s, and upstream makes nothing', async (_, wrong, status) => {
   const user = await world.createUser()
   const decks = world.presenton.decks.size
-  const refused = await read(user, '/create', { body: { ...brief, ...wrong } })
+  const refused = await read(user, 'presentation/create', { body: { ...brief, ...wrong } })
   expect(refused.status).toBe(status)
   expect(world.presenton.decks.size).toBe(decks)
 })
 
 test('eight slides are made where the interface names no number', async () => {
   const user = await world.createUser()
-  const { body } = await read(user, '/create', { body: { ...brief, n_slides: null } })
+  const { body } = await read(user, 'presentation/create', { body: { ...brief, n_slides: null } })
   const id = await idOf(body.id)
   expect(await user.waitUntilSettled(id)).toMatchObject({ n_slides: 8, origin: 'maker' })
 })
@@ -142,7 +146,9 @@ describe('regenerate', () => {
     const user = await world.createUser()
     const { deckId, id } = await makeDeck(user)
     expect((await regeneratePage(user, deckId)).status).toBe(200)
-    const tabs = Array.from({ length: 5 }, () => messagesOf(call(user, `/stream/${deckId}`)))
+    const tabs = Array.from({ length: 5 }, () =>
+      messagesOf(call(user, `presentation/stream/${deckId}`)),
+    )
     const streams = await Promise.all(tabs)
     const after = await user.waitUntilSettled(id)
     expect(after).toMatchObject({ run: 2, revision: 2, error: null })
@@ -152,24 +158,24 @@ describe('regenerate', () => {
     })
     expect(fresh).toHaveLength(5)
     // The id of the old deck leads to the new one, and nothing is granted twice.
-    await messagesOf(call(user, `/stream/${deckId}`))
+    await messagesOf(call(user, `presentation/stream/${deckId}`))
     expect((await user.read(id)).run).toBe(2)
-    expect(await read(user, `/outlines/${deckId}`)).toMatchObject({ status: 200 })
+    expect(await read(user, `outlines/${deckId}`)).toMatchObject({ status: 200 })
   })
 
   test('links, prefetches and other sites never pay', async () => {
     const user = await world.createUser()
     const { deckId, id } = await makeDeck(user)
-    const pasted = await call(user, `/presentation?id=${deckId}&stream=true&type=standard`)
+    const pasted = await open(user, `/presentation?id=${deckId}&stream=true&type=standard`)
     expect(pasted.status).toBe(303)
     expect(pasted.headers.get('location')).toBe(`/presentation?id=${deckId}&type=standard`)
     await regeneratePage(user, deckId, { 'next-router-prefetch': '1' })
     await regeneratePage(user, deckId, { 'sec-fetch-site': 'cross-site' })
-    const messages = await messagesOf(call(user, `/stream/${deckId}`))
+    const messages = await messagesOf(call(user, `presentation/stream/${deckId}`))
     expect(messages.at(-1)?.type).toBe('complete')
     // Another session of the same user has no grant either.
     await regeneratePage(user, deckId)
-    await messagesOf(call(user, `/stream/${deckId}`, { headers: { 'x-session': 'other' } }))
+    await messagesOf(call(user, `presentation/stream/${deckId}`, { session: 'other' }))
     expect(await user.read(id)).toMatchObject({ run: 1, revision: 1 })
   })
 
@@ -179,10 +185,10 @@ describe('regenerate', () => {
     const { id } = await user.submit()
     await world.presenton.gates.arrived('slides:slide')
     const { presenton_presentation_id: deckId } = await user.read(id)
-    const opened = await call(user, `/presentation?id=${deckId}`)
+    const opened = await open(user, `/presentation?id=${deckId}`)
     expect(opened.status).toBe(303)
     expect(opened.headers.get('location')).toBe(`/presentation?id=${deckId}&stream=true`)
-    const streaming = await call(user, `/presentation?id=${deckId}&stream=true`)
+    const streaming = await open(user, `/presentation?id=${deckId}&stream=true`)
     expect(streaming.status).toBe(200)
     world.presenton.gates.releaseAll()
     await user.waitUntilSettled(id)

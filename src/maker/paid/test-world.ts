@@ -1,24 +1,26 @@
-// What the tests of paid calls have in common: a world with the handlers behind a small server, and
-// requests to it as a user's browser makes them.
+// What the tests of paid calls have in common: a world with a maker, and requests to its listener as
+// a user's browser makes them.
 
-import { openTestPaid } from '../../app/test-paid.ts'
 import { openDatabase } from '../../database/connection.ts'
+import {
+  createMakerBrowser,
+  type MakerBrowser,
+  makerCredentials,
+  makerEnv,
+} from '../../journeys/maker-browser.ts'
 import type { User } from '../../journeys/user.ts'
 import { openWorld } from '../../journeys/world.ts'
-import { openClient } from '../../presenton/fixtures/upstream.ts'
+import type { Gateway } from '../../sandbox/gateway.ts'
 
 export type PaidWorld = Awaited<ReturnType<typeof openPaidWorld>>
 
 export async function openPaidWorld() {
-  const world = await openWorld()
-  const database = openDatabase({ url: world.database.url, poolMax: 8 })
-  const presenton = openClient(world.presenton.url)
-  const { url, close: closeServer } = await openTestPaid({ database, presenton })
+  const env = { ...makerEnv, MAX_SLIDES: '20', MAX_CONTENT_CHARS: '1000' }
+  const world = await openWorld({ shape: 'B1', credentials: makerCredentials, env })
+  const database = openDatabase({ url: world.database.url, poolMax: 2 })
   return {
-    ...{ world, database, presenton, url },
+    ...{ world, database },
     async close() {
-      await closeServer()
-      await presenton.close()
       await database.close()
       await world.close()
     },
@@ -31,25 +33,39 @@ export interface CallOptions {
   method?: string
   body?: Body
   headers?: Record<string, string>
-  base?: string
+  /** Default: the first of the world. */
+  gateway?: Gateway
+  /** Calls with the same name have one session of the maker. */
+  session?: string
 }
 
-/** `urlOf` is asked at each call, since the server opens after the tests are defined. */
-export function createCalls(urlOf: () => string) {
-  function call(
-    user: User,
-    path: string,
-    { method, body, headers = {}, base = urlOf() }: CallOptions = {},
-  ) {
-    return fetch(`${base}${path}`, {
-      method: method ?? (body ? 'POST' : 'GET'),
-      redirect: 'manual',
-      headers: {
-        'x-user': user.sub,
-        ...(body && { 'content-type': 'application/json' }),
-        ...headers,
-      },
-      ...(body && { body: JSON.stringify(body) }),
+/** `worldOf` is asked at each call, since the world opens after the tests are defined. */
+export function createCalls(worldOf: () => PaidWorld['world']) {
+  const browsers = new Map<string, Promise<MakerBrowser>>()
+
+  async function signIn(user: User, makerUrl: () => string): Promise<MakerBrowser> {
+    const browser = createMakerBrowser(makerUrl)
+    const { body } = await user.api('/maker', { method: 'POST', body: {} })
+    // Another replica has another port here, and takes the same ticket.
+    const { pathname, search } = new URL(body.url)
+    await browser.open(`${pathname}${search}`)
+    return browser
+  }
+
+  function browserOf(user: User, { gateway, session = '' }: CallOptions): Promise<MakerBrowser> {
+    const { makerUrl = '' } = gateway ?? worldOf().gateways[0] ?? {}
+    const key = `${user.sub} ${session} ${makerUrl}`
+    const browser = browsers.get(key) ?? signIn(user, () => makerUrl)
+    browsers.set(key, browser)
+    return browser
+  }
+
+  /** A path without a slash at its start is below `/api/v1/ppt`. */
+  async function call(user: User, path: string, options: CallOptions = {}) {
+    const { method, body, headers = {} } = options
+    const browser = await browserOf(user, options)
+    return browser.fetch(path.startsWith('/') ? path : `/api/v1/ppt/${path}`, {
+      ...{ method: method ?? (body ? 'POST' : 'GET'), headers, body },
     })
   }
 
@@ -59,6 +75,8 @@ export function createCalls(urlOf: () => string) {
       const response = await call(user, path, options)
       return { status: response.status, body: (await response.json()) as Body & { id?: string } }
     },
+    /** A document that somebody opens, by a link or from a restored tab. */
+    open: async (user: User, path: string) => (await browserOf(user, {})).open(path),
   }
 }
 
