@@ -13,7 +13,7 @@ import type { Presenton } from '../presenton/client.ts'
 import { decodePlainPath, encodeSegments } from '../presenton/plain-path.ts'
 import { addNotice, maxPageBytes } from './notice.ts'
 import type { OwnDeck } from './own-decks.ts'
-import type { Row } from './table.ts'
+import type { Row } from './table/row.ts'
 
 export interface PassThrough {
   /** Where upstream is. */

@@ -6,7 +6,7 @@ import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { parseDeckId } from './deck-ids.ts'
 import type { FindOwnDeck, OwnDeck } from './own-decks.ts'
-import type { IdPlace, Row } from './table.ts'
+import type { IdPlace, Row } from './table/row.ts'
 
 interface Found {
   value: unknown

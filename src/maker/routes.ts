@@ -21,7 +21,8 @@ import { type Enter, enterRoutes } from './routes/enter.ts'
 import { noticeScriptRoutes, sessionStateRoute } from './routes/notice.ts'
 import { type OpenPresentation, openPresentationRoute } from './routes/open-presentation.ts'
 import type { MakerSession } from './sessions.ts'
-import { type Row, table } from './table.ts'
+import type { Row } from './table/row.ts'
+import { table } from './table/table.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,0 +1,28 @@
+// Every route of upstream's interface that has an answer here. What is in no row is 404, or 405
+// where the path has a row for another method, and upstream is not called.
+//
+// A class says who answers, and what is checked before:
+//   asset   a public file of the interface: needs no session, goes upstream without an account
+//   page    a page of the interface: sign-in without a session, goes upstream under the account
+//   shared  read-only, of everybody or of the account: goes upstream under the account
+//   local   answered here
+//   own     a deck of the user: goes upstream under the account, and comes back under our title
+//   paid    costs money, runs a model or a browser; a handler in paid/
+// `ids` says where the ids of decks are. Each must be of a presentation of this user.
+
+import { deckRows } from './decks.ts'
+import { localRows } from './local.ts'
+import { assets, pages } from './pages.ts'
+import { paidRows } from './paid.ts'
+import type { Row } from './row.ts'
+import { sharedRows } from './shared.ts'
+
+/** All rows. A row whose handler does not exist is no route. */
+export const table: readonly Row[] = [
+  ...assets,
+  ...pages,
+  ...sharedRows,
+  ...deckRows,
+  ...localRows,
+  ...paidRows,
+]
