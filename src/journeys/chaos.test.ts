@@ -10,5 +10,7 @@ test('keeps every promise while replicas, database, store and Presenton fail at 
   expect(counts['reconnects']).toBeGreaterThan(10)
   expect(counts['WebSocket reconnects']).toBeGreaterThan(5)
   expect(counts['WebSocket followers at the true end']).toBeGreaterThan(10)
+  expect(counts['notification stream reconnects']).toBeGreaterThan(3)
   expect(counts['notifications']).toBeGreaterThan(5)
+  expect(counts['announcements']).toBeGreaterThan(2)
 }, 120_000)

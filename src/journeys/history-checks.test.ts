@@ -85,6 +85,11 @@ test('finds paid calls without a stage event, missing and changed files, and a w
   expect(checkSpend(valid, { outlines: 1, prepares: 0, slideStreams: 2, exports: 1 })).toHaveLength(
     2,
   )
+  const spent = { outlines: 0, prepares: 0, slideStreams: 1 }
+  expect(checkSpend(valid, { ...spent, exports: 2 })).toHaveLength(1)
+  const further = [...valid, event(8, { run: 2, ...stage('export') })]
+  expect(checkSpend(further, { ...spent, exports: 3 })).toEqual([])
+  expect(checkSpend(further, { ...spent, exports: 4 })).toHaveLength(1)
   const files = [{ format: 'pptx', sha256: 'a', size_bytes: 1 }]
   const completed = { status: 'completed', files, error: null }
   expect(checkOutcome(completed, valid, { fetched: undefined, exported: ['a'] })).toHaveLength(1)

@@ -2,6 +2,7 @@
 // dependencies fail at random, by a seed. At the end it verifies every promise of the gateway.
 
 import { setTimeout as delay } from 'node:timers/promises'
+import { announce } from './announce.ts'
 import { createClient } from './client.ts'
 import { runDisruptions } from './disruptions.ts'
 import { listenForNotifications, verifyNotifications } from './notifications.ts'
@@ -58,8 +59,10 @@ export async function runChaos({
       ),
     )
     // Two for each user, whose connections break at different moments.
-    const listeners = [...clients, ...clients].map((client) =>
-      listenForNotifications({ client, urls: world.urls, random: random.fork(), report }),
+    const listeners = (['WebSocket', 'SSE'] as const).flatMap((over) =>
+      clients.map((client) =>
+        listenForNotifications({ client, over, urls: world.urls, random: random.fork(), report }),
+      ),
     )
     const progress = setInterval(() => onProgress?.(report), 10_000)
     const userLoops = clients.map(async (client) => {
@@ -84,7 +87,10 @@ export async function runChaos({
       }
       await Promise.all(running)
     })
-    await runDisruptions(world, random.fork(), report, { isOver, onlyReplicas })
+    const disruptionRandom = random.fork()
+    const announcing = announce({ opsUrls: world.opsUrls, random: random.fork(), report, isOver })
+    await runDisruptions(world, disruptionRandom, report, { isOver, onlyReplicas })
+    const announced = await announcing
     report.note('the disruptions have ended')
     await world.recover()
     recoveredAtMs = performance.now()
@@ -94,7 +100,7 @@ export async function runChaos({
     ])
     clearInterval(progress)
     if (isSettled) {
-      await verifyNotifications(world, { listeners, scenarios }, report)
+      await verifyNotifications(world, { listeners, scenarios, announced }, report)
       await verify(world, scenarios, report)
     } else
       report.violate(

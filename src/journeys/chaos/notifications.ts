@@ -1,9 +1,11 @@
-// Listeners for notifications over WebSockets, and what they must have received at the end: each
-// notification once, in order, of no other user; and one for each end of a run that deserves it.
+// Listeners for notifications over WebSockets and event streams, and what they must have received at
+// the end: each notification and announcement once, in the order of its channel, of no other user;
+// and one for each end of a run that deserves it.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Client } from './client.ts'
 import { keepConnected, type Message } from './keep-connected.ts'
+import { keepStreaming } from './keep-streaming.ts'
 import type { Random } from './random.ts'
 import type { Report } from './report.ts'
 import type { Scenario } from './scenario.ts'
@@ -11,6 +13,7 @@ import type { ChaosWorld } from './world.ts'
 
 export interface ListenOptions {
   client: Client
+  over: 'WebSocket' | 'SSE'
   urls: () => string[]
   random: Random
   report: Report
@@ -19,10 +22,11 @@ export interface ListenOptions {
 export type Listener = ReturnType<typeof listenForNotifications>
 
 const settleMs = 30_000
+const generalChannel = 'general'
 
-export function listenForNotifications({ client, urls, random, report }: ListenOptions) {
+export function listenForNotifications({ client, over, urls, random, report }: ListenOptions) {
   const received = new Map<string, Message>()
-  const subject = `notifications of ${client.userId}`
+  const subject = `notifications of ${client.userId} over ${over}`
   let cursor: string | undefined
   let isStopped = false
 
@@ -30,18 +34,22 @@ export function listenForNotifications({ client, urls, random, report }: ListenO
     if (message.type === 'resync') report.violate(subject, 'a cursor was not known')
     if (message.type !== 'notification') return
     if (received.has(message.id)) report.violate(subject, `${message.id} was received twice`)
-    if (message.channel !== `user_${client.userId}`)
+    if (message.channel !== `user_${client.userId}` && message.channel !== generalChannel)
       report.violate(subject, `received one of ${message.channel}`)
     received.set(message.id, message)
     cursor = message.cursor
     report.count('notifications received')
   }
 
-  const ended = keepConnected({
-    ...{ token: client.token, urls, random, report, subject, onMessage },
-    path: () => `/notifications${cursor === undefined ? '' : `?last_event_id=${cursor}`}`,
-    isDone: () => isStopped,
-  })
+  const { token } = client
+  const common = { token, urls, random, report, subject, onMessage, isDone: () => isStopped }
+  const ended =
+    over === 'SSE'
+      ? keepStreaming({ ...common, path: '/sse/notifications', lastEventId: () => cursor })
+      : keepConnected({
+          ...common,
+          path: () => `/notifications${cursor === undefined ? '' : `?last_event_id=${cursor}`}`,
+        })
   return {
     client,
     subject,
@@ -56,25 +64,40 @@ export function listenForNotifications({ client, urls, random, report }: ListenO
 /** To be called when everything works again and no run is left. */
 export async function verifyNotifications(
   { query }: Pick<ChaosWorld, 'query'>,
-  { listeners, scenarios }: { listeners: readonly Listener[]; scenarios: readonly Scenario[] },
+  {
+    listeners,
+    scenarios,
+    announced,
+  }: {
+    listeners: readonly Listener[]
+    scenarios: readonly Scenario[]
+    /** The ids of confirmed announcements. */
+    announced: readonly string[]
+  },
   report: Report,
 ): Promise<void> {
+  const idsOf = async (channel: string) => {
+    const sql = 'select id from gateway.notifications where channel = $1 order by seq'
+    return (await query<{ id: string }>(sql, [channel])).map(({ id }) => id)
+  }
+  const general = await idsOf(generalChannel)
+  for (const id of announced)
+    if (!general.includes(id)) report.violate('announcements', `${id} was confirmed, then lost`)
   for (const { client, subject, received, stop } of listeners) {
-    const rows = await query<{ id: string }>(
-      'select id from gateway.notifications where channel = $1 order by seq',
-      [`user_${client.userId}`],
-    )
-    const isWhole = () => rows.every(({ id }) => received.has(id))
+    const own = await idsOf(`user_${client.userId}`)
+    const isWhole = () => [...own, ...general].every((id) => received.has(id))
     const deadlineMs = performance.now() + settleMs
     while (!isWhole() && performance.now() < deadlineMs) await delay(50)
     await stop()
-    for (const { id } of rows) if (!received.has(id)) report.violate(subject, `${id} was lost`)
-    const stored = rows.map(({ id }) => id).filter((id) => received.has(id))
-    const inOrder = [...received.keys()].filter((id) => stored.includes(id))
-    if (inOrder.join() !== stored.join()) report.violate(subject, 'received in another order')
-    const own = new Set(scenarios.filter((one) => one.client === client).map(({ id }) => id))
-    for (const { data } of received.values())
-      if (!own.has(data.presentation_id))
+    for (const stored of [own, general]) {
+      for (const id of stored) if (!received.has(id)) report.violate(subject, `${id} was lost`)
+      const inOrder = [...received.keys()].filter((id) => stored.includes(id))
+      if (inOrder.join() !== stored.filter((id) => received.has(id)).join())
+        report.violate(subject, 'received in another order')
+    }
+    const decks = new Set(scenarios.filter((one) => one.client === client).map(({ id }) => id))
+    for (const { channel, data } of received.values())
+      if (channel !== generalChannel && !decks.has(data.presentation_id))
         report.violate(subject, `is about ${data.presentation_id}, which is another user's`)
   }
   await verifyReports(query, report)
@@ -94,7 +117,7 @@ async function verifyReports(query: ChaosWorld['query'], report: Report) {
        where kind = 'awaiting_outlines' group by 1
      ), told as (
        select presentation_id as id, notification_type as type, count(*)::int as n
-       from gateway.notifications group by 1, 2
+       from gateway.notifications where presentation_id is not null group by 1, 2
      )
      select coalesce(h.id, t.id) as id, coalesce(h.type, t.type) as type,
        coalesce(t.n, 0) as told, coalesce(h.n, 0) as happened

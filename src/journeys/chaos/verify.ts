@@ -125,14 +125,14 @@ async function verifyQuotas(scenarios: readonly Scenario[], report: Report) {
   }
 }
 
-async function verifyNoLeaks({ query, urls, presenton }: ChaosWorld, report: Report) {
+async function verifyNoLeaks({ query, opsUrls, presenton }: ChaosWorld, report: Report) {
   for (let attempt = 1; ; attempt += 1) {
     const [rows] = await query<{ leases: string; running: string }>(
       `select count(*) filter (where l.token is not null) as leases, count(*) filter (where p.status in ('queued', 'running')) as running
        from gateway.leases l join gateway.presentations p on p.id = l.presentation_id`,
     )
     const metrics = await Promise.all(
-      urls().map(async (url) => (await fetch(`${url}/metrics`)).text()),
+      opsUrls().map(async (url) => (await fetch(`${url}/metrics`)).text()),
     )
     const sumOf = (name: string) => {
       const samples = new RegExp(`^${name}(?:\\{[^}]*\\})? (\\d+)`, 'gm')

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { buildIfOutdated } from '../../sandbox/built-program.ts'
 import { type Environment, type SpawnedGateway, spawnGateway } from '../../sandbox/gateway.ts'
 import { openObjectStore } from '../../sandbox/object-store.ts'
+import { findFreePort } from '../../sandbox/ports.ts'
 import { openPostgres } from '../../sandbox/postgres.ts'
 import { openStandIn, type StandInOptions } from '../../sandbox/presenton/stand-in.ts'
 import { openTcpProxy } from '../../sandbox/tcp-proxy.ts'
@@ -34,6 +35,8 @@ const environment: Environment = {
 
 export interface Replica {
   gateway: SpawnedGateway
+  /** Base URL of the operators' port. */
+  opsUrl: string
   /** After SIGSTOP: the process accepts connections but does not respond. */
   isPaused: boolean
 }
@@ -73,9 +76,13 @@ export async function openChaosWorld({
   }
   const replicas: (Replica | undefined)[] = Array.from({ length: count }, () => undefined)
   const replicaLogs: string[][] = []
+  const opsPorts: number[] = []
+  for (let index = 0; index < count; index += 1) opsPorts.push(await findFreePort())
 
   async function start(index: number): Promise<Replica> {
-    const replica = { gateway: await spawnGateway(variables), isPaused: false }
+    const port = opsPorts[index]
+    const gateway = await spawnGateway({ ...variables, OPS_PORT: String(port) })
+    const replica = { gateway, opsUrl: `http://127.0.0.1:${port}`, isPaused: false }
     replicas[index] = replica
     replicaLogs.push(replica.gateway.logs)
     return replica
@@ -113,6 +120,8 @@ export async function openChaosWorld({
     logs: () => replicaLogs.flat(),
     /** Base URLs of the running replicas, including paused ones. */
     urls: () => replicas.flatMap((replica) => (replica ? [replica.gateway.url] : [])),
+    /** Those of their operators' ports. */
+    opsUrls: () => replicas.flatMap((replica) => (replica ? [replica.opsUrl] : [])),
     /** Clears all faults, resumes and starts replicas, and waits until each is ready. */
     async recover() {
       presenton.faults.clear()
@@ -121,7 +130,7 @@ export async function openChaosWorld({
         if (replica) replica.isPaused = false
         else await start(index)
       }
-      await Promise.all(replicas.map((replica) => replica && waitUntilReady(replica.gateway.url)))
+      await Promise.all(replicas.map((replica) => replica && waitUntilReady(replica.opsUrl)))
     },
     async close() {
       await Promise.all(replicas.map((replica) => replica?.gateway.kill()))
