@@ -22,7 +22,14 @@ export interface Connection {
   isOpen(): boolean
   close(reason: CloseReason): void
   /** Called every second: pings or heartbeats, the end of the token, dead clients. */
-  tick(nowMs: number): void
+  tick(time: Time): void
+}
+
+export interface Time {
+  /** By a clock that is never set. */
+  nowMs: number
+  /** By the clock of the machine, since the epoch. */
+  dateMs: number
 }
 
 /** What is sent over a connection, and what happens to the client's messages. */
@@ -43,6 +50,6 @@ export interface ConnectionOptions {
   /** Starts the session; it may send at once. */
   openSession: OpenSession
   onClose: (connection: Connection) => void
-  /** In ms since the epoch. */
+  /** A clock that is never set, in ms. */
   now: () => number
 }

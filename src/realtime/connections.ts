@@ -11,8 +11,10 @@ export interface ConnectionsOptions {
   maxWebSocketsPerUser: number
   /** Aborts when the shutdown begins. */
   closing: AbortSignal
-  /** In ms since the epoch. */
+  /** A clock that is never set, in ms. */
   now?: () => number
+  /** The clock of the machine, in ms since the epoch: tokens end by it. */
+  date?: () => number
 }
 
 export interface ConnectionStats {
@@ -30,7 +32,8 @@ const retryAfterSeconds = 5
 export type Connections = ReturnType<typeof createConnections>
 
 export function createConnections(options: ConnectionsOptions) {
-  const { maxWebSockets, maxWebSocketsPerUser, closing, now = Date.now } = options
+  const { maxWebSockets, maxWebSocketsPerUser, closing } = options
+  const { now = () => performance.now(), date = Date.now } = options
   const open: Record<ConnectionKind, Set<Connection>> = {
     generation: new Set(),
     notifications: new Set(),
@@ -47,8 +50,8 @@ export function createConnections(options: ConnectionsOptions) {
   closing.addEventListener('abort', closeAll, { once: true })
 
   function tick() {
-    const nowMs = now()
-    for (const connection of all()) connection.tick(nowMs)
+    const time = { nowMs: now(), dateMs: date() }
+    for (const connection of all()) connection.tick(time)
   }
 
   function* all() {

@@ -107,10 +107,10 @@ export function openEventStream(options: EventStreamOptions): {
     },
     isOpen: () => !isEnding,
     close,
-    tick(nowMs) {
+    tick({ nowMs, dateMs }) {
       if (stream.destroyed) return
       if (isStalled(nowMs)) stream.destroy()
-      else if (!isEnding && nowMs >= options.expiresAtMs) {
+      else if (!isEnding && dateMs >= options.expiresAtMs) {
         send(encodeError('TOKEN_EXPIRED'))
         close('token-ended')
       } else if (isWritable && !isEnding && nowMs - lastSentMs >= options.heartbeatMs - 500) {

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto'
 import type { WebSocket } from 'ws'
 import { type ClientMessageType, encodeError, encodeMessage } from '../contract/realtime.ts'
 import { parseClientMessage } from './client-messages.ts'
-import type { CloseReason, Connection, ConnectionOptions } from './connection.ts'
+import type { CloseReason, Connection, ConnectionOptions, Time } from './connection.ts'
 import { createMessageLimit } from './message-limit.ts'
 import { createMessageQueue } from './message-queue.ts'
 
@@ -130,9 +130,9 @@ export function openWebSocket(options: WebSocketOptions): Connection {
     socket.close(code, reason)
   }
 
-  function tick(nowMs: number) {
+  function tick({ nowMs, dateMs }: Time) {
     if (isClosing) return
-    if (nowMs >= options.expiresAtMs) {
+    if (dateMs >= options.expiresAtMs) {
       send(encodeError('TOKEN_EXPIRED'))
       return connection.close('token-ended')
     }

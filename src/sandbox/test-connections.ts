@@ -44,7 +44,7 @@ export async function openTestConnections({
     messagesPerSecond: 20,
     bufferBytes: Number(env['WEBSOCKET_BUFFER_KIB'] ?? 1024) * 1024,
   }
-  const connections = createConnections({ ...limits, closing: closing.signal, now })
+  const connections = createConnections({ ...limits, closing: closing.signal, now, date: now })
   const job: Job = createJob(rowId, now)
   job.take(jobRow, [])
   const follow = (follower: Follower) => {
@@ -96,7 +96,7 @@ export async function openTestConnections({
     connections,
     job,
     path,
-    /** Moves the clock and ticks. */
+    /** Moves both clocks and ticks. */
     advance(ms: number) {
       nowMs += ms
       connections.tick()
