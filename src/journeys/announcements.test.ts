@@ -9,6 +9,8 @@ import { openWorld, type World } from './world.ts'
 
 let world: World
 let opsUrl: string
+/** Of the same replica, for users. */
+let otherUrl: string
 let readOpsMetrics: () => Promise<string>
 const sockets: Socket[] = []
 beforeAll(async () => {
@@ -16,7 +18,7 @@ beforeAll(async () => {
   const port = await findFreePort()
   opsUrl = `http://127.0.0.1:${port}`
   // Another replica than the one that the users are connected to.
-  await world.spawnReplica({ OPS_PORT: String(port), WORKER: 'false' })
+  otherUrl = (await world.spawnReplica({ OPS_PORT: String(port), WORKER: 'false' })).url
   readOpsMetrics = async () => (await fetch(`${opsUrl}/metrics`)).text()
 })
 afterEach(async () => {
@@ -77,6 +79,31 @@ test('reaches everybody in one row, also who comes later, and each reads and del
   const late = await listen(await world.createUser('late'))
   expect(await late.expectNext('connected')).toMatchObject({ unread: 1 })
   expect(await late.expectNext('notification')).toMatchObject({ id, read: false })
+})
+
+test('a deletion on one replica reaches the connections of that user alone on another', async () => {
+  const [user, other] = [await world.createUser(), await world.createUser()]
+  const { id } = (await (await announce(maintenance)).json()) as { id: string }
+  const sockets = [await listen(user), await listen(other)]
+  const stream = await openReader(`${world.url}/api/v1/realtime/sse/notifications`, {
+    token: user.token,
+  })
+  for (const socket of sockets) await socket.until((message) => message.id === id)
+  while ((await stream.expectNext()).data.id !== id) {}
+  const { unread } = (await user.api('/notifications')).body
+  const deleted = await user.api(`/notifications/${id}`, { method: 'DELETE', baseUrl: otherUrl })
+  expect(deleted.status).toBe(204)
+  const message = { type: 'notification_deleted', notification_id: id, unread: unread - 1 }
+  expect(await sockets[0]?.expectNext('notification_deleted')).toMatchObject(message)
+  expect((await stream.expectNext('notification_deleted')).data).toMatchObject(message)
+  stream.close()
+  sockets[1]?.send({ type: 'ping' })
+  await sockets[1]?.expectNext('pong')
+  const again = { method: 'DELETE', baseUrl: world.url }
+  expect((await user.api(`/notifications/${id}`, again)).status).toBe(404)
+  expect((await other.api(`/notifications/${id}`, again)).status).toBe(204)
+  const fresh = await listen(user)
+  expect(await fresh.expectNext('connected')).toMatchObject({ unread: unread - 1 })
 })
 
 test('takes the members as given, and marks both channels up to one as read', async () => {
@@ -218,6 +245,14 @@ test('has statistics of connections and runs, on the public port only where that
   expect(metrics).toContain('gateway_websockets{kind="generation"} 1')
   expect(metrics).toContain('gateway_websocket_messages_total{direction="out"} 2')
   listening.close()
+  // The root of the public port has neither, with or without a port of operators.
+  for (const url of [world.url, otherUrl, open.url]) {
+    const headers = { authorization: `Bearer ${user.token}` }
+    expect((await fetch(`${url}/realtime/stats`, { headers })).status, url).toBe(404)
+    const body = JSON.stringify(maintenance)
+    const given = { method: 'POST', body, headers: { 'content-type': 'application/json' } }
+    expect((await fetch(`${url}/notifications`, given)).status, url).toBe(404)
+  }
   const operators = await fetch(`${opsUrl}/realtime/stats`)
   expect(operators.status).toBe(200)
   expect(Object.keys((await operators.json()) as object)).toEqual(Object.keys(body))

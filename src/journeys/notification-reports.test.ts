@@ -64,6 +64,23 @@ test('tells of a failed deck and of a failed export, each once, with the page of
   await expectSilence(socket)
 })
 
+test('leads nowhere without the page and a page of the product', async () => {
+  const user = await world.createUser()
+  const { id } = await user.generate()
+  const pageless = await world.openReplica({ PAGE: 'false' })
+  const none = { data: { presentation_id: id }, action_url: null, action_text: null }
+  const listed = await user.api('/notifications', { baseUrl: pageless.url })
+  expect(listed.body.items).toMatchObject([none])
+  const socket = await openSocket(`${pageless.url}/api/v1/realtime/notifications`, {
+    token: user.token,
+  })
+  sockets.push(socket)
+  await socket.expectNext('connected')
+  expect(await socket.expectNext('notification')).toMatchObject(none)
+  await socket.close()
+  await world.closeReplica(pageless)
+})
+
 test('a deleted presentation takes its notifications with it, which all open connections learn', async () => {
   const [user, other] = [await world.createUser(), await world.createUser()]
   const [deleted, kept] = [await user.generate(), await user.generate()]

@@ -130,6 +130,43 @@ test('ends an SSE connection with TOKEN_EXPIRED and a WebSocket with 4401 at the
   expect((await socket.closed).code).toBe(4401)
 })
 
+test('a connection that a ticket opened ends with the token that the ticket was made with', async () => {
+  world.presenton.gates.hold('slides:slide')
+  const { id } = await user.submit()
+  const token = await world.sign({ sub: user.sub, expiresInSeconds: 8 })
+  const open = [
+    `/generation/${id}`,
+    '/notifications',
+    `/sse/generation/${id}`,
+    '/sse/notifications',
+  ]
+  const urls: string[] = []
+  for (const path of open) {
+    const { ticket } = (
+      await user.api('/realtime/ticket', {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}` },
+      })
+    ).body
+    urls.push(urlOf(`${path}?ticket=${ticket}`, 1))
+  }
+  const [progress, notified] = await Promise.all(urls.slice(0, 2).map((url) => openSocket(url)))
+  const readers = await Promise.all(urls.slice(2).map((url) => openReader(url)))
+  const expired = { type: 'error', error_code: 'TOKEN_EXPIRED', details: {} }
+  for (const socket of [progress, notified]) {
+    if (!socket) throw new Error('no socket was opened')
+    sockets.push(socket)
+    expect((await socket.until(({ type }) => type === 'error', 60_000)).at(-1)).toMatchObject(
+      expired,
+    )
+    expect((await socket.closed).code).toBe(4401)
+  }
+  for (const reader of readers) {
+    expect((await reader.rest(60_000)).at(-1)?.data).toMatchObject(expired)
+    expect(await reader.ended).toBe('clean')
+  }
+})
+
 test('the example for a browser follows a run', async () => {
   const example = readBlocks('docs/events.md').find(
     ({ section, language }) => section === 'Real-time connections' && language === 'js',

@@ -2,6 +2,7 @@
 // run, and each notification once.
 
 import { afterEach, expect, test, vi } from 'vitest'
+import { openReader } from '../sandbox/reader.ts'
 import { openSocket, type ReceivedMessage, type Socket } from '../sandbox/socket.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -57,16 +58,31 @@ test('after kill -9 of the replica that runs and serves, another one shows the e
   await world.expectNoLeaks()
 })
 
-test('on SIGTERM a replica closes its sockets with 1012 first, and exits with 0', async () => {
+test('on SIGTERM a replica closes its sockets with 1012, ends its streams with a retry, and exits with 0', async () => {
   world = await openWorld({ replicas: 1 })
   const closing = await world.spawnReplica({ WORKER: 'false' })
   const user = await world.createUser()
-  const { id } = await user.generate()
+  world.presenton.gates.hold('slides:slide')
+  const { id } = await user.submit()
+  await world.presenton.gates.arrived('slides:slide')
+  const streams = [`realtime/sse/generation/${id}`, 'realtime/sse/notifications']
+  const readers = await Promise.all(
+    [...streams, `presentations/${id}/events`].map((path) =>
+      openReader(`${closing.url}/api/v1/${path}`, { token: user.token }),
+    ),
+  )
+  for (const reader of readers) await reader.expectNext()
   const open2 = [
     await open(closing.url, `/generation/${id}`, user),
     await open(closing.url, '/notifications', user),
   ]
   await closing.kill('SIGTERM')
+  for (const reader of readers) {
+    const last = (await reader.rest()).at(-1)
+    expect(['error', 'complete']).not.toContain(last?.data.type)
+    expect(await reader.ended).toBe('clean')
+    expect(reader.retry).toBeGreaterThan(0)
+  }
   for (const socket of open2) {
     const { code, reason } = await socket.closed
     expect(code).toBe(1012)

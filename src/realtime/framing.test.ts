@@ -158,17 +158,25 @@ afterAll(async () => {
 })
 
 /** The frames that the server sent after the upgrade and its own first messages, until it ended. */
-async function exchange(port: number, path: string, sent: Buffer[], token: string) {
+async function exchange(
+  port: number,
+  path: string,
+  sent: Buffer[],
+  { token, withUpgrade = false }: { token: string; withUpgrade?: boolean },
+) {
   const key = randomBytes(16).toString('base64')
   const socket: Socket = connect(port, '127.0.0.1')
   let received = Buffer.alloc(0)
   socket.on('data', (data) => (received = Buffer.concat([received, data])))
   socket.on('error', () => undefined)
   const ended = new Promise((resolve) => socket.once('close', resolve))
-  socket.write(
+  const request = Buffer.from(
     `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nAuthorization: Bearer ${token}\r\n` +
       `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
   )
+  // The last frames end the connection if the others do not.
+  const frames = Buffer.concat([...sent, frame('end', { opcode: ping }), closeFrame(1000)])
+  socket.write(withUpgrade ? Buffer.concat([request, frames]) : request)
   await expect.poll(() => received.indexOf('\r\n\r\n'), { timeout: 20_000 }).toBeGreaterThan(0)
   const head = received.toString('latin1', 0, received.indexOf('\r\n\r\n'))
   const accept = createHash('sha1')
@@ -176,8 +184,7 @@ async function exchange(port: number, path: string, sent: Buffer[], token: strin
     .digest('base64')
   expect(head).toMatch(/^HTTP\/1\.1 101 /)
   expect(head).toContain(accept)
-  // The last frames end the connection if the others do not.
-  socket.write(Buffer.concat([...sent, frame('end', { opcode: ping }), closeFrame(1000)]))
+  if (!withUpgrade) socket.write(frames)
   await ended
   const body = received.subarray(received.indexOf('\r\n\r\n') + 4)
   return readFrames(body).filter((one) => !/"connected"|"job_progress"/.test(one))
@@ -205,16 +212,29 @@ function readFrames(bytesOfFrames: Buffer): string[] {
 test.each(Object.entries(cases))('answers as a bare ws does: %s', async (_, sent) => {
   const { server, path } = connections
   const token = await server.token()
-  const own = await exchange(server.port, path, sent, token)
+  const own = await exchange(server.port, path, sent, { token })
   const { port } = peer.address() as AddressInfo
-  expect(own).toEqual(await exchange(port, '/', sent, token))
+  expect(own).toEqual(await exchange(port, '/', sent, { token }))
+  expect(own.length).toBeGreaterThan(0)
+})
+
+test.each([
+  '5.6 pings between fragments',
+  'many empty fragments',
+  '6.4 invalid UTF-8 in fragments',
+])('frames in the packet of the upgrade are read like others: %s', async (name) => {
+  const { server, path } = connections
+  const token = await server.token()
+  const sent = cases[name] ?? []
+  const own = await exchange(server.port, path, sent, { token, withUpgrade: true })
+  expect(own).toEqual(await exchange(server.port, path, sent, { token }))
   expect(own.length).toBeGreaterThan(0)
 })
 
 test('the answers are those of the protocol', async () => {
   const { server, path } = connections
   const token = await server.token()
-  const answers = (name: string) => exchange(server.port, path, cases[name] ?? [], token)
+  const answers = (name: string) => exchange(server.port, path, cases[name] ?? [], { token })
   const answer = `1 ${JSON.stringify({ type: 'pong', request_id: 'é🚀' })}`
   const ends = ['10 end', '8 1000 ']
   expect(await answers('5.6 pings between fragments')).toEqual([

@@ -45,8 +45,8 @@ interface Current extends JobUpdate {
   encodedMs: number
 }
 
-/** A message that is older is encoded anew: estimates of the time that is left go out of date. */
-const maxMessageAgeMs = 1_000
+/** A message that is older is encoded anew: its timestamp and its estimate are out of date. */
+const maxMessageAgeMs = 10
 
 export type Job = ReturnType<typeof createJob>
 
@@ -79,7 +79,7 @@ export function createJob(id: string, now: () => number) {
     else flushWhenAllowed()
   }
 
-  /** The present state for a single follower. All that come within a second share the bytes. */
+  /** The present state as a message. All that get it at the same time share the bytes. */
   function present(): Current | undefined {
     if (!current || now() - current.encodedMs < maxMessageAgeMs) return current
     const data = toProgress(current.row)
