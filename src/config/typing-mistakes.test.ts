@@ -232,7 +232,15 @@ it('does not warn of variables of shells, platforms and other programs', () => {
     ...['KUBERNETES_SERVICE_HOST', 'PRESENTON_PORT', 'PRESENTON_SERVICE_HOST', 'MINIO_PORT'],
     ...['PRESENTON_PORT_80_TCP_ADDR', 'MINIO_SERVICE_PORT', 'POSTGRES_PASSWORD', 'PGHOST'],
     ...['MINIO_ROOT_USER', 'MINIO_ROOT_PASSWORD', 'AWS_ACCESS_KEY_ID', 'FTP_PROXY', 'ALL_PROXY'],
-    ...['SANDBOX_FOLDER', 'SANDBOX_TOKEN', 'MINIO_BINARY', 'http_proxy', 'no_proxy', 'CI'],
+    ...[
+      'SANDBOX_FOLDER',
+      'SANDBOX_TOKEN',
+      'MINIO_BINARY',
+      'S3_TEST_SERVERS',
+      'http_proxy',
+      'no_proxy',
+      'CI',
+    ],
   ]
   expect(read(Object.fromEntries(names.map((name) => [name, '/x']))).warnings).toEqual([])
 })

@@ -4,8 +4,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { Client } from 'minio'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { openConfiguredObjectStore } from './minio.ts'
 import type { ObjectStore } from './object-store.ts'
+import { openConfiguredObjectStore } from './real-stores.ts'
 
 const MiB = 1024 * 1024
 const bucket = 'decks'
