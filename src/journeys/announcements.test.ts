@@ -206,48 +206,58 @@ test('has statistics of connections and runs, on the public port only where that
   expect((await user.api('/realtime/stats')).status).toBe(404)
   const open = await world.openReplica({ REALTIME_STATS: 'true' })
   const { id } = await user.generate()
-  const socket = await openSocket(`${open.url}/api/v1/realtime/generation/${id}`, {
-    token: user.token,
-  })
-  sockets.push(socket)
-  await socket.until(({ type }) => type === 'job_progress')
+  const headers = { authorization: `Bearer ${user.token}` }
+  world.presenton.gates.hold('slides:slide')
+  const running = await user.submit()
+  await world.presenton.gates.arrived('slides:slide')
+  const [first, second] = await Promise.all(
+    [id, running.id].map((job) =>
+      openSocket(`${open.url}/api/v1/realtime/generation/${job}`, { token: user.token }),
+    ),
+  )
+  if (!first || !second) throw new Error('no WebSocket was opened')
+  sockets.push(first, second)
+  for (const socket of [first, second]) await socket.until(({ type }) => type === 'job_progress')
+  first.send({ type: 'subscribe_job', job_id: running.id })
+  await first.until(({ type }) => type === 'job_progress')
   const listening = await openReader(`${open.url}/api/v1/realtime/sse/notifications`, {
     token: user.token,
   })
   await listening.expectNext('connected')
   // Not by `user.api`: only a gateway with this switch describes the route.
-  const response = await fetch(`${open.url}/api/v1/realtime/stats`, {
-    headers: { authorization: `Bearer ${user.token}` },
-  })
+  const response = await fetch(`${open.url}/api/v1/realtime/stats`, { headers })
   expect(response.status).toBe(200)
   const body = (await response.json()) as object
   expect(body).toEqual({
     generation_manager: {
-      total_connections: 1,
-      active_connections: 1,
+      total_connections: 2,
+      active_connections: 2,
       active_users: 1,
-      messages_sent: 2,
+      messages_sent: 6,
       errors: 0,
       uptime_seconds: expect.any(Number),
-      active_jobs: 1,
-      job_subscribers: 1,
+      active_jobs: 2,
+      job_subscribers: 3,
     },
     notification_manager: {
       active_connections: 1,
       channels: 2,
       notification_history_size: expect.any(Number),
     },
-    active_presentations: 0,
-    active_generation_jobs: 0,
+    active_presentations: 1,
+    active_generation_jobs: 1,
     timestamp: expect.any(String),
   })
+  expect((await fetch(`${open.url}/api/v1/realtime/stats`)).status).toBe(401)
   const metrics = await (await fetch(`${open.url}/metrics`)).text()
-  expect(metrics).toContain('gateway_websockets{kind="generation"} 1')
-  expect(metrics).toContain('gateway_websocket_messages_total{direction="out"} 2')
+  expect(metrics).toContain('gateway_websockets{kind="generation"} 2')
+  expect(metrics).toContain('gateway_websocket_messages_total{direction="out"} 6')
+  expect(metrics).toContain('gateway_websocket_messages_total{direction="in"} 1')
   listening.close()
+  world.presenton.gates.releaseAll()
+  await user.waitUntilSettled(running.id)
   // The root of the public port has neither, with or without a port of operators.
   for (const url of [world.url, otherUrl, open.url]) {
-    const headers = { authorization: `Bearer ${user.token}` }
     expect((await fetch(`${url}/realtime/stats`, { headers })).status, url).toBe(404)
     const body = JSON.stringify(maintenance)
     const given = { method: 'POST', body, headers: { 'content-type': 'application/json' } }

@@ -155,12 +155,16 @@ test('answers a cursor before what the retention has removed with resync, then a
     ids.push((await user.generate()).id)
     cursors.push((await first.expectNext('notification')).cursor)
   }
-  // As the housekeeping does with the second, and everything before.
   await world.query(
-    `with old as (delete from gateway.notifications where channel = $1 and seq <= 2)
-     update gateway.notification_channels set pruned_seq = 2 where channel = $1`,
+    `update gateway.notifications set created_at = now() - interval '2 hours'
+     where channel = $1 and seq <= 2`,
     [`user_${user.sub}`],
   )
+  const cleaning = await world.openReplica({ NOTIFICATION_RETENTION_HOURS: '1' })
+  await expect
+    .poll(async () => (await user.api('/notifications')).body.items.length, { timeout: 60_000 })
+    .toBe(1)
+  await world.closeReplica(cleaning)
   const expired = await listen(user, { cursor: cursors[0] ?? '', replica: 1 })
   expect(await expired.expectNext('connected')).toMatchObject({ unread: 1 })
   expect(await expired.expectNext('resync')).toMatchObject({ unread: 1 })

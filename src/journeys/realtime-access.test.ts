@@ -77,6 +77,22 @@ test('a JWT in the query opens nothing', async () => {
       expect(await open(`${path}?${name}=${user.token}`), path).toBe(401)
 })
 
+test('refuses what is no upgrade, has no credentials, comes from elsewhere or names no own presentation', async () => {
+  const cookie = { cookie: `gateway_session=${user.token}`, origin: 'https://evil.example' }
+  for (const path of paths().slice(0, 2)) {
+    const plain = await fetch(urlOf(path))
+    expect([plain.status, plain.headers.get('upgrade')], path).toEqual([426, 'websocket'])
+    expect(await plain.json()).toMatchObject({ status: 426, code: 'UPGRADE_REQUIRED' })
+    expect(await open(path)).toBe(401)
+    expect(await open(path, 0, cookie)).toBe(403)
+  }
+  const other = await world.createUser()
+  const authorization = `Bearer ${other.token}`
+  for (const id of [presentation.id, '00000000-0000-4000-8000-000000000000', 'x'])
+    for (const kind of ['', '/sse'])
+      expect(await open(`${kind}/generation/${id}`, 0, { authorization }), id).toBe(404)
+})
+
 test('SSE accepts the cookie from an own or allowed origin, or from the same site', async () => {
   const cookie = `gateway_session=${user.token}`
   const accepted: Record<string, string>[] = [

@@ -223,3 +223,21 @@ test('SSE sends job_deleted, then ends', async () => {
   expect((await reader.rest()).at(-1)?.data).toMatchObject({ type: 'job_deleted', job_id: id })
   expect(await reader.ended).toBe('clean')
 })
+
+test('SSE stays open while outlines await approval, and ends with the run', async () => {
+  const { id } = await user.submit({ ...brief, review_outlines: true })
+  const reader = await openReader(ssePath(id), { token: user.token })
+  for (let data: ReceivedMessage; data?.status !== 'awaiting_outlines'; )
+    data = (await reader.expectNext()).data.data
+  // A reconnect to a presentation that is not finished gets its state, whatever the last id.
+  const again = await openReader(ssePath(id), { token: user.token, lastEventId: 2 })
+  expect((await again.until('job_progress')).at(-1)?.data.data).toMatchObject({
+    status: 'awaiting_outlines',
+    stage: null,
+    current_step: 'Waiting for approval',
+  })
+  again.close()
+  await user.api(`/presentations/${id}/outlines`, { method: 'PUT', body: {} })
+  expect((await reader.rest()).at(-1)?.data.data).toMatchObject({ status: 'completed' })
+  expect(await reader.ended).toBe('clean')
+})

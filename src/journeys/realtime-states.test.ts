@@ -120,3 +120,30 @@ test('MAX_WEBSOCKETS limits all users of a replica together, over both kinds', a
   expect([await count('in'), await count('out')]).toEqual(before.map((value) => value + 5))
   await alice.api(`/presentations/${id}`, { method: 'DELETE' })
 })
+
+test('WEBSOCKET_MESSAGES_PER_SECOND limits what a client sends, and WEBSOCKET_BUFFER_KIB what it leaves', async () => {
+  const replica = await world.openReplica({
+    WEBSOCKET_MESSAGES_PER_SECOND: '2',
+    WEBSOCKET_BUFFER_KIB: '1',
+  })
+  const user = await world.createUser()
+  const socket = await open(user, '/notifications', replica.url)
+  await socket.expectNext('connected')
+  for (let n = 0; n < 40; n += 1) socket.send({ type: 'ping', request_id: String(n) })
+  // Six at once; more only if this machine needs over half a second for forty.
+  for (let n = 0; n < 6; n += 1)
+    expect(await socket.expectNext('pong')).toMatchObject({ request_id: String(n) })
+  const errors = await socket.until(({ type }) => type === 'error')
+  expect(errors.at(-1)).toMatchObject({ error_code: 'RATE_LIMIT_EXCEEDED', details: {} })
+  expect(errors.at(-1)).not.toHaveProperty('request_id')
+  // Pongs that it does not take fill the sockets, then the buffer.
+  socket.pause()
+  for (let n = 0; socket.socket.bufferedAmount === 0 && n < 200_000; n += 1) {
+    socket.socket.ping('x'.repeat(125))
+    if (n % 1_000 === 0) await new Promise((resolve) => setImmediate(resolve))
+  }
+  await expect
+    .poll(async () => (await fetch(`${replica.url}/metrics`)).text(), { timeout: 30_000 })
+    .toContain('gateway_websockets{kind="notifications"} 0')
+  await world.closeReplica(replica)
+})
