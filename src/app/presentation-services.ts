@@ -23,7 +23,7 @@ export interface PresentationServicesOptions {
 }
 
 export function createPresentationServices({
-  config: { queue, quotas, limits, leaseMs, presenton: upstream },
+  config: { queue, quotas, limits, leaseMs, slideImageHosts: imageHosts, presenton: upstream },
   adapters: { database, channels, presenton, endRun, reportRemoval },
   view,
   presign,
@@ -56,6 +56,7 @@ export function createPresentationServices({
       locks: createDeckLocks({ database, leaseMs }),
       quotas,
       maxSlides: limits.maxSlides,
+      imageHosts,
     }),
     view,
     presign,

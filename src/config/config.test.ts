@@ -87,6 +87,7 @@ describe('readConfig', () => {
         systemPerDay: 0,
         editsPerDay: 100,
       },
+      slideImageHosts: new Set(),
       sources: {
         maxSourceBytes: 25 * 1024 * 1024,
         maxRequestBytes: 250 * 1024 * 1024,

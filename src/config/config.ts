@@ -131,6 +131,8 @@ function toConfig(v: Values) {
       maxStreams: v.MAX_STREAMS,
       maxStreamsPerUser: v.MAX_STREAMS_PER_USER,
     },
+    /** Whose pictures slides may name, over https. */
+    slideImageHosts: new Set(v.SLIDE_IMAGE_HOSTS),
     /** 0 means unlimited. */
     quotas: {
       perHour: v.QUOTA_PER_HOUR,

@@ -2,6 +2,7 @@
 
 import { databaseUrl } from './database-url.ts'
 import { errorReportVariables } from './error-reports.ts'
+import { imageHost } from './image-host.ts'
 import { makerVariables } from './maker.ts'
 import { publicKey } from './public-key.ts'
 import { traceVariables } from './traces.ts'
@@ -84,6 +85,7 @@ export const variables = {
   HTTP_PROXY: optional(proxyUrl),
   HTTPS_PROXY: optional(proxyUrl),
   NO_PROXY: or([], words),
+  SLIDE_IMAGE_HOSTS: or([], listOf(imageHost)),
   MAX_SLIDES: or(20, integer(1, 50)),
   MAX_CONTENT_CHARS: or(100_000, integer(1)),
   // S3 allows 10,000 parts for an object, and a part has 8 MiB.

@@ -294,6 +294,17 @@ test('a picture that a change names must be one that the user may see', async ()
     'data:image/png;base64,',
   ])
     expect(await patch(accepted), accepted).toMatchObject({ status: 200 })
+  const limited = await world.openReplica({ SLIDE_IMAGE_HOSTS: 'images.example' })
+  const path = `${limited.url}/api/v1/presentations/${own.id}/slides/0`
+  for (const [src, status] of [
+    ['https://images.example/a.png', 200],
+    ['https://images.example.evil/a.png', 400],
+    ['http://images.example/a.png', 400],
+  ] as const) {
+    const body = { content: { image: { src } } }
+    expect((await user.api(path, { method: 'PATCH', body })).status, src).toBe(status)
+  }
+  await world.closeReplica(limited)
   expect((await image(user, '/app_data/images/theirs.png')).status).toBe(404)
   const rows = await world.query('select path from gateway.assets where presentation_id = $1', [
     own.id,

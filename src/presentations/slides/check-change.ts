@@ -4,19 +4,20 @@
 import type { InvalidPlace } from '../../contract/problem.ts'
 import { maxMemberBytes, type SlideChange } from '../../contract/slide-changes.ts'
 import { Problem } from '../../domain/problem.ts'
-import { findImagePaths } from '../../presenton/image-paths.ts'
+import { findRefused, type PictureRule } from './pictures.ts'
 
-type Visit = (text: string, place: { pointer: string; name: string }) => void
-
-/** Calls `visit` for each text, its keys included, with the name of the member that holds it. */
-function visitTexts(value: unknown, visit: Visit, pointer: string, name = ''): void {
-  if (typeof value === 'string') visit(value, { pointer, name })
+/** Calls `visit` for each text, its keys included. */
+function visitTexts(
+  value: unknown,
+  visit: (text: string, pointer: string) => void,
+  pointer: string,
+): void {
+  if (typeof value === 'string') visit(value, pointer)
   if (typeof value !== 'object' || value === null) return
   for (const [key, inner] of Object.entries(value)) {
-    const isItem = Array.isArray(value)
     const inside = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
-    if (!isItem) visit(key, { pointer: inside, name: '' })
-    visitTexts(inner, visit, inside, isItem ? name : key)
+    if (!Array.isArray(value)) visit(key, inside)
+    visitTexts(inner, visit, inside)
   }
 }
 
@@ -32,48 +33,36 @@ export function checkSize({ content, ui }: SlideChange): void {
     if (member === undefined) continue
     if (Buffer.byteLength(JSON.stringify(member)) > maxMemberBytes)
       errors.push({ path: `/${name}`, message: 'must have at most 256 KiB' })
-    visitTexts(
-      member,
-      (text, { pointer }) => {
-        if (!isStorable(text) && errors.length < 10)
-          errors.push({ path: pointer, message: 'must not contain NULs or lone surrogates' })
-      },
-      `/${name}`,
-    )
+    errors.push(...findUnstorable(member, `/${name}`).slice(0, 10 - errors.length))
   }
   if (errors.length > 0) throw refuse(errors)
 }
 
-/** `image_prompt` and `icon_query` are texts. */
-const namesPicture = (name: string) =>
-  /^(src|url|href|data)$|image|icon/i.test(name) && !/prompt|query/i.test(name)
-const address = /^(?:[/\\]|[a-z][a-z0-9+.-]*:\/\/|(?:https?|ftp|wss?|data|javascript|file|blob):)/i
-/** Browsers drop white space and control characters of an address. */
-const isAddress = (text: string) => address.test(text.replace(/[\p{Cc}\s]+/gu, ''))
-const isShared = (text: string) =>
-  /^(?:\/static\/|\/app_data\/templates\/|data:image\/)/.test(text) && !text.includes('..')
+/** Texts that upstream's database does not take, at most ten. */
+export function findUnstorable(value: unknown, pointer: string): InvalidPlace[] {
+  const errors: InvalidPlace[] = []
+  visitTexts(
+    value,
+    (text, path) => {
+      if (!isStorable(text) && errors.length < 10)
+        errors.push({ path, message: 'must not contain NULs or lone surrogates' })
+    },
+    pointer,
+  )
+  return errors
+}
 
 /**
- * Finds addresses that the deck has not had. Those of a user's own images pass, if `isOwn` says so.
+ * Finds addresses that the deck has not had.
  *
  * @throws Problem VALIDATION_FAILED
  */
 export function checkPictures(
   { content, ui }: SlideChange,
-  { known, isOwn }: { known: unknown; isOwn: (path: string) => boolean },
+  { known, ...rule }: Pick<PictureRule, 'isOwn' | 'hosts'> & { known: unknown },
 ): void {
   const before = new Set<string>()
   visitTexts(known, (text) => before.add(text), '')
-  const errors: InvalidPlace[] = []
-  const check: Visit = (text, { pointer, name }) => {
-    if (!namesPicture(name) || !isAddress(text) || before.has(text) || isShared(text)) return
-    const paths = [...findImagePaths(text)]
-    const isOwnImage = text.startsWith('/app_data/images/') && !text.includes('..')
-    if (isOwnImage && paths.length > 0 && paths.every(isOwn)) return
-    const message = 'must be a picture of your slides, a shared picture, or data:image/'
-    if (errors.length < 10) errors.push({ path: pointer, message })
-  }
-  visitTexts(content, check, '/content')
-  visitTexts(ui, check, '/ui')
+  const errors = findRefused({ content, ui }, { ...rule, known: (text) => before.has(text) })
   if (errors.length > 0) throw refuse(errors)
 }

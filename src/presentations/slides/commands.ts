@@ -2,7 +2,6 @@
 
 import type { AddedSlide, SlideChange } from '../../contract/slide-changes.ts'
 import type { Database } from '../../database/connection.ts'
-import { findOwnedImages } from '../../database/images.ts'
 import { reserveSlides } from '../../database/ledger.ts'
 import type { Quotas } from '../../database/quota-usage.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -16,14 +15,17 @@ import { createAddOnce, type Idempotency } from './add-once.ts'
 import { createChangeDeck } from './change-deck.ts'
 import { checkPictures, checkSize } from './check-change.ts'
 import type { createDeckLocks } from './deck-locks.ts'
+import { createFindOwn } from './own-images.ts'
 import { createReadSlides, type DeckAtRevision } from './read-slides.ts'
 
 export interface SlideCommandsOptions {
   database: Pick<Database, 'query' | 'transaction'>
-  presenton: Pick<Presenton, 'readDeck' | 'writeSlides' | 'findBlankSlide'>
+  presenton: Pick<Presenton, 'readDeck' | 'writeSlides' | 'findBlankSlide' | 'readUpstreamId'>
   locks: ReturnType<typeof createDeckLocks>
   quotas: Quotas
   maxSlides: number
+  /** Whose pictures slides may name, over https. */
+  imageHosts: ReadonlySet<string>
 }
 
 /** Who asks, on what revision it is based, and when the caller leaves. */
@@ -39,9 +41,10 @@ const invalid = (path: string, message: string) =>
   new Problem('VALIDATION_FAILED', { errors: [{ path, message }] })
 
 export function createSlideCommands(options: SlideCommandsOptions) {
-  const { database, presenton, quotas, maxSlides } = options
+  const { database, presenton, quotas, maxSlides, imageHosts } = options
   const changeDeck = createChangeDeck(options)
   const readSlides = createReadSlides(options)
+  const findOwn = createFindOwn(options)
   const addOnce = createAddOnce({ database, readSlides })
 
   return {
@@ -56,15 +59,15 @@ export function createSlideCommands(options: SlideCommandsOptions) {
       const { own, index, change } = request
       checkSize(change)
       const { content, ui } = change
-      const paths = [...findImagePaths({ content, ui })]
-      const owned = await findOwnedImages(database, { userId: own.userId, paths })
+      const isOwn = await findOwn(own.userId, [...findImagePaths({ content, ui })])
       return changeDeck({
         ...request,
-        plan: ({ slides }) => {
+        plan: ({ slides }, { account }) => {
           const slide = slideAt(slides, index)
           const isDrawnFromUi = isObject(slide.ui)
           if (isDrawnFromUi ? content && !ui : ui) throw new Problem('NOT_SUPPORTED')
-          checkPictures(change, { known: slides, isOwn: (path) => owned.has(path) })
+          const isOfDeck = (path: string) => isOwn(path, account)
+          checkPictures(change, { known: slides, isOwn: isOfDeck, hosts: imageHosts })
           return { slides: slides.with(index, { ...slide, ...change }), savedIndex: index }
         },
       })

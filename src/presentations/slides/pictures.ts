@@ -1,0 +1,133 @@
+// Which pictures and links a slide may name. An export opens each of them in upstream's own browser,
+// from where it could reach what no user may reach. So only what is known to be harmless passes, and
+// what the deck has already.
+
+import type { InvalidPlace } from '../../contract/problem.ts'
+import { decodePlainPath } from '../../presenton/plain-path.ts'
+
+/**
+ * `address`: any text is one. `part`: a text within the description of a picture, which is an address
+ * if it looks like one. `text`: a text for people or the model.
+ */
+type Kind = 'address' | 'part' | 'text'
+
+export interface Picture {
+  /** Where it is, as a JSON pointer. */
+  path: string
+  text: string
+}
+
+const addressName =
+  /^(?:src|url|href)$|(?:^|[_-])(?:src|srcset|url|href)_*$|(?:Src|SrcSet|Url|Href)$/
+const pictureName = /image|icon/i
+const textName = /prompt|query/i
+const address = /^(?:[/\\]|[a-z][a-z\d+.-]*:\/\/|(?:https?|ftp|wss?|data|javascript|file|blob):)/i
+/** Browsers drop white space and control characters of an address. */
+const withoutSpace = (text: string) => text.replace(/[\p{Cc}\s]+/gu, '')
+
+function kindOf(name: string, outer: Kind): Kind {
+  if (textName.test(name)) return 'text'
+  if (addressName.test(name)) return 'address'
+  return name === 'data' || pictureName.test(name) ? 'part' : outer
+}
+
+function isAddress(text: string, kind: Kind, name: string): boolean {
+  const bare = withoutSpace(text)
+  if (bare === '' || bare.startsWith('#')) return false
+  if (kind === 'address' || address.test(bare)) return true
+  // `image: "api/x"` leads somewhere, `icon: "star"` does not.
+  return /(?:image|icon)s?_*$|^data$/i.test(name) && /[/\\:]|\.\w+$|^url\(/.test(bare)
+}
+
+/** What is only tested for pictures in `data` is so in the elements that are drawn from it. */
+const isPicture = ({ type, is_icon: isIcon }: Record<string, unknown>) =>
+  isIcon !== undefined || type === 'image' || type === 'svg' || type === 'icon'
+
+/** Calls `visit` for each address of a picture or a link. */
+export function visitPictures(
+  value: unknown,
+  visit: (picture: Picture) => void,
+  path = '',
+  { name = '', kind = 'text' as Kind } = {},
+): void {
+  if (typeof value === 'string') {
+    if (kind !== 'text' && isAddress(value, kind, name)) visit({ path, text: value })
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries())
+      visitPictures(item, visit, `${path}/${index}`, { name, kind })
+    return
+  }
+  for (const [key, inner] of Object.entries(value)) {
+    const isData = key === 'data' && isPicture(value as Record<string, unknown>)
+    const place = `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    // A text in a picture's object is not a part of what encloses the object.
+    const outer = kind === 'address' ? 'part' : kind
+    visitPictures(inner, visit, place, { name: key, kind: isData ? 'address' : kindOf(key, outer) })
+  }
+}
+
+const sharedRoots = ['/static/', '/app_data/templates/']
+const imagesRoot = '/app_data/images/'
+
+/** The path that a browser would ask upstream for; undefined for anything that is not plain. */
+function pathOf(text: string): string | undefined {
+  if (!/^\/(?![/\\])/.test(text) || /[\p{Cc}\\]/u.test(text)) return undefined
+  const base = 'http://upstream.invalid'
+  if (!URL.canParse(text, base)) return undefined
+  return decodePlainPath(new URL(text, base).pathname)
+}
+
+/** Whether a picture is everybody's, or of no address at all. */
+export function isShared(text: string): boolean {
+  if (/^data:image\//.test(text)) return true
+  const path = pathOf(inCss(text))
+  return path !== undefined && sharedRoots.some((root) => path.startsWith(root))
+}
+
+const inCss = (text: string) => /^\s*url\((['"]?)([^'"()]*)\1\)\s*$/.exec(text)?.[2] ?? text
+
+/** The path of a picture that upstream keeps for an account; undefined for anything else. */
+export function imagePathOf(text: string): string | undefined {
+  const path = pathOf(inCss(text))
+  return path?.startsWith(imagesRoot) ? path : undefined
+}
+
+export interface PictureRule {
+  /** Those that the deck has already. */
+  known: (text: string) => boolean
+  /** Whether an image below /app_data/images is of the account. */
+  isOwn: (path: string) => boolean
+  /** Of other servers, over https. */
+  hosts: ReadonlySet<string>
+}
+
+function isAllowed(text: string, { known, isOwn, hosts }: PictureRule): boolean {
+  if (isShared(text) || known(text)) return true
+  const path = imagePathOf(text)
+  if (path !== undefined) return isOwn(path)
+  const given = inCss(text)
+  if (!/^https:\/\//.test(given) || /[\p{Cc}\s\\]/u.test(given) || !URL.canParse(given))
+    return false
+  const { host, username, password } = new URL(given)
+  return hosts.has(host) && username === '' && password === ''
+}
+
+const maxErrors = 10
+
+/** What of a value is refused, at most ten places. */
+export function findRefused(value: unknown, rule: PictureRule, path = ''): InvalidPlace[] {
+  const errors: InvalidPlace[] = []
+  const message = 'must be a picture of yours, a shared picture, or data:image/'
+  visitPictures(
+    value,
+    (picture) => {
+      if (errors.length >= maxErrors || isAllowed(picture.text, rule)) return
+      errors.push({ path: picture.path, message })
+    },
+    path,
+  )
+  return errors
+}
