@@ -55,7 +55,6 @@ export function createOpenConnection(options: OpenConnectionOptions) {
       findOwn: () => Promise<unknown> = async () => true,
     ): Promise<void> {
       const { userId } = request.caller
-      let release: (() => void) | undefined
       try {
         const found = await findOwn()
         if (!found) throw new Problem('NOT_FOUND')
@@ -64,12 +63,12 @@ export function createOpenConnection(options: OpenConnectionOptions) {
         if (asProblem(error).status >= 500) connections.takeWebSocket(kind, userId)()
         throw error
       }
-      release = connections.takeWebSocket(kind, userId)
       const { socket } = request.raw
+      // The client has left: nobody waits for a response, and no event would free the place.
+      if (socket.destroyed) return void reply.hijack()
+      const release = connections.takeWebSocket(kind, userId)
       try {
         connections.refuseWhileClosing()
-        // A closed socket emits no further event.
-        if (socket.destroyed) throw new Problem('INTERNAL_ERROR')
       } catch (error) {
         release()
         throw error

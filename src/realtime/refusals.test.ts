@@ -2,6 +2,7 @@
 // and limits.
 
 import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import { rowId } from '../app/test-server.ts'
 import { Problem } from '../domain/problem.ts'
@@ -175,4 +176,17 @@ test('logs an upgrade once, as a request with status 101 and without its ticket'
   ])
   for (const line of requests) expect(line).not.toHaveProperty('aborted')
   expect(server.lines.join('')).not.toContain('ticket=')
+})
+
+test('a client that leaves before its upgrade is accepted is no error, and takes no place', async () => {
+  let accepted: Duplex | undefined
+  connections = await openTestConnections({ find: async () => void accepted?.destroy() })
+  const { server } = connections
+  server.app.server.once('upgrade', (_request, socket) => (accepted = socket))
+  await expect(connections.open()).rejects.toThrow('socket hang up')
+  const requests = () =>
+    server.lines.map((line) => JSON.parse(line)).filter(({ msg }) => msg === 'request')
+  await expect.poll(requests).toMatchObject([{ status: 499, aborted: true }])
+  expect(server.lines.filter((line) => /"level":"(warn|error)"/.test(line))).toEqual([])
+  expect(connections.connections.openWebSockets().generation).toBe(0)
 })

@@ -1,7 +1,7 @@
 // An open WebSocket: its messages, limits, pings and close codes.
 
 import { afterEach, expect, test } from 'vitest'
-import { openTestConnections, type TestConnections } from '../sandbox/test-connections.ts'
+import { jobRow, openTestConnections, type TestConnections } from '../sandbox/test-connections.ts'
 
 let connections: TestConnections
 afterEach(() => connections.close())
@@ -195,4 +195,21 @@ test('answers pings of the client with their payload, and closes with 1013 one t
   }
   socket.resume()
   expect((await socket.closed).code).toBe(1013)
+})
+
+test('sends a state that came while pongs filled the buffer, once they are taken', async () => {
+  connections = await openTestConnections()
+  const socket = await openStarted()
+  const [connection] = [...connections.all()]
+  socket.pause()
+  while (connection?.isReady()) {
+    for (let n = 0; n < 1_000; n += 1) socket.socket.ping('x'.repeat(125))
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  expect(connection?.isOpen()).toBe(true)
+  connections.job.take({ ...jobRow, status: 'awaiting_outlines', stage: null, lastSeq: 2 }, [])
+  socket.resume()
+  expect((await socket.expectNext('job_progress')).data).toMatchObject({
+    status: 'awaiting_outlines',
+  })
 })

@@ -78,7 +78,8 @@ export function openWebSocket(options: WebSocketOptions): Connection {
     // A client that pings and does not read would fill the memory with pongs.
     if (isClosing) return
     if (socket.bufferedAmount > bufferBytes) close(closeCodes['too-slow'])
-    else socket.pong(data)
+    // Pongs alone may fill the buffer, so what waits for it must hear of them too.
+    else socket.pong(data, false, onWritten)
   })
   socket.on('pong', () => {
     unansweredPings = 0
