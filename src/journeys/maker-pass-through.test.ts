@@ -93,6 +93,17 @@ it('serves files of the interface without a session, cacheable and compressed', 
   expect((await visitor.send('/Logo.svg')).status).toBe(200)
 })
 
+it('lets no file that is opened as a document run a script', async () => {
+  const files = ['/static/icons/a.svg', '/app_data/templates/a.svg', '/Logo.svg']
+  for (const path of files) {
+    const { status, headers } = await browser.open(path)
+    expect(status, path).toBe(200)
+    expect(headers.get('content-security-policy'), path).toMatch(/^sandbox; default-src 'none';/)
+    expect(headers.get('content-security-policy'), path).not.toMatch(/script-src|allow-/)
+    expect(headers.get('x-content-type-options'), path).toBe('nosniff')
+  }
+})
+
 it('removes what would send the interface elsewhere', async () => {
   for (const name of ['fastapiUrl', 'exportSession', 'fastapi%55rl']) {
     const upstream = await upstreamDuring(async () => {

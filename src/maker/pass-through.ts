@@ -11,6 +11,7 @@ import { pathOf } from '../http/problems.ts'
 import type { UpstreamAccount } from '../presenton/account.ts'
 import type { Presenton } from '../presenton/client.ts'
 import { decodePlainPath, encodeSegments } from '../presenton/plain-path.ts'
+import { filePolicy, isFile } from './file-policy.ts'
 import { addNotice, maxPageBytes } from './notice.ts'
 import type { OwnDeck } from './own-decks.ts'
 import type { Row } from './table/row.ts'
@@ -151,7 +152,10 @@ export async function passThroughRoutes(
         const deck = toOwnDeck(JSON.parse(await readText(stream)), request)
         return reply.removeHeader('content-length').send(deck)
       }
-      const isPage = /^text\/html\b/.test(String(headers['content-type']))
+      const { 'content-type': type } = headers
+      const isFileOfRoute = isFile(request.routeOptions.url ?? '', type)
+      if (isFileOfRoute) reply.header('content-security-policy', filePolicy)
+      const isPage = !isFileOfRoute && /^text\/html\b/.test(String(type))
       if (isAsset || !isPage || statusCode !== 200) return reply.send(stream)
       const page = await readText(stream)
       return reply.removeHeader('content-length').send(addNotice(page))
