@@ -10,6 +10,7 @@ import { openTracer } from '../telemetry/traces/open-tracer.ts'
 import { readBuildInfo, releaseOf } from './build-info.ts'
 import { startLifecycle } from './lifecycle.ts'
 import { createMakerServer, createMakerUrl } from './maker.ts'
+import { createMakerFiles } from './maker-files.ts'
 import { createPaid } from './paid.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createOperationsServer, createServer } from './server.ts'
@@ -63,12 +64,13 @@ export async function openApp(options: AppOptions) {
           tracer,
           reportError: errors?.report,
         })
+  const files = createMakerFiles({ config, ...services })
   const maker =
     config.maker && makerUrl
       ? await createMakerServer({
           ...{ config, logger, makerUrl, maker: config.maker, services: services.maker.services },
           presenton: services.adapters.presenton,
-          handlers: createPaid({ config, logger, ...services }),
+          handlers: { ...createPaid({ config, logger, ...services, ...files }), ...files.handlers },
           closing: closing.signal,
         })
       : undefined

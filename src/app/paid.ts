@@ -1,7 +1,6 @@
 // The handlers of what costs money in the slide maker, with the commands and adapters that they need.
 
 import type { Config } from '../config/config.ts'
-import { Problem } from '../domain/problem.ts'
 import type { Handlers } from '../maker/exchange.ts'
 import { createPaidHandlers, type PaidOptions } from '../maker/paid/handlers.ts'
 import type { PresentationServices } from '../presentations/routes.ts'
@@ -10,7 +9,7 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Adapters } from './adapters.ts'
 
-export interface PaidServicesOptions extends Partial<Pick<PaidOptions, 'resolveFiles'>> {
+export interface PaidServicesOptions extends Pick<PaidOptions, 'resolveFiles'> {
   config: Config
   adapters: Pick<Adapters, 'database' | 'channels' | 'presenton'>
   features: { presentations: PresentationServices }
@@ -18,11 +17,8 @@ export interface PaidServicesOptions extends Partial<Pick<PaidOptions, 'resolveF
   logger: Logger
 }
 
-/** Nothing was uploaded before. */
-const noFiles: PaidOptions['resolveFiles'] = () => Promise.reject(new Problem('NOT_FOUND'))
-
 export function createPaid(options: PaidServicesOptions): Handlers {
-  const { config, adapters, logger, resolveFiles = noFiles } = options
+  const { config, adapters, logger, resolveFiles } = options
   const { presentations } = options.features
   const { takeStream } = options.hub
   const { database, channels, presenton } = adapters

@@ -52,6 +52,33 @@ export async function insertPresentationSources(
   )
 }
 
+/** More that a chat is given beyond this are read by it, but not listed. */
+const maxListedSources = 100
+
+/** Adds what a chat was given to the sources of its presentation, each once. */
+export async function addPresentationSources(
+  database: Queryable,
+  { presentationId, sourceIds }: { presentationId: string; sourceIds: string[] },
+): Promise<void> {
+  await database.query(
+    `with listed as (
+       select count(*) as count, coalesce(max(position), -1) as last
+       from gateway.presentation_sources where presentation_id = $1
+     ), added as (
+       select s.id, s.name, row_number() over (order by given.n) as n
+       from unnest($2::uuid[]) with ordinality as given(id, n)
+       join gateway.sources s on s.id = given.id and s.deleted_at is null
+       where not exists (select from gateway.presentation_sources ps
+         where ps.presentation_id = $1 and ps.source_id = s.id)
+     )
+     insert into gateway.presentation_sources (presentation_id, position, source_id, name)
+     select $1, last + n, added.id, added.name from added, listed
+     where listed.count + n <= ${maxListedSources}
+     on conflict do nothing`,
+    [presentationId, sourceIds],
+  )
+}
+
 export interface RunSource {
   objectKey: string
   contentType: SourceType

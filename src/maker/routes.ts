@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import type { App } from '../http/base.ts'
 import { jsonBodies, rejectOtherBodies } from '../http/body/json-bodies.ts'
+import { multipartBodies } from '../http/body/multipart-bodies.ts'
 import { disconnectSignal } from '../http/disconnect.ts'
 import { pathOf } from '../http/problems.ts'
 import { createRateLimit } from '../http/rate-limit.ts'
@@ -115,14 +116,16 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
     openPresentationRoute(scope, { ...services, sessionOf })
     sessionStateRoute(scope, sessionOf)
   })
-  await app.register(async (scope: App) => {
-    jsonBodies(scope, { types: ['application/json', 'text/plain'] })
-    for (const row of table) {
-      if (isPassed(row)) continue
-      const handler = handlers[row.handler ?? '']
-      if (handler && row.body !== 'multipart') addRoute(scope, row, handler, services)
-    }
-  })
+  for (const isMultipart of [false, true])
+    await app.register(async (scope: App) => {
+      if (isMultipart) multipartBodies(scope)
+      else jsonBodies(scope, { types: ['application/json', 'text/plain'] })
+      for (const row of table) {
+        if (isPassed(row) || (row.body === 'multipart') !== isMultipart) continue
+        const handler = handlers[row.handler ?? '']
+        if (handler) addRoute(scope, row, handler, services)
+      }
+    })
 
   /** Ids and addresses in a request that goes upstream as it is. */
   async function before(request: FastifyRequest, reply: FastifyReply) {
@@ -153,7 +156,7 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
   }
 }
 
-const isPassed = ({ class: rowClass }: Row) => rowClass !== 'local' && rowClass !== 'paid'
+const isPassed = ({ class: rowClass }: Row) => !['local', 'paid', 'file'].includes(rowClass)
 
 /** The proxy has one context for all routes of a class. */
 function rowOf({ routeOptions: { url } }: FastifyRequest): Row {
@@ -196,7 +199,7 @@ async function openExchange(
     deck,
     params: request.params as Record<string, string>,
     query: request.query as Record<string, string>,
-    body: row.body === undefined ? undefined : request.body,
+    body: row.body === 'json' ? request.body : undefined,
     signal: disconnectSignal(reply),
     request,
     reply,

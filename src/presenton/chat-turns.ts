@@ -1,6 +1,7 @@
 // Turns of the chat that works on a deck, and pictures by prompt. Each costs money at every call, so
 // none is ever repeated: not after a new login, and not on another version.
 
+import { extname } from 'node:path'
 import type { Logger } from '../telemetry/logging.ts'
 import type { CallOptions } from './account.ts'
 import type { Call } from './calls.ts'
@@ -19,6 +20,13 @@ export interface ChatTurnCall extends DeckCall {
   attachments?: string[] | undefined
   logger?: Pick<Logger, 'warn'>
 }
+
+/** Upstream shows the name in the chat. It is ours, like that of the file. */
+const attachmentOf = (path: string, index: number) => ({
+  type: 'document',
+  name: `document-${index + 1}${extname(path)}`,
+  file_path: path,
+})
 
 export function createChatTurns(options: DeckStreamsOptions) {
   const { calls, probe, metrics, timeouts, maxMessageBytes } = options
@@ -47,7 +55,7 @@ export function createChatTurns(options: DeckStreamsOptions) {
         presentation_id: deckId,
         message,
         ...(conversationId !== undefined && { conversation_id: conversationId }),
-        ...(attachments && { attachments: attachments.map((file_path) => ({ file_path })) }),
+        ...(attachments && { attachments: attachments.map(attachmentOf) }),
       },
       timeoutMs: timeouts.streamMs,
       stallMs: timeouts.stallMs,

@@ -84,11 +84,13 @@ function createForm({ contentType, sizeBytes, open }: SourceUpload) {
   }
 }
 
-/** A deck whose uploaded files are gone can be made with new ones: a fault, no refusal. */
-export function asLostFiles(error: unknown): unknown {
-  if (!(error instanceof Problem)) return error
+/** Whether upstream no longer has an uploaded file. */
+export function hasLostFiles(error: unknown): error is Problem {
+  if (!(error instanceof Problem)) return false
   const { status, reason } = (error.cause ?? {}) as Partial<ResponseCause>
   return status === 404 && /file not found/i.test(reason ?? '')
-    ? fault('the uploaded files are gone', { cause: error.cause })
-    : error
 }
+
+/** A deck whose uploaded files are gone can be made with new ones: a fault, no refusal. */
+export const asLostFiles = (error: unknown): unknown =>
+  hasLostFiles(error) ? fault('the uploaded files are gone', { cause: error.cause }) : error

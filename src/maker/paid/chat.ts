@@ -1,5 +1,7 @@
 // POST /chat/message and /chat/message/stream. The turn goes on when the browser leaves.
 
+import type { Database } from '../../database/connection.ts'
+import { addPresentationSources } from '../../database/sources.ts'
 import { Problem } from '../../domain/problem.ts'
 import { hasText } from '../../presentations/read-brief.ts'
 import type { StartChatTurn } from '../../presentations/slides/chat-turns.ts'
@@ -13,6 +15,7 @@ import type { createSendStream, Messages } from './send-stream.ts'
 import type { ResolveFiles } from './uploaded-files.ts'
 
 export interface ChatHandlers {
+  database: Pick<Database, 'query'>
   startTurn: StartChatTurn
   sendStream: ReturnType<typeof createSendStream>
   resolveFiles: ResolveFiles
@@ -45,16 +48,23 @@ function readTurn(body: unknown) {
   return { message: message.toWellFormed(), conversationId, handles }
 }
 
-export function createChatHandlers({ startTurn, sendStream, resolveFiles }: ChatHandlers) {
+export function createChatHandlers(options: ChatHandlers) {
+  const { database, startTurn, sendStream, resolveFiles } = options
+
   async function start(exchange: Exchange) {
     const { owner, account, signal, body } = exchange
     const { message, conversationId, handles } = readTurn(body)
-    const { paths } =
-      handles.length > 0 ? await resolveFiles({ owner, account, handles, signal }) : { paths: [] }
-    return startTurn({
-      own: { userId: owner, id: deckOf(exchange).presentationId },
-      ...{ account, message, conversationId, signal, attachments: paths },
-    })
+    const { presentationId } = deckOf(exchange)
+    const own = { userId: owner, id: presentationId }
+    const turn = { own, account, message, conversationId, signal }
+    if (handles.length === 0) return startTurn({ ...turn, attachments: undefined })
+    const { sources, paths } = await resolveFiles({ owner, account, handles, signal })
+    const messages = await startTurn({ ...turn, attachments: paths })
+    await addPresentationSources(database, { presentationId, sourceIds: sources }).catch(
+      // The turn has begun, and must be read to its end.
+      (error: unknown) => exchange.request.log.warn({ err: error }, 'sources were not listed'),
+    )
+    return messages
   }
 
   return {

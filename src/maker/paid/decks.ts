@@ -6,9 +6,10 @@ import type { FinishedCommands } from '../../presentations/made-decks/add-finish
 import type { CreateWithDeck } from '../../presentations/made-decks/create-with-deck.ts'
 import { hasText, readBrief } from '../../presentations/read-brief.ts'
 import { isObject } from '../../presenton/deck-responses.ts'
+import { hasLostFiles } from '../../presenton/source-uploads.ts'
 import { deckOf, type Exchange } from '../exchange.ts'
 import { storableText } from './texts.ts'
-import type { ResolveFiles } from './uploaded-files.ts'
+import { noFiles, type ResolvedFiles, type ResolveFiles } from './uploaded-files.ts'
 
 export interface DeckHandlers {
   createWithDeck: CreateWithDeck
@@ -88,20 +89,25 @@ export function createDeckHandlers(options: DeckHandlers) {
     async create({ owner, account, body }: Exchange) {
       const { brief: given, handles } = readCreate(body, limits)
       const signal = always()
-      const { sources, paths } =
-        handles.length > 0
-          ? await resolveFiles({ owner, account, handles, signal })
-          : { sources: [], paths: [] }
-      const brief = readBrief(
-        { ...given, review_outlines: true, ...(sources.length > 0 && { sources }) },
-        limits,
-        { template: defaultTemplate },
-      )
-      const { created } = await createWithDeck({
-        ...{ userId: owner, account, brief, signal, filePaths: paths },
-        ...{ origin: 'maker', usesDefaultTemplate: true },
+      const make = async ({ sources, paths }: ResolvedFiles) => {
+        const brief = readBrief(
+          { ...given, review_outlines: true, ...(sources.length > 0 && { sources }) },
+          limits,
+          { template: defaultTemplate },
+        )
+        const { created } = await createWithDeck({
+          ...{ userId: owner, account, brief, signal, filePaths: paths },
+          ...{ origin: 'maker', usesDefaultTemplate: true },
+        })
+        return { ...created, file_paths: handles.length > 0 ? handles : null }
+      }
+      if (handles.length === 0) return make(noFiles)
+      const resolve = () => resolveFiles({ owner, account, handles, signal })
+      return make(await resolve()).catch(async (error: unknown) => {
+        // Upstream was started anew in between.
+        if (!hasLostFiles(error)) throw error
+        return make(await resolve())
       })
-      return { ...created, file_paths: handles.length > 0 ? handles : null }
     },
 
     async createBlank({ owner, account, reply }: Exchange) {

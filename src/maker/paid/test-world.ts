@@ -14,8 +14,8 @@ import type { Gateway } from '../../sandbox/gateway.ts'
 
 export type PaidWorld = Awaited<ReturnType<typeof openPaidWorld>>
 
-export async function openPaidWorld() {
-  const env = { ...makerEnv, MAX_SLIDES: '20', MAX_CONTENT_CHARS: '1000' }
+export async function openPaidWorld(overrides: Record<string, string> = {}) {
+  const env = { ...makerEnv, MAX_SLIDES: '20', MAX_CONTENT_CHARS: '1000', ...overrides }
   const world = await openWorld({ shape: 'B1', credentials: makerCredentials, env })
   const database = openDatabase({ url: world.database.url, poolMax: 2 })
   return {
@@ -31,7 +31,7 @@ export type Body = Record<string, unknown>
 
 export interface CallOptions {
   method?: string
-  body?: Body
+  body?: Body | FormData
   headers?: Record<string, string>
   /** Default: the first of the world. */
   gateway?: Gateway

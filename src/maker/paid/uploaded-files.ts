@@ -17,5 +17,7 @@ export interface ResolvedFiles {
   paths: string[]
 }
 
+export const noFiles: ResolvedFiles = { sources: [], paths: [] }
+
 /** @throws Problem NOT_FOUND for a handle that is not this user's */
 export type ResolveFiles = (request: FilesRequest) => Promise<ResolvedFiles>

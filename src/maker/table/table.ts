@@ -8,9 +8,11 @@
 //   local   answered here
 //   own     a deck of the user: goes upstream under the account, and comes back under our title
 //   paid    costs money, runs a model or a browser; a handler in paid/
+//   file    a document or picture of the user; a handler in files/
 // `ids` says where the ids of decks are. Each must be of a presentation of this user.
 
 import { deckRows } from './decks.ts'
+import { fileRows } from './files.ts'
 import { localRows } from './local.ts'
 import { assets, pages } from './pages.ts'
 import { paidRows } from './paid.ts'
@@ -25,4 +27,5 @@ export const table: readonly Row[] = [
   ...deckRows,
   ...localRows,
   ...paidRows,
+  ...fileRows,
 ]

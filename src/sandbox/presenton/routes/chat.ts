@@ -21,6 +21,7 @@ import {
 import type { Exchange, Route, StandInState } from '../state.ts'
 import { findDeck, isOwn } from './find-deck.ts'
 import { sendStream } from './send-stream.ts'
+import { refusalOfPaths } from './uploads.ts'
 import { idError, missingField, notAString, readObject } from './validation.ts'
 
 const isAvailable: Route['isAvailable'] = ({ hasChat }) => hasChat
@@ -72,6 +73,9 @@ async function readTurn(state: StandInState, exchange: Exchange): Promise<Turn |
   if (errors.length > 0) return { reply: validationFailed(errors) }
   const found = findDeck(state, exchange, id, ['body', 'presentation_id'])
   if ('reply' in found) return found
+  const paths = attachmentsOf(body.value).map(({ file_path: file }) => String(file))
+  const refusal = refusalOfPaths(state, exchange, paths)
+  if (refusal) return { reply: refusal }
   state.spendCounter.countEdit()
   return {
     deck: found.deck,
@@ -151,6 +155,10 @@ async function* turnFrames(
   yield { kind: 'complete', text: frame({ type: 'complete', chat: saveTurn(state, turn, tools) }) }
 }
 
+function attachmentsOf({ attachments }: Record<string, unknown>): Record<string, unknown>[] {
+  return Array.isArray(attachments) ? attachments : []
+}
+
 function fieldErrors(state: StandInState, body: Record<string, unknown>): FieldError[] {
   const { message, conversation_id: conversation } = body
   const unknown = Object.keys(body).filter((name) => !members.includes(name))
@@ -167,6 +175,11 @@ function fieldErrors(state: StandInState, body: Record<string, unknown>): FieldE
       input: body[name],
     })),
     ...absent.map((field) => missingField(field)),
+    ...attachmentsOf(body).flatMap((attachment, index) =>
+      ['name', 'file_path']
+        .filter((field) => !attachment[field])
+        .map((field) => missingField('attachments', index, field)),
+    ),
     ...(message === undefined || typeof message === 'string'
       ? []
       : [notAString(['body', 'message'], message)]),
