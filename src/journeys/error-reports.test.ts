@@ -92,9 +92,13 @@ test('a run that ends with INTERNAL_ERROR is reported once', async () => {
   expect(ofRuns).toMatchObject([{ tags: { stage: 'edit', run: 'edit' } }])
 })
 
-test('an unhandled error is reported before the process ends', async () => {
+test.each([
+  ['uncaughtException', 'throw new TypeError("MARK")', 'TypeError'],
+  ['unhandledRejection', 'Promise.reject(new RangeError("MARK"))', 'RangeError'],
+  ['unhandledRejection', 'Promise.reject("MARK, not even an error")', 'string'],
+])('an unhandled error (%s: %s) is reported before the process ends', async (event, fail, type) => {
   await openWorldWithReports(0)
-  const failLater = `data:text/javascript,process.once('SIGUSR2',()=>{throw new TypeError('MARK')})`
+  const failLater = `data:text/javascript,process.once('SIGUSR2',()=>{${encodeURIComponent(fail)}})`
   const replica = await world.spawnReplica({ NODE_OPTIONS: `--import "${failLater}"` })
   replica.child.kill('SIGUSR2')
   expect(await replica.exited).toMatchObject({ code: 1 })
@@ -102,10 +106,11 @@ test('an unhandled error is reported before the process ends', async () => {
   expect(events).toMatchObject([
     {
       level: 'fatal',
-      tags: { kind: 'process', event: 'uncaughtException' },
-      exception: { values: [{ type: 'TypeError', value: '' }] },
+      tags: { kind: 'process', event },
+      exception: { values: [{ type, value: '' }] },
     },
   ])
+  expect(JSON.stringify(events)).not.toContain('MARK')
 })
 
 test('problems of callers and outages are not reported, and a service that is away costs a warning', async () => {
