@@ -126,3 +126,27 @@ test('open connections survive an outage, and show once each what happened durin
   await notified.expectNext('pong')
   stream.close()
 })
+
+test('finds in the tables what no hint has told', async () => {
+  const { id } = await user.generate()
+  const progress = await open(`/generation/${id}`)
+  await progress.until(({ type }) => type === 'job_progress')
+  const notified = await open('/notifications')
+  const { unread } = await notified.expectNext('connected')
+  for (let n = 0; n < unread; n += 1) await notified.expectNext('notification')
+  // As a replica would that crashes right after its commit.
+  await world.query(
+    `with head as (update gateway.notification_channels set last_seq = last_seq + 1
+       where channel = $1 returning last_seq)
+     insert into gateway.notifications (channel, seq, notification_type, category, title, message)
+     select $1, last_seq, 'info', 'system', 'Unannounced', '.' from head`,
+    [`user_${user.sub}`],
+  )
+  expect(await notified.expectNext('notification')).toMatchObject({
+    title: 'Unannounced',
+    unread: unread + 1,
+  })
+  await world.query('delete from gateway.presentations where id = $1', [id])
+  expect(await progress.expectNext('job_deleted')).toMatchObject({ job_id: id })
+  expect((await progress.closed).code).toBe(4404)
+})
