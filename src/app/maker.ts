@@ -51,9 +51,12 @@ export interface MakerOptions {
 export function createMaker({ adapters: { database, presenton }, makerUrl }: MakerOptions): {
   api: MakerApi
   services: MakerServices
+  /** Null while there is none for the connected version. */
+  readUrl: () => string | null
 } {
   const isSupported = () => presenton.knownCapabilities()?.maker
   return {
+    readUrl: () => (makerUrl && isSupported() !== false ? makerUrl.read() : null),
     api: {
       links: createMakerLinks({
         makerUrl: makerUrl?.read,

@@ -8,8 +8,10 @@ import { sleep, waitAtMost } from '../async/signals.ts'
 import type { Config } from '../config/config.ts'
 import { Problem } from '../domain/problem.ts'
 import { sharedAccount } from '../presenton/account.ts'
+import { type Shape, versionsOf } from '../presenton/capabilities.ts'
 import type { Presenton } from '../presenton/client.ts'
 import type { MountedFileResult } from '../presenton/mounted-file.ts'
+import type { Logger } from '../telemetry/logging.ts'
 import type { Trouble, Troubles } from '../telemetry/troubles.ts'
 
 const everyMs = 60_000
@@ -55,9 +57,12 @@ export function createMisconfigurations(troubles: Pick<Troubles, 'report' | 'cle
 }
 
 interface ChecksOptions {
-  presenton: Pick<Presenton, 'hasTemplate' | 'lacksUsers'>
+  presenton: Pick<Presenton, 'hasTemplate' | 'lacksUsers' | 'knownCapabilities'>
   config: Pick<Config['presenton'], 'defaultTemplate' | 'appDataDir'>
   misconfigurations: Pick<Misconfigurations, 'set'>
+  /** Whether there is a slide maker. */
+  hasMaker: boolean
+  logger: Pick<Logger, 'warn'>
   /** Ends the checks. */
   closing: AbortSignal
 }
@@ -66,9 +71,12 @@ export function createPresentonChecks({
   presenton,
   config,
   misconfigurations: { set },
+  hasMaker,
+  logger,
   closing: signal,
 }: ChecksOptions) {
   let pending: Promise<void> | undefined
+  let warnedOf: Shape | undefined
 
   /** The list of templates is cached, so this rarely sends anything. */
   async function checkTemplate(): Promise<void> {
@@ -87,6 +95,20 @@ export function createPresentonChecks({
     set('accounts', 'PRESENTON_ACCOUNTS', presenton.lacksUsers() ? detail : undefined)
   }
 
+  /** Warns once of each version that the slide maker is not promised for. */
+  function checkMaker(): void {
+    const known = hasMaker ? presenton.knownCapabilities() : undefined
+    if (!known || known.shape === warnedOf || (known.shape === 'B1' && known.maker)) return
+    warnedOf = known.shape
+    const versions = versionsOf[known.shape]
+    logger.warn(
+      { versions },
+      known.maker
+        ? `the slide maker is made for Presenton 0.9.3; the connected version is ${versions}, so parts of its editor may be refused`
+        : `the slide maker needs Presenton 0.9.3; the connected version is ${versions} and has no users, so there is no slide maker`,
+    )
+  }
+
   async function checkDirectory(): Promise<void> {
     if (config.appDataDir === undefined) return
     set('directory', appDataDir, await mistakeOfDirectory(config.appDataDir))
@@ -95,7 +117,10 @@ export function createPresentonChecks({
   function check(): Promise<void> {
     pending ??= Promise.all([checkTemplate(), checkDirectory()])
       // The template is checked with a call, after which the version is known.
-      .then(checkAccounts)
+      .then(() => {
+        checkAccounts()
+        checkMaker()
+      })
       .finally(() => {
         pending = undefined
       })

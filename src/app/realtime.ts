@@ -14,6 +14,7 @@ import {
 } from '../notifications/statements/list.ts'
 import { insertAnnouncement } from '../notifications/statements/write.ts'
 import { createNotificationView } from '../notifications/view.ts'
+import { makerLink } from '../presentations/view.ts'
 import { createConnections } from '../realtime/connections.ts'
 import { createOpenConnection } from '../realtime/open-connection.ts'
 import { createJobs } from '../realtime/progress/jobs.ts'
@@ -32,6 +33,8 @@ export interface RealtimeOptions {
   metrics: Pick<Metrics, 'onWebSocketMessage' | 'onNotification'>
   hub: Pick<Hub, 'takeStream'>
   publicUrl: PublicUrl
+  /** Null while there is no slide maker. */
+  readMakerUrl: () => string | null
   countRuns: StatsOptions['countRuns']
   /** Aborts when the shutdown begins. */
   closing: AbortSignal
@@ -57,7 +60,7 @@ export function openRealtime(options: RealtimeOptions) {
     onError: warn('a real-time message failed'),
   })
   const commands = createNotificationCommands({ database, channels })
-  const view = createNotificationView(createLinkToPage(config, options.publicUrl))
+  const view = createNotificationView(createLinkToPage(options))
 
   const realtime: Features['realtime'] = {
     openConnection,
@@ -104,10 +107,13 @@ export function openRealtime(options: RealtimeOptions) {
   }
 }
 
-/** Where a notification of a presentation leads: the product's page, else ours. */
-function createLinkToPage({ appLink, page }: Config, publicUrl: PublicUrl) {
-  return (id: string) => {
+/** Where a notification of a presentation leads: the product's page, else the maker, else ours. */
+function createLinkToPage({ config: { appLink, page }, ...options }: RealtimeOptions) {
+  const { publicUrl, readMakerUrl } = options
+  return ({ id, hasMaker }: { id: string; hasMaker: boolean }) => {
     if (appLink !== undefined) return appLink.replaceAll('{id}', id)
+    const makerUrl = readMakerUrl()
+    if (hasMaker && makerUrl !== null) return makerLink(makerUrl, id)
     return page.isServed ? `${publicUrl.read()}/decks/${id}` : null
   }
 }

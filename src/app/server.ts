@@ -118,10 +118,10 @@ export async function createServer({
   })
   app.decorateRequest('caller')
   const checkRateLimit = await createRateLimit(app, { perMinute: limits.rateLimitPerMinute })
-  const limitAnonymous = createAnonymousRateLimit({ verify, checkRateLimit })
+  const limitAnonymous = createAnonymousRateLimit({ verify, checkRateLimit, publicUrl })
   limitUnknownRoutes(app, limitAnonymous)
   const requireCaller = (scope: App) =>
-    authenticate(scope, { verify, redeemTicket, isTrustedOrigin, checkRateLimit })
+    authenticate(scope, { verify, redeemTicket, isTrustedOrigin, checkRateLimit, publicUrl })
   await describeRoutes(app, { version })
 
   if (config.opsPort === undefined) await app.register(operationsRoutes, features.operations)

@@ -62,7 +62,11 @@ export function openServices(options: ServicesOptions) {
   const troubles = createTroubles({ logger })
   const misconfigurations = createMisconfigurations(troubles)
   const view = (row: PresentationRow) =>
-    presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink })
+    presentationView(row, {
+      publicUrl: publicUrl.read(),
+      appLink: config.appLink,
+      makerUrl: maker.readUrl(),
+    })
   const adapters = openAdapters({
     config,
     logger,
@@ -72,11 +76,12 @@ export function openServices(options: ServicesOptions) {
     describePresentation: async (client, id) => view(await readPresentation(client, id)),
   })
   const { database, databaseTroubles, objects, presenton } = adapters
+  const maker = createMaker({ adapters, makerUrl })
   const presentonChecks = createPresentonChecks({
     presenton,
     config: config.presenton,
-    misconfigurations,
-    closing,
+    ...{ misconfigurations, logger, closing },
+    hasMaker: makerUrl !== undefined,
   })
   const migration = createMigration({ ...config.database, troubles, closing })
   const presign: Presign = (file) =>
@@ -102,6 +107,7 @@ export function openServices(options: ServicesOptions) {
     metrics,
     hub,
     publicUrl,
+    readMakerUrl: maker.readUrl,
     countRuns,
     closing,
   })
@@ -145,7 +151,6 @@ export function openServices(options: ServicesOptions) {
     pendingDeliveries: webhooks.countPending,
   })
 
-  const maker = createMaker({ adapters, makerUrl })
   const features: Features = {
     maker: maker.api,
     auth: {
@@ -173,7 +178,7 @@ export function openServices(options: ServicesOptions) {
         return presenton.listTemplates({ account, signal })
       },
     },
-    capabilities: presenton,
+    capabilities: { ...presenton, hasMaker: makerUrl !== undefined },
     usage: {
       readUsage: (userId) => readUsage(database, userId, config.quotas, config.sources),
     },

@@ -106,8 +106,7 @@ export async function openTestServer({
       startRegeneration: unexpectedCall,
       createWithDeck: unexpectedCall,
       finished: { duplicate: unexpectedCall, createBlank: unexpectedCall },
-      readOutlines: unexpectedCall,
-      approveOutlines: unexpectedCall,
+      ...{ readOutlines: unexpectedCall, approveOutlines: unexpectedCall },
       ...{ saveOutlines: unexpectedCall, isApproved: unexpectedCall },
       rename: unexpectedCall,
       remove: unexpectedCall,
@@ -115,7 +114,7 @@ export async function openTestServer({
       startEdit: unexpectedCall,
       presign: unexpectedCall,
       view: (row) =>
-        presentationView(row, { publicUrl: publicUrl.read(), appLink: config.appLink }),
+        presentationView(row, { ...config, publicUrl: publicUrl.read(), makerUrl: null }),
       ...features.presentations,
     },
     sources: { ...unusedSources(publicUrl.read), ...features.sources },
@@ -125,6 +124,7 @@ export async function openTestServer({
     templates: { listTemplates: async () => [], ...features.templates },
     capabilities: {
       knownCapabilities: () => undefined,
+      hasMaker: false,
       readCapabilities: () => Promise.reject(new Error('unknown')),
       ...features.capabilities,
     },

@@ -988,6 +988,7 @@ export interface components {
                 events: string;
                 download: string | null;
                 app: string | null;
+                maker: string | null;
             };
         };
         /** Source */
@@ -1214,7 +1215,8 @@ export interface components {
          *           "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
          *           "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
          *           "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
-         *           "app": null
+         *           "app": null,
+         *           "maker": null
          *         }
          *       }
          *     }
@@ -3193,7 +3195,8 @@ export interface operations {
                      *             "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *             "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *             "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
-                     *             "app": null
+                     *             "app": null,
+                     *             "maker": null
                      *           }
                      *         }
                      *       ],
@@ -3495,7 +3498,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": null,
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -3845,7 +3849,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -4348,7 +4353,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -4641,7 +4647,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": null,
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -4961,7 +4968,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": null,
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -5559,7 +5567,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": null,
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -7895,7 +7904,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -8543,7 +8553,8 @@ export interface operations {
                      *         "self": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
                      *         "events": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/events",
                      *         "download": "https://slides.example/api/v1/presentations/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed/download",
-                     *         "app": null
+                     *         "app": null,
+                     *         "maker": null
                      *       }
                      *     }
                      */
@@ -11080,7 +11091,7 @@ export interface operations {
                      * @example {
                      *       "shape": "B1",
                      *       "edit": true,
-                     *       "maker": false,
+                     *       "maker": true,
                      *       "slide_content": "ui",
                      *       "sources": [
                      *         "application/pdf",

@@ -13,6 +13,7 @@ import type {
   CreatingOptions,
   Download,
   ExportFormat,
+  MakerLink,
   Outlines,
   Presentation,
   PresentationEvent,
@@ -93,6 +94,14 @@ export function createPresentations({ requests, follow, timing }: PresentationsO
     /** Opens one event stream without another credential; for EventSource on another site. */
     ticket: (id: string, { signal }: CallOptions = {}) =>
       send<Ticket>({ method: 'POST', path: at(id, '/ticket'), signal }),
+
+    /**
+     * A link that opens the deck in the slide maker, once and within a minute; for a new tab.
+     *
+     * @throws GatewayError NOT_READY without a deck, NOT_SUPPORTED where there is no maker for it
+     */
+    maker: (id: string, { signal }: CallOptions = {}) =>
+      send<MakerLink>({ method: 'POST', path: at(id, '/maker'), signal }),
 
     /**
      * Each event once, in order; ends after the one that ends the run. Reconnects by itself.

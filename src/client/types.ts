@@ -30,6 +30,7 @@ export type Download = Answer<'downloadPresentation', 200>
 export type Outlines = Answer<'readOutlines', 200>
 export type ApprovedOutlines = RequestBody<'approveOutlines'>
 export type Ticket = Answer<'issueTicket', 200>
+export type MakerLink = Answer<'openInMaker', 200>
 export type Template = Answer<'listTemplates', 200>[number]
 export type Usage = Answer<'readUsage', 200>
 export type Capabilities = Answer<'readCapabilities', 200>

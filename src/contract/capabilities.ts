@@ -14,7 +14,7 @@ export const capabilitiesSchema = Type.Object(
       Type.Boolean({ description: `Whether its model can change single slides. ${unknown}` }),
     ),
     maker: nullable(
-      Type.Boolean({ description: "Whether the generator's own editor is offered." }),
+      Type.Boolean({ description: `Whether the generator's own editor is offered. ${unknown}` }),
     ),
     slide_content: nullable(
       oneOf(['content', 'ui'], `The member that slides are drawn from. ${unknown}`),
@@ -32,7 +32,7 @@ export type CapabilitiesResponse = Static<typeof capabilitiesSchema>
 export const capabilitiesExample: CapabilitiesResponse = {
   shape: 'B1',
   edit: true,
-  maker: false,
+  maker: true,
   slide_content: 'ui',
   sources: ['application/pdf', 'text/plain'],
 }

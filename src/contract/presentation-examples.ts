@@ -34,7 +34,7 @@ export const queuedExample: Presentation = {
   updated_at: '2026-11-27T09:30:00.000Z',
   started_at: null,
   completed_at: null,
-  links: { self, events: `${self}/events`, download: null, app: null },
+  links: { self, events: `${self}/events`, download: null, app: null, maker: null },
 }
 
 export const completedExample: Presentation = {

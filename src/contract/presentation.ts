@@ -49,6 +49,7 @@ export const linksSchema = Type.Object({
   events: text('The event stream.'),
   download: nullable(text('Null until a file is stored.')),
   app: nullable(text("The product's own page for this deck.")),
+  maker: nullable(text('Opens the deck in the slide maker; null where there is none for it.')),
 })
 
 export const presentationSchema = Type.Object(

@@ -16,7 +16,7 @@ beforeAll(async () => {
     env,
     features: { presentations: { listPresentations: async () => [] } },
   })
-  cookie = `gateway_session=${await server.token()}`
+  cookie = `__Host-gateway_session=${await server.token()}`
 })
 afterAll(() => server.close())
 
@@ -107,7 +107,7 @@ test('the session cookie holds the token, belongs to this host and expires with 
   const response = await call('/session', { authorization: `Bearer ${token}` }, 'POST')
   expect(response.status).toBe(204)
   const attributes = (response.headers.get('set-cookie') ?? '').split('; ')
-  expect(attributes[0]).toBe(`gateway_session=${token}`)
+  expect(attributes[0]).toBe(`__Host-gateway_session=${token}`)
   const expected = [
     'Path=/',
     `Expires=${new Date(expires * 1000).toUTCString()}`,
@@ -117,8 +117,21 @@ test('the session cookie holds the token, belongs to this host and expires with 
   ]
   expect(attributes.slice(1).sort()).toEqual(expected.sort())
   expect(
-    (await call('/presentations', { cookie: `other=1; gateway_session=${token}; x=y` })).status,
+    (await call('/presentations', { cookie: `other=1; __Host-gateway_session=${token}; x=y` }))
+      .status,
   ).toBe(200)
+})
+
+test('a new session, and the end of one, clear a cookie from before https was used', async () => {
+  const old = cookie.replace('__Host-', '')
+  for (const method of ['POST', 'DELETE']) {
+    const response = await call('/session', { authorization: server.bearer, cookie: old }, method)
+    expect(response.status).toBe(204)
+    expect(response.headers.getSetCookie()).toEqual([
+      expect.stringMatching(/^__Host-gateway_session=/),
+      expect.stringMatching(/^gateway_session=; Path=\/; Expires=Thu, 01 Jan 1970/),
+    ])
+  }
 })
 
 test('returns 400 for a session with a token that does not fit into a cookie', async () => {
@@ -139,13 +152,16 @@ test('opens a session with a bearer token only; a cookie never replaces an inval
   await expectRefused(await call('/presentations', { cookie, authorization: '' }))
 })
 
-test('refuses a cookie that is empty, expired, or present with two values', async () => {
+test('refuses a cookie that is empty, expired, present twice, or under the name for http', async () => {
   const expired = await server.token('alice', Math.floor(Date.now() / 1000) - 60)
   for (const value of [
-    'gateway_session=',
-    `gateway_session=${expired}`,
-    'gateway_session=x',
+    '__Host-gateway_session=',
+    `__Host-gateway_session=${expired}`,
+    '__Host-gateway_session=x',
+    `${cookie}; __Host-gateway_session=planted`,
+    `${cookie}; ${cookie}`,
     `${cookie}; gateway_session=planted`,
+    cookie.replace('__Host-', ''),
   ]) {
     await expectRefused(await call('/presentations', { cookie: value }))
   }
@@ -183,7 +199,7 @@ test('allows changes by cookie only from the own or an allowed origin', async ()
 })
 
 test('closes a session with an expired token, but not from an untrusted origin', async () => {
-  for (const value of [cookie, 'gateway_session=expired']) {
+  for (const value of [cookie, '__Host-gateway_session=expired']) {
     const response = await call(
       '/session',
       { cookie: value, origin: 'https://decks.example' },
@@ -191,7 +207,7 @@ test('closes a session with an expired token, but not from an untrusted origin',
     )
     expect(response.status).toBe(204)
     expect(response.headers.get('set-cookie')).toMatch(
-      /^gateway_session=; Path=\/; Expires=Thu, 01 Jan 1970/,
+      /^__Host-gateway_session=; Path=\/; Expires=Thu, 01 Jan 1970/,
     )
   }
   expect(

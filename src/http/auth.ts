@@ -6,6 +6,7 @@ import { Problem } from '../domain/problem.ts'
 import { presentationPurposes, type TicketPurpose } from '../domain/ticket-purposes.ts'
 import type { App } from './base.ts'
 import { type CheckRateLimit, describeRateLimit } from './rate-limit.ts'
+import { sessionToken } from './session-cookie.ts'
 import type { Caller, TokenVerifier } from './tokens.ts'
 
 declare module 'fastify' {
@@ -24,8 +25,6 @@ declare module 'fastify' {
   }
 }
 
-export const sessionCookie = 'gateway_session'
-
 /** A ticket, and the route that it should open. */
 export interface RouteTicket {
   ticket: string
@@ -35,6 +34,8 @@ export interface RouteTicket {
 }
 
 export interface AuthOptions {
+  /** By it the session cookie has its name. */
+  publicUrl: () => string
   verify: TokenVerifier
   /** Uses up the ticket and returns its user; undefined when it does not open this route. */
   redeemTicket: (use: RouteTicket) => Promise<Caller | undefined>
@@ -46,7 +47,7 @@ export interface AuthOptions {
 /** Sets `request.caller` for every request of the scope, or refuses the request. */
 export function authenticate(
   scope: App,
-  { verify, redeemTicket, isTrustedOrigin, checkRateLimit }: AuthOptions,
+  { verify, redeemTicket, isTrustedOrigin, checkRateLimit, publicUrl }: AuthOptions,
 ) {
   identifyCallers(scope, { findCaller, checkRateLimit })
   scope.addHook('onRoute', (route) => {
@@ -58,7 +59,7 @@ export function authenticate(
     if (token !== undefined) return verify(token)
     const ticket = ticketOf(request)
     if (ticket !== undefined) return findTicketOwner(ticket)
-    const session = sessionToken(request)
+    const session = sessionToken(request, publicUrl())
     if (session === undefined) throw new Problem('AUTHENTICATION_FAILED')
     checkOrigin(request, isTrustedOrigin)
     const caller = await verify(session)
@@ -125,10 +126,11 @@ function identifyCallers(
 export function createAnonymousRateLimit({
   verify,
   checkRateLimit,
-}: Pick<AuthOptions, 'verify' | 'checkRateLimit'>): CheckRateLimit {
+  publicUrl,
+}: Pick<AuthOptions, 'verify' | 'checkRateLimit' | 'publicUrl'>): CheckRateLimit {
   return async (request, reply) => {
     try {
-      const token = bearerToken(request) ?? sessionToken(request)
+      const token = bearerToken(request) ?? sessionToken(request, publicUrl())
       if (token !== undefined) request.caller = await verify(token)
     } catch {
       // Without a valid token the request counts for its address.
@@ -159,24 +161,6 @@ export function bearerToken(request: FastifyRequest): string | undefined {
   const [, token] = (values.length === 1 && /^bearer +([\w~+/.-]+=*)$/i.exec(values[0] ?? '')) || []
   if (token === undefined) throw new Problem('AUTHENTICATION_FAILED')
   return token
-}
-
-/** The token of the session cookie; undefined without one. */
-function sessionToken(request: FastifyRequest): string | undefined {
-  const values = sessionCookies(request)
-  // With two values, a sibling domain or a page over plain http planted one of them.
-  if (new Set(values).size > 1) throw new Problem('AUTHENTICATION_FAILED')
-  return values[0] || undefined
-}
-
-/** Whether the request has a session cookie, valid or not. */
-export function hasSessionCookie(request: FastifyRequest): boolean {
-  return sessionCookies(request).length > 0
-}
-
-function sessionCookies(request: FastifyRequest): string[] {
-  const pairs = (request.headers.cookie ?? '').split(';').map((pair) => pair.trim().split('='))
-  return pairs.filter(([name]) => name === sessionCookie).map(([, ...value]) => value.join('='))
 }
 
 /**

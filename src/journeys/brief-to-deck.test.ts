@@ -96,6 +96,7 @@ describe.each([...shapes])('with upstream shape %s', (shape: Shape) => {
       events: `${self}/events`,
       download: null,
       app: `https://app.example/slides/${accepted.body.id}`,
+      maker: null,
     }
     expect(accepted).toMatchObject({ status: 202 })
     expect(accepted.headers.get('location')).toBe(self)

@@ -9,8 +9,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { hasNginx, openDnsServer, openNginx } from '../sandbox/nginx.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
+import { openSocket } from '../sandbox/socket.ts'
 import { readComposeFile } from './deployment-files.ts'
 import { readLog } from './event-log-rules.ts'
+import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { upload } from './uploads.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -144,19 +146,24 @@ describe.skipIf(!hasNginx)('nginx in front of two gateways and the store', () =>
   const addresses = { gateway: ['127.0.0.1', '127.0.0.2'], minio: ['127.0.0.1'] }
   let world: World
   let user: User
-  let proxyUrls: { api: string; files: string }
+  let proxyUrls: { api: string; maker: string; files: string }
   const closers: (() => Promise<void>)[] = []
   beforeAll(async () => {
-    const [apiPort, filesPort, gatewayPort, opsPort] = await Promise.all(
-      [1, 2, 3, 4].map(() => findFreePort()),
-    )
+    const [apiPort, makerPort, filesPort, gatewayPort, gatewayMakerPort, opsPort] =
+      await Promise.all([1, 2, 3, 4, 5, 6].map(() => findFreePort()))
     proxyUrls = {
       api: `http://127.0.0.1:${apiPort}`,
+      maker: `http://127.0.0.1:${makerPort}`,
       files: `http://127.0.0.1:${filesPort}`,
     }
     world = await openWorld({
       replicas: 0,
+      shape: 'B1',
+      credentials: makerCredentials,
       env: {
+        ...makerEnv,
+        MAKER_PORT: String(gatewayMakerPort),
+        MAKER_URL: proxyUrls.maker,
         PORT: String(gatewayPort),
         OPS_PORT: String(opsPort),
         PUBLIC_URL: proxyUrls.api,
@@ -173,8 +180,10 @@ describe.skipIf(!hasNginx)('nginx in front of two gateways and the store', () =>
       '/tmp/': '{folder}/',
       'resolver 127.0.0.11': `resolver 127.0.0.1:${dns.port}`,
       'listen 3000;': `listen 127.0.0.1:${apiPort};`,
+      'listen 3002;': `listen 127.0.0.1:${makerPort};`,
       'listen 9000;': `listen 127.0.0.1:${filesPort};`,
       'gateway:3000': `gateway:${gatewayPort}`,
+      'gateway:3002': `gateway:${gatewayMakerPort}`,
       'gateway:9100': `gateway:${opsPort}`,
       'minio:9000': `minio:${new URL(world.objects.endpoint).port}`,
     })
@@ -205,6 +214,27 @@ describe.skipIf(!hasNginx)('nginx in front of two gateways and the store', () =>
     expect(await reader.ended).toBe('clean')
     const file = await fetch(last?.data.download.url)
     expect((await file.arrayBuffer()).byteLength).toBe(last?.data.download.size_bytes)
+  })
+
+  test('upgrades WebSockets', async () => {
+    const url = `${proxyUrls.api}/api/v1/realtime/notifications`
+    const socket = await openSocket(url, { token: user.token })
+    expect(await socket.next()).toMatchObject({ type: 'connected' })
+    await socket.close()
+  })
+
+  test('serves the slide maker, and sends no request of it twice', async () => {
+    const browser = createMakerBrowser(() => proxyUrls.maker)
+    const { body } = await user.api('/maker', { method: 'POST', body: {}, baseUrl: proxyUrls.api })
+    expect(body.url).toContain(`${proxyUrls.maker}/_enter?ticket=`)
+    expect((await browser.open(body.url)).status).toBe(303)
+    expect((await browser.open('/dashboard')).status).toBe(200)
+    const before = world.presenton.journal.length
+    world.presenton.faults.inject('generate-image:503')
+    const path = '/api/v1/ppt/images/generate?prompt=river'
+    expect((await browser.fetch(path)).status).toBe(503)
+    const asked = world.presenton.journal.slice(before).map(({ operation }) => operation)
+    expect(asked.filter((operation) => operation === 'generate-image')).toHaveLength(1)
   })
 
   test('balances requests over all replicas, and over the remaining one after a shutdown', async () => {

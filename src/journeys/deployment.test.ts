@@ -62,7 +62,7 @@ test('no committed file contains a secret', () => {
 test('publishes only the proxy and Grafana, by default on 127.0.0.1 only', () => {
   const published = Object.entries(services).filter(([, { ports }]) => ports)
   expect(Object.fromEntries(published.map(([name, { ports }]) => [name, ports]))).toEqual({
-    proxy: ['127.0.0.1:3000:3000', '127.0.0.1:9000:9000'],
+    proxy: ['127.0.0.1:3000:3000', '127.0.0.1:3002:3002', '127.0.0.1:9000:9000'],
     grafana: ['127.0.0.1:3001:3000'],
   })
 })

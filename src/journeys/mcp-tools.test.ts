@@ -75,6 +75,7 @@ describe.each(protocols)('with protocol %s', (protocol) => {
           events: expect.stringContaining('/api/v1/presentations/'),
           download: null,
           app: `https://app.example/${made.presentation.id}`,
+          maker: null,
         },
       },
     })

@@ -59,6 +59,8 @@ export interface MakerRoutesOptions extends Pick<PassThrough, 'upstreamUrl' | 'p
   mayBeFramed: boolean
 }
 
+const tooOld = 'The connected Presenton has no slide maker. It needs version 0.9.3.'
+
 export async function makerRoutes(app: App, options: MakerRoutesOptions): Promise<void> {
   const { services, makerUrl, ratePerMinute, mayBeFramed } = options
   app.decorateRequest('caller')
@@ -82,7 +84,8 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
   }
 
   app.addHook('onRequest', async (request, reply) => {
-    if (services.isSupported() === false) throw new Problem('UPSTREAM_UNAVAILABLE')
+    if (services.isSupported() === false)
+      throw new Problem('UPSTREAM_UNAVAILABLE', { detail: tooOld })
     const { row, isPublic = false } = request.routeOptions.config
     if (row?.class === 'asset') return
     if (request.is404 || isPublic) return checkRate(request, reply)

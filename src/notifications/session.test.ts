@@ -24,6 +24,7 @@ function createRow(channel: string, seq: number): NotificationRow {
     actionText: null,
     read: false,
     presentationId: null,
+    hasMaker: false,
     createdAt: new Date(Date.UTC(2026, 10, 27, 12, 0, seq)),
   }
 }

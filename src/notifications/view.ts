@@ -10,14 +10,15 @@ export interface NotificationContext {
   position: Position
 }
 
-/** The page of a presentation; null where there is none. */
-export type LinkToPresentation = (presentationId: string) => string | null
+/** Where a presentation is shown; null where there is no such page. */
+export type LinkToPresentation = (presentation: { id: string; hasMaker: boolean }) => string | null
 
 export type NotificationView = ReturnType<typeof createNotificationView>
 
 export function createNotificationView(linkTo: LinkToPresentation) {
   return (row: NotificationRow, { userId, position }: NotificationContext): Notification => {
-    const link = row.presentationId === null ? null : linkTo(row.presentationId)
+    const { presentationId: id, hasMaker } = row
+    const link = id === null ? null : linkTo({ id, hasMaker })
     return {
       id: row.id,
       channel: row.channel,

@@ -38,7 +38,6 @@ export function DeckActions({ deck, isCompact = false, onChange }: DeckActionsPr
 
   const { presentations } = gateway
   const canRetry = status === 'cancelled' || (status === 'failed' && error?.retryable !== false)
-  const { maker } = deck.links as { maker?: string | null }
   return (
     <fieldset class="actions" disabled={isBusy.value}>
       <legend class="sr">Actions for {titleOf(deck)}</legend>
@@ -50,10 +49,10 @@ export function DeckActions({ deck, isCompact = false, onChange }: DeckActionsPr
       {formats.map((format) => (
         <FileAction key={format} deck={deck} format={format} isCompact={isCompact} act={act} />
       ))}
-      {status === 'completed' && maker && (
-        <a class="button" href={maker} target="_blank" rel="noopener">
+      {status === 'completed' && deck.links.maker && (
+        <button type="button" class="button" onClick={() => void openMaker(id)}>
           Open in the slide maker
-        </a>
+        </button>
       )}
       {canRetry && (
         <button
@@ -96,6 +95,20 @@ export function DeckActions({ deck, isCompact = false, onChange }: DeckActionsPr
       </button>
     </fieldset>
   )
+}
+
+/** Signed in, in a tab of its own. A browser opens a tab only at once, so its address comes later. */
+async function openMaker(id: string) {
+  const tab = window.open('', '_blank')
+  if (tab) tab.opener = null
+  try {
+    const { url } = await gateway.presentations.maker(id)
+    if (tab) tab.location.replace(url)
+    else location.assign(url)
+  } catch (failure) {
+    tab?.close()
+    sayError(failure)
+  }
 }
 
 interface FileActionProps {

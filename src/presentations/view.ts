@@ -10,6 +10,8 @@ export interface ViewOptions {
   publicUrl: string
   /** The URL of the product's own page; `{id}` in it becomes the id. */
   appLink: string | undefined
+  /** Without a slash at the end; null: there is no slide maker. */
+  makerUrl: string | null
 }
 
 export const apiPrefix = '/api/v1'
@@ -17,9 +19,12 @@ export const apiPrefix = '/api/v1'
 export const presentationUrl = (publicUrl: string, id: string) =>
   `${publicUrl}${apiPrefix}/presentations/${id}`
 
+/** A lasting link: with a session there it leads to the editor. */
+export const makerLink = (makerUrl: string, id: string) => `${makerUrl}/open/${id}`
+
 export function presentationView(
   row: PresentationRow,
-  { publicUrl, appLink }: ViewOptions,
+  { publicUrl, appLink, makerUrl }: ViewOptions,
 ): Presentation {
   const estimatedCompletion = estimateCompletion(row)
   const self = presentationUrl(publicUrl, row.id)
@@ -63,6 +68,7 @@ export function presentationView(
       events: `${self}/events`,
       download: row.files.length > 0 ? `${self}/download` : null,
       app: appLink === undefined ? null : appLink.replaceAll('{id}', row.id),
+      maker: makerUrl !== null && row.account !== null ? makerLink(makerUrl, row.id) : null,
     },
   }
 }

@@ -12,6 +12,14 @@ export function shapeOf({ layout, templates, exportRoute, smart }: Features): Sh
   return templates === 'groups' ? 'A1' : 'T'
 }
 
+/** The versions of a group, in words. */
+export const versionsOf: Record<Shape, string> = {
+  A1: '0.5.14 to 0.7.3',
+  T: '0.8',
+  B1: '0.9 to 0.9.3',
+  B2: 'later than 0.9.3',
+}
+
 /** What slides are drawn from: versions with layouts by id draw a `ui` of their own. */
 export const slideContentOf = ({ layout }: Features): 'content' | 'ui' =>
   layout === 'id' ? 'ui' : 'content'

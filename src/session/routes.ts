@@ -1,12 +1,13 @@
 // POST and DELETE /session: the session cookie, for a browser's EventSource and for plain links. It
 // holds the token itself, so the service stores no sessions.
 
-import type { FastifyReply } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
-import { bearerToken, checkOrigin, hasSessionCookie, sessionCookie } from '../http/auth.ts'
+import { bearerToken, checkOrigin } from '../http/auth.ts'
 import type { App } from '../http/base.ts'
 import { type CheckRateLimit, limitRequests } from '../http/rate-limit.ts'
 import { emptyResponse, problemResponsesOfWrite } from '../http/schemas.ts'
+import { hasSessionCookie, sessionCookies } from '../http/session-cookie.ts'
 
 /** Browsers accept cookies up to 4096 bytes, with name and attributes. */
 const maxTokenBytes = 3_800
@@ -50,7 +51,8 @@ function openSessionRoute(scope: App, publicUrl: () => string) {
       const message = `must be at most ${maxTokenBytes} bytes long to fit into a cookie`
       throw new Problem('VALIDATION_FAILED', { errors: [{ path: 'Authorization', message }] })
     }
-    return setCookie(reply, publicUrl(), token, request.caller.expiresAt)
+    const expires = request.caller.expiresAt
+    return setCookie({ request, reply }, { publicUrl: publicUrl(), token, expires })
   })
 }
 
@@ -73,18 +75,14 @@ function closeSessionRoute(
       if (!hasSessionCookie(request)) throw new Problem('AUTHENTICATION_FAILED')
       checkOrigin(request, isTrustedOrigin)
     }
-    return setCookie(reply, publicUrl(), '', new Date(0))
+    const expires = new Date(0)
+    return setCookie({ request, reply }, { publicUrl: publicUrl(), token: '', expires })
   })
 }
 
-function setCookie(reply: FastifyReply, publicUrl: string, value: string, expires: Date) {
-  const attributes = [
-    `${sessionCookie}=${value}`,
-    'Path=/',
-    `Expires=${expires.toUTCString()}`,
-    'HttpOnly',
-    'SameSite=Lax',
-    ...(publicUrl.startsWith('https:') ? ['Secure'] : []),
-  ]
-  return reply.code(204).header('set-cookie', attributes.join('; ')).send()
+function setCookie(
+  { request, reply }: { request: FastifyRequest; reply: FastifyReply },
+  cookie: { publicUrl: string; token: string; expires: Date },
+) {
+  return reply.code(204).header('set-cookie', sessionCookies(request, cookie)).send()
 }

@@ -6,14 +6,17 @@ import { jsonResponse, problemResponses } from '../../http/schemas.ts'
 import type { Presenton } from '../../presenton/client.ts'
 
 export interface ReadCapabilities
-  extends Pick<Presenton, 'readCapabilities' | 'knownCapabilities'> {}
+  extends Pick<Presenton, 'readCapabilities' | 'knownCapabilities'> {
+  /** Whether the slide maker is switched on. */
+  hasMaker: boolean
+}
 
 /** For the question to a generator that was not asked before. */
 const timeoutMs = 3_000
 
 export function readCapabilitiesRoute(
   app: App,
-  { readCapabilities, knownCapabilities }: ReadCapabilities,
+  { readCapabilities, knownCapabilities, hasMaker }: ReadCapabilities,
 ) {
   const schema = {
     operationId: 'readCapabilities',
@@ -35,7 +38,7 @@ export function readCapabilitiesRoute(
     return {
       shape: found?.shape ?? null,
       edit: found?.edit ?? null,
-      maker: false,
+      maker: hasMaker ? (found?.maker ?? null) : false,
       slide_content: found?.slideContent ?? null,
       sources: found?.sources ?? null,
     }

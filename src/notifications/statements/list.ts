@@ -2,7 +2,7 @@
 // channels are merged.
 
 import type { Queryable } from '../../database/connection.ts'
-import { type NotificationRow, type Position, unreadOf, visibleTo } from './read.ts'
+import { hasMakerOf, type NotificationRow, type Position, unreadOf, visibleTo } from './read.ts'
 
 /** A notification and its place in the stream of its user. */
 export interface PlacedNotification extends NotificationRow {
@@ -31,7 +31,7 @@ const placeIn = (channel: string) => `greatest(
 const select = `select v.id, v.channel, v.seq, v.notification_type as "notificationType", v.title,
     v.message, v.data, v.priority, v.category, v.action_url as "actionUrl",
     v.action_text as "actionText", v.is_read as read, v.presentation_id as "presentationId",
-    v.created_at as "createdAt", ${placeIn(`'user_' || $1`)} as "ownPlace",
+    ${hasMakerOf('v')} as "hasMaker", v.created_at as "createdAt", ${placeIn(`'user_' || $1`)} as "ownPlace",
     ${placeIn(`'general'`)} as "generalPlace"
   from ${visibleTo('$1::text')} v`
 

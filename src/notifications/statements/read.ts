@@ -18,6 +18,8 @@ export interface NotificationRow {
   actionText: string | null
   read: boolean
   presentationId: string | null
+  /** Whether its presentation has a deck that the slide maker can open. */
+  hasMaker: boolean
   createdAt: Date
 }
 
@@ -27,11 +29,15 @@ export interface Position {
   general: number
 }
 
+/** SQL for `hasMaker`, `n` being the notification. A deck of the account that all share has none. */
+export const hasMakerOf = (n: string) => `exists (select 1 from gateway.presentations p
+    where p.id = ${n}.presentation_id and p.account is not null)`
+
 const members = (n: string) => `'id', ${n}.id, 'channel', ${n}.channel, 'seq', ${n}.seq,
   'notificationType', ${n}.notification_type, 'title', ${n}.title, 'message', ${n}.message,
   'data', ${n}.data, 'priority', ${n}.priority, 'category', ${n}.category,
   'actionUrl', ${n}.action_url, 'actionText', ${n}.action_text, 'read', ${n}.is_read,
-  'presentationId', ${n}.presentation_id, 'createdAt', ${n}.created_at`
+  'presentationId', ${n}.presentation_id, 'hasMaker', ${hasMakerOf(n)}, 'createdAt', ${n}.created_at`
 
 /** The notifications of one user, `user` being SQL for the id. */
 const own = (user: string) => `select n.*, n.read as is_read

@@ -88,7 +88,13 @@ test('returns 202 with a Location header and the presentation', async () => {
     completed_at: null,
     created_at: '2026-11-20T10:00:00.123Z',
     updated_at: '2026-11-20T10:00:00.123Z',
-    links: { self, events: `${self}/events`, download: null, app: `https://app.example/${rowId}` },
+    links: {
+      self,
+      events: `${self}/events`,
+      download: null,
+      app: `https://app.example/${rowId}`,
+      maker: null,
+    },
   })
   expect(accepted[0]).toMatchObject({
     userId: 'alice',

@@ -179,6 +179,7 @@ test('returns files, times, error and download link of a finished presentation',
     events: `${self}/events`,
     download: `${self}/download`,
     app: null,
+    maker: null,
   })
   expect(body.files).toEqual([
     {
