@@ -144,6 +144,8 @@ export async function passThroughRoutes(
         request.passed?.reject()
         throw new Problem('UPSTREAM_UNAVAILABLE', { retryAfterSeconds: 1 })
       }
+      // A file of another account: its existence is not told.
+      if (statusCode === 403) throw new Problem('NOT_FOUND')
       if (statusCode >= 500) throw new Problem('UPSTREAM_ERROR')
       if (typeof location === 'string') reply.header('location', ownLocation(location, upstreamUrl))
       else if (statusCode >= 300 && statusCode < 400 && statusCode !== 304)
