@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type Channels, createChannels } from '../database/channels.ts'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog } from '../database/run-log.ts'
@@ -19,7 +19,10 @@ describe('the hub', () => {
   })
   beforeEach(() => {
     channels = createChannels(undefined)
-    hub = createHub({
+    hub = openHub()
+  })
+  function openHub() {
+    return createHub({
       database: rows.database,
       channels,
       heartbeatMs: 1_000,
@@ -31,8 +34,9 @@ describe('the hub', () => {
         throw error
       },
     })
-  })
+  }
   afterEach(() => {
+    vi.useRealTimers()
     hub.close()
     expect(hub.openStreams()).toBe(0)
   })
@@ -202,6 +206,23 @@ describe('the hub', () => {
       channels.publish('status', { id })
     }
     expect(ids(seen)).toEqual([1])
+  })
+
+  it('sends heartbeats also when the clock of the machine is set back', async () => {
+    hub.close()
+    vi.useFakeTimers({ toFake: ['Date'] })
+    hub = openHub()
+    const { id } = await openRun()
+    const stream = await open(id)
+    const deadline = setTimeout(() => stream.destroy(), 10_000)
+    let seen = ''
+    for await (const bytes of stream) {
+      seen += bytes
+      if (seen.endsWith(': \n\n')) break
+      vi.setSystemTime(Date.now() - 3_600_000)
+    }
+    clearTimeout(deadline)
+    expect(seen).toMatch(/: \n\n$/)
   })
 
   it('sends heartbeat comments on an idle stream, and `retry` at shutdown', async () => {

@@ -30,7 +30,7 @@ export interface HubOptions {
   describeDownload: (owner: LogOwner) => Promise<object | null>
   onTrouble: (error: unknown) => void
   onDelivered?: (events: number) => void
-  /** In ms since the epoch. */
+  /** A clock that is never set, in ms. */
   now?: () => number
   /** How late an event may be when every hint is lost, in ms. */
   pollMs?: number
@@ -55,7 +55,7 @@ const ownPageBytes = 256 * 1024
 export type Hub = ReturnType<typeof createHub>
 
 export function createHub(options: HubOptions) {
-  const { database, channels, now = Date.now, pollMs = 1_000 } = options
+  const { database, channels, now = () => performance.now(), pollMs = 1_000 } = options
   const feeds = new Map<string, FeedEntry>()
   const limit = createStreamLimit(options)
   let isClosed = false

@@ -21,7 +21,7 @@ export interface SubscriberOptions {
   onTrouble: (error: unknown) => void
   onDelivered: (events: number) => void
   onClose: () => void
-  /** In ms since the epoch. */
+  /** A clock that is never set, in ms. */
   now: () => number
 }
 
@@ -173,10 +173,9 @@ export function createSubscriber(options: SubscriberOptions) {
     /** Called every second: heartbeats, the end of the token, stalled clients. */
     tick(heartbeatMs: number) {
       if (isClosed) return
-      const nowMs = now()
-      const idleMs = nowMs - lastProgressMs
+      const idleMs = now() - lastProgressMs
       if (!isWritable && idleMs >= stalledMs) stream.destroy()
-      else if (options.expiresAtMs !== undefined && nowMs >= options.expiresAtMs) {
+      else if (options.expiresAtMs !== undefined && Date.now() >= options.expiresAtMs) {
         end(tokenExpiredFrame)
       } else if (isWritable && idleMs >= heartbeatMs - 500) {
         queue.push(heartbeatFrame)

@@ -37,7 +37,7 @@ const isProgress = ({ type }: ReceivedMessage) => type === 'job_progress'
 test('sends connected, the present state, each change, and the terminal state last, on any replica', async () => {
   world.presenton.gates.hold('slides:slide')
   const { id } = await user.submit()
-  const [own, other] = [await follow(id), await follow(id, { replica: 1 })]
+  const [own, other] = [await follow(id), await follow(id.toUpperCase(), { replica: 1 })]
   for (const socket of [own, other]) {
     const connected = await socket.expectNext('connected')
     expect(connected).toEqual({
@@ -191,7 +191,7 @@ const ssePath = (id: string, query = '') =>
 test('SSE sends the same messages with counted ids, and ends after the terminal state', async () => {
   world.presenton.gates.hold('slides:slide')
   const { id } = await user.submit()
-  const reader = await openReader(ssePath(id), { token: user.token })
+  const reader = await openReader(ssePath(id.toUpperCase()), { token: user.token })
   expect(reader.headers).toMatchObject({
     'content-type': 'text/event-stream; charset=utf-8',
     'cache-control': 'no-store, no-transform',
