@@ -10,6 +10,7 @@ import { openTracer } from '../telemetry/traces/open-tracer.ts'
 import { readBuildInfo, releaseOf } from './build-info.ts'
 import { startLifecycle } from './lifecycle.ts'
 import { createMakerServer, createMakerUrl } from './maker.ts'
+import { createMakerDecks } from './maker-decks.ts'
 import { createMakerFiles } from './maker-files.ts'
 import { createPaid } from './paid.ts'
 import { createPublicUrl } from './public-url.ts'
@@ -70,7 +71,11 @@ export async function openApp(options: AppOptions) {
       ? await createMakerServer({
           ...{ config, logger, makerUrl, maker: config.maker, services: services.maker.services },
           presenton: services.adapters.presenton,
-          handlers: { ...createPaid({ config, logger, ...services, ...files }), ...files.handlers },
+          handlers: {
+            ...createPaid({ config, logger, ...services, ...files }),
+            ...createMakerDecks({ config, ...services }),
+            ...files.handlers,
+          },
           closing: closing.signal,
         })
       : undefined

@@ -115,34 +115,100 @@ export interface FinishedChange {
   slideCount?: number | undefined
 }
 
+/** `ended` is a CTE of that name, which deletes the lock. */
+const finish = (ctes: string, commit = '') => `
+  with ${ctes}, known as (
+    select d.deck_id, coalesce(d.slide_digests, $4::text[]) as digests
+    from gateway.decks d join gateway.presentations p on d.deck_id = p.presenton_presentation_id
+    where p.id = $1
+  ), noted as (
+    update gateway.decks d set slide_digests = $3::text[] from known k, ended
+    where d.deck_id = k.deck_id
+  )
+  update gateway.presentations p set
+    revision = ${revisionOf('p')} + (k.digests is distinct from $3::text[])::int,
+    n_slides = coalesce($5::int, p.n_slides), slides_done = coalesce($5::int, p.slides_done),
+    updated_at = case when k.digests is distinct from $3::text[] then now() else updated_at end
+  from ended, known k where p.id = $1 returning p.revision${commit}`
+
+const deleteLock =
+  'delete from gateway.deck_changes where presentation_id = $1 and token = $2 returning 1'
+
+const finishLocked = finish(`ended as (${deleteLock})`)
+
+/**
+ * By itself, in one round trip. Its commit does not wait for the disk: a database that forgets it
+ * finds the intent again, and then counts the deck as changed.
+ */
+const finishAtOnce = finish(
+  `lease as (
+    select presentation_id from gateway.leases where presentation_id = $1 for no key update
+  ), ended as (
+    delete from gateway.deck_changes c using lease l
+    where c.presentation_id = l.presentation_id and token = $2 returning 1
+  )`,
+  `, set_config('synchronous_commit', 'off', true)`,
+)
+
+const finishValues = (
+  { id, token }: DeckLock,
+  { digests, digestsBefore, slideCount }: FinishedChange,
+) => [id, token, digests, digestsBefore, slideCount ?? null]
+
 /**
  * Ends the change: the revision grows if the deck differs from what upstream returned last. Returns
  * the revision; undefined when the lock is lost.
  */
 export async function finishChange(
   client: Queryable,
-  { id, token }: DeckLock,
-  { digests, digestsBefore, slideCount }: FinishedChange,
+  lock: DeckLock,
+  change: FinishedChange,
 ): Promise<number | undefined> {
-  const [row] = await client.query<{ revision: number }>(
-    `with ended as (
-       delete from gateway.deck_changes where presentation_id = $1 and token = $2 returning 1
-     ), known as (
-       select d.deck_id, coalesce(d.slide_digests, $4::text[]) as digests
-       from gateway.decks d join gateway.presentations p on d.deck_id = p.presenton_presentation_id
-       where p.id = $1
-     ), noted as (
-       update gateway.decks d set slide_digests = $3::text[] from known k, ended
-       where d.deck_id = k.deck_id
-     )
-     update gateway.presentations p set
-       revision = ${revisionOf('p')} + (k.digests is distinct from $3::text[])::int,
-       n_slides = coalesce($5::int, p.n_slides), slides_done = coalesce($5::int, p.slides_done),
-       updated_at = case when k.digests is distinct from $3::text[] then now() else updated_at end
-     from ended, known k where p.id = $1 returning p.revision`,
-    [id, token, digests, digestsBefore, slideCount ?? null],
-  )
+  const [row] = await client.query<{ revision: number }>(finishLocked, finishValues(lock, change))
   return row?.revision
+}
+
+/** The same in a statement by itself. */
+export async function finishChangeAtOnce(
+  database: Queryable,
+  lock: DeckLock,
+  change: FinishedChange,
+): Promise<number | undefined> {
+  const [row] = await database.query<{ revision: number }>(finishAtOnce, finishValues(lock, change))
+  return row?.revision
+}
+
+/** A deck that is as the caller knows it. */
+export interface ExpectedRevision {
+  userId: string
+  deckId: string
+  revision: number
+}
+
+/**
+ * Takes the lock of a finished deck and notes the intent, in one statement. False if the deck is
+ * another one, has another revision, may not be changed, or is not free: nothing is taken then.
+ * Both rows are locked, so that a row that was read before the locks were granted is read again.
+ */
+export async function takeDeckAtOnce(
+  database: Queryable,
+  { id, token }: DeckLock,
+  { userId, deckId, revision, leaseMs }: ExpectedRevision & { leaseMs: number },
+): Promise<boolean> {
+  const rows = await database.query(
+    `with free as (
+       select p.id from gateway.leases l join gateway.presentations p on p.id = l.presentation_id
+       where l.presentation_id = $1 and p.user_id = $2 and p.presenton_presentation_id = $3
+         and ${revisionOf('p')} = $4
+         and (p.status = 'completed' or (p.status = 'running' and p.run_kind = 'export'))
+       for no key update of l, p
+     )
+     insert into gateway.deck_changes (presentation_id, token, has_intent, expires_at)
+     select id, $5, true, clock_timestamp() + $6 * interval '1 ms' from free
+     on conflict (presentation_id) do nothing returning 1`,
+    [id, userId, deckId, revision, token, leaseMs],
+  )
+  return rows.length > 0
 }
 
 /** Ends abandoned changes of decks that no other change has taken. */

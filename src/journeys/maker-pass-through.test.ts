@@ -153,7 +153,7 @@ it('asks upstream nothing where the table alone decides', async () => {
     }
     const twice = `/api/v1/ppt/chat/history?presentation_id=${deckId}&presentation_id=${deckId}`
     expect((await browser.fetch(twice)).status).toBe(400)
-    for (const method of ['PATCH', 'DELETE']) {
+    for (const method of ['PATCH', 'PUT']) {
       const path = `/api/v1/ppt/presentation/${deckId}`
       expect((await browser.fetch(path, { method })).status).toBe(405)
     }

@@ -9,6 +9,8 @@ export interface OwnDeck {
   deckId: string
   status: Status
   title: string | null
+  /** The id that was asked for is of an earlier deck of the presentation. */
+  isEarlier: boolean
 }
 
 export type FindOwnDeck = (userId: string, deckId: string) => Promise<OwnDeck | undefined>
@@ -20,7 +22,8 @@ export async function findOwnDeck(
   deckId: string,
 ): Promise<OwnDeck | undefined> {
   const [row] = await database.query<OwnDeck>(
-    `select p.id as "presentationId", p.presenton_presentation_id as "deckId", p.status, p.title
+    `select p.id as "presentationId", p.presenton_presentation_id as "deckId", p.status, p.title,
+       p.presenton_presentation_id <> d.deck_id as "isEarlier"
      from gateway.decks d join gateway.presentations p on p.id = d.presentation_id
      where d.deck_id = $2 and p.user_id = $1 and p.account is not null
        and p.presenton_presentation_id is not null`,

@@ -36,7 +36,7 @@ export async function resolveDecks(
   if (!deck || decks.some((other) => other?.presentationId !== deck.presentationId))
     throw new Problem('NOT_FOUND')
   for (const { replace } of places) replace(deck.deckId)
-  return deck
+  return decks.find((other) => other?.isEarlier) ?? deck
 }
 
 function canonical(value: unknown): string {

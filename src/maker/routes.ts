@@ -159,7 +159,7 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
   }
 }
 
-const isPassed = ({ class: rowClass }: Row) => !['local', 'paid', 'file'].includes(rowClass)
+const isPassed = ({ class: rowClass }: Row) => !['local', 'deck', 'paid', 'file'].includes(rowClass)
 
 /** The proxy has one context for all routes of a class. */
 function rowOf({ routeOptions: { url } }: FastifyRequest): Row {

@@ -18,6 +18,7 @@ import { type Calls, createCalls } from './calls.ts'
 import { type Capabilities, capabilitiesOf } from './capabilities.ts'
 import { createChatTurns } from './chat-turns.ts'
 import { createConnections } from './connection.ts'
+import { createDeckSaves } from './deck-saves.ts'
 import { createDeckStreams } from './deck-streams.ts'
 import { createDeckWrites } from './deck-writes.ts'
 import { createDecks } from './decks.ts'
@@ -151,6 +152,7 @@ export function createPresenton({
     ...createPassThrough({ auth, breaker, probe }),
     ...createDecks({ calls, perform, templates, titleForPrepare, timeouts }),
     ...createDeckWrites({ calls, perform, timeouts }),
+    ...createDeckSaves({ calls, perform, timeouts }),
     ...createSlideEdits({ calls, perform, probe, metrics, timeouts }),
     exportDeck,
     ...createSourceUploads({ calls, perform, timeoutMs: timeouts.prepareMs }),

@@ -9,7 +9,8 @@ import type { Message } from './messages.ts'
 const Id = Type.String({ pattern: '^[A-Za-z0-9_-]{1,100}$' })
 const CreatedDeck = Type.Object({ id: Id })
 const Export = Type.Object({ path: Type.String({ minLength: 1, maxLength: 4096 }) })
-const Slides = Type.Array(Type.Object({ index: Type.Integer({ minimum: 0 }) }))
+const Slide = Type.Object({ index: Type.Integer({ minimum: 0 }) })
+const Slides = Type.Array(Slide)
 const Deck = Type.Object({ slides: Slides })
 const NewDeck = Type.Object({ id: Id, slides: Slides })
 const ImagePath = Type.String({ minLength: 1, maxLength: 4096 })
@@ -84,6 +85,9 @@ export function parseDeck(value: unknown): DeckSlides {
     slides: (slides as UpstreamSlide[]).toSorted((one, other) => one.index - other.index),
   }
 }
+
+export const parseSlide = (value: unknown): UpstreamSlide =>
+  checkShape(Slide, value, 'the slide') as UpstreamSlide
 
 /** The outlines in the `complete` message of an outlines stream. None at all is a fault. */
 export function parseCompletedOutlines({ value }: Message): DeckOutlines {

@@ -1,13 +1,13 @@
 // Outlines while they await approval: read, kept, and approved with a template.
 
-import { maxOutlineChars, maxTitleChars } from '../../contract/brief.ts'
+import { maxOutlineChars } from '../../contract/brief.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { PresentationCommands } from '../../presentations/commands.ts'
 import { hasText } from '../../presentations/read-brief.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import { isObject } from '../../presenton/deck-responses.ts'
 import { deckOf, type Exchange } from '../exchange.ts'
-import { isOwnTitle, storableText } from './texts.ts'
+import { readTitle, storableText } from './texts.ts'
 
 export interface OutlinesHandlers {
   commands: Pick<
@@ -52,12 +52,10 @@ export function createOutlinesHandlers({ commands, presenton, maxSlides }: Outli
     const { account, signal } = exchange
     if (!(await presenton.hasTemplate({ account, signal, templateId: layout })))
       throw new Problem('NOT_FOUND', { detail: 'Template layout not found' })
-    const isTitle = typeof title === 'string' && hasText(title) && !isOwnTitle(title)
-    const shown = isTitle ? storableText(title).replace(/\s+/g, ' ').trim() : undefined
     await commands.approveOutlines(ownOf(exchange), {
       outlines,
       template: layout,
-      title: shown === undefined ? undefined : [...shown].slice(0, maxTitleChars).join(''),
+      title: readTitle(title),
     })
   }
 

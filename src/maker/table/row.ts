@@ -1,6 +1,6 @@
 // What a row of the table says.
 
-export type RowClass = 'asset' | 'page' | 'shared' | 'local' | 'own' | 'paid' | 'file'
+export type RowClass = 'asset' | 'page' | 'shared' | 'local' | 'own' | 'deck' | 'paid' | 'file'
 
 /** A place in the path, the query, or the JSON of the body. */
 export type IdPlace = `path.${string}` | `query.${string}` | `body.${string}`

@@ -7,6 +7,7 @@
 //   shared  read-only, of everybody or of the account: goes upstream under the account
 //   local   answered here
 //   own     a deck of the user: goes upstream under the account, and comes back under our title
+//   deck    lists and changes decks of the user; a handler in decks/
 //   paid    costs money, runs a model or a browser; a handler in paid/
 //   file    a document or picture of the user; a handler in files/
 // `ids` says where the ids of decks are. Each must be of a presentation of this user.

@@ -7,11 +7,13 @@ import { sleep } from '../../async/signals.ts'
 import { checkNoTurn } from '../../database/chat-turns.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
 import {
+  type DeckLock,
   freeDeck,
   noteIntent,
   releaseDeck,
   renewDeck,
   takeDeck,
+  takeDeckAtOnce,
 } from '../../database/deck-changes.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
@@ -32,6 +34,15 @@ export interface TakeDeckOptions {
   passesTurns?: boolean
   /** Joins the transaction that takes the lock. Its error leaves the deck free. */
   work?: (client: Queryable) => Promise<void>
+}
+
+/** A finished deck as the caller knows it. */
+export interface DeckAsKnown {
+  own: TakeDeckOptions['own']
+  deckId: string
+  account: string | null
+  revision: number
+  slideCount: number
 }
 
 export type HeldDeck = Awaited<ReturnType<ReturnType<typeof createDeckLocks>['take']>>
@@ -80,6 +91,33 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
     }
   }
 
+  /** Renews the lock until it is released. */
+  function hold(own: TakeDeckOptions['own'], lock: DeckLock, deck: ChangeableDeck) {
+    const timer = setInterval(
+      () => void renewDeck(database, lock, leaseMs).catch(() => undefined),
+      leaseMs / 3,
+    )
+    return {
+      ...deck,
+      ...own,
+      lock,
+
+      /** To be awaited before upstream is asked to write. @throws Problem CONFLICT */
+      async noteIntent(client: Queryable = database): Promise<void> {
+        if (!(await noteIntent(client, lock, leaseMs))) throw deckLockLost()
+      },
+
+      /** Stops the renewals; the change was ended in the database. */
+      close: () => clearInterval(timer),
+
+      /** Never rejects: a lock that cannot be released expires. */
+      async release(outcome: { isUnknown?: boolean } = {}): Promise<void> {
+        clearInterval(timer)
+        await releaseDeck(database, lock, outcome).catch(() => undefined)
+      },
+    }
+  }
+
   return {
     whenFree,
 
@@ -98,29 +136,19 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
         await takeDeck(client, lock, leaseMs)
         return changeable
       })
-      const timer = setInterval(
-        () => void renewDeck(database, lock, leaseMs).catch(() => undefined),
-        leaseMs / 3,
-      )
-      return {
-        ...deck,
-        ...own,
-        lock,
+      return hold(own, lock, deck)
+    },
 
-        /** To be awaited before upstream is asked to write. @throws Problem CONFLICT */
-        async noteIntent(client: Queryable = database): Promise<void> {
-          if (!(await noteIntent(client, lock, leaseMs))) throw deckLockLost()
-        },
-
-        /** Stops the renewals; the change was ended in the database. */
-        close: () => clearInterval(timer),
-
-        /** Never rejects: a lock that cannot be released expires. */
-        async release(outcome: { isUnknown?: boolean } = {}): Promise<void> {
-          clearInterval(timer)
-          await releaseDeck(database, lock, outcome).catch(() => undefined)
-        },
-      }
+    /**
+     * Takes the lock of a deck, with an intent, if the deck is free and as it is known. It waits for
+     * nobody. Undefined: nothing was taken.
+     */
+    async takeAtOnce({ own, ...known }: DeckAsKnown) {
+      const lock = { id: own.id, token: randomUUID() }
+      const { deckId, revision } = known
+      const expected = { userId: own.userId, deckId, revision, leaseMs }
+      if (!(await takeDeckAtOnce(database, lock, expected))) return undefined
+      return hold(own, lock, known)
     },
   }
 }

@@ -145,7 +145,7 @@ export const noteRequest = statement((given: Given<{ id: string; requestTrace: s
     .where(eq(presentations.id, given.id)),
 )
 
-const updateTitle = statement((given: Given<{ id: string; title: string }>) =>
+export const updateTitle = statement((given: Given<{ id: string; title: string }>) =>
   build
     .update(presentations)
     .set({ title: sql`${given.title}`, updatedAt: sql`now()` })

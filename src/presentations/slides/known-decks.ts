@@ -1,0 +1,73 @@
+// What this process remembers of the decks that were saved last, so that the next save of a deck needs
+// no read: its slides by their ids and digests, and the pictures that it has had. It holds for one
+// revision; a deck of another one is read again.
+
+import type { DeckSlides } from '../../presenton/deck-responses.ts'
+import { slideDigests } from '../../presenton/slide-digest.ts'
+import { isShared, visitPictures } from './pictures.ts'
+
+export interface KnownDeck {
+  revision: number
+  account: string | null
+  /** Of the slides, in their order. */
+  ids: string[]
+  digests: string[]
+  /** Undefined where upstream does not show it. */
+  theme: unknown
+  /** What it names now or named before, so that an undo can name it again. */
+  pictures: ReadonlySet<string>
+}
+
+export type KnownDecks = ReturnType<typeof createKnownDecks>
+
+const maxDecks = 1_000
+const maxPictures = 1_000
+const maxPictureChars = 4_096
+
+export const idsOf = ({ slides }: Pick<DeckSlides, 'slides'>): string[] =>
+  slides.map(({ id }) => String(id))
+
+/** Pictures that anybody may name need no memory. */
+export function picturesOf(value: unknown): Set<string> {
+  const found = new Set<string>()
+  visitPictures(value, ({ text }) => {
+    if (found.size < maxPictures && text.length <= maxPictureChars && !isShared(text))
+      found.add(text)
+  })
+  return found
+}
+
+export function createKnownDecks() {
+  /** Ordered by use. */
+  const decks = new Map<string, KnownDeck>()
+
+  function remember(deckId: string, deck: KnownDeck): KnownDeck {
+    const before = decks.get(deckId)?.pictures ?? new Set<string>()
+    const all = [...new Set([...deck.pictures, ...before])]
+    const known = { ...deck, pictures: new Set(all.slice(0, maxPictures)) }
+    decks.delete(deckId)
+    decks.set(deckId, known)
+    for (const oldest of decks.keys()) {
+      if (decks.size <= maxDecks) break
+      decks.delete(oldest)
+    }
+    return known
+  }
+
+  return {
+    find: (deckId: string): KnownDeck | undefined => decks.get(deckId),
+    forget: (deckId: string): void => void decks.delete(deckId),
+    remember,
+
+    /** Of a deck that was read when it had at least this revision. */
+    learn: (
+      { deckId, revision, account }: { deckId: string; revision: number; account: string | null },
+      deck: DeckSlides,
+    ): KnownDeck =>
+      remember(deckId, {
+        ...{ revision, account, ids: idsOf(deck), digests: slideDigests(deck) },
+        theme: deck.presentation.theme,
+        pictures: picturesOf([deck.slides, deck.presentation.theme]),
+      }),
+  }
+}
