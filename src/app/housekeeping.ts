@@ -9,12 +9,14 @@ import type { Channels } from '../database/channels.ts'
 import { endAbandonedTurns } from '../database/chat-turns.ts'
 import type { Database } from '../database/connection.ts'
 import { endAbandonedChanges } from '../database/deck-changes.ts'
+import { pruneDocumentTexts } from '../database/document-texts.ts'
 import { pruneDurations } from '../database/durations.ts'
 import { pruneEdits } from '../database/edit-quota.ts'
 import type { EndRun } from '../database/end-run.ts'
 import { pruneLogs } from '../database/event-log.ts'
 import { pruneKeys } from '../database/idempotency-keys.ts'
 import { pruneLedger } from '../database/ledger.ts'
+import { pruneUses } from '../database/maker-uses.ts'
 import { expireSources, releaseDeletedSources } from '../database/sources.ts'
 import { createRemovals } from '../generation/removals.ts'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
@@ -77,6 +79,8 @@ export function openHousekeeping(options: HousekeepingOptions) {
     { name: 'prune idempotency keys', everyMs: 600_000, work: () => pruneKeys(database) },
     { name: 'prune the ledger', everyMs: 600_000, work: () => pruneLedger(database) },
     { name: 'prune edits', everyMs: 600_000, work: () => pruneEdits(database) },
+    { name: 'prune uses of the maker', everyMs: 600_000, work: () => pruneUses(database) },
+    { name: 'prune texts', everyMs: 600_000, work: () => pruneDocumentTexts(database) },
     { name: 'warn of expiring reviews', everyMs: 10_000, work: warnOfReviews },
     { name: 'prune notifications', everyMs: 600_000, work: pruneOldNotifications },
     { name: 'prune deliveries', everyMs: 600_000, work: pruneOldDeliveries },

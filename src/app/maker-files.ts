@@ -5,11 +5,12 @@ import type { Handlers } from '../maker/exchange.ts'
 import { createFileHandlers } from '../maker/files/handlers.ts'
 import { createResolveFiles } from '../maker/files/resolve-files.ts'
 import type { ResolveFiles } from '../maker/paid/uploaded-files.ts'
+import { createScan } from '../sources/clamd.ts'
 import type { SourceServices } from '../sources/routes.ts'
 import type { Adapters } from './adapters.ts'
 
 export interface MakerFilesOptions {
-  config: Pick<Config, 'sources'>
+  config: Pick<Config, 'sources' | 'leaseMs'>
   adapters: Pick<Adapters, 'database' | 'objects' | 'presenton'>
   features: { sources: Pick<SourceServices, 'upload'> }
 }
@@ -18,9 +19,15 @@ export function createMakerFiles({ config, adapters, features }: MakerFilesOptio
   handlers: Handlers
   resolveFiles: ResolveFiles
 } {
-  const { maxRequestBytes } = config.sources
+  const { leaseMs } = config
+  const { maxRequestBytes, maxSourceBytes, scanner } = config.sources
   return {
-    handlers: createFileHandlers({ upload: features.sources.upload, maxRequestBytes }),
+    handlers: createFileHandlers({
+      ...adapters,
+      ...{ upload: features.sources.upload, maxRequestBytes, leaseMs },
+      maxImageBytes: maxSourceBytes,
+      scan: scanner && createScan(scanner),
+    }),
     resolveFiles: createResolveFiles(adapters),
   }
 }

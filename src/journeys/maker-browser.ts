@@ -8,6 +8,7 @@ export interface MakerRequest {
   /** A string is sent as it is, anything else as JSON. */
   body?: unknown
   headers?: Record<string, string>
+  signal?: AbortSignal | undefined
 }
 
 /** Of a gateway with a maker, on any free port. */
@@ -36,13 +37,15 @@ export const navigation = {
 export function createMakerBrowser(makerUrl: () => string) {
   const cookies = new Map<string, string>()
 
-  async function send(target: string, { method = 'GET', body, headers = {} }: MakerRequest = {}) {
+  async function send(target: string, request: MakerRequest = {}) {
+    const { method = 'GET', body, headers = {}, signal } = request
     const url = target.startsWith('http') ? target : `${makerUrl()}${target}`
     const isText = typeof body === 'string' || body instanceof FormData
     const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ')
     const response = await fetch(url, {
       method,
       redirect: 'manual',
+      ...(signal && { signal }),
       headers: {
         ...(body !== undefined && !isText && { 'content-type': 'application/json' }),
         ...(cookie !== '' && { cookie }),

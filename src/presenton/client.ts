@@ -34,7 +34,6 @@ import { createPassThrough } from './pass-through.ts'
 import { createProbe } from './probe.ts'
 import { createRequests } from './requests.ts'
 import { createSlideEdits } from './slide-edits.ts'
-import { createSourceUploads } from './source-uploads.ts'
 import type { Template } from './template-responses.ts'
 import { createTemplates } from './templates.ts'
 import {
@@ -42,6 +41,7 @@ import {
   createUserAccounts,
   type UserAccountsOptions,
 } from './user-accounts.ts'
+import { createUserFiles } from './user-files.ts'
 
 export interface Timeouts {
   /** For calls that only touch upstream's database. */
@@ -155,7 +155,7 @@ export function createPresenton({
     ...createDeckSaves({ calls, perform, timeouts }),
     ...createSlideEdits({ calls, perform, probe, metrics, timeouts }),
     exportDeck,
-    ...createSourceUploads({ calls, perform, timeoutMs: timeouts.prepareMs }),
+    ...createUserFiles({ calls, perform, timeouts }),
     ...createChatTurns({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
     ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
 

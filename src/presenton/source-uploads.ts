@@ -1,7 +1,6 @@
 // Uploads documents for a deck. Upstream keeps them in temporary files, which it removes at each of
 // its starts, and names them by paths of its disk: such a handle is only ever sent back to it.
 
-import { randomUUID } from 'node:crypto'
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
 import { type SourceType, sourceExtensions } from '../contract/source.ts'
@@ -10,6 +9,7 @@ import type { CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
 import { type Features, paths } from './dialect.ts'
 import { fault, type ResponseCause, rejected } from './failures.ts'
+import { createForm } from './form.ts'
 import type { PerformOperation } from './operation.ts'
 import { sourceTypesOf } from './source-types.ts'
 
@@ -44,7 +44,8 @@ export function createSourceUploads({ calls, perform, timeoutMs }: SourceUploads
         const { account, signal, contentType, sizeBytes, open } = options
         if (!sourceTypesOf(features).includes(contentType))
           throw rejected(`It cannot read files of the type ${contentType}.`)
-        const form = createForm({ contentType, sizeBytes, open })
+        const extension = sourceExtensions[contentType]
+        const form = createForm({ part: 'files', extension, contentType, sizeBytes, open })
         const handles = await calls.fetchJson({
           ...{ account, signal, auth: features.auth, timeoutMs },
           routeKind: 'other',
@@ -57,30 +58,6 @@ export function createSourceUploads({ calls, perform, timeoutMs }: SourceUploads
         if (handle === undefined) throw fault('the reply to an upload has an unexpected shape')
         return handle
       }),
-  }
-}
-
-/** A form of one file. Its name is ours: early versions write wherever a name leads. */
-function createForm({ contentType, sizeBytes, open }: SourceUpload) {
-  const boundary = `gateway-${randomUUID()}`
-  const start = Buffer.from(
-    `--${boundary}\r\n` +
-      `Content-Disposition: form-data; name="files"; filename="source.${sourceExtensions[contentType]}"\r\n` +
-      `Content-Type: ${contentType}\r\n\r\n`,
-  )
-  const end = Buffer.from(`\r\n--${boundary}--\r\n`)
-  return {
-    headers: {
-      'content-type': `multipart/form-data; boundary=${boundary}`,
-      ...(sizeBytes !== undefined && {
-        'content-length': String(start.length + sizeBytes + end.length),
-      }),
-    },
-    async *openBody() {
-      yield start
-      yield* open()
-      yield end
-    },
   }
 }
 

@@ -16,7 +16,9 @@ export type PaidWorld = Awaited<ReturnType<typeof openPaidWorld>>
 
 export async function openPaidWorld(overrides: Record<string, string> = {}) {
   const env = { ...makerEnv, MAX_SLIDES: '20', MAX_CONTENT_CHARS: '1000', ...overrides }
-  const world = await openWorld({ shape: 'B1', credentials: makerCredentials, env })
+  const world = await openWorld({
+    ...{ shape: 'B1', credentials: makerCredentials, env, loginLimit: null },
+  })
   const database = openDatabase({ url: world.database.url, poolMax: 2 })
   return {
     ...{ world, database },
@@ -33,6 +35,8 @@ export interface CallOptions {
   method?: string
   body?: Body | FormData
   headers?: Record<string, string>
+  /** Ends the request, as a browser does that closes a tab. */
+  signal?: AbortSignal
   /** Default: the first of the world. */
   gateway?: Gateway
   /** Calls with the same name have one session of the maker. */
@@ -62,10 +66,10 @@ export function createCalls(worldOf: () => PaidWorld['world']) {
 
   /** A path without a slash at its start is below `/api/v1/ppt`. */
   async function call(user: User, path: string, options: CallOptions = {}) {
-    const { method, body, headers = {} } = options
+    const { method, body, headers = {}, signal } = options
     const browser = await browserOf(user, options)
     return browser.fetch(path.startsWith('/') ? path : `/api/v1/ppt/${path}`, {
-      ...{ method: method ?? (body ? 'POST' : 'GET'), headers, body },
+      ...{ method: method ?? (body ? 'POST' : 'GET'), headers, body, signal },
     })
   }
 

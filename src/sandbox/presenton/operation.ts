@@ -13,6 +13,7 @@ export const operations = [
   'openapi',
   'upload',
   'decompose',
+  'read-file',
   'create',
   'outlines', // the stream: paid work
   'read-outlines',
@@ -31,6 +32,10 @@ export const operations = [
   'delete',
   'export',
   'generate-image', // paid work
+  'images', // the lists of an account
+  'upload-image',
+  'delete-image',
+  'search-images',
   'templates',
   'template',
   'file', // /app_data/exports

@@ -9,7 +9,7 @@ import { createRoutes } from './routes/create.ts'
 import { createBlankRoutes } from './routes/create-blank.ts'
 import { exportRoutes } from './routes/exports.ts'
 import { fileRoutes } from './routes/files.ts'
-import { generateImageRoutes } from './routes/generate-image.ts'
+import { imageRoutes } from './routes/images.ts'
 import { interfaceRoutes } from './routes/interface.ts'
 import { nextExportRoutes } from './routes/next-exports.ts'
 import { openapiRoutes } from './routes/openapi.ts'
@@ -39,7 +39,7 @@ const routes: readonly Route[] = [
   ...presentationRoutes,
   ...exportRoutes,
   ...nextExportRoutes,
-  ...generateImageRoutes,
+  ...imageRoutes,
   ...templateRoutes,
   ...uploadRoutes,
   ...interfaceRoutes,

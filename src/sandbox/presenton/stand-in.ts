@@ -82,6 +82,7 @@ export async function openStandIn(options: StandInOptions = {}) {
     pace,
     decks,
     tempFiles: new Map(),
+    images: new Map(),
     conversations,
     spendCounter,
     gates,
@@ -154,6 +155,8 @@ export async function openStandIn(options: StandInOptions = {}) {
       return spendCounter.images()
     },
     conversations: conversations as StandInState['conversations'],
+    /** Pictures of all users, by their path. A test may add others. */
+    images: state.images,
     decks: decks as ReadonlyMap<string, Deck>,
     /** Requests without a complete response, and work that goes on after a client disconnected. */
     get openRequests() {

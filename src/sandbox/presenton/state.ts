@@ -21,12 +21,24 @@ export type Conversation = {
   messages: { role: 'user' | 'assistant'; content: string; created_at: string }[]
 }
 
+export type StoredImage = {
+  id: string
+  userId: string
+  isUploaded: boolean
+  createdAt: string
+  type: string
+  bytes: Buffer
+  prompt?: string
+}
+
 export type StandInState = {
   features(): Features
   pace: Pace
   decks: Map<string, Deck>
   /** Uploads by their path. They do not survive a restart. */
   tempFiles: Map<string, { type: string; bytes: Buffer }>
+  /** Pictures that were uploaded or generated, by their path below /app_data. */
+  images: Map<string, StoredImage>
   /** Of the chat, by their id. */
   conversations: Map<string, Conversation>
   spendCounter: SpendCounter

@@ -138,6 +138,8 @@ async function readImage(state: StandInState, exchange: Exchange): Promise<Reply
   const relative = pathOf(exchange)
   if (exchange.url.pathname.startsWith('/app_data/images/') && isOfOther(relative, exchange, state))
     return nginxPage(403)
+  const stored = state.images.get(`/app_data/images/${relative}`)
+  if (stored) return { status: 200, headers: { 'content-type': stored.type }, body: stored.bytes }
   const body = { '.jpg': placeholderJpeg, '.png': placeholderPng, '.svg': placeholderSvg }[
     extname(relative ?? '')
   ]

@@ -1,12 +1,12 @@
 /**
- * POST /files/upload and /files/decompose. Uploads are temporary files, named by paths of upstream's
+ * POST /files/upload and /files/decompose, and what the latter read. Uploads are temporary files, named by paths of upstream's
  * disk, and gone after its next start. They are kept in memory here: A writes wherever a name leads.
  */
 
 import { randomUUID } from 'node:crypto'
-import { basename, extname } from 'node:path'
+import { basename, dirname, extname } from 'node:path'
 import { documentText } from '../content/document-text.ts'
-import { errorDetail, json, type Reply, validationFailed } from '../reply.ts'
+import { errorDetail, json, nextJsJson, type Reply, validationFailed } from '../reply.ts'
 import type { Features } from '../shape.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
 import { missingField, readObject } from './validation.ts'
@@ -16,6 +16,7 @@ const path = '/api/v1/ppt/files'
 export const uploadRoutes: readonly Route[] = [
   { method: 'POST', path: `${path}/upload`, operation: 'upload', handle: upload },
   { method: 'POST', path: `${path}/decompose`, operation: 'decompose', handle: decompose },
+  { method: 'POST', path: '/api/read-file', operation: 'read-file', handle: readText },
 ]
 
 const pptx = 'application/vnd.openxmlformats-officedocument.presentationml.presentation'
@@ -73,12 +74,12 @@ function refusalOf({ name, type, size }: File, features: Features): string | und
   return `File '${name}' not accepted. Accepted types: [${list}]`
 }
 
-async function readFiles({ request, readBody }: Exchange): Promise<File[]> {
+export async function readFiles({ request, readBody }: Exchange, part = 'files'): Promise<File[]> {
   const contentType = request.headers['content-type'] ?? ''
   if (!contentType.startsWith('multipart/form-data')) return []
   const body = new Uint8Array(await readBody())
   const response = new Response(body, { headers: { 'content-type': contentType } })
-  return (await response.formData()).getAll('files').filter((file) => file instanceof File)
+  return (await response.formData()).getAll(part).filter((file) => file instanceof File)
 }
 
 async function decompose(state: StandInState, exchange: Exchange): Promise<Reply> {
@@ -87,7 +88,29 @@ async function decompose(state: StandInState, exchange: Exchange): Promise<Reply
   const { file_paths: paths } = body.value
   if (!Array.isArray(paths)) return validationFailed([missingField('file_paths')])
   const refusal = refusalOfPaths(state, exchange, paths.map(String))
-  return refusal ?? json(paths.map((file) => ({ name: basename(String(file)), file_path: file })))
+  if (refusal) return refusal
+  const folder = `${dirname(dirname(String(paths[0])))}/${randomUUID()}`
+  const isText = (file: string) => file.endsWith('.txt')
+  const read: { name: string; file_path: string }[] = []
+  for (const file of paths.map(String).filter((one) => !isText(one))) {
+    const text = (await readDocuments(state, [file])) ?? ''
+    const path = `${folder}/${randomUUID()}.txt`
+    state.tempFiles.set(path, { type: 'text/plain', bytes: Buffer.from(text) })
+    read.push({ name: basename(file), file_path: path })
+  }
+  // Texts come last, as they are.
+  const texts = paths.map(String).filter(isText)
+  return json([...read, ...texts.map((file) => ({ name: basename(file), file_path: file }))])
+}
+
+/** Next.js reads JSON of any content type. */
+async function readText(state: StandInState, exchange: Exchange): Promise<Reply> {
+  const { filePath } = JSON.parse((await exchange.readBody()).toString()) as { filePath: string }
+  if (!filePath.startsWith(`/tmp/presenton/${exchange.user.id}/`))
+    return nextJsJson({ error: 'Access denied: File path not allowed' }, 403)
+  const found = state.tempFiles.get(filePath)
+  if (!found) return nextJsJson({ error: 'File not found' }, 404)
+  return nextJsJson({ content: found.bytes.toString('utf8') })
 }
 
 /** B confines paths to the user's folder. Undefined when it takes them. */
