@@ -13,4 +13,4 @@ test('keeps every promise while replicas, database, store and Presenton fail at 
   expect(counts['notification stream reconnects']).toBeGreaterThan(3)
   expect(counts['notifications']).toBeGreaterThan(5)
   expect(counts['announcements']).toBeGreaterThan(2)
-}, 120_000)
+}, 240_000)

@@ -96,7 +96,7 @@ test('returns the same 404 for a foreign and a malformed id', async () => {
 
 test('accepts a cookie only with an Origin of its own or an allowed one', async () => {
   connections = await openTestConnections({ env: { PUBLIC_URL: 'https://decks.example/base' } })
-  const cookie = `gateway_session=${await connections.server.token()}`
+  const cookie = `__Host-gateway_session=${await connections.server.token()}`
   for (const origin of ['https://decks.example', 'https://app.example'])
     await (await connections.open({ headers: { cookie, origin } })).close()
   for (const headers of [

@@ -83,12 +83,15 @@ export async function verifyNotifications(
   const general = await idsOf(generalChannel)
   for (const id of announced)
     if (!general.includes(id)) report.violate('announcements', `${id} was confirmed, then lost`)
-  for (const { client, subject, received, stop } of listeners) {
-    const own = await idsOf(`user_${client.userId}`)
-    const isWhole = () => [...own, ...general].every((id) => received.has(id))
-    const deadlineMs = performance.now() + settleMs
-    while (!isWhole() && performance.now() < deadlineMs) await delay(50)
-    await stop()
+  const deadlineMs = performance.now() + settleMs
+  const owns = await Promise.all(listeners.map(({ client }) => idsOf(`user_${client.userId}`)))
+  const isWhole = ({ received }: Listener, n: number) =>
+    [...(owns[n] ?? []), ...general].every((id) => received.has(id))
+  while (!listeners.every(isWhole) && performance.now() < deadlineMs) await delay(50)
+  // Together, since each may be waiting for silence.
+  await Promise.all(listeners.map(({ stop }) => stop()))
+  for (const [n, { client, subject, received }] of listeners.entries()) {
+    const own = owns[n] ?? []
     for (const stored of [own, general]) {
       for (const id of stored) if (!received.has(id)) report.violate(subject, `${id} was lost`)
       const inOrder = [...received.keys()].filter((id) => stored.includes(id))
