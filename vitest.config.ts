@@ -18,6 +18,19 @@ export default defineConfig({
     maxWorkers: availableParallelism() + 2,
     watch: false,
     reporters: ['default'],
+    // `npm run coverage`. A file that no test loads counts as uncovered. What runs in programs that
+    // tests spawn, and the page in a browser (`npm run test:page`), does not count.
+    coverage: {
+      provider: 'v8',
+      include: ['src/**/*.ts'],
+      exclude: [
+        ...['src/sandbox/**', 'src/bench/**', 'src/journeys/**', 'src/**/*.test.ts'],
+        ...['src/**/test-*.ts', 'src/main.ts', 'src/page/**', 'src/client/openapi.ts'],
+      ],
+      reporter: ['text-summary', 'json-summary'],
+      reportOnFailure: true,
+      thresholds: { lines: 90, branches: 90 },
+    },
     projects: [
       {
         test: {
