@@ -17,7 +17,7 @@ function writeBrief(name: string, text: string): string {
 test('uses the sample brief, the pace of a model and continuous serving by default', () => {
   const { brief, briefPath, ...rest } = readArguments([])
   expect(briefPath).toMatch(/english\.md$/)
-  expect(rest).toEqual({ once: false, fast: false, shape: 'B1', faults: [] })
+  expect(rest).toEqual({ once: false, fast: false, maker: false, shape: 'B1', faults: [] })
   expect(brief['title']).toBe('A cooler Marlow Quay: what we talked through')
   const words = String(brief['content']).split(/\s+/).length
   expect(words).toBeGreaterThan(400)
@@ -39,6 +39,13 @@ test('reads flags', () => {
     fast: true,
     shape: 'A1',
   })
+})
+
+test('switches the slide maker on, for versions that have one', () => {
+  expect(readArguments(['--maker'])).toMatchObject({ maker: true, shape: 'B1' })
+  expect(readArguments(['--maker', '--shape', 'B2'])).toMatchObject({ maker: true, shape: 'B2' })
+  for (const shape of ['A1', 'T'])
+    expect(() => readArguments(['--maker', '--shape', shape])).toThrow('--maker needs --shape B1')
 })
 
 test('reads faults by name and lists the known ones for a wrong name', () => {

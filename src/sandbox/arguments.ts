@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type FaultName, faultNames, type Shape, shapes } from './presenton/stand-in.ts'
 
-export const usage = `Usage: npm run sandbox -- [--once] [--brief FILE] [--source FILE] [--shape A1|T|B1|B2] [--fast] [--fault NAME]
+export const usage = `Usage: npm run sandbox -- [--once] [--brief FILE] [--source FILE] [--shape A1|T|B1|B2] [--fast] [--fault NAME] [--maker]
 
   --once        Stop after the first presentation.
   --brief FILE  Make a presentation from this file. A .json file is a whole brief. Any other file is
@@ -18,16 +18,22 @@ export const usage = `Usage: npm run sandbox -- [--once] [--brief FILE] [--sourc
   --fast        The stand-in responds at once instead of as slowly as a model.
   --fault NAME  The stand-in fails once in the first presentation: slides:cut, export:500,
                 outlines:error-429 and so on. You can repeat this flag.
+  --maker       Switch the slide maker on, under an account of the stand-in for each user. It shows a
+                plain interface that sends what the one of Presenton 0.9.3 sends.
 
 Environment variables replace the embedded parts by your own:
   DATABASE_URL       PostgreSQL
   MINIO_ENDPOINT     object store, with MINIO_ACCESS_KEY, MINIO_SECRET_KEY and so on
-  PRESENTON_URL      Presenton
+  PRESENTON_URL      Presenton; --maker then shows its own interface, and needs PRESENTON_USERNAME,
+                     PRESENTON_PASSWORD and PRESENTON_ACCOUNT_SECRET
   AUTH_JWT_SECRET    secret to sign tokens
   AUTH_JWKS_URL or AUTH_JWT_PUBLIC_KEY, with a valid token in SANDBOX_TOKEN
 
 SANDBOX_FOLDER is the folder for all data (default: .sandbox).
 `
+
+/** Older versions have no interface that works through the gateway. */
+const makerShapes: Shape[] = ['B1', 'B2']
 
 /** The command line is invalid. */
 export class UsageError extends Error {}
@@ -35,6 +41,7 @@ export class UsageError extends Error {}
 export interface Arguments {
   once: boolean
   fast: boolean
+  maker: boolean
   shape: Shape
   faults: FaultName[]
   briefPath: string
@@ -48,6 +55,7 @@ export function readArguments(args: string[]): Arguments {
   const {
     once = false,
     fast = false,
+    maker = false,
     shape = 'B1',
     fault = [],
     source: sources,
@@ -58,9 +66,12 @@ export function readArguments(args: string[]): Arguments {
     if (!existsSync(path)) throw new UsageError(`--source: ${path} does not exist.`)
   const knownShape = shapes.find((name) => name === shape)
   if (!knownShape) throw new UsageError(`--shape ${shape} is unknown. Use ${shapes.join(', ')}.`)
+  if (maker && !makerShapes.includes(knownShape))
+    throw new UsageError(`--maker needs --shape ${makerShapes.join(' or ')}.`)
   return {
     once,
     fast,
+    maker,
     shape: knownShape,
     faults: fault.map(readFault),
     briefPath,
@@ -74,6 +85,7 @@ function parse(args: string[]) {
     const options = {
       once: { type: 'boolean' },
       fast: { type: 'boolean' },
+      maker: { type: 'boolean' },
       shape: { type: 'string' },
       fault: { type: 'string', multiple: true },
       brief: { type: 'string' },

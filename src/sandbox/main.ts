@@ -99,7 +99,7 @@ function listenForSignals(): AbortSignal {
 }
 
 async function start(
-  { shape, fast, faults }: Arguments,
+  { shape, fast, faults, maker }: Arguments,
   { keepsData, logFile }: { keepsData: boolean; logFile: string },
 ): Promise<Sandbox> {
   print('Starting the gateway with everything it needs …')
@@ -108,15 +108,17 @@ async function start(
   const port = process.env['PORT'] ?? ((await isPortFree(3000)) ? '3000' : '0')
   const sandbox = await openSandbox({
     folder: keepsData ? folder : undefined,
-    env: { ...process.env, PORT: port },
+    env: { ...process.env, PORT: port, ...(maker && { MAKER_PORT: await findMakerPort() }) },
+    maker,
     shape,
     pace: fast ? paces.fast : paces.model,
     logFile,
   })
-  const { url, database, objects, standIn } = sandbox
+  const { url, makerUrl, database, objects, standIn } = sandbox
   for (const name of faults) standIn?.faults.inject(name)
   print(`Started in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s:`)
   print(`  The page      ${url.replace('//127.0.0.1', '//localhost')}/  (open it in your browser)`)
+  if (makerUrl) print(`  Slide maker   ${makerUrl}/dashboard  (signs you in)`)
   print(`  Gateway       ${url}`)
   print(`  API docs      ${url}/docs`)
   print(`  MCP server    ${url}/mcp`)
@@ -133,6 +135,10 @@ async function start(
     print(`The old one is renamed to "${database.renamedTo}".`)
   }
   return sandbox
+}
+
+async function findMakerPort(): Promise<string> {
+  return process.env['MAKER_PORT'] || ((await isPortFree(3001)) ? '3001' : '0')
 }
 
 async function makePresentation(

@@ -3,7 +3,7 @@
 
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Environment, openGateway } from './gateway.ts'
+import { type Environment, type Gateway, openGateway } from './gateway.ts'
 import { openLoginPage } from './login-page.ts'
 import { openObjectStore } from './object-store.ts'
 import { openPersistentDatabase } from './persistent-database.ts'
@@ -25,6 +25,8 @@ export interface SandboxOptions {
   env?: Environment
   shape?: Shape
   pace?: Pace
+  /** Switches the slide maker on, with an account of upstream for each user. */
+  maker?: boolean
   /** The file for the gateway's log lines. Without it they are kept in `gateway.logs`. */
   logFile?: string
 }
@@ -40,6 +42,7 @@ export async function openSandbox({
   env = {},
   shape = 'B1',
   pace = paces.fast,
+  maker = false,
   logFile,
 }: SandboxOptions = {}) {
   const closing: (() => unknown)[] = []
@@ -66,15 +69,21 @@ export async function openSandbox({
     const objects = env['MINIO_ENDPOINT']
       ? undefined
       : closeAtEnd(await openObjectStore({ dir: join(folder ?? runFolder.path, 'objects') }))
+    const credentials = maker
+      ? {
+          username: env['PRESENTON_USERNAME'] || 'admin',
+          password: env['PRESENTON_PASSWORD'] || 'password of the sandbox',
+        }
+      : undefined
     const standIn = env['PRESENTON_URL']
       ? undefined
-      : closeAtEnd(await openStandIn({ shape, pace, appDataDir }))
+      : closeAtEnd(await openStandIn({ shape, pace, appDataDir, credentials }))
     const { sign, variables } = await openAuthentication(env, closeAtEnd)
     const loginPage = env['AUTH_LOGIN_URL']
       ? undefined
-      : closeAtEnd(await openLoginPage({ sign, sub: sandboxUser }))
+      : closeAtEnd(await openLoginPage({ sign, sub: sandboxUser, gatewayUrl: () => gateway.url }))
 
-    const gateway = closeAtEnd(
+    const gateway: Gateway = closeAtEnd(
       await openGateway(
         {
           // A sandbox that is started ten times in an hour is not abuse.
@@ -84,6 +93,7 @@ export async function openSandbox({
           SHUTDOWN_GRACE_SECONDS: '2',
           DRAIN_SECONDS: '0',
           AUTH_LOGIN_URL: loginPage?.url,
+          ...(maker && makerVariables({ signInUrl: loginPage?.makerUrl, credentials, standIn })),
           ...env,
           ...(database ? { DATABASE_URL: database.url } : {}),
           ...(objects ? objects.env : {}),
@@ -93,7 +103,8 @@ export async function openSandbox({
         logFile === undefined ? {} : { logFile },
       ),
     )
-    return { gateway, url: gateway.url, database, postgres, objects, standIn, sign, close }
+    const { url, makerUrl } = gateway
+    return { gateway, url, makerUrl, database, postgres, objects, standIn, sign, close }
   } catch (error) {
     await close()
     throw error
@@ -107,6 +118,26 @@ function openRunFolder(folder: string | undefined) {
   const remove = () => rmSync(path, { recursive: true, force: true, maxRetries: 3 })
   remove()
   return { path, remove }
+}
+
+interface MakerParts {
+  signInUrl: string | undefined
+  credentials: { username: string; password: string } | undefined
+  standIn: unknown
+}
+
+function makerVariables({ signInUrl, credentials, standIn }: MakerParts): Environment {
+  return {
+    MAKER_PORT: '0',
+    PRESENTON_ACCOUNTS: 'per-user',
+    MAKER_SIGN_IN_URL: signInUrl,
+    // A real Presenton has an administrator of its own, and keeps the accounts that are made there.
+    ...(standIn !== undefined && {
+      PRESENTON_USERNAME: credentials?.username,
+      PRESENTON_PASSWORD: credentials?.password,
+      PRESENTON_ACCOUNT_SECRET: 'for the accounts of a stand-in only',
+    }),
+  }
 }
 
 /** How the gateway checks tokens (`variables`), and how to get one (`sign`). */

@@ -16,9 +16,9 @@ export const summary =
 
 export type PageWorld = Awaited<ReturnType<typeof openPageWorld>>
 
-export async function openPageWorld(env: Record<string, string> = {}) {
+export async function openPageWorld(env: Record<string, string> = {}, { maker = false } = {}) {
   mkdirSync(screenshots, { recursive: true })
-  const sandbox = await openSandbox({ env: { ...process.env, PORT: '0', ...env } })
+  const sandbox = await openSandbox({ maker, env: { ...process.env, PORT: '0', ...env } })
   const browser = await openChromium()
   const origin = sandbox.url.replace('127.0.0.1', 'localhost')
   let errors: string[] = []
@@ -43,7 +43,9 @@ export async function openPageWorld(env: Record<string, string> = {}) {
   return {
     sandbox,
     origin,
+    makerUrl: sandbox.makerUrl ?? '',
     openPage,
+    watch,
 
     async signIn(options?: BrowserContextOptions): Promise<Page> {
       const page = await openPage(options)

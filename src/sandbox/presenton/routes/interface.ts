@@ -1,8 +1,9 @@
 /**
- * The browser interface, as far as a proxy in front can tell: pages with a head, files that may be
- * cached for ever, and headers that must not reach a browser.
+ * The browser interface: pages with a head, files that may be cached for ever, and headers that must
+ * not reach a browser. Its program is in `../interface`.
  */
 
+import { findInterfaceFile, interfacePage } from '../interface/files.ts'
 import { json, type Reply } from '../reply.ts'
 import type { Exchange, Route, StandInState } from '../state.ts'
 
@@ -18,7 +19,13 @@ export const interfaceRoutes: readonly Route[] = [
     path: '/_next/static/{file…}',
     operation: 'other',
     isPublic: true,
-    handle: () => file('text/javascript; charset=utf-8', 'console.log("interface")\n'.repeat(200)),
+    handle: (_state, { url }) => {
+      const found = findInterfaceFile(url.pathname)
+      return file(
+        found?.type ?? 'text/javascript; charset=utf-8',
+        found?.text ?? 'console.log("interface")\n'.repeat(200),
+      )
+    },
   },
   {
     method: 'GET',
@@ -30,21 +37,21 @@ export const interfaceRoutes: readonly Route[] = [
   { method: 'GET', path: '/api/v1/ppt/themes/all', operation: 'other', handle: () => json([]) },
 ]
 
-/** Shows the user whose cookie the request has, as the real pages ask FastAPI for it. */
-function page(_state: StandInState, { url, user }: Exchange): Reply {
-  const shown = `${url.pathname}${url.search} for ${user.username || 'nobody'}`
-  const text = shown.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+/** Notes the user whose cookie the request has, as the real pages ask FastAPI for it. */
+function page(_state: StandInState, { request, url, user }: Exchange): Reply {
+  // What Next.js sends to a page that is open already.
+  const isInBackground = request.headers['rsc'] === '1'
+  const note = `${url.pathname}${url.search} for ${user.username || 'nobody'}`
+  const type = isInBackground ? 'text/x-component' : 'text/html; charset=utf-8'
   return {
     status: 200,
     headers: {
-      'content-type': 'text/html; charset=utf-8',
+      'content-type': type,
       'x-powered-by': 'Next.js',
       server: 'nginx',
       'set-cookie': 'presenton_session=planted; Path=/',
     },
-    body: Buffer.from(
-      `<!DOCTYPE html><html lang="en"><head><title>Presenton (stand-in)</title></head><body>${text}</body></html>`,
-    ),
+    body: Buffer.from(isInBackground ? `0:${JSON.stringify(note)}\n` : interfacePage(note)),
   }
 }
 
