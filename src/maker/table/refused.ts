@@ -47,6 +47,8 @@ export const refusals: readonly Refusal[] = [
   ...refuse([`${ppt}/slide/edit`, `${ppt}/slide/edit-html`]),
   ...refuse(['/api/presentation_to_pptx_model', '/api/export-as-pdf']),
   ...refuse(['/api/export-presentation-data/{id}']),
+  // Pictures go to `images/upload`, which the interface uses and which checks them.
+  ...refuse(['/api/upload-image']),
   // Files that have links of ours, and files of the conversion.
   ...refuse(
     ['exports', 'uploads', 'pptx-to-html', 'pptx-to-json'].map((of) => `/app_data/${of}/{path}`),
