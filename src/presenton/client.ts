@@ -122,15 +122,13 @@ export function createPresenton({
     closing: closing.signal,
   })
   const auth = createAuth({
-    credentials,
-    apiKey,
+    ...{ credentials, apiKey, troubles, now },
     postLogin: userAccounts.postLogin,
     userSessions: userAccounts.sessions,
-    troubles,
-    now,
   })
-  const verifyTimeoutMs = timeouts.createMs
-  const calls: Calls = createCalls({ requests, auth, breaker, liveness, verifyTimeoutMs, now })
+  const calls: Calls = createCalls({
+    ...{ requests, auth, breaker, liveness, now, verifyTimeoutMs: timeouts.createMs },
+  })
   const shared = { calls, closing: closing.signal, logger, now }
   const probe = createProbe({
     ...shared,
