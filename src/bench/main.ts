@@ -17,6 +17,7 @@ import { idle } from './idle.bench.ts'
 import { idleStreams } from './idle-streams.bench.ts'
 import { listing } from './listing.bench.ts'
 import { load } from './load.bench.ts'
+import { maker } from './maker.bench.ts'
 import { notifications } from './notifications.bench.ts'
 import { parse } from './parse.bench.ts'
 import { resume } from './resume.bench.ts'
@@ -40,6 +41,7 @@ const benchmarks: Benchmark[] = [
   copy,
   uploads,
   slideChange,
+  maker,
   traces,
   parse,
   trickle,

@@ -181,6 +181,7 @@ function addRoute(scope: App, row: Row, handler: Handler, services: MakerService
     method,
     url,
     config: { row },
+    ...(row.isUncompressed && { compress: false }),
     handler: async (request, reply) => handler(await openExchange(row, request, reply, services)),
   })
 }

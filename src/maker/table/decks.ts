@@ -12,6 +12,7 @@ export const deckRows: Row[] = [
     handler: 'saveSlide',
     ids: ['body.slide.presentation'],
     body: 'json',
+    isUncompressed: true,
   },
   {
     method: 'PATCH',

@@ -17,6 +17,8 @@ export interface Row {
   body?: 'json' | 'multipart'
   /** What these parameters of the query must match. */
   query?: Readonly<Record<string, RegExp>>
+  /** Its response is so small, and comes so often, that to compress it costs more than it saves. */
+  isUncompressed?: true
   /** A GET that changes or spends, so it must come from our own pages. */
   isUnsafe?: true
 }
