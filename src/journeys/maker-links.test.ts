@@ -2,6 +2,7 @@
 // says of versions.
 
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { createClient } from '../client/client.ts'
 import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { brief } from './user.ts'
 import { openWorld, type WorldOptions } from './world.ts'
@@ -35,6 +36,21 @@ test('a presentation and its notification lead to the maker, and to no foreign d
   expect((await user.read(id)).links.maker).toBeNull()
   const again = await user.api('/notifications')
   expect(again.body.items[0].action_url).toMatch(new RegExp(`/decks/${id}$`))
+})
+
+test('the client gets a link that opens the deck once', async () => {
+  const { world, makerUrl } = await open()
+  const user = await world.createUser()
+  const { id } = await user.generate()
+  const gateway = createClient({ baseUrl: world.url, token: () => user.token })
+  const link = await gateway.presentations.maker(id)
+  expect(link).toEqual({ url: expect.stringMatching(`^${makerUrl}/_enter`), expires_in: 60 })
+  const browser = createMakerBrowser(() => makerUrl)
+  expect((await browser.open(link.url)).headers.get('location')).toBe(`/open/${id}`)
+  expect((await browser.open(`/open/${id}`)).status).toBe(303)
+  const other = createClient({ baseUrl: world.url, token: () => user.token })
+  const unknown = other.presentations.maker(crypto.randomUUID())
+  await expect(unknown).rejects.toMatchObject({ code: 'NOT_FOUND', status: 404 })
 })
 
 test('the product’s own page comes first', async () => {
