@@ -125,7 +125,7 @@ describe('a failure that passes', () => {
     expect(gateway.waits).toEqual([5_000, 5_000])
   })
 
-  it('is tried again whoever says so, and at the date that is given', async () => {
+  it('is tried again, whether a proxy or the gateway says so, and at the date that is given', async () => {
     const date = new Date(Date.now() + 30_000).toUTCString()
     const gateway = await open(
       inTurn(

@@ -127,7 +127,7 @@ it('without a WebSocket, more than four have their turns', async () => {
   expect(last).toEqual(ids.map(() => 'completed'))
 }, 120_000)
 
-it('without a WebSocket, the stream of one that is gone since ends with its deletion', async () => {
+it('without a WebSocket, the stream of a presentation that was deleted ends with its deletion', async () => {
   const { user, client } = await open(undefined)
   const ids = await submitHeld(user, 6)
   const last = await follow(client, ids, async () => {

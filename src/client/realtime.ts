@@ -171,7 +171,7 @@ function hasEnded(message: JobMessage): boolean {
 
 const isNotFound = (error: unknown) => error instanceof GatewayError && error.code === 'NOT_FOUND'
 
-/** What the gateway sends of a deletion, for one that happened while nobody listened. */
+/** What the gateway sends of a deletion, for one that happened between two connections. */
 const jobDeleted = (id: string) => ({
   type: 'job_deleted' as const,
   job_id: id,

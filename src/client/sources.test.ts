@@ -74,7 +74,7 @@ describe('a stream', () => {
     for (const close of closers.splice(0)) await close()
   })
 
-  it('is sent once, whatever happens; files are sent again', async () => {
+  it('is sent once, even after an error; files are sent again', async () => {
     const gateway = await openTestGateway(
       inTurn(
         (response) => sendProblem(response, 503, 'STORAGE_UNAVAILABLE', { 'retry-after': '1' }),

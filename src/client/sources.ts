@@ -10,7 +10,7 @@ export interface UploadOptions extends CreatingOptions {
   onProgress?: ((sent: number) => void) | undefined
 }
 
-/** As long as the gateway gives an upload; its own checks end one that stands still. */
+/** The time that the gateway allows for an upload; its own checks end one that stands still. */
 const uploadTimeoutMs = 3_600_000
 
 export function createSources({ send, create, remove }: Requests) {

@@ -31,7 +31,7 @@ export function readConfig(env: Environment) {
   const hasMaker = isGiven(env, 'MAKER_PORT')
   for (const [name, readValue] of Object.entries<Read<unknown>>(variables)) {
     try {
-      // Without a maker its variables are ignored, whatever is in them.
+      // Without a maker its variables are ignored, even wrong ones.
       given[name] = isOfMaker(name) && !hasMaker ? void env[name] : readText(env, name)
       read[name] = readValue(given[name])
     } catch (error) {

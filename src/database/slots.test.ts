@@ -1,4 +1,4 @@
-// A run that gives up its slot: who wants it, when the run is claimed again, and its clock.
+// A run that releases its slot: who wants it, when the run is claimed again, and its clock.
 
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'
@@ -77,7 +77,7 @@ it('claims others first, and the run itself only after its time, without a takeo
   expect(await claimNext()).toMatchObject({ id: first?.id, takeovers: 0 })
 })
 
-it('never claims more than the limit, however many runs give up their slots at once', async () => {
+it('never claims more than the limit, however many runs release their slots at once', async () => {
   for (const userId of ['a', 'b', 'c', 'd', 'e', 'f']) await rows.insert({ userId })
   const three = { ...slots, maxRunning: 3 }
   const claimed = [await claimNext(three), await claimNext(three), await claimNext(three)]

@@ -1,5 +1,5 @@
 // The accounts of users in Presenton, shared by all replicas: their sessions, the right to log in
-// (one replica at a time, for as long as it renews it), and the queue of all logins.
+// (one replica at a time, while it renews it), and the queue of all logins.
 
 import type { Queryable } from './connection.ts'
 

@@ -1,5 +1,5 @@
-// Who learns that a run ended badly, beside its readers: the log, its trace, and for errors that
-// nobody expected the reports of errors.
+// Who learns that a run ended badly, beside its readers: the log, its trace, and for unexpected
+// errors the reports of errors.
 
 import type { Problem } from '../domain/problem.ts'
 import { activeSpan } from '../telemetry/traces/span.ts'

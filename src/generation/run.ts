@@ -237,7 +237,7 @@ async function startReview(context: Context): Promise<Outcome> {
 // The run that needs the slot is claimed first, even if the order of the queue says otherwise.
 const minQueuedMs = 5_000
 
-/** The run gives up its slot and its lease, and takes its turn again. Its clock continues. */
+/** The run releases its slot and its lease, and takes its turn again. Its clock continues. */
 async function queueAgain(context: Context, { leftMs }: SlotGivenUp): Promise<Outcome> {
   const { run, log } = context
   const sentence = 'Others go first. This presentation is queued again.'

@@ -15,7 +15,7 @@ const sentences: Partial<Record<ProblemCode, string>> = {
 }
 const otherFailure = 'The presentation generator failed. Trying again.'
 
-/** Rejects when the run has to end, to be released, or to give up its slot during the wait. */
+/** Rejects when the run has to end, to be released, or to release its slot during the wait. */
 export async function waitBeforeRetry(
   { code, failure }: Problem,
   waitMs: number,

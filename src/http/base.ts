@@ -40,7 +40,7 @@ declare module 'fastify' {
     lingeringClose: LingeringClose
     /** Connections whose request has timeouts of its own, instead of `requestTimeoutMs`. */
     slowRequests: Set<Socket>
-    /** Is told of errors that nobody expected. */
+    /** Receives unexpected errors. */
     reportError: ReportError | undefined
     /** Set by `limitUnknownRoutes`. Fastify runs no hook before `frameworkErrors`. */
     checkUnknownRoute?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>

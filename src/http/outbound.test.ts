@@ -112,7 +112,7 @@ test('names the variable of a proxy that cannot be reached', async () => {
   })
 })
 
-test('gives up in time on a proxy that does not respond', async () => {
+test('times out on a proxy that does not respond', async () => {
   proxy.stall()
   const startedMs = performance.now()
   const failure = await failureOf('https://issuer.invalid/keys', { https: proxy.url }, 300)

@@ -111,7 +111,7 @@ describe('the tool for agents', () => {
     }
   })
 
-  test('gives up on a proxy that never has JSON', async () => {
+  test('ends with an error at a proxy that never has JSON', async () => {
     const proxy = await openFlakyProxy(world.url, Array(20).fill(504))
     const notFound = await openFlakyProxy(world.url, [404])
     const setTimeout = (resume: () => void) => setImmediate(resume)

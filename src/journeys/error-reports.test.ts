@@ -1,4 +1,4 @@
-// Reports of errors that nobody expected, as a service that takes Sentry's envelopes gets them.
+// Reports of unexpected errors, as a service that takes Sentry's envelopes gets them.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openReceiver, type Receiver } from '../sandbox/receiver.ts'
@@ -23,7 +23,7 @@ async function openWorldWithReports(replicas = 1) {
 // biome-ignore lint/suspicious/noExplicitAny: the test inspects it
 const eventOf = (body: string): any => JSON.parse(body.split('\n')[2] ?? '')
 
-/** Lets the database treat a write in a way that nobody expects. */
+/** Lets the database treat a write in an unexpected way. */
 async function breakWrites(
   write: 'insert' | 'update',
   table: string,

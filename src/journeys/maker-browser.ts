@@ -26,7 +26,7 @@ export const makerCredentials = {
   password: makerEnv.PRESENTON_PASSWORD,
 }
 
-/** A document that somebody opens by a link of another site. */
+/** A document that a person opens by a link of another site. */
 export const navigation = {
   accept: 'text/html',
   'sec-fetch-dest': 'document',

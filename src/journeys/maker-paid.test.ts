@@ -52,7 +52,7 @@ it('makes a deck from a text, and exports it', async () => {
   expect(bytes.startsWith('%PDF')).toBe(true)
 })
 
-it('spends nothing for other sites, other users, and nobody', async () => {
+it('spends nothing for other sites, other users, and visitors without a session', async () => {
   const { user, browser } = await signIn('alice')
   const { browser: other } = await signIn('bob')
   const { presenton_presentation_id: deckId } = await user.generate()
@@ -61,8 +61,8 @@ it('spends nothing for other sites, other users, and nobody', async () => {
   const request = { method: 'POST', body: message }
   const path = `${api}/chat/message/stream`
   expect((await other.fetch(path, request)).status).toBe(404)
-  const nobody = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
-  expect((await nobody.fetch(path, request)).status).toBe(401)
+  const visitor = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
+  expect((await visitor.fetch(path, request)).status).toBe(401)
   const crossSite = { ...request, headers: { 'sec-fetch-site': 'cross-site' } }
   expect((await browser.fetch(path, crossSite)).status).toBe(403)
   expect((await browser.send(`${api}/images/generate?prompt=x`)).status).toBe(403)

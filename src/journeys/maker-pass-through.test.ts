@@ -129,7 +129,7 @@ it('knows an own deck in every spelling, and says its title', async () => {
 })
 
 it('asks upstream nothing where the table alone decides', async () => {
-  const stranger = await signedIn(bob)
+  const other = await signedIn(bob)
   const upstream = await upstreamDuring(async () => {
     for (const path of [
       ...['/settings', '/admin', '/pdf-maker', '/schema', '/custom-template', '/docs'],
@@ -148,7 +148,7 @@ it('asks upstream nothing where the table alone decides', async () => {
       `/api/v1/ppt/presentation/${deckId}`,
       `/api/v1/ppt/chat/history?presentation_id=${deckId}`,
     ]) {
-      expect((await stranger.fetch(path)).status, path).toBe(404)
+      expect((await other.fetch(path)).status, path).toBe(404)
       expect((await createMakerBrowser(makerUrl).fetch(path)).status, path).toBe(401)
     }
     const twice = `/api/v1/ppt/chat/history?presentation_id=${deckId}&presentation_id=${deckId}`

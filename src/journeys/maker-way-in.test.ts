@@ -75,7 +75,7 @@ it('uses a ticket up once over all replicas', async () => {
   expect(answers.map(({ status }) => status).toSorted()).toEqual([303, 401, 401, 401])
 })
 
-it('leaves a ticket unused where nobody opens a document', async () => {
+it('leaves a ticket unused where no person opens a document', async () => {
   const url = await linkFor(alice)
   const browser = newBrowser()
   for (const headers of [
@@ -143,7 +143,7 @@ it('opens only own presentations', async () => {
     expect((await browser.open(`/open/${id}`)).status).toBe(404)
 })
 
-it('sends a visitor without a session to sign in, whatever the id', async () => {
+it('sends a visitor without a session to sign in, for any id', async () => {
   for (const id of [presentation.id, crypto.randomUUID()]) {
     const response = await newBrowser().open(`/open/${id}`)
     expect(response.status).toBe(303)

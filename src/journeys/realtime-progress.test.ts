@@ -229,7 +229,7 @@ test('SSE stays open while outlines await approval, and ends with the run', asyn
   const reader = await openReader(ssePath(id), { token: user.token })
   for (let data: ReceivedMessage; data?.status !== 'awaiting_outlines'; )
     data = (await reader.expectNext()).data.data
-  // A reconnect to a presentation that is not finished gets its state, whatever the last id.
+  // A reconnect to a presentation that is not finished gets its state, for any last id.
   const again = await openReader(ssePath(id), { token: user.token, lastEventId: 2 })
   expect((await again.until('job_progress')).at(-1)?.data.data).toMatchObject({
     status: 'awaiting_outlines',

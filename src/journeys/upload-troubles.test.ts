@@ -44,7 +44,7 @@ test('kill -9 in the middle of an upload leaves no row, and its object goes', as
   await doomed.kill()
   socket.destroy()
   expect((await user.api('/sources')).body.items).toEqual([])
-  // Nobody can still be writing it after two hours: that time is over now.
+  // No client can still be writing it after two hours: that time is over now.
   await world.query(
     "update gateway.uploads set remove_after = now() - interval '1 s' where object_key like $1",
     [`sources/${user.sub}/%`],
@@ -81,7 +81,7 @@ test('a run whose documents cannot be read waits for the store, and is paid once
   expect(world.presenton.spend).toMatchObject({ outlines: 1, slideStreams: 1 })
 }, 180_000)
 
-test('a client that asks before it sends is told to continue, or why not', async () => {
+test('a client that asks before it sends gets 100 Continue, or the refusal', async () => {
   const user = await world.createUser()
   const body = `${opening}The ferry runs.${closing}`
   const expects = ['Expect: 100-continue', `Content-Length: ${body.length}`, 'Connection: close']

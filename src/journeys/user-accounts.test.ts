@@ -124,7 +124,7 @@ test('decks made under the shared account stay there', async () => {
     expect(await user.api(`/presentations/${id}/exports`, exported)).toMatchObject({ status: 202 })
     expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', error: null })
   }
-  // Also after a switch back, as long as the secret is known.
+  // Also after a switch back, while the secret is known.
   await world.closeReplicas()
   await world.openReplica({ ...perUser, PRESENTON_ACCOUNTS: 'shared' })
   expect((await user.api(`/presentations/${own.id}/slides`)).status).toBe(200)

@@ -1,5 +1,5 @@
 // Errors in the form that upstream's interface expects: `detail` from FastAPI, `error` from Next's
-// own API, and a small page for whoever opens a document.
+// own API, and a small page for a person who opens a document.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Problem } from '../domain/problem.ts'

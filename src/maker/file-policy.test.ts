@@ -20,7 +20,7 @@ it.each([
   // A worker of the interface runs under the policy of its script.
   ['/_next/static/*', 'application/javascript'],
   ['/api/v1/ppt/template/all', 'application/json'],
-])('is no file: %s of the type %s', (route, type) => {
+])('serves without the policy of files: %s of the type %s', (route, type) => {
   expect(isFile(route, type)).toBe(false)
 })
 

@@ -1,4 +1,4 @@
-// The API's side of the way in: links that open the maker once, and the sessions of a user.
+// The API's side of the entry: links that open the maker once, and the sessions of a user.
 
 import type { MakerEntry } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'

@@ -46,7 +46,7 @@ export const linkTo = (href: string, label: string) =>
 export function confirmPage(ticket: string): string {
   return smallPage({
     title: 'Change the user?',
-    text: 'Somebody else is signed in to the slide maker in this browser. Their session ends if you go on.',
+    text: 'Another user is signed in to the slide maker in this browser. Their session ends if you go on.',
     rest: `<form method="post" action="/_enter">
 <input type="hidden" name="ticket" value="${escapeHtml(ticket)}">
 <button>Go on</button>

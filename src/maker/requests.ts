@@ -16,7 +16,7 @@ export function isNavigation({ method, headers }: FastifyRequest): boolean {
   return (method === 'GET' || method === 'HEAD') && /\btext\/html\b/.test(headers.accept ?? '')
 }
 
-/** Whether a document is opened for somebody to see, at the top or in a frame that is allowed. */
+/** Whether a document is opened for a person to see, at the top or in a frame that is allowed. */
 export function isShown(request: FastifyRequest, { mayBeFramed }: { mayBeFramed: boolean }) {
   const { 'sec-fetch-dest': dest, 'sec-purpose': purpose, purpose: oldPurpose } = request.headers
   if (purpose !== undefined || oldPurpose !== undefined) return false

@@ -70,7 +70,7 @@ export function createDelivery(options: DeliveryOptions) {
     connection.send(
       encodeMessage('connected', { connection_id: connection.id, user_id: userId, unread }),
     )
-    // Taken out, since the start stays in memory as long as the connection.
+    // Taken out, since the start stays in memory while the connection lasts.
     const newestUnread = start.newestUnread.splice(0)
     const given = cursor === undefined ? undefined : decodeStreamCursor(cursor, userId)
     if (given && isWithin(given, start)) {

@@ -59,7 +59,7 @@ test('an announcement to thousands of connections refuses no read, and reads onc
   const { feed, channels, troubles, served, reads, announce } = openFeed()
   announce()
   channels.publish('notification', { id: 'general' })
-  // A poll meanwhile wakes none that waits for its turn.
+  // A poll during that time wakes none that waits for its turn.
   await feed.poll()
   await expect.poll(() => served.size, { timeout: 60_000 }).toBe(listenerCount)
   expect(troubles).toEqual([])

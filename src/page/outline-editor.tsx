@@ -27,7 +27,7 @@ interface OutlineEditorProps {
 export function OutlineEditor({ drafts, max, isFixed }: OutlineEditorProps) {
   const list = useRef<HTMLOListElement>(null)
   const dragged = useSignal<number | undefined>(undefined)
-  /** For those who do not see the order change. */
+  /** For users of screen readers. */
   const said = useSignal('')
 
   function move(key: number, to: number) {

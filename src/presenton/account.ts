@@ -75,7 +75,7 @@ export function createPerAccount<State>(
   return (account) => {
     const key = keyOf(account)
     const state = states.get(key) ?? create(account)
-    // Stored anew, so that the map stays ordered by use.
+    // Stored again, so that the map stays ordered by use.
     states.delete(key)
     states.set(key, state)
     for (const oldest of states.keys()) {

@@ -1,5 +1,5 @@
 // One signal for every way in which a call ends early: its caller aborts, its time is up, or the
-// gateway aborts it. `AbortSignal.any` would keep its parts alive as long as the longest-lived one,
+// gateway aborts it. `AbortSignal.any` would keep its parts alive until the longest-lived one ends,
 // and a run's signal lives for hours.
 
 export type CallDeadline = ReturnType<typeof createCallDeadline>

@@ -187,7 +187,7 @@ export function featuresOf(document: unknown, auth: AuthKind): Features | undefi
   }
 }
 
-/** Where nobody has to sign in, all have one account. */
+/** Where no login is needed, all have one account. */
 const mayHaveUsers = (auth: AuthKind) => auth === 'cookie' || auth === 'key'
 
 /**

@@ -109,7 +109,7 @@ it('shares one encrypted session between replicas, also when both begin at once'
   ).toBe(2)
 })
 
-it('sets the password anew, once, when a login is refused after a change of the secret', async () => {
+it('resets the password, once, when a login is refused after a change of the secret', async () => {
   const { upstream, openReplica, requestsTo } = await openWorld()
   const { deckId } = await create(openReplica(), alice)
   const other = 'another secret of 32 characters, or more'
@@ -119,7 +119,7 @@ it('sets the password anew, once, when a login is refused after a change of the 
   expect(upstream.users).toMatchObject([{ password: passwordOf(alice, other) }])
 })
 
-it('gives up after a second refusal, and tries again only after a minute', async () => {
+it('stops after a second refusal, and tries again only after a minute', async () => {
   const { upstream, openReplica, logins, requestsTo } = await openWorld()
   const presenton = openReplica()
   await create(presenton, alice)
@@ -161,7 +161,7 @@ it('lets another replica log in when one dies in a login', async () => {
 })
 
 it.each(['outlines', 'slides'] as const)(
-  'never repeats %s after a 401: the attempt fails, and the next one logs in anew',
+  'never repeats %s after a 401: the attempt fails, and the next one logs in again',
   async (operation) => {
     const { upstream, openReplica, logins } = await openWorld()
     const presenton = openReplica()
@@ -303,7 +303,7 @@ it('names the missing secret where a deck belongs to the account of a user', asy
   expect(troubles).toContain('PRESENTON_ACCOUNT_SECRET')
 })
 
-it('gives the session and the id of an account to those who pass requests on', async () => {
+it('gives the session and the id of an account to callers that pass requests on', async () => {
   const { openReplica, upstream } = await openWorld()
   const presenton = openReplica()
   expect(await presenton.readUpstreamId(alice)).toBeNull()

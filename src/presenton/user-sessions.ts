@@ -15,7 +15,7 @@ import { LoginRefused, type UserSession } from './user-login.ts'
 /** Of the right to log in, renewed three times as often. */
 const rightSeconds = 15
 const pollMs = 500
-/** Runs wait again after it; other callers are told to come back. The login goes on. */
+/** Runs wait again after it; other callers get a time to come back. The login goes on. */
 const maxWaitMs = 120_000
 const retrySeconds = 15
 /** A session is verified before a paid call, but not more often than this. */

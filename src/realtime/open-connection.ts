@@ -64,7 +64,7 @@ export function createOpenConnection(options: OpenConnectionOptions) {
         throw error
       }
       const { socket } = request.raw
-      // The client has left: nobody waits for a response, and no event would free the place.
+      // The client has left: no response is expected, and no event would free the place.
       if (socket.destroyed) return void reply.hijack()
       const release = connections.takeWebSocket(kind, userId)
       try {

@@ -1,5 +1,5 @@
 // The entries of one PDF dictionary (ISO 32000-2, section 7.3), without a parser of whole files.
-// Strings, nested dictionaries and comments are skipped, so that a word in them is no key.
+// Strings, nested dictionaries and comments are skipped, so that a word in them does not count as a key.
 
 const whitespace = new Set([0x00, 0x09, 0x0a, 0x0c, 0x0d, 0x20])
 const isRegular = (byte: number | undefined) =>

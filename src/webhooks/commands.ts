@@ -131,7 +131,7 @@ export function createWebhookCommands(options: WebhookCommandsOptions) {
     /** @throws Problem NOT_FOUND, WEBHOOK_REJECTED */
     async update(own: OwnWebhook, changes: WebhookChanges): Promise<WebhookRow> {
       if (changes.url !== undefined) {
-        // Nobody may make the gateway look names up for a webhook of others.
+        // No user may make the gateway look names up for a webhook of others.
         if (!(await findWebhook(database, own))) throw new Problem('NOT_FOUND')
         await checkUrl(changes.url)
       }

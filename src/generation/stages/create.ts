@@ -48,7 +48,7 @@ export async function create(context: Context): Promise<void> {
 }
 
 /**
- * The fresh deck of a presentation that is made anew stays where the present one is, because all
+ * The fresh deck of a presentation that is made again stays where the present one is, because all
  * its files and images are served under one account.
  */
 function chooseAccount({ run, presenton, account, signal }: Context): Promise<UpstreamAccount> {

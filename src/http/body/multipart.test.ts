@@ -42,7 +42,7 @@ const binary = (bytes: number) =>
   Buffer.from(Array.from({ length: bytes }, (_, at) => '\r\n--x-b\0é'.charCodeAt((at * 7) % 9)))
 
 it.each([7, 100, 16_384, 65_536, 1_000_000])(
-  'gives every part whole, whatever its size, in chunks of %i bytes',
+  'gives every part of any size whole, in chunks of %i bytes',
   async (chunkBytes) => {
     const sizes =
       chunkBytes < 16_384 ? [0, 1, 20_000] : [0, 1, 16_383, 16_384, 30_000, 70_000, 200_000]

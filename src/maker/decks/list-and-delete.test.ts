@@ -62,7 +62,7 @@ test('the dashboard shows own decks, newest first, with their first slides', asy
   expect(again).toEqual([`GET /api/v1/ppt/presentation/${first.deckId}`])
 })
 
-test('no other version, and nobody else', async () => {
+test('no other version, and no other user', async () => {
   const user = await world.createUser()
   await makeDeck(user)
   const upstream = await upstreamDuring(async () => {
@@ -73,8 +73,8 @@ test('no other version, and nobody else', async () => {
       expect((await read(user, `presentation/all${query}`)).body, query).toEqual([])
     const twice = `${all}&version=v1-standard`
     expect((await call(user, twice)).status).toBe(400)
-    const nobody = await fetch(`${world.gateways[0]?.makerUrl}/api/v1/ppt/${all}`)
-    expect(nobody.status).toBe(401)
+    const visitor = await fetch(`${world.gateways[0]?.makerUrl}/api/v1/ppt/${all}`)
+    expect(visitor.status).toBe(401)
     expect(await list(await world.createUser('new'))).toEqual([])
     await world.query('update gateway.maker_sessions set expires_at = now() where user_id = $1', [
       user.sub,

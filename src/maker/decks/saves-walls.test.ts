@@ -41,7 +41,7 @@ async function upstreamDuring(act: () => Promise<unknown>) {
   return world.presenton.journal.slice(before).map(({ method, path }) => `${method} ${path}`)
 }
 
-test('nobody else saves anything, and upstream is not asked', async () => {
+test('no other user saves anything, and upstream is not asked', async () => {
   const [user, other] = [await world.createUser(), await world.createUser('other')]
   const { deckId, shown, slide } = await makeDeck(user)
   await call(other, '/dashboard')
@@ -55,10 +55,10 @@ test('nobody else saves anything, and upstream is not asked', async () => {
     }
     const { makerUrl } = world.gateways[0]!
     for (const name of ['slide_update', 'update']) {
-      const nobody = await fetch(`${makerUrl}/api/v1/ppt/presentation/${name}`, {
+      const visitor = await fetch(`${makerUrl}/api/v1/ppt/presentation/${name}`, {
         ...{ method: 'PATCH', headers: { origin: makerUrl ?? '' }, body: '{}' },
       })
-      expect(nobody.status, name).toBe(401)
+      expect(visitor.status, name).toBe(401)
     }
     await world.query('update gateway.maker_sessions set expires_at = now() where user_id = $1', [
       user.sub,

@@ -1,4 +1,4 @@
-// Who may use the rows of documents and pictures: nobody without a live session, and no other site.
+// Who may use the rows of documents and pictures: no visitor without a live session, and no other site.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMakerBrowser, type MakerBrowser } from '../../journeys/maker-browser.ts'
@@ -31,13 +31,13 @@ const requests = fileRows.map(({ method, path, body, isUnsafe }) => ({
 }))
 
 test.each(requests)('$method $path needs a live session', async ({ method, path, body }) => {
-  const nobody = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
+  const visitor = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
   const expired = await signIn()
   await world.query('update gateway.maker_sessions set expires_at = now() where user_id = $1', [
     user.sub,
   ])
   const upstream = await upstreamDuring(world, async () => {
-    for (const browser of [nobody, expired]) {
+    for (const browser of [visitor, expired]) {
       const response = await browser.fetch(path, { method, body: body?.() })
       expect(response.status).toBe(401)
       expect(Object.keys((await response.json()) as object)).toHaveLength(1)

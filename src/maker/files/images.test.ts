@@ -52,7 +52,7 @@ test('a picture is uploaded, listed, shown, and deleted', async () => {
   expect(await list(user, 'uploaded')).toEqual([second.body])
 })
 
-test('what is no picture is refused, and upstream is not asked', async () => {
+test('what is not a picture is refused, and upstream is not asked', async () => {
   const user = await world.createUser()
   const large = { name: 'large.png', content: Buffer.concat([await png(), Buffer.alloc(2 ** 20)]) }
   const upstream = await upstreamDuring(world, async () => {

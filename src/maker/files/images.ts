@@ -55,7 +55,7 @@ export function createImageHandlers(options: ImageOptions) {
       presenton.checkCircuit()
       return withImage({ owner, request, signal: left }, async (image) => {
         const useId = await takeUse(database, owner, uploadLimit)
-        // From here on the picture is kept, whoever waits for it.
+        // From here on the picture is kept, even if its tab closes.
         const { signal } = new AbortController()
         return presenton.uploadImage({ account, signal, ...image }).catch(async (error) => {
           if (!mayHaveStarted(error)) await giveUseBack(database, useId)

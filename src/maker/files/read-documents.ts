@@ -62,7 +62,7 @@ export function createReadDocuments(options: ReadDocuments) {
       return presenton.readDocument({ ...call, path, timeoutMs })
     }
     const text = await read().catch((error: unknown) => {
-      // Upstream was started anew in between.
+      // Upstream has restarted in between.
       if (!hasLostFiles(error)) throw error
       return read()
     })

@@ -26,7 +26,7 @@ const timeoutMs = 300_000
 /** For the boundaries and headers of the form. */
 const formBytes = 16 * 1024
 const mib = 1024 * 1024
-/** Whatever the limit of sources is: a picture is in memory. */
+/** For any limit of sources: a picture is in memory. */
 const maxMemoryBytes = 100 * mib
 const imagesPerUser = 2
 const totalBytes = 200 * mib

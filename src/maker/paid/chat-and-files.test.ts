@@ -226,7 +226,7 @@ test('copies and blank decks answer as upstream does', async () => {
   expect(shown.at(-1)).toMatchObject({ type: 'complete', presentation: { id: copy.body.id } })
 })
 
-test('nobody else reaches a deck', async () => {
+test('no other user reaches a deck', async () => {
   const user = await world.createUser()
   const { deckId } = await makeDeck(user)
   const other = await world.createUser('other')

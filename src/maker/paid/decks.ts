@@ -104,7 +104,7 @@ export function createDeckHandlers(options: DeckHandlers) {
       if (handles.length === 0) return make(noFiles)
       const resolve = () => resolveFiles({ owner, account, handles, signal })
       return make(await resolve()).catch(async (error: unknown) => {
-        // Upstream was started anew in between.
+        // Upstream has restarted in between.
         if (!hasLostFiles(error)) throw error
         return make(await resolve())
       })

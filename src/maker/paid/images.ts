@@ -37,7 +37,7 @@ export function createGenerateImage({ database, presenton, editsPerDay }: Genera
       })
     if (presenton.state().breaker === 'open') throw new Problem('UPSTREAM_UNAVAILABLE')
     const useId = await take(owner)
-    // The picture is paid for, so it is kept although nobody waits for it.
+    // The picture is paid for, so it is kept although the tab has closed.
     const { signal } = new AbortController()
     const path = await presenton
       .generateImage({ account, signal, prompt: prompt.toWellFormed() })

@@ -9,7 +9,7 @@ import { saveGrant } from './grants.ts'
 import { isMakingSlides } from './slides-stream.ts'
 import { type DeckState, findDeckState } from './statements.ts'
 
-/** How Next.js asks for the page in the background, because somebody wants to see it. */
+/** How Next.js asks for the page in the background, because a person wants to see it. */
 const isInterfaceRequest = ({ headers }: FastifyRequest) =>
   headers.rsc === '1' &&
   headers['next-router-prefetch'] === undefined &&

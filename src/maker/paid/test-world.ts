@@ -79,7 +79,7 @@ export function createCalls(worldOf: () => PaidWorld['world']) {
       const response = await call(user, path, options)
       return { status: response.status, body: (await response.json()) as Body & { id?: string } }
     },
-    /** A document that somebody opens, by a link or from a restored tab. */
+    /** A document that a person opens, by a link or from a restored tab. */
     open: async (user: User, path: string) => (await browserOf(user, {})).open(path),
   }
 }

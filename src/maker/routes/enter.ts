@@ -1,4 +1,4 @@
-// The way in: a ticket becomes a session of this browser, once, and only when a person opens it.
+// Entry: a ticket becomes a session of this browser, once, and only when a person opens it.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../../domain/problem.ts'
@@ -50,7 +50,7 @@ export function enterRoutes(app: App, options: Enter) {
     if (!session) return enter(reply, ticket, undefined)
     const userId = await findTicketUser(ticket)
     if (userId === undefined) return refuse(reply)
-    // Whoever planted a link must not sign somebody in as another user.
+    // A planted link must not sign a person in as another user.
     if (userId !== session.userId) return sendPage(reply, 200, confirmPage(ticket))
     return enter(reply, ticket, session)
   })

@@ -1,4 +1,4 @@
-// Every row of the maker's table, for the owner of a deck, another user, nobody, and a session that
+// Every row of the maker's table, for the owner of a deck, another user, a visitor, and a session that
 // has expired; and everything that is refused. What the table decides alone, upstream never sees.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -19,7 +19,7 @@ let deckId: string
 let owner: MakerBrowser
 let other: MakerBrowser
 let expired: MakerBrowser
-const nobody = createMakerBrowser(makerUrl)
+const visitor = createMakerBrowser(makerUrl)
 
 function makerUrl() {
   return world.gateways[0]?.makerUrl ?? ''
@@ -107,7 +107,7 @@ const named = table.map(
 describe.each(named)('%s', (_, row) => {
   test.skipIf(row.class === 'asset')('is 401 without a live session', async () => {
     const upstream = await upstreamDuring(async () => {
-      for (const browser of [nobody, expired]) {
+      for (const browser of [visitor, expired]) {
         const { target, request } = requestOf(row)
         expect((await browser.fetch(target, request)).status).toBe(401)
       }
@@ -115,14 +115,14 @@ describe.each(named)('%s', (_, row) => {
     expect(upstream).toEqual([])
   })
 
-  test.runIf(row.class === 'page')('leads nobody who opens it to sign-in', async () => {
+  test.runIf(row.class === 'page')('leads a visitor who opens it to sign-in', async () => {
     const { target } = requestOf(row)
-    for (const browser of [nobody, expired]) expect((await browser.open(target)).status).toBe(401)
+    for (const browser of [visitor, expired]) expect((await browser.open(target)).status).toBe(401)
   })
 
   test.runIf(row.class === 'asset')('needs no session', async () => {
     const { target } = requestOf(row)
-    expect([200, 404]).toContain((await nobody.fetch(target)).status)
+    expect([200, 404]).toContain((await visitor.fetch(target)).status)
   })
 
   test.runIf((row.ids ?? []).length > 0)(

@@ -1,5 +1,5 @@
 // What upstream has and the maker refuses, for everybody and on purpose. It is 404 because no row
-// names it; this list says that nobody forgot it.
+// names it; this list says that none was forgotten.
 
 import { ppt, type Row } from './row.ts'
 

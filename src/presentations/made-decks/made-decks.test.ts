@@ -83,7 +83,7 @@ test('nothing is accepted, and nothing made, when upstream or the quota refuses'
   expect((await user.api('/usage')).body.total.used).toBe(0)
 })
 
-test('a deck that was made in vain is removed', async () => {
+test('a deck that no presentation got is removed', async () => {
   const user = await world.createUser()
   await createDeck(user, { quotas: { total: 1 } })
   world.presenton.gates.hold('create')

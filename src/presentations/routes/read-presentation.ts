@@ -12,7 +12,7 @@ import type { PresentationRow } from '../statements/queries.ts'
 
 const maxWaitSeconds = 60
 
-/** Proxies often give up after 60 s, so a long wait ends early enough to win that race. */
+/** Proxies often time out after 60 s, so a long wait ends early enough to win that race. */
 const waitMs = (seconds: number) => (seconds >= 30 ? seconds - 5 : seconds) * 1000
 
 interface OwnedId {

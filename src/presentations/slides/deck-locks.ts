@@ -140,8 +140,8 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
     },
 
     /**
-     * Takes the lock of a deck, with an intent, if the deck is free and as it is known. It waits for
-     * nobody. Undefined: nothing was taken.
+     * Takes the lock of a deck, with an intent, if the deck is free and as it is known. It does not
+     * wait. Undefined: nothing was taken.
      */
     async takeAtOnce({ own, ...known }: DeckAsKnown) {
       const lock = { id: own.id, token: randomUUID() }

@@ -27,7 +27,7 @@ const maxPictureChars = 4_096
 export const idsOf = ({ slides }: Pick<DeckSlides, 'slides'>): string[] =>
   slides.map(({ id }) => String(id))
 
-/** Pictures that anybody may name need no memory. */
+/** Pictures that all users may name need no memory. */
 export function picturesOf(value: unknown): Set<string> {
   const found = new Set<string>()
   visitPictures(value, ({ text }) => {

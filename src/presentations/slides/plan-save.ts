@@ -73,7 +73,7 @@ function planDeck(
   { slides, theme, isOfEarlierDeck }: Save & { kind: 'deck' },
   known: KnownDeck,
 ): PlannedSave {
-  // An editor that was open when the deck was made anew would bring the old one back.
+  // An editor that was open when the deck was made again would bring the old one back.
   if (isOfEarlierDeck && !slides.some(({ id }) => known.ids.includes(id)))
     throw new Problem('CONFLICT')
   const slideCount = slides.length

@@ -99,7 +99,7 @@ export function createSaveDeck(options: SaveDeckOptions) {
   }
 
   async function checkAnew(request: SaveRequest, deck: HeldDeck): Promise<CheckedSave> {
-    // Made anew since: its slides are others, and those of the request would replace them.
+    // Made again since: its slides are others, and those of the request would replace them.
     if (deck.deckId !== request.deckId) throw new Problem('CONFLICT')
     return check(request, knownDecks.learn(deck, await presenton.readDeck(callOf(deck))))
   }
@@ -190,7 +190,7 @@ export function createSaveDeck(options: SaveDeckOptions) {
       })
       return saved.response
     } catch (error) {
-      // Whatever went wrong, the next save looks at the deck itself.
+      // After any error, the next save looks at the deck itself.
       knownDecks.forget(deck.deckId)
       if (reserved && !isUnknown) await giveBack(deck, reserved)
       await deck.release({ isUnknown })

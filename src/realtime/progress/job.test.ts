@@ -73,7 +73,7 @@ describe('a job', () => {
     expect(states().at(-1)).toBe(6)
   })
 
-  it('estimates anew for a follower that comes or catches up later', () => {
+  it('estimates again for a follower that comes or catches up later', () => {
     const { job, take, add } = openJob()
     const medians = { create: 1, outlines: 1, prepare: 1, slides: 100, export: 1, store: 1 }
     const since = startMs

@@ -45,7 +45,7 @@ interface Current extends JobUpdate {
   encodedMs: number
 }
 
-/** A message that is older is encoded anew: its timestamp and its estimate are out of date. */
+/** A message that is older is encoded again: its timestamp and its estimate are out of date. */
 const maxMessageAgeMs = 10
 
 export type Job = ReturnType<typeof createJob>

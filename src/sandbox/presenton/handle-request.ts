@@ -116,7 +116,7 @@ function runRoute(
   }
 }
 
-/** nginx counts all requests to the path, whatever their method. */
+/** nginx counts all requests to the path, with any method. */
 function isLimitedLogin({ accounts, features }: StandInState, { pathname }: URL): boolean {
   const isLimited = pathname === '/api/v1/auth/login' && features().auth === 'users'
   return isLimited && !accounts.countLoginRequest()
@@ -124,10 +124,10 @@ function isLimitedLogin({ accounts, features }: StandInState, { pathname }: URL)
 
 /** Public routes do not ask who sends a request. */
 function userOf({ accounts, features }: StandInState, { headers }: IncomingMessage): User {
-  return accounts.callerOf(headers, features())?.user ?? nobody
+  return accounts.callerOf(headers, features())?.user ?? noUser
 }
 
-const nobody: User = { id: '', username: '', password: '', role: 'user', created_at: '' }
+const noUser: User = { id: '', username: '', password: '', role: 'user', created_at: '' }
 
 /** Undefined when the request is allowed. */
 function authErrorFor(

@@ -53,7 +53,7 @@ export type Exchange = {
   response: ServerResponse
   url: URL
   params: Record<string, string>
-  /** Who sends it: the admin where nobody has to sign in. */
+  /** Who sends it: the admin where no login is needed. */
   user: User
   operation: Operation
   journalEntry: JournalEntry

@@ -1,4 +1,4 @@
-// What is reported of errors that nobody expected, and to whom.
+// What is reported of unexpected errors, and to whom.
 
 import type { Config } from '../../config/config.ts'
 import type { Logger } from '../logging.ts'

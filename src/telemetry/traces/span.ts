@@ -6,7 +6,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 export type SpanKind = 'server' | 'client' | 'internal' | 'consumer'
 /**
  * Names of attributes and their values. Never content, titles, tokens, links, addresses or names of
- * users: whoever runs the collector may read them.
+ * users: the operators of the collector may read them.
  */
 export type Attributes = Record<string, string | number | boolean>
 

@@ -1,4 +1,4 @@
-// The files of the stand-in's interface, and its one document. They may be cached for ever, so their
+// The files of the stand-in's interface, and its one document. They may be cached without end, so their
 // paths name what is in them.
 
 import { createHash } from 'node:crypto'

@@ -15,11 +15,11 @@ const pages = {
   '/presentation': showEditor,
 }
 
-/** What only lives as long as the page: the deck whose outlines are shown. */
+/** What lives only in the page: the deck whose outlines are shown. */
 const memory = {}
 let leave
 
-/** As Next.js does: asks for the page in the background, and loads it anew where that fails. */
+/** As Next.js does: asks for the page in the background, and loads it again where that fails. */
 async function navigate(path) {
   const url = new URL(path, location.href)
   url.searchParams.set('_rsc', 'stand-in')

@@ -88,7 +88,7 @@ it('hides the decks, files and uploads of a user from all others', async () => {
   expect(JSON.parse((await alice.send('GET', 'presentation/all')).text)).toHaveLength(1)
 })
 
-it('limits requests to the login as nginx does, whatever their method', async () => {
+it('limits requests to the login as nginx does, with any method', async () => {
   const { as } = await open({ loginLimit: { perMinute: 1, burst: 5 } })
   const statuses: number[] = []
   for (let request = 0; request < 7; request += 1)

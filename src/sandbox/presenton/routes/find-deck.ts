@@ -22,7 +22,7 @@ export function findDeck(
     : { reply: errorDetail(404, 'Presentation not found') }
 }
 
-/** Nobody sees the decks of others, and the admin sees no deck of a user. */
+/** No user sees the decks of others, and the admin sees no deck of a user. */
 export function isOwn(
   { owner }: Pick<Deck, 'owner'>,
   { user }: Pick<Exchange, 'user'>,

@@ -1,5 +1,5 @@
 /**
- * The browser interface: pages with a head, files that may be cached for ever, and headers that must
+ * The browser interface: pages with a head, files that may be cached without end, and headers that must
  * not reach a browser. Its program is in `../interface`.
  */
 
@@ -41,7 +41,7 @@ export const interfaceRoutes: readonly Route[] = [
 function page(_state: StandInState, { request, url, user }: Exchange): Reply {
   // What Next.js sends to a page that is open already.
   const isInBackground = request.headers['rsc'] === '1'
-  const note = `${url.pathname}${url.search} for ${user.username || 'nobody'}`
+  const note = `${url.pathname}${url.search} for ${user.username || 'no user'}`
   const type = isInBackground ? 'text/x-component' : 'text/html; charset=utf-8'
   return {
     status: 200,

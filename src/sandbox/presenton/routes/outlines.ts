@@ -61,7 +61,7 @@ async function* frames(
   const [firstStatus, ...laterStatuses] = features.outlineStatuses
   yield { kind: 'head', text: frame({ type: 'status', status: firstStatus }) }
   if (documents === undefined) {
-    // A and T end the stream without a word.
+    // A and T end the stream without an error.
     if (features.modelErrors === 'friendly')
       yield { kind: 'complete', text: frame({ type: 'error', detail: 'File not found' }) }
     return
