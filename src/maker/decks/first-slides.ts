@@ -1,6 +1,7 @@
 // The first slides of decks, as the dashboard draws them: read from upstream once for each revision of
 // a deck, a few in each request, and kept as far as a bound of memory allows.
 
+import { setMaxListeners } from 'node:events'
 import { createLimiter } from '../../async/limiter.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { UserAccount } from '../../presenton/account.ts'
@@ -110,6 +111,7 @@ export function createFirstSlides({
       const missing = decks.filter((deck) => findKept(deck) === undefined)
       if (missing.length > 0 && presenton.state().breaker !== 'open') {
         const signal = AbortSignal.timeout(timeoutMs)
+        setMaxListeners(maxReads, signal)
         const limiter = createLimiter(maxReadsAtOnce)
         await Promise.allSettled(
           missing
