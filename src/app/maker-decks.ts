@@ -25,7 +25,7 @@ export function createMakerDecks({ config, adapters, features }: MakerDecksOptio
       ...{ database, presenton, quotas, imageHosts, maxSlides: limits.maxSlides },
       locks: createDeckLocks({ database, leaseMs }),
     }),
-    saveDetails: createSaveDetails({ database, presenton }),
+    saveDetails: createSaveDetails({ database, presenton, imageHosts }),
     listDecks: createListDecks({ database, firstSlides: createFirstSlides({ presenton }) }),
     remove: features.presentations.remove,
     presenton,

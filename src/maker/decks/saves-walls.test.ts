@@ -112,7 +112,7 @@ test('nested ids lead nowhere else, and spellings of one’s own lead home', asy
 
 test('what is no slide is refused before upstream is asked to write', async () => {
   const user = await world.createUser()
-  const { id, shown, slide } = await makeDeck(user)
+  const { id, deckId, shown, slide } = await makeDeck(user)
   const asked = await upstreamDuring(async () => {
     for (const wrong of [
       ...[{ content: 'x' }, { ui: [] }, { speaker_note: 1 }, { layout: null }, { index: -1 }],
@@ -139,6 +139,7 @@ test('what is no slide is refused before upstream is asked to write', async () =
       expect((await patch(user, 'update', { ...shown, slides })).status, src).toBe(400)
       const theme = { logo: { url: src } }
       expect((await patch(user, 'update', { ...shown, theme })).status, src).toBe(400)
+      expect((await patch(user, 'update', { id: deckId, theme })).status, src).toBe(400)
     }
   })
   expect(asked.filter((request) => !request.startsWith('GET'))).toEqual([])
@@ -163,6 +164,10 @@ test('pictures of the account pass and become readable, and those of the deck st
   // It was in the deck before, so an undo may name it again.
   await patch(user, 'update', shown)
   expect((await patch(user, 'update', { ...shown, slides })).status).toBe(200)
+  for (const logo of [picture, old]) {
+    const theme = { logo_url: logo }
+    expect((await patch(user, 'update', { id: shown['id'], theme })).status, String(logo)).toBe(200)
+  }
 })
 
 test('a deck that a run works on is not saved', async () => {
