@@ -17,11 +17,15 @@ export function readSessionId(request: FastifyRequest, makerUrl: string): string
   return values.length === 1 && /^[\w-]{43}$/.test(values[0] ?? '') ? values[0] : undefined
 }
 
-export function sessionCookie(makerUrl: string, id: string, expires: Date): string {
+/**
+ * Without an id it deletes the cookie. Its end is not in it: the session may be renewed, of which this
+ * browser is not told.
+ */
+export function sessionCookie(makerUrl: string, id = ''): string {
   return [
     `${nameOf(makerUrl)}=${id}`,
     'Path=/',
-    `Expires=${expires.toUTCString()}`,
+    ...(id === '' ? [`Expires=${new Date(0).toUTCString()}`] : []),
     'HttpOnly',
     'SameSite=Lax',
     ...(makerUrl.startsWith('https:') ? ['Secure'] : []),

@@ -102,7 +102,7 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
 
   const logout: Handler = async ({ session, reply }) => {
     await services.endSession(session.hash)
-    reply.header('set-cookie', sessionCookie(makerUrl(), '', new Date(0)))
+    reply.header('set-cookie', sessionCookie(makerUrl()))
     return { success: true }
   }
   const handlers = { ...createLocalAnswers({ logout }), ...options.handlers }

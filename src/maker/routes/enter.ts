@@ -38,7 +38,7 @@ export function enterRoutes(app: App, options: Enter) {
     const userName = entry?.userName ?? null
     const id = await openSession({ userId, userName, expiresAt, replaced: replaced?.hash })
     return reply
-      .header('set-cookie', sessionCookie(makerUrl(), id, expiresAt))
+      .header('set-cookie', sessionCookie(makerUrl(), id))
       .redirect(entry?.returnTo ?? '/dashboard', 303)
   }
 
