@@ -19,6 +19,7 @@ export function isNavigation({ method, headers }: FastifyRequest): boolean {
 /** Whether a document is opened for a person to see, at the top or in a frame that is allowed. */
 export function isShown(request: FastifyRequest, { mayBeFramed }: { mayBeFramed: boolean }) {
   const { 'sec-fetch-dest': dest, 'sec-purpose': purpose, purpose: oldPurpose } = request.headers
+  if (request.method !== 'GET') return false
   if (purpose !== undefined || oldPurpose !== undefined) return false
   if (dest !== undefined && dest !== 'document' && !mayBeFramed) return false
   return isNavigation(request)
@@ -26,12 +27,13 @@ export function isShown(request: FastifyRequest, { mayBeFramed }: { mayBeFramed:
 
 /**
  * For everything that changes or spends, also by GET: a page of another origin may send it with the
- * cookies of its visitor.
+ * cookies of its visitor. Browsers send a form of our pages with `Origin: null`, because of their
+ * `no-referrer`.
  *
  * @throws Problem PERMISSION_DENIED
  */
 export function checkSameOrigin({ headers }: FastifyRequest, makerUrl: string): void {
   const { origin, 'sec-fetch-site': site } = headers
-  const isOwn = origin === undefined ? site === 'same-origin' : origin === new URL(makerUrl).origin
+  const isOwn = site === 'same-origin' || origin === new URL(makerUrl).origin
   if (!isOwn) throw new Problem('PERMISSION_DENIED')
 }
