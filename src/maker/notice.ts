@@ -47,7 +47,8 @@ export const noticeScript = `(() => {
     bar.id = 'maker-notice'
     bar.setAttribute('role', 'alert')
     bar.style.cssText = 'position:fixed;z-index:2147483647;left:50%;bottom:1rem;' +
-      'transform:translateX(-50%);padding:.7rem 1rem;border-radius:.5rem;background:#7f1d1d;' +
+      'transform:translateX(-50%);width:max-content;max-width:calc(100vw - 2rem);' +
+      'box-sizing:border-box;padding:.7rem 1rem;border-radius:.5rem;background:#7f1d1d;' +
       'color:#fff;font:14px/1.4 system-ui,sans-serif;box-shadow:0 2px 12px #0006'
     const anchor = document.createElement('a')
     anchor.href = link

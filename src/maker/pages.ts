@@ -8,9 +8,14 @@ export const escapeHtml = (text: string) =>
   text.replace(/[&<>"']/g, (character) => escapes[character] ?? '')
 
 const style = `
-  :root { color-scheme: light dark }
+  :root { color-scheme: light dark; color: #111827; background: #fff }
   body { font: 1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 15vh auto; padding: 0 1rem }
   h1 { font-size: 1.3rem }
+  a { color: #1d4ed8 }
+  @media (prefers-color-scheme: dark) {
+    :root { color: #f3f4f6; background: #111 }
+    a { color: #93c5fd }
+  }
   button { font: inherit; padding: .4rem 1rem }`
 
 export interface SmallPage {
@@ -31,9 +36,11 @@ export function smallPage({ title, text, rest = '' }: SmallPage): string {
 <style>${style}</style>
 </head>
 <body>
+<main>
 <h1>${escapeHtml(title)}</h1>
 <p>${escapeHtml(text)}</p>
 ${rest}
+</main>
 </body>
 </html>
 `

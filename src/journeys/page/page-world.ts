@@ -25,7 +25,7 @@ export async function openPageWorld(env: Record<string, string> = {}, { maker = 
 
   function watch(page: Page): Page {
     page.on('console', (message) => {
-      if (message.type() === 'error') errors.push(message.text())
+      if (message.type() === 'error') errors.push(`${message.text()} ${message.location().url}`)
     })
     page.on('pageerror', (error) => errors.push(error.message))
     return page

@@ -21,11 +21,12 @@ export function showUpload(main, { navigate, memory }) {
     try {
       const paths = files.files.length > 0 ? await uploadFiles(files.files) : []
       const language = 'English'
+      // Only reads them ahead: what cannot be read now is read when the outlines are written.
       if (paths.length > 0)
         await call(`${ppt}/files/decompose`, {
           method: 'POST',
           body: { file_paths: paths, language },
-        })
+        }).catch(() => undefined)
       const { id } = await call(`${ppt}/presentation/create`, {
         method: 'POST',
         body: {
