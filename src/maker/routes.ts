@@ -181,6 +181,8 @@ function addRoute(scope: App, row: Row, handler: Handler, services: MakerService
     method,
     url,
     config: { row },
+    // HEAD would pay for what it does not get.
+    exposeHeadRoute: row.isUnsafe !== true,
     ...(row.isUncompressed && { compress: false }),
     handler: async (request, reply) => handler(await openExchange(row, request, reply, services)),
   })

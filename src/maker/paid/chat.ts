@@ -69,7 +69,7 @@ export function createChatHandlers(options: ChatHandlers) {
 
   return {
     async chatStream(exchange: Exchange) {
-      return sendStream(exchange, drain(await start(exchange)))
+      return sendStream(exchange, async () => drain(await start(exchange)))
     },
 
     async chatMessage(exchange: Exchange) {

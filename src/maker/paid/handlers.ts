@@ -72,26 +72,27 @@ export function createPaidHandlers(options: PaidOptions): Handlers {
 
     presentationPage: createPresentationPage(database),
 
-    async streamOutlines(exchange) {
-      const state = await readState(exchange)
-      return sendStream(exchange, streamOutlines(options, state, exchange.signal))
-    },
+    streamOutlines: (exchange) =>
+      sendStream(exchange, async () =>
+        streamOutlines(options, await readState(exchange), exchange.signal),
+      ),
 
-    async streamSlides(exchange) {
-      let state = await readState(exchange)
-      if (!isMakingSlides(state)) {
-        try {
-          state = await useGrant(exchange, state)
-        } catch (error) {
-          if (!(error instanceof Problem)) throw error
-          // The interface shows the text of an event, and none of a status.
-          return sendStream(exchange, refusal(error))
+    streamSlides: (exchange) =>
+      sendStream(exchange, async () => {
+        let state = await readState(exchange)
+        if (!isMakingSlides(state)) {
+          try {
+            state = await useGrant(exchange, state)
+          } catch (error) {
+            if (!(error instanceof Problem)) throw error
+            // The interface shows the text of an event, and none of a status.
+            return refusal(error)
+          }
         }
-      }
-      checkPrepared(state)
-      const { account, signal } = exchange
-      return sendStream(exchange, streamSlides(options, state, { account, signal }))
-    },
+        checkPrepared(state)
+        const { account, signal } = exchange
+        return streamSlides(options, state, { account, signal })
+      }),
   }
 }
 

@@ -18,9 +18,21 @@ export interface SendStream {
 export function createSendStream({ takeStream }: SendStream) {
   const write = createChunkWriter()
 
-  /** Takes over the reply. The generator is ended when the browser leaves. */
-  return function sendStream({ owner, reply }: Exchange, messages: Messages) {
+  /**
+   * Takes over the reply. What `start` begins may cost something, so it is called only if the user may
+   * open another stream. The generator is ended when the browser leaves.
+   */
+  return async function sendStream(
+    { owner, reply }: Exchange,
+    start: () => Messages | Promise<Messages>,
+  ) {
     const release = takeStream(owner)
+    const messages = await Promise.resolve()
+      .then(start)
+      .catch((error: unknown) => {
+        release()
+        throw error
+      })
     const stream = Readable.from(frames(messages), { objectMode: false })
     stream.once('close', release)
     reply.headers(eventStreamHeaders)
