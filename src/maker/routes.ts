@@ -95,7 +95,8 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
       request.makerSession = session
       request.caller = { userId, expiresAt }
     }
-    await checkRate(request, reply)
+    // A page of the editor shows many icons.
+    if (!session || request.routeOptions.url !== '/static/*') await checkRate(request, reply)
     if (!session) throw new Problem('AUTHENTICATION_FAILED')
     if (row && isUnsafe(row)) checkSameOrigin(request, makerUrl())
   })
