@@ -116,6 +116,8 @@ export function createFollowRealtime(options: RealtimeOptions) {
       try {
         let next = await messages.next()
         for (; !next.done; next = await messages.next()) {
+          // The gateway says so, and then closes with 4401.
+          if (isTokenExpired(next.value)) return { kind: 'expired', token }
           if (isFirst) subject.onOpen?.(socket.send)
           isFirst = false
           yield next.value
@@ -144,9 +146,7 @@ export function createFollowRealtime(options: RealtimeOptions) {
         for await (const { data } of stream.messages(opened.response, (ms) => (retryMs = ms))) {
           const message = parseData(data)
           if (!message) continue
-          if (message.type === 'error' && message['error_code'] === 'TOKEN_EXPIRED') {
-            return { kind: 'expired', token: opened.token }
-          }
+          if (isTokenExpired(message)) return { kind: 'expired', token: opened.token }
           yield message
         }
         return { kind: 'drop', retryMs }
@@ -156,6 +156,9 @@ export function createFollowRealtime(options: RealtimeOptions) {
     }
   }
 }
+
+const isTokenExpired = ({ type, error_code: code }: MessageData) =>
+  type === 'error' && code === 'TOKEN_EXPIRED'
 
 function endOf({ code, reason, wasOpen }: SocketEnd, token: string | undefined): ConnectionEnd {
   if (!wasOpen) return { kind: 'refused socket' }
