@@ -26,12 +26,11 @@ export type OutboundPost = ReturnType<typeof createOutboundPost>
 
 /** Nothing of a response is used but its head; a short body is read for the sake of its sender. */
 const maxReadBytes = 4 * 1024
-const maxReadMs = 500
 /** Above any deadline, since the signal ends the request. */
 const phaseMs = 60_000
 
 /** Returns a function that posts and resolves with the response's head. It follows no redirects. */
-export function createOutboundPost(proxies: Config['proxies']) {
+export function createOutboundPost(proxies: Config['proxies'], { maxReadMs = 500 } = {}) {
   return async ({
     url,
     addresses,
@@ -55,7 +54,7 @@ export function createOutboundPost(proxies: Config['proxies']) {
         signal,
       })
       const head = await raceSignal(response, signal)
-      await readSome(head.body, signal)
+      await readSome(head.body, AbortSignal.any([signal, AbortSignal.timeout(maxReadMs)]))
       return { status: head.statusCode, headers: head.headers }
     } catch (error) {
       throw proxy && !signal.aborted ? toProxyError(error, proxy.variable) : error
@@ -92,6 +91,5 @@ async function readSome(body: Dispatcher.ResponseData['body'], signal: AbortSign
       if (size >= maxReadBytes) return
     }
   }
-  const timeout = AbortSignal.any([signal, AbortSignal.timeout(maxReadMs)])
-  await raceSignal(reading(), timeout).catch(() => undefined)
+  await raceSignal(reading(), signal).catch(() => undefined)
 }

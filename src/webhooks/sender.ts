@@ -11,6 +11,7 @@ import type { Logger } from '../telemetry/logging.ts'
 import { inOwnSpan } from '../telemetry/traces/span.ts'
 import type { Tracer } from '../telemetry/traces/tracer.ts'
 import type { Attempt, AttemptResult } from './attempt.ts'
+import { type RetryRules, retryMsAfter } from './retry-delay.ts'
 import { createSlots, type Flight } from './slots.ts'
 import {
   type ClaimedDelivery,
@@ -29,19 +30,16 @@ import {
 
 export type DeliveryOutcome = 'delivered' | 'retried' | 'failed' | 'released'
 
-export interface SenderOptions {
+export interface SenderOptions extends RetryRules {
   database: Pick<Database, 'query' | 'transaction'>
   /** A connection that a busy pool cannot delay. */
   renewals: Pick<Database, 'query'>
   channels: Pick<Channels, 'subscribe' | 'subscribeMissed' | 'publish'>
   attempt: Attempt
   leaseMs: number
-  /** The delay before each further attempt. */
-  retryMs: readonly number[]
   disableRules: DisableRules
   logger: Pick<Logger, 'warn'>
   onAttempt: (outcome: DeliveryOutcome, seconds: number) => void
-  random?: () => number
   tracer?: Tracer | undefined
 }
 
@@ -175,20 +173,12 @@ export function openWebhookSender(options: SenderOptions) {
     const failure = {
       error: result.error,
       status: result.status ?? null,
-      retryMs: retryMsOf(delivery.failures, result.retryAfterMs),
+      retryMs: retryMsAfter({ ...result, failures: delivery.failures }, options),
       isGone: result.isGone ?? false,
       counts: !result.isOurs,
     }
     const outcome = await finishFailed(database, delivery, failure, options.disableRules)
     return outcome === 'lost' ? undefined : outcome
-  }
-
-  /** ± 20 %, unless the receiver names a time. Undefined after the last attempt. */
-  function retryMsOf(failures: number, retryAfterMs: number | undefined): number | undefined {
-    const delayMs = options.retryMs[failures]
-    if (delayMs === undefined) return undefined
-    const { random = Math.random } = options
-    return retryAfterMs ?? Math.round(delayMs * (0.8 + 0.4 * random()))
   }
 
   let renewedMs = slots.now()
