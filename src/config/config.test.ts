@@ -124,6 +124,11 @@ describe('readConfig', () => {
     })
   })
 
+  it('reads fractions of the hours after which a webhook is disabled', () => {
+    const { webhooks } = readConfig({ ...required, WEBHOOK_DISABLE_HOURS: '0.25' })
+    expect(webhooks.disableMs).toBe(900_000)
+  })
+
   it('is deeply frozen', () => {
     const config = readConfig(required)
     expect(

@@ -93,12 +93,24 @@ test('without a key, the unfinished presentation of the same brief is the answer
   expect(same.presentation.id).toBe(ids[0])
   const other = await mcp.get('make_presentation', { ...brief, n_slides: 2 })
   expect(other.presentation.id).not.toBe(ids[0])
+  const age = (interval: string) =>
+    world.query(
+      'update gateway.presentations set created_at = now() - $2::interval where id = $1',
+      [other.presentation.id, interval],
+    )
+  const again = () => mcp.get('make_presentation', { ...brief, n_slides: 2 })
+  await age('9 minutes 30 seconds')
+  expect((await again()).presentation.id).toBe(other.presentation.id)
+  await age('10 minutes 1 second')
+  const late = (await again()).presentation.id
+  expect(late).not.toBe(other.presentation.id)
   world.presenton.gates.releaseAll()
+  await mcp.get('get_presentation', { id: late, wait_seconds: 45 })
   await mcp.get('get_presentation', { id: ids[0], wait_seconds: 45 })
   await mcp.get('get_presentation', { id: other.presentation.id, wait_seconds: 45 })
   const afterwards = await mcp.get('make_presentation', { ...brief, wait_seconds: 45 })
   expect(afterwards.presentation.id).not.toBe(ids[0])
-  expect(await countDecks(sub)).toBe(3)
+  expect(await countDecks(sub)).toBe(4)
 })
 
 test('a caller who disconnects stops waiting, and the run goes on', async () => {
