@@ -53,7 +53,7 @@ describe.each(transports)('%s, a token that ends', (_name, Socket) => {
     }
     const jobs = Promise.all(made.map(({ id }) => followJob(id)))
     const reconnects = Promise.all([1, 2, 3].map(followNotifications))
-    // Whichever rejects first is the one to see.
+    // The first rejection is the one to see.
     await Promise.race([reconnects, jobs])
     expect(await reconnects).toEqual([2, 2, 2])
     world.presenton.gates.releaseAll()

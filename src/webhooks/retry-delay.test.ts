@@ -39,7 +39,7 @@ it('takes the time that the receiver names as it is', () => {
   expect(retryMsAfter({ failures: 1, retryAfterMs: undefined }, rules)).toBe(240_000)
 })
 
-it('ends with the last delay, whatever the receiver names', () => {
+it('ends with the last delay, also when the receiver names a time', () => {
   expect(retryMsAfter({ failures: 3 }, { retryMs })).toBeUndefined()
   expect(retryMsAfter({ failures: 3, retryAfterMs: 1_000 }, { retryMs })).toBeUndefined()
 })
