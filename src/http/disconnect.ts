@@ -11,12 +11,18 @@ export function isDisconnect(error: unknown): boolean {
   return isCausedBy(error, (cause) => cause === reason)
 }
 
+/** One for each response, so that it gets one listener however many parts ask. */
+const signals = new WeakMap<FastifyReply['raw'], AbortSignal>()
+
 /** Aborts when the connection closes before the response was sent completely. */
-export function disconnectSignal(reply: FastifyReply): AbortSignal {
+export function disconnectSignal({ raw }: Pick<FastifyReply, 'raw'>): AbortSignal {
+  const known = signals.get(raw)
+  if (known) return known
   const controller = new AbortController()
-  if (reply.raw.destroyed) controller.abort(reason)
-  reply.raw.once('close', () => {
-    if (!reply.raw.writableFinished) controller.abort(reason)
+  signals.set(raw, controller.signal)
+  if (raw.destroyed) controller.abort(reason)
+  raw.once('close', () => {
+    if (!raw.writableFinished) controller.abort(reason)
   })
   return controller.signal
 }

@@ -161,7 +161,7 @@ export const misusedCredentials: MisuseCase[] = [
   {
     name: 'an injected session cookie before the real one',
     path: '/presentations',
-    headers: ({ cookie }) => ({ cookie: `gateway_session=x.y.z; ${cookie}` }),
+    headers: ({ cookie }) => ({ cookie: `__Host-gateway_session=x.y.z; ${cookie}` }),
     status: 401,
   },
   {

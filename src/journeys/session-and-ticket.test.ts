@@ -66,7 +66,7 @@ test.each(misusedCredentials)(
   async ({ method = 'GET', path, headers, body, status }) => {
     const fill = (given: string) =>
       given.replace('{id}', presentation.id).replace('{token}', victim.token)
-    const own = { token: victim.token, cookie: `gateway_session=${victim.token}` }
+    const own = { token: victim.token, cookie: `__Host-gateway_session=${victim.token}` }
     const response = await send(method, fill(path), headers?.(own), body && fill(body))
     expectProblem(response, status, path)
     expect(response.headers['set-cookie']).toBeUndefined()
@@ -257,7 +257,7 @@ test('a stream whose token expires ends cleanly, and resumes with a new token', 
   const path = `${world.url}/api/v1/presentations/${presentation.id}/events`
   const readers = await Promise.all([
     openReader(path, { token: expiring }),
-    openReader(path, { headers: { cookie: `gateway_session=${expiring}` } }),
+    openReader(path, { headers: { cookie: `__Host-gateway_session=${expiring}` } }),
   ])
   for (const reader of readers) {
     expect(reader.status).toBe(200)

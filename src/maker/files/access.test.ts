@@ -55,7 +55,7 @@ test.each(requests.filter(({ changes }) => changes))(
         { 'sec-fetch-site': 'cross-site' },
         { 'sec-fetch-site': 'same-site' },
         { origin: 'https://evil.example' },
-        { origin: 'null' },
+        { origin: 'null', 'sec-fetch-site': 'cross-site' },
       ]) {
         const response = await browser.fetch(path, { method, body: body?.(), headers })
         expect(response.status, JSON.stringify(headers)).toBe(403)
