@@ -35,7 +35,7 @@ async function ticketOf(sub: string): Promise<string> {
   return url
 }
 
-/** A site of somebody else, which counts what comes to it. */
+/** A foreign site, which counts what comes to it. */
 async function openForeignSite() {
   let requests = 0
   const server = createServer((_request, response) => {

@@ -144,7 +144,7 @@ test('who leaves in the middle comes back to the same run, in any number of tabs
   expect(spend().slideStreams).toBe((before.slideStreams ?? 0) + 1)
 })
 
-test('Regenerate makes the slides anew, once, and nothing else does', async () => {
+test('Regenerate makes the slides again, once, and nothing else does', async () => {
   const { maker } = await steps.openDeck()
   const before = spend()
   await maker.getByRole('button', { name: 'Regenerate' }).click()
