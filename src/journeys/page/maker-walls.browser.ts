@@ -88,11 +88,13 @@ test('markup of an outline that runs a script reaches nothing', async () => {
     page,
     'The bridge is repaired. <img src=x onerror=attack()> is what it costs.',
   )
-  await page.waitForFunction('window.attacked')
-  expect(await page.evaluate('window.attacked')).toEqual({
-    ...{ api: 'blocked', plain: 'blocked', foreign: 'blocked', image: 'blocked' },
-    ...{ script: 'blocked', socket: 'blocked', cookie: '' },
-  })
+  // `waitForFunction` would evaluate in the page, which its policy forbids.
+  await expect
+    .poll(() => page.evaluate('window.attacked'), { timeout: 90_000 })
+    .toEqual({
+      ...{ api: 'blocked', plain: 'blocked', foreign: 'blocked', image: 'blocked' },
+      ...{ script: 'blocked', socket: 'blocked', cookie: '' },
+    })
   expect(foreign.requests()).toBe(0)
   expect(asked().length).toBe(before)
   const journal = world.sandbox.standIn?.journal.map(({ path }) => path) ?? []
@@ -118,9 +120,9 @@ test('a refused save shows, also one after the end of the session; what was save
   onTestFinished(() => gates?.releaseAll())
   const other = world.watch(await maker.context().newPage())
   await other.goto(maker.url())
+  const streamed = other.waitForResponse((one) => one.url().includes('/presentation/stream/'))
   await other.getByRole('button', { name: 'Regenerate' }).click()
-  await other.getByText(/Making the slides/).waitFor()
-  await other.waitForResponse((response) => response.url().includes('/presentation/stream/'))
+  await Promise.all([streamed, other.getByText(/Making the slides/).waitFor()])
   await steps.saved(maker, 'slide_update', () => title(maker).fill('Too late'), 409)
   await notice.getByText('The last change was not saved.').waitFor()
   for (const [name, { colorScheme, ...rest }] of looks) {
