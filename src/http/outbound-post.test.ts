@@ -49,7 +49,7 @@ async function postTo(bytes: number, { maxReadMs = 60_000 } = {}) {
     response,
     closed: new Promise<void>((resolve) => response.once('close', () => resolve())),
     isOver: () => isOver,
-    /** Takes as long as a whole request to the same server. */
+    /** Takes the time of one request to the same server. */
     sendAnother: () => send('/other'),
   }
 }

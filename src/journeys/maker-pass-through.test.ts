@@ -35,13 +35,6 @@ async function signedIn(user: User) {
   return opened
 }
 
-/** The requests that upstream got while `act` ran. */
-async function upstreamDuring(act: () => Promise<unknown>) {
-  const before = world.presenton.journal.length
-  await act()
-  return world.presenton.journal.slice(before)
-}
-
 it('serves pages under the account of the user, without what is upstream’s', async () => {
   const response = await browser.open('/dashboard')
   expect(response.status).toBe(200)
@@ -73,7 +66,7 @@ it('sends upstream nothing of the browser’s credentials and addresses', async 
     forwarded: 'for=203.0.113.9',
   }
   browser.cookies.set('presenton_session', 'planted')
-  const [request] = await upstreamDuring(() => browser.open('/templates', planted))
+  const [request] = await world.requestsDuring(() => browser.open('/templates', planted))
   browser.cookies.delete('presenton_session')
   expect(request?.path).toBe('/templates')
   const sent = JSON.stringify(request?.headers)
@@ -83,7 +76,7 @@ it('sends upstream nothing of the browser’s credentials and addresses', async 
 
 it('serves files of the interface without a session, cacheable and compressed', async () => {
   const visitor = createMakerBrowser(makerUrl)
-  const [request] = await upstreamDuring(async () => {
+  const [request] = await world.requestsDuring(async () => {
     const response = await visitor.send('/_next/static/chunks/a.js')
     expect(response.status).toBe(200)
     expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
@@ -106,7 +99,7 @@ it('lets no file that is opened as a document run a script', async () => {
 
 it('removes what would send the interface elsewhere', async () => {
   for (const name of ['fastapiUrl', 'exportSession', 'fastapi%55rl']) {
-    const upstream = await upstreamDuring(async () => {
+    const upstream = await world.requestsDuring(async () => {
       const response = await browser.open(`/presentation?id=${deckId}&${name}=https://evil.example`)
       expect(response.status).toBe(303)
       expect(response.headers.get('location')).toBe(`/presentation?id=${deckId}`)
@@ -130,7 +123,7 @@ it('knows an own deck in every spelling, and says its title', async () => {
 
 it('asks upstream nothing where the table alone decides', async () => {
   const other = await signedIn(bob)
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.requestsDuring(async () => {
     for (const path of [
       ...['/settings', '/admin', '/pdf-maker', '/schema', '/custom-template', '/docs'],
       ...['/openapi.json', '/mcp', '/api/v2/x', '/api/user-config', '/api/v1/admin/users'],
@@ -173,7 +166,7 @@ it('has no maker for a deck of the account that all share', async () => {
   await world.query('update gateway.presentations set account = null where id = $1', [made.id])
   const link = await alice.api(`/presentations/${made.id}/maker`, { method: 'POST' })
   expect(link.body.code).toBe('NOT_SUPPORTED')
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.requestsDuring(async () => {
     expect((await browser.open(`/open/${made.id}`)).status).toBe(409)
     expect((await browser.open(`/presentation?id=${id}`)).status).toBe(404)
     expect((await browser.fetch(`/api/v1/ppt/presentation/${id}`)).status).toBe(404)

@@ -124,6 +124,13 @@ export async function openWorld({
     }
   }
 
+  /** The requests that upstream got while `act` ran. */
+  async function requestsDuring(act: () => Promise<unknown>) {
+    const before = presenton.journal.length
+    await act()
+    return presenton.journal.slice(before)
+  }
+
   const world = {
     presenton,
     objects,
@@ -133,6 +140,10 @@ export async function openWorld({
     query,
     openReplica,
     countOpenResources,
+    requestsDuring,
+    /** The same, each as its method and path. */
+    upstreamDuring: async (act: () => Promise<unknown>) =>
+      (await requestsDuring(act)).map(({ method, path }) => `${method} ${path}`),
     /** Base URL of the first gateway. */
     get url() {
       const [first] = gateways

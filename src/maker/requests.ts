@@ -34,7 +34,7 @@ export function isShown(request: FastifyRequest, { mayBeFramed }: { mayBeFramed:
  */
 export function checkSameOrigin({ headers }: FastifyRequest, makerUrl: string): void {
   const { origin, 'sec-fetch-site': site } = headers
-  const isForeign = origin !== undefined && origin !== 'null' && origin !== new URL(makerUrl).origin
-  const isOwn = site === 'same-origin' || origin === new URL(makerUrl).origin
-  if (!isOwn || isForeign) throw new Problem('PERMISSION_DENIED')
+  const isUnnamed = origin === undefined || origin === 'null'
+  const isOwn = isUnnamed ? site === 'same-origin' : origin === new URL(makerUrl).origin
+  if (!isOwn) throw new Problem('PERMISSION_DENIED')
 }

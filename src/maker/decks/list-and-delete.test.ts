@@ -26,12 +26,6 @@ async function makeDeck(user: User, about = 'The bridge is repaired in May.') {
   return { id, deckId: String(presenton_presentation_id) }
 }
 
-async function upstreamDuring(act: () => Promise<unknown>) {
-  const before = world.presenton.journal.length
-  await act()
-  return world.presenton.journal.slice(before).map(({ method, path }) => `${method} ${path}`)
-}
-
 test('the dashboard shows own decks, newest first, with their first slides', async () => {
   const [user, other] = [await world.createUser(), await world.createUser('other')]
   const first = await makeDeck(user)
@@ -51,11 +45,11 @@ test('the dashboard shows own decks, newest first, with their first slides', asy
   })
   expect(JSON.stringify(decks)).not.toContain('owner_id')
 
-  expect(await upstreamDuring(() => list(user))).toEqual([])
+  expect(await world.upstreamDuring(() => list(user))).toEqual([])
   // A change is read again, once.
   const change = { method: 'PATCH', body: { speaker_note: 'New' } }
   await user.api(`/presentations/${first.id}/slides/0`, change)
-  const again = await upstreamDuring(async () => {
+  const again = await world.upstreamDuring(async () => {
     const changed = await Promise.all([list(user), list(user)])
     for (const [, deck] of changed) expect(deck?.['slides'][0].speaker_note).toBe('New')
   })
@@ -65,7 +59,7 @@ test('the dashboard shows own decks, newest first, with their first slides', asy
 test('no other version, and no other user', async () => {
   const user = await world.createUser()
   await makeDeck(user)
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.upstreamDuring(async () => {
     for (const query of [
       ...['', '?version=', '?version=v1-standard&include_slides=false', '?version=V2-STANDARD'],
       ...['?include_slides=true', '?owner_id=x'],
@@ -99,7 +93,7 @@ test('of many decks 100 are shown, and 24 are read at a time', async () => {
   onTestFinished(() => world.closeReplica(replica))
   const counts: number[] = []
   for (let n = 0; n < 5; n += 1) {
-    const reads = await upstreamDuring(async () => {
+    const reads = await world.upstreamDuring(async () => {
       const decks = await list(user, { gateway: replica })
       expect(decks).toHaveLength(100)
       expect(decks[0]).toMatchObject({ title: 'Deck 120', slides: [] })
@@ -126,7 +120,7 @@ test('a deck is deleted with its presentation, by its owner alone', async () => 
   await call(other, '/dashboard')
   const remove = (who: User, deck: string, options: CallOptions = {}) =>
     call(who, `presentation/${deck}`, { method: 'DELETE', ...options })
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.upstreamDuring(async () => {
     expect((await remove(other, deckId)).status).toBe(404)
     expect((await remove(user, crypto.randomUUID())).status).toBe(404)
     expect((await remove(user, 'all')).status).toBe(404)
@@ -155,7 +149,7 @@ test('a conversation of an own deck is deleted, at no cost', async () => {
       ...{ method: 'DELETE', ...options },
     })
   const history = `chat/history?presentation_id=${deckId}&conversation_id=${conversation}`
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.upstreamDuring(async () => {
     expect((await remove(other, deckId, conversation)).status).toBe(404)
     for (const id of ['', 'x', '../x', '%00'])
       expect((await remove(user, deckId, id)).status).toBe(404)

@@ -35,17 +35,11 @@ async function makeDeck(user: User) {
   return { id, deckId, deck: world.presenton.decks.get(deckId)!, shown, slide: shown.slides[0] }
 }
 
-async function upstreamDuring(act: () => Promise<unknown>) {
-  const before = world.presenton.journal.length
-  await act()
-  return world.presenton.journal.slice(before).map(({ method, path }) => `${method} ${path}`)
-}
-
 test('no other user saves anything, and upstream is not asked', async () => {
   const [user, other] = [await world.createUser(), await world.createUser('other')]
   const { deckId, shown, slide } = await makeDeck(user)
   await call(other, '/dashboard')
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.upstreamDuring(async () => {
     expect((await patch(other, 'slide_update', { slide })).status).toBe(404)
     expect((await patch(other, 'update', shown)).status).toBe(404)
     expect((await patch(other, 'update', { id: deckId, title: 'x' })).status).toBe(404)
@@ -79,7 +73,7 @@ test('nested ids lead nowhere else, and spellings of one’s own lead home', asy
     ...mine.shown,
     slides: [...mine.shown.slides, { ...mine.slide, id: crypto.randomUUID(), presentation }],
   })
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.upstreamDuring(async () => {
     for (const id of [theirs.deckId, second.deckId, crypto.randomUUID(), 'x', '', null, 1, {}]) {
       expect((await patch(user, 'update', planted(id))).status, String(id)).toBe(404)
       if (id === second.deckId) continue
@@ -94,7 +88,7 @@ test('nested ids lead nowhere else, and spellings of one’s own lead home', asy
   })
   expect(upstream).toEqual([])
   for (const id of [theirs.slide.id, second.slide.id, crypto.randomUUID()]) {
-    const asked = await upstreamDuring(async () => {
+    const asked = await world.upstreamDuring(async () => {
       const slide = { ...mine.slide, id, speaker_note: 'planted' }
       expect((await patch(user, 'slide_update', { slide })).status).toBe(404)
     })
@@ -113,7 +107,7 @@ test('nested ids lead nowhere else, and spellings of one’s own lead home', asy
 test('what is no slide is refused before upstream is asked to write', async () => {
   const user = await world.createUser()
   const { id, deckId, shown, slide } = await makeDeck(user)
-  const asked = await upstreamDuring(async () => {
+  const asked = await world.upstreamDuring(async () => {
     for (const wrong of [
       ...[{ content: 'x' }, { ui: [] }, { speaker_note: 1 }, { layout: null }, { index: -1 }],
       ...[{ speaker_note: 'a\0b' }, { content: { a: '\ud800' } }, { properties: 'x' }],
@@ -174,7 +168,7 @@ test('a deck that a run works on is not saved', async () => {
   const user = await world.createUser()
   const { id, deckId, shown, slide } = await makeDeck(user)
   const refused = async () => {
-    const asked = await upstreamDuring(async () => {
+    const asked = await world.upstreamDuring(async () => {
       expect((await patch(user, 'slide_update', { slide })).status).toBe(409)
       expect((await patch(user, 'update', shown)).status).toBe(409)
       expect((await patch(user, 'update', { id: deckId, title: 'No' })).status).toBe(409)
@@ -211,7 +205,7 @@ test('slides beyond the limits are not added, and fewer always pass', async () =
   onTestFinished(() => Promise.all([limited, poor].map(world.closeReplica)).then(() => undefined))
   const [first] = shown.slides
   const more = (slides: Body[]) => ({ ...shown, slides: [...slides, copyOf(first)] })
-  const asked = await upstreamDuring(async () => {
+  const asked = await world.upstreamDuring(async () => {
     const tooMany = await patch(user, 'update', more(shown.slides), { gateway: limited })
     expect(tooMany).toMatchObject({ status: 400, body: { detail: expect.stringMatching(/3/) } })
     expect((await patch(user, 'update', more(shown.slides), { gateway: poor })).status).toBe(402)

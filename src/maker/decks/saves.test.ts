@@ -30,13 +30,6 @@ async function makeDeck(user: User) {
   return { id, deckId, deck, open, saveSlide, saveDeck }
 }
 
-/** What upstream was asked while `act` ran. */
-async function upstreamDuring(act: () => Promise<unknown>) {
-  const before = world.presenton.journal.length
-  await act()
-  return world.presenton.journal.slice(before).map(({ method, path }) => `${method} ${path}`)
-}
-
 const slideUpdate = 'PATCH /api/v1/ppt/presentation/slide_update'
 
 test('a slide is saved, and counts if it has changed', async () => {
@@ -44,7 +37,7 @@ test('a slide is saved, and counts if it has changed', async () => {
   const { id, deckId, deck, open, saveSlide } = await makeDeck(user)
   const slide = (await open()).slides[1]
   const saved = { ...slide, speaker_note: 'Mine', html_content: '<b>', owner_id: 'x', other: 1 }
-  const first = await upstreamDuring(async () => {
+  const first = await world.upstreamDuring(async () => {
     const answer = await saveSlide(saved)
     expect(answer).toMatchObject({ status: 200, body: { id: slide.id, speaker_note: 'Mine' } })
     expect(answer.body).not.toHaveProperty('owner_id')
@@ -56,7 +49,7 @@ test('a slide is saved, and counts if it has changed', async () => {
   expect(await user.read(id)).toMatchObject(after)
 
   // The deck is known now.
-  expect(await upstreamDuring(() => saveSlide(saved))).toEqual([slideUpdate])
+  expect(await world.upstreamDuring(() => saveSlide(saved))).toEqual([slideUpdate])
   expect(await user.read(id)).toMatchObject({ revision: 2 })
   await saveSlide({ ...saved, speaker_note: 'Again' })
   expect(await user.read(id)).toMatchObject({ revision: 3 })
@@ -80,7 +73,7 @@ test('slides are added, copied, moved and removed, and an undo brings them back'
   expect(deck).toMatchObject({ n_slides: 4 })
 
   // The new slide is known by the id that the editor gave it.
-  expect(await upstreamDuring(() => saveSlide({ ...copy, speaker_note: 'New' }))).toEqual([
+  expect(await world.upstreamDuring(() => saveSlide({ ...copy, speaker_note: 'New' }))).toEqual([
     slideUpdate,
   ])
   expect(deck.slides[1]?.speaker_note).toBe('New')

@@ -29,10 +29,6 @@ export async function uploadDocuments(call: Call, user: User, ...files: SentFile
 
 /** The requests that upstream got while `act` ran, without those of checks in the background. */
 export async function upstreamDuring(world: PaidWorld['world'], act: () => Promise<unknown>) {
-  const before = world.presenton.journal.length
-  await act()
-  return world.presenton.journal
-    .slice(before)
-    .map(({ method, path }) => `${method} ${path}`)
-    .filter((line) => !/\/(?:auth\/|openapi\.json)/.test(line))
+  const lines = await world.upstreamDuring(act)
+  return lines.filter((line) => !/\/(?:auth\/|openapi\.json)/.test(line))
 }

@@ -93,20 +93,13 @@ function put(container: Record<string, unknown>, [step = '', ...rest]: string[],
   }
 }
 
-/** The requests that upstream got while `act` ran. */
-async function upstreamDuring(act: () => Promise<unknown>) {
-  const before = world.presenton.journal.length
-  await act()
-  return world.presenton.journal.slice(before).map(({ method, path }) => `${method} ${path}`)
-}
-
 const named = table.map(
   (row) => [`${row.method} ${row.path.replaceAll(/\(.*\)/g, '')}`, row] as const,
 )
 
 describe.each(named)('%s', (_, row) => {
   test.skipIf(row.class === 'asset')('is 401 without a live session', async () => {
-    const upstream = await upstreamDuring(async () => {
+    const upstream = await world.upstreamDuring(async () => {
       for (const browser of [visitor, expired]) {
         const { target, request } = requestOf(row)
         expect((await browser.fetch(target, request)).status).toBe(401)
@@ -128,7 +121,7 @@ describe.each(named)('%s', (_, row) => {
   test.runIf((row.ids ?? []).length > 0)(
     'is 404 for another user, and an unknown deck',
     async () => {
-      const upstream = await upstreamDuring(async () => {
+      const upstream = await world.upstreamDuring(async () => {
         const { target, request } = requestOf(row)
         expect((await other.fetch(target, request)).status).toBe(404)
         const unknown = crypto.randomUUID()
@@ -144,7 +137,7 @@ describe.each(named)('%s', (_, row) => {
   )
 
   test.runIf(isUnsafe(row))('is 403 from other pages', async () => {
-    const upstream = await upstreamDuring(async () => {
+    const upstream = await world.upstreamDuring(async () => {
       for (const headers of [
         { 'sec-fetch-site': 'cross-site' },
         { 'sec-fetch-site': 'same-site' },
@@ -169,7 +162,7 @@ describe.each(named)('%s', (_, row) => {
 })
 
 test('what is refused is 404, or 405 beside a row, and upstream is not called', async () => {
-  const upstream = await upstreamDuring(async () => {
+  const upstream = await world.upstreamDuring(async () => {
     for (const { method = 'GET', path } of refusals) {
       const target = path.replaceAll(/\{\w+\}/g, deckId)
       for (const used of new Set([method, 'POST'])) {

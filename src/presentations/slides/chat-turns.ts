@@ -1,6 +1,6 @@
 // A turn of upstream's chat. It costs one unit of the quota of edits and is never repeated. It holds
 // the deck: its tools may change any slide, or the outlines. What it did is read from upstream when it
-// has ended, however it ended, and every open tab.
+// has ended, however it ended and even if no tab is open.
 
 import { randomUUID } from 'node:crypto'
 import {
