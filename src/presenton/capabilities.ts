@@ -37,3 +37,7 @@ export function capabilitiesOf(features: Features) {
     maker: features.hasUsers,
   }
 }
+
+/** The same of features that may not be known yet. */
+export const asFarAsKnown = (features: Features | undefined): Capabilities | undefined =>
+  features && capabilitiesOf(features)

@@ -15,14 +15,14 @@ import { createAuth } from './auth.ts'
 import { type BreakerOptions, type BreakerState, createBreaker } from './breaker.ts'
 import { type CallMeasurement, createCallMetrics } from './call-metrics.ts'
 import { type Calls, createCalls } from './calls.ts'
-import { type Capabilities, capabilitiesOf } from './capabilities.ts'
+import { asFarAsKnown, type Capabilities, capabilitiesOf } from './capabilities.ts'
 import { createChatTurns } from './chat-turns.ts'
 import { createConnections } from './connection.ts'
 import { createDeckSaves } from './deck-saves.ts'
 import { createDeckStreams } from './deck-streams.ts'
 import { createDeckWrites } from './deck-writes.ts'
 import { createDecks } from './decks.ts'
-import { type Features, paths } from './dialect.ts'
+import { paths } from './dialect.ts'
 import { type OpenedFile, openExportedFile } from './exported-file.ts'
 import { createExports } from './exports.ts'
 import { outage } from './failures.ts'
@@ -205,8 +205,7 @@ export function createPresenton({
       metrics.measure('capabilities', async () => capabilitiesOf(await probe.read(signal))),
 
     /** The same as far as it is known. Sends nothing. */
-    knownCapabilities: (): Capabilities | undefined =>
-      probe.known() && capabilitiesOf(probe.known() as Features),
+    knownCapabilities: (): Capabilities | undefined => asFarAsKnown(probe.known()),
 
     state: (): { breaker: BreakerState; supported: boolean | undefined; detail?: string } => ({
       breaker: breaker.state(),
