@@ -54,9 +54,9 @@ export function shorten(text: string, maxLength: number): string {
   return `${cut || takeGraphemes(clean, maxLength - 1)}…`
 }
 
-/** In graphemes. */
+/** In graphemes. Printable ASCII, the usual case, needs no segmenter. */
 export function lengthOf(text: string): number {
-  return [...graphemes.segment(text)].length
+  return /^[ -~]*$/.test(text) ? text.length : [...graphemes.segment(text)].length
 }
 
 function takeGraphemes(text: string, count: number): string {

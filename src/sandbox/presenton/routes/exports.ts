@@ -12,8 +12,7 @@ import { constants } from 'node:fs'
 import { mkdir, open } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { writePdf } from '../content/pdf.ts'
-import { writePptx } from '../content/pptx.ts'
+import { writeDeckFile } from '../content/deck-file.ts'
 import type { Deck, DeckExport } from '../deck.ts'
 import { pause } from '../pace.ts'
 import { errorDetail, internalServerError, json, type Reply, validationFailed } from '../reply.ts'
@@ -117,7 +116,7 @@ export async function writeExport(
   format: Format,
   relative: string,
 ): Promise<DeckExport> {
-  const bytes = format === 'pptx' ? await writePptx(deck) : await writePdf(deck)
+  const bytes = await writeDeckFile(deck, format)
   const written: DeckExport = {
     format,
     path: `/app_data/${relative}`,
