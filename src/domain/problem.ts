@@ -4,7 +4,7 @@
 import { STATUS_CODES } from 'node:http'
 import { type InvalidPlace, type ProblemCode, problems } from '../contract/problem.ts'
 
-/** What a failed call to upstream means for the run that made it (spec section 7). */
+/** What a failed call to upstream means for the run that made it. */
 export type FailureKind =
   /** No connection: wait, burn no attempt. */
   | 'outage'
@@ -42,7 +42,7 @@ const titles: Record<number, string | undefined> = {
 export interface ProblemOptions {
   /** Replaces the code's fixed sentence. Only our own words, or upstream's after redaction. */
   detail?: string
-  /** Replaces the code's status where the spec knows two (QUEUE_FULL). */
+  /** Replaces the code's status where it has two (QUEUE_FULL). */
   status?: number
   errors?: InvalidPlace[]
   retryAfterSeconds?: number

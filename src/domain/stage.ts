@@ -2,7 +2,7 @@
 
 import type { Stage } from '../contract/stages.ts'
 
-/** How many attempts may fail before the run ends (spec section 7). */
+/** How many attempts may fail before the run ends. */
 export const maxAttempts: Record<Stage, number> = {
   create: 3,
   outlines: 2,

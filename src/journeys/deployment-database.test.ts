@@ -209,7 +209,3 @@ test('a role cannot sign in with the password of the other', async () => {
     expect.objectContaining({ code: '28P01' }),
   )
 })
-
-// There is only one release yet. With the second: restore a dump of the first, migrate it, and read
-// it with a replica of each release.
-test.todo('migrates the database of an earlier release while a replica of that release runs')

@@ -1,6 +1,7 @@
 // Our log of the slides stage in upstream's form, from its start as often as it is asked for. It
 // completes when its run does: the interface then saves each slide, which a running run refuses.
 
+import { gatewayKinds } from '../../contract/events.ts'
 import { findChangedRevision, findFinishedDeck } from '../../database/decks.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { UpstreamAccount } from '../../presenton/account.ts'
@@ -74,25 +75,12 @@ async function* messagesOf(
     } else if (kind === 'error') return yield errorMessage(String(data.detail))
     else if (kind === 'complete') return yield { type: 'complete', presentation: data.presentation }
     else if (kind === 'status') yield { type: 'status', status: data.status }
-    else if (isInSlides && !isMuted && !ownKinds.has(kind ?? '') && !isSeparator(data)) {
+    else if (isInSlides && !isMuted && !gatewayKinds.has(kind ?? '') && !isSeparator(data)) {
       hasChunks ||= kind === 'chunk'
       yield toUpstream(data)
     }
   }
 }
-
-/** Kinds of the gateway, which upstream's streams do not have. */
-const ownKinds = new Set([
-  ...[
-    'queued',
-    'stage',
-    'outline_chunk',
-    'outlines',
-    'awaiting_outlines',
-    'slide_edited',
-    'stored',
-  ],
-])
 
 /** Upstream writes no commas between slides. */
 const isSeparator = ({ chunk }: Record<string, unknown>) => chunk === ','
