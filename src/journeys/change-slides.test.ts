@@ -52,6 +52,30 @@ describe.each(shapes)('with upstream shape %s', (shape) => {
     })
   })
 
+  test('what upstream changes beside the replaced slide is restored, and GET counts nothing', async () => {
+    const { user, id, deck, call } = await open()
+    const before = structuredClone(deck.slides)
+    const point = drawnFromUi(shape) ? 'slide-update:reply' : 'update'
+    world.presenton.gates.hold(point)
+    const changing = call('/0', { method: 'PATCH', body: { speaker_note: 'Ours' } })
+    await world.presenton.gates.arrived(point)
+    // Where all slides are written, upstream's own change comes before that, and is undone by it.
+    Object.assign(deck.slides[1]!, { speaker_note: 'Theirs' })
+    world.presenton.gates.release(point)
+    expect(await changing).toMatchObject({ status: 200, body: { revision: 2 } })
+    expect(deck.slides).toEqual(before.with(0, { ...before[0]!, speaker_note: 'Ours' }))
+    Object.assign(deck.slides[2]!, { speaker_note: 'Upstream alone' })
+    expect((await call('')).body).toMatchObject({
+      revision: 2,
+      slides: { 2: { id: before[2]?.id } },
+    })
+    const download = await user.api(`/presentations/${id}/download`)
+    expect(download.status).toBe(302)
+    // The next change finds it.
+    const same = { method: 'PATCH', body: { speaker_note: 'Ours' } }
+    expect((await call('/0', same)).body).toMatchObject({ revision: 3 })
+  })
+
   test('one member alone is replaced, where it is drawn', async () => {
     const { deck, call } = await open()
     const [first] = structuredClone(deck.slides)

@@ -109,6 +109,46 @@ test('kill -9 after a cancel: another replica restores the deck', async () => {
   expect(deck.slides).toEqual(before)
 }, 60_000)
 
+test.each([
+  ['update', true],
+  ['update:reply', true],
+  ['update:reply', false],
+] as const)(
+  'kill -9 at the %s of what is restored, of an edit that is kept: %s',
+  async (point, isKept) => {
+    await open({ replicas: 0 })
+    const first = await world.spawnReplica()
+    const maker = await world.openReplica({ WORKER: 'false' })
+    const user = await world.createUser()
+    const { id, deck, before } = await makeDeck(user)
+    const instruction = 'tool:updateSlide {"index":0} tool:deleteSlide {"index":2}'
+    world.presenton.gates.hold('chat:work')
+    await edit(user, id, { baseUrl: maker.url, body: { instruction } })
+    await world.presenton.gates.arrived('chat:work')
+    if (!isKept)
+      await user.api(`/presentations/${id}/cancel`, { method: 'POST', baseUrl: maker.url })
+    world.presenton.gates.hold(point)
+    world.presenton.gates.release('chat:work')
+    await world.presenton.gates.arrived(point)
+    await first.kill()
+    const held = world.presenton.journal.findLast(({ operation }) => operation === 'update')
+    await vi.waitFor(() => expect(held?.aborted).toBe(true), { timeout: 20_000, interval: 5 })
+    world.presenton.gates.release(point)
+    await world.openReplica()
+    expect(await user.waitUntilSettled(id)).toMatchObject({
+      status: 'completed',
+      revision: isKept ? 2 : 1,
+      error: isKept ? null : { code: 'CANCELLED' },
+    })
+    expect(deck.slides.slice(1)).toEqual(before.slice(1))
+    if (isKept) expect(JSON.stringify(deck.slides[0])).toContain('Changed by a tool')
+    else expect(deck.slides).toEqual(before)
+    expect(world.presenton.edits).toBe(1)
+    await world.expectNoLeaks()
+  },
+  60_000,
+)
+
 test('a lost answer is looked up, and the call is not repeated', async () => {
   await open({ shape: 'T' })
   const user = await world.createUser()

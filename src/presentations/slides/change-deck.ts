@@ -114,7 +114,8 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
       })
       if (next === undefined) throw deckLockLost()
       const statements = [
-        ...(slideCount === undefined ? [] : [settleSlides(slideCount)]),
+        // Also what a change before it reserved, whose holder has crashed.
+        settleSlides(after.slides.length),
         ...(images.length === 0 ? [] : [recordImages(deck.userId, images)]),
       ]
       for (const { text, values } of statements) await client.query(text, [deck.id, ...values])
@@ -166,6 +167,7 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
       const planned = await plan(before, deck)
       if (planned.isWritten) return await finish(change, deck, { before, after: before, planned })
       await (reserve ? reserve(planned, deck) : deck.noteIntent())
+      deck.checkHeld()
       slideCount = before.slides.length
       isUnknown = true
       const after = await write(deck, before, planned).catch((error: unknown) => {

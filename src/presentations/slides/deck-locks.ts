@@ -92,9 +92,21 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
   }
 
   /** Renews the lock until it is released. */
-  function hold(own: TakeDeckOptions['own'], lock: DeckLock, deck: ChangeableDeck) {
+  function hold(
+    own: TakeDeckOptions['own'],
+    lock: DeckLock,
+    { askedMs, ...deck }: ChangeableDeck & { askedMs: number },
+  ) {
+    // By this process's clock: the database counts from a later moment.
+    let heldUntilMs = askedMs + leaseMs
+    const extend = async (work: () => Promise<boolean>) => {
+      const sinceMs = performance.now()
+      const isHeld = await work()
+      if (isHeld) heldUntilMs = sinceMs + leaseMs
+      return isHeld
+    }
     const timer = setInterval(
-      () => void renewDeck(database, lock, leaseMs).catch(() => undefined),
+      () => void extend(() => renewDeck(database, lock, leaseMs)).catch(() => undefined),
       leaseMs / 3,
     )
     return {
@@ -104,7 +116,15 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
 
       /** To be awaited before upstream is asked to write. @throws Problem CONFLICT */
       async noteIntent(client: Queryable = database): Promise<void> {
-        if (!(await noteIntent(client, lock, leaseMs))) throw deckLockLost()
+        if (!(await extend(() => noteIntent(client, lock, leaseMs)))) throw deckLockLost()
+      },
+
+      /**
+       * Right before upstream is asked to write: a process that was paused since its last statement
+       * may have lost the lock. @throws Problem CONFLICT
+       */
+      checkHeld(): void {
+        if (performance.now() >= heldUntilMs) throw deckLockLost()
       },
 
       /** Stops the renewals; the change was ended in the database. */
@@ -129,12 +149,13 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
     async take(options: TakeDeckOptions) {
       const { own, ifMatch, work } = options
       const lock = { id: own.id, token: randomUUID() }
-      const deck = await whenFree(options, async (client, locked): Promise<ChangeableDeck> => {
+      const deck = await whenFree(options, async (client, locked) => {
         const changeable = readChangeable(locked)
         checkRevision(changeable.revision, ifMatch)
         await work?.(client)
+        const askedMs = performance.now()
         await takeDeck(client, lock, leaseMs)
-        return changeable
+        return { ...changeable, askedMs }
       })
       return hold(own, lock, deck)
     },
@@ -147,8 +168,9 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
       const lock = { id: own.id, token: randomUUID() }
       const { deckId, revision } = known
       const expected = { userId: own.userId, deckId, revision, leaseMs }
+      const askedMs = performance.now()
       if (!(await takeDeckAtOnce(database, lock, expected))) return undefined
-      return hold(own, lock, known)
+      return hold(own, lock, { ...known, askedMs })
     },
   }
 }

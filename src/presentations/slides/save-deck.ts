@@ -172,6 +172,7 @@ export function createSaveDeck(options: SaveDeckOptions) {
     try {
       const checked = opened.checked ?? (await checkAnew(request, deck))
       if (!hasIntent) await noteIntent(deck, checked.planned)
+      deck.checkHeld()
       if (checked.planned.grownTo !== undefined) reserved = checked.known
       isUnknown = true
       const saved = await write(deck, checked).catch((error: unknown) => {
