@@ -3,6 +3,8 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { createClamd, hasClamd, signature } from '../sandbox/clamd.ts'
+import { officeOpenXml } from '../sandbox/documents.ts'
 import { upload } from './uploads.ts'
 import type { User } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
@@ -120,7 +122,7 @@ test('with the store down an upload is 503, and works once it is back', async ()
 
 describe('with a virus scanner', () => {
   /** Speaks as much of clamd as INSTREAM needs. */
-  async function openScanner(respond: (content: Buffer) => string) {
+  async function openScanner(respond: (content: Buffer) => string | undefined) {
     const server = createServer((socket) => {
       let received = Buffer.alloc(0)
       socket.on('error', () => undefined)
@@ -134,7 +136,9 @@ describe('with a virus scanner', () => {
           parts.push(received.subarray(at + 4, at + 4 + length))
           at += 4 + length
         }
-        socket.end(`${respond(Buffer.concat(parts))}\0`)
+        const response = respond(Buffer.concat(parts))
+        if (response === undefined) socket.resetAndDestroy()
+        else socket.end(`${response}\0`)
       })
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -143,17 +147,21 @@ describe('with a virus scanner', () => {
   }
 
   test('infected files are 422, too large ones 413, and nothing passes while it is away', async () => {
+    let resets = 1
     const scanner = await openScanner((content) =>
-      content.includes('virus')
-        ? 'stream: Test-Signature FOUND'
-        : content.includes('huge')
-          ? 'INSTREAM size limit exceeded. ERROR'
-          : 'stream: OK',
+      content.includes('reset') && resets-- > 0
+        ? undefined
+        : content.includes('virus')
+          ? 'stream: Test-Signature FOUND'
+          : content.includes('huge')
+            ? 'INSTREAM size limit exceeded. ERROR'
+            : 'stream: OK',
     )
     await open({ env: { CLAMD_HOST: '127.0.0.1', CLAMD_PORT: String(scanner.port) } })
     const send = (content: string | Buffer) =>
       upload(user, world.url, [text(), { name: 'b.txt', content }])
-    expect(await send('fine')).toMatchObject({ status: 201 })
+    // A connection that breaks is opened once more.
+    expect(await send('fine, but reset')).toMatchObject({ status: 201 })
     const infected = Buffer.concat([large(), Buffer.from('virus')])
     for (const content of ['a virus', infected]) {
       expect(await send(content)).toMatchObject({
@@ -169,4 +177,46 @@ describe('with a virus scanner', () => {
     expect(await send('fine')).toMatchObject({ status: 503, body: { code: 'SCANNER_UNAVAILABLE' } })
     expect(await keys()).toHaveLength(2)
   }, 60_000)
+})
+
+test.skipIf(!hasClamd)('clamd itself (needs it in the PATH)', { timeout: 120_000 }, async () => {
+  const clamd = await createClamd()
+  await clamd.start()
+  await open({ env: { CLAMD_HOST: '127.0.0.1', CLAMD_PORT: String(clamd.port) } })
+  const send = (...contents: (string | Buffer)[]) =>
+    upload(
+      user,
+      world.url,
+      contents.map((content) => ({ name: 'a.txt', content })),
+    )
+  expect(await send('fine', large())).toMatchObject({ status: 201 })
+  const office = await officeOpenXml('docx', { text: signature })
+  for (const content of [signature, Buffer.concat([large(), Buffer.from(signature)]), office]) {
+    const refused = await send('fine', content)
+    const body = { code: 'SOURCE_REJECTED', errors: [{ path: '/files/1' }] }
+    expect(refused).toMatchObject({ status: 422, body })
+    expect(JSON.stringify(refused.body)).not.toContain('Test.Signature')
+  }
+  for (const size of [8 * 1024 * 1024 + 1, 20 * 1024 * 1024]) {
+    const body = { code: 'PAYLOAD_TOO_LARGE', errors: [{ path: '/files/1' }] }
+    expect(await send('fine', Buffer.alloc(size, 'x'))).toMatchObject({ status: 413, body })
+  }
+  const away = { status: 503, body: { code: 'SCANNER_UNAVAILABLE' } }
+  clamd.pause()
+  // It is scanned once it is in the store.
+  const stored = () =>
+    world.objects.requests.filter(({ query }) => query.has('uploadId') && !query.has('partNumber'))
+  const before = stored().length
+  const waiting = send(large())
+  await vi.waitFor(() => expect(stored().length).toBeGreaterThan(before), { timeout: 30_000 })
+  await clamd.stop()
+  expect(await waiting).toMatchObject(away)
+  const refused = await send('fine')
+  expect(refused).toMatchObject(away)
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+  await clamd.start()
+  const many = await Promise.all([1, 2, 3, 4].map(() => send(large())))
+  expect(many.map(({ status }) => status)).toEqual([201, 201, 201, 201])
+  expect(await keys()).toHaveLength(6)
+  await clamd.close()
 })

@@ -12,7 +12,8 @@ export interface ScannerOptions {
   timeouts?: Partial<typeof defaultTimeouts>
 }
 
-export type Scan = (chunks: AsyncIterable<Buffer>, signal: AbortSignal) => Promise<void>
+/** `open` returns the chunks of the file. It is called again if the connection breaks. */
+export type Scan = (open: () => AsyncIterable<Buffer>, signal: AbortSignal) => Promise<void>
 
 const defaultTimeouts = { connectMs: 5_000, totalMs: 120_000 }
 const maxResponseBytes = 4_096
@@ -26,9 +27,7 @@ const maxResponseBytes = 4_096
 export function createScan({ host, port, ...options }: ScannerOptions): Scan {
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
 
-  return async (chunks, signal) => {
-    const timeout = AbortSignal.timeout(timeouts.totalMs)
-    const either = anySignal(signal, timeout)
+  async function scanOnce(chunks: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
     const socket = connect({ host, port })
     socket.setTimeout(timeouts.connectMs, () => {
       if (socket.connecting) socket.destroy(unavailable(new Error('It accepts no connections.')))
@@ -37,20 +36,31 @@ export function createScan({ host, port, ...options }: ScannerOptions): Scan {
     // Also read when sending fails: the scanner says why it closes, and then closes.
     response.catch(() => undefined)
     try {
-      await raceSignal(once(socket, 'connect'), either)
-      const sent = send(socket, chunks, either)
+      await raceSignal(once(socket, 'connect'), signal)
+      const sent = send(socket, chunks, signal)
       sent.catch(() => undefined)
-      const first = await raceSignal(Promise.race([sent, response]), either).catch((error) => {
+      const first = await raceSignal(Promise.race([sent, response]), signal).catch((error) => {
         if (isOfSocket(error)) return undefined
         throw error
       })
-      judge(first ?? (await raceSignal(response, either)))
+      judge(first ?? (await raceSignal(response, signal)))
+    } finally {
+      socket.destroy()
+    }
+  }
+
+  return async (open, signal) => {
+    const timeout = AbortSignal.timeout(timeouts.totalMs)
+    const either = anySignal(signal, timeout)
+    try {
+      await scanOnce(open(), either).catch((error: unknown) => {
+        if (!isBroken(error)) throw error
+        return scanOnce(open(), either)
+      })
     } catch (cause) {
       signal.throwIfAborted()
       if (cause instanceof Problem || !(isOfSocket(cause) || cause === timeout.reason)) throw cause
       throw unavailable(cause)
-    } finally {
-      socket.destroy()
     }
   }
 }
@@ -60,6 +70,14 @@ const unavailable = (cause: unknown) => new Problem('SCANNER_UNAVAILABLE', { cau
 /** Errors of the connection have a code, as those of `readResponse` are Problems. */
 function isOfSocket(error: unknown): boolean {
   return error instanceof Error && !(error instanceof Problem) && 'code' in error
+}
+
+/**
+ * The scanner closes the connection when it refuses a long file. Now and then Node then fails to
+ * write before it has read why.
+ */
+function isBroken(error: unknown): boolean {
+  return isOfSocket(error) && ['EPIPE', 'ECONNRESET'].includes((error as { code: string }).code)
 }
 
 async function send(socket: Socket, chunks: AsyncIterable<Buffer>, signal: AbortSignal) {

@@ -82,7 +82,7 @@ export function createReceiveFile(options: ReceiveOptions) {
     const judge = (head: Buffer, { sizeBytes, read }: Content) =>
       judgements.run(signal, async () => {
         const exact = exactReads(read, sizeBytes)
-        if (scan) await scan(chunksOf({ sizeBytes, read: exact }), signal)
+        if (scan) await scan(() => chunksOf({ sizeBytes, read: exact }), signal)
         return judgeFile({ head, sizeBytes, read: exact, text: text.finish(), extension })
       })
 

@@ -83,7 +83,7 @@ export function createReceiveImage({ scan, ...options }: ReceiveImageOptions) {
         throw new Problem('UNSUPPORTED_MEDIA_TYPE', {
           errors: [{ path: '/file', message: 'is not a PNG, JPEG, WebP, GIF, AVIF, BMP or TIFF' }],
         })
-      if (scan) await scan(only(bytes), signal)
+      if (scan) await scan(() => only(bytes), signal)
       slowRequests.delete(socket)
       return await act({ ...type, bytes })
     } finally {
