@@ -12,7 +12,7 @@ export interface Spent {
   exports: number
 }
 
-const stages = ['create', 'outlines', 'prepare', 'slides', 'export', 'store']
+const stages = ['create', 'outlines', 'prepare', 'slides', 'edit', 'export', 'store']
 const maxSlideStreams = 3
 
 const isTerminal = ({ data }: SeenEvent) => data?.type === 'complete' || data?.type === 'error'
@@ -178,13 +178,15 @@ export function checkOutcome(
     failed: 'error',
     cancelled: 'error',
   }
-  const isExport = log.some(
-    (event) => runOf(event) === runOf(last as SeenEvent) && event.data.stage === 'export',
+  const ofFinishedDeck = ['edit', 'export']
+  const isOfFinishedDeck = log.some(
+    (event) =>
+      runOf(event) === runOf(last as SeenEvent) && ofFinishedDeck.includes(event.data.stage),
   )
   if (!(status in terminalKind)) violations.push(`still ${status}`)
   else if (
     last?.data.type !== terminalKind[status] &&
-    !(status === 'completed' && isExport && last?.data.type === 'error')
+    !(status === 'completed' && isOfFinishedDeck && last?.data.type === 'error')
   ) {
     violations.push(`${status}, but the log ends with ${last?.data.type}`)
   }

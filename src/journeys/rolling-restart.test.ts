@@ -79,6 +79,8 @@ test('every subscriber can reconnect, and no run fails, is taken over or is paid
       followed: [],
       isDeleted: false,
       isRetried: false,
+      deck: undefined,
+      edits: { accepted: 0, kept: 0 },
       finish: () => (isOver = true),
     })
   }

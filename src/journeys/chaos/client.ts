@@ -8,6 +8,16 @@ export interface ClientResponse {
   status: number
   // biome-ignore lint/suspicious/noExplicitAny: any kind of response
   body: any
+  /** How many attempts before it had no response, or an error: what they did is unknown. */
+  lost: number
+}
+
+export interface ClientRequest {
+  method?: string
+  body?: unknown
+  /** The Idempotency-Key. */
+  key?: string
+  headers?: Record<string, string>
 }
 
 export type Client = ReturnType<typeof createClient>
@@ -32,7 +42,7 @@ export function createClient({
     method: string,
     body: unknown,
     headers: Record<string, string>,
-  ): Promise<ClientResponse | undefined> {
+  ): Promise<Omit<ClientResponse, 'lost'> | undefined> {
     try {
       const response = await fetch(`${random.pick(urls())}/api/v1${path}`, {
         method,
@@ -58,16 +68,14 @@ export function createClient({
    */
   async function request(
     path: string,
-    { method = 'GET', body, key }: { method?: string; body?: unknown; key?: string } = {},
+    { method = 'GET', body, key, headers = {} }: ClientRequest = {},
   ): Promise<ClientResponse> {
-    for (;;) {
-      const response = await requestOnce(
-        path,
-        method,
-        body,
-        key === undefined ? {} : { 'idempotency-key': key },
-      )
-      if (response && response.status < 500 && response.status !== 429) return response
+    for (let lost = 0; ; lost += 1) {
+      const response = await requestOnce(path, method, body, {
+        ...headers,
+        ...(key !== undefined && { 'idempotency-key': key }),
+      })
+      if (response && response.status < 500 && response.status !== 429) return { ...response, lost }
       await delay(random.between(50, 250))
     }
   }

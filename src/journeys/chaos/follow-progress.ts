@@ -29,6 +29,19 @@ export function toFinalState(source: any) {
   return { status, stage, progress, slides_done, n_slides, queue_position, error }
 }
 
+/** Changes of slides outside of a run send no message: their number is then not compared. */
+export const withoutSlideCounts = (state: FinalState): FinalState => ({
+  ...state,
+  n_slides: undefined,
+  slides_done: undefined,
+})
+
+function isEnd(last: FinalState | undefined, wanted: FinalState | undefined): boolean {
+  if (!last || !wanted) return last === wanted
+  const hasCounts = wanted.n_slides !== undefined
+  return isDeepStrictEqual(hasCounts ? last : withoutSlideCounts(last), wanted)
+}
+
 /** How long its last state may take once everything works again, reconnects included. */
 const settleMs = 60_000
 const terminal = ['completed', 'failed', 'cancelled']
@@ -42,7 +55,7 @@ export async function followProgress(options: FollowProgressOptions): Promise<vo
   function isDone(): boolean {
     const wanted = expected()
     if (!wanted) return false
-    if (isDeepStrictEqual(last, wanted)) return true
+    if (isEnd(last, wanted)) return true
     wantedAtMs ??= performance.now()
     const fromMs = Math.max(wantedAtMs, recoveredAtMs() ?? Number.POSITIVE_INFINITY)
     return performance.now() >= fromMs + settleMs
@@ -67,7 +80,7 @@ export async function followProgress(options: FollowProgressOptions): Promise<vo
     // A run may have ended, and another one started, while there was no connection.
     onConnect: () => (last = undefined),
   })
-  const isTrue = isDeepStrictEqual(last, expected())
+  const isTrue = isEnd(last, expected())
   const isGone = end === 'gone' || isDeletionTold
   if (isGone && !isDeleted()) report.violate(id, 'a follower was told of a deletion')
   if (!isGone && !isTrue)

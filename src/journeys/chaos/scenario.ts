@@ -1,10 +1,17 @@
 // One presentation, from its brief to its last state, as users act on it: subscribed to, approved,
-// cancelled, retried, exported again or deleted.
+// cancelled, retried, exported again, changed or deleted.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { SeenEvent } from '../history-checks.ts'
+import { createSlideChanges, type Deck } from './change-slides.ts'
 import type { Client, ClientResponse } from './client.ts'
-import { type FinalState, followProgress, toFinalState } from './follow-progress.ts'
+import { type EditCount, editSlide } from './edit-slide.ts'
+import {
+  type FinalState,
+  followProgress,
+  toFinalState,
+  withoutSlideCounts,
+} from './follow-progress.ts'
 import type { Random } from './random.ts'
 import { readEvents } from './read-events.ts'
 import type { Report } from './report.ts'
@@ -27,6 +34,9 @@ export interface Scenario {
   isDeleted: boolean
   /** After a retry the quota depends on more than the latest run. */
   isRetried: boolean
+  /** After the last change of its slides; undefined if there was none. */
+  deck: Deck | undefined
+  edits: EditCount
   /** For each subscriber, the events that it received; resolves after `finish` or a delete. */
   received: Promise<SeenEvent[]>[]
   /** The followers over WebSockets, which compare their last state with the true one. */
@@ -66,6 +76,7 @@ export async function runScenario({
     )
   const id = accepted.body.id as string
   const path = `/presentations/${id}`
+  const settled = () => waitUntilSettled(client, path)
   report.count('presentations')
   let isOver = false
   let finalState: FinalState | undefined
@@ -74,6 +85,8 @@ export async function runScenario({
     client,
     isDeleted: false,
     isRetried: false,
+    deck: undefined,
+    edits: { accepted: 0, kept: 0 },
     received: [],
     followed: [],
     finish: () => (isOver = true),
@@ -121,6 +134,21 @@ export async function runScenario({
     return response
   }
 
+  const changes = createSlideChanges({ client, path, random, report })
+
+  async function changeSlides(): Promise<void> {
+    const deck = await changes.read()
+    if (random.chance(0.4)) {
+      report.count('runs')
+      await editSlide(
+        { ...{ client, path, random, report }, read: changes.read, waitUntilSettled: settled },
+        scenario.edits,
+      )
+    } else if (random.chance(0.3)) await changes.changeTogether(deck)
+    else await changes.changeOnce(deck)
+    scenario.deck = await changes.read()
+  }
+
   if (random.chance(0.12)) {
     await delay(random.between(0, 1_500))
     await send('cancel', 'POST', '/cancel')
@@ -133,7 +161,7 @@ export async function runScenario({
     return scenario
   }
   for (let commands = 0; commands < maxCommands; commands += 1) {
-    const { body } = await waitUntilSettled(client, path)
+    const { body } = await settled()
     report.note(`${id} is ${body.status}${body.error ? ` (${body.error.code})` : ''}`)
     if (body.status === 'awaiting_outlines') {
       const approved = random.chance(0.5) ? { outlines: ['Only one.'] } : {}
@@ -146,9 +174,11 @@ export async function runScenario({
       const format = random.pick(['pptx', 'pdf'])
       const { status } = await send('export', 'POST', '/exports', { format })
       if (status === 202) report.count('runs')
-    } else break
+    } else if (body.status === 'completed' && random.chance(0.5)) await changeSlides()
+    else break
   }
-  finalState = toFinalState((await client.request(path)).body)
+  const state = toFinalState((await client.request(path)).body)
+  finalState = scenario.deck ? withoutSlideCounts(state) : state
   return scenario
 }
 

@@ -13,6 +13,7 @@ import {
 } from '../history-checks.ts'
 import type { Report } from './report.ts'
 import type { Scenario } from './scenario.ts'
+import { verifyEdits, verifySlides } from './verify-slides.ts'
 import type { ChaosWorld } from './world.ts'
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
@@ -23,7 +24,10 @@ export async function verify(
   report: Report,
 ): Promise<void> {
   for (const scenario of scenarios)
-    if (!scenario.isDeleted) await verifyPresentation(world, scenario, report)
+    if (!scenario.isDeleted) {
+      await verifyPresentation(world, scenario, report)
+      await verifySlides(scenario, report)
+    }
   for (const { id, isDeleted, received } of scenarios) {
     if (!isDeleted) continue
     for (const reading of await Promise.all(received)) {
@@ -32,6 +36,7 @@ export async function verify(
   }
   await Promise.all(scenarios.flatMap(({ followed }) => followed))
   await verifyQuotas(scenarios, report)
+  await verifyEdits(world, scenarios, report)
   await verifyNoLeaks(world, report)
   verifyObjectKeys(world, report)
 }

@@ -15,6 +15,7 @@ import { createSecretSigner } from '../../sandbox/tokens.ts'
 const environment: Environment = {
   QUOTA_PER_HOUR: '0',
   QUOTA_PER_DAY: '0',
+  QUOTA_EDITS_PER_DAY: '100000',
   MAX_QUEUED_PER_USER: '100',
   RATE_LIMIT_PER_MINUTE: '1000000',
   MAX_RUNNING: '6',
