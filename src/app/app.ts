@@ -7,6 +7,7 @@ import type { ErrorReports } from '../telemetry/errors/error-reports.ts'
 import { openErrorReports } from '../telemetry/errors/open-error-reports.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import { openTracer } from '../telemetry/traces/open-tracer.ts'
+import type { Tracer } from '../telemetry/traces/tracer.ts'
 import { readBuildInfo, releaseOf } from './build-info.ts'
 import { startLifecycle } from './lifecycle.ts'
 import { createMakerServer, createMakerUrl } from './maker.ts'
@@ -26,6 +27,8 @@ export interface AppOptions {
   timing?: RetryTiming | undefined
   /** Default: what the configuration says. */
   errors?: ErrorReports | undefined
+  /** Default: what the configuration says. */
+  tracer?: Tracer | undefined
 }
 
 export async function openApp(options: AppOptions) {
@@ -36,7 +39,8 @@ export async function openApp(options: AppOptions) {
   const errors =
     options.errors ??
     (await openErrorReports(config.errorReports, { release: releaseOf(build), logger }))
-  const tracer = await openTracer(config.traces, { version: build.version, logger })
+  const tracer =
+    options.tracer ?? (await openTracer(config.traces, { version: build.version, logger }))
   const makerUrl = config.maker && createMakerUrl(config.maker)
   const services = openServices({
     ...{ config, logger, build, publicUrl, makerUrl, tracer, errors },
@@ -77,6 +81,7 @@ export async function openApp(options: AppOptions) {
             ...files.handlers,
           },
           closing: closing.signal,
+          ...{ tracer, reportError: errors?.report },
         })
       : undefined
   for (const warning of config.warnings) logger.warn(warning)

@@ -3,7 +3,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import type { Config } from '../config/config.ts'
 import { type MakerConfig, makerUrlOf } from '../config/maker.ts'
-import { type App, createBase } from '../http/base.ts'
+import { type App, type BaseOptions, createBase } from '../http/base.ts'
 import { limitConnections } from '../http/connection-limit.ts'
 import { drainOnClose } from '../http/drain-on-close.ts'
 import { createMakerErrors } from '../maker/errors.ts'
@@ -95,6 +95,8 @@ export interface MakerServerOptions {
   handlers: Handlers
   makerUrl: MakerUrl
   closing: AbortSignal
+  tracer: BaseOptions['tracer']
+  reportError: BaseOptions['reportError']
 }
 
 /** Does not listen yet. */
@@ -107,6 +109,7 @@ export async function createMakerServer({
   handlers,
   makerUrl,
   closing,
+  ...reports
 }: MakerServerOptions): Promise<App> {
   const signIn = createSignIn({ signInUrl: maker.signInUrl, makerUrl: makerUrl.read })
   const app = createBase({
@@ -115,6 +118,7 @@ export async function createMakerServer({
     headers: makerHeaders({ ...maker, isHttps: makerUrl.read().startsWith('https:') }),
     idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
     sendError: createMakerErrors({ signIn }),
+    ...reports,
   })
   limitConnections(app, limits)
   drainOnClose(app, { closing, graceMs: shutdownGraceMs })

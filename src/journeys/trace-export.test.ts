@@ -3,6 +3,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { openReceiver } from '../sandbox/receiver.ts'
 import { openCollector, type ReceivedSpan } from '../sandbox/traces.ts'
+import { createSpanCheck } from './known-spans.ts'
 import { openTraceWorld, parentContext, type TraceWorld, traceparent } from './trace-world.ts'
 import { addWebhook, sendTest, webhookEnv } from './webhook-world.ts'
 import { openWorld } from './world.ts'
@@ -67,7 +68,31 @@ test('exported bytes hold no content, title, token, link or address', async () =
   ].filter((text) => typeof text === 'string' && text !== '')
   expect(secrets.length).toBeGreaterThan(9)
   for (const secret of secrets) expect(bytes, String(secret)).not.toContain(secret)
+  const check = createSpanCheck([user.token])
+  for (const { body } of collector.received) check.take(body)
+  check.expectOnlyKnown()
+  expect(check.count).toBeGreaterThan(50)
   await receiver.close()
+})
+
+test('the list of what spans may hold has no place for content, ids and addresses', () => {
+  const named = (name: string, attributes: object[] = []) =>
+    JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ name, attributes }] }] }] })
+  const given = (key: string, stringValue: string) =>
+    named('run', [{ key, value: { stringValue } }])
+  for (const bytes of [
+    named('GET /api/v1/presentations/11111111-2222-4333-8444-555555555555'),
+    named('GET http://127.0.0.1/'),
+    named('Quarterly results'),
+    given('http.route', '/files/Quarterly results.pptx'),
+    given('error.type', 'connect ECONNREFUSED 127.0.0.1:5432'),
+    given('db.query.text', 'select 1'),
+    given('url.template', '/api?token=one'),
+  ]) {
+    const check = createSpanCheck([])
+    check.take(bytes)
+    expect(() => check.expectOnlyKnown(), bytes).toThrow('not listed')
+  }
 })
 
 test.each([
@@ -89,22 +114,26 @@ test.each([
   )
 })
 
-test.each([
-  'nonsense',
-  `${traceparent()}-more`,
-  `01${traceparent().slice(2)}-${'x'.repeat(512)}`,
-  traceparent().replace(/^00/, 'ff'),
-  traceparent().replace(parentContext.traceId, '0'.repeat(32)),
-  traceparent().replace(parentContext.spanId, '0'.repeat(16)),
-  traceparent().toUpperCase(),
-])('ignores the malformed traceparent %s', async (header) => {
+test('ignores a malformed traceparent', async () => {
   traces = await openTraceWorld({ env: { TRUST_PROXY: 'true' } })
   const { world, waitForSpans } = traces
-  const { status } = await fetch(`${world.url}/health/live`, { headers: { traceparent: header } })
-  expect(status).toBe(200)
-  const [span] = await waitForSpans(named('GET /health/live'))
-  expect(span).toMatchObject({ parentSpanId: undefined })
-  expect(span?.traceId).not.toBe(parentContext.traceId)
+  const malformed = [
+    'nonsense',
+    `${traceparent()}-more`,
+    `01${traceparent().slice(2)}-${'x'.repeat(512)}`,
+    traceparent().replace(/^00/, 'ff'),
+    traceparent().replace(parentContext.traceId, '0'.repeat(32)),
+    traceparent().replace(parentContext.spanId, '0'.repeat(16)),
+    traceparent().toUpperCase(),
+  ]
+  for (const header of malformed) {
+    const { status } = await fetch(`${world.url}/health/live`, { headers: { traceparent: header } })
+    expect(status, header).toBe(200)
+  }
+  for (const span of await waitForSpans(named('GET /health/live'), malformed.length)) {
+    expect(span).toMatchObject({ parentSpanId: undefined })
+    expect(span.traceId).not.toBe(parentContext.traceId)
+  }
 })
 
 test('log lines of requests and runs bear the ids of their spans', async () => {

@@ -2,6 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest'
 import type { ReceivedSpan } from '../sandbox/traces.ts'
+import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { openMcpClient } from './mcp-client.ts'
 import { openTraceWorld, parentContext, type TraceWorld, traceparent } from './trace-world.ts'
 import { brief } from './user.ts'
@@ -176,4 +177,25 @@ test('a tool call of an agent has a span within that of its request', async () =
   expect(failed).toMatchObject({ isError: true })
   const requests = await waitForSpans(named('POST /mcp'), 2)
   expect(requests.map(({ spanId }) => spanId)).toContain(call?.parentSpanId)
+})
+
+test('the slide maker’s requests have spans, and Presenton continues their traces', async () => {
+  traces = await openTraceWorld({ shape: 'B1', credentials: makerCredentials, env: makerEnv })
+  const { world, waitForSpans } = traces
+  const user = await world.createUser()
+  const browser = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
+  const { body } = await user.api('/maker', { method: 'POST', body: {} })
+  await browser.open(body.url)
+  const passed = await world.requestsDuring(() => browser.open('/dashboard'))
+  const isOfPage = ({ attributes }: ReceivedSpan) =>
+    attributes['http.route'] === '/dashboard' || attributes['url.template'] === '/{id}'
+  const spans = (await waitForSpans(isOfPage, 2)).sort((one, other) => one.kind - other.kind)
+  expect(spans).toMatchObject([
+    { kind: 2, name: 'GET /dashboard', attributes: { 'http.response.status_code': 200 } },
+    { kind: 3, name: 'GET /{id}', attributes: { 'http.response.status_code': 200 } },
+  ])
+  const [request, upstream] = spans
+  expect(upstream).toMatchObject({ traceId: request?.traceId, parentSpanId: request?.spanId })
+  const { headers } = passed.find(({ path }) => path === '/dashboard') ?? {}
+  expect(headers).toMatchObject({ traceparent: `00-${request?.traceId}-${upstream?.spanId}-01` })
 })

@@ -14,8 +14,10 @@ import {
 import { openObjectStore } from '../sandbox/object-store.ts'
 import { openStandIn, type StandInOptions } from '../sandbox/presenton/stand-in.ts'
 import type { Reader } from '../sandbox/reader.ts'
+import { openRecordingTracer } from '../sandbox/recorded-traces.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
 import { type Claims, createSecretSigner, type Sign } from '../sandbox/tokens.ts'
+import { areSpansChecked, createSpanCheck } from './known-spans.ts'
 import { createUser } from './user.ts'
 
 export interface WorldOptions
@@ -89,13 +91,18 @@ export async function openWorld({
     new URL(database.url).password,
     'X-Amz-Signature',
   ]
+  const spans = createSpanCheck(secrets)
   let userCount = 0
 
   async function openReplica(
     overrides: Environment = {},
     options: GatewayOptions = {},
   ): Promise<Gateway> {
-    const gateway = await openGateway({ ...variables, ...overrides }, { timing, ...options })
+    const tracer = areSpansChecked ? await openRecordingTracer(spans.take) : undefined
+    const gateway = await openGateway(
+      { ...variables, ...overrides },
+      { timing, tracer, ...options },
+    )
     gateways.push(gateway)
     return gateway
   }
@@ -191,7 +198,7 @@ export async function openWorld({
         interval: 20,
       })
     },
-    /** Closes everything, then expects no secret in the gateways' log lines. */
+    /** Closes everything, then expects no secret in the gateways' log lines and spans. */
     async close() {
       for (const reader of readers) reader.close()
       presenton.gates.releaseAll()
@@ -200,6 +207,7 @@ export async function openWorld({
       for (const close of closers) await close()
       const leaking = logs.filter((line) => secrets.some((secret) => line.includes(secret)))
       expect(leaking, 'log lines with secrets').toEqual([])
+      spans.expectOnlyKnown()
     },
   }
 

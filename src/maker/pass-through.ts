@@ -9,8 +9,10 @@ import type { App } from '../http/base.ts'
 import { disconnectSignal } from '../http/disconnect.ts'
 import { pathOf } from '../http/problems.ts'
 import type { UpstreamAccount } from '../presenton/account.ts'
+import { failCall, startCallSpan, withTraceparent } from '../presenton/call-span.ts'
 import type { Presenton } from '../presenton/client.ts'
 import { decodePlainPath, encodeSegments } from '../presenton/plain-path.ts'
+import type { Span } from '../telemetry/traces/span.ts'
 import { filePolicy, isFile } from './file-policy.ts'
 import { addNotice, maxPageBytes } from './notice.ts'
 import type { OwnDeck } from './own-decks.ts'
@@ -26,12 +28,20 @@ export interface PassThrough {
 /** Runs before a request goes upstream. */
 export type BeforePass = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
+interface Passed {
+  headers: Record<string, string>
+  reject: () => void
+  isAsset: boolean
+  /** Of the call upstream; undefined without a tracer. */
+  span?: Span | undefined
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** The deck that a request names which goes upstream. */
     ownDeck: OwnDeck | undefined
     /** For upstream, made here. */
-    passed: { headers: Record<string, string>; reject: () => void; isAsset: boolean } | undefined
+    passed: Passed | undefined
   }
 }
 
@@ -98,7 +108,11 @@ export async function passThroughRoutes(
     preHandler: async (request, reply) => {
       upstreamPath(request as unknown as FastifyRequest)
       await before(request, reply)
-      if (!reply.sent) request.passed = await readHeaders(request, reply)
+      if (reply.sent) return
+      const passed = await readHeaders(request, reply)
+      const span = startCallSpan({ path: pathOf(request) })
+      request.passed = { ...passed, headers: withTraceparent(passed.headers, span), span }
+      reply.raw.once('close', () => span?.end())
     },
     handler: (request, reply, _target, options) =>
       reply.from(upstreamPath(request as unknown as FastifyRequest), {
@@ -119,6 +133,7 @@ export async function passThroughRoutes(
           response as unknown as UpstreamResponse,
         ),
       onError: (reply, { error }) => {
+        failCall(reply.request.passed?.span, error)
         const status = (error as { statusCode?: number }).statusCode
         const code = status === 504 ? 'UPSTREAM_TIMEOUT' : 'UPSTREAM_UNAVAILABLE'
         reply.send(new Problem(code, { cause: error }))
@@ -137,6 +152,7 @@ export async function passThroughRoutes(
     reply: FastifyReply,
     { statusCode, headers, stream }: UpstreamResponse,
   ) {
+    request.passed?.span?.set({ 'http.response.status_code': statusCode })
     try {
       const { location } = headers
       if (statusCode === 401 || isLogin(location)) {

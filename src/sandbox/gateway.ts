@@ -27,12 +27,14 @@ export interface GatewayOptions {
   waitUntilReady?: boolean
   /** Lets a test control the delays between attempts. */
   timing?: AppOptions['timing']
+  /** Where `env` configures none. */
+  tracer?: AppOptions['tracer']
 }
 
 /** Starts the gateway in this process. */
 export async function openGateway(
   env: Environment,
-  { logFile, waitUntilReady = true, timing }: GatewayOptions = {},
+  { logFile, waitUntilReady = true, timing, tracer }: GatewayOptions = {},
 ) {
   const config = readConfig({ ...defaults, ...env })
   const logs: string[] = []
@@ -40,7 +42,7 @@ export async function openGateway(
   const logger = createLogger(config, {
     write: (line: string) => void (file ? file.write(line) : logs.push(line)),
   })
-  const app = await openApp({ config, logger, timing })
+  const app = await openApp({ config, logger, timing, ...(!config.traces && { tracer }) })
   async function close() {
     await app.close()
     await new Promise<void>((resolve) => (file ? file.end(resolve) : resolve()))

@@ -2,7 +2,12 @@
 // that a gateway without traces never loads them.
 
 import type { Context, Link, Span as SdkSpan } from '@opentelemetry/api'
-import type { ReadableSpan, Sampler, SpanExporter } from '@opentelemetry/sdk-trace-base'
+import type {
+  ReadableSpan,
+  Sampler,
+  SpanExporter,
+  SpanProcessor,
+} from '@opentelemetry/sdk-trace-base'
 import type { Span, SpanOptions } from './span.ts'
 import type { TraceContext } from './trace-context.ts'
 import type { Tracer, TracerOptions } from './tracer.ts'
@@ -10,7 +15,11 @@ import { warnOfFailedExports } from './warn-of-failed-exports.ts'
 
 const closeTimeoutMs = 2_000
 
-export async function openSdk({ config, version, logger }: TracerOptions): Promise<Tracer> {
+/** `ownProcessor` takes the spans instead of the exporter. */
+export async function openSdk(
+  { config, version, logger }: TracerOptions,
+  ownProcessor?: SpanProcessor,
+): Promise<Tracer> {
   const [api, sdk, { OTLPTraceExporter }, { resourceFromAttributes, defaultResource }] =
     await Promise.all([
       import('@opentelemetry/api'),
@@ -27,10 +36,13 @@ export async function openSdk({ config, version, logger }: TracerOptions): Promi
   }
   const ignoresSampling = api.createContextKey('ignores the sampling of the parent')
 
-  const exporter = new OTLPTraceExporter({ url: config.url, headers: config.headers })
-  const processor = new sdk.BatchSpanProcessor(
-    warnOfFailedExports<ReadableSpan[], SpanExporter>(exporter, logger),
-  )
+  const exportInBatches = () =>
+    new sdk.BatchSpanProcessor(
+      warnOfFailedExports<ReadableSpan[], SpanExporter>(
+        new OTLPTraceExporter({ url: config.url, headers: config.headers }),
+        logger,
+      ),
+    )
   const provider = new sdk.BasicTracerProvider({
     resource: defaultResource().merge(
       resourceFromAttributes({
@@ -40,7 +52,7 @@ export async function openSdk({ config, version, logger }: TracerOptions): Promi
       }),
     ),
     sampler: createSampler(),
-    spanProcessors: [processor],
+    spanProcessors: [ownProcessor ?? exportInBatches()],
   })
   const tracer = provider.getTracer('presenton-gateway', version)
 
