@@ -1,5 +1,5 @@
-// The process: reads the environment, handles signals, sets the exit code. With the argument `migrate`
-// it only applies the migrations.
+// The process: reads the environment, handles signals, sets the exit code. With the argument
+// `migrate` it only applies the migrations.
 import { openApp } from './app/app.ts'
 import { readBuildInfo, releaseOf } from './app/build-info.ts'
 import { migrateOnly } from './app/migrate-only.ts'

@@ -1,5 +1,5 @@
-// `npm run build:page` writes dist/page: the page's script and style in files named by their hashes,
-// and an index.html that names them.
+// `npm run build:page` writes dist/page: the page's script and style in files named by their
+// hashes, and an index.html that names them.
 
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'

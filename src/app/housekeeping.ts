@@ -54,8 +54,6 @@ interface Task {
   runsOnRevoke?: boolean
 }
 
-export type Housekeeping = ReturnType<typeof openHousekeeping>
-
 // A failed task is retried sooner than its usual interval, and then ever later.
 const firstRetryMs = 1_000
 

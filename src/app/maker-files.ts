@@ -24,7 +24,9 @@ export function createMakerFiles({ config, adapters, features }: MakerFilesOptio
   return {
     handlers: createFileHandlers({
       ...adapters,
-      ...{ upload: features.sources.upload, maxRequestBytes, leaseMs },
+      upload: features.sources.upload,
+      maxRequestBytes,
+      leaseMs,
       maxImageBytes: maxSourceBytes,
       scan: scanner && createScan(scanner),
     }),

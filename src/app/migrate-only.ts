@@ -1,4 +1,5 @@
-// Applies the migrations and does nothing else. It waits for a database that is away, as a start does.
+// Applies the migrations and does nothing else. It waits for a database that is away, as a start
+// does.
 
 import type { Config } from '../config/config.ts'
 import type { Logger } from '../telemetry/logging.ts'

@@ -18,8 +18,6 @@ export interface MigrationOptions {
   closing: AbortSignal
 }
 
-export type Migration = ReturnType<typeof createMigration>
-
 const retryMs = 1_000
 /** Between attempts that only an operator can help: servers lock out who fails too often. */
 const slowRetry = { baseMs: 500, maxMs: 5_000 }

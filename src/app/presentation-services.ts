@@ -31,12 +31,21 @@ export function createPresentationServices({
   const knownTemplates = (userId: string) =>
     presenton.knownTemplates(presenton.knownAccountFor(userId))
   const admission = createAdmission({
-    ...{ database, channels, queue, quotas, knownTemplates },
+    database,
+    channels,
+    queue,
+    quotas,
+    knownTemplates,
     knownSourceTypes: () => presenton.knownCapabilities()?.sources,
   })
   return {
     ...createPresentationCommands({
-      ...{ database, channels, endRun, reportRemoval, queue, quotas },
+      database,
+      channels,
+      endRun,
+      reportRemoval,
+      queue,
+      quotas,
       knownTemplates,
     }),
     accept: admission.accept,
@@ -46,7 +55,10 @@ export function createPresentationServices({
     listPresentations: (query) => listPresentations(database, query),
     waitUntilSettled: createWaitUntilSettled({ database, channels }),
     startEdit: createStartEdit({
-      ...{ database, channels, presenton, queue },
+      database,
+      channels,
+      presenton,
+      queue,
       editsPerDay: quotas.editsPerDay,
     }),
     startRegeneration: createStartRegeneration({ database, channels, queue, quotas }),

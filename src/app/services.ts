@@ -80,7 +80,9 @@ export function openServices(options: ServicesOptions) {
   const presentonChecks = createPresentonChecks({
     presenton,
     config: config.presenton,
-    ...{ misconfigurations, logger, closing },
+    misconfigurations,
+    logger,
+    closing,
     hasMaker: makerUrl !== undefined,
   })
   const migration = createMigration({ ...config.database, troubles, closing })

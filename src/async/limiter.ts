@@ -1,7 +1,5 @@
 // Lets a limited number of tasks work at the same time; the others wait in their order.
 
-export type Limiter = ReturnType<typeof createLimiter>
-
 export function createLimiter(maxActive: number) {
   let active = 0
   const waiting: (() => void)[] = []

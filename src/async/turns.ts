@@ -1,6 +1,6 @@
 // Fair shares of the event loop for work that comes in any amount, such as the bytes of many fast
-// upstreams. Without them one turn of the loop would handle all that has arrived, and timers, leases
-// and other people's requests would wait for it.
+// upstreams. Without them one turn of the loop would handle all that has arrived, and timers,
+// leases and other people's requests would wait for it.
 
 export interface TurnOptions {
   /** How long work may go on in one turn of the loop. One piece of work must be short beside it. */

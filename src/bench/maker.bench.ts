@@ -1,5 +1,5 @@
-// What the slide maker adds to a save of the editor, how long the list of many decks takes, and what
-// five tabs cost upstream. Peer of a save: a bare proxy, with the session of the same account.
+// What the slide maker adds to a save of the editor, how long the list of many decks takes, and
+// what five tabs cost upstream. Peer of a save: a bare proxy, with the session of the same account.
 import { createServer } from 'node:net'
 import { accountOfUser, passwordOf } from '../presenton/account.ts'
 import { openStandIn } from '../sandbox/presenton/stand-in.ts'

@@ -1,5 +1,6 @@
-// What the gateway adds to a change of one slide: its lock, the intent, the digests and the revision.
-// Peer: the three calls that Presenton has to answer for it, made directly and one after the other.
+// What the gateway adds to a change of one slide: its lock, the intent, the digests and the
+// revision. Peer: the three calls that Presenton has to answer for it, made directly and one after
+// the other.
 import { openStandIn } from '../sandbox/presenton/stand-in.ts'
 import { type Benchmark, createResult, ms, percentile } from './benchmark.ts'
 

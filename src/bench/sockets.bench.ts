@@ -1,6 +1,6 @@
-// WebSockets that follow one run: the time from the commit of a change until all have it, responses a
-// second, and the memory of an idle one. Peer: `ws`, which sends the same bytes. Targets: p95 ≤ 50 ms
-// with 1,000 subscribers, ≤ 30 KiB for each idle socket.
+// WebSockets that follow one run: the time from the commit of a change until all have it, responses
+// a second, and the memory of an idle one. Peer: `ws`, which sends the same bytes. Targets: p95 ≤
+// 50 ms with 1,000 subscribers, ≤ 30 KiB for each idle socket.
 import { postgresChannel } from '../database/channels.ts'
 import { type Benchmark, createResult, kib, ms, percentile, perSecond } from './benchmark.ts'
 import type { BenchEnvironment } from './environment.ts'

@@ -1,5 +1,5 @@
-// What traces cost: accepts and the latency of events, with traces against without. A second gateway
-// without traces shows what differs by chance. Target: at most 5 % more.
+// What traces cost: accepts and the latency of events, with traces against without. A second
+// gateway without traces shows what differs by chance. Target: at most 5 % more.
 import { type Benchmark, createResult, ms, percentile } from './benchmark.ts'
 import type { BenchEnvironment } from './environment.ts'
 import { sendAtFixedRate } from './fixed-rate.ts'

@@ -1,5 +1,5 @@
-// The peer of the gateway's WebSockets: `ws` alone, which sends the bytes of each POST to all sockets,
-// and responds to each message with the bytes of a `pong`.
+// The peer of the gateway's WebSockets: `ws` alone, which sends the bytes of each POST to all
+// sockets, and responds to each message with the bytes of a `pong`.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'

@@ -71,7 +71,12 @@ export function createClient({
   const follow = createFollower({ openEventStream, tokens, timing })
   const Socket = OwnSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket
   const followRealtime = createFollowRealtime({
-    ...{ requests, openEventStream, tokens, timing, Socket, silenceMs },
+    requests,
+    openEventStream,
+    tokens,
+    timing,
+    Socket,
+    silenceMs,
   })
   return {
     presentations: createPresentations({ requests, follow, timing }),

@@ -1,4 +1,5 @@
-// Images that slides name, for clients whose requests need the token: an img element cannot send it.
+// Images that slides name, for clients whose requests need the token: an img element cannot send
+// it.
 
 import { readError } from './errors.ts'
 import type { Requests } from './requests.ts'

@@ -1,4 +1,5 @@
-// Progress and notifications over a real gateway: WebSockets, and server-sent events in their place.
+// Progress and notifications over a real gateway: WebSockets, and server-sent events in their
+// place.
 
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'

@@ -1,4 +1,5 @@
-// The progress of presentations as the gateway sends it to people: states and sentences, not events.
+// The progress of presentations as the gateway sends it to people: states and sentences, not
+// events.
 
 import { GatewayError } from './errors.ts'
 import type { MessageData } from './event-stream.ts'

@@ -1,4 +1,5 @@
-// Sends requests: with the token, again after failures that pass, and every failure as GatewayError.
+// Sends requests: with the token, again after failures that pass, and every failure as
+// GatewayError.
 
 import { GatewayError, networkError, readError, unexpectedResponse } from './errors.ts'
 import { newIdempotencyKey } from './idempotency-key.ts'

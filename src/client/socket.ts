@@ -1,10 +1,12 @@
-// One WebSocket as an iterator of messages. A socket cannot wait for its reader, so what a slow consumer
-// has not taken is bounded: beyond, the socket closes, and the next one goes on where it stopped.
+// One WebSocket as an iterator of messages. A socket cannot wait for its reader, so what a slow
+// consumer has not taken is bounded: beyond, the socket closes, and the next one goes on where it
+// stopped.
 
-import { networkError } from './errors.ts'
 import { type MessageData, parseData } from './event-stream.ts'
 
-/** What the client uses of a WebSocket: those of browsers, of Node from 22 on, and of `ws` have it. */
+/**
+ * What the client uses of a WebSocket: those of browsers, of Node from 22 on, and of `ws` have it.
+ */
 export interface SocketLike {
   send(text: string): void
   close(code?: number, reason?: string): void
@@ -33,8 +35,6 @@ export interface OpenSocketOptions {
 
 const maxWaiting = 1_000
 const slowConsumer: SocketEnd = { code: 1013, reason: '', wasOpen: true }
-
-export type OpenedSocket = ReturnType<typeof openSocket>
 
 export function openSocket({ url, Socket, signal, silenceMs }: OpenSocketOptions) {
   const socket = new Socket(url)
@@ -93,6 +93,3 @@ export function openSocket({ url, Socket, signal, silenceMs }: OpenSocketOptions
     },
   }
 }
-
-export const socketFailed = ({ code }: SocketEnd) =>
-  networkError(`the WebSocket was closed with ${code}`)

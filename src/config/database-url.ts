@@ -1,5 +1,6 @@
-// Reads DATABASE_URL as psql does, with what hosters and other drivers put into it. The driver's own
-// parser throws on such addresses at the first connection, or takes parts of them for other things.
+// Reads DATABASE_URL as psql does, with what hosters and other drivers put into it. The driver's
+// own parser throws on such addresses at the first connection, or takes parts of them for other
+// things.
 
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'

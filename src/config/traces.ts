@@ -62,7 +62,9 @@ export function traceConfig(v: Values) {
   }
 }
 
-/** `name=value`, separated by commas; values may be percent-encoded, as OpenTelemetry defines it. */
+/**
+ * `name=value`, separated by commas; values may be percent-encoded, as OpenTelemetry defines it.
+ */
 function pairs(text: string): Record<string, string> {
   const entries = text.split(',').flatMap((pair): [string, string][] => {
     if (!pair.trim()) return []

@@ -156,7 +156,9 @@ export function issuerName(text: string): string {
     : plainText(text)
 }
 
-/** The URL of an HTTP proxy, maybe with credentials. Without a scheme, http is meant, as in curl. */
+/**
+ * The URL of an HTTP proxy, maybe with credentials. Without a scheme, http is meant, as in curl.
+ */
 export function proxyUrl(text: string): string {
   const parsed = toUrl(/^[a-z][a-z\d+.-]*:\/\//i.test(text) ? text : `http://${text}`)
   if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || !canDecode(parsed))

@@ -35,8 +35,8 @@ export const defaultSlides = 8
 export const minSlidesWithContents = 3
 
 /**
- * A string of at most `maxLength` code points without control characters. With a `minLength` it must
- * have a visible character, too.
+ * A string of at most `maxLength` code points without control characters. With a `minLength` it
+ * must have a visible character, too.
  */
 export function textSchema(
   maxLength: number,

@@ -172,5 +172,3 @@ export const problemSchema = Type.Object(
   },
   { $id: 'Problem', title: 'Problem', description: 'RFC 9457' },
 )
-
-export type ProblemDocument = Static<typeof problemSchema>

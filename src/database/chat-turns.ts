@@ -1,5 +1,6 @@
-// Turns of the chat. One at a time for each deck, over all replicas. If its holder is lost, the deck
-// counts as changed. Raw SQL: turns end by the database's clock. Taking one needs the lease row locked.
+// Turns of the chat. One at a time for each deck, over all replicas. If its holder is lost, the
+// deck counts as changed. Raw SQL: turns end by the database's clock. Taking one needs the lease
+// row locked.
 
 import { Problem } from '../domain/problem.ts'
 import type { Database, Queryable } from './connection.ts'
@@ -108,7 +109,8 @@ export async function endAbandonedTurns(database: Pick<Database, 'query'>): Prom
 }
 
 /**
- * Notes the slides after a turn: the revision grows if they differ from what upstream returned last.
+ * Notes the slides after a turn: the revision grows if they differ from what upstream returned
+ * last.
  * `digestsBefore` stand for a deck whose digests are not known.
  */
 export async function noteSlides(

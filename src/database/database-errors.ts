@@ -1,6 +1,6 @@
 // Which errors mean that the database cannot be used now, and which that a statement is wrong. Only
-// the first become the Problem DATABASE_UNAVAILABLE and may be retried: also refused credentials and
-// missing rights, because an operator fixes them while work waits.
+// the first become the Problem DATABASE_UNAVAILABLE and may be retried: also refused credentials
+// and missing rights, because an operator fixes them while work waits.
 import { Problem } from '../domain/problem.ts'
 import { explainDatabaseError } from './database-troubles.ts'
 

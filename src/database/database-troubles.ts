@@ -40,8 +40,6 @@ const partial: ReadonlySet<TroubleReason> = new Set(['access_denied', 'limit_rea
 /** How long such a trouble is shown after its last error. */
 const shownMs = 60_000
 
-export type DatabaseTroubles = ReturnType<typeof createDatabaseTroubles>
-
 /** Takes the errors of statements and connections, and forgets them when pings succeed. */
 export function createDatabaseTroubles(
   troubles: Pick<Troubles, 'report' | 'clear'>,

@@ -125,7 +125,8 @@ describe('the ledger', () => {
       await reserve()
       await age(60)
     }
-    // The entries are 240, 180, 120 and 60 s old. With a limit of two, the one of 120 s must expire.
+    // The entries are 240, 180, 120 and 60 s old. With a limit of two, the one of 120 s must
+    // expire.
     const hour = await waitOf(reserve({ perHour: 2 }))
     expect(hour).toBeGreaterThan(3_470)
     expect(hour).toBeLessThanOrEqual(3_480)

@@ -1,5 +1,6 @@
-// Query plans: every list and every sweep uses its index and never scans a whole table. Explains the
-// statements of the functions themselves, over tables large enough for the planner to use indexes.
+// Query plans: every list and every sweep uses its index and never scans a whole table. Explains
+// the statements of the functions themselves, over tables large enough for the planner to use
+// indexes.
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { endOverdueRuns } from '../generation/statements/overdue.ts'

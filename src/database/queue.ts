@@ -2,7 +2,9 @@
 // run that joins. Statements about the queue are built from these, so that they always agree.
 // `p` is the alias (or name) of a row of gateway.presentations.
 
-/** The run waits for its first claim, or for the claim after a review or after giving up its slot. */
+/**
+ * The run waits for its first claim, or for the claim after a review or after giving up its slot.
+ */
 export const isWaiting = (p: string) =>
   `${p}.status in ('queued', 'running') and ${p}.run_started_at is null`
 

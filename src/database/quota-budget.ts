@@ -15,8 +15,6 @@ export interface Demand {
   slides: number
 }
 
-export type QuotaBudget = Awaited<ReturnType<typeof readQuotaBudget>>
-
 /**
  * Reads the budget of these users (id -> how many presentations they request at most). The caller
  * holds the admission lock, so the budget is valid until its transaction ends.

@@ -101,7 +101,10 @@ function toUsedQuotas(row: UsedRow): UsedQuotas {
   return {
     hour: { seconds: 3_600, count: row.hourCount, expiries: row.hourExpiries },
     day: { seconds: 86_400, count: row.dayCount, expiries: row.dayExpiries },
-    ...{ hourResetsAt, dayResetsAt, total, slides },
+    hourResetsAt,
+    dayResetsAt,
+    total,
+    slides,
   }
 }
 

@@ -1,5 +1,5 @@
-// The end of a run that was to replace a deck. Unless its slides were whole, the deck stays as it was,
-// and what the run has reserved is given back as far as nothing was paid for.
+// The end of a run that was to replace a deck. Unless its slides were whole, the deck stays as it
+// was, and what the run has reserved is given back as far as nothing was paid for.
 
 import type { ExtraStatement } from './run-write.ts'
 

@@ -1,6 +1,6 @@
 // Writes what many runs of this process have to write at one moment in one statement and commit. An
-// event costs a round trip and a disk flush, which a hundred runs would otherwise each pay. Raw SQL:
-// it unnests a batch. A locked row is left out, and its run writes it alone.
+// event costs a round trip and a disk flush, which a hundred runs would otherwise each pay. Raw
+// SQL: it unnests a batch. A locked row is left out, and its run writes it alone.
 
 import { createBatcher } from '../async/batcher.ts'
 import { Problem } from '../domain/problem.ts'

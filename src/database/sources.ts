@@ -12,8 +12,8 @@ export interface BriefSource {
 }
 
 /**
- * Those of the ids that exist, by id. Their rows are locked: until the transaction ends, none can be
- * deleted, so a later deletion sees the presentations that name it.
+ * Those of the ids that exist, by id. Their rows are locked: until the transaction ends, none can
+ * be deleted, so a later deletion sees the presentations that name it.
  */
 export async function lockSources(
   client: Queryable,
@@ -146,8 +146,8 @@ export async function markSourceDeleted(
 }
 
 /**
- * Forgets deleted sources that no presentation needs, and schedules the removal of their objects. To
- * be called in a later statement than the deletion, which it must see. Returns how many.
+ * Forgets deleted sources that no presentation needs, and schedules the removal of their objects.
+ * To be called in a later statement than the deletion, which it must see. Returns how many.
  */
 export async function releaseDeletedSources(database: Queryable, limit = 100): Promise<number> {
   const rows = await database.query(

@@ -4,7 +4,9 @@ import type { Status } from '../contract/presentation.ts'
 import { type Stage, stages } from '../contract/stages.ts'
 
 export interface EstimateInputs {
-  /** Median ms of each stage, of one slide for the stage slides; null while too few runs are known. */
+  /**
+   * Median ms of each stage, of one slide for the stage slides; null while too few runs are known.
+   */
   medians: Partial<Record<Stage, number | null>> | null
   /** What follows the last checkpoint. */
   nextStage: Stage

@@ -6,11 +6,9 @@ const ivBytes = 12
 const tagBytes = 16
 const keyBytes = 32
 
-export type TextSealer = ReturnType<typeof createTextSealer>
-
 /**
- * Encrypts with AES-256-GCM. A sealed text belongs to its owner, such as a row: in the row of another
- * one it cannot be opened.
+ * Encrypts with AES-256-GCM. A sealed text belongs to its owner, such as a row: in the row of
+ * another one it cannot be opened.
  */
 export function createTextSealer(key: Uint8Array) {
   return {

@@ -3,7 +3,9 @@
 export const ticketPurposes = ['events', 'realtime', 'maker'] as const
 export type TicketPurpose = (typeof ticketPurposes)[number]
 
-/** Tickets of these purposes open one presentation each, the others every route of their purpose. */
+/**
+ * Tickets of these purposes open one presentation each, the others every route of their purpose.
+ */
 export const presentationPurposes: ReadonlySet<TicketPurpose> = new Set<TicketPurpose>(['events'])
 
 /** How long a ticket can be used. */

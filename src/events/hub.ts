@@ -1,5 +1,5 @@
-// All open subscriptions of this process: finds or creates the feed of a presentation, polls in case
-// a hint was lost, and limits how many subscriptions may be open.
+// All open subscriptions of this process: finds or creates the feed of a presentation, polls in
+// case a hint was lost, and limits how many subscriptions may be open.
 
 import type { Channels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'

@@ -75,8 +75,8 @@ function outageWaitMs(
 }
 
 /**
- * The time that the provider asks for, or some tens of seconds. It grows with the time waited so far, up to
- * a minute, since a provider may promise less than it needs.
+ * The time that the provider asks for, or some tens of seconds. It grows with the time waited so
+ * far, up to a minute, since a provider may promise less than it needs.
  */
 function limitWaitMs(
   { retryAfterSeconds }: Problem,

@@ -123,7 +123,11 @@ async function restore(
   if (isDeckAsExpected(found, wanted) && !mayHaveTheme) return found
   return patiently(context, async () => {
     const restored = await presenton.writeSlides({
-      ...{ account, signal, deckId: run.deckId ?? '', theme, slides: expected },
+      account,
+      signal,
+      deckId: run.deckId ?? '',
+      theme,
+      slides: expected,
       ...(typeof count === 'number' && { slideCount: count }),
     })
     if (!isDeckAsExpected(restored, wanted)) throw fault('the deck could not be restored')

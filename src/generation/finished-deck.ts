@@ -1,5 +1,5 @@
-// The finished deck as `complete` events show it, when the deck has changed since it was stored, and
-// the end of a run that makes no file.
+// The finished deck as `complete` events show it, when the deck has changed since it was stored,
+// and the end of a run that makes no file.
 
 import { findChangedRevision, findFinishedDeck, recordFinishedDeck } from '../database/decks.ts'
 import type { Context } from './context.ts'

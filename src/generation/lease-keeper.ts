@@ -21,8 +21,6 @@ export interface LeaseKeeperOptions {
 // A cancel whose notification was lost is noticed this late; upstream must be closed within 1 s.
 const renewalMs = 800
 
-export type LeaseKeeper = ReturnType<typeof openLeaseKeeper>
-
 export function openLeaseKeeper({ database, held, leaseMs, onTrouble }: LeaseKeeperOptions) {
   let isRenewing = false
   let isRequested = false

@@ -1,5 +1,5 @@
-// What operators are told of Presenton's model: what its provider's texts say, until a stage in which
-// the model works succeeds.
+// What operators are told of Presenton's model: what its provider's texts say, until a stage in
+// which the model works succeeds.
 
 import type { Stage } from '../contract/stages.ts'
 import type { ModelFailure, Problem } from '../domain/problem.ts'

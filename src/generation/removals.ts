@@ -37,7 +37,8 @@ interface Target {
 export type Removals = ReturnType<typeof createRemovals>
 
 // A refusal is likely to repeat: missing rights last until someone grants them, and the retention
-// of a locked object may last for years. So each removal is postponed for twice the time of the one before.
+// of a locked object may last for years. So each removal is postponed for twice the time of the one
+// before.
 const firstPostponedMinutes = 10
 const maxPostponedMinutes = 24 * 60
 /** A target that fails this often in a row waits for the next round. */

@@ -1,5 +1,5 @@
-// Offers the slots of runs that wait to queued runs that could use them: after a minute of waiting in
-// a row, and only if another run could go on now. When none could, all runs stay where they are.
+// Offers the slots of runs that wait to queued runs that could use them: after a minute of waiting
+// in a row, and only if another run could go on now. When none could, all runs stay where they are.
 
 import type { Queryable } from '../database/connection.ts'
 import { isSlotWanted } from '../database/slots.ts'

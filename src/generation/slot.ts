@@ -15,8 +15,6 @@ export class SlotGivenUp extends Error {
   }
 }
 
-export type SlotWaits = ReturnType<typeof createSlotWaits>
-
 export function createSlotWaits({
   signal,
   sleepFor = sleep,

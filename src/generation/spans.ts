@@ -11,7 +11,9 @@ import type { Outcome, StageResult } from './outcome.ts'
 
 export type RunSpan = ReturnType<typeof createRunSpan>
 
-/** Performs `work` in the span of this part of the run, from its claim until the worker leaves it. */
+/**
+ * Performs `work` in the span of this part of the run, from its claim until the worker leaves it.
+ */
 export function inRunSpan<T>(
   tracer: Tracer | undefined,
   run: Run,

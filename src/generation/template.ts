@@ -1,5 +1,5 @@
-// The template of a run. Where the caller named none it is the operator's default, and a missing one
-// is the operator's mistake: the run fails in a way that a retry can fix.
+// The template of a run. Where the caller named none it is the operator's default, and a missing
+// one is the operator's mistake: the run fails in a way that a retry can fix.
 
 import type { Run } from '../database/leases.ts'
 import type { Problem } from '../domain/problem.ts'

@@ -1,6 +1,6 @@
 // Writes a stream into an HTTP response at the client's pace. Bytes that many responses share are
-// framed as a chunk of HTTP/1.1 once and written to the socket: Node would frame them again, in three
-// writes, for each response.
+// framed as a chunk of HTTP/1.1 once and written to the socket: Node would frame them again, in
+// three writes, for each response.
 
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'

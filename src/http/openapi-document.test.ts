@@ -1,5 +1,5 @@
-// What the OpenAPI document adds to the routes' schemas: examples, headers, links, and patterns that
-// other tools read.
+// What the OpenAPI document adds to the routes' schemas: examples, headers, links, and patterns
+// that other tools read.
 
 import { Compile } from 'typebox/schema'
 import { afterAll, beforeAll, expect, test } from 'vitest'

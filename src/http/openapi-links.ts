@@ -1,5 +1,5 @@
-// The links of the OpenAPI document: from each response that holds the id of a presentation to every
-// route that takes one. They follow from the paths, so a new route has its links at once.
+// The links of the OpenAPI document: from each response that holds the id of a presentation to
+// every route that takes one. They follow from the paths, so a new route has its links at once.
 
 export interface Link {
   operationId: string

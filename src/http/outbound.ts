@@ -1,6 +1,6 @@
-// Requests that leave for the internet: for key sets, and deliveries of webhooks. They go through the proxies of
-// HTTP_PROXY and HTTPS_PROXY, unless NO_PROXY names the host. Each has connections of its own,
-// which end with it.
+// Requests that leave for the internet: for key sets, and deliveries of webhooks. They go through
+// the proxies of HTTP_PROXY and HTTPS_PROXY, unless NO_PROXY names the host. Each has connections
+// of its own, which end with it.
 
 import type { LookupFunction } from 'node:net'
 import { Agent, type Dispatcher, Pool, ProxyAgent, request } from 'undici'

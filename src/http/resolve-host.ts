@@ -1,6 +1,6 @@
-// Resolves the names of receivers. getaddrinfo occupies one of the process's few threads for as long
-// as a name server is silent, so DNS is asked without a thread first. Only names that DNS does not
-// know (hosts file, search domains) go to getaddrinfo, few at a time.
+// Resolves the names of receivers. getaddrinfo occupies one of the process's few threads for as
+// long as a name server is silent, so DNS is asked without a thread first. Only names that DNS does
+// not know (hosts file, search domains) go to getaddrinfo, few at a time.
 
 import dns from 'node:dns'
 import { isIP } from 'node:net'

@@ -1,5 +1,5 @@
-// The API's session cookie. Where https is used its name says that this very host has set it: a page
-// of a sibling domain, or one over http, can plant a cookie only under another name.
+// The API's session cookie. Where https is used its name says that this very host has set it: a
+// page of a sibling domain, or one over http, can plant a cookie only under another name.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
@@ -34,8 +34,8 @@ export function sessionToken(request: FastifyRequest, publicUrl: string): string
 }
 
 /**
- * Set-Cookie headers; an `expires` in the past clears the cookie. One that the request has under the
- * other name, from before https was used, is cleared as well: with two, nothing is accepted.
+ * Set-Cookie headers; an `expires` in the past clears the cookie. One that the request has under
+ * the other name, from before https was used, is cleared as well: with two, nothing is accepted.
  */
 export function sessionCookies(
   request: FastifyRequest,

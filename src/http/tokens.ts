@@ -155,7 +155,8 @@ async function verifyWithCandidates(
       try {
         return await jwtVerify(token, key, options)
       } catch (failure) {
-        // Only a key that fits gets as far as the claims. Others may be too short, or of another type.
+        // Only a key that fits gets as far as the claims. Others may be too short, or of another
+        // type.
         if (isClaimError(failure)) throw failure
       }
     }

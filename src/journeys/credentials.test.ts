@@ -1,5 +1,5 @@
-// Credentials from the request to the file: tokens of each kind of key, the session cookie, tickets,
-// and tokens that expire during a stream.
+// Credentials from the request to the file: tokens of each kind of key, the session cookie,
+// tickets, and tokens that expire during a stream.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'

@@ -1,5 +1,6 @@
 // The script in docker-compose.yml that creates database roles and schemas, run unchanged on a
-// Postgres server. Then both roles do what the gateway and Presenton need, and try what is forbidden.
+// Postgres server. Then both roles do what the gateway and Presenton need, and try what is
+// forbidden.
 
 import { spawnSync } from 'node:child_process'
 import pg from 'pg'

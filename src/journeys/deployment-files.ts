@@ -78,8 +78,8 @@ function interpolateAll(value: unknown, env: Record<string, string>): unknown {
 
 /**
  * The part of Compose's syntax that the files use: `$$`, `${NAME}`, `${NAME:-default}`,
- * `${NAME:?message}` (must be set and not empty) and `${NAME?message}` (must be set). As in Compose,
- * nested expressions are always evaluated.
+ * `${NAME:?message}` (must be set and not empty) and `${NAME?message}` (must be set). As in
+ * Compose, nested expressions are always evaluated.
  */
 export function interpolate(text: string, env: Record<string, string>): string {
   let result = ''

@@ -135,7 +135,8 @@ describe.skipIf(!hasNginx)('nginx in front of Presenton', () => {
       expect(await status('/app_data/exports/any.pptx')).toBe(401)
       expect(await status('/app_data/userConfig.json')).toBe(404)
       expect(await status('/app_data/fastapi.db')).toBe(404)
-      // nginx normalises this path to /etc/passwd and passes it to Presenton, which asks for a session.
+      // nginx normalises this path to /etc/passwd and passes it to Presenton, which asks for a
+      // session.
       expect(await status('/app_data/exports/..%2f..%2fetc/passwd')).toBe(401)
       expect(await status('/_auth_check')).toBe(404)
     })

@@ -1,5 +1,5 @@
-// The setup script of the object store in docker-compose.yml, run unchanged against a real MinIO. The
-// account that it creates for the gateway has the rights that the gateway needs, and no others.
+// The setup script of the object store in docker-compose.yml, run unchanged against a real MinIO.
+// The account that it creates for the gateway has the rights that the gateway needs, and no others.
 // Runs only where MINIO_BINARY and MC_BINARY name the two programs.
 
 import { execFile } from 'node:child_process'

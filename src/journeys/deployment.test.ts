@@ -149,7 +149,8 @@ test('every image is pinned to a release, and every config is used', () => {
   expect(used.sort()).toEqual(Object.keys(configs).sort())
 })
 
-// The script of Postgres runs once, on an empty folder, so its change must not restart the database.
+// The script of Postgres runs once, on an empty folder, so its change must not restart the
+// database.
 test.each(['proxy', 'presenton', 'minio-setup', 'prometheus', 'grafana'])(
   'a changed config of %s changes its label, so that `up` recreates the container',
   (name) => {
@@ -196,7 +197,8 @@ test.each(gatewayServices)(
       LOG_LEVEL: 'silent',
       DRAIN_SECONDS: '0',
     }
-    // The host names of other containers do not resolve here: the gateway is live and waits for them.
+    // The host names of other containers do not resolve here: the gateway is live and waits for
+    // them.
     const gateway = await openGateway(environment, { waitUntilReady: false })
     try {
       const live = await fetch(`http://127.0.0.1:${opsPort}/health/live`)

@@ -4,8 +4,6 @@
 import { expect } from 'vitest'
 import type { StreamEvent } from '../sandbox/reader.ts'
 
-export type Log = ReturnType<typeof readLog>
-
 /** Event kinds that upstream may send and the gateway forwards. */
 const upstreamKinds = new Set([
   'status',

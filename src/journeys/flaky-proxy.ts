@@ -1,4 +1,5 @@
-// A proxy that fails for its first requests, as those on the way to a gateway do, and then forwards.
+// A proxy that fails for its first requests, as those on the way to a gateway do, and then
+// forwards.
 
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'

@@ -1,5 +1,5 @@
-// Generates the fuzzer's requests from the OpenAPI description of a route: mostly valid, some nearly
-// valid, some random.
+// Generates the fuzzer's requests from the OpenAPI description of a route: mostly valid, some
+// nearly valid, some random.
 
 import fc from 'fast-check'
 import type { Route } from './openapi-routes.ts'
@@ -199,7 +199,9 @@ function headersFor(token: string): fc.Arbitrary<Record<string, string>> {
   )
 }
 
-/** `ids` are existing presentations. Path parameters are mostly these, else unknown or malformed. */
+/**
+ * `ids` are existing presentations. Path parameters are mostly these, else unknown or malformed.
+ */
 export function fuzzRequests(
   { method, path, parameters, bodySchema }: Route,
   { token, ids }: { token: string; ids: string[] },

@@ -1,5 +1,5 @@
-// TypeScript types generated from /openapi.json: a correct client compiles, and the compiler rejects
-// unknown values and members.
+// TypeScript types generated from /openapi.json: a correct client compiles, and the compiler
+// rejects unknown values and members.
 
 import { execFile } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -23,7 +23,9 @@ afterAll(async () => {
   await world.close()
 })
 
-/** Compiles the program next to the generated types. Returns the compiler's output; '' if it passes. */
+/**
+ * Compiles the program next to the generated types. Returns the compiler's output; '' if it passes.
+ */
 function compile(name: string, program: string): Promise<string> {
   const projectFolder = join(folder.path, name)
   mkdirSync(projectFolder)

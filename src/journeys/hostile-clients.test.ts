@@ -205,8 +205,8 @@ test.each<[what: string, count: number, bytes: string]>([
   }
 })
 
-// The gateway runs in a process of its own, because each side needs the sockets that one process may
-// open.
+// The gateway runs in a process of its own, because each side needs the sockets that one process
+// may open.
 test.each<[what: string, bytes: string]>([
   ['silent', ''],
   ['idle keep-alive', 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'],

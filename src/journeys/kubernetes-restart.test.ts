@@ -1,6 +1,6 @@
 // What Kubernetes does with the base: migrates in a Job, and replaces three replicas one after the
-// other behind nginx. Here a pod gets SIGTERM first and leaves the balancer five seconds later, which
-// is worse than what preStop allows.
+// other behind nginx. Here a pod gets SIGTERM first and leaves the balancer five seconds later,
+// which is worse than what preStop allows.
 
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -208,7 +208,9 @@ async function readToEnd({ url, user, failures }: ReadOptions) {
   return { ids, last }
 }
 
-/** Reads and writes one after the other, until the signal. Returns how many responses were right. */
+/**
+ * Reads and writes one after the other, until the signal. Returns how many responses were right.
+ */
 async function sendRequests({
   url,
   users,

@@ -1,5 +1,5 @@
-// Nothing is made twice: idempotency keys and unfinished twins, over replicas and kills. Callers who
-// leave stop waiting, and nothing else.
+// Nothing is made twice: idempotency keys and unfinished twins, over replicas and kills. Callers
+// who leave stop waiting, and nothing else.
 
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'

@@ -4,7 +4,9 @@
 export interface MisuseCase {
   name: string
   method?: string
-  /** Below /api/v1. In path and body, `{id}` is the victim's presentation, `{token}` their token. */
+  /**
+   * Below /api/v1. In path and body, `{id}` is the victim's presentation, `{token}` their token.
+   */
   path: string
   headers?: (victim: {
     token: string
@@ -61,7 +63,9 @@ const untrustedOrigins: [name: string, headers: Record<string, string>][] = [
   ['a link', { 'sec-fetch-site': 'none' }],
 ]
 
-/** Each request comes from one origin and each origin sends two requests: all pairs would be many. */
+/**
+ * Each request comes from one origin and each origin sends two requests: all pairs would be many.
+ */
 const crossSiteCases: MisuseCase[] = [
   ...forgedRequests.map((request, i) => ({
     request,

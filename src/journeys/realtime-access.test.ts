@@ -1,5 +1,5 @@
-// Who may open real-time connections: tickets, SSE origins and limits, the end of a token, and a page
-// in a browser.
+// Who may open real-time connections: tickets, SSE origins and limits, the end of a token, and a
+// page in a browser.
 
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'

@@ -1,5 +1,5 @@
-// Real-time connections over crashes: a client that reconnects to another replica sees the true end of the
-// run, and each notification once.
+// Real-time connections over crashes: a client that reconnects to another replica sees the true end
+// of the run, and each notification once.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openReader } from '../sandbox/reader.ts'

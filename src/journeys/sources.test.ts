@@ -1,4 +1,5 @@
-// Documents in: what is taken and what is refused, by content, and that a request is all or nothing.
+// Documents in: what is taken and what is refused, by content, and that a request is all or
+// nothing.
 
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'

@@ -1,5 +1,5 @@
-// Lost leases, repeated takeovers and run timeouts: a worker that lost its lease writes nothing, and
-// every run ends within its limits.
+// Lost leases, repeated takeovers and run timeouts: a worker that lost its lease writes nothing,
+// and every run ends within its limits.
 
 import pg from 'pg'
 import { afterEach, expect, test, vi } from 'vitest'

@@ -1,5 +1,5 @@
-// Authentication to each version of Presenton: only the gateway's own credentials, one shared login,
-// and a new login when the session is lost.
+// Authentication to each version of Presenton: only the gateway's own credentials, one shared
+// login, and a new login when the session is lost.
 
 import { afterEach, describe, expect, test } from 'vitest'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'

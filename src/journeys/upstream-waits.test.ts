@@ -1,5 +1,6 @@
 // Waits for upstream that others or operators have to end: revoked credentials, and limits of the
-// model. No attempt is burnt, operators are told, and a run that waits holds no slot that others need.
+// model. No attempt is burnt, operators are told, and a run that waits holds no slot that others
+// need.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test, vi } from 'vitest'

@@ -1,5 +1,5 @@
-// One account in Presenton for each user: everything that is done for a user goes under it, on every
-// replica, and decks of the shared account stay there.
+// One account in Presenton for each user: everything that is done for a user goes under it, on
+// every replica, and decks of the shared account stay there.
 
 import { createHash } from 'node:crypto'
 import { afterEach, expect, test } from 'vitest'
@@ -72,7 +72,8 @@ test('runs, exports, slides, edits, images and removals of two users on two repl
     expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', error: null })
     expect((await user.api('/templates')).status).toBe(200)
   }
-  // The administrator signs in, makes accounts, and asks what upstream can do. All else is of users.
+  // The administrator signs in, makes accounts, and asks what upstream can do. All else is of
+  // users.
   const sessions = new Map<string, Set<string>>()
   for (const { path, headers, status } of world.presenton.journal) {
     if (!path.startsWith('/api/v1/ppt/') && !path.startsWith('/app_data/exports')) continue

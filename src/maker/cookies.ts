@@ -18,8 +18,8 @@ export function readSessionId(request: FastifyRequest, makerUrl: string): string
 }
 
 /**
- * Without an id it deletes the cookie. Its end is not in it: the session may be renewed, of which this
- * browser is not told.
+ * Without an id it deletes the cookie. Its end is not in it: the session may be renewed, of which
+ * this browser is not told.
  */
 export function sessionCookie(makerUrl: string, id = ''): string {
   return [

@@ -1,6 +1,6 @@
 // Finds the ids of decks where the table says they are, and replaces each by that of the present
-// deck. All ids of a request must be of one presentation of this user: a foreign one, an unknown one
-// and a text that is not an id look the same.
+// deck. All ids of a request must be of one presentation of this user: a foreign one, an unknown
+// one and a text that is not an id look the same.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'

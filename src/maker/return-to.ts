@@ -1,5 +1,5 @@
-// Where a visitor of the maker may be sent: to a deck, to the list of decks, or to a new one. Nothing
-// else of a URL survives, least of all what would start a run.
+// Where a visitor of the maker may be sent: to a deck, to the list of decks, or to a new one.
+// Nothing else of a URL survives, least of all what would start a run.
 
 import { parseDeckId } from './deck-ids.ts'
 

@@ -1,5 +1,5 @@
-// The input schema of a tool as agents see it. It spends their context with every call, so what only
-// our validator needs is left out.
+// The input schema of a tool as agents see it. It spends their context with every call, so what
+// only our validator needs is left out.
 
 import { cleanText, unicodeFormat, visibleText } from '../contract/text.ts'
 

@@ -22,8 +22,6 @@ export interface DeliveryOptions {
   isOn: (row: NotificationRow) => boolean
 }
 
-export type Delivery = ReturnType<typeof createDelivery>
-
 export function createDelivery(options: DeliveryOptions) {
   const { connection, feed, view, start, cursor, isOn } = options
   const { userId } = connection

@@ -55,8 +55,6 @@ export interface DisabledWebhook {
   reason: DisabledReason
 }
 
-export type NotificationReports = ReturnType<typeof createNotificationReports>
-
 export function createNotificationReports({ channels, onWritten }: NotificationReportsOptions) {
   const onCommitted = (userId: string, notice: PresentationNotice) => () => {
     channels.publish('notification', { id: channelOfUser(userId) })

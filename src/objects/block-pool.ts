@@ -1,6 +1,6 @@
-// The memory of uploads from users: a store takes no parts under 5 MiB, so fifty uploads with a part
-// each would hold 250 MiB. They share a few blocks instead. An upload without a block is not read,
-// and the sender who fills a block slowest loses it when others have waited for long.
+// The memory of uploads from users: a store takes no parts under 5 MiB, so fifty uploads with a
+// part each would hold 250 MiB. They share a few blocks instead. An upload without a block is not
+// read, and the sender who fills a block slowest loses it when others have waited for long.
 
 import { raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
@@ -113,8 +113,8 @@ export interface PooledBlockOptions {
  * Cuts a file into blocks of 5 MiB, the last one shorter. A block is valid until the next one is
  * requested.
  *
- * @throws InvalidFile for an empty file, Problem PAYLOAD_TOO_LARGE, RATE_LIMIT_EXCEEDED for a sender
- * that lost its block
+ * @throws InvalidFile for an empty file, Problem PAYLOAD_TOO_LARGE, RATE_LIMIT_EXCEEDED for a
+ * sender that lost its block
  */
 export async function* pooledBlocks(
   source: AsyncIterable<Buffer>,

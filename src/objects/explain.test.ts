@@ -1,5 +1,5 @@
-// The codes and texts with which S3, MinIO, Ceph, SeaweedFS and proxies refuse, as they were seen or
-// are documented.
+// The codes and texts with which S3, MinIO, Ceph, SeaweedFS and proxies refuse, as they were seen
+// or are documented.
 
 import { expect, it } from 'vitest'
 import { explainStoreError } from './explain.ts'

@@ -1,5 +1,5 @@
-// The bucket, and how files are read, linked and removed. Runs on the emulated store, and on those that
-// S3_TEST_SERVERS names.
+// The bucket, and how files are read, linked and removed. Runs on the emulated store, and on those
+// that S3_TEST_SERVERS names.
 
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'

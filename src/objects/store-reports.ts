@@ -6,8 +6,6 @@ import type { Trouble, Troubles } from '../telemetry/troubles.ts'
 import type { Explanation, StoreAction } from './explain.ts'
 import { StoreProblem } from './store-problem.ts'
 
-export type StoreReports = ReturnType<typeof createStoreReports>
-
 /** They prove that the bucket exists; a removal also succeeds without it. */
 const needsBucket: ReadonlySet<StoreAction> = new Set<StoreAction>([
   'store objects',

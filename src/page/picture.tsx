@@ -1,5 +1,5 @@
-// An image of a slide, from the gateway's own origin. Where the token is in memory only, the image is
-// fetched with it, since an img element can only send a cookie.
+// An image of a slide, from the gateway's own origin. Where the token is in memory only, the image
+// is fetched with it, since an img element can only send a cookie.
 
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'

@@ -1,4 +1,5 @@
-// Whether a brief may name its sources: each is the caller's own, and of a type that upstream takes.
+// Whether a brief may name its sources: each is the caller's own, and of a type that upstream
+// takes.
 
 import type { InvalidPlace } from '../contract/problem.ts'
 import type { Queryable } from '../database/connection.ts'

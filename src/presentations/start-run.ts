@@ -1,5 +1,5 @@
-// Starts another run of a presentation, once for each idempotency key. What it may cost is checked in
-// the transaction that queues it.
+// Starts another run of a presentation, once for each idempotency key. What it may cost is checked
+// in the transaction that queues it.
 
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
@@ -29,8 +29,6 @@ export interface StartRunOptions {
   database: Pick<Database, 'query' | 'transaction'>
   channels: Pick<Channels, 'publish'>
 }
-
-export type StartRun = ReturnType<typeof createStartRun>
 
 export function createStartRun({ database, channels }: StartRunOptions) {
   /** Limits and quotas that `transition` checks hold until its transaction ends. */

@@ -1,4 +1,5 @@
-// Waits until a presentation is neither queued nor running, for callers who do not follow its events.
+// Waits until a presentation is neither queued nor running, for callers who do not follow its
+// events.
 
 import { sleep } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'

@@ -1,5 +1,6 @@
-// Our credentials at upstream: an API key, Basic, or the cookie of a login for the shared account, and
-// the session of each user's account. No other header that could identify anyone is ever sent there.
+// Our credentials at upstream: an API key, Basic, or the cookie of a login for the shared account,
+// and the session of each user's account. No other header that could identify anyone is ever sent
+// there.
 
 import type { Problem } from '../domain/problem.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
@@ -41,7 +42,9 @@ interface UsedHeaders {
 
 export type Auth = ReturnType<typeof createAuth>
 
-/** Users' accounts have sessions; the shared account has a record of refused credentials as well. */
+/**
+ * Users' accounts have sessions; the shared account has a record of refused credentials as well.
+ */
 export function createAuth(options: AuthOptions) {
   const { userSessions, troubles } = options
   const shared = createSharedAuth(options)
@@ -86,7 +89,9 @@ export function createAuth(options: AuthOptions) {
       if (!used.user) shared.accept(used)
     },
 
-    /** No credentials of the account are accepted. Tells the operator; the Problem is for the run. */
+    /**
+     * No credentials of the account are accepted. Tells the operator; the Problem is for the run.
+     */
     refuse: ({ used, cause }: UsedHeaders & { cause: ResponseCause }): Problem =>
       used.user ? credentialsRefused(cause) : shared.refuse(used, cause),
 

@@ -1,5 +1,5 @@
-// Turns of the chat that works on a deck, and pictures by prompt. Each costs money at every call, so
-// none is ever repeated: not after a new login, and not on another version.
+// Turns of the chat that works on a deck, and pictures by prompt. Each costs money at every call,
+// so none is ever repeated: not after a new login, and not on another version.
 
 import { extname } from 'node:path'
 import type { Logger } from '../telemetry/logging.ts'
@@ -77,7 +77,9 @@ export function createChatTurns(options: DeckStreamsOptions) {
   }
 
   return {
-    /** Ends after `complete`, whose `chat` names the conversation. Leaving it early stops upstream. */
+    /**
+     * Ends after `complete`, whose `chat` names the conversation. Leaving it early stops upstream.
+     */
     streamChatTurn: (call: ChatTurnCall): AsyncGenerator<Message[]> =>
       metrics.measureStream('chat', readTurn(call)),
 

@@ -25,7 +25,9 @@ export interface DeckStreamsOptions {
   calls: Calls
   probe: Probe
   metrics: CallMetrics
-  /** `streamMs` is for a whole stream or turn, `stallMs` for the silence in it, and for a picture. */
+  /**
+   * `streamMs` is for a whole stream or turn, `stallMs` for the silence in it, and for a picture.
+   */
   timeouts: { streamMs: number; stallMs: number }
   maxMessageBytes: number
   logger: Pick<Logger, 'warn'>

@@ -37,7 +37,9 @@ export function createDocumentTexts({ calls, perform, timeoutMs }: DocumentTexts
         const common = { account, signal, auth, routeKind: 'other', method: 'POST' } as const
         const decomposed = await calls.fetchJson({
           ...common,
-          ...{ isCheap: true, isSlow: true, timeoutMs: call.timeoutMs },
+          isCheap: true,
+          isSlow: true,
+          timeoutMs: call.timeoutMs,
           path: paths.decompose,
           json: { file_paths: [path], language },
         })
@@ -45,7 +47,8 @@ export function createDocumentTexts({ calls, perform, timeoutMs }: DocumentTexts
         if (!file) throw fault('the reply to a decomposition has an unexpected shape')
         const read = await calls.fetchJson({
           ...common,
-          ...{ isCheap: true, timeoutMs },
+          isCheap: true,
+          timeoutMs,
           path: paths.readFile,
           json: { filePath: file.file_path },
         })

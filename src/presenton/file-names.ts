@@ -1,5 +1,5 @@
-// Whether the name of an exported file can belong to one deck only: it can if it has a UUID that does
-// not come from the title, which another deck may share.
+// Whether the name of an exported file can belong to one deck only: it can if it has a UUID that
+// does not come from the title, which another deck may share.
 
 import { plainSegmentsBelow } from './plain-path.ts'
 

@@ -1,6 +1,6 @@
-// The calls before those of a deck: auth status, OpenAPI document, login, list and template. Every fault
-// of the stand-in hits each of them, in every shape. Each must end in a result or in a Problem with
-// a failure kind, and the next call must succeed.
+// The calls before those of a deck: auth status, OpenAPI document, login, list and template. Every
+// fault of the stand-in hits each of them, in every shape. Each must end in a result or in a
+// Problem with a failure kind, and the next call must succeed.
 
 import { afterEach, describe, expect, it } from 'vitest'
 import { Problem } from '../domain/problem.ts'

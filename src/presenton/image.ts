@@ -1,6 +1,6 @@
 // The images and fonts in slides: generated images below /app_data/images, what all slides share
-// below /app_data/templates, /app_data/fonts and /static. No other path of upstream can be read, and
-// nothing but an image or a font is returned.
+// below /app_data/templates, /app_data/fonts and /static. No other path of upstream can be read,
+// and nothing but an image or a font is returned.
 
 import { Readable } from 'node:stream'
 import { Problem } from '../domain/problem.ts'
@@ -58,8 +58,14 @@ export async function openUpstreamImage({
 }
 
 const imageTypes: Record<string, string> = {
-  ...{ png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', gif: 'image/gif' },
-  ...{ webp: 'image/webp', avif: 'image/avif', svg: 'image/svg+xml', bmp: 'image/bmp' },
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  gif: 'image/gif',
+  webp: 'image/webp',
+  avif: 'image/avif',
+  svg: 'image/svg+xml',
+  bmp: 'image/bmp',
 }
 
 /** Upstream's nginx knows no type for some fonts and images, so the name decides there. */

@@ -1,6 +1,6 @@
-// The queue of all logins, in Postgres. Presenton's nginx may allow ten a minute, and a refused login
-// is of no use, so logins beyond a few in a row wait. Where nginx has no such limit they need not: a
-// GET of the login's path shows it, because nginx counts every request to that path.
+// The queue of all logins, in Postgres. Presenton's nginx may allow ten a minute, and a refused
+// login is of no use, so logins beyond a few in a row wait. Where nginx has no such limit they need
+// not: a GET of the login's path shows it, because nginx counts every request to that path.
 
 import { raceSignal, sleep } from '../async/signals.ts'
 

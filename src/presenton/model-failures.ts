@@ -1,6 +1,6 @@
-// Recognises failures of upstream's model by the texts of its provider, which upstream passes on raw
-// or in its own words. The texts are those of OpenAI, Azure, Anthropic, Google, Mistral, Bedrock,
-// Ollama and others. Its time is linear, as the input is bounded.
+// Recognises failures of upstream's model by the texts of its provider, which upstream passes on
+// raw or in its own words. The texts are those of OpenAI, Azure, Anthropic, Google, Mistral,
+// Bedrock, Ollama and others. Its time is linear, as the input is bounded.
 
 import type { ModelFailure } from '../domain/problem.ts'
 

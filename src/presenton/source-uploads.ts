@@ -47,7 +47,10 @@ export function createSourceUploads({ calls, perform, timeoutMs }: SourceUploads
         const extension = sourceExtensions[contentType]
         const form = createForm({ part: 'files', extension, contentType, sizeBytes, open })
         const handles = await calls.fetchJson({
-          ...{ account, signal, auth: features.auth, timeoutMs },
+          account,
+          signal,
+          auth: features.auth,
+          timeoutMs,
           routeKind: 'other',
           isCheap: true,
           method: 'POST',

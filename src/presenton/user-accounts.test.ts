@@ -1,5 +1,5 @@
-// Accounts of users: how they are made and signed in, by several replicas, against the stand-in with
-// real Postgres.
+// Accounts of users: how they are made and signed in, by several replicas, against the stand-in
+// with real Postgres.
 
 import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { createAccountStore } from '../database/upstream-accounts.ts'

@@ -1,5 +1,5 @@
-// What the administrator does for the accounts of users: makes them, and sets their passwords. Where
-// that fails, runs wait until an operator has fixed it.
+// What the administrator does for the accounts of users: makes them, and sets their passwords.
+// Where that fails, runs wait until an operator has fixed it.
 
 import { Problem } from '../domain/problem.ts'
 import type { Trouble, Troubles } from '../telemetry/troubles.ts'

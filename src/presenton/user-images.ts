@@ -1,4 +1,5 @@
-// The pictures of an account: uploaded ones, generated ones, and what a search of stock pictures finds.
+// The pictures of an account: uploaded ones, generated ones, and what a search of stock pictures
+// finds.
 
 import { Type } from 'typebox'
 import { Check } from 'typebox/value'
@@ -58,7 +59,11 @@ export function createUserImages(options: UserImagesOptions) {
         const file = { contentType, extension, sizeBytes: bytes.length, open: () => [bytes] }
         const stored = await calls
           .fetchJson({
-            ...{ ...common, account, signal, auth, timeoutMs: uploadTimeoutMs },
+            ...common,
+            account,
+            signal,
+            auth,
+            timeoutMs: uploadTimeoutMs,
             method: 'POST',
             path: paths.uploadImage,
             ...createForm({ part: 'file', ...file }),
@@ -86,8 +91,13 @@ export function createUserImages(options: UserImagesOptions) {
     deleteImage: ({ account, signal }: CallOptions, id: string): Promise<void> =>
       perform({ operation: 'delete-image', signal }, async ({ auth }) => {
         const { status, text } = await calls.send({
-          ...{ ...common, account, signal, auth, timeoutMs },
-          ...{ method: 'DELETE', path: paths.image(id) },
+          ...common,
+          account,
+          signal,
+          auth,
+          timeoutMs,
+          method: 'DELETE',
+          path: paths.image(id),
           // It responds 500 where the picture is gone, or its file.
           expectedStatuses: [404, 500],
         })
@@ -114,7 +124,11 @@ function toUserImage(stored: unknown): UserImage | undefined {
   if (!plainSegmentsBelow(root, url)) return undefined
   const { prompt } = (extras ?? {}) as { prompt?: unknown }
   return {
-    ...{ id, created_at, is_uploaded, path: url, file_url: url },
+    id,
+    created_at,
+    is_uploaded,
+    path: url,
+    file_url: url,
     extras: typeof prompt === 'string' ? { prompt } : null,
   }
 }

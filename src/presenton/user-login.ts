@@ -1,5 +1,5 @@
-// One login of a user's account, from its first need on: made if it is missing, and with its password
-// reset, once, if the login is refused.
+// One login of a user's account, from its first need on: made if it is missing, and with its
+// password reset, once, if the login is refused.
 
 import { type Credentials, passwordOf, type UserAccount } from './account.ts'
 import { isObject } from './deck-responses.ts'

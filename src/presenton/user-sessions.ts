@@ -1,6 +1,6 @@
-// The sessions of users' accounts, shared by all replicas through Postgres, where they are encrypted.
-// One replica at a time logs an account in; the others wait for its session. A replica that dies in
-// a login loses the right to it after some seconds.
+// The sessions of users' accounts, shared by all replicas through Postgres, where they are
+// encrypted. One replica at a time logs an account in; the others wait for its session. A replica
+// that dies in a login loses the right to it after some seconds.
 
 import { randomUUID } from 'node:crypto'
 import { raceSignal, sleep, waitAtMost } from '../async/signals.ts'

@@ -36,7 +36,9 @@ export interface Time {
 export interface Session {
   /** Everything was sent, after `isReady` was false. */
   onReady(): void
-  /** Messages of one connection come one after the other. A rejection becomes an `error` message. */
+  /**
+   * Messages of one connection come one after the other. A rejection becomes an `error` message.
+   */
   onMessage(message: ClientMessage): Promise<void> | void
   onClose(): void
 }

@@ -1,5 +1,6 @@
 // What clients may do to the framing (RFC 6455), over raw sockets: the same as a bare `ws` answers.
-// The numbers are those of Autobahn's test suite, whose cases of chapters 1 to 7 and 10 this samples.
+// The numbers are those of Autobahn's test suite, whose cases of chapters 1 to 7 and 10 this
+// samples.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'

@@ -1,5 +1,5 @@
-// Handles the messages of one client one after the other: a subscription that waits for the database
-// must not be overtaken by the message that ends it.
+// Handles the messages of one client one after the other: a subscription that waits for the
+// database must not be overtaken by the message that ends it.
 
 import type { ClientMessage } from './client-messages.ts'
 

@@ -1,5 +1,5 @@
-// Refused upgrades: plain problem documents, in the order of the specification; credentials, origins
-// and limits.
+// Refused upgrades: plain problem documents, in the order of the specification; credentials,
+// origins and limits.
 
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'

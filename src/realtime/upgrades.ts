@@ -1,5 +1,5 @@
-// Upgrades of HTTP requests to WebSockets, by @fastify/websocket: an upgrade passes the same hooks as
-// any request, so a refusal is an ordinary problem document.
+// Upgrades of HTTP requests to WebSockets, by @fastify/websocket: an upgrade passes the same hooks
+// as any request, so a refusal is an ordinary problem document.
 
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'

@@ -1,5 +1,5 @@
-// The gateway as shipped, dist/main.js, which starts five times as fast as the sources, and its page.
-// They are rebuilt when a source file is newer.
+// The gateway as shipped, dist/main.js, which starts five times as fast as the sources, and its
+// page. They are rebuilt when a source file is newer.
 
 import { execFileSync } from 'node:child_process'
 import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs'

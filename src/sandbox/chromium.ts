@@ -1,5 +1,5 @@
-// A real browser for tests, on machines that have one (Debian: `apt-get install chromium`), driven by
-// Playwright. Each context is a browser profile of its own: cookies, storage, pages.
+// A real browser for tests, on machines that have one (Debian: `apt-get install chromium`), driven
+// by Playwright. Each context is a browser profile of its own: cookies, storage, pages.
 
 import { spawnSync } from 'node:child_process'
 import { createServer } from 'node:http'

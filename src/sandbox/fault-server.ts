@@ -157,7 +157,11 @@ export async function openFaultServer({
     injectFault(fault: Fault, { times = 1, match = () => true }: FaultOptions = {}): ActiveFault {
       const { promise: released, resolve } = createDeferred()
       const active = {
-        ...{ fault, match, released, hits: [], remaining: times },
+        fault,
+        match,
+        released,
+        hits: [],
+        remaining: times,
         release() {
           active.remaining = 0
           resolve()

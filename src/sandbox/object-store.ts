@@ -47,7 +47,9 @@ export async function openObjectStore({
   DUMMY_ACCOUNT.createKeyPair(accessKey, secretKey)
 
   const app = new S3rver({
-    ...{ directory, silent: true, vhostBuckets: false },
+    directory,
+    silent: true,
+    vhostBuckets: false,
     ...(domain && { serviceEndpoint: domain }),
   })
   app.on('error', () => undefined)

@@ -16,11 +16,11 @@ export interface PoolerOptions {
   poolSize?: number
 }
 
-export type Pooler = Awaited<ReturnType<typeof openPooler>>
-
 interface ServerConnection {
   socket: Socket
-  /** The client that has it now; what the server sends without one is lost, such as notifications. */
+  /**
+   * The client that has it now; what the server sends without one is lost, such as notifications.
+   */
   client: Client | undefined
   rest: Buffer
 }

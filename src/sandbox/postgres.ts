@@ -153,7 +153,8 @@ function createDataDirectory({
       'C.UTF-8',
       '--no-instructions',
     ],
-    // The password of throw-away data needs no slow hash, which each connection would compute again.
+    // The password of throw-away data needs no slow hash, which each connection would compute
+    // again.
     ...(durable ? [] : ['--no-sync', '--set', 'scram_iterations=1']),
   ])
   if (status !== 0) throw new Error(`initdb failed: ${error?.message ?? stderr.trim()}`)

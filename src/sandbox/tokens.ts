@@ -79,7 +79,12 @@ export async function openTokenIssuer({ port }: { port?: number } = {}) {
       signing = await createKeys()
       published = [...(publishNew ? signing : []), ...(publishOld ? published : [])]
     },
-    ...{ requests, injectFault, waitFor, down, up, close },
+    requests,
+    injectFault,
+    waitFor,
+    down,
+    up,
+    close,
   }
 }
 

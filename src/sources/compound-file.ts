@@ -1,5 +1,5 @@
-// Compound files (MS-CFB) hold the old formats of Office, and encrypted files of the new ones: those
-// have a stream `EncryptedPackage`. Only the first sectors of the directory are read.
+// Compound files (MS-CFB) hold the old formats of Office, and encrypted files of the new ones:
+// those have a stream `EncryptedPackage`. Only the first sectors of the directory are read.
 
 import { InvalidFile } from '../objects/invalid-file.ts'
 import type { ReadRange } from '../objects/zip-directory.ts'

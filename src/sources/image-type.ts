@@ -1,4 +1,5 @@
-// Recognises the pictures that slides may show. An SVG is none of them: it is a document with scripts.
+// Recognises the pictures that slides may show. An SVG is none of them: it is a document with
+// scripts.
 
 import { fileTypeFromBuffer } from 'file-type'
 

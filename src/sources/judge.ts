@@ -1,5 +1,5 @@
-// Decides what a received file is, and whether it is taken. The content decides; the extension of its
-// name matters only for text.
+// Decides what a received file is, and whether it is taken. The content decides; the extension of
+// its name matters only for text.
 
 import { fileTypeFromBuffer } from 'file-type'
 import { type SourceType, sourceExtensions, sourceTypes } from '../contract/source.ts'
@@ -48,7 +48,8 @@ const zipSignature = Buffer.from('504b0304', 'hex')
 /**
  * The content type.
  *
- * @throws Problem UNSUPPORTED_MEDIA_TYPE; InvalidFile for a file of a known type that cannot be used
+ * @throws Problem UNSUPPORTED_MEDIA_TYPE; InvalidFile for a file of a known type that cannot be
+ * used
  */
 export async function judgeFile(file: ReceivedFile): Promise<SourceType> {
   const { head, read, text, extension } = file

@@ -1,5 +1,5 @@
-// Office files in ZIP form. Their type and their checks come from the central directory alone, which
-// is what every reader of such files uses; nothing in them is inflated but two small entries.
+// Office files in ZIP form. Their type and their checks come from the central directory alone,
+// which is what every reader of such files uses; nothing in them is inflated but two small entries.
 
 import { crc32 } from 'node:zlib'
 import { fileTypeFromBuffer } from 'file-type'
@@ -59,7 +59,10 @@ function archiveOf(entry: ZipEntry, bytes: Buffer): Buffer {
   return Buffer.concat([header, name, bytes])
 }
 
-/** Throws InvalidFile for an encrypted file, and for one made to exhaust the program that unpacks it. */
+/**
+ * Throws InvalidFile for an encrypted file, and for one made to exhaust the program that unpacks
+ * it.
+ */
 export async function checkOfficeFile(entries: ZipEntry[], file: OfficeFile): Promise<void> {
   if (entries.some(({ isEncrypted }) => isEncrypted)) refuseFile('is encrypted')
   const unpackedBytes = entries.reduce((sum, entry) => sum + entry.uncompressedBytes, 0)

@@ -1,5 +1,6 @@
 // The entries of one PDF dictionary (ISO 32000-2, section 7.3), without a parser of whole files.
-// Strings, nested dictionaries and comments are skipped, so that a word in them does not count as a key.
+// Strings, nested dictionaries and comments are skipped, so that a word in them does not count as a
+// key.
 
 const whitespace = new Set([0x00, 0x09, 0x0a, 0x0c, 0x0d, 0x20])
 const isRegular = (byte: number | undefined) =>
@@ -7,7 +8,8 @@ const isRegular = (byte: number | undefined) =>
 
 /**
  * The keys of the dictionary that begins at `at`, each with the first token of its value, which is
- * empty for an array and a dictionary. Undefined when there is no dictionary, or when it has no end.
+ * empty for an array and a dictionary. Undefined when there is no dictionary, or when it has no
+ * end.
  */
 export function readDictionary(bytes: Buffer, at: number): Map<string, string> | undefined {
   const tokens = tokensOf(bytes, at)

@@ -125,9 +125,9 @@ export function createUploads(options: UploadsOptions) {
 
   return {
     /**
-     * @throws Problem VALIDATION_FAILED, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, SOURCE_REJECTED,
-     * each at the first bad file; QUOTA_EXHAUSTED, RATE_LIMIT_EXCEEDED, REQUEST_TIMEOUT,
-     * IDEMPOTENCY_KEY_REUSED, CONFLICT, SCANNER_UNAVAILABLE, STORAGE_UNAVAILABLE
+     * @throws Problem VALIDATION_FAILED, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE,
+     * SOURCE_REJECTED, each at the first bad file; QUOTA_EXHAUSTED, RATE_LIMIT_EXCEEDED,
+     * REQUEST_TIMEOUT, IDEMPOTENCY_KEY_REUSED, CONFLICT, SCANNER_UNAVAILABLE, STORAGE_UNAVAILABLE
      */
     async upload(request: UploadRequest): Promise<IdempotentResponse> {
       const leave = enter(request.userId)

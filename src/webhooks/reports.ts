@@ -21,8 +21,6 @@ interface Owned {
   userId: string
 }
 
-export type WebhookReports = ReturnType<typeof createWebhookReports>
-
 export function createWebhookReports({ channels, describe }: WebhookReportsOptions) {
   /** Returns how many deliveries were written. */
   async function write(

@@ -53,8 +53,6 @@ const yielded = Symbol('others wait')
 const released = Symbol('the replica shuts down')
 const leaseLost = Symbol('lease lost')
 
-export type WebhookSender = ReturnType<typeof openWebhookSender>
-
 export function openWebhookSender(options: SenderOptions) {
   const { database, renewals, channels, attempt, leaseMs, logger, onAttempt, tracer } = options
   const slots = createSlots()

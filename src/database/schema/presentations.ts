@@ -136,8 +136,8 @@ export const presentations = gateway.table(
     /** The `traceparent` of the latest run, with which a takeover continues its trace. */
     runTrace: text('run_trace'),
     /**
-     * Counts the changes of the finished deck, from 1. Null before the first completion, and in rows
-     * that releases without it have completed: those count as 1 (see `revisionOf`).
+     * Counts the changes of the finished deck, from 1. Null before the first completion, and in
+     * rows that releases without it have completed: those count as 1 (see `revisionOf`).
      */
     revision: integer('revision'),
     /** The revision when the latest export began. */

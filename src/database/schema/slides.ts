@@ -1,5 +1,5 @@
-// Changes of the slides of a finished deck: the lock of a change under way, the edit of a run, and the
-// quota of edits. No slide is stored here but the checkpoint of an edit.
+// Changes of the slides of a finished deck: the lock of a change under way, the edit of a run, and
+// the quota of edits. No slide is stored here but the checkpoint of an edit.
 
 import { sql } from 'drizzle-orm'
 import { boolean, index, integer, json, text, uuid } from 'drizzle-orm/pg-core'
@@ -33,7 +33,6 @@ export const chatTurns = gateway.table('chat_turns', {
  * the deck is as it should be.
  */
 export const editPhases = ['waiting', 'sent', 'answered', 'settled', 'done'] as const
-export type EditPhase = (typeof editPhases)[number]
 
 /** The edit that the latest run makes, until that run ends. */
 export const slideEdits = gateway.table('slide_edits', {

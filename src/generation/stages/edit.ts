@@ -67,8 +67,8 @@ async function ask(context: Context, { slideIndex, instruction }: SlideEdit): Pr
 }
 
 /**
- * Upstream has answered with a status, was not reached, or did not answer in time. A connection that
- * broke, and an answer that cannot be read, say nothing of what it did.
+ * Upstream has answered with a status, was not reached, or did not answer in time. A connection
+ * that broke, and an answer that cannot be read, say nothing of what it did.
  */
 function describeAnswer(result: SlideEditResult | Problem) {
   if (!(result instanceof Problem)) return { isAnswered: true, error: null, wasRefused: false }

@@ -1,4 +1,5 @@
-// Stage prepare: the outlines and a template become the structure of the deck. It is safe to repeat.
+// Stage prepare: the outlines and a template become the structure of the deck. It is safe to
+// repeat.
 
 import { isTemplateMissing } from '../../presenton/templates.ts'
 import type { Context } from '../context.ts'

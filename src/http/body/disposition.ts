@@ -1,5 +1,5 @@
-// The name and the file name in a part's Content-Disposition. Browsers send UTF-8 as raw bytes, older
-// clients Latin-1 or the form of RFC 5987.
+// The name and the file name in a part's Content-Disposition. Browsers send UTF-8 as raw bytes,
+// older clients Latin-1 or the form of RFC 5987.
 
 export interface Disposition {
   name: string

@@ -24,7 +24,8 @@ export interface ReadBody {
 
 /**
  * @throws Problem PAYLOAD_TOO_LARGE as soon as it is known, RATE_LIMIT_EXCEEDED without a
- * reservation, REQUEST_TIMEOUT for a slow one, VALIDATION_FAILED for a broken off, deeply nested or very wide one
+ * reservation, REQUEST_TIMEOUT for a slow one, VALIDATION_FAILED for a broken off, deeply nested or
+ * very wide one
  */
 export function readBody(
   payload: Readable,

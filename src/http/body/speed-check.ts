@@ -7,8 +7,6 @@ import { Problem } from '../../domain/problem.ts'
 const windowMs = 20_000
 const minWindowBytes = 20 * 1024
 
-export type SpeedCheck = ReturnType<typeof createSpeedCheck>
-
 /** `timeoutMs` bounds the whole body, however fast it is. */
 export function createSpeedCheck({
   timeoutMs,

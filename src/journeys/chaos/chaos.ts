@@ -1,5 +1,5 @@
-// The chaos test: users make decks and subscribers move between replicas, while the replicas and all
-// dependencies fail at random, by a seed. At the end it verifies every promise of the gateway.
+// The chaos test: users make decks and subscribers move between replicas, while the replicas and
+// all dependencies fail at random, by a seed. At the end it verifies every promise of the gateway.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { announce } from './announce.ts'

@@ -15,7 +15,10 @@ interface Disruption {
   run(world: ChaosWorld, random: Random, report: Report): Promise<void>
 }
 
-/** The drain, the timeouts for releasing leases without a database, and the same again for a busy machine. */
+/**
+ * The drain, the timeouts for releasing leases without a database, and the same again for a busy
+ * machine.
+ */
 const shutdownLimitMs = 32_000
 
 const pause = (random: Random, maxMs = 2_500) => delay(random.between(50, maxMs))

@@ -31,7 +31,9 @@ const handshakeTimeoutMs = 5_000
 const maxReconnectMs = 3_000
 const disconnectProbability = 0.15
 
-/** The replica was killed, shuts down, or the client itself has left; or the presentation is gone. */
+/**
+ * The replica was killed, shuts down, or the client itself has left; or the presentation is gone.
+ */
 const expectedCodes = new Set([1005, 1006, 1012, 4404])
 
 /** Resolves once `isDone`, or as soon as what it follows does not exist. */

@@ -1,5 +1,5 @@
-// The counterpart of `keepConnected` for event streams: an EventSource that resumes with the last id,
-// at any replica, whenever its stream ends, breaks or falls silent.
+// The counterpart of `keepConnected` for event streams: an EventSource that resumes with the last
+// id, at any replica, whenever its stream ends, breaks or falls silent.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader, type Reader } from '../../sandbox/reader.ts'

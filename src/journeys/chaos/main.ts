@@ -1,6 +1,6 @@
 // `npm run chaos -- --seed N --minutes M [--users N] [--followers N] [--only-replicas] [--shape S]`
-// runs the chaos test against the stand-in of that upstream shape, and prints counts and violations.
-// After a violation it prints the whole report, and writes it with the log lines to a file.
+// runs the chaos test against the stand-in of that upstream shape. It prints counts and violations;
+// after a violation also the whole report, which it writes to a file with the log lines.
 
 import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'

@@ -1,6 +1,6 @@
-// Listeners for notifications over WebSockets and event streams, and what they must have received at
-// the end: each notification and announcement once, in the order of its channel, of no other user;
-// and one for each end of a run that deserves it.
+// Listeners for notifications over WebSockets and event streams, and what they must have received
+// at the end: each notification and announcement once, in the order of its channel, of no other
+// user; and one for each end of a run that deserves it.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Client } from './client.ts'

@@ -1,5 +1,5 @@
-// A subscriber that behaves as a browser's EventSource: it reconnects with its last event id, to any
-// replica, whenever its stream ends or breaks.
+// A subscriber that behaves as a browser's EventSource: it reconnects with its last event id, to
+// any replica, whenever its stream ends or breaks.
 
 import { setTimeout as delay } from 'node:timers/promises'
 import { openReader, type Reader } from '../../sandbox/reader.ts'
@@ -61,7 +61,9 @@ export async function readEvents(options: ReadEventsOptions): Promise<SeenEvent[
   }
 }
 
-/** Reads one connection until it ends, falls silent or has sent `maxEvents`. Returns the last id. */
+/**
+ * Reads one connection until it ends, falls silent or has sent `maxEvents`. Returns the last id.
+ */
 async function receive(
   reader: Reader,
   {

@@ -1,5 +1,6 @@
-// What the slide maker keeps from a browser, and what it tells it: markup that runs a script reaches
-// nothing, upstream's session stays outside, a refused save shows, and the small pages are fit to read.
+// What the slide maker keeps from a browser, and what it tells it: markup that runs a script
+// reaches nothing, upstream's session stays outside, a refused save shows, and the small pages are
+// fit to read.
 
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'

@@ -1,5 +1,5 @@
-// The first slides of decks, as the dashboard draws them: read from upstream once for each revision of
-// a deck, a few in each request, and kept as far as a bound of memory allows.
+// The first slides of decks, as the dashboard draws them: read from upstream once for each revision
+// of a deck, a few in each request, and kept as far as a bound of memory allows.
 
 import { setMaxListeners } from 'node:events'
 import { createLimiter } from '../../async/limiter.ts'
@@ -101,8 +101,8 @@ export function createFirstSlides({
 
   return {
     /**
-     * The first slides by the ids of their decks, as many as are known or can be read now. The first
-     * decks that are not known are read.
+     * The first slides by the ids of their decks, as many as are known or can be read now. The
+     * first decks that are not known are read.
      */
     async find(
       account: UserAccount,

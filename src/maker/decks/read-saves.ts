@@ -57,7 +57,8 @@ export function readSlides(value: unknown): SavedSlide[] {
   const ids = new Set(slides.map(({ id }) => id))
   if (ids.size < slides.length) throw invalid('/slides', 'must name each slide once')
   const places = new Set(slides.map((slide) => slide['index']))
-  // Upstream orders slides by their index; the order of the list says the same unless it is missing.
+  // Upstream orders slides by their index; the order of the list says the same unless it is
+  // missing.
   const hasPlaces = places.size === slides.length && !places.has(undefined)
   return hasPlaces
     ? slides.toSorted((one, other) => Number(one['index']) - Number(other['index']))

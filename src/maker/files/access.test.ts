@@ -1,4 +1,5 @@
-// Who may use the rows of documents and pictures: no visitor without a live session, and no other site.
+// Who may use the rows of documents and pictures: no visitor without a live session, and no other
+// site.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createMakerBrowser, type MakerBrowser } from '../../journeys/maker-browser.ts'

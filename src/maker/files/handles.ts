@@ -1,5 +1,6 @@
-// What the interface gets where upstream returns paths of its disk: texts that look like paths, since
-// it shows what follows the last slash. A handle names a source of its user; no other user can use it.
+// What the interface gets where upstream returns paths of its disk: texts that look like paths,
+// since it shows what follows the last slash. A handle names a source of its user; no other user
+// can use it.
 
 import type { SourceRow } from '../../sources/statements.ts'
 

@@ -1,4 +1,5 @@
-// Pictures of the user: uploads, the lists of the account, deletion, and the search for stock pictures.
+// Pictures of the user: uploads, the lists of the account, deletion, and the search for stock
+// pictures.
 
 import type { Database } from '../../database/connection.ts'
 import { giveUseBack, takeUse, type UseLimit } from '../../database/maker-uses.ts'
@@ -19,10 +20,16 @@ export interface ImageOptions extends ReceiveImageOptions {
 }
 
 const uploadLimit: UseLimit = {
-  ...{ kind: 'image-upload', limit: 200, windowSeconds: 86_400, code: 'QUOTA_EXCEEDED' },
+  kind: 'image-upload',
+  limit: 200,
+  windowSeconds: 86_400,
+  code: 'QUOTA_EXCEEDED',
 }
 const searchLimit: UseLimit = {
-  ...{ kind: 'image-search', limit: 60, windowSeconds: 60, code: 'RATE_LIMIT_EXCEEDED' },
+  kind: 'image-search',
+  limit: 60,
+  windowSeconds: 60,
+  code: 'RATE_LIMIT_EXCEEDED',
 }
 
 const maxQueryChars = 500

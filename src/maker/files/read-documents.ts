@@ -1,5 +1,6 @@
-// POST /files/decompose and /api/read-file: upstream reads documents, and the interface shows what it
-// read. One request of a user at a time. It goes on when its tab closes: upstream does so anyway.
+// POST /files/decompose and /api/read-file: upstream reads documents, and the interface shows what
+// it read. One request of a user at a time. It goes on when its tab closes: upstream does so
+// anyway.
 
 import { randomUUID } from 'node:crypto'
 import type { Database } from '../../database/connection.ts'

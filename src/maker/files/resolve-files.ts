@@ -1,5 +1,5 @@
-// From handles to sources, and from sources to what upstream calls them now. Upstream removes its files
-// at each of its starts, so each use sends the document from the store again.
+// From handles to sources, and from sources to what upstream calls them now. Upstream removes its
+// files at each of its starts, so each use sends the document from the store again.
 
 import type { Database } from '../../database/connection.ts'
 import { Problem } from '../../domain/problem.ts'

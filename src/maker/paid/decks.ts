@@ -96,8 +96,13 @@ export function createDeckHandlers(options: DeckHandlers) {
           { template: defaultTemplate },
         )
         const { created } = await createWithDeck({
-          ...{ userId: owner, account, brief, signal, filePaths: paths },
-          ...{ origin: 'maker', usesDefaultTemplate: true },
+          userId: owner,
+          account,
+          brief,
+          signal,
+          filePaths: paths,
+          origin: 'maker',
+          usesDefaultTemplate: true,
         })
         return { ...created, file_paths: handles.length > 0 ? handles : null }
       }
@@ -112,7 +117,9 @@ export function createDeckHandlers(options: DeckHandlers) {
 
     async createBlank({ owner, account, reply }: Exchange) {
       const { presentation } = await finished.createBlank({
-        ...{ userId: owner, account, signal: always() },
+        userId: owner,
+        account,
+        signal: always(),
       })
       reply.code(201)
       return presentation

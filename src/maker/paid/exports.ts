@@ -1,5 +1,5 @@
-// The export of the interface. A file that shows the present deck is answered at once; otherwise the
-// request starts an export run or joins it. The name in the response is opaque, and leads to a
+// The export of the interface. A file that shows the present deck is answered at once; otherwise
+// the request starts an export run or joins it. The name in the response is opaque, and leads to a
 // presigned link of the store.
 
 import { type ExportFormat, exportFormats } from '../../contract/presentation.ts'
@@ -46,7 +46,9 @@ export function createExportHandlers(options: ExportHandlers) {
   const { exportAgain, findPresentation, waitUntilSettled, presign, timeoutMs } = options
   const findDownload = createFindDownload({ findPresentation, presign })
 
-  /** @throws Problem CONFLICT during another kind of run, UPSTREAM_TIMEOUT (504), that of the run */
+  /**
+   * @throws Problem CONFLICT during another kind of run, UPSTREAM_TIMEOUT (504), that of the run
+   */
   async function exportFresh(
     own: { userId: string; id: string },
     format: ExportFormat,

@@ -1,5 +1,5 @@
-// Follows the log of a presentation from a place in it, until the reader has what it wants. Each reader
-// reads pages of its own, as fast as its browser takes them.
+// Follows the log of a presentation from a place in it, until the reader has what it wants. Each
+// reader reads pages of its own, as fast as its browser takes them.
 
 import { jitterMs } from '../../async/backoff.ts'
 import { anySignal, sleep } from '../../async/signals.ts'
@@ -30,7 +30,9 @@ const pollMs = 1_000
 const idleMs = 15_000
 const pageBytes = 256 * 1024
 
-/** Yields undefined when nothing has happened for a while. Ends when the log is deleted or pruned. */
+/**
+ * Yields undefined when nothing has happened for a while. Ends when the log is deleted or pruned.
+ */
 export async function* followLog(
   { database, channels }: LogReading,
   { id, after, signal }: FollowRequest,

@@ -1,5 +1,5 @@
-// Our log of the outlines stage in upstream's form. It asks upstream nothing: the run does, once, and
-// a tab that opens the stream later gets the same from its start.
+// Our log of the outlines stage in upstream's form. It asks upstream nothing: the run does, once,
+// and a tab that opens the stream later gets the same from its start.
 
 import type { Queryable } from '../../database/connection.ts'
 import { Problem } from '../../domain/problem.ts'

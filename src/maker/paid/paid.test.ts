@@ -1,5 +1,5 @@
-// What costs money, over real sockets and with real workers: each is paid for once, however often it is
-// asked for, and goes on when its tab closes.
+// What costs money, over real sockets and with real workers: each is paid for once, however often
+// it is asked for, and goes on when its tab closes.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { User } from '../../journeys/user.ts'

@@ -1,6 +1,6 @@
 // The page of a deck. `stream=true` in its address makes the interface open the slides stream. Only
-// the request that its "Regenerate" sends may lead to another run: a link, a bookmark and a restored
-// tab are documents, and are led to the page without it.
+// the request that its "Regenerate" sends may lead to another run: a link, a bookmark and a
+// restored tab are documents, and are led to the page without it.
 
 import type { FastifyRequest } from 'fastify'
 import type { Queryable } from '../../database/connection.ts'

@@ -4,6 +4,7 @@
 import { gatewayKinds } from '../../contract/events.ts'
 import { findChangedRevision, findFinishedDeck } from '../../database/decks.ts'
 import { Problem } from '../../domain/problem.ts'
+import { isFinished } from '../../domain/status.ts'
 import type { UpstreamAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import { deckGone } from '../../presenton/decks.ts'
@@ -27,7 +28,7 @@ export const makesSlides = ({ runKind }: Pick<DeckState, 'runKind'>) =>
 
 /** The latest run makes slides, and is under way. */
 export const isMakingSlides = (state: DeckState): boolean =>
-  makesSlides(state) && ['queued', 'running', 'awaiting_outlines'].includes(state.status)
+  makesSlides(state) && !isFinished(state.status)
 
 /** Ends with `complete` or `error`, or with the log. */
 export async function* streamSlides(

@@ -1,5 +1,5 @@
-// What the paid handlers read of a presentation. Raw SQL: one statement reads the row with its brief,
-// and a log's places are found by what its events say.
+// What the paid handlers read of a presentation. Raw SQL: one statement reads the row with its
+// brief, and a log's places are found by what its events say.
 
 import type { Status } from '../../contract/presentation.ts'
 import type { Stage } from '../../contract/stages.ts'

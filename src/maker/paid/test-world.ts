@@ -1,5 +1,5 @@
-// What the tests of paid calls have in common: a world with a maker, and requests to its listener as
-// a user's browser makes them.
+// What the tests of paid calls have in common: a world with a maker, and requests to its listener
+// as a user's browser makes them.
 
 import { openDatabase } from '../../database/connection.ts'
 import {
@@ -17,11 +17,15 @@ export type PaidWorld = Awaited<ReturnType<typeof openPaidWorld>>
 export async function openPaidWorld(overrides: Record<string, string> = {}) {
   const env = { ...makerEnv, MAX_SLIDES: '20', MAX_CONTENT_CHARS: '1000', ...overrides }
   const world = await openWorld({
-    ...{ shape: 'B1', credentials: makerCredentials, env, loginLimit: null },
+    shape: 'B1',
+    credentials: makerCredentials,
+    env,
+    loginLimit: null,
   })
   const database = openDatabase({ url: world.database.url, poolMax: 2 })
   return {
-    ...{ world, database },
+    world,
+    database,
     async close() {
       await database.close()
       await world.close()
@@ -69,7 +73,10 @@ export function createCalls(worldOf: () => PaidWorld['world']) {
     const { method, body, headers = {}, signal } = options
     const browser = await browserOf(user, options)
     return browser.fetch(path.startsWith('/') ? path : `/api/v1/ppt/${path}`, {
-      ...{ method: method ?? (body ? 'POST' : 'GET'), headers, body, signal },
+      method: method ?? (body ? 'POST' : 'GET'),
+      headers,
+      body,
+      signal,
     })
   }
 

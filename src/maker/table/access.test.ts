@@ -1,5 +1,6 @@
-// Every row of the maker's table, for the owner of a deck, another user, a visitor, and a session that
-// has expired; and everything that is refused. What the table decides alone, upstream never sees.
+// Every row of the maker's table, for the owner of a deck, another user, a visitor, and a session
+// that has expired; and everything that is refused. What the table decides alone, upstream never
+// sees.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {

@@ -1,5 +1,5 @@
-// Every route of the recorded versions of upstream has a row or a refusal, so that none is passed or
-// forgotten by chance.
+// Every route of the recorded versions of upstream has a row or a refusal, so that none is passed
+// or forgotten by chance.
 
 import { readFileSync } from 'node:fs'
 import Fastify from 'fastify'

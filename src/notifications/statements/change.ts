@@ -1,5 +1,5 @@
-// What users do with their notifications, and the retention. Raw SQL: an announcement has a mark for
-// each user who read or deleted it, so each change concerns one of two tables.
+// What users do with their notifications, and the retention. Raw SQL: an announcement has a mark
+// for each user who read or deleted it, so each change concerns one of two tables.
 
 import type { Queryable } from '../../database/connection.ts'
 

@@ -29,7 +29,9 @@ export interface Position {
   general: number
 }
 
-/** SQL for `hasMaker`, `n` being the notification. A deck of the account that all share has none. */
+/**
+ * SQL for `hasMaker`, `n` being the notification. A deck of the account that all share has none.
+ */
 export const hasMakerOf = (n: string) => `exists (select 1 from gateway.presentations p
     where p.id = ${n}.presentation_id and p.account is not null)`
 

@@ -1,5 +1,5 @@
-// Presentations that are finished from the start: a copy of a deck, and upstream's blank deck. No run
-// makes them, so they cost nothing, and their first export makes their first file.
+// Presentations that are finished from the start: a copy of a deck, and upstream's blank deck. No
+// run makes them, so they cost nothing, and their first export makes their first file.
 
 import { randomUUID } from 'node:crypto'
 import { maxTitleChars } from '../../contract/brief.ts'

@@ -1,5 +1,6 @@
-// Presentations that start with a deck: upstream's interface wants its id in the response, so the deck
-// is made before the presentation is accepted. If upstream cannot make it, nothing is accepted.
+// Presentations that start with a deck: upstream's interface wants its id in the response, so the
+// deck is made before the presentation is accepted. If upstream cannot make it, nothing is
+// accepted.
 
 import type { Origin } from '../../contract/presentation.ts'
 import type { Database } from '../../database/connection.ts'

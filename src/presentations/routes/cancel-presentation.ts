@@ -1,5 +1,5 @@
-// POST /presentations/{id}/cancel: ends the current run. Repeating it changes nothing, so it takes no
-// idempotency key.
+// POST /presentations/{id}/cancel: ends the current run. Repeating it changes nothing, so it takes
+// no idempotency key.
 
 import { type Presentation, presentationRef } from '../../contract/presentation.ts'
 import { cancelledExample } from '../../contract/presentation-examples.ts'

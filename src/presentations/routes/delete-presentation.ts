@@ -1,5 +1,5 @@
-// DELETE /presentations/{id}: the row is deleted at once; its files and upstream decks are removed in
-// the background.
+// DELETE /presentations/{id}: the row is deleted at once; its files and upstream decks are removed
+// in the background.
 
 import type { App } from '../../http/base.ts'
 import { emptyResponse, idParams, problemResponsesOfWrite } from '../../http/schemas.ts'

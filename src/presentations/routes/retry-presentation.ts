@@ -1,4 +1,5 @@
-// POST /presentations/{id}/retry: a failed or cancelled run continues after its last finished stage.
+// POST /presentations/{id}/retry: a failed or cancelled run continues after its last finished
+// stage.
 
 import Type from 'typebox'
 import { presentationRef } from '../../contract/presentation.ts'

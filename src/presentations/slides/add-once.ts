@@ -1,6 +1,6 @@
 // Adds a slide once for each Idempotency-Key, also through crashes. The id of the new slide follows
-// from the key, so a repeat finds it in the deck. No slide is stored with the key: a repeat gets the
-// deck as it is then.
+// from the key, so a repeat finds it in the deck. No slide is stored with the key: a repeat gets
+// the deck as it is then.
 
 import { createHash, randomUUID } from 'node:crypto'
 import type { Database, Queryable } from '../../database/connection.ts'

@@ -1,6 +1,6 @@
-// A turn of upstream's chat. It costs one unit of the quota of edits and is never repeated. It holds
-// the deck: its tools may change any slide, or the outlines. What it did is read from upstream when it
-// has ended, however it ended and even if no tab is open.
+// A turn of upstream's chat. It costs one unit of the quota of edits and is never repeated. It
+// holds the deck: its tools may change any slide, or the outlines. What it did is read from
+// upstream when it has ended, however it ended and even if no tab is open.
 
 import { randomUUID } from 'node:crypto'
 import {
@@ -132,8 +132,8 @@ export function createStartChatTurn(options: ChatTurnsOptions) {
   }
 
   /**
-   * Starts a turn, and returns its messages. They go on, and the turn is ended, without a reader, too:
-   * so they must be read to their end.
+   * Starts a turn, and returns its messages. They go on, and the turn is ended, without a reader,
+   * too: so they must be read to their end.
    *
    * @throws Problem NOT_FOUND, CONFLICT, QUOTA_EXCEEDED, UPSTREAM_…
    */

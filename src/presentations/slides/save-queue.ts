@@ -1,5 +1,5 @@
-// Saves of one deck in this process wait for each other here, in their order, rather than for the lock
-// in the database. An editor sends one for each slide at once.
+// Saves of one deck in this process wait for each other here, in their order, rather than for the
+// lock in the database. An editor sends one for each slide at once.
 
 import { sleep } from '../../async/signals.ts'
 import { Problem } from '../../domain/problem.ts'

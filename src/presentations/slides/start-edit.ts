@@ -1,5 +1,5 @@
-// Starts a run in which the model changes one slide of a finished deck. It waits for a change of the
-// deck that is under way; from then on no other change is accepted.
+// Starts a run in which the model changes one slide of a finished deck. It waits for a change of
+// the deck that is under way; from then on no other change is accepted.
 
 import { anySignal } from '../../async/signals.ts'
 import { takeEdit } from '../../database/edit-quota.ts'

@@ -1,5 +1,5 @@
-// Runs that make the slides of a finished deck again, with real workers. The present deck stands until
-// the slides of the fresh one are whole.
+// Runs that make the slides of a finished deck again, with real workers. The present deck stands
+// until the slides of the fresh one are whole.
 
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { createChannels } from '../../database/channels.ts'

@@ -1,5 +1,5 @@
-// Starts a run that makes the slides of a finished deck again. It waits for a change of the deck that is
-// under way; from then on no other change is accepted.
+// Starts a run that makes the slides of a finished deck again. It waits for a change of the deck
+// that is under way; from then on no other change is accepted.
 
 import type { IdempotentResponse } from '../../database/idempotency.ts'
 import { reserveSlides, reserveWindows } from '../../database/ledger.ts'

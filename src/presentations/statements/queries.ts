@@ -83,7 +83,9 @@ const selectOutlines = statement((given: Given<{ userId: string; id: string }>) 
     .where(and(eq(presentations.id, given.id), eq(presentations.userId, given.userId))),
 )
 
-/** The outlines (null before they are written); undefined when the user has no such presentation. */
+/**
+ * The outlines (null before they are written); undefined when the user has no such presentation.
+ */
 export async function findOutlines(
   database: Queryable,
   { userId, id }: { userId: string; id: string },

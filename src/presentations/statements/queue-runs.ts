@@ -63,8 +63,8 @@ export async function queueEdit(
 }
 
 /**
- * Queues a run that makes the slides again, from the saved outlines and on a fresh deck. The present
- * deck and its files stand until those slides are whole.
+ * Queues a run that makes the slides again, from the saved outlines and on a fresh deck. The
+ * present deck and its files stand until those slides are whole.
  */
 export async function queueRegeneration(
   client: Queryable,

@@ -1,5 +1,5 @@
-// At most five messages in any second. A little longer than that second, since clocks of clients and
-// networks shift messages.
+// At most five messages in any second. A little longer than that second, since clocks of clients
+// and networks shift messages.
 
 const maxMessages = 5
 const windowMs = 1_050

@@ -47,8 +47,11 @@ export function createAccounts({ credentials, apiKeys, unconfigured, loginLimit 
   const adminCreatedAt = `${timestamp()}+00:00`
   /** Whose requests are not checked at all. */
   const electron: User = {
-    ...{ id: adminId, username: 'electron', password: '' },
-    ...{ role: 'admin', created_at: adminCreatedAt },
+    id: adminId,
+    username: 'electron',
+    password: '',
+    role: 'admin',
+    created_at: adminCreatedAt,
   }
   if (credentials) add({ ...credentials, id: adminId, role: 'admin', created_at: adminCreatedAt })
 

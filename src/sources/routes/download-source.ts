@@ -1,4 +1,5 @@
-// GET /sources/{id}/download: a link to the file, as a redirect for browsers or as JSON for programs.
+// GET /sources/{id}/download: a link to the file, as a redirect for browsers or as JSON for
+// programs.
 
 import { downloadSchema } from '../../contract/presentation.ts'
 import { sourceExample } from '../../contract/source.ts'

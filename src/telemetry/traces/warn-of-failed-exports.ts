@@ -1,5 +1,5 @@
-// A collector that is away or hangs costs a warning, at most one a minute. The SDK itself bounds its
-// queue and its time, and drops what does not fit.
+// A collector that is away or hangs costs a warning, at most one a minute. The SDK itself bounds
+// its queue and its time, and drops what does not fit.
 
 import type { Logger } from '../logging.ts'
 

@@ -1,6 +1,6 @@
 // Claims of deliveries that are due. Each row leads to one attempt at a time: a claim gives it a
-// lease, which expires when its replica dies. One lock serialises the claims of all replicas, so the
-// limit for a host is exact.
+// lease, which expires when its replica dies. One lock serialises the claims of all replicas, so
+// the limit for a host is exact.
 //
 // The slow lane holds what goes to receivers that have just failed or were slow. Rows of hosts that
 // take no more are skipped host by host, however many there are.
@@ -109,7 +109,9 @@ export function claimDeliveries(
   }, `select pg_advisory_xact_lock(${claimLock})`)
 }
 
-/** Whether a claim may find something: cheap, while a claim takes a lock that all replicas share. */
+/**
+ * Whether a claim may find something: cheap, while a claim takes a lock that all replicas share.
+ */
 export async function hasDue(database: Queryable): Promise<boolean> {
   const rows = await database.query(
     `select 1 where exists (select 1 from gateway.webhook_deliveries d

@@ -1,5 +1,6 @@
 // The rows of webhooks. A change of a webhook and its deliveries locks the webhook first, so that
-// two of them cannot deadlock. `for no key update` lets the outbox insert deliveries at the same time.
+// two of them cannot deadlock. `for no key update` lets the outbox insert deliveries at the same
+// time.
 
 import { and, desc, eq, sql } from 'drizzle-orm'
 import type { DisabledReason } from '../../contract/webhook.ts'

@@ -1,6 +1,6 @@
 /**
- * What the stand-in's chat model does to a deck: the tools that a message names, else an edit of the
- * slide that it is about.
+ * What the stand-in's chat model does to a deck: the tools that a message names, else an edit of
+ * the slide that it is about.
  */
 
 import { randomUUID } from 'node:crypto'

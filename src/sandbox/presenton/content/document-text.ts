@@ -1,13 +1,17 @@
 /**
- * The words of a document: of texts and of files in Office formats. The stand-in has neither OCR nor
- * a reader of PDFs, and says so in a sentence instead.
+ * The words of a document: of texts and of files in Office formats. The stand-in has neither OCR
+ * nor a reader of PDFs, and says so in a sentence instead.
  */
 
 import JSZip from 'jszip'
 
-export type Document = { name: string; type: string; bytes: Buffer }
+interface UploadedDocument {
+  name: string
+  type: string
+  bytes: Buffer
+}
 
-export async function documentText({ name, type, bytes }: Document): Promise<string> {
+export async function documentText({ name, type, bytes }: UploadedDocument): Promise<string> {
   if (type.startsWith('text/')) return bytes.toString('utf8')
   const isOffice = /officedocument|opendocument/.test(type)
   const words = isOffice ? await officeText(bytes).catch(() => '') : ''

@@ -1,5 +1,5 @@
-// The files of the stand-in's interface, and its one document. They may be cached without end, so their
-// paths name what is in them.
+// The files of the stand-in's interface, and its one document. They may be cached without end, so
+// their paths name what is in them.
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'

@@ -1,6 +1,6 @@
 /**
- * Pictures: by a prompt, which costs money at every call, uploaded, and found at a provider of stock
- * pictures. Each belongs to the account that made it.
+ * Pictures: by a prompt, which costs money at every call, uploaded, and found at a provider of
+ * stock pictures. Each belongs to the account that made it.
  */
 
 import { randomUUID } from 'node:crypto'
@@ -46,7 +46,10 @@ function add(
 }
 
 const shown = ([stored, { id, createdAt, isUploaded, prompt }]: [string, StoredImage]) => ({
-  ...{ id, created_at: createdAt, is_uploaded: isUploaded, path: stored },
+  id,
+  created_at: createdAt,
+  is_uploaded: isUploaded,
+  path: stored,
   extras: prompt === undefined ? null : { prompt, theme_prompt: null },
   file_url: stored,
 })

@@ -1,6 +1,6 @@
 /**
- * The browser interface: pages with a head, files that may be cached without end, and headers that must
- * not reach a browser. Its program is in `../interface`.
+ * The browser interface: pages with a head, files that may be cached without end, and headers that
+ * must not reach a browser. Its program is in `../interface`.
  */
 
 import { findInterfaceFile, interfacePage } from '../interface/files.ts'

@@ -1,6 +1,7 @@
 /**
- * POST /files/upload and /files/decompose, and what the latter read. Uploads are temporary files, named by paths of upstream's
- * disk, and gone after its next start. They are kept in memory here: A writes wherever a name leads.
+ * POST /files/upload and /files/decompose, and what the latter read. Uploads are temporary files,
+ * named by paths of upstream's disk, and gone after its next start. They are kept in memory here: A
+ * writes wherever a name leads.
  */
 
 import { randomUUID } from 'node:crypto'
