@@ -18,6 +18,11 @@ export interface SiteFiles {
   index: SiteFile
   /** By name. Each name has a hash of its content. */
   assets: ReadonlyMap<string, SiteFile>
+  /**
+   * The present form of an asset that another release has named: while replicas are replaced, one
+   * may serve `index.html` and another is asked for its script.
+   */
+  ofAnotherRelease: (name: string) => SiteFile | undefined
 }
 
 const contentTypes: Record<string, string> = {
@@ -40,13 +45,28 @@ export function readSiteFiles(
   const html = readFileSync(index, 'utf8').replace(/%([A-Z_]+)%/g, (whole, name: string) =>
     escapeHtml(settings[name] ?? whole),
   )
-  const assets = join(folder, 'assets')
+  const folderOfAssets = join(folder, 'assets')
+  const assets = new Map(
+    readdirSync(folderOfAssets).map((name) => [
+      name,
+      toSiteFile(name, readFileSync(join(folderOfAssets, name))),
+    ]),
+  )
   return {
     index: toSiteFile('index.html', Buffer.from(html)),
-    assets: new Map(
-      readdirSync(assets).map((name) => [name, toSiteFile(name, readFileSync(join(assets, name)))]),
-    ),
+    assets,
+    ofAnotherRelease(name) {
+      const kind = kindOf(name)
+      if (kind === undefined) return undefined
+      return [...assets].find(([known]) => kindOf(known) === kind)?.[1]
+    },
   }
+}
+
+/** `main.js` of `main-4QZ7K2AB.js`. */
+function kindOf(name: string): string | undefined {
+  const [, stem, extension] = /^([a-z]{1,20})-[A-Z0-9]{8}(\.[a-z]{2,4})$/.exec(name) ?? []
+  return stem === undefined ? undefined : stem + extension
 }
 
 function toSiteFile(name: string, content: Buffer): SiteFile {

@@ -34,10 +34,16 @@ export async function siteRoutes(app: App, { files, publicUrl }: SiteRoutes): Pr
       '/assets/:name',
       { schema: { hide: true } },
       (request, reply) => {
-        const file = files.assets.get(request.params.name)
-        if (!file) throw new Problem('NOT_FOUND')
-        reply.header('cache-control', 'public, max-age=31536000, immutable')
-        return sendFile(request, reply, file)
+        const { name } = request.params
+        const file = files.assets.get(name)
+        if (file) {
+          reply.header('cache-control', 'public, max-age=31536000, immutable')
+          return sendFile(request, reply, file)
+        }
+        const other = files.ofAnotherRelease(name)
+        if (!other) throw new Problem('NOT_FOUND')
+        reply.header('cache-control', 'no-store')
+        return sendFile(request, reply, { ...other, etag: undefined })
       },
     )
   })

@@ -62,8 +62,19 @@ test('its files have hashed names and are kept for a year; unknown ones are prob
     const response = await get(path)
     expect(response.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
   }
-  expect((await get('/assets/main-AAAAAAAA.js')).status).toBe(404)
-  expect((await get('/assets/..%2findex.html')).status).toBe(404)
+  for (const name of ['other-AAAAAAAA.js', 'main-AAAAAAAA.map', 'main.js', '..%2findex.html']) {
+    expect({ name, status: (await get(`/assets/${name}`)).status }).toEqual({ name, status: 404 })
+  }
+})
+
+test('an asset that another release has named is the present one, and never stored', async () => {
+  const [present = ''] = (await assetPaths()).filter((path) => path.endsWith('.js'))
+  const response = await get('/assets/main-AAAAAAAA.js')
+  expect(response.status).toBe(200)
+  expect(response.headers.get('cache-control')).toBe('no-store')
+  expect(response.headers.get('etag')).toBeNull()
+  expect(response.headers.get('content-type')).toBe('text/javascript; charset=utf-8')
+  expect(await response.text()).toBe(await (await get(present)).text())
 })
 
 test('its script and style have at most 60 KiB, gzipped', async () => {
