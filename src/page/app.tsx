@@ -2,12 +2,13 @@
 
 import { useEffect, useRef } from 'preact/hooks'
 import { Bell } from './bell.tsx'
+import { ConnectionNote } from './connection-note.tsx'
 import { DeckView } from './deck-view.tsx'
 import { Home } from './home.tsx'
 import { NotFound } from './not-found.tsx'
 import { OutlinesView } from './outlines-view.tsx'
 import { homePath, type Route, route, settingsPath } from './router.ts'
-import { checkSession, session } from './session.ts'
+import { checkSession, session, unreachableNote } from './session.ts'
 import { SettingsView } from './settings-view.tsx'
 import { SignIn } from './sign-in.tsx'
 import { Toasts } from './toasts.tsx'
@@ -34,7 +35,9 @@ export function App() {
         )}
       </header>
       <Main />
-      <Toasts />
+      <Toasts>
+        <ConnectionNote />
+      </Toasts>
     </>
   )
 }
@@ -99,6 +102,7 @@ function Unreachable() {
   return (
     <div class="wait" role="status">
       <h1>The gateway cannot be reached</h1>
+      <p>{unreachableNote.value}</p>
       <p>The page tries again by itself. Nothing that is being made stops.</p>
       <button type="button" class="button" onClick={() => void checkSession()}>
         Try now

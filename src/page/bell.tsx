@@ -6,7 +6,7 @@ import type { Notification } from '../client/client.ts'
 import { keepFollowing } from './follow.ts'
 import { since } from './format.ts'
 import { refresh } from './library.ts'
-import { navigate } from './router.ts'
+import { navigate, route } from './router.ts'
 import { gateway } from './session.ts'
 import { say, sayError } from './toasts.tsx'
 
@@ -39,7 +39,7 @@ function followNotifications(): () => void {
         notifications.value = [notification, ...notifications.value].slice(0, shown)
         const id = message.data['presentation_id']
         if (typeof id === 'string') void refresh(id)
-        if (isCaughtUp && !message.read) say(message.title)
+        if (isCaughtUp && !message.read && !isShown(id)) say(message.title)
       } else if (message.type === 'notification_read') {
         markRead((id) => id === message.notification_id)
       } else if (message.type === 'notifications_read') {
@@ -50,6 +50,12 @@ function followNotifications(): () => void {
       }
     }
   }, sayError)
+}
+
+/** What happens to the deck on the screen is seen there. */
+function isShown(id: unknown): boolean {
+  const shownNow = route.value
+  return 'id' in shownNow && shownNow.id === id && document.visibilityState === 'visible'
 }
 
 function markRead(which: (id: string) => boolean): void {

@@ -3,10 +3,13 @@
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Brief } from '../client/client.ts'
+import { keepDraft, readDraft, useDraft } from './drafts.ts'
+import { onWake } from './follow.ts'
 import { count } from './format.ts'
 import { announce, putDeck } from './library.ts'
 import { defaultOptions, OptionFields, type Options, toBrief } from './options.tsx'
 import { noTrouble, type Trouble, toTrouble } from './problems.ts'
+import { randomHex } from './random.ts'
 import { deckPath, navigate } from './router.ts'
 import { samples } from './samples.ts'
 import { gateway, noticeSignedOut } from './session.ts'
@@ -16,11 +19,24 @@ import { RemainingQuota, refreshUsage } from './usage-view.tsx'
 
 const types =
   '.pdf,.pptx,.docx,.xlsx,.odt,.ods,.odp,.rtf,.txt,.md,.markdown,.csv,.tsv,.png,.jpg,.jpeg,.webp'
-const draftKey = 'draft'
+/** What was asked for, to ask for the same again: a lost response must not make two decks. */
+interface Submission {
+  brief: string
+  key: string
+}
+const submissionName = 'submission'
+
+function keyFor(brief: string): string {
+  const before = readDraft<Submission>(submissionName)
+  if (before?.brief === brief) return before.key
+  const key = randomHex()
+  keepDraft(submissionName, { brief, key })
+  return key
+}
 
 export function Composer() {
-  const content = useSignal(sessionStorage.getItem(draftKey) ?? '')
-  const options = useSignal<Options>(defaultOptions)
+  const content = useDraft('content')
+  const options = useSignal<Options>({ ...defaultOptions, ...readDraft<Options>('options') })
   const trouble = useSignal<Trouble>(noTrouble)
   const isBusy = useSignal(false)
   const isOver = useSignal(false)
@@ -29,9 +45,8 @@ export function Composer() {
   const field = useRef<HTMLTextAreaElement>(null)
   const form = useRef<HTMLFormElement>(null)
 
-  useEffect(() => {
-    sessionStorage.setItem(draftKey, content.value)
-  }, [content.value])
+  useEffect(() => keepDraft('options', options.value), [options.value])
+  useEffect(() => onWake(uploads.resume, uploads.pause), [])
 
   const sources = uploads.uploads.value.flatMap(({ sourceId }) => sourceId ?? [])
   const hasInput = content.value.trim() !== '' || sources.length > 0
@@ -45,8 +60,9 @@ export function Composer() {
       const brief: Record<string, unknown> = toBrief(options.value)
       if (content.value.trim() !== '') brief['content'] = content.value
       if (sources.length > 0) brief['sources'] = sources
-      const deck = await gateway.presentations.create(brief as Brief)
-      sessionStorage.removeItem(draftKey)
+      const idempotencyKey = keyFor(JSON.stringify(brief))
+      const deck = await gateway.presentations.create(brief as Brief, { idempotencyKey })
+      for (const name of ['content', 'options', submissionName]) keepDraft(name, undefined)
       uploads.clear()
       putDeck(deck, { isNew: true })
       announce(deck.id)

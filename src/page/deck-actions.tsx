@@ -3,7 +3,8 @@
 import { useSignal } from '@preact/signals'
 import type { ExportFormat, Presentation } from '../client/client.ts'
 import { size, titleOf } from './format.ts'
-import { announce, deleteDeck, putDeck } from './library.ts'
+import { announce, deleteDeck, putDeck, refresh } from './library.ts'
+import { isOutdated } from './problems.ts'
 import { deckPath, homePath, navigate, outlinesPath, route } from './router.ts'
 import { gateway } from './session.ts'
 import { sayError } from './toasts.tsx'
@@ -31,8 +32,20 @@ export function DeckActions({ deck, isCompact = false, onChange }: DeckActionsPr
       announce(id)
     } catch (failure) {
       sayError(failure)
+      if (isOutdated(failure)) await showPresent()
     } finally {
       isBusy.value = false
+    }
+  }
+
+  /** What was shown allowed what is not possible any more. */
+  async function showPresent() {
+    try {
+      const present = await gateway.presentations.get(id)
+      putDeck(present)
+      onChange?.(present)
+    } catch {
+      await refresh(id)
     }
   }
 

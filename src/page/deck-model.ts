@@ -8,11 +8,11 @@ import {
   type PresentationEvent,
 } from '../client/client.ts'
 import { addEvents, type DeckState, emptyDeck, type SlideObject } from './deck-state.ts'
-import { keepFollowing } from './follow.ts'
+import { keepFollowing, onWake } from './follow.ts'
 import { isActive, titleOf } from './format.ts'
 import { announce, onChangeElsewhere, putDeck } from './library.ts'
-import { gateway } from './session.ts'
-import { sayError } from './toasts.tsx'
+import { messageOf } from './problems.ts'
+import { gateway, noticeSignedOut } from './session.ts'
 
 /** Events are shown together, at most this often: a thousand may come at once. */
 const showMs = 60
@@ -25,6 +25,10 @@ export interface DeckModel {
   /** A sentence on what happens. */
   message: Signal<string>
   isMissing: Signal<boolean>
+  /** Why the deck, or its slides, cannot be read. */
+  trouble: Signal<string>
+  /** Again, after trouble. */
+  reload: () => void
   put: (deck: Presentation) => void
   close: () => void
 }
@@ -37,6 +41,7 @@ export function openDeck(id: string): DeckModel {
   const finished: DeckModel['finished'] = signal(undefined)
   const message = signal('')
   const isMissing = signal(false)
+  const trouble = signal('')
   const stops: (() => void)[] = []
   let isFollowing = false
   let waiting: PresentationEvent[] = []
@@ -59,7 +64,7 @@ export function openDeck(id: string): DeckModel {
 
   function fail(error: unknown) {
     if (error instanceof GatewayError && error.code === 'NOT_FOUND') isMissing.value = true
-    else sayError(error)
+    else trouble.value = messageOf(error)
   }
 
   function put(next: Presentation) {
@@ -77,13 +82,23 @@ export function openDeck(id: string): DeckModel {
 
   async function read(signal?: AbortSignal) {
     put(await gateway.presentations.get(id, { signal }))
+    trouble.value = ''
+  }
+
+  let stopReading: (() => void) | undefined
+  function reload() {
+    stopReading?.()
+    trouble.value = ''
+    stopReading = keepFollowing(read, fail, fail)
   }
 
   async function readSlides() {
     try {
       const { revision, slides } = await gateway.presentations.slides(id)
       finished.value = { revision, slides }
-    } catch {
+    } catch (error) {
+      const isUsual = error instanceof GatewayError && error.code === 'NOT_SUPPORTED'
+      if (!isUsual && !noticeSignedOut(error)) trouble.value = messageOf(error)
       // The slides of the events are shown instead; see `follow`.
       if (!isFollowing && state.value.slides.length === 0) follow()
     }
@@ -122,7 +137,9 @@ export function openDeck(id: string): DeckModel {
     )
   }
 
-  stops.push(keepFollowing((signal) => read(signal), fail))
+  reload()
+  // Another tab or device may have changed the deck while this page slept.
+  stops.push(onWake(reload), () => stopReading?.())
   stops.push(onChangeElsewhere(id, () => void read().catch(fail)))
   if (!capabilities.value) {
     gateway.capabilities.get().then(
@@ -134,7 +151,7 @@ export function openDeck(id: string): DeckModel {
   }
 
   return {
-    ...{ deck, state, finished, message, isMissing, put },
+    ...{ deck, state, finished, message, isMissing, trouble, reload, put },
     close() {
       clearTimeout(timer)
       for (const stop of stops) stop()

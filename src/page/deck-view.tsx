@@ -5,12 +5,14 @@ import { useEffect, useMemo } from 'preact/hooks'
 import type { Presentation } from '../client/client.ts'
 import { DeckActions } from './deck-actions.tsx'
 import { capabilities, type DeckModel, openDeck } from './deck-model.ts'
+import { useDraft } from './drafts.ts'
 import { EditSlide } from './edit-slide.tsx'
 import { count, isActive, percent, titleOf } from './format.ts'
 import { StatusBadge } from './library-view.tsx'
 import { NotFound } from './not-found.tsx'
 import { Outlines } from './outline-list.tsx'
 import { messageOf } from './problems.ts'
+import { RetryNote } from './retry-note.tsx'
 import { homePath } from './router.ts'
 import { RunProgress } from './run-progress.tsx'
 import { gateway, noticeSignedOut } from './session.ts'
@@ -27,10 +29,17 @@ export function DeckView({ id }: { id: string }) {
         : titleOf(deck)
   }, [deck])
   if (model.isMissing.value) return <NotFound />
+  const trouble = model.trouble.value
   if (!deck) {
     return (
-      <div class="wait" aria-busy="true">
-        <p>Opening the deck …</p>
+      <div class="wait" aria-busy={trouble === ''} role="status">
+        {trouble ? <h1>The deck cannot be opened</h1> : <p>Opening the deck …</p>}
+        <RetryNote trouble={trouble} onRetry={model.reload} />
+        {trouble && (
+          <a class="button button-plain" href={homePath} data-state>
+            Go to your decks
+          </a>
+        )}
       </div>
     )
   }
@@ -54,6 +63,7 @@ export function DeckView({ id }: { id: string }) {
           {deck.error.detail}
         </p>
       )}
+      <RetryNote trouble={trouble} onRetry={model.reload} />
       <DeckActions deck={deck} onChange={model.put} />
       <Content model={model} deck={deck} />
     </div>
@@ -85,7 +95,9 @@ function Content({ model, deck }: { model: DeckModel; deck: Presentation }) {
                 id={deck.id}
                 index={index}
                 revision={model.finished.value?.revision}
+                hasFailed={deck.error !== null}
                 onStarted={model.put}
+                onOutdated={model.reload}
               />
             )}
           </SlideCard>
@@ -97,19 +109,23 @@ function Content({ model, deck }: { model: DeckModel; deck: Presentation }) {
 
 /** Renamed in place. */
 function Title({ deck, onChange }: { deck: Presentation; onChange: (deck: Presentation) => void }) {
-  const isEditing = useSignal(false)
   const trouble = useSignal('')
-  const text = useSignal('')
+  const text = useDraft(`title ${deck.id}`)
+  const isEditing = useSignal(text.value !== '')
 
+  function close() {
+    isEditing.value = false
+    text.value = ''
+  }
   async function save(event: Event) {
     event.preventDefault()
     if (text.value.trim() === '' || text.value === deck.title) {
-      isEditing.value = false
+      close()
       return
     }
     try {
       onChange(await gateway.presentations.rename(deck.id, text.value.trim()))
-      isEditing.value = false
+      close()
     } catch (error) {
       if (!noticeSignedOut(error)) trouble.value = messageOf(error)
     }
@@ -152,19 +168,13 @@ function Title({ deck, onChange }: { deck: Presentation; onChange: (deck: Presen
           text.value = event.currentTarget.value
         }}
         onKeyDown={(event) => {
-          if (event.key === 'Escape') isEditing.value = false
+          if (event.key === 'Escape') close()
         }}
       />
       <button type="submit" class="button button-main">
         Save
       </button>
-      <button
-        type="button"
-        class="button button-plain"
-        onClick={() => {
-          isEditing.value = false
-        }}
-      >
+      <button type="button" class="button button-plain" onClick={close}>
         Cancel
       </button>
       <p id="title-trouble" class="trouble" role="alert">

@@ -1,34 +1,63 @@
-// Lets the model change one slide by an instruction.
+// Lets the model change one slide by an instruction. The instruction is kept until the slide has
+// changed: a run that fails gives it back.
 
 import { useSignal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
 import type { Presentation } from '../client/client.ts'
-import { messageOf } from './problems.ts'
+import { keepDraft, readDraft } from './drafts.ts'
+import { isOutdated, messageOf } from './problems.ts'
+import { randomHex } from './random.ts'
 import { gateway, noticeSignedOut } from './session.ts'
 
 interface EditSlideProps {
   id: string
   index: number
   revision: number | undefined
+  /** Whether the deck's latest run has failed. */
+  hasFailed: boolean
   onStarted: (deck: Presentation) => void
+  /** The deck is not what this page shows. */
+  onOutdated: () => void
 }
 
-export function EditSlide({ id, index, revision, onStarted }: EditSlideProps) {
-  const isOpen = useSignal(false)
-  const instruction = useSignal('')
+interface Draft {
+  text: string
+  /** Which revision the run began with, once it was asked for. */
+  sentFor?: number | undefined
+  /** The same for each try, so that a lost response does not pay a change twice. */
+  key: string
+}
+
+export function EditSlide(props: EditSlideProps) {
+  const { id, index, revision, hasFailed, onStarted, onOutdated } = props
+  const name = `slide ${id} ${index}`
+  const draft = useSignal<Draft>(startWith(readDraft<Draft>(name), revision, hasFailed))
+  const isOpen = useSignal(draft.value.text !== '')
   const trouble = useSignal('')
   const isBusy = useSignal(false)
+  const { text } = draft.value
+
+  useEffect(() => keepDraft(name, text ? draft.value : undefined), [name, draft.value])
+
+  function close() {
+    isOpen.value = false
+    draft.value = empty()
+  }
 
   async function submit(event: Event) {
     event.preventDefault()
-    if (instruction.value.trim() === '' || isBusy.value) return
+    if (text.trim() === '' || isBusy.value) return
     isBusy.value = true
     trouble.value = ''
     try {
-      onStarted(await gateway.presentations.editSlide(id, index, instruction.value, { revision }))
-      instruction.value = ''
-      isOpen.value = false
+      const options = { revision, idempotencyKey: draft.value.key }
+      const started = await gateway.presentations.editSlide(id, index, text, options)
+      keepDraft(name, { ...draft.value, sentFor: revision })
+      onStarted(started)
     } catch (error) {
-      if (!noticeSignedOut(error)) trouble.value = messageOf(error)
+      if (noticeSignedOut(error)) return
+      trouble.value = messageOf(error)
+      if (isOutdated(error)) onOutdated()
     } finally {
       isBusy.value = false
     }
@@ -58,17 +87,17 @@ export function EditSlide({ id, index, revision, onStarted }: EditSlideProps) {
         rows={2}
         maxLength={4000}
         placeholder="Shorter, and with the figures of this year"
-        value={instruction.value}
+        value={text}
         aria-invalid={trouble.value !== ''}
         aria-describedby={`${field}-trouble`}
         ref={(element) => {
-          if (element && instruction.value === '') element.focus()
+          if (element && text === '') element.focus()
         }}
         onInput={(event) => {
-          instruction.value = event.currentTarget.value
+          draft.value = { text: event.currentTarget.value, key: randomHex() }
         }}
         onKeyDown={(event) => {
-          if (event.key === 'Escape') isOpen.value = false
+          if (event.key === 'Escape') close()
         }}
       />
       <p id={`${field}-trouble`} class="trouble" role="alert">
@@ -78,20 +107,28 @@ export function EditSlide({ id, index, revision, onStarted }: EditSlideProps) {
         <button
           type="submit"
           class="button button-main"
-          disabled={isBusy.value || instruction.value.trim() === ''}
+          disabled={isBusy.value || text.trim() === ''}
         >
           {isBusy.value ? 'Asking …' : 'Change it'}
         </button>
-        <button
-          type="button"
-          class="button button-plain"
-          onClick={() => {
-            isOpen.value = false
-          }}
-        >
+        <button type="button" class="button button-plain" onClick={close}>
           Cancel
         </button>
       </div>
     </form>
   )
+}
+
+const empty = (): Draft => ({ text: '', key: randomHex() })
+
+/** What was sent is done with, unless its run has failed. */
+function startWith(
+  draft: Draft | undefined,
+  revision: number | undefined,
+  hasFailed: boolean,
+): Draft {
+  if (!draft) return empty()
+  if (draft.sentFor === undefined) return draft
+  const isDone = draft.sentFor !== revision || !hasFailed
+  return isDone ? empty() : { text: draft.text, key: randomHex() }
 }

@@ -2,6 +2,7 @@
 // back/forward cache: connections are closed when it goes, and opened again when it comes back.
 
 import { GatewayError } from '../client/client.ts'
+import { isOffline } from './connection.ts'
 import { noticeSignedOut } from './session.ts'
 
 const retryMs = 5_000
@@ -15,26 +16,42 @@ const sleepers = new Set<() => void>()
 let hiddenAtMs = 0
 
 const wakeAll = () => {
-  for (const wake of wakers) wake()
+  for (const wake of [...wakers]) wake()
 }
-window.addEventListener('online', wakeAll)
+isOffline.subscribe((isNow) => {
+  if (!isNow) wakeAll()
+})
 document.addEventListener('resume', wakeAll)
 window.addEventListener('pageshow', ({ persisted }) => {
   if (persisted) wakeAll()
 })
 window.addEventListener('pagehide', () => {
-  for (const sleep of sleepers) sleep()
+  for (const sleep of [...sleepers]) sleep()
 })
 document.addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'hidden') hiddenAtMs = Date.now()
   else if (Date.now() - hiddenAtMs > longHiddenMs) wakeAll()
 })
 
+/** Calls `wake` when the page is awake again, and `sleep` before it sleeps. Returns what stops it. */
+export function onWake(wake: () => void, sleep: () => void = () => undefined): () => void {
+  wakers.add(wake)
+  sleepers.add(sleep)
+  return () => {
+    wakers.delete(wake)
+    sleepers.delete(sleep)
+  }
+}
+
 /**
  * Runs until `run` resolves, or fails for a reason that no repetition solves, which `onEnd` gets.
- * `run` continues from what it has seen. Returns what stops it.
+ * `run` continues from what it has seen. `onRetry` gets what is tried again. Returns what stops it.
  */
-export function keepFollowing(run: Run, onEnd?: (error: unknown) => void): () => void {
+export function keepFollowing(
+  run: Run,
+  onEnd?: (error: unknown) => void,
+  onRetry?: (error: unknown) => void,
+): () => void {
   let current: AbortController | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -59,6 +76,7 @@ export function keepFollowing(run: Run, onEnd?: (error: unknown) => void): () =>
           error.status !== 429
         if (!isFinal) {
           timer = setTimeout(wake, retryMs)
+          onRetry?.(error)
           return
         }
         stop()
@@ -66,13 +84,11 @@ export function keepFollowing(run: Run, onEnd?: (error: unknown) => void): () =>
       },
     )
   }
+  const forget = onWake(wake, sleep)
   function stop() {
     sleep()
-    wakers.delete(wake)
-    sleepers.delete(sleep)
+    forget()
   }
-  wakers.add(wake)
-  sleepers.add(sleep)
   wake()
   return stop
 }

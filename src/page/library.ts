@@ -2,7 +2,7 @@
 
 import { computed, effect, signal } from '@preact/signals'
 import type { JobMessage, Presentation, Status } from '../client/client.ts'
-import { keepFollowing } from './follow.ts'
+import { keepFollowing, onWake } from './follow.ts'
 import { isActive, titleOf } from './format.ts'
 import { gateway, session } from './session.ts'
 import { say, sayError } from './toasts.tsx'
@@ -64,6 +64,24 @@ export async function loadMore(): Promise<void> {
     sayError(error)
   } finally {
     if (mine === list) isLoading.value = false
+  }
+}
+
+/** The newest ones as they are now: those that came, and changed, while the page slept. */
+async function refreshNewest(): Promise<void> {
+  const mine = list
+  try {
+    const newest = gateway.presentations.list({ status: filter.value, limit: pageSize })
+    const found: Presentation[] = []
+    for await (const deck of newest) {
+      found.push(deck)
+      if (found.length === pageSize) break
+    }
+    if (mine !== list) return
+    const known = new Set(found.map(({ id }) => id))
+    decks.value = [...found, ...decks.value.filter(({ id }) => !known.has(id))]
+  } catch {
+    // What is shown stays; the next waking tries again.
   }
 }
 
@@ -154,7 +172,12 @@ export function followLibrary(): () => void {
       for await (const message of gateway.realtime.follow(ids, { signal })) apply(message)
     })
   })
+  const forget = onWake(() => {
+    if (loadError.value === undefined) void refreshNewest()
+    else void reload()
+  })
   return () => {
+    forget()
     dispose()
     stop?.()
   }

@@ -3,70 +3,100 @@
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import { GatewayError, type Presentation } from '../client/client.ts'
+import { keepDraft, readDraft } from './drafts.ts'
+import { keepFollowing, onWake } from './follow.ts'
 import { count, titleOf } from './format.ts'
 import { announce, putDeck } from './library.ts'
 import { NotFound } from './not-found.tsx'
 import { type Draft, OutlineEditor, toDrafts } from './outline-editor.tsx'
-import { messageOf } from './problems.ts'
+import { isOutdated, messageOf } from './problems.ts'
+import { RetryNote } from './retry-note.tsx'
 import { deckPath, guardLeaving, navigate } from './router.ts'
 import { gateway, noticeSignedOut } from './session.ts'
 import { maxSlides } from './settings.ts'
 
+const textOf = (texts: readonly string[]) => JSON.stringify(texts)
+
 export function OutlinesView({ id }: { id: string }) {
   const deck = useSignal<Presentation | undefined>(undefined)
   const drafts = useSignal<Draft[]>([])
-  const saved = useSignal('')
+  /** As the gateway has them. */
+  const saved = useSignal<string[] | undefined>(undefined)
   const trouble = useSignal('')
+  const loadTrouble = useSignal('')
   const isMissing = useSignal(false)
   const isBusy = useSignal(false)
+  const isRestored = useSignal(false)
+  const draftName = `outlines ${id}`
 
-  const textOf = (list: Draft[]) => JSON.stringify(list.map(({ text }) => text))
-  const isDirty = () => saved.value !== '' && textOf(drafts.value) !== saved.value
+  const texts = drafts.value.map(({ text }) => text)
+  const isDirty = () =>
+    saved.value !== undefined &&
+    textOf(drafts.value.map(({ text }) => text)) !== textOf(saved.value)
 
-  useEffect(() => {
-    const leaving = new AbortController()
-    const { signal } = leaving
-    Promise.all([
+  async function load(signal: AbortSignal) {
+    const [found, { outlines }] = await Promise.all([
       gateway.presentations.get(id, { signal }),
       gateway.presentations.outlines(id, { signal }),
-    ]).then(
-      ([found, { outlines }]) => {
-        deck.value = found
-        drafts.value = toDrafts(outlines)
-        saved.value = textOf(drafts.value)
-      },
-      (error: unknown) => {
-        if (signal.aborted || noticeSignedOut(error)) return
-        if (error instanceof GatewayError && error.code === 'NOT_FOUND') isMissing.value = true
-        else trouble.value = messageOf(error)
-      },
-    )
-    const release = guardLeaving(
-      () => !isDirty() || confirm('Leave without your changes to the outlines?'),
-    )
+    ])
+    loadTrouble.value = ''
+    deck.value = found
+    if (saved.value !== undefined) return
+    const kept = found.status === 'awaiting_outlines' ? readDraft<string[]>(draftName) : undefined
+    isRestored.value = kept !== undefined
+    saved.value = outlines
+    drafts.value = toDrafts(kept ?? outlines)
+  }
+  function fail(error: unknown) {
+    if (error instanceof GatewayError && error.code === 'NOT_FOUND') isMissing.value = true
+    else loadTrouble.value = messageOf(error)
+  }
+  const attempt = useSignal(0)
+  function reload() {
+    attempt.value += 1
+  }
+
+  useEffect(() => keepFollowing(load, fail, fail), [id, attempt.value])
+  useEffect(() => onWake(reload), [])
+  useEffect(() => {
+    const release = guardLeaving(() => {
+      if (!isDirty()) return true
+      const mayLeave = confirm('Leave without your changes to the outlines?')
+      if (mayLeave) keepDraft(draftName, undefined)
+      return mayLeave
+    })
     const ask = (event: BeforeUnloadEvent) => {
       if (isDirty()) event.preventDefault()
     }
     window.addEventListener('beforeunload', ask)
     return () => {
-      leaving.abort()
       release()
       window.removeEventListener('beforeunload', ask)
     }
   }, [id])
+  useEffect(() => {
+    if (saved.value !== undefined) keepDraft(draftName, isDirty() ? texts : undefined)
+  }, [drafts.value, saved.value])
 
   async function approve() {
     isBusy.value = true
     trouble.value = ''
     try {
-      const outlines = isDirty() ? { outlines: drafts.value.map(({ text }) => text) } : {}
-      const approved = await gateway.presentations.approveOutlines(id, outlines)
-      saved.value = ''
+      const approved = await gateway.presentations.approveOutlines(
+        id,
+        isDirty() ? { outlines: texts } : {},
+      )
+      keepDraft(draftName, undefined)
+      saved.value = undefined
       putDeck(approved)
       announce(id)
       navigate(deckPath(id))
     } catch (error) {
-      if (!noticeSignedOut(error)) trouble.value = messageOf(error)
+      if (noticeSignedOut(error)) return
+      trouble.value = messageOf(error)
+      if (isOutdated(error)) {
+        deck.value = await gateway.presentations.get(id).catch(() => deck.value)
+      }
     } finally {
       isBusy.value = false
     }
@@ -75,7 +105,7 @@ export function OutlinesView({ id }: { id: string }) {
   if (isMissing.value) return <NotFound />
   const found = deck.value
   const canApprove = found?.status === 'awaiting_outlines'
-  const isEmpty = drafts.value.length === 0 || drafts.value.some(({ text }) => text.trim() === '')
+  const isEmpty = texts.length === 0 || texts.some((text) => text.trim() === '')
   return (
     <div class="review">
       <p class="crumb">
@@ -89,11 +119,25 @@ export function OutlinesView({ id }: { id: string }) {
           Each becomes one slide of “<bdi>{titleOf(found)}</bdi>”. The first line is its title.
         </p>
       )}
-      {found && !canApprove && (
-        <p class="note">These outlines are approved already, so they cannot be changed here.</p>
+      {found && !canApprove && <p class="note">{whyFixed(found)}</p>}
+      {isRestored.value && canApprove && (
+        <div class="note row">
+          <p>Your changes from before are here again.</p>
+          <button
+            type="button"
+            class="button"
+            onClick={() => {
+              drafts.value = toDrafts(saved.value ?? [])
+              isRestored.value = false
+            }}
+          >
+            Discard them
+          </button>
+        </div>
       )}
-      {!found && trouble.value === '' && <p aria-busy="true">Loading …</p>}
+      {!found && loadTrouble.value === '' && <p aria-busy="true">Loading …</p>}
       {found && <OutlineEditor drafts={drafts} max={maxSlides} isFixed={!canApprove} />}
+      <RetryNote trouble={loadTrouble.value} onRetry={reload} />
       <p class="trouble" role="alert">
         {trouble.value}
       </p>
@@ -115,4 +159,10 @@ export function OutlinesView({ id }: { id: string }) {
       )}
     </div>
   )
+}
+
+function whyFixed({ status }: Presentation): string {
+  return status === 'failed' || status === 'cancelled'
+    ? 'The deck is not being made now. “Try again” on its page continues it, and asks for your review again.'
+    : 'These outlines are approved already, so they cannot be changed here.'
 }

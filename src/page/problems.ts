@@ -23,13 +23,27 @@ export function toTrouble(error: unknown): Trouble {
 
 export function messageOf(error: unknown): string {
   if (!(error instanceof GatewayError)) return 'Something went wrong. Try again.'
-  if (error.code === 'NETWORK_ERROR') {
+  const { code, status, requestId, retryAfterMs } = error
+  if (code === 'NETWORK_ERROR') {
     return 'No connection to the gateway. Check your network and try again.'
+  }
+  if (code === 'UNEXPECTED_RESPONSE') {
+    return `Something on the way to the gateway has refused this (status ${status}). Try again in a moment.`
   }
   const [first] = error.problem?.errors ?? []
   const detail = first ? `${error.message} (${first.message})` : error.message
-  const { retryAfterMs } = error
+  if (code === 'INTERNAL_ERROR' && requestId) {
+    return `${detail} Try again. If it stays, tell your operator this number: ${requestId}`
+  }
   return retryAfterMs === undefined || retryAfterMs < 1000
     ? detail
     : `${detail} Possible again in ${timeLeft(retryAfterMs)}.`
 }
+
+/** No connection, or none in time: whether the gateway has done it is unknown. */
+export const isLost = (error: unknown): boolean =>
+  error instanceof GatewayError && (error.status === 0 || error.status >= 500)
+
+/** The page shows a state that is no longer the present one. */
+export const isOutdated = (error: unknown): boolean =>
+  error instanceof GatewayError && [404, 409, 412].includes(error.status)

@@ -25,7 +25,7 @@ All of this costs 1.4 million euros over six years. The climate fund pays 60 per
 The council should name a coordinator by the first of March and send the application by the twentieth of April.`,
   },
   {
-    name: 'Tea without borders 🍵',
+    name: 'Tea without borders',
     text: `Tea without borders 🍵 茶 · شاي · Tee
 
 Neighbours planned a street festival about tea. Each wrote down a part of it in their own language, and nothing may be lost on the way.

@@ -3,12 +3,17 @@
 
 import { signal } from '@preact/signals'
 import { createClient, GatewayError } from '../client/client.ts'
+import { dropDrafts } from './drafts.ts'
+import { messageOf } from './problems.ts'
+import { randomHex } from './random.ts'
 import { base, loginUrl } from './settings.ts'
 import { sharedFetch } from './shared-streams.ts'
 
 export type Session = 'checking' | 'out' | 'in' | 'unreachable'
 
 export const session = signal<Session>('checking')
+/** Why the gateway cannot be asked who this is. */
+export const unreachableNote = signal('')
 /** Why the sign-in is shown. */
 export const signInNote = signal('')
 /** Images need it where there is no cookie. */
@@ -43,7 +48,10 @@ export async function checkSession(): Promise<void> {
     session.value = 'in'
   } catch (error) {
     if (isSignedOut(error)) session.value = 'out'
-    else session.value = 'unreachable'
+    else {
+      unreachableNote.value = messageOf(error)
+      session.value = 'unreachable'
+    }
   }
 }
 
@@ -67,6 +75,7 @@ export async function signIn(token: string): Promise<void> {
 
 export async function signOut(): Promise<void> {
   await gateway.session.close()
+  dropDrafts()
   endSession('You have signed out.')
   tabs?.postMessage('changed')
 }
@@ -94,8 +103,7 @@ function isSignedOut(error: unknown): boolean {
 
 /** The login page with where to return to, and a value that only this tab knows. */
 export function openLoginPage(): void {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  const state = Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
+  const state = randomHex()
   sessionStorage.setItem(stateKey, state)
   const url = new URL(loginUrl)
   url.searchParams.set('return_to', location.origin + location.pathname)
@@ -108,9 +116,6 @@ function readState(): string | null {
   sessionStorage.removeItem(stateKey)
   return state
 }
-
-const messageOf = (error: unknown) =>
-  error instanceof Error ? error.message : 'Something went wrong.'
 
 tabs?.addEventListener('message', () => {
   if (memoryToken.value !== undefined) return

@@ -1,6 +1,8 @@
 // Browsers open six connections to one origin over HTTP/1.1, for all tabs together. So the tabs
 // share three places for event streams, and the other connections stay free for calls.
 
+import { watchConnection } from './connection.ts'
+
 const places = 3
 /** How long a tab keeps its place while others wait. The client resumes where it stopped. */
 const turnMs = 3_000
@@ -19,8 +21,11 @@ window.addEventListener('pageshow', () => {
 
 /** A fetch that waits for a place before it opens an event stream. */
 export const sharedFetch: typeof fetch = (url, init) => {
-  if (isStream(init) && 'locks' in navigator) return openStream(url, init)
-  return fetch(url, isLeaving ? { ...init, keepalive: true } : init)
+  const response =
+    isStream(init) && 'locks' in navigator
+      ? openStream(url, init)
+      : fetch(url, isLeaving ? { ...init, keepalive: true } : init)
+  return watchConnection(response, init?.signal)
 }
 
 async function openStream(url: RequestInfo | URL, init: RequestInit | undefined) {

@@ -1,6 +1,7 @@
 // Short messages at the edge of the page, some with a way back.
 
 import { signal } from '@preact/signals'
+import type { ComponentChildren } from 'preact'
 import { messageOf } from './problems.ts'
 import { noticeSignedOut } from './session.ts'
 
@@ -32,9 +33,10 @@ export function sayError(error: unknown): void {
   if (!noticeSignedOut(error)) say(messageOf(error), { isError: true })
 }
 
-export function Toasts() {
+export function Toasts({ children }: { children: ComponentChildren }) {
   return (
     <div class="toasts" role="status" aria-live="polite">
+      {children}
       {toasts.value.map(({ id, text, isError, undo }) => (
         <div key={id} class={isError ? 'toast toast-error' : 'toast'}>
           <span dir="auto">{text}</span>

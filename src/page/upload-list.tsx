@@ -10,10 +10,10 @@ export function UploadList({ uploads: { uploads, remove, retry } }: { uploads: U
       {uploads.value.map((upload) => (
         <li key={upload.key} class={upload.trouble ? 'upload upload-failed' : 'upload'}>
           <span class="upload-name" dir="auto">
-            {upload.file.name}
+            {upload.name}
           </span>
           <State upload={upload} />
-          {upload.trouble && (
+          {upload.trouble && upload.file && (
             <button type="button" class="button button-plain" onClick={() => retry(upload.key)}>
               Try again
             </button>
@@ -21,7 +21,7 @@ export function UploadList({ uploads: { uploads, remove, retry } }: { uploads: U
           <button
             type="button"
             class="close"
-            aria-label={`Remove ${upload.file.name}`}
+            aria-label={`Remove ${upload.name}`}
             onClick={() => remove(upload.key)}
           >
             ×
@@ -32,7 +32,7 @@ export function UploadList({ uploads: { uploads, remove, retry } }: { uploads: U
   )
 }
 
-function State({ upload: { file, sent, sourceId, trouble } }: { upload: Upload }) {
+function State({ upload: { name, size: bytes, sent, sourceId, trouble } }: { upload: Upload }) {
   if (trouble) {
     return (
       <span class="trouble" role="alert">
@@ -40,10 +40,10 @@ function State({ upload: { file, sent, sourceId, trouble } }: { upload: Upload }
       </span>
     )
   }
-  if (sourceId) return <span class="help">{size(file.size)}, ready</span>
+  if (sourceId) return <span class="help">{size(bytes)}, ready</span>
   return (
     <>
-      <progress value={sent} max={1} aria-label={`Upload of ${file.name}`} />
+      <progress value={sent} max={1} aria-label={`Upload of ${name}`} />
       <span class="help">{sent < 1 ? percent(sent) : 'Checking …'}</span>
     </>
   )

@@ -3,16 +3,19 @@
 import { signal } from '@preact/signals'
 import type { Usage } from '../client/client.ts'
 import { at, count } from './format.ts'
-import { gateway } from './session.ts'
-import { sayError } from './toasts.tsx'
+import { messageOf } from './problems.ts'
+import { RetryNote } from './retry-note.tsx'
+import { gateway, noticeSignedOut } from './session.ts'
 
 export const usage = signal<Usage | undefined>(undefined)
+const trouble = signal('')
 
 export async function refreshUsage(): Promise<void> {
   try {
     usage.value = await gateway.usage.get()
+    trouble.value = ''
   } catch (error) {
-    sayError(error)
+    if (!noticeSignedOut(error)) trouble.value = messageOf(error)
   }
 }
 
@@ -59,6 +62,9 @@ export function RemainingQuota() {
 
 export function UsageBars() {
   const now = usage.value
+  if (trouble.value) {
+    return <RetryNote trouble={trouble.value} onRetry={() => void refreshUsage()} />
+  }
   if (!now) return <p aria-busy="true">Loading …</p>
   return (
     <ul class="usage">

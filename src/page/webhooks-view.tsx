@@ -4,15 +4,18 @@ import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { Webhook } from '../client/client.ts'
 import { GatewayError } from '../client/client.ts'
-import { noTrouble, type Trouble, toTrouble } from './problems.ts'
+import { useDraft } from './drafts.ts'
+import { messageOf, noTrouble, type Trouble, toTrouble } from './problems.ts'
+import { RetryNote } from './retry-note.tsx'
 import { gateway, noticeSignedOut } from './session.ts'
 import { say, sayError } from './toasts.tsx'
 
 export function Webhooks() {
   const webhooks = useSignal<Webhook[] | undefined>(undefined)
   const isOff = useSignal(false)
+  const loadTrouble = useSignal('')
   const secret = useSignal('')
-  const url = useSignal('')
+  const url = useDraft('webhook')
   const trouble = useSignal<Trouble>(noTrouble)
 
   async function load() {
@@ -20,10 +23,11 @@ export function Webhooks() {
       const found: Webhook[] = []
       for await (const webhook of gateway.webhooks.list()) found.push(webhook)
       webhooks.value = found
+      loadTrouble.value = ''
     } catch (error) {
       // An installation may have no webhooks.
       if (error instanceof GatewayError && error.code === 'NOT_FOUND') isOff.value = true
-      else sayError(error)
+      else if (!noticeSignedOut(error)) loadTrouble.value = messageOf(error)
     }
   }
   useEffect(() => void load(), [])
@@ -37,7 +41,11 @@ export function Webhooks() {
       url.value = ''
       await load()
     } catch (error) {
-      if (!noticeSignedOut(error)) trouble.value = toTrouble(error)
+      const isSwitchedOff = error instanceof GatewayError && error.code === 'NOT_SUPPORTED'
+      if (isSwitchedOff) {
+        const message = 'Webhooks are not switched on here. Ask your operator for them.'
+        trouble.value = { message, fields: {} }
+      } else if (!noticeSignedOut(error)) trouble.value = toTrouble(error)
     }
   }
 
@@ -60,6 +68,7 @@ export function Webhooks() {
         An address that is called when a deck is ready, fails, is exported or deleted. Each call is
         signed with the secret of its webhook.
       </p>
+      <RetryNote trouble={loadTrouble.value} onRetry={() => void load()} />
       {webhooks.value?.length === 0 && <p class="empty">There are none yet.</p>}
       <ul class="webhooks">
         {webhooks.value?.map((webhook) => (

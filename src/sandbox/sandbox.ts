@@ -93,6 +93,9 @@ export async function openSandbox({
           SHUTDOWN_GRACE_SECONDS: '2',
           DRAIN_SECONDS: '0',
           AUTH_LOGIN_URL: loginPage?.url,
+          // Webhooks can be tried, with receivers on this machine.
+          WEBHOOK_SECRET_KEY: Buffer.alloc(32, 'sandbox').toString('base64'),
+          WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
           ...(maker && makerVariables({ signInUrl: loginPage?.makerUrl, credentials, standIn })),
           ...env,
           ...(database ? { DATABASE_URL: database.url } : {}),
