@@ -1,13 +1,13 @@
 // A browser with the page of a sandbox, and what a person does on it. A violation of the content
 // security policy or an error of the page's program fails the test.
 
-import { mkdirSync } from 'node:fs'
+import { appendFileSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import axe from 'axe-core'
 import type { BrowserContextOptions } from 'playwright-core'
 import { expect } from 'vitest'
 import { openChromium, type Page } from '../../sandbox/chromium.ts'
-import { openSandbox } from '../../sandbox/sandbox.ts'
+import { openSandbox, sandboxUser } from '../../sandbox/sandbox.ts'
 
 const screenshots = fileURLToPath(new URL('../../../.sandbox/screenshots/', import.meta.url))
 
@@ -22,6 +22,7 @@ export async function openPageWorld(env: Record<string, string> = {}, { maker = 
   const browser = await openChromium()
   const origin = sandbox.url.replace('127.0.0.1', 'localhost')
   let errors: string[] = []
+  let token: string | undefined
 
   function watch(page: Page): Page {
     page.on('console', (message) => {
@@ -34,7 +35,7 @@ export async function openPageWorld(env: Record<string, string> = {}, { maker = 
   async function openPage(options: BrowserContextOptions = {}): Promise<Page> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options })
     // A browser on a busy machine takes its time.
-    context.setDefaultTimeout(90_000)
+    context.setDefaultTimeout(Number(process.env['PAGE_TIMEOUT'] ?? 90_000))
     const page = watch(await context.newPage())
     await page.goto(`${origin}/`)
     return page
@@ -52,6 +53,22 @@ export async function openPageWorld(env: Record<string, string> = {}, { maker = 
       await page.getByRole('button', { name: 'Sign in', exact: true }).click()
       await isHome(page)
       return page
+    },
+
+    /** The API as the person who signs in. */
+    async api(path: string, { method = 'GET', body }: { method?: string; body?: unknown } = {}) {
+      token ??= await sandbox.sign({ sub: sandboxUser, expiresInSeconds: 3600 })
+      const response = await fetch(`${origin}/api/v1${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      // biome-ignore lint/suspicious/noExplicitAny: tests look at any of it
+      return { status: response.status, body: text === '' ? undefined : (JSON.parse(text) as any) }
     },
 
     /** Another tab of the same person. */
@@ -79,6 +96,10 @@ export async function openPageWorld(env: Record<string, string> = {}, { maker = 
 
 export const shoot = (page: Page, name: string) =>
   page.screenshot({ path: `${screenshots}${name}.png`, fullPage: true })
+
+/** Beside the screenshots. */
+export const keepFigure = (line: string) =>
+  appendFileSync(`${screenshots}figures.txt`, `${new Date().toISOString()} ${line}\n`)
 
 export async function expectAccessible(page: Page) {
   await page.evaluate(axe.source)

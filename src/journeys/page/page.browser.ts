@@ -10,6 +10,7 @@ import {
   shoot,
   summary,
 } from './page-world.ts'
+import { testSpeed } from './speed.ts'
 
 let world: PageWorld
 beforeAll(async () => {
@@ -83,3 +84,5 @@ test('settings sign out, and unknown decks show a way home', async () => {
   await page.getByRole('button', { name: /sign out/i }).click()
   await page.getByRole('button', { name: 'Sign in', exact: true }).waitFor()
 })
+
+testSpeed(() => world)
