@@ -50,9 +50,12 @@ export function DeckActions({ deck, isCompact = false, onChange }: DeckActionsPr
   }
 
   const { presentations } = gateway
+  // A button without a frame would stand inwards of the text above it.
+  const startsPlain =
+    !isCompact && files.length === 0 && (status === 'queued' || status === 'running')
   const canRetry = status === 'cancelled' || (status === 'failed' && error?.retryable !== false)
   return (
-    <fieldset class="actions" disabled={isBusy.value}>
+    <fieldset class={startsPlain ? 'actions actions-start' : 'actions'} disabled={isBusy.value}>
       <legend class="sr">Actions for {titleOf(deck)}</legend>
       {status === 'awaiting_outlines' && (
         <a class="button button-main" href={outlinesPath(id)} data-state>

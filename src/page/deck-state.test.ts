@@ -64,7 +64,8 @@ describe('slides', () => {
 })
 
 test('the stage, what it waits for, and the review follow the events', () => {
-  const waiting = { type: 'status', status: 'Presenton is restarting.' }
+  const status = 'Presenton is restarting.'
+  const waiting = { type: 'status', status, code: 'UPSTREAM_UNAVAILABLE', retry_in_seconds: 5 }
   const stage = { type: 'stage', stage: 'prepare', attempt: 2, progress: 0.3 }
   const review = { type: 'awaiting_outlines', expires_at: '2026-01-01T00:00:00Z' }
   expect(stateOf(review)).toMatchObject({ reviewUntil: '2026-01-01T00:00:00Z' })
@@ -75,7 +76,8 @@ test('the stage, what it waits for, and the review follow the events', () => {
     stage: undefined,
     notice: '',
   })
-  expect(stateOf({ type: 'status', status: 42 })).toMatchObject({ notice: '' })
+  expect(stateOf({ ...waiting, status: 42 })).toMatchObject({ notice: '' })
+  expect(stateOf({ type: 'status', status: 'Drafting' })).toMatchObject({ notice: '' })
 })
 
 test('outlines replace the text that they were written as', () => {

@@ -57,7 +57,9 @@ function addEvent(state: DeckState, event: PresentationEvent): void {
   } else if (type === 'awaiting_outlines') {
     state.reviewUntil = event.expires_at
   } else if (type === 'status') {
-    state.notice = textOf(event, 'status')
+    // Others say what the stage says already.
+    const isTrouble = 'code' in event || 'retry_in_seconds' in event
+    state.notice = isTrouble ? textOf(event, 'status') : ''
   } else if (type === 'queued') {
     state.stage = undefined
     state.notice = ''

@@ -1,7 +1,7 @@
 // A deck's page: its run while it is made, its slides as they come, and what can be done with it.
 
 import { useComputed, useSignal } from '@preact/signals'
-import { useEffect, useMemo } from 'preact/hooks'
+import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Presentation } from '../client/client.ts'
 import { DeckActions } from './deck-actions.tsx'
 import { capabilities, type DeckModel, openDeck } from './deck-model.ts'
@@ -28,6 +28,10 @@ export function DeckView({ id }: { id: string }) {
         ? `${percent(deck.progress)} · ${titleOf(deck)}`
         : titleOf(deck)
   }, [deck])
+  // What was watched stays when it is over, so that nothing moves.
+  const wasActive = useRef(false)
+  wasActive.current ||= deck !== undefined && isActive(deck)
+  const showsRun = deck && (isActive(deck) || (wasActive.current && deck.status === 'completed'))
   if (model.isMissing.value) return <NotFound />
   const trouble = model.trouble.value
   if (!deck) {
@@ -57,7 +61,7 @@ export function DeckView({ id }: { id: string }) {
           {deck.template}
         </p>
       </div>
-      {isActive(deck) && <RunProgress model={model} deck={deck} />}
+      {showsRun && <RunProgress model={model} deck={deck} />}
       {deck.error && !isActive(deck) && (
         <p class="note note-bad" role="alert">
           {deck.error.detail}

@@ -33,6 +33,16 @@ document.addEventListener('visibilitychange', () => {
   else if (Date.now() - hiddenAtMs > longHiddenMs) wakeAll()
 })
 
+/** No event tells that a computer has slept: its timers stood still. */
+const tickMs = 10_000
+let lastTickMs = Date.now()
+setInterval(() => {
+  const hasSlept = Date.now() - lastTickMs > tickMs + longHiddenMs
+  lastTickMs = Date.now()
+  // Timers of hidden tabs are slow on purpose.
+  if (hasSlept && document.visibilityState === 'visible') wakeAll()
+}, tickMs)
+
 /** Calls `wake` when the page is awake again, and `sleep` before it sleeps. Returns what stops it. */
 export function onWake(wake: () => void, sleep: () => void = () => undefined): () => void {
   wakers.add(wake)

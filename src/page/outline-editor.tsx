@@ -112,6 +112,7 @@ export function OutlineEditor({ drafts, max, isFixed }: OutlineEditorProps) {
                 <button
                   type="button"
                   class="handle"
+                  title="Drag, or use the arrow keys"
                   aria-label={`Move outline ${index + 1}: ${readOutline(text).title}. Use the arrow keys.`}
                   {...handleOf(key, index)}
                 >
@@ -120,6 +121,7 @@ export function OutlineEditor({ drafts, max, isFixed }: OutlineEditorProps) {
                 <button
                   type="button"
                   class="close"
+                  title="Remove"
                   aria-label={`Remove outline ${index + 1}`}
                   onClick={() => {
                     drafts.value = drafts.value.filter((draft) => draft.key !== key)

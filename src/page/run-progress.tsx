@@ -21,6 +21,7 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
   const { status, progress, stage } = deck
   const { notice } = model.state.value
   const stepAt = stages.indexOf(stage as (typeof stages)[number])
+  const isOver = status === 'completed'
   const isEdit = stepAt === -1 && stage !== null
   return (
     <section class="run" aria-label="Progress">
@@ -28,7 +29,7 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
         <ol class="stages">
           {stages.map((name, index) => {
             const isReview = status === 'awaiting_outlines' && index <= 1
-            const isDone = isReview || index < stepAt
+            const isDone = isOver || isReview || index < stepAt
             const isNow = index === stepAt && !isReview
             return (
               <li
@@ -43,13 +44,18 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
           })}
         </ol>
       )}
-      <progress class="run-bar" value={progress} max={1} aria-label="Progress of the deck" />
+      <progress
+        class="run-bar"
+        value={isOver ? 1 : progress}
+        max={1}
+        aria-label="Progress of the deck"
+      />
       <div class="run-line">
         <p role="status" aria-live="polite">
           {sentence(deck, model.message.value)}
         </p>
         <p class="help">
-          <TimeLeft deck={deck} /> {percent(progress)}
+          <TimeLeft deck={deck} /> {percent(isOver ? 1 : progress)}
         </p>
       </div>
       {notice && (
@@ -57,12 +63,13 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
           {notice}
         </p>
       )}
-      <AskToNotify />
+      <AskToNotify isOver={isOver} />
     </section>
   )
 }
 
 function sentence({ status, queue_position: position }: Presentation, message: string): string {
+  if (status === 'completed') return 'Ready.'
   if (status === 'awaiting_outlines') return 'The outlines wait for your review.'
   if (status === 'queued') {
     return position === null || position <= 1
@@ -86,7 +93,7 @@ function TimeLeft({ deck: { estimated_completion: estimate, status } }: { deck: 
 }
 
 /** Browsers allow the question after a click only. */
-function AskToNotify() {
+function AskToNotify({ isOver }: { isOver: boolean }) {
   const permission = useSignal(
     typeof Notification === 'undefined' ? 'denied' : Notification.permission,
   )
@@ -94,7 +101,11 @@ function AskToNotify() {
   return (
     <button
       type="button"
-      class="button button-plain"
+      class={
+        isOver ? 'button button-plain button-small button-gone' : 'button button-plain button-small'
+      }
+      // Its place stays, so that nothing moves.
+      disabled={isOver}
       onClick={() => {
         void Notification.requestPermission().then((answer) => {
           permission.value = answer

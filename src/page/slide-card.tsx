@@ -31,7 +31,7 @@ export function SlideCard({ slide, index, children }: SlideCardProps) {
           <span class="slide-number">{index + 1}</span>
         </div>
       )}
-      {children}
+      <div class="slide-foot">{children}</div>
     </li>
   )
 }
@@ -52,7 +52,7 @@ function Face({ slide, index }: { slide: SlideLike; index: number }) {
       <div class="slide-words" dir="auto">
         {title && (
           <h3 class="slide-heading" dir="auto">
-            {title}
+            <span class="slide-heading-text">{title}</span>
           </h3>
         )}
         <div class="slide-body">

@@ -94,7 +94,7 @@ function Bar({ name, allowance }: { name: string; allowance: Allowance }) {
           optimum={0}
         />
       )}
-      <span class="help">{resetsAt ? `More from ${at(resetsAt)}` : ''}</span>
+      <span class="help">{limit !== null && resetsAt ? `More from ${at(resetsAt)}` : ''}</span>
     </li>
   )
 }

@@ -40,7 +40,11 @@ export const disturbances = {
   /** The browser stops the tab's tasks, as it does with tabs in the background. */
   sleep: {
     begin: (page) => setLifecycle(page, 'frozen'),
-    end: (page) => setLifecycle(page, 'active'),
+    async end(page) {
+      await setLifecycle(page, 'active')
+      // The developer tools leave it out.
+      await page.evaluate(`document.dispatchEvent(new Event('resume'))`)
+    },
   },
   offline: {
     begin: (page) => setNetwork(page, { offline: true }),

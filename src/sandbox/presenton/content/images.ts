@@ -2,6 +2,7 @@
  * The images that slides refer to: small, but valid files of their type.
  */
 
+import { readFileSync } from 'node:fs'
 import { crc32, deflateSync } from 'node:zlib'
 
 export const placeholderSvg = Buffer.from(
@@ -9,12 +10,8 @@ export const placeholderSvg = Buffer.from(
     'd="M4 20V10h4v10H4zm6 0V4h4v16h-4zm6 0v-7h4v7h-4z"/></svg>\n',
 )
 
-/** 16 by 9 pixels, baseline JPEG. */
-export const placeholderJpeg = Buffer.from(
-  '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABsSFBcUERsXFhceHBsgKEIrKCUlKFE6PTBCYFVlZF9VXVtqeJmBanGQc1tdhbWGkJ6jq62rZ4C8ybqmx5moq6T/' +
-    'wAALCAAJABABAREA/8QAFQABAQAAAAAAAAAAAAAAAAAAAAX/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/9oACAEBAAA/AL4D/9k=',
-  'base64',
-)
+/** A landscape of 256 by 144 pixels: a flat one would look like a mistake in a deck. */
+export const placeholderJpeg = readFileSync(new URL('placeholder.jpg', import.meta.url))
 
 /** 16 by 9 pixels. */
 export const placeholderPng = png(16, 9, [0xed, 0xe9, 0xfe])
