@@ -54,6 +54,7 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
         <p role="status" aria-live="polite">
           {sentence(deck, model.message.value)}
         </p>
+        <AskToNotify isOver={isOver} />
         <p class="help">
           <TimeLeft deck={deck} /> {percent(isOver ? 1 : progress)}
         </p>
@@ -63,7 +64,6 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
           {notice}
         </p>
       )}
-      <AskToNotify isOver={isOver} />
     </section>
   )
 }
