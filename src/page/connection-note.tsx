@@ -1,4 +1,4 @@
-// Says why nothing moves, for as long as that lasts.
+// Says that there is no connection, or that the gateway asks to wait, while that is so.
 
 import { useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'

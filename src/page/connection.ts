@@ -10,7 +10,7 @@ export const busy = signal<{ detail: string; untilMs: number } | undefined>(unde
 
 const probeMs = 3_000
 const probeTimeoutMs = 10_000
-/** The client gives up at once when it would have to wait for longer. */
+/** A longer wait is an error at once: the client does not repeat the call. */
 const maxWaitSeconds = 60
 let probing: ReturnType<typeof setTimeout> | undefined
 let isProbing = false

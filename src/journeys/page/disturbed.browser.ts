@@ -46,7 +46,7 @@ interface Stage {
   end?: (id: string) => Promise<unknown>
   /** What every tab must show in the end, beside the file. */
   endsWith?: string
-  /** What those show that have slept: nobody tells a tab of it. */
+  /** What a tab shows only after it has slept, since there is no message of it. */
   isFoundAtWaking?: string
 }
 

@@ -111,7 +111,7 @@ export function testErrorsOfDecks(now: () => ErrorWorld) {
       }
     })
 
-    test('that changed meanwhile is shown as it is, and the instruction can be sent', async () => {
+    test('that has changed shows its new state, and the instruction can be sent', async () => {
       const { page, openAt, deck, world } = now()
       await openAt(`/decks/${deck}`)
       await isReady(page)

@@ -14,7 +14,7 @@ export interface Refusal {
 
 export const sentenceOf = (code: string) => `The sentence of ${code}.`
 
-/** Answers these requests with `refusal.now` for as long as there is one. Counts them. */
+/** Refuses these requests while there is a `now`. Counts the refused ones. */
 export async function refuse(page: Page, method: string, url: RegExp) {
   const control: { now: Refusal | undefined; count: number } = { now: undefined, count: 0 }
   await page.route(url, (route) => {
