@@ -1,5 +1,5 @@
-// Holds exported spans against all that may stand in them. A name, an attribute or a value that is not
-// listed here may be content, a title, a token, a link or an address.
+// Holds exported spans against all that may stand in them. A name, an attribute or a value that is
+// not listed here may be content, a title, a token, a link or an address.
 
 import { expect } from 'vitest'
 

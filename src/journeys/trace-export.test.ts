@@ -1,4 +1,5 @@
-// What leaves the gateway with traces, which ids of others it uses, and what a broken collector costs.
+// What leaves the gateway with traces, which ids of others it uses, and what a broken collector
+// costs.
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openReceiver } from '../sandbox/receiver.ts'

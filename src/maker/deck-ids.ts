@@ -1,7 +1,7 @@
 // Upstream takes an id in many spellings: capitals, no dashes, `urn:uuid:`, braces. Here each has
 // one, in which it is compared and sent on.
 
-/** The canonical id; undefined for a text that is none. */
+/** The canonical id; undefined for a text that is not an id. */
 export function parseDeckId(text: string): string | undefined {
   const bare = /^(?:urn:uuid:)?\{?([\da-f-]{32,36})\}?$/i.exec(text)?.[1] ?? ''
   const hex = bare.replaceAll('-', '').toLowerCase()

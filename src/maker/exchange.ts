@@ -25,9 +25,9 @@ export interface Exchange {
 }
 
 /**
- * Answers a request. What it returns is sent as JSON, with the status of `reply`; a handler that
+ * Handles a request. What it returns is sent as JSON, with the status of `reply`; a handler that
  * has sent the response itself returns `reply`. A Problem becomes an error in upstream's form. In a
- * row that goes upstream it only may send something; if it does not, the request passes.
+ * row that goes upstream it may send nothing: then the request is passed on.
  */
 export type Handler = (exchange: Exchange) => unknown
 

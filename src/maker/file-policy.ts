@@ -1,4 +1,4 @@
-// The policy of files that are no pages. Some are drawings, which users or a model made: opened as
+// The policy of files other than pages. Some are drawings that users or a model made: opened as
 // a document on the maker's origin, an SVG would run its scripts with the session of its visitor.
 
 /** An origin of its own, and no script. An image in a page is not affected. */

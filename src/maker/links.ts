@@ -6,7 +6,7 @@ import type { Caller } from '../http/tokens.ts'
 import { parseReturnTo } from './return-to.ts'
 
 export interface MakerLinksOptions {
-  /** Undefined: there is no maker. */
+  /** Undefined where the maker is switched off. */
   makerUrl: (() => string) | undefined
   /** Whether the version has one; undefined while it is not known. */
   isSupported: () => boolean | undefined

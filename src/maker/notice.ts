@@ -1,5 +1,5 @@
 // The one script of ours in upstream's pages, a file on the maker's origin. The interface shows
-// nothing when a save is refused, nor that its session ends: this does.
+// nothing when a save is refused or its session ends; this script does.
 
 /** Of a page of the interface; they have less than 1 MiB. */
 export const maxPageBytes = 8 * 1024 * 1024
@@ -12,7 +12,7 @@ export function addNotice(page: string): string {
   return page.replace('</head>', `<script src="${noticePath}" defer></script></head>`)
 }
 
-/** Less than a third of the session, at most this, is left when the notice appears. */
+/** The notice appears when a third of the session is left, at most so long before its end. */
 const maxWarnMs = 600_000
 
 export interface NoticeState {
@@ -77,7 +77,7 @@ export const noticeScript = `(() => {
         nextMs = Math.min(Math.max(untilMs, 1000), nextMs)
       }
     } catch {
-      // Offline: the next check tells.
+      // Offline: the next check finds out.
     }
     setTimeout(check, nextMs)
   }

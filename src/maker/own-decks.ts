@@ -15,7 +15,7 @@ export interface OwnDeck {
 
 export type FindOwnDeck = (userId: string, deckId: string) => Promise<OwnDeck | undefined>
 
-/** Undefined for a deck that is unknown, another user's, or of the account that all share. */
+/** Undefined for an unknown deck, one of another user, or one of the shared account. */
 export async function findOwnDeck(
   database: Queryable,
   userId: string,

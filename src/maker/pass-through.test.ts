@@ -24,7 +24,7 @@ it.each([
   )
 })
 
-it('finds the parameters to remove in every spelling', () => {
+it('removes parameters in every spelling', () => {
   expect(cleanQuery('/presentation?id=1')).toBeUndefined()
   expect(cleanQuery('/presentation')).toBeUndefined()
   expect(cleanQuery('/presentation?id=1&FastApi%55rl=x&exportsession=y')).toBe('id=1')

@@ -1,6 +1,6 @@
 // What goes upstream as the browser asked for it: pages, files of the interface, and what everybody
-// may read. Nothing but the headers named here passes in either direction: no cookie, no credential,
-// no address. Upstream gets the session of the user's account instead.
+// may read. Nothing but the headers named here passes in either direction: no cookie, no
+// credential, no address. Upstream gets the session of the user's account instead.
 
 import proxy from '@fastify/http-proxy'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -57,7 +57,7 @@ const responseHeaders = /^(?:content-type|content-length|vary|x-nextjs-[\w-]+)$/
 const assetResponseHeaders =
   /^(?:content-type|content-length|vary|etag|last-modified|cache-control)$/
 
-/** With them a link would send the interface's calls elsewhere, or plant a session. */
+/** A link with them would send the interface's calls elsewhere, or plant a session. */
 const removedParameters = new Set(['fastapiurl', 'exportsession'])
 
 /** The query without them; undefined if it has none. */
@@ -156,11 +156,11 @@ export async function passThroughRoutes(
     try {
       const { location } = headers
       if (statusCode === 401 || isLogin(location)) {
-        // The browser asks again, with a new login.
+        // The browser's next request leads to a new login.
         request.passed?.reject()
         throw new Problem('UPSTREAM_UNAVAILABLE', { retryAfterSeconds: 1 })
       }
-      // A file of another account: its existence is not told.
+      // A file of another account: whether it exists is not revealed.
       if (statusCode === 403) throw new Problem('NOT_FOUND')
       if (statusCode >= 500) throw new Problem('UPSTREAM_ERROR')
       if (typeof location === 'string') reply.header('location', ownLocation(location, upstreamUrl))
@@ -212,7 +212,7 @@ async function readText(stream: AsyncIterable<unknown>): Promise<string> {
 export function ownLocation(location: string, upstreamUrl: string): string {
   const target = URL.canParse(location, upstreamUrl) ? new URL(location, upstreamUrl) : undefined
   if (target?.origin !== new URL(upstreamUrl).origin) throw new Problem('UPSTREAM_ERROR')
-  // To a browser such a path is another host.
+  // A browser takes such a path for another host.
   if (target.pathname.startsWith('//')) throw new Problem('UPSTREAM_ERROR')
   return `${target.pathname}${target.search}`
 }

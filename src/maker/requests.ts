@@ -1,12 +1,12 @@
-// What a request to the maker is, as browsers say it of themselves: a document that is opened, or
-// something that a page does. No script can set these headers.
+// What a request to the maker is, by the headers that browsers set: a document that is opened, or
+// something that a page does. No script can set them.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 
 /**
  * Whether the browser opens a document. Browsers send no Sec-Fetch headers to plain http elsewhere
- * than on localhost, so there what the request accepts has to do.
+ * than on localhost; there the decision is made by what the request accepts.
  */
 export function isNavigation({ method, headers }: FastifyRequest): boolean {
   if (headers['rsc'] !== undefined) return false

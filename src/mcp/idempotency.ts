@@ -1,5 +1,5 @@
 // Idempotency keys of tool calls. They share the table of the API's keys, in a namespace of each
-// tool: a space, which no key of the API may hold, ends its name.
+// tool: its name ends with a space, which no key of the API may hold.
 
 import { fingerprintOf, type Idempotency } from '../http/idempotency.ts'
 

@@ -46,8 +46,8 @@ export function presentationAnswer(
 }
 
 /**
- * After a command with an idempotency key: what it answered, or for a repeated one the present
- * state, since the first answer is history. `repeated` says so.
+ * After a command with an idempotency key: its result, or for a repeated one the present state,
+ * since the first result is out of date. `repeated` says so.
  */
 export async function startedAnswer(
   { replayed, body }: Pick<IdempotentResponse, 'replayed' | 'body'>,

@@ -1,5 +1,5 @@
-// One MCP server for each request: it lists the tools and answers calls for the request's user.
-// The protocol's library has a helper that registers tools, but it answers invalid arguments with
+// One MCP server for each request: it lists the tools and handles calls for the request's user.
+// The protocol's library has a helper that registers tools, but it refuses invalid arguments with
 // texts of its own, so the two methods are handled here.
 
 import {
@@ -85,7 +85,7 @@ async function call(
   }
 }
 
-/** Notifications of progress, for a caller that gave a token. They must rise. */
+/** Notifications of progress, for a caller that gave a token. The numbers must rise. */
 function createProgressReports({ _meta, notify }: ServerContext['mcpReq']) {
   const { progressToken } = _meta ?? {}
   let last = -1

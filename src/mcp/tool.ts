@@ -1,4 +1,4 @@
-// What a tool is: its description for agents, its schemas, and the function that answers a call.
+// What a tool is: its description for agents, its schemas, and the function that handles a call.
 
 import type { Static, TObject } from 'typebox'
 import type { PresentationRow } from '../presentations/statements/queries.ts'
@@ -15,7 +15,7 @@ export interface ToolCall {
   userId: string
   /** Aborts when the caller disconnects or cancels the call. */
   signal: AbortSignal
-  /** Tells the caller how far the run is; does nothing unless the caller asked for it. */
+  /** Reports the run's progress, if the caller asked for it. */
   reportProgress: (row: PresentationRow) => void
 }
 
@@ -64,7 +64,7 @@ export function defineTool<I extends TObject, O extends TObject>(
   return tool
 }
 
-/** An answer whose text is its data, for tools that read lists and texts. */
+/** A result whose text is its data, for tools that read lists and texts. */
 export function dataAnswer<T>(structured: T): ToolAnswer<T> {
   return { structured, text: JSON.stringify(structured) }
 }

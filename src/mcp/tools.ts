@@ -18,7 +18,7 @@ export interface ToolServices extends ListTemplates, ReadUsage {
   presentations: PresentationServices
   limits: BriefLimits
   defaultTemplate: string
-  /** Aborts when the shutdown begins: calls that wait are answered then. */
+  /** Aborts when the shutdown begins: calls that wait return then. */
   closing: AbortSignal
 }
 

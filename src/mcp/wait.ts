@@ -11,7 +11,7 @@ const longestWaitSeconds = 45
 export interface WaitOptions {
   findPresentation: PresentationServices['findPresentation']
   waitUntilSettled: PresentationServices['waitUntilSettled']
-  /** Aborts when the shutdown begins: calls that wait are answered then. */
+  /** Aborts when the shutdown begins: calls that wait return then. */
   closing: AbortSignal
 }
 

@@ -9,7 +9,7 @@ export function encodeStreamCursor({ own, general }: Position, userId: string): 
   return Buffer.from(`${own}.${general}.${userTag(userId)}`).toString('base64url')
 }
 
-/** Undefined for a text that this user's streams do not give. */
+/** Undefined for a text that no stream of this user has sent. */
 export function decodeStreamCursor(text: string, userId: string): Position | undefined {
   if (text.length > maxCursorChars) return undefined
   const decoded = Buffer.from(text, 'base64url').toString('latin1')
@@ -18,7 +18,7 @@ export function decodeStreamCursor(text: string, userId: string): Position | und
   return encodeStreamCursor(position, userId) === text ? position : undefined
 }
 
-/** Numbers of another user would be valid here, and mean something else. */
+/** Another user's numbers would be valid here, but mean something else. */
 function userTag(userId: string): string {
   return createHash('sha256').update(userId).digest('base64url').slice(0, 8)
 }

@@ -1,4 +1,4 @@
-// What of a run is reported to its owner. The statements join the transaction of the change, so a
+// What is reported to the owner of a run. The statements join the transaction of the change, so a
 // crash neither loses nor doubles a notification.
 
 import { channelOfUser, type NotificationType } from '../contract/notification.ts'
@@ -66,7 +66,7 @@ export function createNotificationReports({ channels, onWritten }: NotificationR
   }
 
   return {
-    /** A cancelled run tells nothing, and neither does a successful export or edit. */
+    /** A cancelled run is not reported, and neither is a successful export or edit. */
     reportRunEnd({ userId, runKind }: EndingRun, end: RunEnd): ExtraStatement[] {
       if (end.outcome === 'cancelled') return []
       if (end.outcome === 'completed') {

@@ -53,7 +53,7 @@ test('sends heartbeats when the clock of the machine is set back', async () => {
   expect(connection.isOpen()).toBe(true)
 })
 
-test('ends a connection when its token does by the clock of the machine', async () => {
+test('ends a connection when its token expires by the clock of the machine', async () => {
   const { connection, text } = open()
   await vi.advanceTimersByTimeAsync(heartbeatMs)
   expect(connection.isOpen()).toBe(true)

@@ -52,7 +52,7 @@ test('sends a heartbeat after a silence, and none while messages are sent', asyn
   reader.close()
 })
 
-test('ends a connection that takes nothing for a minute, also when there is little to send', async () => {
+test('ends a connection that takes nothing for a minute, even if there is little to send', async () => {
   connections = await openTestConnections()
   const stalled = await openStarted()
   const quick = await openStarted()

@@ -210,7 +210,7 @@ function readFrames(bytesOfFrames: Buffer): string[] {
   return frames
 }
 
-test.each(Object.entries(cases))('answers as a bare ws does: %s', async (_, sent) => {
+test.each(Object.entries(cases))('responds as a bare ws does: %s', async (_, sent) => {
   const { server, path } = connections
   const token = await server.token()
   const own = await exchange(server.port, path, sent, { token })
@@ -232,7 +232,7 @@ test.each([
   expect(own.length).toBeGreaterThan(0)
 })
 
-test('the answers are those of the protocol', async () => {
+test('responds as the protocol demands', async () => {
   const { server, path } = connections
   const token = await server.token()
   const answers = (name: string) => exchange(server.port, path, cases[name] ?? [], { token })

@@ -178,7 +178,7 @@ test('logs an upgrade once, as a request with status 101 and without its ticket'
   expect(server.lines.join('')).not.toContain('ticket=')
 })
 
-test('a client that leaves before its upgrade is accepted is no error, and takes no place', async () => {
+test('logs no error and frees the place of a client that leaves before its upgrade is accepted', async () => {
   let accepted: Duplex | undefined
   connections = await openTestConnections({ find: async () => void accepted?.destroy() })
   const { server } = connections

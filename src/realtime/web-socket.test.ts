@@ -21,7 +21,7 @@ async function openStarted(options?: Parameters<TestConnections['open']>[0]) {
   return socket
 }
 
-test('reads messages that are sent with the upgrade, and answers each with its request_id', async () => {
+test('reads messages that are sent with the upgrade, and responds to each with its request_id', async () => {
   connections = await openTestConnections()
   const socket = await connections.open()
   socket.send({ type: 'ping', request_id: 'x'.repeat(64), other: [1] })
@@ -34,7 +34,7 @@ test('reads messages that are sent with the upgrade, and answers each with its r
   expect(socket.socket.extensions).toBe('')
 })
 
-test('answers what is no valid message with VALIDATION_FAILED, and stays open', async () => {
+test('responds VALIDATION_FAILED to an invalid message, and stays open', async () => {
   connections = await openTestConnections()
   const socket = await openStarted()
   for (const text of ['', 'x', '[]', 'null', '7', '"ping"', '{"type":"ping"', '{}', '{"type":7}']) {
@@ -163,7 +163,7 @@ test('limits the WebSockets of a user and of the replica, and frees the place of
   await openStarted()
 })
 
-test('closes with 1013 a client that does not read, and delays no other one', async () => {
+test('closes with 1013 a client that does not read, without delaying others', async () => {
   connections = await openTestConnections({ env: { WEBSOCKET_BUFFER_KIB: '64' } })
   const [slow, quick] = [await openStarted(), await openStarted()]
   const [slowConnection] = [...connections.all()]
@@ -180,7 +180,7 @@ test('closes with 1013 a client that does not read, and delays no other one', as
   expect((await slow.closed).code).toBe(1013)
 })
 
-test('answers pings of the client with their payload, and closes with 1013 one that takes no pong', async () => {
+test('responds to pings with their payload, and closes with 1013 a client that takes no pong', async () => {
   connections = await openTestConnections({ env: { WEBSOCKET_BUFFER_KIB: '64' } })
   const socket = await openStarted()
   const pong = new Promise((resolve) => socket.socket.once('pong', (data) => resolve(String(data))))

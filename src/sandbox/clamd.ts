@@ -1,5 +1,5 @@
-// The real clamd, for tests on machines that have it (`apt-get install clamav-daemon`). It knows one
-// signature, so no database has to be downloaded.
+// The real clamd, for tests on machines that have it (`apt-get install clamav-daemon`). It knows
+// one signature, so no database has to be downloaded.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'

@@ -7,7 +7,9 @@ import type { Tracer } from '../telemetry/traces/tracer.ts'
 
 const batchSize = 500
 
-/** `onBytes` gets what an exporter would send, in parts, the last of them when the tracer closes. */
+/**
+ * `onBytes` gets what an exporter would send, in parts, the last of them when the tracer closes.
+ */
 export function openRecordingTracer(onBytes: (bytes: string) => void): Promise<Tracer> {
   const spans: ReadableSpan[] = []
   function send() {

@@ -21,8 +21,8 @@ const maxResponseBytes = 4_096
 /**
  * Resolves for a clean file.
  *
- * @throws Problem SOURCE_REJECTED for an infected file, PAYLOAD_TOO_LARGE for one over the scanner's
- * limit, SCANNER_UNAVAILABLE; the signal's reason; errors of the chunks
+ * @throws Problem SOURCE_REJECTED for an infected file, PAYLOAD_TOO_LARGE for one over the
+ * scanner's limit, SCANNER_UNAVAILABLE; the signal's reason; errors of the chunks
  */
 export function createScan({ host, port, ...options }: ScannerOptions): Scan {
   const timeouts = { ...defaultTimeouts, ...options.timeouts }

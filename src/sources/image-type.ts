@@ -1,4 +1,4 @@
-// Recognises the pictures that slides may show. An SVG is none of them: it is a document with
+// Recognises the images that slides may show. SVG is not among them: it is a document with
 // scripts.
 
 import { fileTypeFromBuffer } from 'file-type'

@@ -54,7 +54,7 @@ test.for<[what: string, isEncrypted: boolean, file: string]>([
   expect(await check(file)).toBe(isEncrypted)
 })
 
-test('an entry in an earlier update counts, and a link to itself ends', async () => {
+test('finds an entry in an earlier update, and ends at a link to itself', async () => {
   const first = withTable('<< /Encrypt 5 0 R /Size 2 >>')
   const at = first.indexOf('xref\n')
   const update = `xref\n0 1\n0000000000 65535 f \ntrailer\n<< /Size 2 /Prev ${at} >>\nstartxref\n${first.length + 1}\n%%EOF`
@@ -64,7 +64,7 @@ test('an entry in an earlier update counts, and a link to itself ends', async ()
   expect(await check(`${plain}\n${loop}`)).toBe(false)
 })
 
-test('files of a library, plain and encrypted in two versions', async () => {
+test('recognises PDF files of a library, plain and encrypted in two versions', async () => {
   expect(await check((await pdf()).toString('latin1'))).toBe(false)
   expect(await check((await pdf({ password: 'x' })).toString('latin1'))).toBe(true)
   const later = await pdf({ password: 'x', version: '1.7ext3' })

@@ -1,5 +1,6 @@
-// Receives one file: recognised, checked, scanned, and stored under a key that was recorded before. A
-// file of one block is judged before it is stored, a larger one from the store, in bounded memory.
+// Receives one file: recognised, checked, scanned, and stored under a key that was recorded before.
+// A file of one block is judged before it is stored, a larger one from the store, in bounded
+// memory.
 
 import { createHash, randomUUID } from 'node:crypto'
 import { createLimiter } from '../async/limiter.ts'

@@ -27,7 +27,7 @@ test.for<[what: string, isText: boolean, bytes: Buffer]>([
   for (const step of steps) expect(check(bytes, step).isText, `in steps of ${step}`).toBe(isText)
 })
 
-test('sees marks and control characters', () => {
+test('finds byte order marks and control characters', () => {
   expect(check(Buffer.from('a\tb\r\n\f'), 5)).toEqual({
     isText: true,
     hasMark: false,

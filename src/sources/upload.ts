@@ -69,7 +69,7 @@ export function createUploads(options: UploadsOptions) {
     }
   }
 
-  /** Refuses before the body is read what cannot be kept. A repeated request needs no room. */
+  /** Refuses a full quota before the body is read. A repeated request stores nothing. */
   async function checkRoom({ userId, idempotency }: UploadRequest): Promise<void> {
     if (idempotency) return
     checkQuotas(await readSourceUsage(database, userId), { count: 1, bytes: 1 }, quotas)

@@ -1,5 +1,5 @@
 // One attempt to deliver a message: signs it, checks the address of the receiver, posts it, and
-// says what came of it.
+// reports the outcome.
 
 import type { DeliveryError } from '../contract/webhook.ts'
 import { ProxyError } from '../http/outbound.ts'

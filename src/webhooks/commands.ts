@@ -131,7 +131,7 @@ export function createWebhookCommands(options: WebhookCommandsOptions) {
     /** @throws Problem NOT_FOUND, WEBHOOK_REJECTED */
     async update(own: OwnWebhook, changes: WebhookChanges): Promise<WebhookRow> {
       if (changes.url !== undefined) {
-        // No user may make the gateway look names up for a webhook of others.
+        // Checked first: another user's webhook is no way to make the gateway resolve names.
         if (!(await findWebhook(database, own))) throw new Problem('NOT_FOUND')
         await checkUrl(changes.url)
       }
@@ -144,7 +144,7 @@ export function createWebhookCommands(options: WebhookCommandsOptions) {
           description:
             changes.description === undefined ? row.description : changes.description || null,
           enabled: changes.enabled ?? row.enabled,
-          // What another receiver did says nothing about this one.
+          // Failures of the earlier receiver do not count for the new one.
           resets: changes.enabled === true || url !== row.url,
         })
       })

@@ -15,7 +15,7 @@ it.each([
   expect(delays).toEqual(expected)
 })
 
-it('never leaves that range, and reaches all of it', () => {
+it('stays within that range, and covers all of it', () => {
   const delay = fc.integer({ min: 100, max: 86_400_000 })
   const drawn = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
   fc.assert(
@@ -33,7 +33,7 @@ it('never leaves that range, and reaches all of it', () => {
   expect(Math.max(...draws)).toBeGreaterThan(5_800)
 })
 
-it('takes the time that the receiver names as it is', () => {
+it('takes the time that the receiver names, without spreading it', () => {
   const rules = { retryMs, random: () => 0 }
   expect(retryMsAfter({ failures: 1, retryAfterMs: 1_000 }, rules)).toBe(1_000)
   expect(retryMsAfter({ failures: 1, retryAfterMs: undefined }, rules)).toBe(240_000)

@@ -4,7 +4,7 @@ import { createSecret, createSecretBox, sign } from './secrets.ts'
 
 const box = createSecretBox(Buffer.alloc(32, 1).toString('base64'))
 
-it('opens what it sealed, and nothing of another key, another webhook or changed bytes', () => {
+it('opens what it sealed, but nothing with another key, of another webhook, or with changed bytes', () => {
   const secret = createSecret()
   const sealed = box.seal(secret, 'one')
   expect(sealed).not.toBe(box.seal(secret, 'one'))

@@ -21,7 +21,7 @@ it('has 50 slots, of which 20 may be slow', () => {
   expect([slots.isFull(), slots.free()]).toEqual([false, { fast: 1, slow: 1 }])
 })
 
-it('makes room where an attempt takes long: first in the slow lane, then by its end', () => {
+it('makes room while an attempt takes long: first it moves to the slow lane, then it ends', () => {
   const slots = createSlots({ now: () => 10_000 })
   for (let n = 0; n < 18; n += 1) slots.add(flight(n, { isSlow: true }))
   // Its receiver usually takes 4 s, so 5 s are granted; the newest has been under way for 500 ms.

@@ -1,5 +1,5 @@
-// A follower of one presentation over WebSockets, through kills and restarts of replicas: it must end
-// in the true state, and progress must not fall within a run.
+// A follower of one presentation over WebSockets, through kills and restarts of replicas: it must
+// end in the true state, and progress must not fall within a run.
 
 import { isDeepStrictEqual } from 'node:util'
 import { keepConnected, type Message } from './keep-connected.ts'

@@ -1,5 +1,5 @@
-// The slides at the end of a chaos test: they are as their user has left them, files say whether they
-// show them, and each edit was paid at most once.
+// The slides at the end of a chaos test: they are as their user has left them, files say whether
+// they show them, and each edit was paid at most once.
 
 import { isDeepStrictEqual } from 'node:util'
 import type { Report } from './report.ts'

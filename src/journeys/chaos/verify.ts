@@ -107,8 +107,8 @@ async function fetchFile(
 }
 
 /**
- * Compares the usage with the states of the presentations. Retried, cancelled and failed ones may or
- * may not count, so this checks a range.
+ * Compares the usage with the states of the presentations. Retried, cancelled and failed ones may
+ * or may not count, so this checks a range.
  */
 async function verifyQuotas(scenarios: readonly Scenario[], report: Report) {
   for (const client of new Set(scenarios.map((scenario) => scenario.client))) {

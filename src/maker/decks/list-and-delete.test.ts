@@ -56,7 +56,7 @@ test('the dashboard shows own decks, newest first, with their first slides', asy
   expect(again).toEqual([`GET /api/v1/ppt/presentation/${first.deckId}`])
 })
 
-test('no other version, and no other user', async () => {
+test('leaves out decks of another version and of another user', async () => {
   const user = await world.createUser()
   await makeDeck(user)
   const upstream = await world.upstreamDuring(async () => {
@@ -78,7 +78,7 @@ test('no other version, and no other user', async () => {
   expect(upstream).toEqual([])
 })
 
-test('of many decks 100 are shown, and 24 are read at a time', async () => {
+test('shows the newest 100 decks, and reads 24 first slides in a request', async () => {
   const user = await world.createUser()
   const { id } = await makeDeck(user)
   await world.query(
@@ -104,7 +104,7 @@ test('of many decks 100 are shown, and 24 are read at a time', async () => {
   expect(counts).toEqual([24, 24, 24, 24, 4])
 })
 
-test('without upstream the list has no new pictures', async () => {
+test('lists decks without their first slides while upstream is away', async () => {
   const user = await world.createUser()
   const { deckId } = await makeDeck(user)
   const replica = await world.openReplica()

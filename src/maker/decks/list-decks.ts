@@ -1,5 +1,5 @@
 // The dashboard: the user's newest decks from our rows, each with its first slide, which is drawn
-// as a small picture. First slides are remembered for a deck and its revision.
+// as a small image. First slides are remembered for a deck and its revision.
 
 import type { Queryable } from '../../database/connection.ts'
 import { revisionOf } from '../../database/revisions.ts'

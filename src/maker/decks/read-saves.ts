@@ -1,5 +1,5 @@
 // The bodies of saves. Only the members named here go upstream, each of its type: what else the
-// interface sends is upstream's own answer, sent back.
+// interface sends is upstream's own response, sent back.
 
 import type { InvalidPlace } from '../../contract/problem.ts'
 import { Problem } from '../../domain/problem.ts'
@@ -27,7 +27,7 @@ const maxSlides = 1_000
 const refuse = (errors: InvalidPlace[]) => new Problem('VALIDATION_FAILED', { errors })
 const invalid = (path: string, message: string) => refuse([{ path, message }])
 
-/** @throws Problem VALIDATION_FAILED, NOT_FOUND (its id is none) */
+/** @throws Problem VALIDATION_FAILED, NOT_FOUND (its id is malformed) */
 export function readSlide(value: unknown, path: string): SavedSlide {
   if (!isObject(value)) throw invalid(path, 'must be an object')
   const id = typeof value.id === 'string' ? parseDeckId(value.id) : undefined

@@ -1,4 +1,4 @@
-// Who may use the rows of documents and pictures: no visitor without a live session, and no other
+// Who may use the rows of documents and images: no visitor without a live session, and no other
 // site.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'

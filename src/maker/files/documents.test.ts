@@ -142,7 +142,7 @@ test('the checks, limits and quotas of sources hold', async () => {
   expect(json.status).toBe(415)
 })
 
-test('a name is a name: no path, no header', async () => {
+test('takes the base name of a file, without a path or header injection', async () => {
   const user = await world.createUser()
   const names = ['../../etc/passwd.txt', 'C:\\x\\evil.txt', 'a"; filename="b.txt', 'ümläut ✓.txt']
   const handles = await upload(user, ...names.map((name) => ({ ...notes, name })))
@@ -151,7 +151,7 @@ test('a name is a name: no path, no header', async () => {
   expect((await create(user, handles)).status).toBe(200)
 })
 
-test('a tab that closes in the middle leaves nothing', async () => {
+test('keeps nothing of an upload whose tab closes in the middle', async () => {
   const user = await world.createUser()
   await upload(user, notes)
   const leaving = new AbortController()

@@ -1,4 +1,4 @@
-// All handlers of documents and pictures, by the names of the maker's table.
+// All handlers of documents and images, by the names of the maker's table.
 
 import type { Handlers } from '../exchange.ts'
 import { createImageHandlers, type ImageOptions } from './images.ts'

@@ -1,4 +1,4 @@
-// Pictures of users in the slide maker, over real sockets.
+// Images of users in the slide maker, over real sockets.
 
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { User } from '../../journeys/user.ts'
@@ -26,7 +26,7 @@ const usesOf = async (user: User) =>
 const svg =
   '<svg xmlns="http://www.w3.org/2000/svg"><script>fetch("/api/v1/auth/logout")</script></svg>'
 
-test('a picture is uploaded, listed, shown, and deleted', async () => {
+test('an image is uploaded, listed, shown, and deleted', async () => {
   const user = await world.createUser()
   const { status, body } = await upload(user, [await picture('../../Ferien "x".png')])
   expect(status).toBe(200)
@@ -52,7 +52,7 @@ test('a picture is uploaded, listed, shown, and deleted', async () => {
   expect(await list(user, 'uploaded')).toEqual([second.body])
 })
 
-test('what is not a picture is refused, and upstream is not asked', async () => {
+test('refuses a file that is not an image, without asking upstream', async () => {
   const user = await world.createUser()
   const large = { name: 'large.png', content: Buffer.concat([await png(), Buffer.alloc(2 ** 20)]) }
   const upstream = await upstreamDuring(world, async () => {
@@ -77,7 +77,7 @@ test('what is not a picture is refused, and upstream is not asked', async () => 
   expect(await usesOf(user)).toBe(0)
 })
 
-test('200 uploads a day, over all replicas; what did not reach upstream does not count', async () => {
+test('limits uploads to 200 a day over all replicas, without those that did not reach upstream', async () => {
   const user = await world.createUser()
   const second = await world.openReplica()
   onTestFinished(() => world.closeReplica(second))
@@ -107,7 +107,7 @@ test('200 uploads a day, over all replicas; what did not reach upstream does not
   expect((await upload(user, [await picture()])).status).toBe(200)
 })
 
-test('generated pictures are listed without paths on disk and foreign hosts', async () => {
+test('generated images are listed without paths on disk and foreign hosts', async () => {
   const user = await world.createUser()
   await call(user, 'images/generate?prompt=a%20river')
   const [made] = await list(user, 'generated')

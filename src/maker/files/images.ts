@@ -1,5 +1,5 @@
-// Pictures of the user: uploads, the lists of the account, deletion, and the search for stock
-// pictures.
+// Images of the user: uploads, the lists of the account, deletion, and the search for stock
+// images.
 
 import type { Database } from '../../database/connection.ts'
 import { giveUseBack, takeUse, type UseLimit } from '../../database/maker-uses.ts'
@@ -62,7 +62,7 @@ export function createImageHandlers(options: ImageOptions) {
       presenton.checkCircuit()
       return withImage({ owner, request, signal: left }, async (image) => {
         const useId = await takeUse(database, owner, uploadLimit)
-        // From here on the picture is kept, even if its tab closes.
+        // From here on the image is kept, even if its tab closes.
         const { signal } = new AbortController()
         return presenton.uploadImage({ account, signal, ...image }).catch(async (error) => {
           if (!mayHaveStarted(error)) await giveUseBack(database, useId)
@@ -77,7 +77,7 @@ export function createImageHandlers(options: ImageOptions) {
     generatedImages: ({ account, signal }: Exchange) =>
       presenton.listImages({ account, signal }, 'generated'),
 
-    /** Upstream does not say whose a picture is, so the lists of the account do. */
+    /** Upstream does not say who owns an image, so the lists of the account decide. */
     async deleteImage({ account, signal, params, reply }: Exchange) {
       const id = parseDeckId(params.id ?? '')
       if (id === undefined) throw new Problem('NOT_FOUND')
@@ -90,7 +90,7 @@ export function createImageHandlers(options: ImageOptions) {
       throw new Problem('NOT_FOUND')
     },
 
-    /** A key of the user, and a strict check of it, are not sent on. */
+    /** The user's own key, and the parameter that checks it, are not sent on. */
     async searchImages({ owner, account, signal, query }: Exchange) {
       const search = readSearch(query)
       presenton.checkCircuit()

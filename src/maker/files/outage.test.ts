@@ -1,4 +1,4 @@
-// Documents and pictures while Presenton is away: what needs it is refused at once.
+// Documents and images while Presenton is away: what needs it is refused at once.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { png } from '../../sandbox/documents.ts'

@@ -84,7 +84,7 @@ test('reads for one request of a user at a time, over all replicas', async () =>
   await world.closeReplica(second)
 })
 
-test('the right of a lost holder ends', async () => {
+test('lets another request read once the holder of the right is lost', async () => {
   const user = await world.createUser()
   const [handle] = await upload(user, notes)
   const hold = (seconds: number) =>
@@ -168,7 +168,7 @@ test('only what was read for this user can be read', async () => {
   expect((await readFile(user, text)).status).toBe(404)
 })
 
-test('what fails upstream fails, and frees the right', async () => {
+test('reports a failure of upstream, and frees the right', async () => {
   const user = await world.createUser()
   const [handle] = await upload(user, notes)
   world.presenton.faults.inject('decompose:500')

@@ -1,5 +1,5 @@
-// Reads an uploaded picture into memory, which is limited per user and in total. Only a whole picture
-// of a known type goes to upstream.
+// Reads an uploaded picture into memory, which is limited per user and in total. Only a whole
+// picture of a known type goes to upstream.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../../domain/problem.ts'

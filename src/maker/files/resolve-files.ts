@@ -20,7 +20,7 @@ export interface ResolveFilesOptions {
 /**
  * The sources that the handles name, each once, in their order.
  *
- * @throws Problem NOT_FOUND for what is no handle, or names no source of this user
+ * @throws Problem NOT_FOUND for a text that is not a handle, or names no source of this user
  */
 export async function findSources(
   database: Pick<Database, 'query'>,

@@ -1,4 +1,4 @@
-// What the tests of documents and pictures have in common.
+// What the tests of documents and images have in common.
 
 import type { User } from '../../journeys/user.ts'
 import type { createCalls, PaidWorld } from '../paid/test-world.ts'

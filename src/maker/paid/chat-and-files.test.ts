@@ -1,4 +1,4 @@
-// Turns of the chat, pictures, exports and copies, over real sockets and with real workers.
+// Turns of the chat, images, exports and copies, over real sockets and with real workers.
 
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { endAbandonedTurns } from '../../database/chat-turns.ts'
@@ -109,7 +109,7 @@ test('a turn about outlines works on those kept here, and changes them', async (
   expect(await user.read(id)).toMatchObject({ n_slides: 3, status: 'awaiting_outlines' })
 })
 
-test('no turn without a whole deck or outlines, and none beyond the quota', async () => {
+test('refuses a turn without a whole deck or outlines, and beyond the quota', async () => {
   const user = await world.createUser()
   world.presenton.gates.hold('slides:slide')
   const { id } = await user.submit()
@@ -129,7 +129,7 @@ test('no turn without a whole deck or outlines, and none beyond the quota', asyn
   expect(await editsOf(user)).toBe(1)
 })
 
-test('a turn that broke is not repeated, and what it did counts', async () => {
+test('does not repeat a turn that broke, and counts what it did', async () => {
   const user = await world.createUser()
   const { deckId, id } = await makeDeck(user)
   world.presenton.faults.inject('chat-stream:cut-before-complete')
@@ -154,7 +154,7 @@ test('the turn of a lost holder ends, and the deck counts as changed', async () 
   expect(await world.query('select 1 from gateway.chat_turns')).toEqual([])
 })
 
-test('a picture costs one edit at every call, and a lost one is not asked for again', async () => {
+test('an image costs one edit at every call, and a lost one is not requested again', async () => {
   const user = await world.createUser()
   const before = world.presenton.generatedImages
   const first = await read(user, 'images/generate?prompt=a%20river')
@@ -168,7 +168,7 @@ test('a picture costs one edit at every call, and a lost one is not asked for ag
   expect((await read(user, 'images/generate?prompt=')).status).toBe(400)
 })
 
-test('a fresh file is answered at once, and another is exported once for all tabs', async () => {
+test('returns a fresh file at once, and exports another once for all tabs', async () => {
   const user = await world.createUser()
   const { deckId, id } = await makeDeck(user)
   const exports = world.presenton.spend.exports
@@ -197,7 +197,7 @@ test('a fresh file is answered at once, and another is exported once for all tab
   )
 })
 
-test('an export that takes too long is answered with 504, and goes on', async () => {
+test('responds 504 to an export that takes too long, which goes on', async () => {
   const user = await world.createUser()
   const { deckId, id } = await makeDeck(user)
   const impatient = await world.openReplica({ EXPORT_TIMEOUT_SECONDS: '1' })
@@ -214,7 +214,7 @@ test('an export that takes too long is answered with 504, and goes on', async ()
   )
 })
 
-test('copies and blank decks answer as upstream does', async () => {
+test('responds as upstream does to copies and blank decks', async () => {
   const user = await world.createUser()
   const { deckId } = await makeDeck(user)
   const copy = await read(user, `presentation/${deckId}/duplicate`, { body: {} })

@@ -83,7 +83,7 @@ export function createChatHandlers(options: ChatHandlers) {
   }
 }
 
-/** The messages of a turn, which is read to its end whether or not they are. */
+/** The messages of a turn. The turn goes to its end even if no one reads them. */
 function drain(batches: AsyncGenerator<UpstreamMessage[], void>): Messages {
   const queue: Message[] = []
   let isDone = false
@@ -98,7 +98,7 @@ function drain(batches: AsyncGenerator<UpstreamMessage[], void>): Messages {
       for await (const batch of batches)
         for (const { type, value } of batch) {
           const message = { ...value, type }
-          // Only once the deck is read may the interface ask for it.
+          // The interface may ask for the deck only after it was read.
           if (type === 'complete') complete = message
           else push(message)
         }

@@ -1,4 +1,4 @@
-// The export of the interface. A file that shows the present deck is answered at once; otherwise
+// The export of the interface. A file that shows the present deck is returned at once; otherwise
 // the request starts an export run or joins it. The name in the response is opaque, and leads to a
 // presigned link of the store.
 
@@ -63,7 +63,7 @@ export function createExportHandlers(options: ExportHandlers) {
       if (!isRunning && isFresh(row, format)) return
       if (ownRun !== undefined && !isRunning && row.run >= ownRun) {
         if (row.error) throw new Problem(row.error.code, { detail: row.error.detail })
-        // Saved again since it began: this is the deck as it was when the export was asked for.
+        // The deck was saved during the export: the file shows it as it was at the request.
         if (row.files.some((file) => file.format === format)) return
       }
       if (!isRunning) {

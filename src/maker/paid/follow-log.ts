@@ -15,7 +15,7 @@ export interface LogReading {
 
 export interface FollowRequest {
   id: string
-  /** The last number that is not wanted. */
+  /** Events with higher numbers are yielded. */
   after: number
   signal: AbortSignal
 }

@@ -1,5 +1,5 @@
-// GET /images/generate: a picture by prompt. Each costs one unit of the quota of edits, and none is
-// asked for twice.
+// GET /images/generate: an image by prompt. Each costs one unit of the quota of edits, and none is
+// requested twice.
 
 import type { Database } from '../../database/connection.ts'
 import { takeEdit } from '../../database/edit-quota.ts'
@@ -37,7 +37,7 @@ export function createGenerateImage({ database, presenton, editsPerDay }: Genera
       })
     if (presenton.state().breaker === 'open') throw new Problem('UPSTREAM_UNAVAILABLE')
     const useId = await take(owner)
-    // The picture is paid for, so it is kept although the tab has closed.
+    // The image is paid for, so it is kept although the tab has closed.
     const { signal } = new AbortController()
     const path = await presenton
       .generateImage({ account, signal, prompt: prompt.toWellFormed() })
@@ -46,7 +46,7 @@ export function createGenerateImage({ database, presenton, editsPerDay }: Genera
           await database.query('delete from gateway.edit_uses where id = $1', [useId])
         throw error
       })
-    // A text is sent as it is: this one is JSON.
+    // Fastify would send a string as it is, and not as JSON.
     return reply.type('application/json').send(JSON.stringify(path))
   }
 }

@@ -30,7 +30,7 @@ export async function* streamOutlines(
   if (isEnded(state)) return yield errorMessage(detailOf(state))
   const isOfRun = start?.run === state.run
   const after = isOfRun ? start.seq : await findRunStart(database, state)
-  // A failed attempt leaves half a document: what follows it is told by `complete` alone.
+  // A failed attempt leaves half a document, so only `complete` shows what follows it.
   let attempts = isOfRun ? 1 : 0
   let hasChunks = false
   for await (const event of followLog(options, { id, after, signal })) {

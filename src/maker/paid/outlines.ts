@@ -43,7 +43,7 @@ export function createOutlinesHandlers({ commands, presenton, maxSlides }: Outli
     id: deckOf(exchange).presentationId,
   })
 
-  /** What is asked again is answered as before. @throws Problem CONFLICT (no outlines yet) */
+  /** A repeated request gets the same response. @throws Problem CONFLICT (no outlines yet) */
   async function approve(exchange: Exchange): Promise<void> {
     const body = isObject(exchange.body) ? exchange.body : {}
     const { layout, title } = body

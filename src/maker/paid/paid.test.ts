@@ -134,7 +134,7 @@ test.each<[string, Body, number]>([
   expect(world.presenton.decks.size).toBe(decks)
 })
 
-test('eight slides are made where the interface names no number', async () => {
+test('makes eight slides if the interface names no number', async () => {
   const user = await world.createUser()
   const { body } = await read(user, 'presentation/create', { body: { ...brief, n_slides: null } })
   const id = await idOf(body.id)

@@ -11,7 +11,7 @@ export interface FilesRequest {
 }
 
 export interface ResolvedFiles {
-  /** The sources that they are, in this order. */
+  /** Their sources, in the same order. */
   sources: string[]
   /** What upstream calls them now. */
   paths: string[]

@@ -22,7 +22,7 @@ export function openPresentationRoute(app: App, { sessionOf, findPresentation }:
     const found = id === undefined ? undefined : await findPresentation({ userId, id })
     if (!found) throw new Problem('NOT_FOUND')
     if (found.deckId === null) throw new Problem('NOT_READY')
-    // Its deck belongs to the account that all share.
+    // Its deck belongs to the shared account.
     if (found.account === null) throw new Problem('NOT_SUPPORTED')
     return reply.redirect(`/presentation?id=${encodeURIComponent(found.deckId)}`, 303)
   })

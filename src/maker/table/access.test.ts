@@ -162,7 +162,7 @@ describe.each(named)('%s', (_, row) => {
   })
 })
 
-test('what is refused is 404, or 405 beside a row, and upstream is not called', async () => {
+test('responds 404 to what is refused, or 405 beside a row, without calling upstream', async () => {
   const upstream = await world.upstreamDuring(async () => {
     for (const { method = 'GET', path } of refusals) {
       const target = path.replaceAll(/\{\w+\}/g, deckId)

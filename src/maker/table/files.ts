@@ -1,4 +1,4 @@
-// Documents and pictures of the user.
+// Documents and images of the user.
 
 import { ppt, type Row } from './row.ts'
 

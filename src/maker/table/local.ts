@@ -1,4 +1,4 @@
-// What is answered here.
+// What the gateway responds to itself.
 
 import type { Row } from './row.ts'
 

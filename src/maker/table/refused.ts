@@ -1,5 +1,5 @@
 // What upstream has and the maker refuses, for everybody and on purpose. It is 404 because no row
-// names it; this list says that none was forgotten.
+// names it; this list shows that none was forgotten.
 
 import { ppt, type Row } from './row.ts'
 
@@ -47,7 +47,7 @@ export const refusals: readonly Refusal[] = [
   ...refuse([`${ppt}/slide/edit`, `${ppt}/slide/edit-html`]),
   ...refuse(['/api/presentation_to_pptx_model', '/api/export-as-pdf']),
   ...refuse(['/api/export-presentation-data/{id}']),
-  // Pictures go to `images/upload`, which the interface uses and which checks them.
+  // Images go to `images/upload`, which the interface uses and which checks them.
   ...refuse(['/api/upload-image']),
   // Files that have links of ours, and files of the conversion.
   ...refuse(

@@ -1,5 +1,5 @@
 // POST /mcp: the Model Context Protocol over streamable HTTP, without sessions, so any replica
-// answers any request. The official library speaks the protocol; HTTP's own failures stay problem
+// can take any request. The official library speaks the protocol; HTTP's own failures stay problem
 // documents, and what is not JSON is a JSON-RPC error.
 
 import { Readable } from 'node:stream'
@@ -33,7 +33,7 @@ export const mcpPath = '/mcp'
 export async function callToolsRoute(scope: App, options: CallTools): Promise<void> {
   const { version, publicUrl, isTrustedOrigin, checkRateLimit } = options
   const handler = createMcpHandler(createServerFactory({ tools: createTools(options), version }), {
-    // Nothing that a subscription could tell ever changes while a replica runs.
+    // A subscription would have nothing to report: the tools do not change while a replica runs.
     maxSubscriptions: 0,
     onerror: (error) => scope.log.debug({ err: error }, 'MCP request refused'),
   })
@@ -84,7 +84,7 @@ function scopeOf(request: FastifyRequest, reply: FastifyReply): RequestScope {
   }
 }
 
-/** Credentials stay here. */
+/** Without credentials, which the library does not need. */
 function toFetchRequest({ headers }: FastifyRequest, publicUrl: string): Request {
   const { authorization: _token, cookie: _cookie, ...passed } = headers
   const entries = Object.entries(passed).flatMap(([name, value]) =>

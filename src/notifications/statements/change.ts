@@ -54,7 +54,7 @@ export async function deleteNotification(client: Queryable, { userId, id }: Own)
   )
 }
 
-/** Those about a presentation, which goes with them. Returns their ids. */
+/** Removes those about a presentation that is deleted. Returns their ids. */
 export async function deleteNotificationsOf(client: Queryable, id: string): Promise<string[]> {
   const rows = await client.query<{ id: string }>(
     'delete from gateway.notifications where presentation_id = $1 returning id',
@@ -65,7 +65,7 @@ export async function deleteNotificationsOf(client: Queryable, id: string): Prom
 
 const prunedTogether = 1_000
 
-/** Removes some that are older than `hours`. Returns their number, 0 when none is left. */
+/** Removes a batch of those older than `hours`. Returns their number, 0 when none is left. */
 export async function pruneNotifications(database: Queryable, hours: number): Promise<number> {
   const rows = await database.query(
     `with old as (

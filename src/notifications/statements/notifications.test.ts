@@ -120,7 +120,7 @@ describe('notifications', () => {
 })
 
 describe('the cursor of a stream', () => {
-  it('is short, opaque, and good for its user only', () => {
+  it('is short and opaque, and valid for its user only', () => {
     const position = { own: 999_999_999, general: 12_345_678 }
     const cursor = encodeStreamCursor(position, 'x'.repeat(255))
     expect(cursor.length).toBeLessThanOrEqual(128)

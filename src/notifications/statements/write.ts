@@ -29,7 +29,7 @@ export interface PresentationNotice {
   data?: Record<string, unknown>
 }
 
-/** Tells the owner of the presentation that the write concerns. */
+/** Notifies the owner of the presentation that the write concerns. */
 export function notifyOwner(notice: PresentationNotice): ExtraStatement {
   return {
     text: `with target as (
@@ -57,7 +57,7 @@ export function notifyOwner(notice: PresentationNotice): ExtraStatement {
   }
 }
 
-/** Tells a user, who is `$1`, of something that is no presentation. */
+/** Notifies the user `$1` of something other than a presentation. */
 export function notifyUser(notice: PresentationNotice): ExtraStatement {
   return {
     text: `with numbered as (${nextNumber(`values ('user_' || $1::text, 1)`)})
@@ -118,7 +118,7 @@ const expiresSoon = `p.status = 'awaiting_outlines' and not p.review_warned
   and p.review_expires_at > now() and p.review_expires_at < now() + interval '1 hour'`
 const maxTogether = 100
 
-/** Tells of each review that expires within an hour, once. Returns the channels of those told. */
+/** Warns of each review that expires within an hour, once. Returns the owners' channels. */
 export function warnOfExpiringReviews(database: Pick<Database, 'transaction'>): Promise<string[]> {
   return database.transaction(async (client) => {
     // Every statement locks a lease row before its presentation.

@@ -37,7 +37,7 @@ export interface AddOnceOptions {
   readSlides: ReadSlides
 }
 
-/** Thrown in the transaction that takes the lock: the first request has been answered. */
+/** Thrown in the transaction that takes the lock: the first request has its response. */
 const alreadyAnswered = Symbol('already answered')
 
 export function createAddOnce({ database, readSlides }: AddOnceOptions) {

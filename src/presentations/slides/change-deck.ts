@@ -1,5 +1,5 @@
-// One change of a deck: under its lock, with an intent before upstream is asked to write, and checked
-// against what upstream then has. See docs/decisions/0017 for what a crash leaves.
+// One change of a deck: under its lock, with an intent before upstream is asked to write, and
+// checked against what upstream then has. See docs/decisions/0017 for what a crash leaves.
 
 import type { Database, Queryable } from '../../database/connection.ts'
 import { finishChange, lockLease } from '../../database/deck-changes.ts'
@@ -148,7 +148,8 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
   /**
    * Makes the change and returns the deck after it.
    *
-   * @throws Problem NOT_FOUND, CONFLICT, REVISION_CONFLICT, UPSTREAM_…; those of `plan` and `reserve`
+   * @throws Problem NOT_FOUND, CONFLICT, REVISION_CONFLICT, UPSTREAM_…; those of `plan` and
+   * `reserve`
    */
   return async function changeDeck(change: DeckChange): Promise<DeckAtRevision> {
     const { own, ifMatch, signal, waitMs, onTaken, plan, reserve } = change

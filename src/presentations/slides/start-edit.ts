@@ -39,14 +39,14 @@ export interface EditRequest {
 
 export type StartEdit = ReturnType<typeof createStartEdit>
 
-/** For the question to a generator that was not asked before. */
+/** For asking a Presenton whose version is not known yet. */
 const capabilitiesTimeoutMs = 3_000
 
 export function createStartEdit(options: StartEditOptions) {
   const { presenton, queue, editsPerDay } = options
   const startRun = createStartRun(options)
 
-  /** A version that is not known is asked by the run. */
+  /** While the version is not known, the run is started and finds out. */
   async function learnCapabilities(signal: AbortSignal): Promise<void> {
     if (presenton.knownCapabilities()) return
     const timeout = AbortSignal.timeout(capabilitiesTimeoutMs)

@@ -83,7 +83,7 @@ test('makes the slides again on a fresh deck, from the saved outlines', async ()
   expect(ofRun.at(-1)).toMatchObject({ type: 'complete', download: expect.anything() })
 })
 
-test('a failure leaves the deck and its files, and says why', async () => {
+test('a failure keeps the deck and its files, and gives the reason', async () => {
   const { user, id, deckId } = await open()
   const before = await user.api(`/presentations/${id}`)
   world.presenton.faults.inject('slides:error-500', { times: 2 })
@@ -106,7 +106,7 @@ test('a failure leaves the deck and its files, and says why', async () => {
   expect(await user.waitUntilSettled(id)).toMatchObject({ error: null, revision: 2 })
 })
 
-test('a cancel leaves the deck, and gives back what cost nothing', async () => {
+test('a cancellation keeps the deck, and releases what cost nothing', async () => {
   const { user, id, deckId } = await open()
   world.presenton.gates.hold('create')
   await regenerate(user, id)
@@ -122,7 +122,7 @@ test('a cancel leaves the deck, and gives back what cost nothing', async () => {
   expect((await user.api('/usage')).body.per_day.used).toBe(2)
 })
 
-test('reserves like a new presentation in the windows, and only there', async () => {
+test('reserves in the windows like a new presentation, and in no total', async () => {
   const { user, id } = await open()
   const before = (await user.api('/usage')).body
   await expect(regenerate(user, id, { perHour: 1 })).rejects.toMatchObject({

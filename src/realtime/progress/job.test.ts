@@ -59,7 +59,7 @@ describe('a job', () => {
     expect(states()).toEqual(states().toSorted((a, b) => a - b))
   })
 
-  it('sends a state also when the timer fires before its time by the clock', () => {
+  it('sends a state even if the timer fires early by the clock', () => {
     let nowMs = 0
     const { take, add } = openJob(() => nowMs)
     const { states } = add()
@@ -73,7 +73,7 @@ describe('a job', () => {
     expect(states().at(-1)).toBe(6)
   })
 
-  it('estimates again for a follower that comes or catches up later', () => {
+  it('estimates again for a follower that joins or catches up later', () => {
     const { job, take, add } = openJob()
     const medians = { create: 1, outlines: 1, prepare: 1, slides: 100, export: 1, store: 1 }
     const since = startMs
@@ -95,7 +95,7 @@ describe('a job', () => {
     expect(late.updates.at(-1)?.message).toBe(slow.updates.at(-1)?.message)
   })
 
-  it('limits what a follower gets that is slow again and again, and delays no other', () => {
+  it('limits what a repeatedly slow follower gets, without delaying others', () => {
     const { job, take, add } = openJob()
     let isReady = false
     const slow = add(() => isReady)
@@ -171,7 +171,7 @@ describe('a job', () => {
     expect(slow.updates).toHaveLength(3)
   })
 
-  it('shows the end of a run that another one followed before it was read', () => {
+  it('shows the end of a run even if the next run began before it was read', () => {
     const { take, add } = openJob()
     const { updates } = add()
     const id = jobRow.id

@@ -95,7 +95,7 @@ it('takes from both ends of the fast lane', async () => {
   expect(await hostsOf(2)).toEqual(['b:1', 'd:1'])
 })
 
-it('claims nothing before its time, and again what a dead replica held', async () => {
+it('claims nothing before it is due, and claims again what a dead replica held', async () => {
   await insertDue('a:443', 1, { seconds: 7_200 })
   expect(await hasDue(database)).toBe(false)
   expect(await claim(50)).toEqual([])
@@ -115,7 +115,7 @@ it('claims nothing before its time, and again what a dead replica held', async (
   expect(await renewLeases(database, held, 60_000)).toEqual(new Set())
 })
 
-it('does not read the deliveries of hosts that take no more', async () => {
+it('does not read the deliveries of hosts that have all their slots in use', async () => {
   await insertDue('a:443', 20_000)
   await insertDue('dead:443', 20_000, { isSlow: true })
   await client.query('analyze gateway.webhook_deliveries')

@@ -16,7 +16,7 @@ afterAll(async () => {
   await testDatabase.close()
 })
 
-it('keeps deliveries for seven days from their end, and those without an end', async () => {
+it('keeps ended deliveries for seven days, and all that have not ended', async () => {
   const database: Queryable = {
     query: async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []) =>
       (await client.query<Row>(text, values)).rows,

@@ -1,4 +1,4 @@
-// What became of an attempt. Only the holder of the lease writes it, so nothing is counted twice.
+// The outcome of an attempt. Only the lease holder writes it, so nothing is counted twice.
 
 import type { DeliveryError, DisabledReason } from '../../contract/webhook.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
@@ -129,7 +129,7 @@ export async function finishFailed(
           webhook.enabled,
         ],
       )
-      // Nothing of an attempt counts whose lease was lost: it is made again.
+      // An attempt whose lease was lost does not count: it is made again.
       if (!row) throw leaseLost
       if (failure.counts) await setLane(client, held.webhookId, true)
       if (reason && webhook.enabled) {
@@ -145,7 +145,7 @@ export async function finishFailed(
   return outcome
 }
 
-/** What an earlier receiver did says nothing about this one, which gets the message at once. */
+/** The webhook has a new URL: the failure does not count, and the message is sent at once. */
 const ofEarlierUrl = (failure: Failure): Failure => ({
   ...failure,
   retryMs: 0,
@@ -207,7 +207,7 @@ export async function disableFailing(
   return due.length
 }
 
-/** Gives a delivery back without a result: it is sent again at once, in the slow lane if it was. */
+/** Gives a delivery back without a result: it is sent again at once, in the same lane. */
 export function releaseDelivery(
   database: Pick<Database, 'transaction'>,
   held: Held,
@@ -225,7 +225,7 @@ export function releaseDelivery(
   })
 }
 
-/** For a receiver that takes long while others wait: the slow lane is for it from now on. */
+/** Moves a receiver that takes long while others wait to the slow lane. */
 export async function markSlow(client: Queryable, webhookId: string): Promise<void> {
   await client.query(`update gateway.webhooks set is_slow = true where id = $1`, [webhookId])
   await setLane(client, webhookId, true)

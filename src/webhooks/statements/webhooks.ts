@@ -37,7 +37,7 @@ const selectAll = statement((given: Given<{ userId: string }>) =>
 
 export type WebhookRow = Awaited<ReturnType<typeof selectOwn>>[number]
 
-/** Undefined for an unknown one, and for another user's. */
+/** Undefined for an unknown webhook, and for one of another user. */
 export async function findWebhook(on: Queryable, own: OwnWebhook): Promise<WebhookRow | undefined> {
   const [row] = await selectOwn(on, { userId: own.userId, id: own.id })
   return row
@@ -88,7 +88,7 @@ export interface RowChanges extends Pick<WebhookRow, 'url' | 'host' | 'events' |
   resets: boolean
 }
 
-/** Writes a webhook that this transaction has locked. Waiting deliveries go where it points now. */
+/** Writes a webhook that this transaction has locked. Pending deliveries take its new URL. */
 export async function updateWebhook(
   client: Queryable,
   { id, userId }: OwnWebhook,
@@ -119,7 +119,7 @@ async function resetFailures(client: Queryable, id: string): Promise<void> {
   )
 }
 
-/** Disables an enabled webhook that this transaction has locked, and ends what waits for it. */
+/** Disables an enabled webhook that this transaction has locked, and ends its deliveries. */
 export async function disableWebhook(
   client: Queryable,
   id: string,
