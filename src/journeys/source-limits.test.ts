@@ -32,7 +32,7 @@ const keys = async () =>
 const large = () => Buffer.alloc(6 * 1024 * 1024, 'large ')
 
 test('quotas are exact under parallel uploads on two replicas', async () => {
-  await open({ replicas: 2, env: { MAX_SOURCES: '3', QUOTA_SOURCES_MIB: '20' } })
+  await open({ replicas: 2, env: { MAX_SOURCES: '3', QUOTA_SOURCES_MIB: '13' } })
   const urls = world.gateways.map(({ url }) => url)
   const results = await Promise.all(
     [...urls, ...urls, ...urls, ...urls].map((url) => upload(user, url, [text()])),
@@ -45,7 +45,7 @@ test('quotas are exact under parallel uploads on two replicas', async () => {
   await vi.waitFor(async () => expect(await keys()).toHaveLength(3), { timeout: 10_000 })
   expect((await user.api('/usage')).body).toMatchObject({
     sources: { limit: 3, used: 3, remaining: 0, resets_at: null },
-    sources_mib: { limit: 20, used: 1, remaining: 19 },
+    sources_mib: { limit: 13, used: 1, remaining: 12 },
   })
   const [first] = (await user.api('/sources')).body.items
   await user.api(`/sources/${first.id}`, { method: 'DELETE' })
@@ -53,6 +53,12 @@ test('quotas are exact under parallel uploads on two replicas', async () => {
   expect((await user.api('/sources?limit=2')).body).toMatchObject({
     next_cursor: expect.any(String),
   })
+  for (const { id } of (await user.api('/sources')).body.items)
+    await user.api(`/sources/${id}`, { method: 'DELETE' })
+  const files = await Promise.all(
+    [...urls, ...urls].slice(1).map((url) => upload(user, url, [text(`${large()}`)])),
+  )
+  expect(files.map(({ status }) => status).sort()).toEqual([201, 201, 402])
 })
 
 test('a repeated request gets the first response and leaves no second object', async () => {
@@ -65,6 +71,8 @@ test('a repeated request gets the first response and leaves no second object', a
   expect(again).toMatchObject({ status: 201, body: first.body })
   expect(again.headers.get('idempotency-replayed')).toBe('true')
   expect(await send('two')).toMatchObject({ status: 422, body: { code: 'IDEMPOTENCY_KEY_REUSED' } })
+  const renamed = await upload(user, world.url, [text('one', 'b.txt')], { headers })
+  expect(renamed).toMatchObject({ status: 422 })
   expect(await keys()).toHaveLength(1)
 })
 

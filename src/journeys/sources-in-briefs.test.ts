@@ -100,7 +100,8 @@ describe('what a brief may name', () => {
     const [first = '', second = ''] = await uploadAll(notes, notes)
     const other = await world.createUser()
     const foreign = (await upload(other, world.url, [notes])).body.items[0].id
-    expect(await user.api(`/sources/${foreign}`)).toMatchObject({ status: 404 })
+    for (const path of [`/sources/${foreign}`, `/sources/${foreign}/download`])
+      expect(await user.api(path)).toMatchObject({ status: 404 })
     expect(await user.api(`/sources/${foreign}`, { method: 'DELETE' })).toMatchObject({
       status: 404,
     })

@@ -62,6 +62,7 @@ describe('the content decides the type', () => {
     ['table.csv', 'text/csv', () => utf16('a,b\n1,2', { isBigEndian: true })],
     ['table.tsv', 'text/tab-separated-values', () => 'a\tb'],
     ['with-mark.bin', 'text/plain', () => '\ufeffmarked as text'],
+    ['with-mark.pdf', 'text/plain', () => '\ufeff%PDF-1.4'],
     ['cars.txt', 'text/plain', () => 'BMW sold more cars'],
   ])('%s is %s', async ([name, content_type, content]) => {
     const user = await world.createUser()
@@ -144,6 +145,20 @@ describe('refused', () => {
     expect(await keysOf(user)).toEqual([])
   })
 
+  test('the first bad part of the body decides', async () => {
+    const user = await world.createUser()
+    const program = { name: 'a.exe', content: 'MZ\x90\0\0' }
+    const empty = { name: 'a.txt', content: '' }
+    const other = { name: 'a.txt', content: 'x', part: 'other' }
+    for (const [files, status, path] of [
+      [[program, empty], 415, '/files/0'],
+      [[empty, program], 400, '/files/0'],
+      [[program, other], 415, '/files/0'],
+      [[other, program], 400, '/other'],
+    ] as const)
+      expect(await send(user, ...files)).toMatchObject({ status, body: { errors: [{ path }] } })
+  })
+
   test('files that only mention encryption are taken', async () => {
     const user = await world.createUser()
     const content = await pdf({ text: 'trailer << /Encrypt 5 0 R >>' })
@@ -169,15 +184,29 @@ describe('refused', () => {
       status: 400,
       body: { errors: [{ path: '/files/10' }] },
     })
-    expect(await send(user, ...eleven.slice(1))).toMatchObject({ status: 201 })
+    const ten = await send(user, ...eleven.slice(1))
+    expect(ten).toMatchObject({ status: 201 })
+    const listed: { id: string }[] = []
+    for (let next: string | null = ''; next !== null; ) {
+      const { items, next_cursor } = (await user.api(`/sources?limit=4${next}`)).body
+      listed.push(...items)
+      next = next_cursor && `&cursor=${next_cursor}`
+    }
+    expect(listed).toEqual(ten.body.items.toReversed())
+    expect(await user.api('/sources?cursor=x')).toMatchObject({ status: 400 })
     expect(await user.api('/sources', { method: 'POST', body: {} })).toMatchObject({ status: 415 })
     expect(await user.api('/sources', { method: 'POST' })).toMatchObject({ status: 400 })
-    const cut = await user.api('/sources', {
-      method: 'POST',
-      body: '--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\nhalf',
-      headers: { 'content-type': 'multipart/form-data; boundary=b' },
-    })
-    expect(cut).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED' } })
+    for (const [rest, path] of [
+      ['; filename="a.txt"\r\n\r\nhalf', ''],
+      ['\r\n\r\na text field\r\n--b--\r\n', '/files/0'],
+    ] as const)
+      expect(
+        await user.api('/sources', {
+          method: 'POST',
+          body: `--b\r\nContent-Disposition: form-data; name="files"${rest}`,
+          headers: { 'content-type': 'multipart/form-data; boundary=b' },
+        }),
+      ).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path }] } })
     await vi.waitFor(async () => expect(await keysOf(user)).toHaveLength(10))
   })
 
