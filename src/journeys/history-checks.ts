@@ -13,6 +13,7 @@ export interface Spent {
 }
 
 const stages = ['create', 'outlines', 'prepare', 'slides', 'edit', 'export', 'store']
+const ofFinishedDeck = ['edit', 'export', 'store']
 const maxSlideStreams = 3
 
 const isTerminal = ({ data }: SeenEvent) => data?.type === 'complete' || data?.type === 'error'
@@ -178,11 +179,11 @@ export function checkOutcome(
     failed: 'error',
     cancelled: 'error',
   }
-  const ofFinishedDeck = ['edit', 'export']
-  const isOfFinishedDeck = log.some(
-    (event) =>
-      runOf(event) === runOf(last as SeenEvent) && ofFinishedDeck.includes(event.data.stage),
-  )
+  // An edit or a further export, which may end before its first stage.
+  const run = last && runOf(last)
+  const isOfFinishedDeck =
+    run !== 1 &&
+    log.every(({ data }) => data.run !== run || !data.stage || ofFinishedDeck.includes(data.stage))
   if (!(status in terminalKind)) violations.push(`still ${status}`)
   else if (
     last?.data.type !== terminalKind[status] &&
