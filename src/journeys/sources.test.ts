@@ -16,7 +16,7 @@ import {
   webp,
 } from '../sandbox/documents.ts'
 import { type UploadedFile, upload } from './uploads.ts'
-import type { User } from './user.ts'
+import type { ApiResponse, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -186,11 +186,11 @@ describe('refused', () => {
     })
     const ten = await send(user, ...eleven.slice(1))
     expect(ten).toMatchObject({ status: 201 })
-    const listed: { id: string }[] = []
-    for (let next: string | null = ''; next !== null; ) {
-      const { items, next_cursor } = (await user.api(`/sources?limit=4${next}`)).body
-      listed.push(...items)
-      next = next_cursor && `&cursor=${next_cursor}`
+    const listed: unknown[] = []
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page: ApiResponse = await user.api(`/sources?limit=4${cursor}`)
+      listed.push(...page.body.items)
+      cursor = page.body.next_cursor && `&cursor=${page.body.next_cursor}`
     }
     expect(listed).toEqual(ten.body.items.toReversed())
     expect(await user.api('/sources?cursor=x')).toMatchObject({ status: 400 })
