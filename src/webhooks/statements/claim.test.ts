@@ -3,6 +3,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import type { Queryable } from '../../database/connection.ts'
+import { lockAdmission } from '../../presentations/statements/insert.ts'
 import { openTestDatabase, type TestDatabase } from '../../sandbox/test-database.ts'
 import { claimDeliveries, countWaiting, hasDue, renewLeases } from './claim.ts'
 
@@ -27,8 +28,8 @@ const database: Queryable = {
     (await client.query<Row>(text, values)).rows,
 }
 
-async function transaction<T>(work: (on: Queryable) => Promise<T>): Promise<T> {
-  await client.query('begin')
+async function transaction<T>(work: (on: Queryable) => Promise<T>, first = ''): Promise<T> {
+  await client.query(`begin; set local lock_timeout = '1s'; ${first}`)
   try {
     return await work(database)
   } finally {
@@ -93,6 +94,15 @@ it('takes from both ends of the fast lane', async () => {
   }
   expect(await hostsOf(2)).toEqual(['a:1', 'e:1'])
   expect(await hostsOf(2)).toEqual(['b:1', 'd:1'])
+})
+
+it('waits for no admission of briefs', async () => {
+  const admission = new pg.Client({ connectionString: testDatabase.url })
+  await admission.connect()
+  await admission.query(`begin; ${lockAdmission}`)
+  await insertDue('a:443', 1)
+  const claimed = await claim(50).finally(() => admission.end())
+  expect(claimed).toHaveLength(1)
 })
 
 it('claims nothing before it is due, and claims again what a dead replica held', async () => {
