@@ -4,14 +4,12 @@
 
 import dns from 'node:dns'
 import { isIP } from 'node:net'
+import { createLimiter } from '../async/limiter.ts'
 import { raceSignal } from '../async/signals.ts'
 
 const queryTimeoutMs = 2_000
 const tries = 2
-const maxLookups = 2
-
-let lookups = 0
-const waiting: (() => void)[] = []
+const lookups = createLimiter(2)
 
 /**
  * All addresses of a name, IPv4 first; none if it has none. An address is returned as it is.
@@ -31,19 +29,16 @@ async function queryDns(name: string): Promise<string[]> {
   return answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
 }
 
-async function lookUp(name: string, signal: AbortSignal): Promise<string[]> {
-  while (lookups >= maxLookups) {
-    await raceSignal(new Promise<void>((resolve) => waiting.push(resolve)), signal)
-  }
-  signal.throwIfAborted()
-  lookups += 1
+function lookUp(name: string, signal: AbortSignal): Promise<string[]> {
   // The thread is free when the lookup ends, also if its result is no longer wanted.
-  const lookup = new Promise<string[]>((resolve) => {
-    dns.lookup(name, { all: true, order: 'ipv4first' }, (error, found) => {
-      lookups -= 1
-      waiting.shift()?.()
-      resolve(error ? [] : found.map(({ address }) => address))
-    })
-  })
-  return raceSignal(lookup, signal)
+  const found = lookups.run(
+    signal,
+    () =>
+      new Promise<string[]>((resolve) => {
+        dns.lookup(name, { all: true, order: 'ipv4first' }, (error, addresses) =>
+          resolve(error ? [] : addresses.map(({ address }) => address)),
+        )
+      }),
+  )
+  return raceSignal(found, signal)
 }
