@@ -2,7 +2,7 @@ import { expect, it } from 'vitest'
 import type { Context } from './context.ts'
 import { forwardMessage } from './forward-message.ts'
 
-it("redacts every field of upstream's status messages", async () => {
+it("redacts every text of upstream's status messages", async () => {
   const forwarded: Record<string, unknown>[] = []
   const context = {
     upstreamEvent: (type: string, fields: object) => ({
@@ -16,9 +16,16 @@ it("redacts every field of upstream's status messages", async () => {
     status: 'Asking http://llm.internal:8000/v1',
     detail: 'key sk-abcdef123456 for /app_data/x',
     step: 2,
+    asked: [{ host: 'llm.internal:8000' }],
   }
   await forwardMessage(context, { type: 'status', value })
   expect(forwarded).toEqual([
-    { type: 'status', status: 'Asking [url]', detail: 'key [secret] for [path]', step: 2 },
+    {
+      type: 'status',
+      status: 'Asking [url]',
+      detail: 'key [secret] for [path]',
+      step: 2,
+      asked: [{ host: '[host]' }],
+    },
   ])
 })

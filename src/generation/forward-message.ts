@@ -16,13 +16,15 @@ export async function forwardMessage(
     context.logger.warn({ kind: type }, 'dropped an upstream message with a kind of the gateway')
     return
   }
-  const { type: _, ...members } = value
-  // A status is free text of upstream, in every member.
-  if (type === 'status') {
-    for (const [name, text] of Object.entries(members)) {
-      if (typeof text === 'string') members[name] = redactUpstreamText(text)
-    }
-    members.status = redactUpstreamText(String(value.status ?? ''))
-  }
+  const { type: _, ...given } = value
+  const members = type === 'status' ? redactStatus(given) : given
   await context.append({ events: [context.upstreamEvent(type, members)], extraStatements })
+}
+
+/** A status is free text of upstream, in every member at any depth. */
+function redactStatus(members: Record<string, unknown>): Record<string, unknown> {
+  const text = JSON.stringify({ ...members, status: String(members.status ?? '') })
+  return JSON.parse(text, (_name, value: unknown) =>
+    typeof value === 'string' ? redactUpstreamText(value) : value,
+  )
 }
