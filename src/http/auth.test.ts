@@ -217,6 +217,16 @@ test('closes a session with an expired token, but not from an untrusted origin',
   expect((await call('/session', { authorization: server.bearer }, 'DELETE')).status).toBe(204)
 })
 
+test('reads no large body of a caller without a valid token', async () => {
+  const close = async (body: string) => {
+    const headers = { authorization: 'Bearer x', 'content-type': 'application/json' }
+    const init = { method: 'DELETE', headers, body }
+    return (await fetch(`${server.url}/api/v1/session`, init)).status
+  }
+  expect(await close('{}')).toBe(204)
+  expect(await close(JSON.stringify('x'.repeat(2_000)))).toBe(413)
+})
+
 test('forbids caching of user data', async () => {
   expect(
     (await call('/presentations', { authorization: server.bearer })).headers.get('cache-control'),

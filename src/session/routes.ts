@@ -5,10 +5,13 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import { bearerToken, checkOrigin } from '../http/auth.ts'
 import type { App } from '../http/base.ts'
+import { jsonBodies } from '../http/body/json-bodies.ts'
 import { type CheckRateLimit, limitRequests } from '../http/rate-limit.ts'
 import { emptyResponse, problemResponsesOfWrite } from '../http/schemas.ts'
 import { hasSessionCookie, sessionCookies } from '../http/session-cookie.ts'
 
+/** For clients that send an empty object with every request: anyone may close a session. */
+const maxBodyBytes = 1024
 /** Browsers accept cookies up to 4096 bytes, with name and attributes. */
 const maxTokenBytes = 3_800
 
@@ -30,6 +33,8 @@ export async function sessionRoutes(
   // Needs no valid token, so that the cookie of an expired one can be cleared.
   await api.register(async (scope: App) => {
     limitRequests(scope, limitAnonymous)
+    scope.removeAllContentTypeParsers()
+    jsonBodies(scope, { maxBytes: maxBodyBytes })
     closeSessionRoute(scope, publicUrl, isTrustedOrigin)
   })
 }
