@@ -43,7 +43,13 @@ export async function openApp(options: AppOptions) {
     options.tracer ?? (await openTracer(config.traces, { version: build.version, logger }))
   const makerUrl = config.maker && createMakerUrl(config.maker)
   const services = openServices({
-    ...{ config, logger, build, publicUrl, makerUrl, tracer, errors },
+    config,
+    logger,
+    build,
+    publicUrl,
+    makerUrl,
+    tracer,
+    errors,
     closing: closing.signal,
   })
   const { features, metrics } = services
@@ -73,7 +79,11 @@ export async function openApp(options: AppOptions) {
   const maker =
     config.maker && makerUrl
       ? await createMakerServer({
-          ...{ config, logger, makerUrl, maker: config.maker, services: services.maker.services },
+          config,
+          logger,
+          makerUrl,
+          maker: config.maker,
+          services: services.maker.services,
           presenton: services.adapters.presenton,
           handlers: {
             ...createPaid({ config, logger, ...services, ...files }),
@@ -81,7 +91,8 @@ export async function openApp(options: AppOptions) {
             ...files.handlers,
           },
           closing: closing.signal,
-          ...{ tracer, reportError: errors?.report },
+          tracer,
+          reportError: errors?.report,
         })
       : undefined
   for (const warning of config.warnings) logger.warn(warning)

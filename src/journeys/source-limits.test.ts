@@ -1,4 +1,5 @@
-// Limits of uploads: quotas over replicas, uploads at once, repeated requests, what breaks on the way.
+// Limits of uploads: quotas over replicas, uploads at once, repeated requests, what breaks on the
+// way.
 
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'

@@ -1,4 +1,5 @@
-// The brief: a summary or documents, and options that are folded away, since their defaults are good.
+// The brief: a summary or documents, and options that are folded away, since their defaults are
+// good.
 
 import { useSignal } from '@preact/signals'
 import { useEffect, useMemo, useRef } from 'preact/hooks'

@@ -113,7 +113,9 @@ export function DeckActions({ deck, isCompact = false, onChange }: DeckActionsPr
   )
 }
 
-/** Signed in, in a tab of its own. A browser opens a tab only at once, so its address comes later. */
+/**
+ * Signed in, in a tab of its own. A browser opens a tab only at once, so its address comes later.
+ */
 async function openMaker(id: string) {
   const tab = window.open('', '_blank')
   if (tab) tab.opener = null

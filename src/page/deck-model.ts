@@ -128,7 +128,11 @@ export function openDeck(id: string): DeckModel {
             const { estimated_completion } = data
             deck.value = {
               ...known,
-              ...{ status, stage, progress: done, slides_done, queue_position },
+              status,
+              stage,
+              progress: done,
+              slides_done,
+              queue_position,
               estimated_completion,
             }
           } else await read(signal)
@@ -151,7 +155,14 @@ export function openDeck(id: string): DeckModel {
   }
 
   return {
-    ...{ deck, state, finished, message, isMissing, trouble, reload, put },
+    deck,
+    state,
+    finished,
+    message,
+    isMissing,
+    trouble,
+    reload,
+    put,
     close() {
       clearTimeout(timer)
       for (const stop of stops) stop()

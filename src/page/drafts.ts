@@ -1,5 +1,5 @@
-// What the user has typed and not sent yet. It is kept for this tab only, so that a reload, the end of
-// a session or the way over a login page loses nothing.
+// What the user has typed and not sent yet. It is kept for this tab only, so that a reload, the end
+// of a session or the way over a login page loses nothing.
 
 import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'

@@ -1,5 +1,5 @@
-// Keeps something followed while the page is awake. A tab may sleep, lose its network, or lie in the
-// back/forward cache: connections are closed when it goes, and opened again when it comes back.
+// Keeps something followed while the page is awake. A tab may sleep, lose its network, or lie in
+// the back/forward cache: connections are closed when it goes, and opened again when it comes back.
 
 import { GatewayError } from '../client/client.ts'
 import { isOffline } from './connection.ts'
@@ -43,7 +43,9 @@ setInterval(() => {
   if (hasSlept && document.visibilityState === 'visible') wakeAll()
 }, tickMs)
 
-/** Calls `wake` when the page is awake again, and `sleep` before it sleeps. Returns what stops it. */
+/**
+ * Calls `wake` when the page is awake again, and `sleep` before it sleeps. Returns what stops it.
+ */
 export function onWake(wake: () => void, sleep: () => void = () => undefined): () => void {
   wakers.add(wake)
   sleepers.add(sleep)

@@ -196,7 +196,12 @@ function apply(message: JobMessage): void {
   if (isActive(data)) {
     putDeck({
       ...deck,
-      ...{ status, stage, progress, slides_done, queue_position, estimated_completion },
+      status,
+      stage,
+      progress,
+      slides_done,
+      queue_position,
+      estimated_completion,
     })
   } else void refresh(id)
 }

@@ -17,7 +17,7 @@ export interface EditCount {
   kept: number
 }
 
-/** Upstream works on for as long after a kill; nobody can know what it does then. */
+/** Upstream may go on for this long after a kill; its result is unknown until then. */
 const lateWorkMs = 500
 
 /** The slides beside the edited one, whose id some versions change. */

@@ -51,8 +51,8 @@ export const disturbances = {
     end: (page) => setNetwork(page, {}),
   },
   /**
-   * What a page sees of it: it is told, stops, goes on, and is told. Playwright loses a page that the
-   * browser itself restores.
+   * What a page sees of it: it is told, stops, goes on, and is told. Playwright loses a page that
+   * the browser itself restores.
    */
   'back/forward cache': {
     async begin(page) {

@@ -1,6 +1,6 @@
-// A tab that sleeps, loses its network, comes back from the back/forward cache, and has six siblings
-// on HTTP/1.1: in each stage it ends with the file. In every stage, one tab comes back while the stage
-// still lasts, and one when the run has ended without it.
+// A tab that sleeps, loses its network, comes back from the back/forward cache, and has six
+// siblings on HTTP/1.1: in each stage it ends with the file. In every stage, one tab comes back
+// while the stage still lasts, and one when the run has ended without it.
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Page } from '../../sandbox/chromium.ts'

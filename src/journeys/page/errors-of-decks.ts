@@ -1,5 +1,5 @@
-// The codes that a user of the page can meet with a deck that exists. Part of errors.browser.ts, whose
-// page and gateway it shares.
+// The codes that a user of the page can meet with a deck that exists. Part of errors.browser.ts,
+// whose page and gateway it shares.
 
 import { describe, expect, test } from 'vitest'
 import type { Page } from '../../sandbox/chromium.ts'

@@ -1,5 +1,5 @@
-// How quick and how calm the page is. Part of page.browser.ts, whose gateway it shares. A busy machine
-// makes anything slow, so what counts is the best of a few tries.
+// How quick and how calm the page is. Part of page.browser.ts, whose gateway it shares. A busy
+// machine makes anything slow, so what counts is the best of a few tries.
 
 import { expect, test } from 'vitest'
 import type { Page } from '../../sandbox/chromium.ts'

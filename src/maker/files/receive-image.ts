@@ -37,7 +37,9 @@ export function createReceiveImage({ scan, ...options }: ReceiveImageOptions) {
   const budget = createBodyBudget({
     perUser: imagesPerUser * maxBytes,
     total: Math.max(totalBytes, imagesPerUser * maxBytes),
-    ...{ waitingPerUser: 8, waitingTotal: 200, timeoutMs: 30_000 },
+    waitingPerUser: 8,
+    waitingTotal: 200,
+    timeoutMs: 30_000,
   })
 
   async function readImage({ request }: ImageRequest): Promise<Buffer> {

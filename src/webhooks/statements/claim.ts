@@ -36,7 +36,8 @@ export interface ClaimLimits {
 const maxPerHost = 4
 const maxSlowPerHost = 3
 
-// An arbitrary constant: only claims of deliveries take this lock. 7_260_137 to 7_260_141 are taken.
+// An arbitrary constant: only claims of deliveries take this lock. 7_260_137 to 7_260_141 are
+// taken.
 const claimLock = 7_260_142
 
 const isWaiting = (d: string) => `${d}.status = 'pending' and ${d}.lease_token is null`
