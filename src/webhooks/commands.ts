@@ -17,7 +17,12 @@ import { Problem } from '../domain/problem.ts'
 import { encodeTest } from './messages.ts'
 import { parseReceiver, ReceiverRefused, type Receivers } from './receivers.ts'
 import { createSecret, type SecretBox } from './secrets.ts'
-import { countPendingTests, insertDeliveries, requestAgain } from './statements/deliveries.ts'
+import {
+  countPendingTests,
+  insertDeliveries,
+  isDelivery,
+  requestAgain,
+} from './statements/deliveries.ts'
 import {
   deleteWebhook,
   findWebhook,
@@ -188,14 +193,6 @@ export function createWebhookCommands(options: WebhookCommandsOptions) {
     },
   }
   return commands
-}
-
-async function isDelivery(client: Queryable, webhookId: string, id: string): Promise<boolean> {
-  const rows = await client.query(
-    'select 1 from gateway.webhook_deliveries where webhook_id = $1 and id = $2',
-    [webhookId, id],
-  )
-  return rows.length > 0
 }
 
 /** Each once, in the order of the documentation. */

@@ -9,6 +9,7 @@ import type { EndingRun, RunEnd } from '../database/end-run.ts'
 import type { ExtraWork } from '../database/run-write.ts'
 import { encodeEvent } from './messages.ts'
 import { insertDeliveries } from './statements/deliveries.ts'
+import { lockWanting } from './statements/webhooks.ts'
 
 export interface WebhookReportsOptions {
   channels: Pick<Channels, 'publish'>
@@ -78,13 +79,4 @@ function eventOf(
   if (outcome !== 'completed') return undefined
   if (runKind === 'regenerate') return 'presentation.completed'
   return runKind === 'export' ? 'presentation.exported' : 'presentation.edited'
-}
-
-/** Locked against deletion: a delivery without its webhook would fail the whole transaction. */
-function lockWanting(client: Queryable, userId: string, event: WebhookEvent) {
-  return client.query<{ id: string; now: Date }>(
-    `select id, now() as now from gateway.webhooks
-     where user_id = $1 and enabled and $2 = any(events) order by id for key share`,
-    [userId, event],
-  )
 }

@@ -86,6 +86,19 @@ export async function countPendingTests(
   return row?.count ?? 0
 }
 
+/** Whether the webhook has such a delivery. */
+export async function isDelivery(
+  client: Queryable,
+  webhookId: string,
+  id: string,
+): Promise<boolean> {
+  const rows = await client.query(
+    'select 1 from gateway.webhook_deliveries where webhook_id = $1 and id = $2',
+    [webhookId, id],
+  )
+  return rows.length > 0
+}
+
 /**
  * The same message once more: now, or after the attempt under way. Its retries start again. False
  * when the webhook has no such delivery. The webhook is locked.

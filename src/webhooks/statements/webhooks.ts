@@ -3,7 +3,7 @@
 // time.
 
 import { and, desc, eq, sql } from 'drizzle-orm'
-import type { DisabledReason } from '../../contract/webhook.ts'
+import type { DisabledReason, WebhookEvent } from '../../contract/webhook.ts'
 import type { Queryable } from '../../database/connection.ts'
 import { webhooks } from '../../database/schema/webhooks.ts'
 import { build, columns, type Given, statement } from '../../database/statement.ts'
@@ -66,6 +66,22 @@ export async function lockUserWebhooks(client: Queryable, userId: string): Promi
     [userId],
   )
   return row?.count ?? 0
+}
+
+/**
+ * The user's enabled webhooks for this event, and the time of the transaction. Locked against
+ * deletion: a delivery without its webhook would fail the whole transaction.
+ */
+export function lockWanting(
+  client: Queryable,
+  userId: string,
+  event: WebhookEvent,
+): Promise<{ id: string; now: Date }[]> {
+  return client.query(
+    `select id, now() as now from gateway.webhooks
+     where user_id = $1 and enabled and $2 = any(events) order by id for key share`,
+    [userId, event],
+  )
 }
 
 export type NewRow = Pick<
