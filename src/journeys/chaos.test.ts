@@ -13,4 +13,5 @@ test('keeps every promise while replicas, database, store and Presenton fail at 
   expect(counts['notification stream reconnects']).toBeGreaterThan(3)
   expect(counts['notifications']).toBeGreaterThan(5)
   expect(counts['announcements']).toBeGreaterThan(2)
+  expect((counts['slide changes'] ?? 0) + (counts['edits'] ?? 0)).toBeGreaterThan(1)
 }, 240_000)

@@ -174,7 +174,7 @@ export async function runScenario({
       const format = random.pick(['pptx', 'pdf'])
       const { status } = await send('export', 'POST', '/exports', { format })
       if (status === 202) report.count('runs')
-    } else if (body.status === 'completed' && random.chance(0.5)) await changeSlides()
+    } else if (body.status === 'completed' && random.chance(0.35)) await changeSlides()
     else break
   }
   const state = toFinalState((await client.request(path)).body)
