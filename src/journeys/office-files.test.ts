@@ -1,5 +1,5 @@
 // Sources as the programs of offices write them. The files come from python-docx, openpyxl,
-// XlsxWriter, python-pptx, odfpy, reportlab, pypdf, msoffcrypto-tool and Pillow.
+// XlsxWriter, python-pptx, odfpy, reportlab, pypdf, msoffcrypto-tool, Pillow and LibreOffice.
 
 import { readFileSync } from 'node:fs'
 import { crc32, deflateRawSync } from 'node:zlib'
@@ -29,31 +29,44 @@ test.for<[name: string, type: string]>([
   ['deck.odp', `${opendocument}.presentation`],
   ['report.pdf', 'application/pdf'],
   ['scan.png', 'image/png'],
+  ['libreoffice.docx', `${officeXml}.wordprocessingml.document`],
+  ['libreoffice.xlsx', `${officeXml}.spreadsheetml.sheet`],
+  ['libreoffice.pptx', `${officeXml}.presentationml.presentation`],
+  ['libreoffice.odt', `${opendocument}.text`],
+  ['libreoffice.ods', `${opendocument}.spreadsheet`],
+  ['libreoffice.odp', `${opendocument}.presentation`],
+  ['libreoffice.pdf', 'application/pdf'],
+  ['libreoffice.rtf', 'application/rtf'],
+  ['utf16.csv', 'text/csv'],
 ])('%s is taken as %s', async ([name, content_type]) => {
   const user = await world.createUser()
   const content = read(name)
-  // The name says nothing: the content decides.
-  const { status, body } = await upload(user, world.url, [{ name: 'file.bin', content }])
+  // The name says nothing but the kind of a text: the content decides.
+  const sent = content_type.startsWith('text/') ? name : 'file.bin'
+  const { status, body } = await upload(user, world.url, [{ name: sent, content }])
   expect({ status, body }).toMatchObject({
     status: 201,
     body: { items: [{ content_type, size_bytes: content.length }] },
   })
 })
 
-test.each(['encrypted-rc4.pdf', 'encrypted-aes.pdf', 'encrypted-table.xlsx'])(
-  '%s is refused',
-  async (name) => {
-    const user = await world.createUser()
-    const response = await upload(user, world.url, [{ name, content: read(name) }])
-    expect(response).toMatchObject({
-      status: 400,
-      body: {
-        code: 'VALIDATION_FAILED',
-        errors: [{ path: '/files/0', message: expect.stringContaining('encrypted') }],
-      },
-    })
-  },
-)
+test.each([
+  ['encrypted-rc4.pdf', 'encrypted'],
+  ['encrypted-aes.pdf', 'encrypted'],
+  ['encrypted-table.xlsx', 'encrypted'],
+  // One sentence, with all styles of the template of python-docx.
+  ['too-compressed.docx', '20 times'],
+])('%s is refused: %s', async (name, reason) => {
+  const user = await world.createUser()
+  const response = await upload(user, world.url, [{ name, content: read(name) }])
+  expect(response).toMatchObject({
+    status: 400,
+    body: {
+      code: 'VALIDATION_FAILED',
+      errors: [{ path: '/files/0', message: expect.stringContaining(reason) }],
+    },
+  })
+})
 
 test('a document of 3 MB that unpacks to 3 GB is refused, however it says so', async () => {
   const user = await world.createUser()
