@@ -37,7 +37,9 @@ const attributes: Record<string, RegExp> = {
   'mcp.method.name': whole('tools/call'),
   'gen_ai.tool.name': whole(tool),
   // A code of a problem, of Node or of Postgres; a status; the name of an error; a word of ours.
-  'error.type': whole(String.raw`[A-Z][A-Z_]+|[0-9A-Z]{5}|\d{3}|[A-Z][a-zA-Z]+|[a-z][a-z_ ]{1,30}`),
+  'error.type': whole(
+    String.raw`[A-Z][A-Z0-9_]+|[0-9A-Z]{5}|\d{3}|[A-Z][a-zA-Z]+|[a-z][a-z_ ]{1,30}`,
+  ),
   'gateway.presentation.id': whole(uuid),
   'gateway.delivery.id': whole(uuid),
   'gateway.stage': whole(stage),
