@@ -159,6 +159,16 @@ test('a request for another route with an Upgrade header is an ordinary one, als
   expect(webSocket).toMatchObject({ status: 404, code: 'NOT_FOUND' })
 })
 
+test('never reads the body of a request with an Upgrade header as another request', async () => {
+  connections = await openTestConnections()
+  const body = 'GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n'
+  const response = await connections.server.raw(
+    `POST /api/v1/presentations HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n` +
+      `${'X: y\r\n'.repeat(1_100)}Content-Length: ${body.length}\r\n\r\n${body}`,
+  )
+  expect(response).not.toContain('200 OK')
+})
+
 test('logs an upgrade once, as a request with status 101 and without its ticket', async () => {
   connections = await openTestConnections()
   const { server, path } = connections

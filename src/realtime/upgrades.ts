@@ -15,6 +15,8 @@ const maxMessageBytes = 64 * 1024
 /** How long a client may take to answer a close frame. */
 const closeTimeoutMs = 5_000
 const supportedVersion = '13'
+/** Far more than the base lets pass, and fewer than Node hands on: it drops all after a thousand. */
+const maxHeaders = 900
 
 export interface UpgradeOptions {
   /** Whether this path has a WebSocket. */
@@ -108,8 +110,10 @@ function separateUpgrades({ server }: App, isWebSocketPath: UpgradeOptions['isWe
       pending.once('close', () => setImmediate(giveBack, request, socket, head))
       return
     }
-    if (socket.destroyed) return
     const { method, url, httpVersion, rawHeaders } = request
+    // Without the length of its body, the body would be read as another request.
+    if (rawHeaders.length > 2 * maxHeaders) return void socket.destroy()
+    if (socket.destroyed) return
     const lines = [`${method} ${url} HTTP/${httpVersion}`]
     for (let i = 0; i < rawHeaders.length; i += 2) {
       const name = rawHeaders[i] ?? ''
