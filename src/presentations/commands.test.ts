@@ -2,7 +2,7 @@
 // retries, deletes and waits run on real Postgres and on a small model of the rules.
 
 import fc from 'fast-check'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { createChannels } from '../database/channels.ts'
 import { createEndRun } from '../database/end-run.ts'
 import { claim, type Run } from '../database/leases.ts'
@@ -327,4 +327,21 @@ test('the ledger agrees with the model after every step of a random history', as
     interruptAfterTimeLimit: 15_000,
     endOnFailure: true,
   })
+})
+
+test('a cancel tells those who report the end of a run, once', async () => {
+  const { database } = rows
+  const own = { userId: 'carol', id: await rows.insert({ userId: 'carol' }) }
+  const onCommitted = vi.fn()
+  const report = { text: 'select $1::uuid', values: [], onCommitted }
+  const { cancel } = createPresentationCommands({
+    ...{ database, channels: createChannels(undefined), quotas, knownTemplates: () => undefined },
+    queue: { maxQueued: 100, maxQueuedPerUser: 100 },
+    reportRemoval: async () => () => undefined,
+    endRun: createEndRun([() => [report]]),
+  })
+  await cancel(own)
+  expect(onCommitted).toHaveBeenCalledOnce()
+  expect(await cancel(own)).toMatchObject({ status: 'cancelled' })
+  expect(onCommitted).toHaveBeenCalledOnce()
 })

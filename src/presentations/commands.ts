@@ -10,6 +10,7 @@ import type { Database, Queryable } from '../database/connection.ts'
 import type { EndRun } from '../database/end-run.ts'
 import { isReservationReleased, reserve, reserveSlides } from '../database/ledger.ts'
 import type { Quotas } from '../database/quota-usage.ts'
+import { type EncodedRunWrite, reportCommitted } from '../database/run-write.ts'
 import { requestEditCancel } from '../database/slide-edits.ts'
 import { Problem } from '../domain/problem.ts'
 import { checkQueue, type QueueLimits } from './accept.ts'
@@ -89,6 +90,7 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
       const deadlineMs = performance.now() + maxCancelWaitMs
       for (;;) {
         let isTooLate = false
+        let written: EncodedRunWrite | undefined
         const row = await change(own, async (client, locked) => {
           if (locked.status === 'completed' || locked.status === 'failed') {
             throw new Problem('CONFLICT')
@@ -97,8 +99,9 @@ export function createPresentationCommands(options: PresentationCommandsOptions)
           const isEdit = locked.runKind === 'edit'
           const means = isEdit ? await requestEditCancel(client, own.id) : 'end'
           isTooLate = means === 'too-late'
-          if (means === 'end') await cancelRun(client, locked, endRun)
+          if (means === 'end') written = await cancelRun(client, locked, endRun)
         })
+        if (written) reportCommitted(written)
         if (!isTooLate) {
           publishRevoked(own.id)
           return row

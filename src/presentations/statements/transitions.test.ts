@@ -35,7 +35,7 @@ describe('transitions', () => {
 
   const change = (
     id: string,
-    transition: (client: Queryable, locked: LockedPresentation) => Promise<void>,
+    transition: (client: Queryable, locked: LockedPresentation) => Promise<unknown>,
     userId = 'alice',
   ) =>
     rows.database.transaction(async (client) =>

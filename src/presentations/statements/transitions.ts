@@ -85,13 +85,18 @@ async function writeLocked(
 export const appendEvent = (client: Queryable, locked: LockedPresentation, event: EncodedEvent) =>
   writeLocked(client, locked, { events: [event] })
 
-/** Ends the run; the worker that holds it can write nothing from here on. */
+/**
+ * Ends the run; the worker that holds it can write nothing from here on. Returns the write, which
+ * `reportCommitted` takes after the commit.
+ */
 export async function cancelRun(
   client: Queryable,
   locked: LockedPresentation,
   endRun: EndRun,
-): Promise<void> {
-  await writeLocked(client, locked, endRun(locked, { outcome: 'cancelled' }))
+): Promise<EncodedRunWrite> {
+  const write = endRun(locked, { outcome: 'cancelled' })
+  await writeLocked(client, locked, write)
+  return write
 }
 
 export interface ApprovedOutlines {
