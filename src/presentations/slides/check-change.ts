@@ -4,7 +4,7 @@
 import type { InvalidPlace } from '../../contract/problem.ts'
 import { maxMemberBytes, type SlideChange } from '../../contract/slide-changes.ts'
 import { Problem } from '../../domain/problem.ts'
-import { findRefused, type PictureRule } from './pictures.ts'
+import { findRefused, type PictureRule, visitPictures } from './pictures.ts'
 
 /** Calls `visit` for each text, its keys included. */
 function visitTexts(
@@ -63,6 +63,7 @@ export function checkPictures(
 ): void {
   const before = new Set<string>()
   visitTexts(known, (text) => before.add(text), '')
+  visitPictures(known, ({ text }) => before.add(text))
   const errors = findRefused({ content, ui }, { ...rule, known: (text) => before.has(text) })
   if (errors.length > 0) throw refuse(errors)
 }

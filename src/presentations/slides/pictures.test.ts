@@ -81,6 +81,54 @@ test('texts are no addresses', () => {
   expect(refusedIn(texts)).toEqual([])
 })
 
+test.each([
+  ...['Rows: 1 < 2 and <b>3</b> = 3', '<i>a</i> <a href="http://example.com/x">link</a>'],
+  ...['Map<String, List<Source>> and <script> in a text', '[a link](http://example.com)'],
+  ...['<img src="/static/x.png" alt="A b">', "<img src='data:image/png;base64,AA'/>"],
+  ...['<img src=https://images.example/x.png?a=1&amp;b=2>', '![alt](/static/x.png "A title")'],
+  ...[
+    '<p style="color: red; background: url(/static/x.png)">',
+    '<img src="" srcset="/static/a 2x">',
+  ],
+  ...['<img src="http://known.example/x.png">', 'on = 5, src=http://10.0.0.1/ without a tag'],
+  ...['Great![sic] (see http://10.0.0.1)'],
+])('markup %j passes', (text) => {
+  expect(refusedIn({ text, items: [{ text }] })).toEqual([])
+})
+
+test.each([
+  ...['<img src="http://10.0.0.1/x">', '<IMG/SRC=http://10.0.0.1/x>', "<img src='api/v1/x'>"],
+  ...['<img src=/static/x.png src=http://10.0.0.1/>', '<img\nsrc\n=\n"http://10.0.0.1/x">'],
+  ...['<img src="&#104;ttp://10.0.0.1/">', '<img src="/static/&#46;&#46;/api/x">'],
+  ...[`<p title=" src='data:image/"><img src=http://10.0.0.1/>'`, '<img src="http://10.0.0.1/x'],
+  ...['<img src= src=http://10.0.0.1/>', '<img alt=">" src=//10.0.0.1/x>'],
+  ...[
+    '<img srcset="/static/x.png 1x, http://10.0.0.1/ 2x">',
+    '<img srcset="data:,x, http://a/ 2x">',
+  ],
+  ...['<img src="data:image/png,x" onerror="fetch(1)">', '<b/onclick=a()>x</b>'],
+  ...['<iframe src="data:image/svg+xml,x">', '<iframe srcdoc="x">', '<object data=x>'],
+  ...['<svg><image href="http://10.0.0.1/x"></svg>', '<svg><use xlink:href="http://a/x#y"/></svg>'],
+  ...['<svg><set attributeName=href to=http://a/></svg>', '<link rel=stylesheet href=http://a/>'],
+  ...['<p style="background:url(http://10.0.0.1/)">', '<style>@import "http://a/";</style>'],
+  ...['<p style="background:u\\72l(http://a/)">', '<p style="background:ur&#108;(http://a/)">'],
+  ...['<style>p{background:url( "http://a/x" )}</style>', '<video poster=http://a/x></video>'],
+  ...[
+    '<table background="http://10.0.0.1/x">',
+    '<meta http-equiv=refresh content="0;url=http://a/">',
+  ],
+  ...[
+    '![a](http://10.0.0.1/x)',
+    '![a [b](c)](<http://10.0.0.1/x y>)',
+    '![a][r]\n\n[r]: http://a/x',
+  ],
+])('markup %j is refused', (text) => {
+  expect(refusedIn({ text })).toEqual(['/text'])
+  expect(refusedIn({ items: [{ image: { caption: text } }] })).toEqual(['/items/0/image/caption'])
+  const before = { ...rule, known: (known: string) => known === text }
+  if (/on\w+=/.test(text)) expect(findRefused({ text }, before)).toEqual([])
+})
+
 test('names at most ten places', () => {
   expect(findRefused(Array(20).fill({ src: 'x' }), rule, '/slides')).toHaveLength(10)
 })

@@ -4,10 +4,11 @@
 
 import type { InvalidPlace } from '../../contract/problem.ts'
 import { decodePlainPath } from '../../presenton/plain-path.ts'
+import { addressesIn } from './markup.ts'
 
 /**
  * `address`: any text is one. `part`: a text within the description of a picture, which is an address
- * if it looks like one. `text`: a text for people or the model.
+ * if it looks like one. `text`: a text for people or the model. Markup in the last two may name addresses, too.
  */
 type Kind = 'address' | 'part' | 'text'
 
@@ -43,7 +44,7 @@ function isAddress(text: string, kind: Kind, name: string): boolean {
 const isPicture = ({ type, is_icon: isIcon }: Record<string, unknown>) =>
   isIcon !== undefined || type === 'image' || type === 'svg' || type === 'icon'
 
-/** Calls `visit` for each address of a picture or a link. */
+/** Calls `visit` for each address of a picture or a link, also in the markup of texts. */
 export function visitPictures(
   value: unknown,
   visit: (picture: Picture) => void,
@@ -52,6 +53,7 @@ export function visitPictures(
 ): void {
   if (typeof value === 'string') {
     if (kind !== 'text' && isAddress(value, kind, name)) visit({ path, text: value })
+    else for (const text of addressesIn(value)) visit({ path, text })
     return
   }
   if (typeof value !== 'object' || value === null) return
@@ -125,6 +127,8 @@ export function findRefused(value: unknown, rule: PictureRule, path = ''): Inval
     value,
     (picture) => {
       if (errors.length >= maxErrors || isAllowed(picture.text, rule)) return
+      // A text may have many.
+      if (errors.at(-1)?.path === picture.path) return
       errors.push({ path: picture.path, message })
     },
     path,
