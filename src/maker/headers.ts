@@ -5,12 +5,15 @@ import type { MakerConfig } from '../config/maker.ts'
 
 export interface MakerHeaderOptions extends Pick<MakerConfig, 'frameAncestors' | 'hasGoogleFonts'> {
   isHttps: boolean
+  /** Of other servers, whose pictures slides may show. */
+  imageHosts: ReadonlySet<string>
 }
 
 export function makerHeaders({
   frameAncestors,
   hasGoogleFonts,
   isHttps,
+  imageHosts,
 }: MakerHeaderOptions): Record<string, string> {
   const isFramed = frameAncestors.length > 0
   const policy = [
@@ -18,7 +21,7 @@ export function makerHeaders({
     // Upstream's pages have inline scripts without nonces.
     "script-src 'self' 'unsafe-inline'",
     `style-src 'self' 'unsafe-inline'${hasGoogleFonts ? ' https://fonts.googleapis.com' : ''}`,
-    "img-src 'self' data: blob:",
+    ["img-src 'self' data: blob:", ...[...imageHosts].map((host) => `https://${host}`)].join(' '),
     `font-src 'self' data:${hasGoogleFonts ? ' https://fonts.gstatic.com' : ''}`,
     "connect-src 'self'",
     "worker-src 'self' blob:",
