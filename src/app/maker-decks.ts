@@ -21,11 +21,11 @@ export function createMakerDecks({ config, adapters, features }: MakerDecksOptio
   const { database, presenton } = adapters
   const { quotas, limits, leaseMs, slideImageHosts: imageHosts } = config
   return createDecks({
-    save: createSaveDeck({
+    ...createSaveDeck({
       ...{ database, presenton, quotas, imageHosts, maxSlides: limits.maxSlides },
       locks: createDeckLocks({ database, leaseMs }),
     }),
-    saveDetails: createSaveDetails({ database, presenton, imageHosts }),
+    saveDetails: createSaveDetails({ database, presenton }),
     listDecks: createListDecks({ database, firstSlides: createFirstSlides({ presenton }) }),
     remove: features.presentations.remove,
     presenton,

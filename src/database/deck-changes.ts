@@ -113,6 +113,8 @@ export interface FinishedChange {
   digestsBefore: string[]
   /** Set if slides were added or removed. */
   slideCount?: number | undefined
+  /** The theme is another one, which shows in every file. */
+  isOtherTheme?: boolean | undefined
 }
 
 /** `ended` is a CTE of that name, which deletes the lock. */
@@ -126,9 +128,10 @@ const finish = (ctes: string, commit = '') => `
     where d.deck_id = k.deck_id
   )
   update gateway.presentations p set
-    revision = ${revisionOf('p')} + (k.digests is distinct from $3::text[])::int,
+    revision = ${revisionOf('p')} + (k.digests is distinct from $3::text[] or $6::bool)::int,
     n_slides = coalesce($5::int, p.n_slides), slides_done = coalesce($5::int, p.slides_done),
-    updated_at = case when k.digests is distinct from $3::text[] then now() else updated_at end
+    updated_at = case when k.digests is distinct from $3::text[] or $6::bool
+      then now() else updated_at end
   from ended, known k where p.id = $1 returning p.revision${commit}`
 
 const deleteLock =
@@ -152,8 +155,8 @@ const finishAtOnce = finish(
 
 const finishValues = (
   { id, token }: DeckLock,
-  { digests, digestsBefore, slideCount }: FinishedChange,
-) => [id, token, digests, digestsBefore, slideCount ?? null]
+  { digests, digestsBefore, slideCount, isOtherTheme = false }: FinishedChange,
+) => [id, token, digests, digestsBefore, slideCount ?? null, isOtherTheme]
 
 /**
  * Ends the change: the revision grows if the deck differs from what upstream returned last. Returns
@@ -183,17 +186,20 @@ export interface ExpectedRevision {
   userId: string
   deckId: string
   revision: number
+  /** The hash of a session of the slide maker, which must not have ended. Undefined: any caller. */
+  session?: string | undefined
 }
 
 /**
  * Takes the lock of a finished deck and notes the intent, in one statement. False if the deck is
- * another one, has another revision, may not be changed, or is not free: nothing is taken then.
+ * another one, has another revision, may not be changed, or is not free, or if the session has ended:
+ * nothing is taken then.
  * Both rows are locked, so that a row that was read before the locks were granted is read again.
  */
 export async function takeDeckAtOnce(
   database: Queryable,
   { id, token }: DeckLock,
-  { userId, deckId, revision, leaseMs }: ExpectedRevision & { leaseMs: number },
+  { userId, deckId, revision, session, leaseMs }: ExpectedRevision & { leaseMs: number },
 ): Promise<boolean> {
   const rows = await database.query(
     `with free as (
@@ -201,12 +207,14 @@ export async function takeDeckAtOnce(
        where l.presentation_id = $1 and p.user_id = $2 and p.presenton_presentation_id = $3
          and ${revisionOf('p')} = $4
          and (p.status = 'completed' or (p.status = 'running' and p.run_kind = 'export'))
+         and ($7::text is null or exists (select 1 from gateway.maker_sessions
+           where hash = $7 and user_id = $2 and expires_at > now()))
        for no key update of l, p
      )
      insert into gateway.deck_changes (presentation_id, token, has_intent, expires_at)
      select id, $5, true, clock_timestamp() + $6 * interval '1 ms' from free
      on conflict (presentation_id) do nothing returning 1`,
-    [id, userId, deckId, revision, token, leaseMs],
+    [id, userId, deckId, revision, token, leaseMs, session ?? null],
   )
   return rows.length > 0
 }

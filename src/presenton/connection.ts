@@ -1,10 +1,10 @@
-// One connection for each request. Creating, preparing and streaming cost money and are not
+// One connection for each request, except for those that may be repeated. Creating, preparing and streaming cost money and are not
 // idempotent, so no request may be retried here or sent over a socket that upstream is closing. A
 // connection of its own can also be torn down without disturbing another call.
 
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { buildConnector, Client } from 'undici'
+import { buildConnector, Client, Pool } from 'undici'
 import { raceSignal } from '../async/signals.ts'
 import { Problem } from '../domain/problem.ts'
 import { fault, outage } from './failures.ts'
@@ -18,6 +18,8 @@ export interface UpstreamRequest {
   /** The body of a request without `json`. */
   openBody?: (() => AsyncIterable<Uint8Array>) | undefined
   signal: AbortSignal
+  /** It may be sent twice, so it may use a connection of other requests that is still open. */
+  isRepeatable?: boolean | undefined
 }
 
 export interface UpstreamResponse {
@@ -29,6 +31,9 @@ export interface UpstreamResponse {
 }
 
 const connectTimeoutMs = 10_000
+/** Shorter than upstream keeps one, so that few are found closed. */
+const keepAliveMs = 4_000
+const maxKept = 32
 
 const ignore = () => undefined
 
@@ -73,6 +78,17 @@ export function createConnections(url: string) {
     return { client, close }
   }
 
+  const kept = new Pool(base.origin, {
+    connect: (options, done) => {
+      openSocket(options, (...result) => {
+        if (result[0]) connectErrors.add(result[0])
+        done(...result)
+      })
+    },
+    ...{ connections: maxKept, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs },
+    ...{ headersTimeout: 0, bodyTimeout: 0 },
+  })
+
   /**
    * The failure that an error of a connection means: the reason of an aborted `signal`, an outage
    * where no connection was made, a fault where one broke.
@@ -96,40 +112,43 @@ export function createConnections(url: string) {
       json,
       openBody,
       signal,
+      isRepeatable = false,
     }: UpstreamRequest): Promise<UpstreamResponse> {
       signal.throwIfAborted()
       if (isClosed) throw outage(new Error('the client is closed'))
-      const connection = createConnection()
+      const request = {
+        method,
+        path: prefix + path,
+        headers: {
+          accept: '*/*',
+          'accept-encoding': 'identity',
+          'user-agent': 'presenton-gateway',
+          ...(json !== undefined && { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        body:
+          json === undefined ? (openBody ? Readable.from(openBody()) : null) : JSON.stringify(json),
+        signal,
+      }
+      const connection = isRepeatable ? undefined : createConnection()
       function close(): void {
+        if (!connection) return
         signal.removeEventListener('abort', connection.close)
         connection.close()
       }
       // undici checks its signal only between connecting and the end of a body, and then keeps the
       // connection for seconds.
-      signal.addEventListener('abort', connection.close, { once: true })
+      if (connection) signal.addEventListener('abort', connection.close, { once: true })
       try {
-        const response = connection.client.request({
-          method,
-          path: prefix + path,
-          headers: {
-            accept: '*/*',
-            'accept-encoding': 'identity',
-            'user-agent': 'presenton-gateway',
-            ...(json !== undefined && { 'content-type': 'application/json' }),
-            ...headers,
-          },
-          body:
-            json === undefined
-              ? openBody
-                ? Readable.from(openBody())
-                : null
-              : JSON.stringify(json),
-          signal,
-        })
+        const response = (connection?.client ?? kept).request(request)
         const { statusCode, headers: responseHeaders, body } = await raceSignal(response, signal)
         // Closing the connection must not cause an uncaught error in a body that is no longer read.
         body.on('error', ignore)
-        return { status: statusCode, headers: responseHeaders, body, close }
+        const closeKept = () => void body.destroy()
+        return {
+          ...{ status: statusCode, headers: responseHeaders, body },
+          close: connection ? close : closeKept,
+        }
       } catch (error) {
         close()
         throw toFailure(error, signal)
@@ -139,6 +158,7 @@ export function createConnections(url: string) {
     async close(): Promise<void> {
       isClosed = true
       for (const close of closeFunctions) close()
+      await kept.destroy()
       await Promise.all(closingClients)
     },
   }

@@ -31,7 +31,7 @@ export function createDeckSaves({ calls, perform, timeouts: { createMs } }: Deck
     perform({ operation: 'save', signal }, ({ auth }) =>
       calls.fetchJson({
         ...{ account, signal, auth, routeKind: 'deck', timeoutMs: createMs },
-        ...{ method: 'PATCH', path, json },
+        ...{ method: 'PATCH', path, json, isRepeatable: true },
       }),
     )
 

@@ -20,6 +20,8 @@ export interface UpstreamRequestOptions {
   /** For the whole request, the body of the response included. */
   timeoutMs: number
   signal: AbortSignal
+  /** It may be sent twice, so it may use a connection that is open. */
+  isRepeatable?: boolean
   /** Its success says nothing about the calls in which a model works. */
   isCheap?: boolean
   /** Statuses outside 2xx that are no failure, also not for the circuit breaker. */
@@ -51,13 +53,13 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
   }
 
   async function connect(
-    { method = 'GET', path, json, openBody, headers = {} }: UpstreamRequestOptions,
+    { method = 'GET', path, json, openBody, headers = {}, isRepeatable }: UpstreamRequestOptions,
     { signal }: CallDeadline,
     span: Span | undefined,
   ): Promise<UpstreamResponse> {
     const traced = withTraceparent(headers, span)
     const response = await connections.open({
-      ...{ method, path, json, openBody, signal },
+      ...{ method, path, json, openBody, signal, isRepeatable },
       headers: traced,
     })
     span?.set({ 'http.response.status_code': response.status })

@@ -14,7 +14,8 @@ import type { createListDecks } from './list-decks.ts'
 import { readSlide, readSlides, readTheme } from './read-saves.ts'
 
 export interface DecksOptions {
-  save: SaveDeck
+  save: SaveDeck['save']
+  saveKnown: SaveDeck['saveKnown']
   saveDetails: SaveDetails
   listDecks: ReturnType<typeof createListDecks>
   remove: PresentationCommands['remove']
@@ -25,6 +26,7 @@ type Row = Record<string, unknown>
 
 export function createDecks({
   save,
+  saveKnown,
   saveDetails,
   listDecks,
   remove,
@@ -54,6 +56,12 @@ export function createDecks({
       return reply.code(204).send()
     },
 
+    async saveKnownSlide({ body, owner: userId, session: { hash: session } }) {
+      const save = readKnownSave(body)
+      const saved = save && (await saveKnown({ ...save, userId, session }))
+      return saved && shown(saved)
+    },
+
     async saveSlide(exchange) {
       const body = isObject(exchange.body) ? exchange.body : {}
       const slide = readSlide(body.slide, '/slide')
@@ -73,13 +81,16 @@ export function createDecks({
       checkStatus(deck)
       const own = ownOf(exchange)
       const { deckId, isEarlier } = deck
+      const change = { own, deckId, title }
       const saved =
-        slides.length === 0
-          ? await saveDetails({ own, account: exchange.account, deckId, title, theme })
-          : await save({
-              ...{ own, deckId, title },
+        slides.length > 0
+          ? await save({
+              ...change,
               save: { kind: 'deck', slides, theme, isOfEarlierDeck: isEarlier },
             })
+          : theme
+            ? await save({ ...change, save: { kind: 'theme', theme } })
+            : await saveDetails({ ...change, account: exchange.account })
       return shown(saved, given ?? deck.title)
     },
   }
@@ -92,6 +103,19 @@ export function createDecks({
  */
 function checkStatus({ status }: OwnDeck): void {
   if (status !== 'completed' && status !== 'running') throw new Problem('CONFLICT')
+}
+
+/** Undefined for what is to be refused: only a session that is checked is told why. */
+function readKnownSave(body: unknown) {
+  const { slide: given } = isObject(body) ? body : {}
+  const { presentation } = isObject(given) ? given : {}
+  const deckId = typeof presentation === 'string' ? parseDeckId(presentation) : undefined
+  if (deckId === undefined) return undefined
+  try {
+    return { deckId, slide: readSlide(given, '/slide') }
+  } catch {
+    return undefined
+  }
 }
 
 /** Without upstream's account, and under our title. */

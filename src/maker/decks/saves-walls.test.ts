@@ -94,6 +94,11 @@ test('nested ids lead nowhere else, and spellings of one’s own lead home', asy
     })
     expect(asked.filter((request) => !request.startsWith('GET'))).toEqual([])
   }
+  // A new slide with the id of one elsewhere.
+  for (const id of [theirs.slide.id, second.slide.id]) {
+    const slides = [...mine.shown.slides, { ...mine.slide, id, speaker_note: 'planted' }]
+    expect((await patch(user, 'update', { ...mine.shown, slides })).status).toBe(404)
+  }
   const [hex, upper] = [mine.deckId.replaceAll('-', ''), mine.slide.id.toUpperCase()]
   const spelt = { ...mine.slide, id: `{${upper}}`, presentation: `urn:uuid:${hex}` }
   const saved = await patch(user, 'slide_update', { slide: { ...spelt, speaker_note: 'Home' } })
@@ -121,6 +126,14 @@ test('what is no slide is refused before upstream is asked to write', async () =
     const twice = { ...shown, slides: [slide, slide] }
     expect((await patch(user, 'update', twice)).status).toBe(400)
     expect((await patch(user, 'update', { ...shown, theme: 'x' })).status).toBe(400)
+    for (const text of ['<img src="http://10.0.0.1/x">', '![x](http://10.0.0.1/x)']) {
+      const ui = { ...slide.ui, components: [{ elements: [{ type: 'text', text }] }] }
+      expect((await patch(user, 'slide_update', { slide: { ...slide, ui } })).status).toBe(400)
+      const slides = [{ ...slide, content: { text } }, ...shown.slides.slice(1)]
+      expect((await patch(user, 'update', { ...shown, slides })).status).toBe(400)
+      const change = { method: 'PATCH', body: { ui } }
+      expect((await user.api(`/presentations/${id}/slides/1`, change)).status).toBe(400)
+    }
     for (const src of [
       ...['http://169.254.169.254/latest', 'http://localhost:5001/api', 'file:///etc/passwd'],
       ...['/app_data/images/users/other/x.png', '/static/../api/v1/auth/status', 'api/v1/x'],

@@ -142,6 +142,60 @@ test('a title is the presentation’s; a technical one and none change nothing',
   expect(deck.title).toBe(technical)
 })
 
+test('another theme counts, alone or with slides, and waits for the lock', async () => {
+  const user = await world.createUser()
+  const { id, deckId, deck, open, saveDeck } = await makeDeck(user)
+  const theme = { name: 'Slate', colors: { primary: '#123456' } }
+  const saved = await saveDeck({ id: deckId, theme })
+  expect(saved).toMatchObject({ status: 200, body: { id: deckId, slides: [] } })
+  expect(deck).toMatchObject({ theme, slides: { length: 3 } })
+  expect(await user.read(id)).toMatchObject({ revision: 2, files: [{ stale: true }] })
+  await saveDeck({ id: deckId, theme })
+  const shown = await open()
+  await saveDeck({ ...shown, theme })
+  expect(await user.read(id)).toMatchObject({ revision: 2 })
+  await saveDeck({ ...shown, theme: { name: 'Sand' } })
+  expect(await user.read(id)).toMatchObject({ revision: 3 })
+
+  world.presenton.faults.inject('update:reply-lost')
+  // This version shows no theme, so that nothing tells whether it was stored.
+  expect((await saveDeck({ id: deckId, theme })).status).toBe(502)
+  expect((await saveDeck({ id: deckId, theme })).status).toBe(200)
+  expect(await user.read(id)).toMatchObject({ revision: 5 })
+  await world.query(
+    `insert into gateway.deck_changes (presentation_id, token, expires_at)
+     values ($1, gen_random_uuid(), now() + interval '1 second')`,
+    [id],
+  )
+  const upstream = await world.upstreamDuring(async () => {
+    const waiting = saveDeck({ id: deckId, theme: { name: 'Late' } })
+    expect(deck.theme).toEqual(theme)
+    expect((await waiting).status).toBe(200)
+  })
+  expect(upstream.filter((request) => request.startsWith('PATCH'))).toHaveLength(1)
+  expect(await user.read(id)).toMatchObject({ revision: 6 })
+})
+
+test('a session that has ended saves nothing, also on a replica that has seen it', async () => {
+  const user = await world.createUser()
+  const { id, deck, open, saveSlide } = await makeDeck(user)
+  const { slides } = await open()
+  const save = (speaker_note: string) => saveSlide({ ...slides[0], speaker_note })
+  expect((await save('first')).status).toBe(200)
+  const end = `update gateway.maker_sessions set expires_at = now() + $2::interval where user_id = $1`
+  await world.query(end, [user.sub, '0'])
+  const upstream = await world.upstreamDuring(async () => {
+    expect((await save('ended')).status).toBe(401)
+    expect((await saveSlide({ ...slides[0], content: 'x' })).status).toBe(401)
+  })
+  expect(upstream).toEqual([])
+  await world.query(end, [user.sub, '1 hour'])
+  expect((await save('renewed')).status).toBe(200)
+  expect(deck.slides[0]?.speaker_note).toBe('renewed')
+  expect((await user.api(`/presentations/${id}`, { method: 'DELETE' })).status).toBe(204)
+  expect((await save('deleted')).status).toBe(404)
+})
+
 test('saves pass during an export and a turn of the chat', async () => {
   const user = await world.createUser()
   const { id, deckId, deck, open, saveSlide, saveDeck } = await makeDeck(user)

@@ -10,6 +10,7 @@ export const deckRows: Row[] = [
     path: `${ppt}/presentation/slide_update`,
     class: 'deck',
     handler: 'saveSlide',
+    knownHandler: 'saveKnownSlide',
     ids: ['body.slide.presentation'],
     body: 'json',
     isUncompressed: true,

@@ -12,6 +12,11 @@ export interface Row {
   class: RowClass
   /** The name of its handler; rows that only go upstream have none. */
   handler?: string
+  /**
+   * The name of a handler that is tried first, with a session and a deck that this process remembers.
+   * Undefined from it: something no longer holds, and nothing was done.
+   */
+  knownHandler?: string
   ids?: readonly IdPlace[]
   /** What the body is. JSON may come as text/plain. Without it no body is taken. */
   body?: 'json' | 'multipart'

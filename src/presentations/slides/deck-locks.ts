@@ -43,6 +43,8 @@ export interface DeckAsKnown {
   account: string | null
   revision: number
   slideCount: number
+  /** The session of the slide maker that must be live; undefined where the caller knows it is. */
+  session?: string | undefined
 }
 
 export type HeldDeck = Awaited<ReturnType<ReturnType<typeof createDeckLocks>['take']>>
@@ -164,10 +166,10 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
      * Takes the lock of a deck, with an intent, if the deck is free and as it is known. It does not
      * wait. Undefined: nothing was taken.
      */
-    async takeAtOnce({ own, ...known }: DeckAsKnown) {
+    async takeAtOnce({ own, session, ...known }: DeckAsKnown) {
       const lock = { id: own.id, token: randomUUID() }
       const { deckId, revision } = known
-      const expected = { userId: own.userId, deckId, revision, leaseMs }
+      const expected = { userId: own.userId, deckId, revision, session, leaseMs }
       const askedMs = performance.now()
       if (!(await takeDeckAtOnce(database, lock, expected))) return undefined
       return hold(own, lock, { ...known, askedMs })

@@ -7,6 +7,7 @@ import { slideDigests } from '../../presenton/slide-digest.ts'
 import { isShared, visitPictures } from './pictures.ts'
 
 export interface KnownDeck {
+  own: { userId: string; id: string }
   revision: number
   account: string | null
   /** Of the slides, in their order. */
@@ -61,13 +62,18 @@ export function createKnownDecks() {
 
     /** Of a deck that was read when it had at least this revision. */
     learn: (
-      { deckId, revision, account }: { deckId: string; revision: number; account: string | null },
+      held: { userId: string; id: string; deckId: string } & Pick<
+        KnownDeck,
+        'revision' | 'account'
+      >,
       deck: DeckSlides,
-    ): KnownDeck =>
-      remember(deckId, {
-        ...{ revision, account, ids: idsOf(deck), digests: slideDigests(deck) },
-        theme: deck.presentation.theme,
+    ): KnownDeck => {
+      const { userId, id, deckId, revision, account } = held
+      return remember(deckId, {
+        ...{ own: { userId, id }, revision, account },
+        ...{ ids: idsOf(deck), digests: slideDigests(deck), theme: deck.presentation.theme },
         pictures: picturesOf([deck.slides, deck.presentation.theme]),
-      }),
+      })
+    },
   }
 }

@@ -1,6 +1,7 @@
 // What a save of upstream's interface does to a deck as it is known, and how one recognises it in a
 // deck that is read after its answer was lost.
 
+import { isDeepStrictEqual } from 'node:util'
 import { Problem } from '../../domain/problem.ts'
 import type { UpstreamAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
@@ -13,9 +14,11 @@ export type SavedSlide = Record<string, unknown> & { id: string }
 
 export type Save =
   | { kind: 'slide'; slide: SavedSlide }
+  | { kind: 'theme'; theme: Record<string, unknown> }
   | {
       kind: 'deck'
       slides: SavedSlide[]
+      /** Undefined: it stays. */
       theme: unknown
       /** It names the deck by the id of one that the present deck has replaced. */
       isOfEarlierDeck: boolean
@@ -43,6 +46,10 @@ export interface PlannedSave {
   grownTo?: number
   /** Set if their number changes. */
   slideCount?: number
+  /** The theme becomes another one, in which the files do not show the deck. */
+  isOtherTheme?: boolean
+  /** It names slides that the deck does not have. */
+  addsIds?: boolean
 }
 
 /**
@@ -50,7 +57,23 @@ export interface PlannedSave {
  * earlier deck)
  */
 export function planSave(save: Save, known: KnownDeck): PlannedSave {
-  return save.kind === 'slide' ? planSlide(save.slide, known) : planDeck(save, known)
+  if (save.kind === 'slide') return planSlide(save.slide, known)
+  return save.kind === 'theme' ? planTheme(save.theme, known) : planDeck(save, known)
+}
+
+function planTheme(
+  theme: Record<string, unknown>,
+  { ids, digests, ...known }: KnownDeck,
+): PlannedSave {
+  const saved = ({ presentation }: Pick<DeckSlides, 'presentation'>): Saved => ({
+    ...{ ids, digests, response: { ...presentation, slides: [] } },
+  })
+  return {
+    isOtherTheme: !isDeepStrictEqual(theme, known.theme),
+    write: async (presenton, call) =>
+      saved(await presenton.saveDeck({ ...call, slides: [], theme })),
+    find: (deck) => (isDeepStrictEqual(deck.presentation.theme, theme) ? saved(deck) : undefined),
+  }
 }
 
 function planSlide(slide: SavedSlide, { ids, digests }: KnownDeck): PlannedSave {
@@ -78,6 +101,7 @@ function planDeck(
     throw new Problem('CONFLICT')
   const slideCount = slides.length
   const isResized = slideCount !== known.ids.length
+  const isOtherTheme = theme !== undefined && !isDeepStrictEqual(theme, known.theme)
   const sent = slides.map((slide, index) => ({ ...slide, index }))
   const saved = (deck: DeckSlides): Saved => ({
     ids: idsOf(deck),
@@ -87,6 +111,8 @@ function planDeck(
   return {
     ...(slideCount > known.ids.length && { grownTo: slideCount }),
     ...(isResized && { slideCount }),
+    isOtherTheme,
+    addsIds: slides.some(({ id }) => !known.ids.includes(id)),
     async write(presenton, call) {
       const deck = await presenton.saveDeck({
         ...{ ...call, slides, theme: theme ?? known.theme },
@@ -98,9 +124,17 @@ function planDeck(
         : saved({ presentation: deck.presentation, slides: sent })
     },
     find(deck) {
+      const digests = slideDigests(deck).join()
+      const { theme: shown } = deck.presentation
+      // Where a version does not show the theme, the slides that were stored with it tell.
+      const hasTheme =
+        shown === undefined
+          ? !isOtherTheme || digests !== known.digests.join()
+          : theme === undefined || isDeepStrictEqual(shown, theme)
       const isStored =
+        hasTheme &&
         idsOf(deck).join() === idsOf({ slides: sent }).join() &&
-        slideDigests(deck).join() === slideDigests({ slides: sent }).join()
+        digests === slideDigests({ slides: sent }).join()
       return isStored ? saved(deck) : undefined
     },
   }

@@ -11,15 +11,15 @@ import { Problem } from '../../domain/problem.ts'
 import { accountOfRow } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import { deckGone } from '../../presenton/decks.ts'
-import { mayHaveStarted, type ResponseCause } from '../../presenton/failures.ts'
 import { lockAdmission } from '../statements/insert.ts'
 import { updateTitle } from '../statements/transitions.ts'
 import { type createDeckLocks, deckLockLost, type HeldDeck } from './deck-locks.ts'
 import { createKnownDecks, type KnownDeck, picturesOf } from './known-decks.ts'
 import { createFindOwn } from './own-images.ts'
 import { findRefused, imagePathOf } from './pictures.ts'
-import { type PlannedSave, planSave, type Save, type Saved } from './plan-save.ts'
+import { type PlannedSave, planSave, type Save, type Saved, type SavedSlide } from './plan-save.ts'
 import { createSaveQueue } from './save-queue.ts'
+import { type CheckedSave, UnknownOutcome, writeSave } from './write-save.ts'
 
 export interface SaveDeckOptions {
   database: Pick<Database, 'query' | 'transaction'>
@@ -39,14 +39,23 @@ export interface SaveRequest {
   title?: string | undefined
 }
 
+export interface SaveKnownRequest {
+  userId: string
+  /** In its one spelling. */
+  deckId: string
+  slide: SavedSlide
+  /** The hash of the session. */
+  session: string
+}
+
 export type SaveDeck = ReturnType<typeof createSaveDeck>
 
-/** A save as the deck allows it. */
-interface CheckedSave {
-  known: KnownDeck
-  planned: PlannedSave
-  /** Images of the user that the deck has not named before. */
-  images: string[]
+interface OpenedDeck {
+  deck: HeldDeck
+  /** Undefined: it is to be checked against the deck as it is. */
+  checked: CheckedSave | undefined
+  /** Upstream may be asked to write. */
+  hasIntent: boolean
 }
 
 const invalid = (path: string, message: string) =>
@@ -63,8 +72,7 @@ export function createSaveDeck(options: SaveDeckOptions) {
   /** @throws Problem NOT_FOUND, VALIDATION_FAILED */
   async function check({ own, save }: SaveRequest, known: KnownDeck): Promise<CheckedSave> {
     const planned = planSave(save, known)
-    const named =
-      save.kind === 'slide' ? { slide: save.slide } : { slides: save.slides, theme: save.theme }
+    const { kind: _, ...named } = save
     const added = [...picturesOf(named)].filter((text) => !known.pictures.has(text))
     const paths = added.flatMap((text) => imagePathOf(text) ?? [])
     const isOwn = await findOwn(own.userId, paths)
@@ -79,20 +87,34 @@ export function createSaveDeck(options: SaveDeckOptions) {
     return { known, planned, images: paths }
   }
 
+  /** Checks the save against what is known of the deck. Undefined: not known, or refused by that. */
+  async function checkKnown(request: SaveRequest): Promise<CheckedSave | undefined> {
+    const known = knownDecks.find(request.deckId)
+    return known && check(request, known).catch(() => undefined)
+  }
+
+  /** Locks the deck at once if it is as known; undefined: nothing was taken. */
+  async function openKnown(
+    { own, deckId }: SaveRequest,
+    checked: CheckedSave | undefined,
+    session?: string,
+  ): Promise<OpenedDeck | undefined> {
+    if (!checked || checked.planned.grownTo !== undefined) return undefined
+    const { revision, account, ids } = checked.known
+    const asKnown = { own, deckId, account, revision, slideCount: ids.length, session }
+    const deck = await locks.takeAtOnce(asKnown)
+    return deck && { deck, checked, hasIntent: true }
+  }
+
   /** The deck, locked, and the save checked against it. With `hasIntent` upstream may be asked. */
-  async function open(request: SaveRequest) {
+  async function open(request: SaveRequest): Promise<OpenedDeck> {
     const { own, deckId } = request
-    const known = knownDecks.find(deckId)
     // What is refused by what is known is checked once more against the deck as it is.
-    const checked = known && (await check(request, known).catch(() => undefined))
-    if (checked && checked.planned.grownTo === undefined) {
-      const { revision, account, ids } = checked.known
-      const asKnown = { own, deckId, account, revision, slideCount: ids.length }
-      const deck = await locks.takeAtOnce(asKnown)
-      if (deck) return { deck, checked, hasIntent: true }
-    }
+    const checked = await checkKnown(request)
+    const opened = await openKnown(request, checked)
+    if (opened) return opened
     const deck = await locks.take({ own, signal: always(), passesTurns: true })
-    const isAsKnown = deck.deckId === deckId && known?.revision === deck.revision
+    const isAsKnown = deck.deckId === deckId && checked?.known.revision === deck.revision
     // Whether slides may be added is decided by the deck itself: the chat may have added some.
     const isEnough = isAsKnown && checked?.planned.grownTo === undefined
     return { deck, hasIntent: false, checked: isEnough ? checked : undefined }
@@ -118,23 +140,6 @@ export function createSaveDeck(options: SaveDeckOptions) {
     })
   }
 
-  /** Writes, and reads after a write whose answer was lost. */
-  async function write(deck: HeldDeck, { known, planned }: CheckedSave): Promise<Saved> {
-    const call = callOf(deck)
-    return planned.write(presenton, call).catch(async (error: unknown) => {
-      if (!mayHaveStarted(error)) throw error
-      const found = await presenton.readDeck(call).catch(() => undefined)
-      const saved = found && planned.find(found)
-      if (saved) return saved
-      const { status } = ((error as Problem).cause ?? {}) as Partial<ResponseCause>
-      // A failure that was answered has stored nothing; a lost one may still do so.
-      const isAsBefore =
-        found && knownDecks.learn(deck, found).digests.join() === known.digests.join()
-      if (isAsBefore && status !== undefined) throw error
-      throw new UnknownOutcome(error)
-    })
-  }
-
   async function finish(
     { title }: SaveRequest,
     deck: HeldDeck,
@@ -142,8 +147,11 @@ export function createSaveDeck(options: SaveDeckOptions) {
     { ids, digests }: Saved,
   ): Promise<number> {
     const { id, userId, lock } = deck
-    const { slideCount } = planned
-    const change = { digests, digestsBefore: known.digests, slideCount: slideCount && ids.length }
+    const { slideCount, isOtherTheme } = planned
+    const change = {
+      ...{ digests, digestsBefore: known.digests, isOtherTheme },
+      slideCount: slideCount && ids.length,
+    }
     const statements = [
       ...(slideCount === undefined ? [] : [settleSlides(ids.length)]),
       ...(images.length === 0 ? [] : [recordImages(userId, images)]),
@@ -165,8 +173,10 @@ export function createSaveDeck(options: SaveDeckOptions) {
     await database.query(text, [id, ...values]).catch(() => undefined)
   }
 
-  async function saveNow(request: SaveRequest): Promise<Saved['response']> {
-    const { deck, hasIntent, ...opened } = await open(request)
+  async function saveIn(
+    { deck, hasIntent, ...opened }: OpenedDeck,
+    request: SaveRequest,
+  ): Promise<Saved['response']> {
     let isUnknown = false
     let reserved: KnownDeck | undefined
     try {
@@ -175,19 +185,18 @@ export function createSaveDeck(options: SaveDeckOptions) {
       deck.checkHeld()
       if (checked.planned.grownTo !== undefined) reserved = checked.known
       isUnknown = true
-      const saved = await write(deck, checked).catch((error: unknown) => {
+      const saved = await writeSave(presenton, callOf(deck), checked).catch((error: unknown) => {
         isUnknown = error instanceof UnknownOutcome
         throw error instanceof UnknownOutcome ? error.cause : error
       })
       const revision = await finish(request, deck, checked, saved)
       deck.close()
       const { ids, digests } = saved
-      const { account, theme } = checked.known
-      const given = request.save.kind === 'deck' ? (request.save.theme ?? theme) : theme
+      const { own, account, theme } = checked.known
+      const { theme: given } = { theme: undefined, ...request.save }
       const pictures = picturesOf(saved.response)
       knownDecks.remember(deck.deckId, {
-        ...{ revision, account, ids, digests, pictures },
-        theme: theme === undefined ? undefined : given,
+        ...{ own, revision, account, ids, digests, pictures, theme: given ?? theme },
       })
       return saved.response
     } catch (error) {
@@ -199,14 +208,36 @@ export function createSaveDeck(options: SaveDeckOptions) {
     }
   }
 
-  /**
-   * Saves, and returns what upstream answered.
-   *
-   * @throws Problem NOT_FOUND (also a slide that the deck does not have), CONFLICT (not completed),
-   * VALIDATION_FAILED, QUOTA_EXHAUSTED, UPSTREAM_…
-   */
-  return (request: SaveRequest): Promise<Saved['response']> =>
-    inTurn(request.own.id, () => saveNow(request))
+  return {
+    /**
+     * Saves, and returns what upstream answered.
+     *
+     * @throws Problem NOT_FOUND (also a slide that the deck does not have), CONFLICT (not completed),
+     * VALIDATION_FAILED, QUOTA_EXHAUSTED, UPSTREAM_…
+     */
+    save: (request: SaveRequest): Promise<Saved['response']> =>
+      inTurn(request.own.id, async () => saveIn(await open(request), request)),
+
+    /**
+     * Saves a slide of a deck that was saved here before, for a session that is not checked yet: the
+     * statement that takes the lock says whether all of it still holds. Undefined: it does not, and
+     * nothing was done.
+     */
+    async saveKnown({
+      userId,
+      deckId,
+      slide,
+      session,
+    }: SaveKnownRequest): Promise<Saved['response'] | undefined> {
+      const own = knownDecks.find(deckId)?.own
+      if (own?.userId !== userId) return undefined
+      const request: SaveRequest = { own, deckId, save: { kind: 'slide', slide } }
+      return inTurn(own.id, async () => {
+        const opened = await openKnown(request, await checkKnown(request), session)
+        return opened && saveIn(opened, request)
+      })
+    },
+  }
 }
 
 /** Upstream says the same of a slide that it has lost as of a deck. */
@@ -217,11 +248,4 @@ function goneOf({ save: { kind } }: SaveRequest, error: unknown): unknown {
 
 function lost(): never {
   throw deckLockLost()
-}
-
-/** Upstream may or may not have stored the save. The cause says what went wrong. */
-class UnknownOutcome extends Error {
-  constructor(cause: unknown) {
-    super('Whether the deck has changed is not known.', { cause })
-  }
 }

@@ -108,6 +108,11 @@ async function update(state: StandInState, exchange: Exchange): Promise<Reply> {
     )
   )
     return internalServerError()
+  // A slide's id is the key of its row, whichever deck it is in.
+  const ids = new Set(newSlides.map((slide) => slide.id))
+  const others = [...state.decks.values()].filter((other) => other !== deck)
+  if (others.some((other) => other.slides.some((slide) => ids.has(slide.id))))
+    return internalServerError()
 
   const changes = {
     ...(typeof n_slides === 'number' ? { n_slides } : {}),

@@ -1,0 +1,29 @@
+// Sessions that this process has seen live. One may have ended since, so what uses them must let the
+// database say so before anything happens: it spares the round trip, not the check.
+
+import { hashOf, type MakerSession } from './sessions.ts'
+
+const maxSessions = 10_000
+
+export type SessionMemory = ReturnType<typeof createSessionMemory>
+
+export function createSessionMemory() {
+  /** By hash, ordered by use. */
+  const sessions = new Map<string, MakerSession>()
+
+  return {
+    find(id: string): MakerSession | undefined {
+      const session = sessions.get(hashOf(id))
+      return session && session.expiresAt.getTime() > Date.now() ? session : undefined
+    },
+
+    remember(session: MakerSession): void {
+      sessions.delete(session.hash)
+      sessions.set(session.hash, session)
+      for (const oldest of sessions.keys()) {
+        if (sessions.size <= maxSessions) break
+        sessions.delete(oldest)
+      }
+    },
+  }
+}
