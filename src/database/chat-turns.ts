@@ -107,33 +107,3 @@ export async function endAbandonedTurns(database: Pick<Database, 'query'>): Prom
     [],
   )
 }
-
-/**
- * Notes the slides after a turn: the revision grows if they differ from what upstream returned
- * last.
- * `digestsBefore` stand for a deck whose digests are not known.
- */
-export async function noteSlides(
-  client: Queryable,
-  id: string,
-  {
-    digests,
-    digestsBefore,
-    slideCount,
-  }: { digests: string[]; digestsBefore: string[]; slideCount: number },
-): Promise<void> {
-  await client.query(
-    `with known as (
-       select d.deck_id, coalesce(d.slide_digests, $3::text[]) as digests
-       from gateway.decks d join gateway.presentations p on d.deck_id = p.presenton_presentation_id
-       where p.id = $1
-     ), noted as (
-       update gateway.decks d set slide_digests = $2::text[] from known k where d.deck_id = k.deck_id
-     )
-     update gateway.presentations p set
-       revision = ${revisionOf('p')} + (k.digests is distinct from $2::text[])::int,
-       n_slides = $4, slides_done = $4, updated_at = now()
-     from known k where p.id = $1`,
-    [id, digests, digestsBefore, slideCount],
-  )
-}

@@ -3,17 +3,17 @@
 // upstream when it has ended, however it ended and even if no tab is open.
 
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import {
   type ChatTurn,
   deleteTurn,
   endUnknownTurn,
   giveTurnBack,
   insertTurn,
-  noteSlides,
   renewTurn,
 } from '../../database/chat-turns.ts'
 import type { Database } from '../../database/connection.ts'
-import { lockLease } from '../../database/deck-changes.ts'
+import { finishChange, lockLease } from '../../database/deck-changes.ts'
 import { takeEdit } from '../../database/edit-quota.ts'
 import { recordImages } from '../../database/images.ts'
 import { settleSlides } from '../../database/ledger.ts'
@@ -28,6 +28,7 @@ import { slideDigests } from '../../presenton/slide-digest.ts'
 import type { OwnedPresentation } from '../start-run.ts'
 import { lockAdmission } from '../statements/insert.ts'
 import { keepOutlines, lockPresentation } from '../statements/transitions.ts'
+import { createDeckLocks, deckLockLost } from './deck-locks.ts'
 import { checkFree, whenDeckIsFree } from './when-deck-is-free.ts'
 
 export interface ChatTurnsOptions {
@@ -65,6 +66,7 @@ interface Held {
 
 export function createStartChatTurn(options: ChatTurnsOptions) {
   const { database, presenton, editsPerDay, leaseMs, logger } = options
+  const locks = createDeckLocks({ database, leaseMs })
 
   const take = ({ own, signal }: TurnRequest): Promise<Held> =>
     whenDeckIsFree(signal, () =>
@@ -90,27 +92,44 @@ export function createStartChatTurn(options: ChatTurnsOptions) {
     return undefined
   }
 
-  async function conclude(
+  /** With the lock of the deck, so that no save comes between the read and what is noted of it. */
+  async function concludeDeck(
+    { own, account }: TurnRequest,
+    { turn, deckId }: Held,
+    before: DeckSlides,
+  ): Promise<void> {
+    const { signal } = new AbortController()
+    const deck = await locks.take({ own, signal, passesTurns: true })
+    try {
+      const after = await presenton.readDeck({ account, deckId, signal })
+      const slideCount = after.slides.length
+      await database.transaction(async (client) => {
+        if (!(await lockLease(client, own.id))) return
+        if (!(await deleteTurn(client, turn))) return
+        const revision = await finishChange(client, deck.lock, {
+          ...{ digests: slideDigests(after), digestsBefore: slideDigests(before), slideCount },
+          isOtherTheme: !isDeepStrictEqual(after.presentation.theme, before.presentation.theme),
+        })
+        if (revision === undefined) throw deckLockLost()
+        const images = recordImages(own.userId, [...findImagePaths(after.slides)])
+        for (const { text, values } of [settleSlides(slideCount), images])
+          await client.query(text, [own.id, ...values])
+      })
+    } finally {
+      await deck.release()
+    }
+  }
+
+  async function concludeOutlines(
     { own, account }: TurnRequest,
     { turn, deckId, outlines }: Held,
-    before: DeckSlides | undefined,
   ): Promise<void> {
-    const call = { account, deckId, signal: new AbortController().signal }
-    const after = before && (await presenton.readDeck(call))
-    const found = before ? undefined : await presenton.readOutlines(call)
+    const { signal } = new AbortController()
+    const found = await presenton.readOutlines({ account, deckId, signal })
     await database.transaction(async (client) => {
       if (!(await lockLease(client, own.id))) return
       if (!(await deleteTurn(client, turn))) return
       const locked = await lockPresentation(client, own)
-      if (before && after) {
-        const slideCount = after.slides.length
-        const digests = slideDigests(after)
-        const digestsBefore = slideDigests(before)
-        await noteSlides(client, own.id, { digests, digestsBefore, slideCount })
-        const images = recordImages(own.userId, [...findImagePaths(after.slides)])
-        for (const { text, values } of [settleSlides(slideCount), images])
-          await client.query(text, [own.id, ...values])
-      }
       const isInReview = locked.status === 'awaiting_outlines'
       if (!isInReview || !found?.length || JSON.stringify(found) === JSON.stringify(outlines))
         return
@@ -122,7 +141,8 @@ export function createStartChatTurn(options: ChatTurnsOptions) {
 
   /** Never rejects: a deck that cannot be read counts as changed. */
   async function end(request: TurnRequest, held: Held, before: DeckSlides | undefined) {
-    await conclude(request, held, before)
+    const concluded = before ? concludeDeck(request, held, before) : concludeOutlines(request, held)
+    await concluded
       .catch((error: unknown) => {
         logger.warn({ err: error }, 'a deck could not be read after a turn of the chat')
         return endUnknownTurn(database, held.turn)
