@@ -42,18 +42,22 @@ export function createMakerUrl(maker: MakerConfig) {
 }
 
 export interface MakerOptions {
-  adapters: Pick<Adapters, 'database' | 'presenton'>
+  adapters: Pick<Adapters, 'database' | 'channels' | 'presenton'>
   /** Undefined: there is no maker. */
   makerUrl: MakerUrl | undefined
 }
 
 /** What the API needs of the maker, and what its listener needs. */
-export function createMaker({ adapters: { database, presenton }, makerUrl }: MakerOptions): {
+export function createMaker({
+  adapters: { database, channels, presenton },
+  makerUrl,
+}: MakerOptions): {
   api: MakerApi
   services: MakerServices
   /** Null while there is none for the connected version. */
   readUrl: () => string | null
 } {
+  const reportEnded = (id: string) => channels.publish('maker_sessions', { id })
   const isSupported = () => presenton.knownCapabilities()?.maker
   return {
     readUrl: () => (makerUrl && isSupported() !== false ? makerUrl.read() : null),
@@ -68,13 +72,23 @@ export function createMaker({ adapters: { database, presenton }, makerUrl }: Mak
         issueTicket: (request) => issueTicket(database, request),
       }),
       renewSessions: (user) => renewSessions(database, user),
-      endSessions: (userId) => endSessions(database, userId),
+      async endSessions(userId) {
+        await endSessions(database, userId)
+        reportEnded(userId)
+      },
     },
     services: {
       isSupported,
       findSession: (id) => findSession(database, id),
-      openSession: (session) => openSession(database, session),
-      endSession: (hash) => endSession(database, hash),
+      async openSession(session) {
+        const { id, replacedUserId } = await openSession(database, session)
+        if (replacedUserId !== undefined) reportEnded(replacedUserId)
+        return id
+      },
+      async endSession({ hash, userId }) {
+        await endSession(database, hash)
+        reportEnded(userId)
+      },
       findTicketUser: (ticket) => findTicketUser(database, ticket),
       redeemTicket: (ticket) =>
         redeemTicket(database, { ticket, purpose: 'maker', presentationId: null }),
@@ -101,7 +115,7 @@ export interface MakerServerOptions {
 
 /** Does not listen yet. */
 export async function createMakerServer({
-  config: { trustProxy, limits, shutdownGraceMs, events, presenton: presentonConfig },
+  config,
   presenton,
   maker,
   logger,
@@ -111,11 +125,16 @@ export async function createMakerServer({
   closing,
   ...reports
 }: MakerServerOptions): Promise<App> {
+  const { trustProxy, limits, shutdownGraceMs, events, presenton: presentonConfig } = config
   const signIn = createSignIn({ signInUrl: maker.signInUrl, makerUrl: makerUrl.read })
   const app = createBase({
     logger,
     trustProxy,
-    headers: makerHeaders({ ...maker, isHttps: makerUrl.read().startsWith('https:') }),
+    headers: makerHeaders({
+      ...maker,
+      isHttps: makerUrl.read().startsWith('https:'),
+      imageHosts: config.slideImageHosts,
+    }),
     idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
     sendError: createMakerErrors({ signIn }),
     ...reports,

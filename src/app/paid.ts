@@ -3,6 +3,7 @@
 import type { Config } from '../config/config.ts'
 import type { Handlers } from '../maker/exchange.ts'
 import { createPaidHandlers, type PaidOptions } from '../maker/paid/handlers.ts'
+import { createSessionWatch } from '../maker/session-watch.ts'
 import type { PresentationServices } from '../presentations/routes.ts'
 import { createStartChatTurn } from '../presentations/slides/chat-turns.ts'
 import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
@@ -26,6 +27,7 @@ export function createPaid(options: PaidServicesOptions): Handlers {
   const { editsPerDay } = quotas
   return createPaidHandlers({
     ...{ database, channels, presenton, limits, editsPerDay, takeStream, resolveFiles },
+    watchSession: createSessionWatch({ database, channels }),
     commands: presentations,
     startRegeneration: presentations.startRegeneration,
     startTurn: createStartChatTurn({ database, presenton, editsPerDay, leaseMs, logger }),

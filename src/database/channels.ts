@@ -15,6 +15,8 @@ export interface ChannelMessages {
   queue: Record<never, never>
   /** The lease of presentation `id` was revoked. */
   revoked: { id: string }
+  /** Sessions of the slide maker of user `id` have ended. */
+  maker_sessions: { id: string }
   /** A delivery of a webhook is due. */
   webhook: Record<never, never>
   /** A notification was written into the channel `id` of notifications. */
@@ -40,6 +42,7 @@ const remoteForms: { [C in ChannelName]: (message: ChannelMessages[C]) => object
   status: ({ id }) => ({ id }),
   queue: () => ({}),
   revoked: ({ id }) => ({ id }),
+  maker_sessions: ({ id }) => ({ id }),
   webhook: () => ({}),
   notification: ({ id }) => ({ id }),
   notification_change: (message) => message,

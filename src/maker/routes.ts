@@ -7,12 +7,11 @@ import { Problem } from '../domain/problem.ts'
 import type { App } from '../http/base.ts'
 import { jsonBodies, rejectOtherBodies } from '../http/body/json-bodies.ts'
 import { multipartBodies } from '../http/body/multipart-bodies.ts'
-import { disconnectSignal } from '../http/disconnect.ts'
 import { pathOf } from '../http/problems.ts'
 import { createRateLimit } from '../http/rate-limit.ts'
 import type { UpstreamAccount } from '../presenton/account.ts'
 import { readSessionId, sessionCookie } from './cookies.ts'
-import type { Exchange, Handler, Handlers } from './exchange.ts'
+import type { Handler, Handlers } from './exchange.ts'
 import { createLocalAnswers } from './local-answers.ts'
 import type { FindOwnDeck } from './own-decks.ts'
 import { cleanQuery, type PassThrough, passThroughRoutes } from './pass-through.ts'
@@ -21,14 +20,18 @@ import { resolveDecks } from './resolve-decks.ts'
 import { type Enter, enterRoutes } from './routes/enter.ts'
 import { noticeScriptRoutes, sessionStateRoute } from './routes/notice.ts'
 import { type OpenPresentation, openPresentationRoute } from './routes/open-presentation.ts'
+import { createSessionMemory } from './session-memory.ts'
 import type { MakerSession } from './sessions.ts'
 import type { Row } from './table/row.ts'
 import { table } from './table/table.ts'
+import { addRoute, checkTexts, openExchange, sessionOf } from './table-routes.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The session of the maker that the request came with. */
     makerSession: MakerSession | undefined
+    /** The session was live when this process last looked, which the handler has to check. */
+    isRemembered: boolean
   }
   interface FastifyContextConfig {
     /** The row of the maker's table; absent on the maker's own pages. */
@@ -42,7 +45,7 @@ export interface MakerServices
   extends Pick<Enter, 'findTicketUser' | 'redeemTicket' | 'openSession'>,
     Pick<OpenPresentation, 'findPresentation'> {
   findSession: (id: string) => Promise<MakerSession | undefined>
-  endSession: (hash: string) => Promise<void>
+  endSession: (session: Pick<MakerSession, 'hash' | 'userId'>) => Promise<void>
   findOwnDeck: FindOwnDeck
   accountOf: (userId: string) => UpstreamAccount
   /** False for a version without users, for which there is no maker. Undefined: not known yet. */
@@ -65,6 +68,7 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
   const { services, makerUrl, ratePerMinute, mayBeFramed } = options
   app.decorateRequest('caller')
   app.decorateRequest('makerSession')
+  app.decorateRequest('isRemembered', false)
   app.decorateRequest('ownDeck')
   app.decorateRequest('passed')
   await app.register(compress, {
@@ -78,9 +82,18 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
       makerSession ? `session ${makerSession.hash}` : `address ${ip}`,
   })
 
+  const memory = createSessionMemory()
+
   async function findSession(request: FastifyRequest): Promise<MakerSession | undefined> {
     const id = readSessionId(request, makerUrl())
-    return id === undefined ? undefined : services.findSession(id)
+    const session = id === undefined ? undefined : await services.findSession(id)
+    if (session) memory.remember(session)
+    return session
+  }
+
+  function recallSession(request: FastifyRequest): MakerSession | undefined {
+    const id = readSessionId(request, makerUrl())
+    return id === undefined ? undefined : memory.find(id)
   }
 
   app.addHook('onRequest', async (request, reply) => {
@@ -89,7 +102,9 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
     const { row, isPublic = false } = request.routeOptions.config
     if (row?.class === 'asset') return
     if (request.is404 || isPublic) return checkRate(request, reply)
-    const session = await findSession(request)
+    const remembered = row?.knownHandler === undefined ? undefined : recallSession(request)
+    request.isRemembered = remembered !== undefined
+    const session = remembered ?? (await findSession(request))
     if (session) {
       const { userId, expiresAt } = session
       request.makerSession = session
@@ -102,11 +117,12 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
   })
 
   const logout: Handler = async ({ session, reply }) => {
-    await services.endSession(session.hash)
+    await services.endSession(session)
     reply.header('set-cookie', sessionCookie(makerUrl()))
     return { success: true }
   }
   const handlers = { ...createLocalAnswers({ logout }), ...options.handlers }
+  const access = { ...services, findSession, handlers }
 
   await app.register(async (scope: App) => {
     scope.addHook('onRoute', (route) => {
@@ -127,7 +143,7 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
       for (const row of table) {
         if (isPassed(row) || (row.body === 'multipart') !== isMultipart) continue
         const handler = handlers[row.handler ?? '']
-        if (handler) addRoute(scope, row, handler, services)
+        if (handler) addRoute(scope, row, handler, access)
       }
     })
 
@@ -170,53 +186,3 @@ function rowOf({ routeOptions: { url } }: FastifyRequest): Row {
 }
 
 const isUnsafe = ({ method, isUnsafe }: Row) => method !== 'GET' || isUnsafe === true
-
-function sessionOf({ makerSession }: FastifyRequest): MakerSession {
-  if (!makerSession) throw new Problem('AUTHENTICATION_FAILED')
-  return makerSession
-}
-
-function addRoute(scope: App, row: Row, handler: Handler, services: MakerServices) {
-  const { method, path: url } = row
-  scope.route({
-    method,
-    url,
-    config: { row },
-    // HEAD would pay for what it does not get.
-    exposeHeadRoute: row.isUnsafe !== true,
-    ...(row.isUncompressed && { compress: false }),
-    handler: async (request, reply) => handler(await openExchange(row, request, reply, services)),
-  })
-}
-
-async function openExchange(
-  row: Row,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { findOwnDeck, accountOf }: MakerServices,
-): Promise<Exchange> {
-  const session = sessionOf(request)
-  const { userId } = session
-  checkTexts(request.query)
-  const deck = await resolveDecks(row, request, (deckId) => findOwnDeck(userId, deckId))
-  return {
-    session,
-    owner: userId,
-    account: accountOf(userId),
-    deck,
-    params: request.params as Record<string, string>,
-    query: request.query as Record<string, string>,
-    body: row.body === 'json' ? request.body : undefined,
-    signal: disconnectSignal(reply),
-    request,
-    reply,
-  }
-}
-
-/** A parameter that is given twice means one thing here and another thing upstream. */
-function checkTexts(query: unknown): asserts query is Record<string, string> {
-  for (const [path, value] of Object.entries(query as Record<string, unknown>)) {
-    if (typeof value !== 'string')
-      throw new Problem('VALIDATION_FAILED', { errors: [{ path, message: 'must be given once' }] })
-  }
-}

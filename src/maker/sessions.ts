@@ -23,19 +23,22 @@ export interface NewSession {
   replaced?: string | undefined
 }
 
-/** Returns the id of the new session. */
+/** Returns the id of the new session, and whose session it has replaced. */
 export async function openSession(
   database: Queryable,
   { userId, userName, expiresAt, replaced }: NewSession,
-): Promise<string> {
+): Promise<{ id: string; replacedUserId: string | undefined }> {
   const id = randomBytes(32).toString('base64url')
-  await database.query(
-    `with replaced as (delete from gateway.maker_sessions where hash = $5)
+  const [row] = await database.query<{ replacedUserId: string | null }>(
+    `with replaced as (
+       delete from gateway.maker_sessions where hash = $5 returning user_id
+     )
      insert into gateway.maker_sessions (hash, user_id, user_name, expires_at)
-     values ($1, $2, $3, to_timestamp($4::float8 / 1000))`,
+     values ($1, $2, $3, to_timestamp($4::float8 / 1000))
+     returning (select user_id from replaced) as "replacedUserId"`,
     [hashOf(id), userId, userName, expiresAt.getTime(), replaced ?? null],
   )
-  return id
+  return { id, replacedUserId: row?.replacedUserId ?? undefined }
 }
 
 /** Undefined for a session that is unknown, ended or expired. */
@@ -52,6 +55,19 @@ export async function findSession(
   if (!row) return undefined
   const { expiresAtMs, ...session } = row
   return { ...session, expiresAt: new Date(expiresAtMs) }
+}
+
+/** How many milliseconds live sessions last, by their hashes. */
+export async function findTimesLeft(
+  database: Queryable,
+  hashes: string[],
+): Promise<Map<string, number>> {
+  const rows = await database.query<{ hash: string; leftMs: number }>(
+    `select hash, (extract(epoch from expires_at - now()) * 1000)::float8 as "leftMs"
+     from gateway.maker_sessions where hash = any($1::text[]) and expires_at > now()`,
+    [hashes],
+  )
+  return new Map(rows.map(({ hash, leftMs }) => [hash, leftMs]))
 }
 
 export async function endSession(database: Queryable, hash: string): Promise<void> {
@@ -91,6 +107,6 @@ export async function pruneSessions(database: Queryable): Promise<void> {
 }
 
 /** 32 random bytes need neither salt nor a slow hash. */
-function hashOf(id: string): string {
+export function hashOf(id: string): string {
   return createHash('sha256').update(id).digest('base64url')
 }

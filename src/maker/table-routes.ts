@@ -1,4 +1,4 @@
-// Rows of the table that are answered here, as routes.
+// Rows of the table that get their response here, as routes.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
@@ -39,8 +39,8 @@ export function addRoute(scope: App, row: Row, handler: Handler, access: RouteAc
     ...(row.isUncompressed && { compress: false }),
     async handler(request, reply) {
       if (request.isRemembered) {
-        const answer = await known?.(exchangeOf(row, request, reply, access))
-        if (answer !== undefined) return answer
+        const response = await known?.(exchangeOf(row, request, reply, access))
+        if (response !== undefined) return response
         request.makerSession = await access.findSession(request)
       }
       return handler(await openExchange(row, request, reply, access))

@@ -73,12 +73,12 @@ export function createPaidHandlers(options: PaidOptions): Handlers {
     presentationPage: createPresentationPage(database),
 
     streamOutlines: (exchange) =>
-      sendStream(exchange, async () =>
-        streamOutlines(options, await readState(exchange), exchange.signal),
+      sendStream(exchange, async (signal) =>
+        streamOutlines(options, await readState(exchange), signal),
       ),
 
     streamSlides: (exchange) =>
-      sendStream(exchange, async () => {
+      sendStream(exchange, async (signal) => {
         let state = await readState(exchange)
         if (!isMakingSlides(state)) {
           try {
@@ -90,8 +90,7 @@ export function createPaidHandlers(options: PaidOptions): Handlers {
           }
         }
         checkPrepared(state)
-        const { account, signal } = exchange
-        return streamSlides(options, state, { account, signal })
+        return streamSlides(options, state, { account: exchange.account, signal })
       }),
   }
 }

@@ -1,6 +1,6 @@
-// What a stream would begin, where the user may open no other one.
+// What a stream would begin where the user may open no other one, and what ends a stream.
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import type { User } from '../../journeys/user.ts'
 import { createCalls, messagesOf, openPaidWorld, type PaidWorld } from './test-world.ts'
 
@@ -37,6 +37,68 @@ test('a message that gets no stream costs nothing, and starts no turn', async ()
   expect((await chat(user, crypto.randomUUID())).status).toBe(404)
   const next = await messagesOf(chat(user, other['presenton_presentation_id']))
   expect(next.at(-1)?.type).toBe('complete')
+})
+
+/** Reads what has arrived up to a text; the rest follows. */
+async function readUntil(response: Response, text: string) {
+  const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
+  let found = ''
+  const read = async (isEnough: () => boolean) => {
+    while (!isEnough()) {
+      const { done, value = '' } = await reader.read()
+      if (done) return
+      found += value
+    }
+  }
+  await read(() => found.includes(text))
+  return async () => {
+    await read(() => false)
+    return JSON.parse(/^data: (.*)\n\n$/m.exec(found.slice(found.lastIndexOf('data: ')))?.[1] ?? '')
+  }
+}
+
+const sessionOver = { type: 'error', detail: 'Your session in the slide maker is over.' }
+
+test.each([
+  ['sign-out', (user: User) => call(user, '/api/v1/auth/logout', { method: 'POST' })],
+  ['DELETE /maker', (user: User) => user.api('/maker', { method: 'DELETE' })],
+  [
+    'its time',
+    (user: User) =>
+      world.query('update gateway.maker_sessions set expires_at = now() where user_id = $1', [
+        user.sub,
+      ]),
+  ],
+] as const)(
+  'open streams end with their session, by %s, and what they show goes on',
+  async (_, end) => {
+    const user = await world.createUser()
+    const { gates } = world.presenton
+    gates.hold('slides:slide')
+    const { id } = await user.submit()
+    await gates.arrived('slides:slide')
+    const { presenton_presentation_id: deckId } = await user.read(id)
+    const slides = await call(user, `presentation/stream/${deckId}`)
+    const last = await readUntil(slides, ': ')
+    await end(user)
+    expect(await last()).toEqual(sessionOver)
+    expect((await call(user, `presentation/stream/${deckId}`)).status).toBe(401)
+    gates.releaseAll()
+    expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', revision: 1 })
+  },
+)
+
+test('the chat ends with its session, and its turn goes on', async () => {
+  const user = await world.createUser()
+  const { id, presenton_presentation_id: deckId } = await user.generate()
+  const body = { presentation_id: String(deckId), message: 'tool:deleteSlide {"index":0}' }
+  world.presenton.gates.hold('chat:work')
+  const last = await readUntil(await call(user, 'chat/message/stream', { body }), ': ')
+  await world.presenton.gates.arrived('chat:work')
+  await user.api('/maker', { method: 'DELETE' })
+  expect(await last()).toEqual(sessionOver)
+  world.presenton.gates.releaseAll()
+  await vi.waitFor(async () => expect(await user.read(id)).toMatchObject({ revision: 2 }), 20_000)
 })
 
 test('HEAD pays for nothing', async () => {

@@ -1,4 +1,4 @@
-// Writes a save to upstream, and looks at the deck after a write whose answer was lost.
+// Writes a save to upstream, and looks at the deck after a write whose response was lost.
 
 import { isDeepStrictEqual } from 'node:util'
 import { Problem } from '../../domain/problem.ts'
@@ -31,9 +31,9 @@ export async function writeSave(
     const saved = found && planned.find(found)
     if (saved) return saved
     const { status } = ((error as Problem).cause ?? {}) as Partial<ResponseCause>
-    // A failure that was answered has stored nothing; a lost one may still do so.
+    // A response of failure says that nothing was stored; a lost one may still do so.
     if (!found || !isAsKnown(found, known) || status === undefined) throw new UnknownOutcome(error)
-    // So upstream answers a new slide whose id is one of another deck.
+    // So upstream responds to a new slide whose id is one of another deck.
     throw status === 500 && planned.addsIds ? new Problem('NOT_FOUND', { cause: error }) : error
   })
 }
