@@ -31,7 +31,7 @@ export async function writeSave(
     const saved = found && planned.find(found)
     if (saved) return saved
     const { status } = ((error as Problem).cause ?? {}) as Partial<ResponseCause>
-    // A response of failure says that nothing was stored; a lost one may still do so.
+    // A failure that upstream told has stored nothing; a lost one may still do so.
     if (!found || !isAsKnown(found, known) || status === undefined) throw new UnknownOutcome(error)
     // So upstream responds to a new slide whose id is one of another deck.
     throw status === 500 && planned.addsIds ? new Problem('NOT_FOUND', { cause: error }) : error
