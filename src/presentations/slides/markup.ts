@@ -18,35 +18,50 @@ const refused = [
   /(?<=[\s"'/])(?:srcdoc|attributename|http-equiv)\s*=/i,
   /<(?:script|iframe|frame|object|embed|portal|fencedframe|base|link|meta|applet)[\s/]+[^\s/>]/i,
   /@import|image-set\s*\(/i,
-  // A style in which letters are written as codes.
-  /\bstyle\b[\s\S]*(?:\\|&(?!(?:amp|lt|gt|nbsp);))/i,
 ]
 
-/** Without taking up the value, in which the next one may be. */
-const attributeValue = String.raw`\s*=(?=\s*("[^"]*"|'[^']*'|[^\s>]*))`
-const sources = new RegExp(
-  String.raw`(?<=[\s"'/])(?:src|poster|lowsrc|dynsrc)${attributeValue}`,
-  'gi',
-)
-const sourceSets = new RegExp(String.raw`(?<=[\s"'/])(?:image)?srcset${attributeValue}`, 'gi')
-const references = new RegExp(String.raw`(?<=[\s"'/:])(?:href|background)${attributeValue}`, 'gi')
-const cssAddresses = /url\((?=\s*["']?([^"')\s]*))/gi
-/** Where Markdown has an address: after a bracket, or in a definition. */
-const markdownAddresses = /\]\((?=\s*<?([^\s)>]*))|^ {0,3}\[[^\]]+\]:(?=\s*<?([^\s>]*))/gm
-
-function valuesOf(text: string, pattern: RegExp): string[] {
-  return [...text.matchAll(pattern)]
-    .map(([, one, other]) => (one ?? other ?? '').replace(/^(["'])([\s\S]*)\1$/, '$2').trim())
-    .filter((value) => value !== '' && !value.startsWith('#'))
+/** A style in which letters are written as codes. */
+function hasCodedStyle(text: string): boolean {
+  const at = text.search(/\bstyle\b/i)
+  return at >= 0 && /\\|&(?!(?:amp|lt|gt|nbsp);)/i.test(text.slice(at))
 }
 
-/** Of `srcset`; undefined for a form in which commas mean two things. */
-function addressesOfSet(value: string): string[] | undefined {
-  if (/data:/i.test(value)) return undefined
-  return value
+// Each looks ahead at a value without taking it up, since the next one may be in it. Values without
+// quotes are cut, so that no text takes long.
+const maxBare = 300
+const sources =
+  /(?<=[\s"'/])(?:src|poster|lowsrc|dynsrc)\s*=(?=\s*("[^"]*"|'[^']*'|[^\s>]{0,300}))/gi
+const sourceSets = /(?<=[\s"'/])(?:image)?srcset\s*=(?=\s*("[^"]*"|'[^']*'|[^\s>]{0,300}))/gi
+const references = /(?<=[\s"'/:])(?:href|background)\s*=(?=\s*("[^"]*"|'[^']*'|[^\s>]{0,300}))/gi
+const cssAddresses = /url\((?=\s*["']?([^"')\s]{0,300}))/gi
+/** Where Markdown has an address: after a bracket, or in a definition. */
+const markdownAddresses =
+  /\]\((?=\s*<?([^\s)>]{0,300}))|^ {0,3}\[[^\]\n]{1,999}\]:(?=\s*<?([^\s>]{0,300}))/gm
+
+const maxValues = 1_000
+
+/** An undefined one cannot be read. */
+function valuesOf(text: string, pattern: RegExp): (string | undefined)[] {
+  const values: (string | undefined)[] = []
+  for (const [, one, other] of text.matchAll(pattern)) {
+    const given = one ?? other ?? ''
+    const isQuoted = /^["']/.test(given) && given.length > 1 && given.endsWith(given.charAt(0))
+    const value = (isQuoted ? given.slice(1, -1) : given).trim()
+    const isCut = !isQuoted && given.length >= maxBare && !/^["']?data:image\//.test(given)
+    if (value !== '' && !value.startsWith('#')) values.push(isCut ? undefined : value)
+    if (values.length > maxValues) return [undefined]
+  }
+  return values
+}
+
+/** Of `srcset`. Commas of a `data:` address would mean two things. */
+function addressesOfSet(value: string | undefined): (string | undefined)[] {
+  if (value === undefined || /data:/i.test(value)) return [undefined]
+  const addresses = value
     .split(',')
     .map((candidate) => candidate.trim().split(/\s+/)[0] ?? '')
     .filter((address) => address !== '')
+  return addresses.length > maxValues ? [undefined] : addresses
 }
 
 /** The whole text stands for what cannot be read. */
@@ -56,12 +71,12 @@ export function addressesIn(text: string): string[] {
   if (!hasImage && !isMarkup) return []
   const found: (string | undefined)[] = hasImage ? valuesOf(text, markdownAddresses) : []
   if (isMarkup) {
-    if (refused.some((pattern) => pattern.test(text))) return [text]
+    if (hasCodedStyle(text) || refused.some((pattern) => pattern.test(text))) return [text]
     const names = [...text.matchAll(tagNames)].map(([, name = '']) => name.toLowerCase())
     const isInline = names.every((name) => inlineTags.has(name))
     found.push(
       ...valuesOf(text, sources),
-      ...valuesOf(text, sourceSets).flatMap((value) => addressesOfSet(value)),
+      ...valuesOf(text, sourceSets).flatMap(addressesOfSet),
       ...(isInline ? [] : valuesOf(text, references)),
       ...valuesOf(text, cssAddresses),
     )
