@@ -164,7 +164,7 @@ function FileAction({ deck, format, isCompact, act }: FileActionProps) {
       {isDone && !isCompact && (
         <button
           type="button"
-          class={file.stale ? 'button button-main' : 'button'}
+          class={file.stale ? 'button button-main' : 'button button-plain'}
           title={`Makes the ${name} again`}
           onClick={startExport}
         >

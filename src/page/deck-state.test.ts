@@ -106,6 +106,9 @@ test.each([
   ['# Title\n\n- **one**\n2) two', { title: 'Title', lines: ['one', 'two'] }],
   ['Only a title', { title: 'Only a title', lines: [] }],
   ['\n\n', { title: '', lines: [] }],
+  // As they are written.
+  ['#', { title: '', lines: [] }],
+  ['# One\n-', { title: 'One', lines: [] }],
   ['## <b>x</b>\n* y', { title: '<b>x</b>', lines: ['y'] }],
 ])('an outline is Markdown: %j', (text, parts) => {
   expect(readOutline(text)).toEqual(parts)

@@ -121,7 +121,7 @@ export function readOutline(outline: string): OutlineParts {
     .split('\n')
     .map((line) =>
       line
-        .replace(/^\s*(#{1,6}\s+|[-*+]\s+|\d+[.)]\s+)/, '')
+        .replace(/^\s*(#{1,6}|[-*+]|\d+[.)])(\s+|$)/, '')
         .replace(/(\*\*|__)(.+?)\1/g, '$2')
         .trim(),
     )

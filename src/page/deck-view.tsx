@@ -6,7 +6,7 @@ import type { Presentation } from '../client/client.ts'
 import { DeckActions } from './deck-actions.tsx'
 import { capabilities, type DeckModel, openDeck } from './deck-model.ts'
 import { useDraft } from './drafts.ts'
-import { EditSlide } from './edit-slide.tsx'
+import { EditSlide, isAskedToChange } from './edit-slide.tsx'
 import { count, isActive, percent, titleOf } from './format.ts'
 import { StatusBadge } from './library-view.tsx'
 import { NotFound } from './not-found.tsx'
@@ -93,7 +93,12 @@ function Content({ model, deck }: { model: DeckModel; deck: Presentation }) {
       </h2>
       <ol class="slides">
         {Array.from({ length: places }, (_, index) => (
-          <SlideCard key={index} slide={slides[index]} index={index}>
+          <SlideCard
+            key={index}
+            slide={slides[index]}
+            index={index}
+            isChanging={deck.stage === 'edit' && isAskedToChange(deck.id, index)}
+          >
             {canEdit && (
               <EditSlide
                 id={deck.id}

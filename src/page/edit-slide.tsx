@@ -28,9 +28,15 @@ interface Draft {
   key: string
 }
 
+const nameOf = (id: string, index: number) => `slide ${id} ${index}`
+
+/** Whether this tab has asked for a change of the slide. */
+export const isAskedToChange = (id: string, index: number): boolean =>
+  readDraft<Draft>(nameOf(id, index))?.sentFor !== undefined
+
 export function EditSlide(props: EditSlideProps) {
   const { id, index, revision, hasFailed, onStarted, onOutdated } = props
-  const name = `slide ${id} ${index}`
+  const name = nameOf(id, index)
   const draft = useSignal<Draft>(startWith(readDraft<Draft>(name), revision, hasFailed))
   const isOpen = useSignal(draft.value.text !== '')
   const trouble = useSignal('')

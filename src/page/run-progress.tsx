@@ -1,7 +1,7 @@
 // How far a run is: its stages, a bar, the time left, and what it waits for.
 
 import { useSignal } from '@preact/signals'
-import { useEffect } from 'preact/hooks'
+import { useEffect, useRef } from 'preact/hooks'
 import type { Presentation } from '../client/client.ts'
 import type { DeckModel } from './deck-model.ts'
 import { percent, timeLeft } from './format.ts'
@@ -22,10 +22,12 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
   const { notice } = model.state.value
   const stepAt = stages.indexOf(stage as (typeof stages)[number])
   const isOver = status === 'completed'
-  const isEdit = stepAt === -1 && stage !== null
+  /** Of the run that is shown, also when it is over. */
+  const isEdit = useRef(false)
+  if (!isOver) isEdit.current = stepAt === -1 && stage !== null
   return (
     <section class="run" aria-label="Progress">
-      {!isEdit && (
+      {!isEdit.current && (
         <ol class="stages">
           {stages.map((name, index) => {
             const isReview = status === 'awaiting_outlines' && index <= 1
@@ -52,7 +54,7 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
       />
       <div class="run-line">
         <p role="status" aria-live="polite">
-          {sentence(deck, model.message.value)}
+          {isOver ? endOf(deck, isEdit.current) : sentence(deck, model.message.value)}
         </p>
         <AskToNotify isOver={isOver} />
         <p class="help">
@@ -68,8 +70,14 @@ export function RunProgress({ model, deck }: { model: DeckModel; deck: Presentat
   )
 }
 
+function endOf({ error }: Presentation, isEdit: boolean): string {
+  if (error) return 'The deck is as it was before.'
+  return isEdit
+    ? 'The slide has changed.'
+    : 'Ready. Download the file, or change single slides below.'
+}
+
 function sentence({ status, queue_position: position }: Presentation, message: string): string {
-  if (status === 'completed') return 'Ready.'
   if (status === 'awaiting_outlines') return 'The outlines wait for your review.'
   if (status === 'queued') {
     return position === null || position <= 1

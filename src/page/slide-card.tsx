@@ -17,13 +17,15 @@ const maxRows = 7
 interface SlideCardProps {
   slide: SlideLike | undefined
   index: number
+  /** Whether a run changes it now. */
+  isChanging: boolean
   /** Below the card. */
   children?: ComponentChildren
 }
 
-export function SlideCard({ slide, index, children }: SlideCardProps) {
+export function SlideCard({ slide, index, isChanging, children }: SlideCardProps) {
   return (
-    <li class="slide-place">
+    <li class={isChanging ? 'slide-place slide-changing' : 'slide-place'} aria-busy={isChanging}>
       {slide ? (
         <Face slide={slide} index={index} />
       ) : (
