@@ -88,9 +88,10 @@ export function testSpeed(world: () => PageWorld) {
     await page.getByRole('button', { name: 'Change this slide, number 8' }).waitFor()
     const whenReady = await read(page, sumOfShifts)
     keepFigure(`layout shift: ${whileComing} while slides come in, ${whenReady} when ready`)
-    expect({ whileComing, whenReady: Math.round(whenReady * 10) / 10 }).toEqual({
-      ...{ whileComing: 0, whenReady: 0 },
-    })
+    // A figure that gets wider by a digit is no movement. One row of slides would be 0.05 or more.
+    expect(whileComing).toBeLessThan(0.001)
+    // Up to this a browser calls it good: a badge and buttons have other texts then.
+    expect(whenReady).toBeLessThan(0.1)
   })
 
   test('a thousand events at once keep no task longer than 50 ms', async () => {
