@@ -1,8 +1,10 @@
 // Claims runs and keeps their leases. A lease is a token that expires by the database's clock; a
 // write with any other token changes nothing. Raw SQL: a claim locks, counts and updates at once.
 // Every statement locks a lease row before its presentation.
+
 import { randomUUID } from 'node:crypto'
 import { and, eq } from 'drizzle-orm'
+import { advisoryLocks } from './advisory-locks.ts'
 import type { Database, Queryable } from './connection.ts'
 import { isClaimable, queuedMs, queueOrder } from './queue.ts'
 import { leases } from './schema/log.ts'
@@ -58,11 +60,8 @@ export type Run = Pick<typeof presentations.$inferSelect, (typeof runColumns)[nu
   usedMs: number
 }
 
-// An arbitrary constant: only claims take this lock.
-const queueLock = 7_260_138
-
 // Not part of the claim: what a statement counts must be read after it holds the lock.
-const lockQueue = `set local synchronous_commit = off; select pg_advisory_xact_lock(${queueLock})`
+const lockQueue = `set local synchronous_commit = off; select pg_advisory_xact_lock(${advisoryLocks.queue})`
 
 /** The run has started and no living worker holds its lease. `takeOver` is an SQL condition. */
 const isAbandoned = (p: string, l: string, takeOver: string) =>

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { Problem } from '../domain/problem.ts'
+import { advisoryLocks } from './advisory-locks.ts'
 import type { Database, Queryable } from './connection.ts'
 
 export interface UseLimit {
@@ -11,8 +12,7 @@ export interface UseLimit {
   code: 'QUOTA_EXCEEDED' | 'RATE_LIMIT_EXCEEDED'
 }
 
-// An arbitrary constant: only uses take these locks, one for each user.
-const useLock = 7_260_141
+const lockUser = `select pg_advisory_xact_lock(${advisoryLocks.makerUses}, hashtext($1))`
 
 /**
  * Takes one use, and returns its id.
@@ -25,7 +25,7 @@ export function takeUse(
   { kind, limit, windowSeconds, code }: UseLimit,
 ): Promise<string> {
   return database.transaction(async (client) => {
-    await client.query(`select pg_advisory_xact_lock(${useLock}, hashtext($1))`, [userId])
+    await client.query(lockUser, [userId])
     const [full] = await client.query<{ seconds: number }>(
       `select extract(epoch from used_at + $4 * interval '1 second' - clock_timestamp())::float8
          as seconds

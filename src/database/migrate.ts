@@ -1,16 +1,16 @@
 // Applies drizzle/ to the database, under an advisory lock and with its journal in schema gateway.
 // Not drizzle's own migrator: that always issues CREATE SCHEMA, which needs a right that the role
 // may lack, and it fails when two processes migrate an empty database at once.
+
 import { dirname } from 'node:path'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import type pg from 'pg'
 import { sleep } from '../async/signals.ts'
 import { findAbove } from '../config/find-above.ts'
 import { type Address, openAddress } from './address.ts'
+import { advisoryLocks } from './advisory-locks.ts'
 import { destroySocket, endClient } from './pg-client.ts'
 
-// An arbitrary constant: only migrations take this lock.
-const migrationLock = 7_260_137
 const lockPollMs = 200
 
 const queryTimeoutMs = 20_000
@@ -77,7 +77,7 @@ async function takeLock(
   for (let attempt = 1; ; attempt += 1) {
     const { rows } = await client.query<{ taken: boolean }>(
       'select pg_try_advisory_xact_lock($1) as taken',
-      [migrationLock],
+      [advisoryLocks.migration],
     )
     if (rows[0]?.taken) return
     if (attempt === 1) onLocked?.()

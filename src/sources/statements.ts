@@ -1,6 +1,7 @@
 // Statements of a user's own sources. A deleted source looks like one that never existed.
 
 import { and, desc, eq, isNull, sql } from 'drizzle-orm'
+import { advisoryLocks } from '../database/advisory-locks.ts'
 import type { Queryable } from '../database/connection.ts'
 import { sources } from '../database/schema/sources.ts'
 import { build, columns, type Given, statement } from '../database/statement.ts'
@@ -70,12 +71,11 @@ export async function listSources(
   return (await select(database, { userId, limit, ...after })) as SourceRow[]
 }
 
-// An arbitrary constant: only uploads take these locks, one for each user.
-const uploadLock = 7_260_140
+const lockUser = `select pg_advisory_xact_lock(${advisoryLocks.uploads}, hashtext($1))`
 
 /** Until the transaction ends, no other one adds sources of this user. */
 export async function lockUploads(client: Queryable, userId: string): Promise<void> {
-  await client.query(`select pg_advisory_xact_lock(${uploadLock}, hashtext($1))`, [userId])
+  await client.query(lockUser, [userId])
 }
 
 /**

@@ -2,6 +2,7 @@
 // logs, in the caller's transaction. Raw SQL: it unnests a batch and computes queue positions.
 
 import { encodeEvent } from '../../contract/events.ts'
+import { advisoryLocks } from '../../database/advisory-locks.ts'
 import type { Queryable } from '../../database/connection.ts'
 import { newEstimateInputs } from '../../database/durations.ts'
 import { countAhead, isWaiting, nextTurn, queueOrder } from '../../database/queue.ts'
@@ -30,14 +31,11 @@ export interface QueueCounts {
   own: Map<string, number>
 }
 
-// An arbitrary constant: only admissions take this lock.
-const admissionLock = 7_260_139
-
 /**
  * Serialises admissions until the transaction ends, so that limits and quotas that are checked now
  * still hold at its end.
  */
-export const lockAdmission = `select pg_advisory_xact_lock(${admissionLock})`
+export const lockAdmission = `select pg_advisory_xact_lock(${advisoryLocks.admission})`
 
 export async function countQueued(client: Queryable, userIds: string[]): Promise<QueueCounts> {
   const rows = await client.query<{ userId: string; own: number; all: number }>(

@@ -5,6 +5,7 @@
 // The slow lane holds what goes to receivers that have just failed or were slow. Rows of hosts that
 // take no more are skipped host by host, however many there are.
 
+import { advisoryLocks } from '../../database/advisory-locks.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
 
 /** A delivery with what an attempt needs of its webhook. */
@@ -35,10 +36,6 @@ export interface ClaimLimits {
 /** Attempts at once to one host (with its port), and how many of them may be slow. */
 const maxPerHost = 4
 const maxSlowPerHost = 3
-
-// An arbitrary constant: only claims of deliveries take this lock. 7_260_137 to 7_260_141 are
-// taken.
-const claimLock = 7_260_142
 
 const isWaiting = (d: string) => `${d}.status = 'pending' and ${d}.lease_token is null`
 
@@ -107,7 +104,7 @@ export function claimDeliveries(
       claimed.push(...(await client.query<ClaimedDelivery>(claimLane, [isSlow, limit, leaseMs])))
     }
     return claimed
-  }, `select pg_advisory_xact_lock(${claimLock})`)
+  }, `select pg_advisory_xact_lock(${advisoryLocks.deliveries})`)
 }
 
 /**
