@@ -78,6 +78,8 @@ export function createLingeringClose(): LingeringClose {
     constructor(...parameters: ConstructorParameters<typeof ServerResponse<Request>>) {
       super(...parameters)
       latestRequests.set(this.req.socket, this.req)
+      // The request log, spans, hooks and each step of a piped body wait for its end.
+      this.setMaxListeners(20)
     }
 
     /** Node calls it before any route is known; the client waits until its body is wanted. */

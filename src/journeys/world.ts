@@ -52,6 +52,12 @@ const highLimits: Environment = {
   DRAIN_SECONDS: '0',
 }
 
+/** Node's warnings of this process that too many listeners wait for the end of a response. */
+const listenerWarnings: string[] = []
+process.on('warning', ({ message }) => {
+  if (message.includes('listeners added to [LingeringResponse]')) listenerWarnings.push(message)
+})
+
 export async function openWorld({
   env = {},
   replicas = 1,
@@ -207,6 +213,7 @@ export async function openWorld({
       for (const close of closers) await close()
       const leaking = logs.filter((line) => secrets.some((secret) => line.includes(secret)))
       expect(leaking, 'log lines with secrets').toEqual([])
+      expect(listenerWarnings.splice(0)).toEqual([])
       spans.expectOnlyKnown()
     },
   }

@@ -112,7 +112,7 @@ export async function passThroughRoutes(
       const passed = await readHeaders(request, reply)
       const span = startCallSpan({ path: pathOf(request) })
       request.passed = { ...passed, headers: withTraceparent(passed.headers, span), span }
-      reply.raw.once('close', () => span?.end())
+      if (span) reply.raw.once('close', () => span.end())
     },
     handler: (request, reply, _target, options) =>
       reply.from(upstreamPath(request as unknown as FastifyRequest), {
