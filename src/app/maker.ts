@@ -14,14 +14,14 @@ import { findOwnDeck } from '../maker/own-decks.ts'
 import type { PassThrough } from '../maker/pass-through.ts'
 import type { MakerApi } from '../maker/routes/maker-links.ts'
 import { type MakerServices, makerRoutes } from '../maker/routes.ts'
+import { createSignIn } from '../maker/sign-in.ts'
 import {
   endSession,
   endSessions,
   findSession,
   openSession,
   renewSessions,
-} from '../maker/sessions.ts'
-import { createSignIn } from '../maker/sign-in.ts'
+} from '../maker/statements/sessions.ts'
 import { findPresentation } from '../presentations/statements/queries.ts'
 import { accountOfUser } from '../presenton/account.ts'
 import { findTicketUser, issueTicket, redeemTicket } from '../tickets/statements.ts'

@@ -46,6 +46,11 @@ export async function takeEdit(client: Queryable, userId: string, perDay: number
   return id
 }
 
+/** Gives back an edit that was taken and not used. */
+export async function returnEdit(database: Queryable, id: string): Promise<void> {
+  await database.query('delete from gateway.edit_uses where id = $1', [id])
+}
+
 /** Deletes uses that no window counts any more. */
 export async function pruneEdits(database: Queryable): Promise<void> {
   await database.query(

@@ -3,7 +3,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { UpstreamAccount } from '../presenton/account.ts'
 import type { OwnDeck } from './own-decks.ts'
-import type { MakerSession } from './sessions.ts'
+import type { MakerSession } from './statements/sessions.ts'
 
 export interface Exchange {
   session: MakerSession

@@ -1,7 +1,7 @@
 // Sessions that this process has seen live. One may have ended since, so what uses them must let the
 // database say so before anything happens: it spares the round trip, not the check.
 
-import { hashOf, type MakerSession } from './sessions.ts'
+import { hashOf, type MakerSession } from './statements/sessions.ts'
 
 const maxSessions = 10_000
 

@@ -3,7 +3,7 @@
 
 import type { Channels } from '../database/channels.ts'
 import type { Queryable } from '../database/connection.ts'
-import { findTimesLeft, type MakerSession } from './sessions.ts'
+import { findTimesLeft, type MakerSession } from './statements/sessions.ts'
 
 export interface SessionWatchOptions {
   database: Queryable

@@ -8,7 +8,7 @@ import type { UpstreamAccount } from '../presenton/account.ts'
 import type { Exchange, Handler, Handlers } from './exchange.ts'
 import type { FindOwnDeck } from './own-decks.ts'
 import { resolveDecks } from './resolve-decks.ts'
-import type { MakerSession } from './sessions.ts'
+import type { MakerSession } from './statements/sessions.ts'
 import type { Row } from './table/row.ts'
 
 export interface Access {

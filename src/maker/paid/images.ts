@@ -2,7 +2,7 @@
 // requested twice.
 
 import type { Database } from '../../database/connection.ts'
-import { takeEdit } from '../../database/edit-quota.ts'
+import { returnEdit, takeEdit } from '../../database/edit-quota.ts'
 import { Problem } from '../../domain/problem.ts'
 import { hasText } from '../../presentations/read-brief.ts'
 import { lockAdmission } from '../../presentations/statements/insert.ts'
@@ -42,8 +42,7 @@ export function createGenerateImage({ database, presenton, editsPerDay }: Genera
     const path = await presenton
       .generateImage({ account, signal, prompt: prompt.toWellFormed() })
       .catch(async (error: unknown) => {
-        if (wasNeverAsked(error))
-          await database.query('delete from gateway.edit_uses where id = $1', [useId])
+        if (wasNeverAsked(error)) await returnEdit(database, useId)
         throw error
       })
     // Fastify would send a string as it is, and not as JSON.

@@ -5,7 +5,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Queryable } from '../../database/connection.ts'
 import { deckOf, type Exchange } from '../exchange.ts'
-import { saveGrant } from './grants.ts'
+import { saveGrant } from '../statements/grants.ts'
 import { isMakingSlides } from './slides-stream.ts'
 import { type DeckState, findDeckState } from './statements.ts'
 

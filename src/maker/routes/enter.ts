@@ -6,7 +6,7 @@ import type { App } from '../../http/base.ts'
 import { sessionCookie } from '../cookies.ts'
 import { confirmPage, smallPage } from '../pages.ts'
 import { checkSameOrigin, isShown } from '../requests.ts'
-import type { MakerSession, NewSession } from '../sessions.ts'
+import type { MakerSession, NewSession } from '../statements/sessions.ts'
 
 export interface TicketUser {
   userId: string

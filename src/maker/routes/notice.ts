@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify'
 import type { App } from '../../http/base.ts'
 import { noticePath, noticeScript, noticeState, sessionPath } from '../notice.ts'
 import { smallPage } from '../pages.ts'
-import type { MakerSession } from '../sessions.ts'
+import type { MakerSession } from '../statements/sessions.ts'
 
 /** For a scope without authentication. */
 export function noticeScriptRoutes(

@@ -5,7 +5,7 @@ import type { Status } from '../../contract/presentation.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { parseDeckId } from '../deck-ids.ts'
-import type { MakerSession } from '../sessions.ts'
+import type { MakerSession } from '../statements/sessions.ts'
 
 export interface OpenPresentation {
   sessionOf: (request: FastifyRequest) => MakerSession

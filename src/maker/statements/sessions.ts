@@ -3,7 +3,7 @@
 // 275760, which Postgres takes as a number but not as a text.
 
 import { createHash, randomBytes } from 'node:crypto'
-import type { Queryable } from '../database/connection.ts'
+import type { Queryable } from '../../database/connection.ts'
 
 export interface MakerSession {
   /** The hash of its id: a name for it that opens nothing. */
