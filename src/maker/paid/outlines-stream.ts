@@ -94,6 +94,8 @@ export function completeOutlines(state: DeckState): Message {
       include_title_slide: brief.includeTitleSlide,
       web_search: brief.webSearch,
       outlines: { slides: (outlines ?? []).map((content) => ({ content })) },
+      // What follows later, or is not told.
+      ...{ file_paths: null, layout: null, structure: null, theme: null, fonts: null },
       created_at: state.createdAt.toISOString(),
       updated_at: state.updatedAt.toISOString(),
     },

@@ -35,6 +35,12 @@ export const interfaceRoutes: readonly Route[] = [
     handle: () => file('image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'),
   },
   { method: 'GET', path: '/api/v1/ppt/themes/all', operation: 'other', handle: () => json([]) },
+  {
+    method: 'GET',
+    path: '/api/v1/ppt/fonts/uploaded',
+    operation: 'other',
+    handle: () => json({ fonts: [] }),
+  },
 ]
 
 /** Notes the user whose cookie the request has, as the real pages ask FastAPI for it. */
