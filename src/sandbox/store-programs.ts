@@ -53,7 +53,12 @@ const commands: Record<string, (start: Start) => Promise<Command>> = {
     return {
       args: [
         ...['server', '-ip', '127.0.0.1', '-dir', folder, '-master.volumeSizeLimitMB', '256'],
-        ...['-s3', '-s3.port', String(port), '-s3.config', keys],
+        // Each bucket takes seven volumes, and eight are the default.
+        ...['-volume.max', '500', '-master.telemetry=false'],
+        // Else a removed bucket comes back by itself at the next upload.
+        ...['-s3', '-s3.port', String(port), '-s3.config', keys, '-s3.autoCreateBucket=false'],
+        // Further servers, on fixed ports.
+        ...['-s3.port.iceberg', '0', '-s3.port.lance', '0'],
         ...(await Promise.all(ports)).flat().map(String),
       ],
     }
