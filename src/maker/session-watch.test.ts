@@ -90,3 +90,24 @@ test('looks at nothing while nothing is open', async () => {
   await vi.advanceTimersByTimeAsync(60_000)
   expect(looks()).toBe(0)
 })
+
+test('streams that open all the time do not put off the look that makes up for a lost hint', async () => {
+  const { open, moveEnd } = openWatch(hour)
+  const { ended } = open()
+  moveEnd(0)
+  for (let seconds = 0; seconds < 6; seconds++) {
+    await vi.advanceTimersByTimeAsync(1_000)
+    open()
+  }
+  expect(ended.aborted).toBe(true)
+})
+
+test('looks no more for readers that are slow to leave an ended session', async () => {
+  const { open, looks } = openWatch(1_000)
+  const { ended } = open()
+  await vi.advanceTimersByTimeAsync(1_100)
+  expect(ended.aborted).toBe(true)
+  const before = looks()
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(looks()).toBe(before)
+})

@@ -29,6 +29,8 @@ export function createSessionWatch({ database, channels }: SessionWatchOptions):
   /** By the hash of the session. */
   const watched = new Map<string, Watched>()
   let timer: NodeJS.Timeout | undefined
+  /** When the timer fires. */
+  let dueMs = Number.POSITIVE_INFINITY
   let isChecking = false
   let isDue = false
 
@@ -41,27 +43,39 @@ export function createSessionWatch({ database, channels }: SessionWatchOptions):
     isDue = isChecking
     if (isChecking) return
     isChecking = true
+    cancel()
     const hashes = [...watched.keys()]
     const left = await findTimesLeft(database, hashes).catch(() => undefined)
     const nowMs = performance.now()
     for (const hash of hashes) {
       const entry = watched.get(hash)
+      if (!entry) continue
       // While the database is away, the time that was known counts.
-      const leftMs = left ? (left.get(hash) ?? 0) : (entry?.endsAtMs ?? 0) - nowMs
-      if (entry && leftMs > 0) entry.endsAtMs = nowMs + leftMs
-      else for (const reader of entry?.readers ?? []) reader.abort(sessionOver)
+      const leftMs = left ? (left.get(hash) ?? 0) : entry.endsAtMs - nowMs
+      if (leftMs > 0) entry.endsAtMs = nowMs + leftMs
+      else {
+        watched.delete(hash)
+        for (const reader of entry.readers) reader.abort(sessionOver)
+      }
     }
     isChecking = false
-    if (isDue) await check()
-    else schedule()
+    if (isDue) return check()
+    for (const { endsAtMs } of watched.values()) lookAt(endsAtMs + marginMs)
   }
 
-  function schedule(): void {
+  /** Looks then, or after the poll, unless it looks earlier anyway. */
+  function lookAt(timeMs: number): void {
+    const nowMs = performance.now()
+    const atMs = Math.min(Math.max(timeMs, nowMs + marginMs), nowMs + pollMs)
+    if (dueMs <= atMs) return
+    cancel()
+    dueMs = atMs
+    timer = setTimeout(() => void check(), atMs - nowMs)
+  }
+
+  function cancel(): void {
     clearTimeout(timer)
-    if (watched.size === 0) return
-    const endsAtMs = [...watched.values()].map((entry) => entry.endsAtMs)
-    const untilMs = Math.min(...endsAtMs) - performance.now() + marginMs
-    timer = setTimeout(() => void check(), Math.min(Math.max(untilMs, marginMs), pollMs))
+    dueMs = Number.POSITIVE_INFINITY
   }
 
   return ({ hash, userId, expiresAt }) => {
@@ -70,13 +84,13 @@ export function createSessionWatch({ database, channels }: SessionWatchOptions):
     const entry = watched.get(hash) ?? { userId, endsAtMs, readers: new Set() }
     entry.readers.add(reader)
     watched.set(hash, entry)
-    schedule()
+    lookAt(endsAtMs + marginMs)
     return {
       ended: reader.signal,
       stop() {
         entry.readers.delete(reader)
         if (entry.readers.size === 0 && watched.get(hash) === entry) watched.delete(hash)
-        if (watched.size === 0) clearTimeout(timer)
+        if (watched.size === 0) cancel()
       },
     }
   }
