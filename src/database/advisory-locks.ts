@@ -6,7 +6,7 @@ export const advisoryLocks = {
   migration: 7_260_137,
   /** Claims of runs. */
   queue: 7_260_138,
-  /** Whatever adds a run, so that limits and quotas hold. */
+  /** Everything that adds a run, so that limits and quotas hold. */
   admission: 7_260_139,
   /** Uploads; with a second number for the user. */
   uploads: 7_260_140,

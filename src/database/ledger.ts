@@ -149,6 +149,16 @@ export function settleSlides(slides: number): ExtraStatement {
   }
 }
 
+/** Gives back what was reserved for slides that upstream has not added. Never rejects. */
+export async function giveBackSlides(
+  database: Queryable,
+  presentationId: string,
+  slides: number,
+): Promise<void> {
+  const { text, values } = settleSlides(slides)
+  await database.query(text, [presentationId, ...values]).catch(() => undefined)
+}
+
 /**
  * Settles a run that failed after it had made `slides` slides. Without slides its reservation is
  * released; otherwise the slides it made are counted.

@@ -4,7 +4,7 @@
 import type { Database, Queryable } from '../../database/connection.ts'
 import { finishChange, lockLease } from '../../database/deck-changes.ts'
 import { findOwnedImages, recordImages } from '../../database/images.ts'
-import { settleSlides } from '../../database/ledger.ts'
+import { giveBackSlides, settleSlides } from '../../database/ledger.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
 import { accountOfRow } from '../../presenton/account.ts'
@@ -139,12 +139,6 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
     return paths.filter((path) => known.has(path) || owned.has(path))
   }
 
-  /** What was reserved for a slide that upstream has not added. */
-  async function giveBack(deck: HeldDeck, slideCount: number): Promise<void> {
-    const { text, values } = settleSlides(slideCount)
-    await database.query(text, [deck.id, ...values]).catch(() => undefined)
-  }
-
   /**
    * Makes the change and returns the deck after it.
    *
@@ -177,7 +171,8 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
       })
       return await finish(change, deck, { before, after, planned })
     } catch (error) {
-      if (reserve && slideCount !== undefined && !isUnknown) await giveBack(deck, slideCount)
+      if (reserve && slideCount !== undefined && !isUnknown)
+        await giveBackSlides(database, deck.id, slideCount)
       await deck.release({ isUnknown })
       throw deckGone(error)
     }

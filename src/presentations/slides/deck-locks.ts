@@ -2,13 +2,9 @@
 // until it is released, also while upstream is slow.
 
 import { randomUUID } from 'node:crypto'
-import { jitterMs } from '../../async/backoff.ts'
-import { sleep } from '../../async/signals.ts'
-import { checkNoTurn } from '../../database/chat-turns.ts'
 import type { Database, Queryable } from '../../database/connection.ts'
 import {
   type DeckLock,
-  freeDeck,
   noteIntent,
   releaseDeck,
   renewDeck,
@@ -17,8 +13,9 @@ import {
 } from '../../database/deck-changes.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
-import { type LockedPresentation, lockPresentation } from '../statements/transitions.ts'
+import { lockPresentation } from '../statements/transitions.ts'
 import { type ChangeableDeck, checkRevision, readChangeable } from './check-revision.ts'
+import { checkFree, whenDeckIsFree } from './when-deck-is-free.ts'
 
 export interface DeckLocksOptions {
   database: Pick<Database, 'query' | 'transaction'>
@@ -49,50 +46,17 @@ export interface DeckAsKnown {
 
 export type HeldDeck = Awaited<ReturnType<ReturnType<typeof createDeckLocks>['take']>>
 
-const maxWaitMs = 10_000
 /**
  * A database that crashes may forget the lock. Its holder finds out when it notes its intent, which
  * waits for the disk.
  */
 const withoutFlush = 'set local synchronous_commit = off'
-const pollMs = 100
 
 /** The holder's lock has expired, for example because this process was paused. */
 export const deckLockLost = () =>
   new Problem('CONFLICT', { cause: new Error('The lock of the deck was lost.') })
 
 export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
-  /**
-   * Calls `act` in a transaction that has locked the presentation while its deck is free. Waits for
-   * changes that are under way.
-   *
-   * @throws Problem NOT_FOUND, CONFLICT; any error of `act`
-   */
-  async function whenFree<Result>(
-    { own, signal, waitMs = maxWaitMs, passesTurns }: Omit<TakeDeckOptions, 'ifMatch' | 'work'>,
-    act: (client: Queryable, locked: LockedPresentation) => Promise<Result>,
-  ): Promise<Result> {
-    const deadlineMs = performance.now() + waitMs
-    for (;;) {
-      const done = await database.transaction(async (client) => {
-        const locked = await lockPresentation(client, own)
-        readChangeable(locked)
-        if (!passesTurns) await checkNoTurn(client, own.id)
-        const state = await freeDeck(client, own.id)
-        if (state === 'taken') return undefined
-        const current = state === 'freed' ? await lockPresentation(client, own) : locked
-        return { result: await act(client, current) }
-      }, withoutFlush)
-      if (done) return done.result
-      const leftMs = deadlineMs - performance.now()
-      if (leftMs <= 0) {
-        const cause = new Error('Another change of the deck takes too long.')
-        throw new Problem('CONFLICT', { cause, retryAfterSeconds: 1 })
-      }
-      await sleep(Math.min(leftMs, jitterMs(pollMs)), signal)
-    }
-  }
-
   /** Renews the lock until it is released. */
   function hold(
     own: TakeDeckOptions['own'],
@@ -141,24 +105,30 @@ export function createDeckLocks({ database, leaseMs }: DeckLocksOptions) {
   }
 
   return {
-    whenFree,
-
     /**
      * Takes the lock of a deck that may be changed.
      *
      * @throws Problem NOT_FOUND, CONFLICT, REVISION_CONFLICT; any error of `work`
      */
     async take(options: TakeDeckOptions) {
-      const { own, ifMatch, work } = options
+      const { own, ifMatch, signal, waitMs, passesTurns, work } = options
       const lock = { id: own.id, token: randomUUID() }
-      const deck = await whenFree(options, async (client, locked) => {
-        const changeable = readChangeable(locked)
+      const attempt = async (client: Queryable) => {
+        const locked = await lockPresentation(client, own)
+        readChangeable(locked)
+        const { isFreed } = await checkFree(client, own.id, { passesTurns })
+        const changeable = readChangeable(isFreed ? await lockPresentation(client, own) : locked)
         checkRevision(changeable.revision, ifMatch)
         await work?.(client)
         const askedMs = performance.now()
         await takeDeck(client, lock, leaseMs)
         return { ...changeable, askedMs }
-      })
+      }
+      const deck = await whenDeckIsFree(
+        signal,
+        () => database.transaction(attempt, withoutFlush),
+        waitMs,
+      )
       return hold(own, lock, deck)
     },
 

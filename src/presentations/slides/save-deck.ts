@@ -5,7 +5,7 @@
 import type { Database } from '../../database/connection.ts'
 import { finishChange, finishChangeAtOnce, lockLease } from '../../database/deck-changes.ts'
 import { recordImages } from '../../database/images.ts'
-import { reserveSlides, settleSlides } from '../../database/ledger.ts'
+import { giveBackSlides, reserveSlides, settleSlides } from '../../database/ledger.ts'
 import type { Quotas } from '../../database/quota-usage.ts'
 import { Problem } from '../../domain/problem.ts'
 import { accountOfRow } from '../../presenton/account.ts'
@@ -167,12 +167,6 @@ export function createSaveDeck(options: SaveDeckOptions) {
     })
   }
 
-  /** What was reserved for slides that upstream has not added. */
-  async function giveBack({ id }: HeldDeck, { ids }: KnownDeck): Promise<void> {
-    const { text, values } = settleSlides(ids.length)
-    await database.query(text, [id, ...values]).catch(() => undefined)
-  }
-
   async function saveIn(
     { deck, hasIntent, ...opened }: OpenedDeck,
     request: SaveRequest,
@@ -193,7 +187,7 @@ export function createSaveDeck(options: SaveDeckOptions) {
       deck.close()
       const { ids, digests } = saved
       const { own, account, theme } = checked.known
-      const { theme: given } = { theme: undefined, ...request.save }
+      const given = 'theme' in request.save ? request.save.theme : undefined
       const pictures = picturesOf(saved.response)
       knownDecks.remember(deck.deckId, {
         ...{ own, revision, account, ids, digests, pictures, theme: given ?? theme },
@@ -202,7 +196,7 @@ export function createSaveDeck(options: SaveDeckOptions) {
     } catch (error) {
       // After any error, the next save looks at the deck itself.
       knownDecks.forget(deck.deckId)
-      if (reserved && !isUnknown) await giveBack(deck, reserved)
+      if (reserved && !isUnknown) await giveBackSlides(database, deck.id, reserved.ids.length)
       await deck.release({ isUnknown })
       throw goneOf(request, error)
     }

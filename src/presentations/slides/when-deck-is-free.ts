@@ -1,4 +1,4 @@
-// Waits for a change of a deck that is under way, before a run starts that allows no other.
+// Waits for a change of a deck that is under way, before another change or a run that allows none.
 
 import { jitterMs } from '../../async/backoff.ts'
 import { sleep } from '../../async/signals.ts'
@@ -14,10 +14,21 @@ const pollMs = 100
 /** Another change of the deck is under way. */
 const deckTaken = Symbol('deck taken')
 
-/** Throws what `whenDeckIsFree` waits for. @throws Problem CONFLICT during a turn of the chat */
-export async function checkFree(client: Queryable, id: string): Promise<void> {
-  await checkNoTurn(client, id)
-  if ((await freeDeck(client, id)) === 'taken') throw deckTaken
+/**
+ * Throws what `whenDeckIsFree` waits for. Returns whether a change whose holder was lost has just
+ * been counted.
+ *
+ * @throws Problem CONFLICT during a turn of the chat, unless the change `passesTurns`
+ */
+export async function checkFree(
+  client: Queryable,
+  id: string,
+  { passesTurns = false }: { passesTurns?: boolean | undefined } = {},
+): Promise<{ isFreed: boolean }> {
+  if (!passesTurns) await checkNoTurn(client, id)
+  const state = await freeDeck(client, id)
+  if (state === 'taken') throw deckTaken
+  return { isFreed: state === 'freed' }
 }
 
 /**
@@ -35,12 +46,13 @@ export async function readFree(
   return lockPresentation(client, { id, userId })
 }
 
-/** Repeats `attempt` until it finds the deck free. @throws Problem CONFLICT after ten seconds */
+/** Repeats `attempt` until it finds the deck free. @throws Problem CONFLICT after `waitMs` */
 export async function whenDeckIsFree<Result>(
   signal: AbortSignal,
   attempt: () => Promise<Result>,
+  waitMs = maxWaitMs,
 ): Promise<Result> {
-  const deadlineMs = performance.now() + maxWaitMs
+  const deadlineMs = performance.now() + waitMs
   for (;;) {
     try {
       return await attempt()
