@@ -1,6 +1,7 @@
 // Sessions that this process has seen live. One may have ended since, so what uses them must let the
 // database say so before anything happens: it spares the round trip, not the check.
 
+import { setNewest } from '../domain/bounded-map.ts'
 import { hashOf, type MakerSession } from './statements/sessions.ts'
 
 const maxSessions = 10_000
@@ -17,13 +18,7 @@ export function createSessionMemory() {
       return session && session.expiresAt.getTime() > Date.now() ? session : undefined
     },
 
-    remember(session: MakerSession): void {
-      sessions.delete(session.hash)
-      sessions.set(session.hash, session)
-      for (const oldest of sessions.keys()) {
-        if (sessions.size <= maxSessions) break
-        sessions.delete(oldest)
-      }
-    },
+    remember: (session: MakerSession): void =>
+      setNewest(sessions, session.hash, session, maxSessions),
   }
 }

@@ -1,6 +1,7 @@
 // The account at Presenton that a call acts for: one that all users share, or one for each user.
 
 import { createHash, createHmac } from 'node:crypto'
+import { setNewest } from '../domain/bounded-map.ts'
 
 export interface SharedAccount {
   kind: 'shared'
@@ -75,13 +76,7 @@ export function createPerAccount<State>(
   return (account) => {
     const key = keyOf(account)
     const state = states.get(key) ?? create(account)
-    // Stored again, so that the map stays ordered by use.
-    states.delete(key)
-    states.set(key, state)
-    for (const oldest of states.keys()) {
-      if (states.size <= maxUserStates) break
-      states.delete(oldest)
-    }
+    setNewest(states, key, state, maxUserStates)
     return state
   }
 }

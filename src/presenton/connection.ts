@@ -1,6 +1,6 @@
-// One connection for each request, except for those that may be repeated. Creating, preparing and streaming cost money and are not
-// idempotent, so no request may be retried here or sent over a socket that upstream is closing. A
-// connection of its own can also be torn down without disturbing another call.
+// One connection for each request, except for those that may be repeated. Creating, preparing and
+// streaming cost money and are not idempotent: they are never retried here, nor sent over a socket
+// that upstream is closing. A connection of its own is also torn down without disturbing others.
 
 import type { Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -45,8 +45,14 @@ export function createConnections(url: string) {
   const connectErrors = new WeakSet<Error>()
   const closeFunctions = new Set<() => void>()
   const closingClients = new Set<Promise<unknown>>()
-  const openSocket = buildConnector({ timeout: connectTimeoutMs })
+  const connector = buildConnector({ timeout: connectTimeoutMs })
   let isClosed = false
+
+  const openSocket: buildConnector.connector = (options, done) =>
+    connector(options, (...result) => {
+      if (result[0]) connectErrors.add(result[0])
+      done(...result)
+    })
 
   /** A client that connects with its first request; `close` also works while it is connecting. */
   function createConnection() {
@@ -54,10 +60,7 @@ export function createConnections(url: string) {
     const connect: buildConnector.connector = (options, done) => {
       // The connector returns its socket, though its type does not say so. Destroying the client
       // alone would leave the socket connecting.
-      socket = openSocket(options, (...result) => {
-        if (result[0]) connectErrors.add(result[0])
-        done(...result)
-      }) as unknown as Socket
+      socket = openSocket(options, done) as unknown as Socket
     }
     // undici's own timeouts are shorter than the silence of a slow model; call deadlines replace
     // them.
@@ -79,14 +82,12 @@ export function createConnections(url: string) {
   }
 
   const kept = new Pool(base.origin, {
-    connect: (options, done) => {
-      openSocket(options, (...result) => {
-        if (result[0]) connectErrors.add(result[0])
-        done(...result)
-      })
-    },
-    ...{ connections: maxKept, keepAliveTimeout: keepAliveMs, keepAliveMaxTimeout: keepAliveMs },
-    ...{ headersTimeout: 0, bodyTimeout: 0 },
+    connect: openSocket,
+    connections: maxKept,
+    keepAliveTimeout: keepAliveMs,
+    keepAliveMaxTimeout: keepAliveMs,
+    headersTimeout: 0,
+    bodyTimeout: 0,
   })
 
   /**

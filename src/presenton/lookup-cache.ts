@@ -1,6 +1,7 @@
 // What upstream has under a name, asked once for all runs and remembered for a bounded time.
 
 import { raceSignal } from '../async/signals.ts'
+import { setNewest } from '../domain/bounded-map.ts'
 
 const freshMs = 600_000
 const missingMs = 60_000
@@ -13,16 +14,6 @@ interface Entry<T> {
 
 export function createLookupCache<T>({ now }: { now(): number }) {
   const entries = new Map<string, Entry<T>>()
-
-  function store(name: string, entry: Entry<T>): void {
-    // Deleted first, so that the map stays ordered by age.
-    entries.delete(name)
-    entries.set(name, entry)
-    for (const oldest of entries.keys()) {
-      if (entries.size <= maxEntries) break
-      entries.delete(oldest)
-    }
-  }
 
   /**
    * What `fetch` finds. Undefined, which means that there is no such thing, is remembered for a
@@ -42,7 +33,7 @@ export function createLookupCache<T>({ now }: { now(): number }) {
       },
       () => entries.get(name) === entry && entries.delete(name),
     )
-    store(name, entry)
+    setNewest(entries, name, entry, maxEntries)
     return raceSignal(entry.found, signal)
   }
 }

@@ -2,6 +2,7 @@
 // no read: its slides by their ids and digests, and the pictures that it has had. It holds for one
 // revision; a deck of another one is read again.
 
+import { setNewest } from '../../domain/bounded-map.ts'
 import type { DeckSlides } from '../../presenton/deck-responses.ts'
 import { slideDigests } from '../../presenton/slide-digest.ts'
 import { isShared, visitPictures } from './pictures.ts'
@@ -46,12 +47,7 @@ export function createKnownDecks() {
     const before = decks.get(deckId)?.pictures ?? new Set<string>()
     const all = [...new Set([...deck.pictures, ...before])]
     const known = { ...deck, pictures: new Set(all.slice(0, maxPictures)) }
-    decks.delete(deckId)
-    decks.set(deckId, known)
-    for (const oldest of decks.keys()) {
-      if (decks.size <= maxDecks) break
-      decks.delete(oldest)
-    }
+    setNewest(decks, deckId, known, maxDecks)
     return known
   }
 

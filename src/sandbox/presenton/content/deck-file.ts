@@ -3,6 +3,7 @@
  * kept: making one takes longer than the rest of a run.
  */
 
+import { setNewest } from '../../../domain/bounded-map.ts'
 import type { Deck, DeckExport } from '../deck.ts'
 import { writePdf } from './pdf.ts'
 import { writePptx } from './pptx.ts'
@@ -16,9 +17,7 @@ const files = new Map<string, Promise<Buffer>>()
 export async function writeDeckFile(deck: Deck, format: DeckExport['format']): Promise<Buffer> {
   const key = JSON.stringify([format, deck.title, deck.slides.map(textOf)])
   const file = files.get(key) ?? (format === 'pptx' ? writePptx(deck) : writePdf(deck))
-  files.delete(key)
-  files.set(key, file)
-  for (const oldest of files.keys()) if (files.size > maxFiles) files.delete(oldest)
+  setNewest(files, key, file, maxFiles)
   try {
     return await file
   } catch (error) {
