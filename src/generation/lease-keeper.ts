@@ -4,7 +4,7 @@ import type { Database } from '../database/connection.ts'
 import { type Run, renew } from '../database/leases.ts'
 import { leaseLost } from '../database/run-log.ts'
 
-export interface HeldRun {
+export interface LeasedRun {
   run: Run
   /** Aborts the run: with `leaseLost`, or because the worker releases it. */
   abandon: AbortController
@@ -13,7 +13,7 @@ export interface HeldRun {
 export interface LeaseKeeperOptions {
   /** A connection of its own, so that renewals never wait behind other statements. */
   database: Pick<Database, 'query'>
-  held: () => Iterable<HeldRun>
+  held: () => Iterable<LeasedRun>
   leaseMs: number
   onTrouble: (error: unknown) => void
 }

@@ -5,8 +5,8 @@ import { encodeMessage } from '../contract/realtime.ts'
 import type { MessageErrorCode } from '../contract/realtime-messages.ts'
 import { parseId } from '../domain/ids.ts'
 import type { Connection } from '../realtime/connection.ts'
-import type { Watcher } from '../realtime/progress/job.ts'
 import type { Jobs } from '../realtime/progress/jobs.ts'
+import type { Watcher } from '../realtime/progress/watchers.ts'
 
 export interface StatusChannelsOptions {
   connection: Connection

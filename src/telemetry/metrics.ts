@@ -1,29 +1,42 @@
 // The Prometheus metrics; docs/ lists them. Labels have few values (routes, stages, outcomes),
 // never ids or URLs.
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 import { notificationTypes } from '../contract/notification.ts'
-import { statuses } from '../contract/presentation.ts'
+import { addReplicaGauges, createStoredCounts, type MetricSources } from './gauges.ts'
 
 export type Metrics = ReturnType<typeof createMetrics>
-
-/** Values that are read at each scrape. */
-export interface MetricSources {
-  countRuns: () => Promise<Record<string, number>>
-  openStreams: () => number
-  openWebSockets: () => Record<string, number>
-  breakerState: () => 'closed' | 'open' | 'half-open'
-  pendingDeliveries: () => Promise<number>
-}
-
-const breakerStates = ['closed', 'open', 'half-open'] as const
 
 export function createMetrics() {
   const registry = new Registry()
   const registers = [registry]
   // Includes nodejs_eventloop_lag_seconds.
   collectDefaultMetrics({ register: registry })
+  const counts = createStoredCounts(registers)
 
+  return {
+    ...createCallMetrics(registers),
+    ...createRunMetrics(registers),
+    ...createMessageMetrics(registers),
+    ...createSourceMetrics(registers),
+    ...createWebhookMetrics(registers),
+
+    /** Adds the gauges whose values are read at each scrape. */
+    addSources(sources: MetricSources): void {
+      counts.setSources(sources)
+      addReplicaGauges(registers, sources)
+    },
+
+    /** The text for a scrape; without `gateway_runs` values while the database is unreachable. */
+    async scrape(): Promise<{ contentType: string; body: string }> {
+      await counts.read()
+      return { contentType: registry.contentType, body: await registry.metrics() }
+    },
+  }
+}
+
+/** Requests of callers, calls to Presenton, refused tokens. */
+function createCallMetrics(registers: Registry[]) {
   const request = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Time until the response was sent completely, by route.',
@@ -38,6 +51,37 @@ export function createMetrics() {
     buckets: [0.05, 0.3, 1, 5, 15, 60, 180, 600, 1800],
     registers,
   })
+  const refusedTokens = new Counter({
+    name: 'gateway_refused_tokens_total',
+    help: 'Tokens that were refused, by the class of the reason.',
+    labelNames: ['reason'],
+    registers,
+  })
+  return {
+    onRequestCompleted({ method, route, status, seconds }: CompletedRequest) {
+      request.observe({ method, route, status: String(status) }, seconds)
+    },
+    onUpstreamCall({ operation, outcome, ms }: UpstreamCall) {
+      upstream.observe({ operation, outcome }, ms / 1000)
+    },
+    onTokensRefused: (reason: string, count = 1) => refusedTokens.inc({ reason }, count),
+  }
+}
+
+interface CompletedRequest {
+  method: string
+  route: string
+  status: number
+  seconds: number
+}
+
+interface UpstreamCall {
+  operation: string
+  outcome: string
+  ms: number
+}
+
+function createRunMetrics(registers: Registry[]) {
   const stage = new Histogram({
     name: 'gateway_stage_duration_seconds',
     help: 'Time of one attempt at a stage.',
@@ -51,14 +95,24 @@ export function createMetrics() {
     buckets: [0.5, 1, 2, 5, 10, 20, 60, 180, 600],
     registers,
   })
-  const delivered = new Counter({
-    name: 'gateway_events_delivered_total',
-    help: 'Events sent to subscribers.',
-    registers,
-  })
   const copied = new Counter({
     name: 'gateway_bytes_copied_total',
     help: 'Bytes of finished files copied into the store.',
+    registers,
+  })
+  return {
+    onStage: (name: string, outcome: string, seconds: number) =>
+      stage.observe({ stage: name, outcome }, seconds),
+    onFirstSlide: (seconds: number) => firstSlide.observe(seconds),
+    onBytesCopied: (bytes: number) => copied.inc(bytes),
+  }
+}
+
+/** Events, WebSocket messages and notifications. */
+function createMessageMetrics(registers: Registry[]) {
+  const delivered = new Counter({
+    name: 'gateway_events_delivered_total',
+    help: 'Events sent to subscribers.',
     registers,
   })
   const webSocketMessages = new Counter({
@@ -73,138 +127,45 @@ export function createMetrics() {
     labelNames: ['type'],
     registers,
   })
-  // Prometheus sees an increase only from a known value.
+  // Prometheus sees an increase only from a known value. So for all counters with fixed labels.
   for (const direction of ['in', 'out']) webSocketMessages.inc({ direction }, 0)
   for (const type of notificationTypes) notifications.inc({ type }, 0)
-  const sourceUploads = new Counter({
+  return {
+    onEventsDelivered: (events: number) => delivered.inc(events),
+    onWebSocketMessage: (direction: 'in' | 'out') => webSocketMessages.inc({ direction }),
+    onNotification: (type: string) => notifications.inc({ type }),
+  }
+}
+
+function createSourceMetrics(registers: Registry[]) {
+  const uploads = new Counter({
     name: 'gateway_source_uploads_total',
     help: 'Requests that uploaded sources, by outcome: stored, refused or failed.',
     labelNames: ['outcome'],
     registers,
   })
-  for (const outcome of ['stored', 'refused', 'failed']) sourceUploads.inc({ outcome }, 0)
-  const runs = new Gauge({
-    name: 'gateway_runs',
-    help: 'Presentations by status, all replicas; finished ones are counted from time to time.',
-    labelNames: ['status'],
-    registers,
-  })
-  const queue = new Gauge({
-    name: 'gateway_queue_depth',
-    help: 'Presentations that wait for a slot, all replicas.',
-    registers,
-  })
-  const refusedTokens = new Counter({
-    name: 'gateway_refused_tokens_total',
-    help: 'Tokens that were refused, by the class of the reason.',
-    labelNames: ['reason'],
-    registers,
-  })
-  const deliveries = new Counter({
+  for (const outcome of ['stored', 'refused', 'failed']) uploads.inc({ outcome }, 0)
+  return { onSourceUpload: (outcome: string) => uploads.inc({ outcome }) }
+}
+
+function createWebhookMetrics(registers: Registry[]) {
+  const attempts = new Counter({
     name: 'gateway_webhook_deliveries_total',
     help: 'Attempts to deliver a message to a webhook, by outcome.',
     labelNames: ['outcome'],
     registers,
   })
-  for (const outcome of ['delivered', 'retried', 'failed', 'released'])
-    deliveries.inc({ outcome }, 0)
-  const deliveryTime = new Histogram({
+  const duration = new Histogram({
     name: 'gateway_webhook_delivery_seconds',
     help: 'Time of one attempt to deliver a message to a webhook.',
     buckets: [0.02, 0.1, 0.3, 1, 3, 5, 10, 15],
     registers,
   })
-  const pendingDeliveries = new Gauge({
-    name: 'gateway_webhook_queue_depth',
-    help: 'Deliveries of webhooks that have not ended, all replicas.',
-    registers,
-  })
-  let countPending: MetricSources['pendingDeliveries'] | undefined
-  let countRuns: MetricSources['countRuns'] | undefined
-
+  for (const outcome of ['delivered', 'retried', 'failed', 'released']) attempts.inc({ outcome }, 0)
   return {
-    onRequestCompleted: ({
-      method,
-      route,
-      status,
-      seconds,
-    }: {
-      method: string
-      route: string
-      status: number
-      seconds: number
-    }) => request.observe({ method, route, status: String(status) }, seconds),
-    onUpstreamCall: ({
-      operation,
-      outcome,
-      ms,
-    }: {
-      operation: string
-      outcome: string
-      ms: number
-    }) => upstream.observe({ operation, outcome }, ms / 1000),
-    onStage: (name: string, outcome: string, seconds: number) =>
-      stage.observe({ stage: name, outcome }, seconds),
-    onFirstSlide: (seconds: number) => firstSlide.observe(seconds),
-    onEventsDelivered: (events: number) => delivered.inc(events),
-    onBytesCopied: (bytes: number) => copied.inc(bytes),
-    onTokensRefused: (reason: string, count = 1) => refusedTokens.inc({ reason }, count),
-    onNotification: (type: string) => notifications.inc({ type }),
     onWebhookAttempt(outcome: string, seconds: number) {
-      deliveries.inc({ outcome })
-      deliveryTime.observe(seconds)
-    },
-    onSourceUpload: (outcome: string) => sourceUploads.inc({ outcome }),
-    onWebSocketMessage: (direction: 'in' | 'out') => webSocketMessages.inc({ direction }),
-    /** Adds the gauges whose values are read at each scrape. */
-    addSources(sources: MetricSources): void {
-      countRuns = sources.countRuns
-      countPending = sources.pendingDeliveries
-      new Gauge({
-        name: 'gateway_open_streams',
-        help: 'Open event streams of this replica.',
-        registers,
-        collect() {
-          this.set(sources.openStreams())
-        },
-      })
-      new Gauge({
-        name: 'gateway_websockets',
-        help: 'Open WebSockets of this replica, by kind.',
-        labelNames: ['kind'],
-        registers,
-        collect() {
-          for (const [kind, open] of Object.entries(sources.openWebSockets()))
-            this.set({ kind }, open)
-        },
-      })
-      new Gauge({
-        name: 'gateway_breaker_state',
-        help: 'Circuit breaker of Presenton: 1 for its current state.',
-        labelNames: ['state'],
-        registers,
-        collect() {
-          for (const state of breakerStates)
-            this.set({ state }, state === sources.breakerState() ? 1 : 0)
-        },
-      })
-    },
-
-    /** The text for a scrape; without `gateway_runs` values while the database is unreachable. */
-    async scrape(): Promise<{ contentType: string; body: string }> {
-      const [counts, pending] = await Promise.all([
-        countRuns?.().catch(() => undefined),
-        countPending?.().catch(() => undefined),
-      ])
-      pendingDeliveries.reset()
-      if (pending !== undefined) pendingDeliveries.set(pending)
-      runs.reset()
-      queue.reset()
-      if (counts) {
-        for (const status of statuses) runs.set({ status }, counts[status] ?? 0)
-        queue.set(counts.queued ?? 0)
-      }
-      return { contentType: registry.contentType, body: await registry.metrics() }
+      attempts.inc({ outcome })
+      duration.observe(seconds)
     },
   }
 }

@@ -5,7 +5,8 @@ import { encodeError, encodeMessage } from '../../contract/realtime.ts'
 import { parseId } from '../../domain/ids.ts'
 import type { ClientMessage } from '../client-messages.ts'
 import type { Connection, Session } from '../connection.ts'
-import type { Follower, JobUpdate } from './job.ts'
+import type { Follower } from './job-followers.ts'
+import type { JobUpdate } from './job-message.ts'
 import type { Jobs } from './jobs.ts'
 
 export interface GenerationSessionOptions {

@@ -2,7 +2,9 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { jobRow } from '../../sandbox/test-connections.ts'
-import { createJob, type Follower, type JobUpdate } from './job.ts'
+import { createJob } from './job.ts'
+import type { Follower } from './job-followers.ts'
+import type { JobUpdate } from './job-message.ts'
 import type { JobRow } from './statements.ts'
 
 const startMs = Date.UTC(2026, 10, 27)

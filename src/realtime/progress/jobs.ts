@@ -1,15 +1,13 @@
-// All runs that connections of this process follow. A hint leads to a read, one for all runs that
-// have news at that moment; a poll finds what a lost hint would have told.
+// All runs that connections of this process follow, and who may follow which.
 
-import { createBatcher } from '../../async/batcher.ts'
 import type { Channels } from '../../database/channels.ts'
 import type { Database } from '../../database/connection.ts'
-import { isDatabaseUnavailable } from '../../database/database-errors.ts'
-import { readLogChanges } from '../../database/event-log.ts'
-import { Problem } from '../../domain/problem.ts'
-import { createJob, type Follower, type Job, type Watcher } from './job.ts'
-import { createMissedEvents } from './missed-events.ts'
-import { type JobRow, readJobRows } from './statements.ts'
+import { createJobEntries, type JobEntry } from './job-entries.ts'
+import type { Follower } from './job-followers.ts'
+import { followJobNews } from './job-news.ts'
+import { createJobReads } from './job-reads.ts'
+import type { JobRow } from './statements.ts'
+import type { Watcher } from './watchers.ts'
 
 export interface JobsOptions {
   database: Pick<Database, 'query'>
@@ -26,208 +24,96 @@ export interface OwnJob {
   id: string
 }
 
-interface Entry {
-  job: Job
-  /** A read that has not begun. */
-  queued: Promise<unknown> | undefined
-  timer: NodeJS.Timeout | undefined
-  /** The last read failed. */
-  isStale: boolean
-}
-
 export type Jobs = ReturnType<typeof createJobs>
 
 export function createJobs(options: JobsOptions) {
   const { database, channels, onTrouble, now = () => performance.now(), pollMs = 1_000 } = options
-  const entries = new Map<string, Entry>()
-  let isPolling = false
+  const entries = createJobEntries(now)
+  const reads = createJobReads({ database, entries, onTrouble })
+  const news = followJobNews({ database, channels, entries, reads, onTrouble, pollMs })
 
-  const reads = createBatcher<string, JobRow | null>({
-    process: readAll,
-    overloaded: () => new Problem('DATABASE_UNAVAILABLE', { retryAfterSeconds: 5 }),
-    isSharedFailure: isDatabaseUnavailable,
-  })
+  return {
+    ...createJobCommands(entries, reads),
 
-  const missed = createMissedEvents(database, (id) => entries.get(id)?.job)
+    stats() {
+      const counts = entries.all().map(({ job }) => job.subscriptions())
+      const subscriptions = counts.reduce((sum, count) => sum + count, 0)
+      return { jobs: counts.filter((count) => count > 0).length, subscriptions }
+    },
 
-  async function readAll(ids: string[]): Promise<(JobRow | null)[]> {
-    for (const id of ids) {
-      const entry = entries.get(id)
-      if (entry) entry.queued = undefined
-    }
-    const rows = new Map((await readJobRows(database, ids)).map((row) => [row.id, row]))
-    const found = ids.flatMap((id) => rows.get(id) ?? [])
-    const [ends, changes] = await Promise.all([missed.readEnds(found), missed.readChanges(found)])
-    for (const id of new Set(ids)) {
-      const entry = entries.get(id)
-      if (!entry) continue
-      entry.isStale = false
-      const row = rows.get(id)
-      entry.job.take(row, ends.get(id) ?? [], changes.get(id) ?? [])
-      if (!row) forget(id)
-    }
-    return ids.map((id) => rows.get(id) ?? null)
+    close() {
+      news.close()
+      for (const { job } of entries.all()) entries.forget(job.id)
+    },
   }
+}
 
-  /** Resolves with a state that is read after this call. */
-  function read(entry: Entry): Promise<JobRow | null> {
-    clearTimeout(entry.timer)
-    entry.timer = undefined
-    entry.queued ??= reads.add(entry.job.id)
-    return entry.queued as Promise<JobRow | null>
-  }
-
-  function refresh(entry: Entry) {
-    read(entry).catch((error: unknown) => {
-      entry.queued = undefined
-      entry.isStale = true
-      onTrouble(error)
-    })
-  }
-
-  /** Reads no earlier than a new state may be sent. */
-  function refreshWhenAllowed(entry: Entry) {
-    if (entry.queued || entry.timer) return
-    const waitMs = entry.job.waitMs()
-    if (waitMs === 0) refresh(entry)
-    else entry.timer = setTimeout(() => refresh(entry), waitMs)
-  }
-
-  async function poll(): Promise<void> {
-    if (isPolling || entries.size === 0) return
-    isPolling = true
-    try {
-      const seqs = [...entries.values()].map(({ job }) => job.row()?.lastSeq ?? 0)
-      const changes = await readLogChanges(database, { ids: [...entries.keys()], seqs })
-      for (const [id, entry] of entries) {
-        // A place in the queue changes without an event.
-        const isQueued = entry.job.row()?.status === 'queued'
-        if (entry.isStale || changes.has(id)) refresh(entry)
-        else if (isQueued) refreshWhenAllowed(entry)
-      }
-    } catch (error) {
-      onTrouble(error)
-    } finally {
-      isPolling = false
-    }
-  }
-
-  const unsubscribe = [
-    channels.subscribe('log', ({ id }) => {
-      const entry = entries.get(id)
-      if (entry) refreshWhenAllowed(entry)
-    }),
-    channels.subscribe('status', ({ id }) => {
-      const entry = entries.get(id)
-      if (entry) refresh(entry)
-    }),
-    channels.subscribeMissed(() => void poll()),
-  ]
-  const timer = setInterval(() => void poll(), pollMs)
-  timer.unref()
-
-  function entryOf(id: string): Entry {
-    let entry = entries.get(id)
-    if (!entry) {
-      entry = { job: createJob(id, now), queued: undefined, timer: undefined, isStale: false }
-      entries.set(id, entry)
-    }
-    return entry
-  }
-
-  function forget(id: string) {
-    clearTimeout(entries.get(id)?.timer)
-    entries.delete(id)
-  }
-
+function createJobCommands(
+  entries: ReturnType<typeof createJobEntries>,
+  reads: ReturnType<typeof createJobReads>,
+) {
   function unfollow(id: string, follower: Follower) {
-    const entry = entries.get(id)
-    if (!entry) return
-    entry.job.remove(follower)
-    if (entry.job.isIdle()) forget(id)
+    entries.find(id)?.job.remove(follower)
+    entries.forgetIfIdle(id)
   }
 
   function unwatch(id: string, watcher: Watcher) {
-    const entry = entries.get(id)
-    if (!entry) return
-    entry.job.unwatch(watcher)
-    if (entry.job.isIdle()) forget(id)
+    entries.find(id)?.job.unwatch(watcher)
+    entries.forgetIfIdle(id)
   }
 
-  /** @throws Problem DATABASE_UNAVAILABLE */
-  async function isOwn(entry: Entry, userId: string): Promise<boolean> {
+  /** Calls `undo` unless the run is this user's. */
+  async function isAccepted(entry: JobEntry, userId: string, undo: () => void): Promise<boolean> {
+    let isOwn = false
     try {
-      return (await read(entry))?.userId === userId
-    } catch (error) {
-      entry.queued = undefined
-      throw error
+      isOwn = await reads.isOwn(entry, userId)
+    } finally {
+      if (!isOwn) undo()
     }
+    return isOwn
   }
 
   return {
     /** The state now; undefined when the presentation is not this user's. */
     async find({ userId, id }: OwnJob): Promise<JobRow | undefined> {
-      const row = await reads.add(id)
+      const row = await reads.find(id)
       return row?.userId === userId ? row : undefined
     },
 
     /** Follows a run that is known to be this user's; its state is sent as soon as it is read. */
     followOwn(id: string, follower: Follower): void {
-      const entry = entryOf(id)
+      const entry = entries.findOrCreate(id)
       entry.job.add(follower, true)
-      refresh(entry)
+      reads.refresh(entry)
     },
 
     /**
      * Follows a run; `start` sends its state. False when it is not this user's.
      * @throws Problem DATABASE_UNAVAILABLE
      */
-    async follow({ userId, id }: OwnJob, follower: Follower): Promise<boolean> {
-      const entry = entryOf(id)
+    follow({ userId, id }: OwnJob, follower: Follower): Promise<boolean> {
+      const entry = entries.findOrCreate(id)
       entry.job.add(follower, false)
-      let isAccepted = false
-      try {
-        isAccepted = await isOwn(entry, userId)
-      } finally {
-        if (!isAccepted) unfollow(id, follower)
-      }
-      return isAccepted
+      return isAccepted(entry, userId, () => unfollow(id, follower))
     },
+    unfollow,
 
     /**
      * Watches a run. False when it is not this user's.
      * @throws Problem DATABASE_UNAVAILABLE
      */
     async watch({ userId, id }: OwnJob, watcher: Watcher): Promise<boolean> {
-      const entry = entryOf(id)
+      const entry = entries.findOrCreate(id)
       entry.job.watch(watcher)
-      let isAccepted = false
-      try {
-        isAccepted = await isOwn(entry, userId)
-        if (isAccepted) entry.job.startWatching(watcher)
-      } finally {
-        if (!isAccepted) unwatch(id, watcher)
-      }
-      return isAccepted
+      if (!(await isAccepted(entry, userId, () => unwatch(id, watcher)))) return false
+      entry.job.startWatching(watcher)
+      return true
     },
     unwatch,
 
-    start: (id: string, follower: Follower) => entries.get(id)?.job.start(follower),
-    catchUp: (id: string, follower: Follower) => entries.get(id)?.job.catchUp(follower),
+    start: (id: string, follower: Follower) => entries.find(id)?.job.start(follower),
+    catchUp: (id: string, follower: Follower) => entries.find(id)?.job.catchUp(follower),
     /** Sends the present state again; nothing before the first one is known, which follows. */
-    repeat: (id: string, follower: Follower) => entries.get(id)?.job.repeat(follower),
-    unfollow,
-
-    stats() {
-      const counts = [...entries.values()].map(({ job }) => job.subscriptions())
-      const subscriptions = counts.reduce((sum, count) => sum + count, 0)
-      return { jobs: counts.filter((count) => count > 0).length, subscriptions }
-    },
-
-    close() {
-      clearInterval(timer)
-      for (const stop of unsubscribe) stop()
-      for (const id of [...entries.keys()]) forget(id)
-    },
+    repeat: (id: string, follower: Follower) => entries.find(id)?.job.repeat(follower),
   }
 }
