@@ -91,6 +91,7 @@ export async function openApp(options: AppOptions) {
             ...files.handlers,
           },
           closing: closing.signal,
+          onRequestCompleted: metrics.onRequestCompleted,
           tracer,
           reportError: errors?.report,
         })

@@ -109,6 +109,7 @@ export interface MakerServerOptions {
   handlers: Handlers
   makerUrl: MakerUrl
   closing: AbortSignal
+  onRequestCompleted: BaseOptions['onRequestCompleted']
   tracer: BaseOptions['tracer']
   reportError: BaseOptions['reportError']
 }

@@ -2,8 +2,9 @@
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openReceiver, type Receiver } from '../sandbox/receiver.ts'
+import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { brief } from './user.ts'
-import { openWorld, type World } from './world.ts'
+import { openWorld, type World, type WorldOptions } from './world.ts'
 
 let world: World
 let sentry: Receiver
@@ -12,11 +13,12 @@ afterEach(async () => {
   await sentry.close()
 })
 
-async function openWorldWithReports(replicas = 1) {
+async function openWorldWithReports({ env, ...options }: WorldOptions = {}) {
   sentry = await openReceiver()
   sentry.respondWith({ status: 200 })
   const dsn = `${sentry.url.replace('//', '//public-key@')}/42`
-  world = await openWorld({ replicas, env: { SENTRY_DSN: dsn, SENTRY_ENVIRONMENT: 'test' } })
+  const reports = { SENTRY_DSN: dsn, SENTRY_ENVIRONMENT: 'test' }
+  world = await openWorld({ ...options, env: { ...env, ...reports } })
 }
 
 /** The event of an envelope. */
@@ -76,6 +78,28 @@ test('a 500 is reported without content, token, user and addresses', async () =>
     expect(text).not.toContain(secret)
 })
 
+test('a 500 of the slide maker is reported, too', async () => {
+  await openWorldWithReports({ shape: 'B1', credentials: makerCredentials, env: makerEnv })
+  const user = await world.createUser('MARK-user')
+  const { presenton_presentation_id: deckId } = await user.generate()
+  const browser = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
+  await browser.open((await user.api('/maker', { method: 'POST', body: {} })).body.url)
+  await breakWrites('update', 'presentations')
+  const { status } = await browser.fetch('/api/v1/ppt/presentation/update?q=MARK-query', {
+    ...{ method: 'PATCH', body: { id: deckId, title: 'MARK-title' } },
+  })
+  expect(status).toBe(500)
+  const [envelope] = await sentry.waitFor(1)
+  expect(eventOf(envelope?.body ?? '')).toMatchObject({
+    tags: { kind: 'request', method: 'PATCH', route: '/api/v1/ppt/presentation/update' },
+    user: { id: expect.stringMatching(/^[0-9a-f]{64}$/) },
+  })
+  const sent = sentry.received.map(({ body }) => body).join('\n')
+  const session = [...browser.cookies.values()].join()
+  for (const secret of ['MARK', String(deckId), session, makerEnv.PRESENTON_PASSWORD])
+    expect(sent).not.toContain(secret)
+})
+
 test('a run that ends with INTERNAL_ERROR is reported once', async () => {
   await openWorldWithReports()
   const user = await world.createUser()
@@ -97,7 +121,7 @@ test.each([
   ['unhandledRejection', 'Promise.reject(new RangeError("MARK"))', 'RangeError'],
   ['unhandledRejection', 'Promise.reject("MARK, not even an error")', 'string'],
 ])('an unhandled error (%s: %s) is reported before the process ends', async (event, fail, type) => {
-  await openWorldWithReports(0)
+  await openWorldWithReports({ replicas: 0 })
   const failLater = `data:text/javascript,process.once('SIGUSR2',()=>{${encodeURIComponent(fail)}})`
   const replica = await world.spawnReplica({ NODE_OPTIONS: `--import "${failLater}"` })
   replica.child.kill('SIGUSR2')

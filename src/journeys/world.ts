@@ -23,7 +23,7 @@ import { createUser } from './user.ts'
 export interface WorldOptions
   extends Pick<
     StandInOptions,
-    'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys' | 'loginLimit'
+    'shape' | 'pace' | 'replay' | 'credentials' | 'apiKeys' | 'loginLimit' | 'cookie'
   > {
   /** Environment of every gateway; overrides the defaults below. */
   env?: Environment

@@ -50,6 +50,8 @@ export type StandInOptions = {
   loginLimit?: LoginLimit | null
   /** Login is required, but no account exists yet. */
   unconfigured?: boolean
+  /** A cookie that every response sets, except for a login's own. */
+  cookie?: string
   /** `sk-presenton-…`, for B1 and B2. */
   apiKeys?: readonly string[]
   /** By default a temporary directory, which close() removes. */
@@ -98,6 +100,7 @@ export async function openStandIn(options: StandInOptions = {}) {
 
   const running = new Set<Promise<void>>()
   const server = createServer((request, response) => {
+    if (options.cookie !== undefined) response.setHeader('set-cookie', options.cookie)
     const work = handleRequest({ state, faults, journal }, request, response).finally(() =>
       running.delete(work),
     )
