@@ -138,6 +138,8 @@ export async function createMakerServer({
     }),
     idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
     sendError: createMakerErrors({ signIn }),
+    // The table names GET alone.
+    takesHead: false,
     ...reports,
   })
   limitConnections(app, limits)

@@ -66,6 +66,8 @@ export interface BaseOptions {
   reportError?: ReportError | undefined
   /** Sends the response to a failed request; default: a problem document. */
   sendError?: typeof handleError
+  /** Whether a route with GET also takes HEAD, unless it says otherwise. */
+  takesHead?: boolean
 }
 
 const headersTimeoutMs = 20_000
@@ -88,6 +90,7 @@ export function createBase({
   tracer,
   reportError,
   sendError = handleError,
+  takesHead = true,
 }: BaseOptions): App {
   const methods = createMethodTable()
   const lingeringClose = createLingeringClose()
@@ -109,6 +112,7 @@ export function createBase({
     rewriteUrl: ({ url = '/' }) => url.replace(/^https?:\/\/[^/?#]*\/?/i, '/'),
     // Routes match parameters without patterns, so long ones are harmless: they get 404, not 414.
     routerOptions: { maxParamLength: maxHeaderBytes },
+    exposeHeadRoutes: takesHead,
     connectionTimeout: idleTimeoutMs,
     requestTimeout: requestTimeoutMs,
     // Fastify's 10 s are too short for a start on a busy machine.

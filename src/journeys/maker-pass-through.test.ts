@@ -51,7 +51,9 @@ it('serves pages under the account of the user, without what is upstream’s', a
   expect(response.headers.get('content-security-policy')).toBe(
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'",
   )
-  expect((await browser.send('/_maker/notice.js')).status).toBe(200)
+  const script = await browser.send('/_maker/notice.js')
+  expect(script.status).toBe(200)
+  expect(script.headers.get('cache-control')).toBe('private, no-store')
 })
 
 it('sends upstream nothing of the browser’s credentials and addresses', async () => {
@@ -83,7 +85,10 @@ it('serves files of the interface without a session, cacheable and compressed', 
     expect(response.headers.get('content-encoding')).toMatch(/^(br|gzip)$/)
   })
   expect(request?.headers.cookie).toBeUndefined()
-  expect((await visitor.send('/Logo.svg')).status).toBe(200)
+  const [other] = await world.requestsDuring(() =>
+    visitor.send('/Logo.svg?v=1&FastapiUrl=https://evil.example'),
+  )
+  expect(other).toMatchObject({ path: '/Logo.svg?v=1', status: 200 })
 })
 
 it('lets no file that is opened as a document run a script', async () => {

@@ -63,9 +63,14 @@ const removedParameters = new Set(['fastapiurl', 'exportsession'])
 /** The query without them; undefined if it has none. */
 export function cleanQuery(url: string): string | undefined {
   const parameters = new URLSearchParams(/\?([^#]*)/.exec(url)?.[1] ?? '')
+  return removeParameters(parameters) ? parameters.toString() : undefined
+}
+
+/** Whether there were any. */
+function removeParameters(parameters: URLSearchParams): boolean {
   const removed = [...parameters.keys()].filter((name) => removedParameters.has(name.toLowerCase()))
   for (const name of removed) parameters.delete(name)
-  return removed.length > 0 ? parameters.toString() : undefined
+  return removed.length > 0
 }
 
 export async function passThroughRoutes(
@@ -117,7 +122,11 @@ export async function passThroughRoutes(
     handler: (request, reply, _target, options) =>
       reply.from(upstreamPath(request as unknown as FastifyRequest), {
         ...options,
-        queryString: () => new URLSearchParams(request.query as Record<string, string>).toString(),
+        queryString: () => {
+          const parameters = new URLSearchParams(request.query as Record<string, string>)
+          removeParameters(parameters)
+          return parameters.toString()
+        },
       }),
     replyOptions: {
       rewriteRequestHeaders: (request, { host }) => ({ ...request.passed?.headers, host }),

@@ -34,8 +34,6 @@ export function addRoute(scope: App, row: Row, handler: Handler, access: RouteAc
     method,
     url,
     config: { row },
-    // HEAD would pay for what it does not get.
-    exposeHeadRoute: row.isUnsafe !== true,
     ...(row.isUncompressed && { compress: false }),
     async handler(request, reply) {
       if (request.isRemembered) {

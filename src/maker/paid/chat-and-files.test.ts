@@ -222,6 +222,8 @@ test('responds as upstream does to copies and blank decks', async () => {
   const blank = await read(user, 'presentation/create/blank', { body: {} })
   expect(blank).toMatchObject({ status: 201, body: { title: 'Untitled Presentation' } })
   expect((await call(user, `presentation/stream/${blank.body.id}`)).status).toBe(400)
+  const none = { type: 'error', detail: 'This presentation has no outlines.' }
+  expect(await messagesOf(call(user, `outlines/stream/${blank.body.id}`))).toEqual([none])
   const shown = await messagesOf(call(user, `presentation/stream/${copy.body.id}`))
   expect(shown.at(-1)).toMatchObject({ type: 'complete', presentation: { id: copy.body.id } })
 })

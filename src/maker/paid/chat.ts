@@ -37,7 +37,8 @@ function readTurn(body: unknown) {
   const conversationId = typeof conversation === 'string' ? parseDeckId(conversation) : undefined
   if (conversation !== undefined && conversation !== null && conversationId === undefined)
     throw invalid('/conversation_id', 'must be an id')
-  const files = Array.isArray(attachments) ? attachments : []
+  const files = attachments ?? []
+  if (!Array.isArray(files)) throw invalid('/attachments', 'must be a list')
   if (files.length > maxAttachments)
     throw invalid('/attachments', `must have at most ${maxAttachments} items`)
   const handles = files.map((file: unknown, index) => {

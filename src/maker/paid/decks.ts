@@ -49,6 +49,9 @@ function readFlag(value: unknown, path: string): boolean | undefined {
   return value
 }
 
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')
+
 /** @throws Problem VALIDATION_FAILED */
 function readCreate(body: unknown, { maxSlides, maxContentChars }: BriefLimits) {
   const given = isObject(body) ? body : {}
@@ -61,8 +64,8 @@ function readCreate(body: unknown, { maxSlides, maxContentChars }: BriefLimits) 
   if (count !== undefined && count !== null && !isCount)
     throw invalid('/n_slides', 'must be a number from 1')
   if (isCount && count > maxSlides) throw invalid('/n_slides', `must be at most ${maxSlides}`)
-  const paths: unknown[] = Array.isArray(files) ? files : []
-  if (paths.length > maxFiles || !paths.every((path) => typeof path === 'string'))
+  const paths: unknown = files ?? []
+  if (!isTexts(paths) || paths.length > maxFiles)
     throw invalid('/file_paths', `must name at most ${maxFiles} files`)
   const { include_table_of_contents: contents, include_title_slide: title } = given
   const optional = {
@@ -77,7 +80,7 @@ function readCreate(body: unknown, { maxSlides, maxContentChars }: BriefLimits) 
     web_search: readFlag(given.web_search, '/web_search'),
   }
   const known = Object.entries(optional).filter(([, value]) => value !== undefined)
-  return { brief: Object.fromEntries(known) as BriefBody, handles: paths as string[] }
+  return { brief: Object.fromEntries(known) as BriefBody, handles: paths }
 }
 
 export function createDeckHandlers(options: DeckHandlers) {

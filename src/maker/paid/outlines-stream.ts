@@ -3,6 +3,7 @@
 
 import type { Queryable } from '../../database/connection.ts'
 import { Problem } from '../../domain/problem.ts'
+import { isFinished } from '../../domain/status.ts'
 import { type Followed, followLog, type LogReading } from './follow-log.ts'
 import { errorMessage, type Message } from './frames.ts'
 import type { Messages } from './send-stream.ts'
@@ -12,7 +13,9 @@ export interface OutlinesStream extends LogReading {
   database: LogReading['database'] & Queryable
 }
 
-const isEnded = ({ status }: DeckState) => status === 'failed' || status === 'cancelled'
+/** Of a deck that no run works on: one that was blank has none. */
+const whyNone = (state: DeckState): string =>
+  state.status === 'completed' ? 'This presentation has no outlines.' : detailOf(state)
 
 /** Ends with `complete` or `error`, or with the log. */
 export async function* streamOutlines(
@@ -27,7 +30,7 @@ export async function* streamOutlines(
     yield* replay(options, state, { after: start?.seq, signal })
     return
   }
-  if (isEnded(state)) return yield errorMessage(detailOf(state))
+  if (isFinished(state.status)) return yield errorMessage(whyNone(state))
   const isOfRun = start?.run === state.run
   const after = isOfRun ? start.seq : await findRunStart(database, state)
   // A failed attempt leaves half a document, so only `complete` shows what follows it.
@@ -48,7 +51,7 @@ export async function* streamOutlines(
   }
   const found = await findDeckState(database, state)
   if (found?.outlines) yield completeOutlines(found)
-  else if (found && isEnded(found)) yield errorMessage(detailOf(found))
+  else if (found && isFinished(found.status)) yield errorMessage(whyNone(found))
 }
 
 async function* replay(

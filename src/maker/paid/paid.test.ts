@@ -105,6 +105,7 @@ test('a closed tab stops no run, and a failed run replays its error', async () =
   world.presenton.gates.hold('outlines:chunk')
   await world.presenton.gates.arrived('outlines:chunk')
   const closing = await call(user, `outlines/stream/${deckId}`)
+  expect(closing.headers.get('cache-control')).toBe('private, no-store, no-transform')
   await closing.body?.cancel()
   world.presenton.gates.releaseAll()
   expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'awaiting_outlines' })
@@ -126,6 +127,7 @@ test.each<[string, Body, number]>([
   ['too much text', { content: 'x'.repeat(1_001) }, 400],
   ['another version', { version: 'v1-standard' }, 400],
   ['a generation mode', { generation_mode: 'smart' }, 400],
+  ['files that are no list', { file_paths: '/documents/x' }, 400],
 ])('create refuses %s, and upstream makes nothing', async (_, wrong, status) => {
   const user = await world.createUser()
   const decks = world.presenton.decks.size

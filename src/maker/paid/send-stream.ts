@@ -43,7 +43,7 @@ export function createSendStream({ takeStream, watchSession }: SendStream) {
       })
     const stream = Readable.from(frames(messages, ended), { objectMode: false })
     stream.once('close', release)
-    reply.headers(eventStreamHeaders)
+    reply.headers({ ...eventStreamHeaders, 'cache-control': 'private, no-store, no-transform' })
     write(stream, reply)
     return reply
   }

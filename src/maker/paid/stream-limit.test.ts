@@ -101,15 +101,20 @@ test('the chat ends with its session, and its turn goes on', async () => {
   await vi.waitFor(async () => expect(await user.read(id)).toMatchObject({ revision: 2 }), 20_000)
 })
 
-test('HEAD pays for nothing', async () => {
+test('HEAD asks upstream for nothing, and pays for nothing', async () => {
   const user = await world.createUser()
   for (const path of [
     'images/generate?prompt=river',
     `presentation/stream/${crypto.randomUUID()}`,
+    ...['/dashboard', '/logo.png', '/static/icons/placeholder.svg', 'template/all'],
+    `presentation/${crypto.randomUUID()}`,
   ]) {
-    const response = await call(user, path, { method: 'HEAD' })
-    expect(response.status, path).toBe(405)
-    expect(response.headers.get('allow'), path).not.toContain('HEAD')
+    const asked = await world.upstreamDuring(async () => {
+      const response = await call(user, path, { method: 'HEAD' })
+      expect(response.status, path).toBe(405)
+      expect(response.headers.get('allow'), path).not.toContain('HEAD')
+    })
+    expect(asked, path).toEqual([])
   }
   expect(await editsOf(user)).toBe(0)
 })

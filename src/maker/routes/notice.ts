@@ -13,10 +13,7 @@ export function noticeScriptRoutes(
   signIn: (given: { url: string }) => string | undefined,
 ) {
   app.get(noticePath, async (_request, reply) =>
-    reply
-      .type('text/javascript; charset=utf-8')
-      .header('cache-control', 'public, max-age=300')
-      .send(noticeScript),
+    reply.type('text/javascript; charset=utf-8').send(noticeScript),
   )
   app.get('/_maker/sign-in', async (request, reply) => {
     const { return_to: returnTo } = request.query as Record<string, unknown>
