@@ -3,8 +3,7 @@
 // nothing: the upload after it tells what is wrong.
 
 import { raceSignal } from '../async/signals.ts'
-import type { CallLimits, StoreCalls } from './calls.ts'
-import type { StoreAction } from './explain.ts'
+import type { LimitsFor, StoreCalls } from './calls.ts'
 import { StoreError } from './store-error.ts'
 import { isRefusal, storeErrorCode } from './store-problem.ts'
 
@@ -12,8 +11,10 @@ export interface BucketOptions {
   calls: Pick<StoreCalls, 'call'>
   bucket: string
   region: string
-  limitsFor: (action: StoreAction, signal?: AbortSignal) => CallLimits
+  limitsFor: LimitsFor
 }
+
+export type Bucket = ReturnType<typeof createBucket>
 
 /** Never written. It asks whether the store accepts our signature. */
 const probeKey = 'presentations/probe'

@@ -37,6 +37,8 @@ export interface CallLimits {
   timeoutMs: number
 }
 
+export type LimitsFor = (action: StoreAction, signal?: AbortSignal) => CallLimits
+
 export interface PutTarget {
   bucket: string
   key: string

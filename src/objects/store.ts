@@ -2,19 +2,15 @@
 // range, presign a link, remove. The bucket is created at first use, so that the gateway starts
 // without the store. It is never listed.
 
-import type { Readable } from 'node:stream'
 import type { Logger } from '../telemetry/logging.ts'
-import { inSpan } from '../telemetry/traces/span.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
-import type { Block } from './blocks.ts'
 import { createBucket } from './bucket.ts'
-import { createClient, createStoreCalls, type StoreAccess } from './calls.ts'
-import type { StoreAction } from './explain.ts'
-import { contentDisposition } from './file-name.ts'
+import { createClient, createStoreCalls, type LimitsFor, type StoreAccess } from './calls.ts'
+import { createSignLink } from './download-links.ts'
+import { createObjectWrites } from './object-writes.ts'
 import { readAll } from './read-all.ts'
-import { StoreProblem, storeErrorCode } from './store-problem.ts'
+import { storeErrorCode } from './store-problem.ts'
 import { createStoreReports } from './store-reports.ts'
-import { sendBlocks, type UploadResult, upload } from './upload.ts'
 
 export type ObjectStore = ReturnType<typeof createObjectStore>
 
@@ -28,37 +24,12 @@ export interface ObjectStoreOptions extends StoreAccess {
   timeouts?: Partial<typeof defaultTimeouts>
 }
 
-export interface PutOptions {
-  /** Never used before. */
-  key: string
-  body: Readable
-  /** The declared length, if any; a body of another length is refused. */
-  sizeBytes?: number | undefined
-  contentType: string
-  maxBytes: number
-  signal: AbortSignal
-  /** For a failed cleanup after a failed upload; the store's logger by default. */
-  logger?: Pick<Logger, 'warn'>
-}
-
-export interface PutBlocksOptions extends Pick<PutOptions, 'key' | 'contentType' | 'signal'> {
-  /** Each of 5 MiB, but the last one; of one that was requested, the one before is reused. */
-  blocks: AsyncIterable<Block>
-}
-
 export interface RangeOptions {
   key: string
   /** In bytes. */
   offset: number
   length: number
   signal?: AbortSignal
-}
-
-export interface LinkOptions {
-  key: string
-  fileName: string
-  contentType: string
-  expiresInSeconds: number
 }
 
 const defaultTimeouts = {
@@ -79,110 +50,30 @@ export function createObjectStore(options: ObjectStoreOptions) {
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const calls = createStoreCalls(access, timeouts)
   const linkSigner = createClient({ ...access, endpoint: options.publicEndpoint })
-  const cleanups = new Set<Promise<void>>()
-  const reports = createStoreReports(troubles)
-  const limitsFor = (action: StoreAction, signal?: AbortSignal) => ({
+  const { reported, succeeded } = createStoreReports(troubles)
+  const limitsFor: LimitsFor = (action, signal) => ({
     action,
     signal,
     timeoutMs: timeouts.callMs,
   })
-  const { ensure, ping, explainUpload } = createBucket({
-    ...{ calls, bucket, region: access.region, limitsFor },
+  const { region } = access
+  const { ensure, ping, explainUpload } = createBucket({ calls, bucket, region, limitsFor })
+  const writes = createObjectWrites({
+    calls,
+    bucket,
+    limitsFor,
+    ensureBucket: ensure,
+    explainUpload,
+    reported,
+    timeouts,
+    logger,
   })
-
-  /** Reports how the action went. Errors of a source and of a signal say nothing of the store. */
-  async function reported<T>(action: StoreAction, work: () => Promise<T>): Promise<T> {
-    const attributes = { 'rpc.system.name': 'aws-api', 'rpc.service': 'S3' }
-    try {
-      const result = await inSpan(`S3 ${action}`, { kind: 'client', attributes }, work)
-      reports.succeeded(action)
-      return result
-    } catch (error) {
-      if (error instanceof StoreProblem) reports.failed(error)
-      throw error
-    }
-  }
-
-  /**
-   * Stores the stream. Rejects with InvalidFile for an empty source, one over `maxBytes` or of
-   * another length than declared; with SourceTimeout for a silent one; with errors of the source as
-   * they are. Always destroys the source.
-   */
-  async function put({
-    key,
-    body,
-    sizeBytes,
-    contentType,
-    maxBytes,
-    signal,
-    logger: putLogger = logger,
-  }: PutOptions): Promise<UploadResult> {
-    // Before the first wait: an error event without a listener would end the process.
-    body.on('error', () => undefined)
-    try {
-      return await reported('store objects', async () => {
-        await ensure(signal)
-        return await upload(
-          body,
-          { calls, bucket, key, contentType, sizeBytes },
-          {
-            ...uploadLimits({ key, signal, logger: putLogger }),
-            maxBytes,
-            sourceIdleMs: timeouts.sourceIdleMs,
-          },
-        ).catch((error) => {
-          throw explainUpload(error)
-        })
-      })
-    } finally {
-      body.destroy()
-    }
-  }
-
-  /**
-   * The same for blocks that the caller has cut and checked. Errors of the blocks pass unchanged.
-   */
-  function putBlocks({ key, contentType, blocks, signal }: PutBlocksOptions) {
-    return reported('store objects', async () => {
-      await ensure(signal)
-      const target = { calls, bucket, key, contentType, sizeBytes: undefined }
-      const limits = uploadLimits({ key, signal, logger })
-      return sendBlocks(() => blocks, { target, limits }).catch((error) => {
-        throw explainUpload(error)
-      })
-    })
-  }
-
-  const uploadLimits = ({
-    key,
-    signal,
-    logger: putLogger,
-  }: Pick<PutOptions, 'key' | 'signal'> & Required<Pick<PutOptions, 'logger'>>) => ({
-    signal,
-    partMs: timeouts.partMs,
-    totalMs: timeouts.putMs,
-    onAbandoned: (uploadId: string) => removeParts(key, uploadId, putLogger),
-  })
-
-  function removeParts(key: string, uploadId: string, putLogger: Pick<Logger, 'warn'>): void {
-    const cleanup = calls
-      .call(limitsFor('abort uploads'), (client) =>
-        client.abortMultipartUpload(bucket, key, encodeURIComponent(uploadId)),
-      )
-      .catch((error) =>
-        putLogger.warn(
-          { err: error, object_key: key },
-          'The parts of a failed upload could not be removed.',
-        ),
-      )
-      .finally(() => cleanups.delete(cleanup))
-    cleanups.add(cleanup)
-  }
 
   return {
     ensureBucket: ensure,
-    put,
-    putBlocks,
+    put: writes.put,
+    putBlocks: writes.putBlocks,
+    presign: createSignLink(linkSigner, bucket),
 
     /** The bytes from `offset` on; fewer than `length` only at the end of the object. */
     async readRange({ key, offset, length, signal }: RangeOptions): Promise<Buffer> {
@@ -197,28 +88,6 @@ export function createObjectStore(options: ObjectStoreOptions) {
           throw error
         }
       })
-    },
-
-    /** Needs no request to the store. `expiresAt` has no milliseconds, like signatures. */
-    async presign({
-      key,
-      fileName,
-      contentType,
-      expiresInSeconds,
-    }: LinkOptions): Promise<{ url: string; expiresAt: Date }> {
-      const signedAt = new Date(Math.floor(Date.now() / 1000) * 1000)
-      const responseHeaders = {
-        'response-content-disposition': contentDisposition(fileName),
-        'response-content-type': contentType,
-      }
-      const url = await linkSigner.presignedGetObject(
-        bucket,
-        key,
-        expiresInSeconds,
-        responseHeaders,
-        signedAt,
-      )
-      return { url, expiresAt: new Date(signedAt.getTime() + expiresInSeconds * 1000) }
     },
 
     /** Also resolves when there is no such object. */
@@ -237,12 +106,12 @@ export function createObjectStore(options: ObjectStoreOptions) {
     /** Resolves when the store accepts our credentials, with or without the bucket. */
     async ping(signal?: AbortSignal): Promise<void> {
       await ping(signal)
-      reports.succeeded('look at the bucket')
+      succeeded('look at the bucket')
     },
 
     /** Waits for running cleanups, which have their own timeouts. */
     async close(): Promise<void> {
-      await Promise.all(cleanups)
+      await writes.settle()
       calls.close()
     },
   }

@@ -44,7 +44,9 @@ export interface DeckAsKnown {
   session?: string | undefined
 }
 
-export type HeldDeck = Awaited<ReturnType<ReturnType<typeof createDeckLocks>['take']>>
+export type DeckLocks = ReturnType<typeof createDeckLocks>
+
+export type HeldDeck = Awaited<ReturnType<DeckLocks['take']>>
 
 /**
  * A database that crashes may forget the lock. Its holder finds out when it notes its intent, which

@@ -14,6 +14,8 @@ export interface OwnImagesOptions {
 /** Whether an image is the user's in a deck of this account; null is the shared one. */
 export type IsOwnImage = (path: string, account: string | null) => boolean
 
+export type FindOwn = ReturnType<typeof createFindOwn>
+
 export function createFindOwn({ database, presenton }: OwnImagesOptions) {
   /** Asks nothing for no path. */
   return async function findOwn(userId: string, paths: string[]): Promise<IsOwnImage> {
