@@ -126,6 +126,17 @@ it('knows an own deck in every spelling, and says its title', async () => {
   }
 })
 
+it('reads a deck as large as the gateway reads it elsewhere', async () => {
+  const made = await alice.generate({ ...brief, content: 'Many pictures. '.repeat(10) })
+  const id = String(made['presenton_presentation_id'])
+  const [slide] = world.presenton.decks.get(id)?.slides ?? []
+  const data = `data:image/png;base64,${'A'.repeat(9 * 1024 * 1024)}`
+  Object.assign(slide ?? {}, { content: { image: data } })
+  const response = await browser.fetch(`/api/v1/ppt/presentation/${id}`)
+  expect(response.status).toBe(200)
+  expect((await response.text()).length).toBeGreaterThan(data.length)
+})
+
 it('asks upstream nothing where the table alone decides', async () => {
   const other = await signedIn(bob)
   const upstream = await world.requestsDuring(async () => {

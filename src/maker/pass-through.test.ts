@@ -1,7 +1,8 @@
 // What becomes of the addresses in requests and in upstream's redirects.
 
 import { expect, it } from 'vitest'
-import { cleanQuery, ownLocation } from './pass-through.ts'
+import { ownLocation } from './pass-through.ts'
+import { cleanQuery } from './query.ts'
 
 const upstreamUrl = 'http://presenton:8080'
 

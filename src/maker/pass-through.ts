@@ -16,6 +16,7 @@ import type { Span } from '../telemetry/traces/span.ts'
 import { filePolicy, isFile } from './file-policy.ts'
 import { addNotice, maxPageBytes } from './notice.ts'
 import type { OwnDeck } from './own-decks.ts'
+import { removeParameters } from './query.ts'
 import type { Row } from './table/row.ts'
 
 export interface PassThrough {
@@ -45,6 +46,9 @@ declare module 'fastify' {
   }
 }
 
+/** As much as any message of upstream may have; pictures may be in a deck itself. */
+const maxDeckBytes = 16 * 1024 * 1024
+
 /** For all that upstream may do for a page. */
 const timeoutMs = 60_000
 
@@ -56,22 +60,6 @@ const assetRequestHeaders = ['accept', 'if-none-match', 'if-modified-since']
 const responseHeaders = /^(?:content-type|content-length|vary|x-nextjs-[\w-]+)$/
 const assetResponseHeaders =
   /^(?:content-type|content-length|vary|etag|last-modified|cache-control)$/
-
-/** A link with them would send the interface's calls elsewhere, or plant a session. */
-const removedParameters = new Set(['fastapiurl', 'exportsession'])
-
-/** The query without them; undefined if it has none. */
-export function cleanQuery(url: string): string | undefined {
-  const parameters = new URLSearchParams(/\?([^#]*)/.exec(url)?.[1] ?? '')
-  return removeParameters(parameters) ? parameters.toString() : undefined
-}
-
-/** Whether there were any. */
-function removeParameters(parameters: URLSearchParams): boolean {
-  const removed = [...parameters.keys()].filter((name) => removedParameters.has(name.toLowerCase()))
-  for (const name of removed) parameters.delete(name)
-  return removed.length > 0
-}
 
 export async function passThroughRoutes(
   app: App,
@@ -176,7 +164,7 @@ export async function passThroughRoutes(
       else if (statusCode >= 300 && statusCode < 400 && statusCode !== 304)
         throw new Problem('UPSTREAM_ERROR')
       if (row?.class === 'own' && statusCode === 200) {
-        const deck = toOwnDeck(JSON.parse(await readText(stream)), request)
+        const deck = toOwnDeck(parseDeck(await readText(stream, maxDeckBytes)), request)
         return reply.removeHeader('content-length').send(deck)
       }
       const { 'content-type': type } = headers
@@ -184,7 +172,7 @@ export async function passThroughRoutes(
       if (isFileOfRoute) reply.header('content-security-policy', filePolicy)
       const isPage = !isFileOfRoute && /^text\/html\b/.test(String(type))
       if (isAsset || !isPage || statusCode !== 200) return reply.send(stream)
-      const page = await readText(stream)
+      const page = await readText(stream, maxPageBytes)
       return reply.removeHeader('content-length').send(addNotice(page))
     } catch (error) {
       stream.destroy()
@@ -206,13 +194,22 @@ function toOwnDeck(deck: unknown, { ownDeck }: FastifyRequest): unknown {
 const isLogin = (location: unknown) =>
   typeof location === 'string' && /[?&]reason=unauthorized\b/.test(location)
 
-async function readText(stream: AsyncIterable<unknown>): Promise<string> {
+/** @throws Problem UPSTREAM_ERROR */
+function parseDeck(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Problem('UPSTREAM_ERROR', { cause })
+  }
+}
+
+async function readText(stream: AsyncIterable<unknown>, maxBytes: number): Promise<string> {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of stream) {
     chunks.push(Buffer.from(chunk as Uint8Array))
     bytes += (chunk as Uint8Array).length
-    if (bytes > maxPageBytes) throw new Problem('UPSTREAM_ERROR')
+    if (bytes > maxBytes) throw new Problem('UPSTREAM_ERROR')
   }
   return Buffer.concat(chunks).toString('utf8')
 }

@@ -197,6 +197,31 @@ test('returns a fresh file at once, and exports another once for all tabs', asyn
   )
 })
 
+test('returns a fresh file at once, also while a run works on the deck', async () => {
+  const user = await world.createUser()
+  const { deckId, id } = await makeDeck(user)
+  const exported = (format: string) =>
+    read(user, '/api/export-presentation', { body: { id: deckId, format } })
+  world.presenton.gates.hold('export:work')
+  const pdf = exported('pdf')
+  await world.presenton.gates.arrived('export:work')
+  expect((await exported('pptx')).status).toBe(200)
+  world.presenton.gates.releaseAll()
+  expect((await pdf).status).toBe(200)
+  world.presenton.gates.hold('slides:slide')
+  await call(user, `/presentation?id=${deckId}&stream=true`, { headers: { rsc: '1' } })
+  const stream = messagesOf(call(user, `presentation/stream/${deckId}`))
+  await world.presenton.gates.arrived('slides:slide')
+  expect((await exported('pdf')).status).toBe(200)
+  world.presenton.gates.releaseAll()
+  expect((await stream).at(-1)?.type).toBe('complete')
+  // The file of the deck before is stale now.
+  expect(await user.read(id)).toMatchObject({ revision: 2 })
+  const exports = world.presenton.spend.exports
+  expect((await exported('pdf')).status).toBe(200)
+  expect(world.presenton.spend.exports).toBe(exports + 1)
+})
+
 test('responds 504 to an export that takes too long, which goes on', async () => {
   const user = await world.createUser()
   const { deckId, id } = await makeDeck(user)

@@ -60,7 +60,7 @@ export function createExportHandlers(options: ExportHandlers) {
       const row = await findPresentation(own)
       if (!row) throw new Problem('NOT_FOUND')
       const isRunning = !isSettled(row.status)
-      if (!isRunning && isFresh(row, format)) return
+      if (isFresh(row, format)) return
       if (ownRun !== undefined && !isRunning && row.run >= ownRun) {
         if (row.error) throw new Problem(row.error.code, { detail: row.error.detail })
         // The deck was saved during the export: the file shows it as it was at the request.
