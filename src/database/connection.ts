@@ -3,9 +3,9 @@
 import pg from 'pg'
 import { sleep } from '../async/signals.ts'
 import { inSpan } from '../telemetry/traces/span.ts'
-import { openAddress } from './address.ts'
-import { isConnectTimeout, isQueryTimeout, isReadOnly, toProblem } from './database-errors.ts'
+import { isQueryTimeout, isReadOnly, toProblem } from './database-errors.ts'
 import { UnusableDatabase } from './database-troubles.ts'
+import { openReplaceablePool } from './pool.ts'
 import { createStatementNames } from './statement-names.ts'
 import { readOnly } from './trouble-rules.ts'
 
@@ -36,7 +36,6 @@ export interface Queryable {
 }
 
 const closeTimeoutMs = 2_000
-const idleInTransactionMs = 5_000
 
 /** Opens the pool. It connects on first use, so the process starts without a database. */
 export function openDatabase({
@@ -48,66 +47,17 @@ export function openDatabase({
   connectTimeoutMs = 5_000,
 }: DatabaseOptions) {
   const statementName = createStatementNames()
-  const address = openAddress(url)
-  const sessionSettings = {
-    text: settingsOfSession(queryTimeoutMs),
-    // The driver's types lack it.
-    query_timeout: connectTimeoutMs,
-  }
-  let pool = openPool()
-
-  function openPool(): pg.Pool {
-    const opened = new pg.Pool({
-      ...address.poolOptions('presenton-gateway'),
-      max: poolMax,
-      connectionTimeoutMillis: connectTimeoutMs,
-      // Authentication costs both sides more than hundreds of statements.
-      idleTimeoutMillis: 60_000,
-      query_timeout: queryTimeoutMs,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: 5_000,
-      // Not as start-up parameters: PgBouncer refuses those that it does not know.
-      onConnect: (client) => client.query(sessionSettings),
-    })
-    opened.on('error', (error) => onIdleError?.(error))
-    // A server that shuts down can report it between two uses of a connection. Without a listener
-    // that error would end the process.
-    opened.on('connect', (client) => client.on('error', () => undefined))
-    return opened
-  }
-
-  /**
-   * When one connection stops responding, the others usually have, too. Each would be found only by
-   * a statement that times out, so all are replaced at once. The same after a fail-over, when the
-   * former primary refuses writes.
-   */
-  function replacePool(stalled: pg.Pool): void {
-    if (pool !== stalled || stalled.ending) return
-    pool = openPool()
-    void stalled.end().catch(() => undefined)
-  }
-
-  /**
-   * Tries again when the connect timeout fires late. Timers run before sockets are read, so after a
-   * pause of this process the timeout wins over a connection that is ready. Nothing was sent yet.
-   * Also tries again when sslmode=prefer allows another kind of connection.
-   */
-  async function withConnection<T>(work: (on: pg.Pool) => Promise<T>): Promise<T> {
-    const startedMs = performance.now()
-    const used = pool
-    try {
-      return await work(used)
-    } catch (error) {
-      const isLate = performance.now() - startedMs > 1.1 * connectTimeoutMs
-      if (address.fallBack(error)) replacePool(used)
-      else if (!isConnectTimeout(error) || !isLate) throw error
-      return work(pool)
-    }
-  }
+  const pool = openReplaceablePool({
+    url,
+    poolMax,
+    onIdleError,
+    queryTimeoutMs,
+    connectTimeoutMs,
+  })
 
   /** What a failed statement means for the other connections, and for the caller. */
   function handleFailure(error: unknown, used: pg.Pool): unknown {
-    if (isQueryTimeout(error) || isReadOnly(error)) replacePool(used)
+    if (isQueryTimeout(error) || isReadOnly(error)) pool.replace(used)
     reportError?.(error)
     return toProblem(error)
   }
@@ -118,12 +68,12 @@ export function openDatabase({
     values: unknown[] = [],
     timeoutMs = queryTimeoutMs,
   ): Promise<Row[]> {
-    const used = pool
+    const used = pool.current()
     try {
       const name = statementName(text)
       // The driver's types lack query_timeout.
       const statement = { name, text, values, query_timeout: timeoutMs } as pg.QueryConfig
-      return (await withConnection((on) => on.query<Row>(statement))).rows
+      return (await pool.withConnection((on) => on.query<Row>(statement))).rows
     } catch (error) {
       throw handleFailure(error, used)
     }
@@ -139,10 +89,10 @@ export function openDatabase({
   }
 
   async function transact<T>(work: (client: Queryable) => Promise<T>, first: string): Promise<T> {
-    const used = pool
+    const used = pool.current()
     let client: pg.PoolClient
     try {
-      client = await withConnection((on) => on.connect())
+      client = await pool.withConnection((on) => on.connect())
     } catch (error) {
       throw handleFailure(error, used)
     }
@@ -197,22 +147,6 @@ export function openDatabase({
       closed.abort()
     },
   }
-}
-
-/**
- * For each new connection. Role and database may have other defaults, which our statements and the
- * driver do not expect.
- */
-function settingsOfSession(queryTimeoutMs: number): string {
-  return [
-    `set client_encoding = 'UTF8'`,
-    `set datestyle = 'ISO'`,
-    `set default_transaction_isolation = 'read committed'`,
-    `set statement_timeout = ${Math.round(queryTimeoutMs * 0.75)}`,
-    // A client that stops inside a transaction holds locks that others wait for. Ours never pause
-    // there.
-    `set idle_in_transaction_session_timeout = ${idleInTransactionMs}`,
-  ].join('; ')
 }
 
 function withPreparedStatements(

@@ -1,38 +1,20 @@
-// All open subscriptions of this process: finds or creates the feed of a presentation, polls in
-// case a hint was lost, and limits how many subscriptions may be open.
+// All open subscriptions of this process: where each begins in its log, and how many may be open.
 
-import type { Channels } from '../database/channels.ts'
-import type { Database } from '../database/connection.ts'
-import { findLogHead, type LogHead, readLogChanges, readLogPage } from '../database/event-log.ts'
+import { findLogHead, type LogHead, readLogPage } from '../database/event-log.ts'
 import { Problem } from '../domain/problem.ts'
 import { isFinished } from '../domain/status.ts'
-import { createFeed, type Feed, type FeedStart } from './feed.ts'
+import { type FeedsOptions, type LogOwner, openFeeds } from './feeds.ts'
 import { eventFrame } from './sse-frames.ts'
 import { createStreamLimit } from './stream-limit.ts'
 import { createSubscriber, type Subscriber } from './subscriber.ts'
-import { createTerminalFrames } from './terminal-frame.ts'
 
-/** A presentation and its owner. */
-export interface LogOwner {
-  userId: string
-  id: string
-}
-
-export interface HubOptions {
-  database: Pick<Database, 'query'>
-  channels: Pick<Channels, 'subscribe' | 'subscribeMissed'>
-  heartbeatMs: number
+export interface HubOptions extends Omit<FeedsOptions, 'now' | 'pollMs'> {
   maxStreams: number
   maxStreamsPerUser: number
   /** The presentation on the wire, for a subscriber whose place in the log is gone. */
   describe: (owner: LogOwner) => Promise<object>
-  /** The download of the file that the latest run made. */
-  describeDownload: (owner: LogOwner) => Promise<object | null>
-  onTrouble: (error: unknown) => void
   onDelivered?: (events: number) => void
-  /** A clock that is never set, in ms. */
   now?: () => number
-  /** How late an event may be when every hint is lost, in ms. */
   pollMs?: number
 }
 
@@ -43,90 +25,16 @@ export interface SubscribeRequest extends LogOwner {
   expiresAtMs?: number | undefined
 }
 
-interface FeedEntry {
-  feed: Feed
-  subscribers: Set<Subscriber>
-  terminalFrame: ReturnType<typeof createTerminalFrames>
-}
-
 /** The most that one subscriber reads for itself at a time. */
 const ownPageBytes = 256 * 1024
 
 export type Hub = ReturnType<typeof createHub>
 
 export function createHub(options: HubOptions) {
-  const { database, channels, now = () => performance.now(), pollMs = 1_000 } = options
-  const feeds = new Map<string, FeedEntry>()
+  const { database, now = () => performance.now(), pollMs = 1_000 } = options
+  const feeds = openFeeds({ ...options, now, pollMs })
   const limit = createStreamLimit(options)
   let isClosed = false
-  let isPolling = false
-  let isPollRequested = false
-
-  async function poll(): Promise<void> {
-    // A poll that runs now may have read before the news, so it is followed by one more.
-    isPollRequested = isPolling
-    if (isPolling || feeds.size === 0) return
-    isPolling = true
-    try {
-      const seqs: number[] = []
-      for (const { feed } of feeds.values()) seqs.push(feed.known())
-      const changes = await readLogChanges(database, { ids: [...feeds.keys()], seqs })
-      for (const [id, { feed, subscribers }] of feeds) {
-        if (changes.has(id)) {
-          const lastSeq = changes.get(id)
-          // Without a last number the presentation is gone.
-          if (lastSeq === undefined) feed.check()
-          else feed.announce(lastSeq)
-        }
-        // A feed whose read failed tries again.
-        feed.readIfWanted()
-        for (const subscriber of subscribers) subscriber.catchUp()
-      }
-    } catch (error) {
-      options.onTrouble(error)
-      return
-    } finally {
-      isPolling = false
-    }
-    if (isPollRequested) await poll()
-  }
-
-  const unsubscribe = [
-    channels.subscribe('log', ({ id, seq, committed }) => {
-      const feed = feeds.get(id)?.feed
-      if (committed) feed?.offer(committed)
-      else feed?.announce(seq)
-    }),
-    channels.subscribe('status', ({ id }) => {
-      if (feeds.has(id)) void poll()
-    }),
-    channels.subscribeMissed(() => void poll()),
-  ]
-  const timer = setInterval(() => {
-    for (const { subscribers } of feeds.values()) {
-      for (const subscriber of subscribers) subscriber.tick(options.heartbeatMs)
-    }
-    if (!isPolling) void poll()
-  }, pollMs)
-
-  function openFeed({ userId, id }: LogOwner, start: FeedStart): FeedEntry {
-    const present = feeds.get(id)
-    if (present) return present
-    const subscribers = new Set<Subscriber>()
-    const feed = createFeed(start, {
-      readPage: (after) => readLogPage(database, { id, after }),
-      isWanted: () => [...subscribers].some((subscriber) => subscriber.isHungry()),
-      onNews: () => {
-        for (const subscriber of subscribers) subscriber.wake()
-      },
-      onTrouble: options.onTrouble,
-    })
-    const readDownload = () => options.describeDownload({ userId, id })
-    const terminalFrame = createTerminalFrames(readDownload, now)
-    const entry = { feed, subscribers, terminalFrame }
-    feeds.set(id, entry)
-    return entry
-  }
 
   function refuseWhileClosing() {
     if (!isClosed) return
@@ -156,7 +64,7 @@ export function createHub(options: HubOptions) {
       }
       const { cursor, firstFrames } = await findStart(request, head)
       const start = { seq: cursor, lastSeq: head.lastSeq, run: head.run }
-      const { feed, subscribers, terminalFrame } = openFeed({ userId, id }, start)
+      const { feed, subscribers, terminalFrame } = feeds.open({ userId, id }, start)
       const subscriber: Subscriber = createSubscriber({
         feed,
         userId,
@@ -170,7 +78,7 @@ export function createHub(options: HubOptions) {
         onDelivered: (events) => options.onDelivered?.(events),
         onClose: () => {
           subscribers.delete(subscriber)
-          if (subscribers.size === 0) feeds.delete(id)
+          feeds.closeIfIdle(id)
           release()
         },
       })
@@ -208,11 +116,7 @@ export function createHub(options: HubOptions) {
     /** Ends every stream after its last whole event. */
     close() {
       isClosed = true
-      clearInterval(timer)
-      for (const stop of unsubscribe) stop()
-      for (const { subscribers } of feeds.values()) {
-        for (const subscriber of subscribers) subscriber.close()
-      }
+      feeds.close()
     },
   }
 }

@@ -1,10 +1,10 @@
 // One open SSE subscription to a log, as a byte stream. It advances as fast as its client reads:
 // while the client does not, nothing is read for it. Other subscribers and the run never wait.
 
-import { Readable } from 'node:stream'
 import type { LoggedEvent, LogPage } from '../database/event-log.ts'
 import { heartbeatFrame, retryFrame } from '../http/event-stream.ts'
 import { encodeOnce, type Feed, type FeedEvent, toFeedEvent } from './feed.ts'
+import { createFrameStream } from './frame-stream.ts'
 import { eventFrame, noticeFrame } from './sse-frames.ts'
 
 export interface SubscriberOptions {
@@ -29,80 +29,26 @@ export type Subscriber = ReturnType<typeof createSubscriber>
 
 // A client that reads nothing for this long is gone, even if its socket seems open.
 const stalledMs = 60_000
-// Large frames are written in pieces, so that progress of a slow client is visible.
-const pieceBytes = 16 * 1024
-const bufferedBytes = 64 * 1024
 const reconnectMs = 2_000
 
 export function createSubscriber(options: SubscriberOptions) {
-  const { feed, now } = options
+  const { feed } = options
   let cursor = options.cursor
-  /** Frames to write. Their bytes are shared with other subscribers. */
-  const queue: Buffer[] = [retryFrame(reconnectMs), ...options.firstFrames]
-  let queuedBytes = 0
-  /** The stream accepts bytes. */
-  let isWritable = false
   let isPumping = false
-  let isEnding = false
-  let isClosed = false
-  let lastProgressMs = now()
-
-  const stream = new Readable({
-    highWaterMark: bufferedBytes,
-    read() {
-      isWritable = true
-      lastProgressMs = now()
-      flush()
-      void pump()
-    },
-    destroy(error, callback) {
-      isEnding = true
-      isClosed = true
-      options.onClose()
-      callback(error)
-    },
+  const frames = createFrameStream({
+    firstFrames: [retryFrame(reconnectMs), ...options.firstFrames],
+    onWritable: () => void pump(),
+    onClose: options.onClose,
+    now: options.now,
   })
-
-  function flush() {
-    while (isWritable && !isClosed && queue.length > 0) isWritable = stream.push(nextPiece())
-    queuedBytes = 0
-    if (!isEnding || isClosed || queue.length > 0) return
-    isClosed = true
-    stream.push(null)
-  }
-
-  /** A part of one large frame, or several small frames. */
-  function nextPiece(): Buffer {
-    lastProgressMs = now()
-    const first = queue[0] ?? Buffer.alloc(0)
-    if (first.length > pieceBytes) {
-      queue[0] = first.subarray(pieceBytes)
-      return first.subarray(0, pieceBytes)
-    }
-    let count = 0
-    let bytes = first.length
-    while (bytes <= pieceBytes && count < queue.length) {
-      count += 1
-      bytes += queue[count]?.length ?? 0
-    }
-    const frames = queue.splice(0, count)
-    return frames.length === 1 ? first : Buffer.concat(frames)
-  }
-
-  /** Ends the stream after the queued frames and `last`. */
-  function end(...last: Buffer[]) {
-    if (isEnding) return
-    isEnding = true
-    queue.push(...last)
-    flush()
-  }
+  const { stream, flush, end, isWritable, isEnding } = frames
 
   /** Delivers events while the client takes them and there are any. */
   async function pump(): Promise<void> {
-    if (isPumping || isEnding) return
+    if (isPumping || isEnding()) return
     isPumping = true
     try {
-      while (isWritable && !isEnding) {
+      while (isWritable() && !isEnding()) {
         const logEnd = feed.end()
         // After a pruned log the client reconnects and gets a resync event.
         if (logEnd) return end(...(logEnd === 'pruned' ? [retryFrame(reconnectMs)] : []))
@@ -133,18 +79,15 @@ export function createSubscriber(options: SubscriberOptions) {
   /** Delivers as many events as the client takes. The cursor marks where to continue. */
   async function deliver(events: FeedEvent[]): Promise<void> {
     for (const event of events) {
-      if (!isWritable || isEnding) return
+      if (!isWritable() || isEnding()) return
       if (event.terminal) {
         flush()
         await deliverTerminal(event)
         continue
       }
-      const frame = encodeOnce(event, eventFrame)
       cursor = event.seq
-      queue.push(frame)
-      queuedBytes += frame.length
       options.onDelivered(1)
-      if (queuedBytes >= pieceBytes) flush()
+      frames.push(encodeOnce(event, eventFrame))
     }
     flush()
   }
@@ -153,7 +96,7 @@ export function createSubscriber(options: SubscriberOptions) {
   async function deliverTerminal(event: FeedEvent): Promise<void> {
     if (event.run >= feed.latestRun()) {
       const frame = await options.terminalFrame(event)
-      if (isEnding) return
+      if (isEnding()) return
       options.onDelivered(1)
       end(frame)
     }
@@ -164,7 +107,7 @@ export function createSubscriber(options: SubscriberOptions) {
     stream,
     userId: options.userId,
     /** It has delivered everything and waits for more. */
-    isHungry: () => isWritable && !isEnding && !isPumping,
+    isHungry: () => isWritable() && !isEnding() && !isPumping,
     wake: () => void pump(),
     /** Continues after trouble. Costs nothing when there is nothing to deliver. */
     catchUp() {
@@ -172,13 +115,13 @@ export function createSubscriber(options: SubscriberOptions) {
     },
     /** Called every second: heartbeats, the end of the token, stalled clients. */
     tick(heartbeatMs: number) {
-      if (isClosed) return
-      const idleMs = now() - lastProgressMs
-      if (!isWritable && idleMs >= stalledMs) stream.destroy()
+      if (frames.isClosed()) return
+      const idleMs = frames.idleMs()
+      if (!isWritable() && idleMs >= stalledMs) stream.destroy()
       else if (options.expiresAtMs !== undefined && Date.now() >= options.expiresAtMs) {
         end(tokenExpiredFrame)
-      } else if (isWritable && idleMs >= heartbeatMs - 500) {
-        queue.push(heartbeatFrame)
+      } else if (isWritable() && idleMs >= heartbeatMs - 500) {
+        frames.push(heartbeatFrame)
         flush()
       }
     },

@@ -1,10 +1,8 @@
 // Accepts briefs: the row, the first event of its log and the response to its Idempotency-Key in
 // one transaction. Upstream is not asked, so a brief is accepted in any state of upstream.
 
-import { randomUUID } from 'node:crypto'
 import { createBatcher } from '../async/batcher.ts'
 import { waitAtMost } from '../async/signals.ts'
-import type { Origin } from '../contract/presentation.ts'
 import type { Channels } from '../database/channels.ts'
 import type { Database, Queryable } from '../database/connection.ts'
 import { isDatabaseUnavailable } from '../database/database-errors.ts'
@@ -14,70 +12,32 @@ import {
   type IdempotentResponse,
   respondToEach,
 } from '../database/idempotency.ts'
-import { type IdempotentRequest, keyId, keyWaitSeconds } from '../database/idempotency-keys.ts'
+import { keyId, keyWaitSeconds } from '../database/idempotency-keys.ts'
 import { readQuotaBudget } from '../database/quota-budget.ts'
-import type { Quotas } from '../database/quota-usage.ts'
 import type { StoredResponse } from '../database/schema/users.ts'
 import { Problem } from '../domain/problem.ts'
 import { activeTraceparent } from '../telemetry/traces/span.ts'
 import { digestOf } from './brief-digest.ts'
-import { checkSources, readBriefSources } from './check-sources.ts'
-import { checkTemplate } from './check-template.ts'
-import type { Brief } from './read-brief.ts'
+import { checkQueue } from './check-queue.ts'
 import {
-  countQueued,
-  insertPresentations,
-  lockAdmission,
-  type NewPresentation,
-  type QueueCounts,
-} from './statements/insert.ts'
-import { type PresentationRow, readPresentation } from './statements/queries.ts'
-import { findTwins, type TwinKey } from './statements/twins.ts'
+  type BriefRequest,
+  createJudgeBriefs,
+  type DigestedRequest,
+  type JudgeOptions,
+} from './judge-briefs.ts'
+import { countQueued, insertPresentations, lockAdmission } from './statements/insert.ts'
+import { readPresentation } from './statements/queries.ts'
 
-export interface QueueLimits {
-  maxQueued: number
-  maxQueuedPerUser: number
-}
-
-export interface AdmissionOptions {
+export interface AdmissionOptions extends JudgeOptions {
   database: Pick<Database, 'transaction'>
   channels: Pick<Channels, 'publish'>
-  queue: QueueLimits
-  quotas: Quotas
-  /** Ids of upstream's templates while they are known, else undefined. */
-  knownTemplates: (userId: string) => ReadonlySet<string> | undefined
-  /** The content types of sources that upstream takes while that is known, else undefined. */
-  knownSourceTypes?: () => readonly string[] | undefined
 }
-
-export interface BriefRequest {
-  userId: string
-  brief: Brief
-  origin: Origin
-  /** The caller named no template. */
-  usesDefaultTemplate?: boolean
-  /** The deck that upstream has made for it: its run starts after the create stage. */
-  deckId?: string
-  /** The account in Presenton that owns that deck; null for the shared one. */
-  account?: string | null
-  idempotency?: Omit<IdempotentRequest, 'userId'> | undefined
-  /** Makes the response of the new row; it is stored for repeats of the key. */
-  respond: (row: PresentationRow) => StoredResponse
-  /** Given: an unfinished presentation of the same brief is the response, if there is one. */
-  respondWithTwin?: (row: PresentationRow) => StoredResponse
-}
-
-/** The digest is made before the lock is taken; the trace is that of the request. */
-type DigestedRequest = BriefRequest & { briefDigest: string; requestTrace: string | null }
 
 export type Admission = ReturnType<typeof createAdmission>
 
-// About the time of one run: until a slot is free the queue does not move.
-const fullQueueRetrySeconds = 30
-
 export function createAdmission(options: AdmissionOptions) {
-  const { database, channels, queue, quotas, knownTemplates } = options
-  const { knownSourceTypes = () => undefined } = options
+  const { database, channels, queue, quotas } = options
+  const judgeBriefs = createJudgeBriefs(options)
 
   // All requests that come during one transaction share the next: one lock and one disk flush.
   const batcher = createBatcher<DigestedRequest, IdempotentResponse>({
@@ -132,53 +92,12 @@ export function createAdmission(options: AdmissionOptions) {
     return response
   }
 
-  /** Checks each request as if all earlier ones were inserted, then inserts the accepted ones. */
+  /** Inserts the accepted of the requests, and responds to each. */
   async function insertAccepted(
     client: Queryable,
     requests: DigestedRequest[],
   ): Promise<{ ids: string[]; responses: (StoredResponse | Problem)[] }> {
-    const users = new Map<string, number>()
-    for (const { userId } of requests) users.set(userId, (users.get(userId) ?? 0) + 1)
-    const budget = await readQuotaBudget(client, users, quotas)
-    const counts = await countQueued(client, [...users.keys()])
-
-    const refusals = new Map<BriefRequest, Problem>()
-    const inputs = new Map<BriefRequest, NewPresentation>()
-    const twins = await openTwins(client, requests)
-    const idsOfTwins = new Map<BriefRequest, string>()
-    const known = await readBriefSources(
-      client,
-      requests.map(({ brief }) => brief),
-    )
-    const takenTypes = knownSourceTypes()
-    for (const request of requests) {
-      const { userId, brief, briefDigest, requestTrace } = request
-      const twin = request.respondWithTwin && twins.find(request)
-      if (twin) {
-        idsOfTwins.set(request, twin)
-        continue
-      }
-      try {
-        // A missing default is the operator's mistake, which may be corrected before the run starts.
-        if (!request.usesDefaultTemplate) checkTemplate(brief.template, knownTemplates(userId))
-        const sources = checkSources(brief.sources, { userId, known, takenTypes })
-        budget.check({ userId, slides: brief.nSlides })
-        checkQueue(counts, userId, queue)
-        const id = randomUUID()
-        inputs.set(request, {
-          ...{ ...toRow(request), id, userId, briefDigest, requestTrace, sources },
-        })
-        twins.add(request, id)
-      } catch (error) {
-        if (!(error instanceof Problem)) throw error
-        refusals.set(request, error)
-        continue
-      }
-      budget.take({ userId, slides: brief.nSlides })
-      counts.all += 1
-      counts.own.set(userId, (counts.own.get(userId) ?? 0) + 1)
-    }
-
+    const { inputs, idsOfTwins, refusals } = await judgeBriefs(client, requests)
     const rows = inputs.size > 0 ? await insertPresentations(client, [...inputs.values()]) : []
     const byId = new Map(rows.map((row) => [row.id, row]))
     const ids = [...byId.keys()]
@@ -207,52 +126,4 @@ export function createAdmission(options: AdmissionOptions) {
   }
 
   return { accept, check }
-}
-
-/** @throws Problem QUEUE_FULL: 429 when the user's own queue is full, 503 when the whole queue is */
-export function checkQueue(
-  { own, all }: QueueCounts,
-  userId: string,
-  { maxQueued, maxQueuedPerUser }: QueueLimits,
-): void {
-  const retryAfterSeconds = fullQueueRetrySeconds
-  if ((own.get(userId) ?? 0) >= maxQueuedPerUser) {
-    throw new Problem('QUEUE_FULL', { retryAfterSeconds })
-  }
-  if (all >= maxQueued) throw new Problem('QUEUE_FULL', { status: 503, retryAfterSeconds })
-}
-
-/** The twins of the requests that want one, and those that are accepted in the same batch. */
-async function openTwins(client: Queryable, requests: readonly DigestedRequest[]) {
-  const wanting = requests.filter(({ respondWithTwin }) => respondWithTwin)
-  const found = wanting.length > 0 ? await findTwins(client, wanting) : []
-  const nameOf = ({ userId, briefDigest }: TwinKey) => `${briefDigest} ${userId}`
-  const ids = new Map(found.map((twin) => [nameOf(twin), twin.id]))
-  return {
-    find: (key: TwinKey) => ids.get(nameOf(key)),
-    add: (key: TwinKey, id: string) => void ids.set(nameOf(key), id),
-  }
-}
-
-function toRow(request: BriefRequest) {
-  const { brief, origin, usesDefaultTemplate = false, deckId, account } = request
-  return {
-    origin,
-    deckId: deckId ?? null,
-    account: account ?? null,
-    ...{ title: brief.title, template: brief.template, language: brief.language },
-    ...{ nSlides: brief.nSlides, exportAs: brief.exportAs, metadata: brief.metadata },
-    ...{ reviewOutlines: brief.reviewOutlines, outlines: brief.outlines },
-    brief: {
-      // Upstream requires a text even with outlines.
-      content: brief.content ?? (brief.outlines ?? []).join('\n\n'),
-      tone: brief.tone,
-      verbosity: brief.verbosity,
-      instructions: brief.instructions,
-      includeTitleSlide: brief.includeTitleSlide,
-      includeTableOfContents: brief.includeTableOfContents,
-      webSearch: brief.webSearch,
-      usesDefaultTemplate,
-    },
-  }
 }

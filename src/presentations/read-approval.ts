@@ -1,8 +1,8 @@
 import type { ApprovalBody } from '../contract/approval.ts'
 import type { InvalidPlace } from '../contract/problem.ts'
 import { Problem } from '../domain/problem.ts'
-import type { Approval } from './commands.ts'
 import { blankOutlines, hasText } from './read-brief.ts'
+import type { Approval } from './review-outlines.ts'
 
 /**
  * Turns a valid body into an approval; a blank title counts as not given.

@@ -50,6 +50,24 @@ export function createStartRun({ database, channels }: StartRunOptions) {
   }
 }
 
+/** Runs a transition under the lock of the presentation, and returns the new row. */
+export function changeLocked(
+  database: Pick<Database, 'transaction'>,
+  own: OwnedPresentation,
+  transition: Transition,
+): Promise<PresentationRow> {
+  return database.transaction(async (client) => {
+    await transition(client, await lockPresentation(client, own))
+    return readPresentation(client, own.id)
+  })
+}
+
+/** A run was ended from outside: its worker learns at once, and a slot may be free. */
+export function publishRevoked(channels: Pick<Channels, 'publish'>, id: string): void {
+  channels.publish('revoked', { id })
+  publishQueued(channels, id)
+}
+
 /** A run has joined or left the queue. */
 export function publishQueued(channels: Pick<Channels, 'publish'>, id: string): void {
   channels.publish('queue', {})

@@ -8,7 +8,7 @@ import { insertEdit } from '../../database/slide-edits.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
 import type { Presenton } from '../../presenton/client.ts'
-import { checkQueue, type QueueLimits } from '../accept.ts'
+import { checkQueue, type QueueLimits } from '../check-queue.ts'
 import {
   createStartRun,
   type IdempotentCommand,

@@ -5,7 +5,7 @@ import type { IdempotentResponse } from '../../database/idempotency.ts'
 import { reserveSlides, reserveWindows } from '../../database/ledger.ts'
 import type { Quotas } from '../../database/quota-usage.ts'
 import { Problem } from '../../domain/problem.ts'
-import { checkQueue, type QueueLimits } from '../accept.ts'
+import { checkQueue, type QueueLimits } from '../check-queue.ts'
 import {
   createStartRun,
   type IdempotentCommand,
