@@ -9,7 +9,12 @@ const alone = ['src/presenton/breaker.test.ts']
 
 // Generous, since tests on a busy machine take ten times as long. They wait for events, not time.
 const timeoutMs = 120_000
-const each = { pool: 'forks', testTimeout: timeoutMs, hookTimeout: timeoutMs } as const
+const each = {
+  pool: 'forks',
+  testTimeout: timeoutMs,
+  hookTimeout: timeoutMs,
+  expect: { poll: { timeout: 30_000, interval: 20 } },
+} as const
 
 export default defineConfig({
   test: {

@@ -1,8 +1,9 @@
 // Messages between replicas: which are sent, which arrive, and what a subscriber learns about
 // messages that a broken connection lost.
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { type Channels, createChannels, postgresChannel } from './channels.ts'
 import { type Database, openDatabase } from './connection.ts'
 import { openListener } from './listener.ts'
@@ -47,7 +48,7 @@ describe('channels', () => {
     })
     closing.push(() => listener.close())
     const missed = () => received.filter(([channel]) => channel === 'missed').length
-    await vi.waitFor(() => expect(missed()).toBe(1))
+    await waitFor(() => expect(missed()).toBe(1))
     return { received, missed, errors }
   }
 
@@ -70,7 +71,7 @@ describe('channels', () => {
     sender.publish('status', { id })
     sender.publish('queue', {})
     sender.publish('revoked', { id })
-    await vi.waitFor(() => expect(received).toHaveLength(5))
+    await waitFor(() => expect(received).toHaveLength(5))
     expect(received.slice(1)).toEqual([
       ['log', { id, seq: 7 }],
       ['status', { id }],
@@ -82,7 +83,7 @@ describe('channels', () => {
   it('send a burst of messages in one statement, and only the latest of each log', async () => {
     const { received } = await openReplica()
     for (let seq = 1; seq <= 500; seq += 1) sender.publish('log', { id, seq })
-    await vi.waitFor(() => expect(received.at(-1)).toEqual(['log', { id, seq: 500 }]))
+    await waitFor(() => expect(received.at(-1)).toEqual(['log', { id, seq: 500 }]))
     expect(received.length).toBeLessThan(5)
   })
 
@@ -100,7 +101,7 @@ describe('channels', () => {
       },
     })
     slow.publish('queue', {})
-    await vi.waitFor(() => expect(count.running).toBe(1))
+    await waitFor(() => expect(count.running).toBe(1))
     // Several times longer than the batching delay.
     const startedMs = performance.now()
     for (let seq = 1; performance.now() - startedMs < 60; seq += 1) {
@@ -117,7 +118,7 @@ describe('channels', () => {
     sender.publish('log', { id, seq: 1 })
     sender.publish('queue', {})
     await sender.close()
-    await vi.waitFor(() => expect(received).toContainEqual(['queue', {}]))
+    await waitFor(() => expect(received).toContainEqual(['queue', {}]))
   })
 
   it('report missed messages once after each reconnect', async () => {
@@ -129,19 +130,19 @@ describe('channels', () => {
         JSON.stringify({ origin: 'another', channel: 'log', id, seq: round }),
       ])
       await proxy.up()
-      await vi.waitFor(() => expect(missed()).toBe(round), { timeout: 20_000 })
+      await waitFor(() => expect(missed()).toBe(round))
     }
     expect(received.filter(([kind]) => kind === 'log')).toEqual([])
     sender.publish('log', { id, seq: 9 })
-    await vi.waitFor(() => expect(received.at(-1)).toEqual(['log', { id, seq: 9 }]))
+    await waitFor(() => expect(received.at(-1)).toEqual(['log', { id, seq: 9 }]))
   })
 
   it('reconnect soon after the connection became silent', async () => {
     const { received, missed, errors } = await openReplica(200)
     proxy.stall()
-    await vi.waitFor(() => expect(missed()).toBe(2), { timeout: 20_000 })
+    await waitFor(() => expect(missed()).toBe(2))
     expect(errors.length).toBeGreaterThan(0)
     sender.publish('queue', {})
-    await vi.waitFor(() => expect(received.at(-1)).toEqual(['queue', {}]))
+    await waitFor(() => expect(received.at(-1)).toEqual(['queue', {}]))
   })
 })

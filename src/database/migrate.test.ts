@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { readMigrationFiles } from 'drizzle-orm/migrator'
 import pg from 'pg'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openTcpProxy, type TcpProxy } from '../sandbox/tcp-proxy.ts'
 import { openTestDatabase, type TestDatabase } from '../sandbox/test-database.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { isDatabaseUnavailable } from './database-errors.ts'
 import { migrate, migrationsFolder } from './migrate.ts'
 
@@ -36,7 +37,7 @@ it('stops at once on abort while the server is silent', async () => {
     connectTimeoutMs: 600_000,
   })
   const failed = expect(migrating).rejects.toThrow('Connection terminated')
-  await vi.waitFor(() => expect(proxy.accepted).toBe(1))
+  await waitFor(() => expect(proxy.accepted).toBe(1))
   controller.abort()
   await failed
 })
@@ -48,7 +49,7 @@ it('stops at once on abort while another process migrates', async () => {
   const controller = new AbortController()
   const migrating = migrate(proxy.through(test.url), { signal: controller.signal })
   const failed = expect(migrating).rejects.toThrow()
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const { rows } = await other.query(
       `select 1 from pg_stat_activity where query like 'select pg_try_advisory_xact_lock%'`,
     )

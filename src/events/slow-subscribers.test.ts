@@ -2,13 +2,14 @@
 // each costs, and that no event is lost.
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { type Channels, createChannels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { claim, type Run } from '../database/leases.ts'
 import { createRunLog, type RunWrite } from '../database/run-log.ts'
 import { Problem } from '../domain/problem.ts'
 import { logEvent, openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { createHub } from './hub.ts'
 
 const slots = { maxRunning: 1000, maxRunningPerUser: 1000, leaseMs: 60_000 }
@@ -84,14 +85,14 @@ function openHub({
     const collected = { text: '' }
     const stream = await follow(id)
     stream.on('data', (bytes) => (collected.text += bytes))
-    await vi.waitFor(() => expect(ids(collected.text)).toEqual([1]))
+    await waitFor(() => expect(ids(collected.text)).toEqual([1]))
     return { stream, collected }
   }
   /** Advances the clock and waits until the hub has seen the new time. */
   async function advance(ms: number) {
     clock.ms += ms
     const seen = polls
-    await vi.waitFor(() => expect(polls).toBeGreaterThan(seen + 1), { interval: 5 })
+    await waitFor(() => expect(polls).toBeGreaterThan(seen + 1))
   }
   return { hub, channels, pages, advance, follow, collect }
 }
@@ -156,9 +157,8 @@ describe('a long log', () => {
     const stream = await follow(id)
     let seen = await readOnce(stream)
     // Its buffer is full, so no more pages are read.
-    await vi.waitFor(
-      () => expect(stream.readableLength).toBeGreaterThanOrEqual(stream.readableHighWaterMark),
-      { interval: 5 },
+    await waitFor(() =>
+      expect(stream.readableLength).toBeGreaterThanOrEqual(stream.readableHighWaterMark),
     )
     const readSoFar = pages.length
     expect(readSoFar).toBeLessThan(5)
@@ -213,7 +213,7 @@ describe('a slow subscriber', () => {
     await readOnce(stuck)
     const moving = await follow(id)
     await readOnce(moving)
-    await vi.waitFor(() => expect(moving.readableLength).toBeGreaterThan(0))
+    await waitFor(() => expect(moving.readableLength).toBeGreaterThan(0))
     await advance(59_000)
     expect(stuck.destroyed).toBe(false)
     await readOnce(moving)
@@ -310,9 +310,9 @@ describe('during a database outage', () => {
     expect(ids(collected.text)).toEqual([1])
     isOutage = false
     // No hint comes for the event that was written during the outage, so polling finds it.
-    await vi.waitFor(() => expect(ids(collected.text)).toEqual([1, 2]), { timeout: 20_000 })
+    await waitFor(() => expect(ids(collected.text)).toEqual([1, 2]))
     await log.commit(finish)
-    await vi.waitFor(() => expect(stream.readableEnded).toBe(true))
+    await waitFor(() => expect(stream.readableEnded).toBe(true))
     expect(ids(collected.text)).toEqual([1, 2, 3])
   })
 })
@@ -322,7 +322,7 @@ describe('hints', () => {
     const { channels, pages, follow } = openHub({ before: withoutPolls })
     const { id, log } = await openRun(channels)
     const texts = (await Promise.all([follow(id), follow(id)])).map((stream) => text(stream))
-    await vi.waitFor(() => expect(pages.length).toBeGreaterThan(0))
+    await waitFor(() => expect(pages.length).toBeGreaterThan(0))
     await log.commit({ events: [logEvent('{"n":0}')] })
     const readSoFar = pages.length
     for (let n = 1; n < 50; n += 1) await log.commit({ events: [logEvent(`{"n":${n}}`)] })
@@ -344,7 +344,7 @@ describe('hints', () => {
     let respond = () => {}
     responded = new Promise((resolve) => (respond = resolve))
     const seen = text(await follow(id))
-    await vi.waitFor(() => expect(pages).toHaveLength(1))
+    await waitFor(() => expect(pages).toHaveLength(1))
     for (let n = 0; n < 5; n += 1) await log.commit({ events: [logEvent(`{"n":${n}}`)] })
     respond()
     await log.commit(finish)
@@ -367,7 +367,7 @@ describe('hints', () => {
     await rows.database.query('select 1')
     await log.commit({ events: [logEvent('{"n":1}')] })
     respond()
-    await vi.waitFor(() => expect(ids(collected.text)).toEqual([1, 2, 3]))
+    await waitFor(() => expect(ids(collected.text)).toEqual([1, 2, 3]))
   })
 
   it('that were missed while the listener was disconnected cause a poll at its reconnect', async () => {
@@ -377,7 +377,7 @@ describe('hints', () => {
     const { collected } = await collect(id)
     await log.commit({ events: [logEvent('{"n":0}')] })
     channels.reportMissed()
-    await vi.waitFor(() => expect(ids(collected.text)).toEqual([1, 2]))
+    await waitFor(() => expect(ids(collected.text)).toEqual([1, 2]))
   })
 
   it('that were missed during a poll cause another poll', async () => {
@@ -394,10 +394,10 @@ describe('hints', () => {
     responded = new Promise((resolve) => (respond = resolve))
     channels.reportMissed()
     // The database has responded to this poll, without the next event.
-    await vi.waitFor(() => expect(polls).toBe(1))
+    await waitFor(() => expect(polls).toBe(1))
     await log.commit({ events: [logEvent('{"n":0}')] })
     channels.reportMissed()
     respond()
-    await vi.waitFor(() => expect(ids(collected.text)).toEqual([1, 2]))
+    await waitFor(() => expect(ids(collected.text)).toEqual([1, 2]))
   })
 })

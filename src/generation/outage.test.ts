@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { sharedAccount } from '../presenton/account.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openStandIn, type StandIn } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { decide } from './attempts.ts'
 
 const call = { account: sharedAccount, signal: new AbortController().signal }
@@ -56,7 +57,7 @@ function createClock(sleepers: number) {
       await new Promise((resolve) => setTimeout(resolve, ms)).finally(() => due.delete(at))
     },
     async leap(finished: () => number) {
-      await vi.waitFor(() => expect(due.size).toBe(sleepers - finished()), { interval: 1 })
+      await waitFor(() => expect(due.size).toBe(sleepers - finished()))
       if (due.size > 0) await vi.advanceTimersByTimeAsync(Math.min(...due) - Date.now())
     },
   }

@@ -1,7 +1,7 @@
 // A worker on real Postgres with lost responses, missing hints and other workers: which runs it
 // claims, keeps and releases.
 
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest'
 import { createChannels } from '../database/channels.ts'
 import type { Database } from '../database/connection.ts'
 import { createEndRun } from '../database/end-run.ts'
@@ -10,6 +10,7 @@ import { createObjectStore } from '../objects/store.ts'
 import { createPresenton, type Presenton } from '../presenton/client.ts'
 import { openStandIn, type StandIn } from '../sandbox/presenton/stand-in.ts'
 import { openTestRows, type TestRows } from '../sandbox/rows.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { createLogger } from '../telemetry/logging.ts'
 import { createTroubles } from '../telemetry/troubles.ts'
 import type { RetryTiming } from './context.ts'
@@ -174,7 +175,7 @@ it('aborts its upstream request after it lost its lease, even without a hint', a
     id,
   ])
   // Well before the next renewal, which comes after a third of the lease.
-  await vi.waitFor(() => expect(upstream.openRequests).toBe(0), 15_000)
+  await waitFor(() => expect(upstream.openRequests).toBe(0))
 })
 
 it('schedules the removal of a deck that it created after it had lost the run', async () => {
@@ -188,13 +189,13 @@ it('schedules the removal of a deck that it created after it had lost the run', 
     [id],
   )
   upstream.gates.release('create')
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const due = await rows.database.query(
       `select deck_id, presentation_id from gateway.decks where remove_after <= now() and presentation_id = $1`,
       [id],
     )
     expect(due).toEqual([{ deck_id: [...upstream.decks.keys()][0], presentation_id: id }])
-  }, 10_000)
+  })
 })
 
 it.each(['create:500', 'create:503'] as const)(
@@ -213,7 +214,7 @@ it.each(['create:500', 'create:503'] as const)(
         async query(text, values) {
           // A delayed check exposes a worker that does not wait for its result.
           if (isRenewalHanging && text.includes('fence'))
-            await vi.waitFor(() => expect(calls()).toBe(2), 500).catch(() => undefined)
+            await waitFor(() => expect(calls()).toBe(2), { timeout: 500 }).catch(() => undefined)
           return rows.database.query(text, values)
         },
       },
@@ -221,7 +222,7 @@ it.each(['create:500', 'create:503'] as const)(
     upstream.faults.inject(fault)
     upstream.gates.release('create')
     const id = await rows.insert()
-    await vi.waitFor(() => expect(wake).toBeDefined(), 10_000)
+    await waitFor(() => expect(wake).toBeDefined())
     isRenewalHanging = true
     await rows.database.query(
       'update gateway.leases set token = gen_random_uuid() where presentation_id = $1',
@@ -229,7 +230,7 @@ it.each(['create:500', 'create:503'] as const)(
     )
     wake?.()
     const hasLeft = () => logLines.some((line) => line.includes(id) && line.includes('run left'))
-    await vi.waitFor(() => expect(hasLeft()).toBe(true), 10_000)
+    await waitFor(() => expect(hasLeft()).toBe(true))
     expect(calls()).toBe(1)
   },
 )

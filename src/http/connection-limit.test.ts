@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { openTestServer, type TestServer } from '../app/test-server.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { limitConnections } from './connection-limit.ts'
 
 let server: TestServer
@@ -48,11 +49,11 @@ test('is set on every server', async () => {
 test('closes a connection over the limit, and accepts one after another has closed', async () => {
   server = await openTestServer({ beforeListen: ({ server: node }) => (node.maxConnections = 5) })
   const idle = Array.from({ length: 5 }, () => request(''))
-  await vi.waitFor(async () => expect(await countConnections()).toBe(5))
+  await waitFor(async () => expect(await countConnections()).toBe(5))
   expect(await request(get)).toBe('')
   sockets[0]?.destroy()
   await Promise.race(idle)
-  await vi.waitFor(async () => expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /))
+  await waitFor(async () => expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /))
 })
 
 test('closes idle connections when the limit is reached', async () => {
@@ -60,5 +61,5 @@ test('closes idle connections when the limit is reached', async () => {
   for (let n = 0; n < 5; n += 1) expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /)
   expect(await countConnections()).toBe(5)
   expect(await request(get)).toBe('')
-  await vi.waitFor(async () => expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /))
+  await waitFor(async () => expect(await request(get)).toMatch(/^HTTP\/1\.1 200 /))
 })

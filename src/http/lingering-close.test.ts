@@ -4,6 +4,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestServer, type TestServer } from '../app/test-server.ts'
 import { openRawClient, type RawClient } from '../sandbox/raw-client.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 
 const mib = 1024 * 1024
 let server: TestServer
@@ -54,7 +55,7 @@ test('closes the connection 30 s after the response, whether the client sends or
   expect(await sending.sendBody(1_000)).toBe(1_000)
   expect(await countConnections()).toBe(2)
   vi.advanceTimersByTime(1)
-  await vi.waitFor(async () => expect(await countConnections()).toBe(0))
+  await waitFor(async () => expect(await countConnections()).toBe(0))
 })
 
 test('counts connections that linger, and frees their places', async () => {
@@ -66,7 +67,7 @@ test('counts connections that linger, and frees their places', async () => {
   expect(refused.received()).toBe('')
   lingering[0]?.socket.end()
   await lingering[0]?.closed
-  await vi.waitFor(async () => expect(await countConnections()).toBe(2))
+  await waitFor(async () => expect(await countConnections()).toBe(2))
   await refuse()
 })
 
@@ -109,7 +110,7 @@ test('writes the responses of earlier requests first', async () => {
   await client.send(
     `GET /api/v1/templates HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n${unauthorized('Content-Length: 9000000')}`,
   )
-  await vi.waitFor(() => expect(server.lines.join('')).toMatch(/AUTHENTICATION_FAILED/))
+  await waitFor(() => expect(server.lines.join('')).toMatch(/AUTHENTICATION_FAILED/))
   expect(await client.sendBody(9_000_000)).toBe(9_000_000)
   finish()
   expect((await client.responses(2)).map(({ status }) => status)).toEqual([200, 401])

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { openTestServer, type TestServer } from '../app/test-server.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 
 let server: TestServer
 afterEach(() => server.close())
@@ -24,10 +25,10 @@ it('closes every pipelined response when the connection breaks', async () => {
       20,
     ),
   )
-  await vi.waitFor(() => expect(received).toBe(20))
+  await waitFor(() => expect(received).toBe(20))
   socket.resetAndDestroy()
   const finished = () => server.lines.filter((line) => line.includes('"msg":"request"'))
-  await vi.waitFor(() => expect(finished()).toHaveLength(20))
+  await waitFor(() => expect(finished()).toHaveLength(20))
   expect(finished().every((line) => line.includes('"aborted":true'))).toBe(true)
   // No request is pending, so the close does not wait for the grace.
   server.beginClosing()

@@ -2,6 +2,7 @@
 
 import dns from 'node:dns'
 import { expect, test, vi } from 'vitest'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { resolveHost } from './resolve-host.ts'
 
 test('a lookup that nobody waits for any more keeps no other from its turn', async () => {
@@ -19,7 +20,7 @@ test('a lookup that nobody waits for any more keeps no other from its turn', asy
   leaving.abort(new Error('too late'))
   await expect(left).rejects.toThrow('too late')
   running.shift()?.()
-  await vi.waitFor(() => expect(running).toHaveLength(2))
+  await waitFor(() => expect(running).toHaveLength(2))
   for (const answer of running) answer()
   expect(await Promise.all(resolved)).toEqual(Array(3).fill(['127.0.0.1']))
   expect(lookup).toHaveBeenCalledTimes(3)

@@ -1,7 +1,8 @@
 // Processes that end without draining: after a second signal, and after an uncaught error. Another
 // replica takes over their runs once the leases expire.
 
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { readLog } from './event-log-rules.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -34,14 +35,12 @@ test('a second signal ends the process at once, while it drains', async () => {
   const setup = await spawnBusyReplica({ DRAIN_SECONDS: '60', SHUTDOWN_GRACE_SECONDS: '60' })
   const { busy } = setup
   busy.child.kill('SIGTERM')
-  await vi.waitFor(() =>
-    expect(busy.logs.some((line) => line.includes('"shutting down"'))).toBe(true),
-  )
+  await waitFor(() => expect(busy.logs.some((line) => line.includes('"shutting down"'))).toBe(true))
   expect(busy.child.exitCode).toBeNull()
   const signalledMs = performance.now()
   busy.child.kill('SIGINT')
   expect(await busy.exited).toEqual({ code: 1, signal: null })
-  expect(performance.now() - signalledMs).toBeLessThan(1_000)
+  expect(performance.now() - signalledMs).toBeLessThan(30_000)
   await expectTakeover(setup)
 })
 

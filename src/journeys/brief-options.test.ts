@@ -128,7 +128,7 @@ test('GET with `wait` returns when the run has ended, or the current state after
   expect((await user.api(`/presentations/${id}?wait=60`)).body).toMatchObject({
     status: 'completed',
   })
-  expect(performance.now() - endedMs).toBeLessThan(1_000)
+  expect(performance.now() - endedMs).toBeLessThan(30_000)
 
   for (const invalid of ['0', '61', '-1', '1.5', 'x', '']) {
     const refused = await user.api(`/presentations/${id}?wait=${invalid}`)

@@ -1,7 +1,8 @@
 // Changes of slides that race each other, crash, or meet an upstream that fails.
 
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { shapes } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { reachState } from './presentation-states.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
@@ -115,7 +116,7 @@ test('an abandoned change is counted without another one', async () => {
     `insert into gateway.deck_changes values ($1, gen_random_uuid(), now() - interval '1 s', true)`,
     [id],
   )
-  await vi.waitFor(async () => expect(await user.read(id)).toMatchObject({ revision: 2 }), 30_000)
+  await waitFor(async () => expect(await user.read(id)).toMatchObject({ revision: 2 }))
 }, 60_000)
 
 test.each(shapes)('with shape %s, a lost answer is looked up', async (shape) => {
@@ -202,7 +203,7 @@ test('one key adds one slide, also after a crash', async () => {
   await world.presenton.gates.arrived('update:reply')
   await crashing.kill()
   await lost
-  await vi.waitFor(() => expect(world.presenton.openRequests).toBe(0))
+  await waitFor(() => expect(world.presenton.openRequests).toBe(0))
   world.presenton.gates.release('update:reply')
   const repeated = await add('two')
   expect(repeated).toMatchObject({ status: 201, body: { revision: 3 } })

@@ -1,7 +1,8 @@
 // Commands that race each other or a worker, on two replicas of one database: exactly one wins, and
 // every run has one terminal event.
 
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { holdInStage, reachState, releaseStage } from './presentation-states.ts'
 import { type ApiResponse, brief, type RequestOptions, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -101,7 +102,7 @@ test('delete against claim: no row or deck is left of 20 presentations', async (
   }
   // A worker may have created a deck before its claim was deleted. The clean-up removes such decks,
   // at the latest in its next periodic round.
-  await vi.waitFor(
+  await waitFor(
     async () =>
       expect(
         await world.query('select 1 from gateway.decks where remove_after is not null'),

@@ -4,6 +4,7 @@
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { spawnGateway } from '../sandbox/gateway.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { openWorld, type World } from './world.ts'
 
 // Starting a process takes long on a busy machine.
@@ -127,7 +128,7 @@ test('two gateways started at once on an empty database both serve', async () =>
   ])
   const user = await world.createUser()
   const [baseUrl] = gateways.map(({ url }) => url)
-  await vi.waitFor(
+  await waitFor(
     async () => expect(await user.post(undefined, {}, baseUrl)).toMatchObject({ status: 202 }),
     { timeout: 60_000 },
   )

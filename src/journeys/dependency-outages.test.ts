@@ -3,6 +3,7 @@
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openPostgres } from '../sandbox/postgres.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { readLog } from './event-log-rules.ts'
 import { brief } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
@@ -57,7 +58,7 @@ test('without Presenton the gateway starts, reports degraded and accepts briefs;
   const log = readLog([...eventsBefore, ...(await reader.rest())])
   expect(log.terminal.type).toBe('complete')
   expect(log.stages).toEqual(['create', 'outlines', 'prepare', 'slides', 'export', 'store'])
-  await vi.waitFor(
+  await waitFor(
     async () => expect(await readHealth()).toMatchObject({ status: 200, body: { status: 'ok' } }),
     { timeout: 60_000 },
   )
@@ -129,13 +130,11 @@ test('without Postgres the gateway is live but not ready and recovers by itself;
     expect(emptyStream.retry).toBeGreaterThanOrEqual(2_500)
 
     await postgres.start()
-    await vi.waitFor(async () => expect(await readHealth()).toMatchObject({ status: 200 }), {
+    await waitFor(async () => expect(await readHealth()).toMatchObject({ status: 200 }), {
       timeout: 60_000,
-      interval: 50,
     })
-    await vi.waitFor(async () => expect(await user.post()).toMatchObject({ status: 202 }), {
+    await waitFor(async () => expect(await user.post()).toMatchObject({ status: 202 }), {
       timeout: 60_000,
-      interval: 50,
     })
     const { body } = await user.api('/presentations')
     await user.waitUntilSettled(body.items[0].id)

@@ -10,6 +10,7 @@ import { hasNginx, openDnsServer, openNginx } from '../sandbox/nginx.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
 import { openSocket } from '../sandbox/socket.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { readComposeFile } from './deployment-files.ts'
 import { readLog } from './event-log-rules.ts'
 import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
@@ -205,7 +206,7 @@ describe.skipIf(!hasNginx)('nginx in front of two gateways and the store', () =>
     expect(reader.headers['content-encoding']).toBeUndefined()
     await gates.arrived('slides:slide')
     await reader.until('stage')
-    await vi.waitFor(() => expect(reader.comments).toBeGreaterThan(1), { timeout: 60_000 })
+    await waitFor(() => expect(reader.comments).toBeGreaterThan(1), { timeout: 60_000 })
     gates.releaseAll()
     const last = (await reader.rest()).at(-1)
     expect(last?.data).toMatchObject({

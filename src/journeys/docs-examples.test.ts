@@ -5,6 +5,7 @@ import { execFile, spawnSync } from 'node:child_process'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { openTemporaryFolder } from '../sandbox/temporary-folder.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { type BrowserOptions, openBrowser } from './browser.ts'
 import { type CodeBlock, readBlocks, readProse, readSection } from './docs-pages.ts'
 import { openFlakyProxy } from './flaky-proxy.ts'
@@ -322,13 +323,13 @@ describe.skipIf(!hasCurl)('the curl lines', () => {
     if (response) expectResponse(response, stdout)
     else if (/"code":/.test(stdout)) expect(JSON.parse(stdout)).not.toHaveProperty('code')
     world.presenton.gates.releaseAll()
-    await vi.waitFor(async () => {
+    await waitFor(async () => {
       const { items } = (await owner.api('/presentations')).body
       const waiting = items.filter(({ status }: { status: string }) =>
         /queued|running/.test(status),
       )
       expect(waiting).toEqual([])
-    }, 20_000)
+    })
   })
 })
 

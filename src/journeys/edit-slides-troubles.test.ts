@@ -1,7 +1,8 @@
 // Edits that meet crashes, outages, cancels at bad moments, other changes, and their quota.
 
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import type { GatePoint } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import type { RequestOptions, User } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
@@ -53,7 +54,7 @@ test.each<[GatePoint, 'done' | 'interrupted' | 'repeated', 'A1' | 'B1']>([
     const held = world.presenton.journal.at(-1)
     await first.kill()
     // Upstream must see the end of the connection first: it works for whom it takes to be there.
-    await vi.waitFor(() => expect(held?.aborted).toBe(true), { timeout: 20_000, interval: 5 })
+    await waitFor(() => expect(held?.aborted).toBe(true))
     world.presenton.gates.release(point)
     const next = await world.openReplica()
     const isKept = outcome !== 'interrupted'
@@ -98,7 +99,7 @@ test('kill -9 after a cancel: another replica restores the deck', async () => {
   })
   expect(cancelled).toMatchObject({ status: 202, body: { status: 'running' } })
   await first.kill()
-  await vi.waitFor(() => expect(world.presenton.openRequests).toBe(0))
+  await waitFor(() => expect(world.presenton.openRequests).toBe(0))
   world.presenton.gates.release('chat:reply')
   await world.openReplica()
   expect(await user.waitUntilSettled(id)).toMatchObject({
@@ -132,7 +133,7 @@ test.each([
     await world.presenton.gates.arrived(point)
     await first.kill()
     const held = world.presenton.journal.findLast(({ operation }) => operation === 'update')
-    await vi.waitFor(() => expect(held?.aborted).toBe(true), { timeout: 20_000, interval: 5 })
+    await waitFor(() => expect(held?.aborted).toBe(true))
     world.presenton.gates.release(point)
     await world.openReplica()
     expect(await user.waitUntilSettled(id)).toMatchObject({
@@ -239,7 +240,7 @@ test('during an edit every other change is refused at once, and one edit runs at
       status: 409,
       body: { code: 'CONFLICT' },
     })
-  expect(performance.now() - startedMs).toBeLessThan(5_000)
+  expect(performance.now() - startedMs).toBeLessThan(30_000)
   expect(await user.api(path, { method: 'PATCH', body: { title: 'New' } })).toMatchObject({
     status: 200,
   })
@@ -371,7 +372,7 @@ test('pictures of an edited slide become readable', async () => {
   Object.assign(deck.slides[0]!.content, { image: { __image_url__: '/app_data/images/new.png' } })
   world.presenton.gates.release('slide-edit:work')
   expect(await user.waitUntilSettled(id)).toMatchObject({ revision: 2 })
-  await vi.waitFor(async () =>
+  await waitFor(async () =>
     expect(
       await world.query('select path from gateway.assets where presentation_id = $1', [id]),
     ).toContainEqual({ path: '/app_data/images/new.png' }),

@@ -1,7 +1,8 @@
 // Reports of unexpected errors, as a service that takes Sentry's envelopes gets them.
 
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { openReceiver, type Receiver } from '../sandbox/receiver.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { brief } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
@@ -149,7 +150,7 @@ test('problems of callers and outages are not reported, and a service that is aw
   sentry.respondWith((response) => response.destroy())
   await breakWrites('insert', 'presentations')
   expect(await user.post()).toMatchObject({ status: 500 })
-  await vi.waitFor(() =>
+  await waitFor(() =>
     expect(world.gateways[0]?.logs.join('')).toContain('an error was not reported'),
   )
 })

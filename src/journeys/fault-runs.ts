@@ -1,9 +1,10 @@
 // Runs that meet faults of the stand-in, one after the other in one world. Each outcome is compared
 // with the promised one.
 
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { secretsIn } from '../sandbox/presenton/faults/model-failures.ts'
 import { type FaultName, paces, type Shape, type Spend } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { readLog } from './event-log-rules.ts'
 import { effectOf, operationOf } from './fault-effects.ts'
 import { expectedOutcome } from './fault-outcomes.ts'
@@ -77,7 +78,7 @@ export async function openFaultRunner(shape: Shape, env: WorldOptions['env'] = {
     const logLines = world.gateways.map(({ logs }) => logs)
     expect(secretsIn(JSON.stringify([events, presentation, logLines]))).toEqual([])
     for (const gateway of world.gateways) gateway.logs.length = 0
-    await vi.waitFor(() => expect(presenton.openRequests).toBe(0), { interval: 2, timeout: 30_000 })
+    await waitFor(() => expect(presenton.openRequests).toBe(0))
   }
 
   async function close(): Promise<void> {

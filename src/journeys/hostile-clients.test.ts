@@ -199,7 +199,7 @@ test.each<[what: string, count: number, bytes: string]>([
   try {
     const durationsMs = []
     for (let i = 0; i < 20; i++) durationsMs.push(await timeRead())
-    expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(500)
+    expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(5_000)
   } finally {
     for (const socket of sockets) socket.destroy()
   }
@@ -267,5 +267,5 @@ test('serves users during a flood of invalid requests', async () => {
   for (let i = 0; i < 20; i++) durationsMs.push(await timeRead())
   isOver = true
   await Promise.all([...signedInAttackers, ...anonymousAttackers])
-  expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(2_000)
+  expect(durationsMs.sort((a, b) => a - b)[10]).toBeLessThan(10_000)
 })

@@ -5,13 +5,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { builtProgram } from '../sandbox/built-program.ts'
 import type { SpawnedGateway } from '../sandbox/gateway.ts'
 import { hasNginx, openDnsServer, openNginx } from '../sandbox/nginx.ts'
 import { findFreePort } from '../sandbox/ports.ts'
 import { openReader } from '../sandbox/reader.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { environmentOf, findManifest } from './kubernetes/manifests.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -52,12 +53,7 @@ test('the Job migrates an empty database and ends', async () => {
     ...environment('Deployment', 'gateway'),
     ...{ DATABASE_URL: database.url, PORT: '0', OPS_PORT: undefined },
   })
-  await vi.waitFor(
-    async () => expect((await fetch(`${replica.url}/health/ready`)).status).toBe(200),
-    {
-      timeout: 30_000,
-    },
-  )
+  await waitFor(async () => expect((await fetch(`${replica.url}/health/ready`)).status).toBe(200))
   await replica.kill('SIGTERM')
   await database.close()
 })
@@ -146,7 +142,7 @@ async function openCluster() {
       ...publicUrl,
       HOST: host,
     })
-    await vi.waitFor(
+    await waitFor(
       async () => expect((await fetch(`http://${host}:${opsPort}/health/ready`)).status).toBe(200),
       { timeout: 60_000 },
     )

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { createClient } from '../client/client.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { openMcpClient, type Protocol } from './mcp-client.ts'
 import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -138,7 +139,7 @@ test('a call that waits is answered when its replica shuts down', async () => {
   const told = vi.fn()
   const waiting = mcp.get('get_presentation', { id, wait_seconds: 300 }, { onprogress: told })
   await world.presenton.gates.arrived('slides', 1)
-  await vi.waitFor(() => expect(told).toHaveBeenCalled(), { timeout: 30_000 })
+  await waitFor(() => expect(told).toHaveBeenCalled())
   await world.closeReplica(replica)
   expect((await waiting).presentation).toMatchObject({ id, status: 'running' })
   world.presenton.gates.release('slides')

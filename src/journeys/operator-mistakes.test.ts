@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Shape } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { upstreamOptions } from './upstream-options.ts'
 import { brief } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
@@ -27,13 +28,10 @@ async function open(options: WorldOptions = {}): Promise<World> {
 }
 
 async function expectHealth(baseUrl: string, presenton: object, status = 'degraded') {
-  await vi.waitFor(
-    async () => {
-      const response = await fetch(`${baseUrl}/health`)
-      expect(await response.json()).toMatchObject({ status, checks: { presenton } })
-    },
-    { timeout: 20_000 },
-  )
+  await waitFor(async () => {
+    const response = await fetch(`${baseUrl}/health`)
+    expect(await response.json()).toMatchObject({ status, checks: { presenton } })
+  })
 }
 
 const misconfigured = (variable: string) => ({
@@ -58,7 +56,7 @@ test.each<[Shape, string]>([
   const world = await open({ ...upstream, env })
   const [gateway] = world.gateways
   // At the start, before any health check or brief.
-  await vi.waitFor(() =>
+  await waitFor(() =>
     expect(logLines(gateway!, 'PRESENTON_DEFAULT_TEMPLATE').length).toBeGreaterThan(0),
   )
   await expectHealth(world.url, templateMissing)

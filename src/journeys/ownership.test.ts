@@ -151,7 +151,7 @@ test('streams, waits and downloads return 404 to another user at once', async ()
       }),
     )
     for (const response of responses) expect(response).toEqual(responses[0])
-    expect(performance.now() - startedMs, 'returned at once').toBeLessThan(5_000)
+    expect(performance.now() - startedMs, 'returned at once').toBeLessThan(30_000)
   }
 })
 

@@ -1,8 +1,9 @@
 // Brings a presentation into any state it can have. The gates of the stand-in hold a run in the
 // stage that a journey needs.
 
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import type { GatePoint } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { brief, type Presentation, type User } from './user.ts'
 import type { World } from './world.ts'
 
@@ -108,7 +109,7 @@ export async function holdInStage(
   gates.hold(point)
   const { id } = await user.submit({ ...brief, ...options })
   await gates.arrived(point)
-  return vi.waitFor(async () => {
+  return waitFor(async () => {
     const presentation = await user.read(id)
     expect(presentation).toMatchObject({ status: 'running', stage })
     return presentation

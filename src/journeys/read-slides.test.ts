@@ -1,7 +1,8 @@
 // Reading the slides of finished decks, and what the connected version can do.
 
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { shapes } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { holdInStage, releaseStage } from './presentation-states.ts'
 import { brief } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -91,9 +92,8 @@ test('the capabilities are null while upstream is away, and known once it is the
   const unknown = { shape: null, edit: null, slide_content: null, sources: null }
   expect(await user.api('/capabilities')).toMatchObject({ status: 200, body: unknown })
   await world.presenton.faults.up()
-  await vi.waitFor(
-    async () => expect((await user.api('/capabilities')).body).toMatchObject({ shape: 'B1' }),
-    20_000,
+  await waitFor(async () =>
+    expect((await user.api('/capabilities')).body).toMatchObject({ shape: 'B1' }),
   )
   await world.presenton.faults.down()
   expect((await user.api('/capabilities')).body).toMatchObject({ shape: 'B1', edit: true })

@@ -4,7 +4,8 @@
 import { createHash } from 'node:crypto'
 import { buffer } from 'node:stream/consumers'
 import { Client } from 'minio'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { holdInStage, reachState, releaseStage } from './presentation-states.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -267,10 +268,8 @@ test('a delete returns 404 afterwards, ends open streams, and removes the files 
   for (const path of ['', '/events', '/download', '/outlines'])
     expect(await user.api(`/presentations/${id}${path}`)).toMatchObject({ status: 404 })
   expect((await user.api('/presentations')).body.items).toEqual([])
-  await vi.waitFor(async () => expect(await isStored(url)).toBe(false), { timeout: 20_000 })
-  await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
-    timeout: 20_000,
-  })
+  await waitFor(async () => expect(await isStored(url)).toBe(false))
+  await waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false))
   expect(await listKeys(id)).toEqual([])
 })
 
@@ -289,10 +288,8 @@ test('a delete during an outage of store and upstream returns 204, and they are 
   // The next delete also removes what the first one could not.
   expect(await remove(user, second.id)).toMatchObject({ status: 204 })
   for (const { id, presenton_presentation_id: deckId } of [first, second]) {
-    await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 20_000 })
-    await vi.waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false), {
-      timeout: 20_000,
-    })
+    await waitFor(async () => expect(await listKeys(id)).toEqual([]))
+    await waitFor(() => expect(world.presenton.decks.has(String(deckId))).toBe(false))
   }
 })
 
@@ -304,26 +301,19 @@ test('a deck that upstream fails to delete does not block the removal of others'
     times: Infinity,
   })
   for (const { id } of [failing, deletable]) await remove(user, id)
-  await vi.waitFor(
-    () =>
-      expect(world.presenton.decks.has(String(deletable.presenton_presentation_id))).toBe(false),
-    {
-      timeout: 20_000,
-    },
+  await waitFor(() =>
+    expect(world.presenton.decks.has(String(deletable.presenton_presentation_id))).toBe(false),
   )
   const dueDecks = () => world.query('select 1 from gateway.decks where remove_after <= now()')
-  await vi.waitFor(async () => expect(await dueDecks()).toEqual([]), { timeout: 20_000 })
+  await waitFor(async () => expect(await dueDecks()).toEqual([]))
   expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(true)
   // Once the fault is over and the deck is due again, it is removed.
   world.presenton.faults.clear()
   await world.query('update gateway.decks set remove_after = now() where remove_after is not null')
   const { id } = await user.generate()
   await remove(user, id)
-  await vi.waitFor(
-    () => expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(false),
-    {
-      timeout: 20_000,
-    },
+  await waitFor(() =>
+    expect(world.presenton.decks.has(String(failing.presenton_presentation_id))).toBe(false),
   )
 })
 
@@ -334,7 +324,7 @@ test('a delete during an upload removes the object, even one written after the d
   await world.presenton.gates.arrived('file:part')
   const call = world.presenton.journal.at(-1)!
   expect(await remove(user, id)).toMatchObject({ status: 204 })
-  await vi.waitFor(() => expect(call.aborted).toBe(true), { timeout: 1_000, interval: 5 })
+  await waitFor(() => expect(call.aborted).toBe(true))
   world.presenton.gates.release('file:part')
   expect(await listKeys(id)).toEqual([])
   // A paused worker may write the object after the delete. The key is removed again once no upload
@@ -349,7 +339,7 @@ test('a delete during an upload removes the object, even one written after the d
   ])
   const { id: next } = await user.generate()
   await remove(user, next)
-  await vi.waitFor(async () => expect(await listKeys(id)).toEqual([]), { timeout: 20_000 })
+  await waitFor(async () => expect(await listKeys(id)).toEqual([]))
 })
 
 test('uploads a file again when the store returns other bytes than were uploaded', async () => {
@@ -358,7 +348,7 @@ test('uploads a file again when the store returns other bytes than were uploaded
     method === 'GET' && 'range' in headers
   const verification = world.objects.injectFault({ kind: 'stall' }, { match: isVerification })
   const { id } = await user.submit({ ...brief, export_as: 'pdf' })
-  await vi.waitFor(() => expect(verification.hits).toHaveLength(1), 20_000)
+  await waitFor(() => expect(verification.hits).toHaveLength(1))
   const [key] = await listKeys(id)
   const bytes = await buffer(await store.getObject('presentations', key!))
   // A flipped bit near the end leaves a valid PDF, so only the checksum can tell.

@@ -47,8 +47,8 @@ test('after kill -9 during the slides another replica takes over, and readers re
     lastEventId: received.at(-1)!.id!,
   })
   const first = await resumed.expectNext()
-  // The takeover waits for the lease to expire; 10 s allow for a busy machine.
-  expect(performance.now() - killedMs).toBeLessThan(leaseSeconds * 1000 + 10_000)
+  // The takeover waits for the lease to expire; a minute allows for a busy machine.
+  expect(performance.now() - killedMs).toBeLessThan(leaseSeconds * 1000 + 60_000)
   expect(first.data).toMatchObject({ type: 'stage', attempt: 2 })
   presenton.gates.release('slides:slide')
   const log = readLog([...received, first, ...(await resumed.rest())])

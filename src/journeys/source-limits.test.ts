@@ -3,9 +3,10 @@
 
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { createClamd, hasClamd, signature } from '../sandbox/clamd.ts'
 import { officeOpenXml } from '../sandbox/documents.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { upload } from './uploads.ts'
 import type { User } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
@@ -43,7 +44,7 @@ test('quotas are exact under parallel uploads on two replicas', async () => {
   ])
   const refused = results.filter(({ status }) => status === 402)
   for (const { body } of refused) expect(body.code).toBe('QUOTA_EXHAUSTED')
-  await vi.waitFor(async () => expect(await keys()).toHaveLength(3), { timeout: 10_000 })
+  await waitFor(async () => expect(await keys()).toHaveLength(3))
   expect((await user.api('/usage')).body).toMatchObject({
     sources: { limit: 3, used: 3, remaining: 0, resets_at: null },
     sources_mib: { limit: 13, used: 1, remaining: 12 },
@@ -98,13 +99,13 @@ async function begin(body: string | Buffer) {
 test('a fifth upload at once is refused until another ends', async () => {
   await open()
   const sockets = await Promise.all([1, 2, 3, 4].map(() => begin('x')))
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const refused = await upload(user, world.url, [text()])
     expect(refused).toMatchObject({ status: 429, body: { code: 'RATE_LIMIT_EXCEEDED' } })
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
   })
   for (const socket of sockets) socket.destroy()
-  await vi.waitFor(async () =>
+  await waitFor(async () =>
     expect(await upload(user, world.url, [text()])).toMatchObject({ status: 201 }),
   )
 })
@@ -112,9 +113,9 @@ test('a fifth upload at once is refused until another ends', async () => {
 test('a client that disconnects in the middle leaves no row and no object', async () => {
   await open()
   const socket = await begin(large())
-  await vi.waitFor(async () => expect(await keys()).toHaveLength(1), { timeout: 20_000 })
+  await waitFor(async () => expect(await keys()).toHaveLength(1))
   socket.destroy()
-  await vi.waitFor(async () => expect(await keys()).toEqual([]), { timeout: 20_000 })
+  await waitFor(async () => expect(await keys()).toEqual([]))
   expect((await user.api('/sources')).body.items).toEqual([])
 }, 60_000)
 
@@ -217,7 +218,7 @@ test.skipIf(!hasClamd)('clamd itself (needs it in the PATH)', { timeout: 120_000
     world.objects.requests.filter(({ query }) => query.has('uploadId') && !query.has('partNumber'))
   const before = stored().length
   const waiting = send(large())
-  await vi.waitFor(() => expect(stored().length).toBeGreaterThan(before), { timeout: 30_000 })
+  await waitFor(() => expect(stored().length).toBeGreaterThan(before))
   await clamd.stop()
   expect(await waiting).toMatchObject(away)
   const refused = await send('fine')

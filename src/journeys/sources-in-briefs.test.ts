@@ -1,8 +1,9 @@
 // Decks made from documents: what a brief may name, what Presenton gets, and restarts in between.
 
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { officeOpenXml, pdf, utf16 } from '../sandbox/documents.ts'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { type UploadedFile, upload } from './uploads.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -66,7 +67,7 @@ describe.each(shapes)('in shape %s', (shape) => {
     const sources = await uploadAll(notes)
     world.presenton.gates.hold('outlines')
     const { id } = await user.submit({ sources, n_slides: 3 })
-    await vi.waitFor(() => expect(decks()).toHaveLength(1), { timeout: 30_000 })
+    await waitFor(() => expect(decks()).toHaveLength(1))
     await world.presenton.restart()
     world.presenton.gates.releaseAll()
     const done = await user.waitUntilSettled(id)
@@ -134,7 +135,7 @@ describe('what a brief may name', () => {
     const [id = ''] = await uploadAll(notes)
     world.presenton.gates.hold('upload')
     const presentation = await user.submit({ sources: [id], n_slides: 3 })
-    await vi.waitFor(() => expect(uploadsTo()).toHaveLength(1), { timeout: 30_000 })
+    await waitFor(() => expect(uploadsTo()).toHaveLength(1))
     await user.api(`/presentations/${presentation.id}/cancel`, { method: 'POST' })
     expect(await user.api(`/sources/${id}`, { method: 'DELETE' })).toMatchObject({ status: 204 })
     expect((await user.api('/usage')).body).toMatchObject({

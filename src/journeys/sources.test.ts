@@ -2,7 +2,7 @@
 // nothing.
 
 import { createHash } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
   encryptedOffice,
   jpeg,
@@ -15,6 +15,7 @@ import {
   utf16,
   webp,
 } from '../sandbox/documents.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { type UploadedFile, upload } from './uploads.ts'
 import type { ApiResponse, User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -207,7 +208,7 @@ describe('refused', () => {
           headers: { 'content-type': 'multipart/form-data; boundary=b' },
         }),
       ).toMatchObject({ status: 400, body: { code: 'VALIDATION_FAILED', errors: [{ path }] } })
-    await vi.waitFor(async () => expect(await keysOf(user)).toHaveLength(10))
+    await waitFor(async () => expect(await keysOf(user)).toHaveLength(10))
   })
 
   test('a file or a request that is too large', async () => {

@@ -2,8 +2,9 @@
 // and every run ends within its limits.
 
 import pg from 'pg'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import type { SpawnedGateway } from '../sandbox/gateway.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { readLog } from './event-log-rules.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
@@ -63,12 +64,12 @@ test('a worker that is paused past its lease, in any stage, writes nothing when 
   }
   await paused.kill('SIGSTOP')
   const nextReplica = await world.openReplica()
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const [held] = await world.query<{ n: string }>(
       'select count(*) as n from gateway.presentations where takeovers = 1',
     )
     expect(Number(held?.n)).toBe(points.length)
-  }, 20_000)
+  })
   gates.releaseAll()
   for (const id of ids)
     expect(await user.waitUntilSettled(id, nextReplica.url)).toMatchObject({
@@ -78,8 +79,8 @@ test('a worker that is paused past its lease, in any stage, writes nothing when 
   const spent = { ...presenton.spend }
   const before = await snapshot()
   await paused.kill('SIGCONT')
-  await vi.waitFor(() => expect(lostLeases(paused)).toBe(points.length), 20_000)
-  await vi.waitFor(() => expect(presenton.openRequests).toBe(0), 20_000)
+  await waitFor(() => expect(lostLeases(paused)).toBe(points.length))
+  await waitFor(() => expect(presenton.openRequests).toBe(0))
   expect(presenton.spend).toEqual(spent)
   const after = await snapshot()
   // A deck that the paused worker had just created may be recorded, so that it is removed upstream.
@@ -150,7 +151,7 @@ test('a run that exceeds its timeout fails and closes its upstream connection', 
   const reader = await user.subscribe(id)
   const log = readLog(await reader.rest())
   expect(log.terminal).toMatchObject({ type: 'error', code: 'RUN_TIMEOUT' })
-  await vi.waitFor(() => expect(presenton.openRequests).toBe(0), 20_000)
+  await waitFor(() => expect(presenton.openRequests).toBe(0))
   await world.expectNoLeaks()
 })
 
@@ -189,12 +190,12 @@ test('a worker that loses its lease during the file transfer writes nothing to t
     [id],
   )
   presenton.gates.release('file:part')
-  await vi.waitFor(() => expect(presenton.openRequests).toBe(0), 20_000)
+  await waitFor(() => expect(presenton.openRequests).toBe(0))
   const hasLostLease = () =>
     world.gateways[0]!.logs.some(
       (line) => line.includes('"reason":"lease lost"') && line.includes(id),
     )
-  await vi.waitFor(() => expect(hasLostLease()).toBe(true), 20_000)
+  await waitFor(() => expect(hasLostLease()).toBe(true))
   expect(
     objects.requests.filter(({ method, path }) => method === 'PUT' && path.includes(id)),
   ).toEqual([])
@@ -223,16 +224,15 @@ test('an exhausted connection pool does not cost a run its lease', async () => {
   try {
     // The worker's next claim waits for this lock and holds the only pooled connection.
     await other.query('begin; lock table gateway.presentations')
-    await vi.waitFor(async () => {
+    await waitFor(async () => {
       const waiting = await world.query(
         `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
       )
       expect(waiting.length).toBeGreaterThan(0)
-    }, 20_000)
+    })
     const before = await readLeaseEnd()
-    await vi.waitFor(
-      async () => expect((await readLeaseEnd()).getTime()).toBeGreaterThan(before.getTime()),
-      20_000,
+    await waitFor(async () =>
+      expect((await readLeaseEnd()).getTime()).toBeGreaterThan(before.getTime()),
     )
   } finally {
     await other.end()

@@ -2,6 +2,7 @@
 
 import { vi } from 'vitest'
 import { type Collector, openCollector, type ReceivedSpan } from '../sandbox/traces.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
 export type TraceWorld = Awaited<ReturnType<typeof openTraceWorld>>
@@ -16,13 +17,13 @@ export async function openTraceWorld({ env, ...options }: WorldOptions = {}) {
     collector,
     /** The spans of this kind, once there are `count`. */
     waitForSpans: (matches: (span: ReceivedSpan) => boolean, count = 1) =>
-      vi.waitFor(
+      waitFor(
         () => {
           const found = collector.spans().filter(matches)
           if (found.length < count) throw new Error(`${found.length} of ${count} spans`)
           return found
         },
-        { timeout: 60_000, interval: 20 },
+        { timeout: 60_000 },
       ),
     async close() {
       await world.close()

@@ -3,7 +3,8 @@
 
 import { once } from 'node:events'
 import { connect } from 'node:net'
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { upload } from './uploads.ts'
 import type { User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -40,7 +41,7 @@ test('kill -9 in the middle of an upload leaves no row, and its object goes', as
       'select object_key as key from gateway.uploads where object_key like $1',
       [`sources/${user.sub}/%`],
     )
-  await vi.waitFor(async () => expect(await keys()).toHaveLength(1), { timeout: 60_000 })
+  await waitFor(async () => expect(await keys()).toHaveLength(1), { timeout: 60_000 })
   await doomed.kill()
   socket.destroy()
   expect((await user.api('/sources')).body.items).toEqual([])
@@ -52,7 +53,7 @@ test('kill -9 in the middle of an upload leaves no row, and its object goes', as
   const other = await upload(user, world.url, [notes])
   expect(other.status).toBe(201)
   await user.api(`/sources/${other.body.items[0].id}`, { method: 'DELETE' })
-  await vi.waitFor(async () => expect(await keys()).toEqual([]), { timeout: 60_000 })
+  await waitFor(async () => expect(await keys()).toEqual([]), { timeout: 60_000 })
   expect((await user.api('/usage')).body.sources).toMatchObject({ used: 0 })
 }, 180_000)
 
@@ -63,7 +64,7 @@ test('a run whose documents cannot be read waits for the store, and is paid once
   await world.objects.down()
   const { id } = await user.submit({ sources: [body.items[0].id], n_slides: 3 })
   const reader = await user.subscribe(id)
-  await vi.waitFor(
+  await waitFor(
     async () =>
       expect((await user.api(`/presentations/${id}`)).body).toMatchObject({
         status: 'running',

@@ -2,8 +2,9 @@
 // `Retry-After`, and runs continue without help once Presenton is back.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { FaultName } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { readLog } from './event-log-rules.ts'
 import { openWorld, type World } from './world.ts'
 
@@ -37,7 +38,7 @@ test('an open circuit shows in responses, health, metrics and events, and closes
   await world.presenton.faults.down()
   const { id } = await user.submit()
   const reader = await user.subscribe(id)
-  await vi.waitFor(async () => expect(await isCircuit('open')).toBe(true), { interval: 5 })
+  await waitFor(async () => expect(await isCircuit('open')).toBe(true))
 
   const templates = await user.api('/templates')
   expect(templates).toMatchObject({ status: 503, body: { code: 'UPSTREAM_UNAVAILABLE' } })

@@ -1,9 +1,10 @@
 // The titles of decks as people see them in Presenton: always the user's, except during an export
 // of a version that names files by title alone. There two decks must never share a file.
 
-import { afterEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { readZip } from '../sandbox/presenton/content/zip.ts'
 import { type Shape, shapes } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { awkwardTitles } from './awkward-titles.ts'
 import { readLog } from './event-log-rules.ts'
 import { upstreamOptions } from './upstream-options.ts'
@@ -109,7 +110,7 @@ describe.each<Shape>([...shapes])('in shape %s', (shape) => {
     await world.presenton.gates.arrived('export:work')
     const deck = deckOf(await user.read(id))
     await user.api(`/presentations/${id}/cancel`, { method: 'POST' })
-    await vi.waitFor(() => expect(deck.title).toBe('Mine'), { timeout: 20_000 })
+    await waitFor(() => expect(deck.title).toBe('Mine'))
     world.presenton.gates.releaseAll()
   })
 

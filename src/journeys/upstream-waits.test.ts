@@ -3,8 +3,9 @@
 // need.
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import type { FaultName } from '../sandbox/presenton/stand-in.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { readLog } from './event-log-rules.ts'
 import { upstreamOptions } from './upstream-options.ts'
 import { brief, type User } from './user.ts'
@@ -56,15 +57,13 @@ test('revoked credentials hold the queue, and all runs complete once they work a
   const key = options.apiKeys?.[0] ?? ''
   world.presenton.revokeKey(key)
   const accepted = await Promise.all(Array.from({ length: 5 }, () => user.submit(oneSlideBrief)))
-  await vi.waitFor(
-    async () =>
-      expect(await health()).toMatchObject({
-        status: 'degraded',
-        checks: {
-          presenton: { reason: 'credentials_refused', variable: 'PRESENTON_API_KEY' },
-        },
-      }),
-    20_000,
+  await waitFor(async () =>
+    expect(await health()).toMatchObject({
+      status: 'degraded',
+      checks: {
+        presenton: { reason: 'credentials_refused', variable: 'PRESENTON_API_KEY' },
+      },
+    }),
   )
   // No run could go on, so the two that run stay where they are.
   const running = await world.query(`select 1 from gateway.presentations where status = 'running'`)
@@ -88,18 +87,18 @@ test('an outage of one deck does not hold the only slot', async () => {
   const before = await user.read(first.id)
   world.presenton.gates.release('prepare')
 
-  const queued = await vi.waitFor(async () => {
+  const queued = await waitFor(async () => {
     const read = await user.read(first.id)
     expect(read).toMatchObject({ status: 'queued', stage: 'prepare', queue_position: 1 })
     return read
-  }, 30_000)
+  })
   expect(queued.progress).toBeGreaterThanOrEqual(before.progress as number)
-  await vi.waitFor(async () => {
+  await waitFor(async () => {
     const [row] = await world.query('select status from gateway.presentations where id = $1', [
       other.id,
     ])
     expect(row?.status).toBe('completed')
-  }, 30_000)
+  })
   world.presenton.faults.clear()
   expect(await user.waitUntilSettled(first.id)).toMatchObject({ status: 'completed' })
   const log = readLog(await reader.rest())
@@ -118,7 +117,7 @@ test('a run that gave up its slot can be cancelled, retried and deleted in the q
   world.presenton.gates.hold('create')
   const hasStatus = async (status: string) =>
     expect(await user.read(first.id)).toMatchObject({ status })
-  await vi.waitFor(() => hasStatus('queued'), 30_000)
+  await waitFor(() => hasStatus('queued'))
   const cancel = await user.api(`/presentations/${first.id}/cancel`, { method: 'POST' })
   expect(cancel).toMatchObject({ status: 202, body: { status: 'cancelled' } })
   const retry = await user.api(`/presentations/${first.id}/retry`, { method: 'POST' })
@@ -142,10 +141,10 @@ test.each<[FaultName, string]>([
   const user = await open()
   world.presenton.faults.inject(name, { times: 4, at: 1 })
   const { id } = await user.submit(oneSlideBrief)
-  await vi.waitFor(() => {
+  await waitFor(() => {
     const lines = world.gateways.flatMap(({ logs }) => logs)
     expect(lines.some((line) => /"part":"model".*"limit_reached"/.test(line))).toBe(true)
-  }, 20_000)
+  })
   const log = readLog(await (await user.subscribe(id)).rest())
   expect(log.terminal.type).toBe('complete')
   // Each start is visible.

@@ -86,7 +86,7 @@ test('returns the same 404 for a foreign, an unknown and a malformed id, on ever
 })
 
 test('returns the same 404 with `wait`, for downloads and for event streams', async () => {
-  for (const path of ['', '?wait=1', '/events?last_event_id=3', '/download?format=pptx']) {
+  for (const path of ['', '?wait=60', '/events?last_event_id=3', '/download?format=pptx']) {
     const startedMs = performance.now()
     const [foreign, unknown] = await Promise.all(
       [presentation.id, randomUUID()].map((id) => bob.api(`/presentations/${id}${path}`)),
@@ -94,7 +94,7 @@ test('returns the same 404 with `wait`, for downloads and for event streams', as
     expect(comparable(foreign!)).toEqual(comparable(unknown!))
     expect(foreign).toMatchObject({ status: 404 })
     // A wait would reveal that the presentation exists.
-    expect(performance.now() - startedMs).toBeLessThan(900)
+    expect(performance.now() - startedMs).toBeLessThan(30_000)
   }
   for (const id of [presentation.id, randomUUID(), 'no-id']) {
     const reader = await bob.subscribe(id, { lastEventId: 1 })

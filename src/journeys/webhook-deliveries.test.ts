@@ -1,7 +1,8 @@
 // Deliveries that fail: retries, rotation, disabling, fairness among receivers.
 
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Received } from '../sandbox/receiver.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import {
   addWebhook,
   openWebhookWorld,
@@ -23,13 +24,13 @@ afterEach(async () => {
 afterAll(() => world.close())
 
 const waitUntilDisabled = (user: Awaited<ReturnType<WebhookWorld['createUser']>>, id: string) =>
-  vi.waitFor(
+  waitFor(
     async () => {
       const { body } = await user.api(`/webhooks/${id}`)
       expect(body).toMatchObject({ enabled: false })
       return body
     },
-    { timeout: 60_000, interval: 50 },
+    { timeout: 60_000 },
   )
 
 const idsOf = (received: Received[]) => new Set(received.map((one) => one.headers['webhook-id']))
@@ -72,14 +73,11 @@ test('waits for the time of Retry-After, on 429 and 503', async () => {
   await sendTest(user, id)
   const [first, second] = await receiver.waitFor(2)
   expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThan(950)
-  const delivery = await vi.waitFor(
-    async () => {
-      const [latest] = await readDeliveries(user, id)
-      expect(latest).toMatchObject({ attempts: 2, status: 'pending', last_status: 503 })
-      return latest
-    },
-    { timeout: 30_000 },
-  )
+  const delivery = await waitFor(async () => {
+    const [latest] = await readDeliveries(user, id)
+    expect(latest).toMatchObject({ attempts: 2, status: 'pending', last_status: 503 })
+    return latest
+  })
   const hours = (Date.parse(delivery.next_attempt_at) - Date.now()) / 3_600_000
   expect(hours).toBeGreaterThan(23.9)
   expect(hours).toBeLessThan(24.1)
@@ -206,7 +204,7 @@ test('sends what is pending to the new URL, and nothing once it is disabled', as
   const { id } = await addWebhook(user, { url: receiver.url })
   const [first, second] = [await sendTest(user, id), await sendTest(user, id)]
   await receiver.waitFor(2)
-  await vi.waitFor(async () =>
+  await waitFor(async () =>
     expect(await readDeliveries(user, id)).toMatchObject([{ attempts: 1 }, { attempts: 1 }]),
   )
   await user.api(`/webhooks/${id}`, { method: 'PATCH', body: { url: other.url } })

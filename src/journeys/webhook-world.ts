@@ -1,8 +1,9 @@
 // A world with webhooks: receivers on loopback addresses, and what journeys do with them.
 
 import { Webhook } from 'standardwebhooks'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { openReceiver, type Received, type ReceiverOptions } from '../sandbox/receiver.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import type { User } from './user.ts'
 import { openWorld, type WorldOptions } from './world.ts'
 
@@ -75,12 +76,12 @@ export async function readDeliveries(user: User, id: string, query = ''): Promis
 
 /** Waits until the latest delivery has this status; returns it. */
 export function waitForDelivery(user: User, id: string, status: string) {
-  return vi.waitFor(
+  return waitFor(
     async () => {
       const [latest] = await readDeliveries(user, id)
       expect(latest).toMatchObject({ status })
       return latest
     },
-    { timeout: 60_000, interval: 50 },
+    { timeout: 60_000 },
   )
 }

@@ -2,7 +2,7 @@
 // Presenton's stand-in, and gateways on real sockets. After each journey it checks for leaks.
 
 import pg from 'pg'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import {
   type Environment,
   type Gateway,
@@ -17,6 +17,7 @@ import type { Reader } from '../sandbox/reader.ts'
 import { openRecordingTracer } from '../sandbox/recorded-traces.ts'
 import { openTestDatabase } from '../sandbox/test-database.ts'
 import { type Claims, createSecretSigner, type Sign } from '../sandbox/tokens.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { areSpansChecked, createSpanCheck } from './known-spans.ts'
 import { createUser } from './user.ts'
 
@@ -199,10 +200,7 @@ export async function openWorld({
       presenton.gates.releaseAll()
       presenton.faults.clear()
       const none = { openStreams: 0, runningRuns: 0, heldLeases: 0, upstreamRequests: 0 }
-      await vi.waitFor(async () => expect(await countOpenResources()).toEqual(none), {
-        timeout: 30_000,
-        interval: 20,
-      })
+      await waitFor(async () => expect(await countOpenResources()).toEqual(none))
     },
     /** Closes everything, then expects no secret in the gateways' log lines and spans. */
     async close() {

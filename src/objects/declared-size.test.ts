@@ -3,6 +3,7 @@ import { Readable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest'
 import { openConfiguredObjectStore } from '../sandbox/real-stores.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { createClient } from './calls.ts'
 import { InvalidFile } from './invalid-file.ts'
 import { createObjectStore } from './store.ts'
@@ -112,7 +113,7 @@ it.each([MiB, 9 * MiB, 10 * MiB - 1])(
     const fail = () => Promise.reject(error)
     const body = Readable.from(pieces(randomBytes(sizeBytes), { at: sizeBytes, act: fail }))
     await expect(put(store, { key: `${key}-lost`, body, sizeBytes })).rejects.toBe(error)
-    await vi.waitFor(() =>
+    await waitFor(() =>
       expect(putRequests(`${key}-lost`).every(({ isFinished }) => isFinished)).toBe(true),
     )
     expect(await storedSize(`${key}-lost`)).toBeUndefined()
@@ -132,7 +133,7 @@ it.each([
   await expect(refused).rejects.toMatchObject({
     reason: `has another length than the declared ${sizeBytes} bytes`,
   })
-  await vi.waitFor(() => expect(putRequests(key).every(({ isFinished }) => isFinished)).toBe(true))
+  await waitFor(() => expect(putRequests(key).every(({ isFinished }) => isFinished)).toBe(true))
   expect(await storedSize(key)).toBeUndefined()
 })
 
@@ -197,7 +198,7 @@ it('stops when its signal aborts, while the store stalls or the source is silent
     sizeBytes: 20 * MiB,
     signal: whileStalled.signal,
   })
-  await vi.waitFor(() => expect(stall.hits).toHaveLength(1))
+  await waitFor(() => expect(stall.hits).toHaveLength(1))
   whileStalled.abort(reason)
   await expect(sending).rejects.toBe(reason)
   stall.release()

@@ -176,7 +176,7 @@ export async function openFaultServer({
      */
     async waitFor(
       match: RequestPredicate,
-      { count = 1, withinMs = 10_000 }: { count?: number; withinMs?: number } = {},
+      { count = 1, withinMs = 30_000 }: { count?: number; withinMs?: number } = {},
     ): Promise<RecordedRequest[]> {
       const found = () => requests.filter(match).slice(0, count)
       if (found().length === count) return found()

@@ -92,7 +92,7 @@ export async function openReader(
    * The next event, undefined after a clean end or `close`. Rejects when the connection breaks or
    * no event comes in time.
    */
-  async function next(withinMs = 10_000): Promise<StreamEvent | undefined> {
+  async function next(withinMs = 30_000): Promise<StreamEvent | undefined> {
     const deadline = performance.now() + withinMs
     while (events.length === 0) {
       if (state.ending === 'broken') throw new Error('the event stream broke off')
@@ -137,7 +137,7 @@ export async function openReader(
       return event
     },
     /** All events up to and including the first one of this kind. */
-    async until(kind: string, withinMs = 10_000): Promise<StreamEvent[]> {
+    async until(kind: string, withinMs = 30_000): Promise<StreamEvent[]> {
       const read: StreamEvent[] = []
       const deadline = performance.now() + withinMs
       while (read.at(-1)?.data?.type !== kind) {
@@ -151,7 +151,7 @@ export async function openReader(
       return read
     },
     /** All events until the end of the stream. */
-    async rest(withinMs = 30_000): Promise<StreamEvent[]> {
+    async rest(withinMs = 60_000): Promise<StreamEvent[]> {
       const read: StreamEvent[] = []
       const deadline = performance.now() + withinMs
       for (

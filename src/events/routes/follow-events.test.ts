@@ -3,10 +3,11 @@
 
 import { connect, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
-import { afterEach, expect, test, vi } from 'vitest'
+import { afterEach, expect, test } from 'vitest'
 import { openTestServer, problemOf, rowId, type TestServer } from '../../app/test-server.ts'
 import type { ProblemCode } from '../../contract/problem.ts'
 import { Problem } from '../../domain/problem.ts'
+import { waitFor } from '../../sandbox/wait-for.ts'
 import type { FollowEvents } from './follow-events.ts'
 
 type FollowOptions = Parameters<FollowEvents['follow']>[0]
@@ -221,7 +222,7 @@ test('breaks the connection when the stream is destroyed, so that the client rec
     `GET /api/v1/presentations/${rowId}/events HTTP/1.1\r\nHost: x\r\nAuthorization: ${server.bearer}\r\n\r\n`,
   )
   stream.push('id: 1\ndata: {}\n\n')
-  await vi.waitFor(() => expect(text).toContain('id: 1'))
+  await waitFor(() => expect(text).toContain('id: 1'))
   stream.destroy()
   await closed
   // Without the last chunk the response is not complete.
@@ -283,7 +284,7 @@ test('responds to pipelined requests in their order', async () => {
     rawRequest('1.1', 'Last-Event-ID: 1\r\n') +
     rawRequest('1.1', 'Last-Event-ID: 2\r\nConnection: close\r\n')
   const text = readAll(server.port, requests)
-  await vi.waitFor(() => expect(requested).toHaveLength(2))
+  await waitFor(() => expect(requested).toHaveLength(2))
   first.push('id: 1\ndata: {}\n\n')
   first.push(null)
   const [, ...bodies] = (await text)
@@ -303,11 +304,11 @@ test('sends all pending bytes to a client that has half-closed its connection', 
   const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true })
   socket.pause()
   socket.write(rawRequest('1.1'))
-  await vi.waitFor(() => expect(stream.listenerCount('data')).toBe(1))
+  await waitFor(() => expect(stream.listenerCount('data')).toBe(1))
   stream.push(Buffer.alloc(bytes, 'x'))
-  await vi.waitFor(() => expect(served[0]?.writableNeedDrain).toBe(true))
+  await waitFor(() => expect(served[0]?.writableNeedDrain).toBe(true))
   socket.end()
-  await vi.waitFor(() => expect(served[0]?.writable).toBe(false))
+  await waitFor(() => expect(served[0]?.writable).toBe(false))
   stream.push('late')
   stream.resume()
   let read = 0

@@ -30,5 +30,5 @@ test('takes linear time for a long header', () => {
   const started = performance.now()
   parseDisposition(`form-data; ${'a="'.repeat(5_000)}`)
   parseDisposition(`form-data; name="${'\\'.repeat(16_000)}`)
-  expect(performance.now() - started).toBeLessThan(1_000)
+  expect(performance.now() - started).toBeLessThan(5_000)
 })

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
 import { openTestServer, problemOf, type TestServer } from '../../app/test-server.ts'
 import type { Problem } from '../../domain/problem.ts'
+import { waitFor } from '../../sandbox/wait-for.ts'
 import { parseJson } from './json-bodies.ts'
 
 const path = '/api/v1/presentations'
@@ -106,12 +107,8 @@ test.each([8_000_000, 'chunked' as const])(
     for (const { socket } of slow) socket.destroy()
     for (const socket of sockets) socket.destroy()
     expect((await last).status).toBeOneOf([202, 429])
-    await vi.waitFor(
-      async () =>
-        expect((await server.post(path, { content: 'x'.repeat(90_000) })).status).toBe(202),
-      {
-        timeout: 10_000,
-      },
+    await waitFor(async () =>
+      expect((await server.post(path, { content: 'x'.repeat(90_000) })).status).toBe(202),
     )
   },
 )

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import { afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, it } from 'vitest'
 import { openTestServer, type TestServer } from '../../app/test-server.ts'
+import { waitFor } from '../../sandbox/wait-for.ts'
 
 const megabyte = Buffer.alloc(1024 * 1024)
 const totalMegabytes = 64
@@ -54,7 +55,7 @@ it('stops reading an image when the client disconnects', async () => {
   const opened = await openServer()
   const response = await startDownload()
   response.destroy()
-  await vi.waitFor(() => expect(opened.body.destroyed).toBe(true))
+  await waitFor(() => expect(opened.body.destroyed).toBe(true))
   expect(opened.signal.aborted).toBe(true)
   expect(opened.readMegabytes).toBeLessThan(totalMegabytes)
 })

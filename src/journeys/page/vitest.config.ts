@@ -14,6 +14,7 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: timeoutMs,
     hookTimeout: timeoutMs,
+    expect: { poll: { timeout: 30_000, interval: 50 } },
     watch: false,
     reporters: ['default'],
   },
