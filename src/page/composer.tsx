@@ -1,7 +1,8 @@
 // The brief: a summary or documents, and options that are folded away, since their defaults are
 // good.
 
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
+import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Brief } from '../client/client.ts'
 import { keepDraft, readDraft, useDraft } from './drafts.ts'
@@ -35,6 +36,20 @@ function keyFor(brief: string): string {
   return key
 }
 
+function briefOf(content: string, sources: string[], options: Options): Brief {
+  const brief: Record<string, unknown> = toBrief(options)
+  if (content.trim() !== '') brief['content'] = content
+  if (sources.length > 0) brief['sources'] = sources
+  return brief as Brief
+}
+
+function showInvalid(form: HTMLFormElement | null) {
+  const invalid = form?.querySelector<HTMLElement>('[aria-invalid="true"]')
+  const details = invalid?.closest('details')
+  if (details) details.open = true
+  invalid?.focus()
+}
+
 export function Composer() {
   const content = useDraft('content')
   const options = useSignal<Options>({ ...defaultOptions, ...readDraft<Options>('options') })
@@ -42,7 +57,6 @@ export function Composer() {
   const isBusy = useSignal(false)
   const isOver = useSignal(false)
   const uploads = useMemo(createUploads, [])
-  const picker = useRef<HTMLInputElement>(null)
   const field = useRef<HTMLTextAreaElement>(null)
   const form = useRef<HTMLFormElement>(null)
 
@@ -58,11 +72,9 @@ export function Composer() {
     isBusy.value = true
     trouble.value = noTrouble
     try {
-      const brief: Record<string, unknown> = toBrief(options.value)
-      if (content.value.trim() !== '') brief['content'] = content.value
-      if (sources.length > 0) brief['sources'] = sources
+      const brief = briefOf(content.value, sources, options.value)
       const idempotencyKey = keyFor(JSON.stringify(brief))
-      const deck = await gateway.presentations.create(brief as Brief, { idempotencyKey })
+      const deck = await gateway.presentations.create(brief, { idempotencyKey })
       for (const name of ['content', 'options', submissionName]) keepDraft(name, undefined)
       uploads.clear()
       putDeck(deck, { isNew: true })
@@ -72,12 +84,7 @@ export function Composer() {
       if (noticeSignedOut(error)) return
       trouble.value = toTrouble(error)
       void refreshUsage()
-      requestAnimationFrame(() => {
-        const invalid = form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')
-        const details = invalid?.closest('details')
-        if (details) details.open = true
-        invalid?.focus()
-      })
+      requestAnimationFrame(() => showInvalid(form.current))
     } finally {
       isBusy.value = false
     }
@@ -106,59 +113,16 @@ export function Composer() {
       }}
       onDrop={drop}
     >
-      <div class="field">
-        <label for="content">Summary</label>
-        <textarea
-          id="content"
-          ref={field}
-          dir="auto"
-          rows={7}
-          placeholder="What was the conversation about? What was decided, and what is open?"
-          value={content.value}
-          aria-invalid={fields['content'] !== undefined}
-          aria-describedby="content-trouble"
-          onInput={(event) => {
-            content.value = event.currentTarget.value
-          }}
-        />
-        <p id="content-trouble" class="trouble" role="alert">
-          {fields['content']}
-        </p>
-      </div>
+      <SummaryField content={content} field={field} trouble={fields['content']} />
       <div class="row row-hints">
-        <button type="button" class="button" onClick={() => picker.current?.click()}>
-          Add documents
-        </button>
-        <input
-          ref={picker}
-          type="file"
-          multiple
-          hidden
-          aria-label="Documents"
-          accept={types}
-          onChange={(event) => {
-            uploads.add(event.currentTarget.files ?? [])
-            event.currentTarget.value = ''
-          }}
-        />
-        <span class="help">or drop up to {maxSources} here</span>
+        <DocumentPicker onFiles={uploads.add} />
         {content.value === '' && (
-          <span class="samples">
-            <span class="help">Try an example:</span>
-            {samples.map(({ name, text }) => (
-              <button
-                key={name}
-                type="button"
-                class="chip"
-                onClick={() => {
-                  content.value = text
-                  field.current?.focus()
-                }}
-              >
-                {name}
-              </button>
-            ))}
-          </span>
+          <Samples
+            onPick={(text) => {
+              content.value = text
+              field.current?.focus()
+            }}
+          />
         )}
       </div>
       <UploadList uploads={uploads} />
@@ -186,5 +150,72 @@ export function Composer() {
         </button>
       </div>
     </form>
+  )
+}
+
+interface SummaryFieldProps {
+  content: Signal<string>
+  field: RefObject<HTMLTextAreaElement | null>
+  trouble: string | undefined
+}
+
+function SummaryField({ content, field, trouble }: SummaryFieldProps) {
+  return (
+    <div class="field">
+      <label for="content">Summary</label>
+      <textarea
+        id="content"
+        ref={field}
+        dir="auto"
+        rows={7}
+        placeholder="What was the conversation about? What was decided, and what is open?"
+        value={content.value}
+        aria-invalid={trouble !== undefined}
+        aria-describedby="content-trouble"
+        onInput={(event) => {
+          content.value = event.currentTarget.value
+        }}
+      />
+      <p id="content-trouble" class="trouble" role="alert">
+        {trouble}
+      </p>
+    </div>
+  )
+}
+
+function DocumentPicker({ onFiles }: { onFiles: (files: Iterable<File>) => void }) {
+  const picker = useRef<HTMLInputElement>(null)
+  return (
+    <>
+      <button type="button" class="button" onClick={() => picker.current?.click()}>
+        Add documents
+      </button>
+      <input
+        ref={picker}
+        type="file"
+        multiple
+        hidden
+        aria-label="Documents"
+        accept={types}
+        onChange={(event) => {
+          onFiles(event.currentTarget.files ?? [])
+          event.currentTarget.value = ''
+        }}
+      />
+      <span class="help">or drop up to {maxSources} here</span>
+    </>
+  )
+}
+
+function Samples({ onPick }: { onPick: (text: string) => void }) {
+  return (
+    <span class="samples">
+      <span class="help">Try an example:</span>
+      {samples.map(({ name, text }) => (
+        <button key={name} type="button" class="chip" onClick={() => onPick(text)}>
+          {name}
+        </button>
+      ))}
+    </span>
   )
 }

@@ -54,7 +54,7 @@ export function OutlineEditor({ drafts, max, isFixed }: OutlineEditorProps) {
     move(dragged.value, above.length)
   }
 
-  function handleOf(key: number, index: number) {
+  function handleOf(key: number, index: number): Handle {
     return {
       onPointerDown(event: PointerEvent) {
         if (event.button !== 0 || !(event.currentTarget instanceof Element)) return
@@ -87,52 +87,23 @@ export function OutlineEditor({ drafts, max, isFixed }: OutlineEditorProps) {
       </p>
       <ol class="editor" ref={list}>
         {drafts.value.map(({ key, text }, index) => (
-          <li
+          <DraftItem
             key={key}
-            data-key={key}
-            class={dragged.value === key ? 'draft draft-dragged' : 'draft'}
-          >
-            <span class="draft-number">{index + 1}</span>
-            <textarea
-              dir="auto"
-              aria-label={`Outline ${index + 1}`}
-              rows={Math.min(8, Math.max(3, text.split('\n').length + 1))}
-              maxLength={10_000}
-              readOnly={isFixed}
-              value={text}
-              onInput={(event) => {
-                const { value } = event.currentTarget
-                drafts.value = drafts.value.map((draft) =>
-                  draft.key === key ? { key, text: value } : draft,
-                )
-              }}
-            />
-            {!isFixed && (
-              <span class="draft-tools">
-                <button
-                  type="button"
-                  class="handle"
-                  title="Drag, or use the arrow keys"
-                  aria-label={`Move outline ${index + 1}: ${readOutline(text).title}. Use the arrow keys.`}
-                  {...handleOf(key, index)}
-                >
-                  ⠿
-                </button>
-                <button
-                  type="button"
-                  class="close"
-                  title="Remove"
-                  aria-label={`Remove outline ${index + 1}`}
-                  onClick={() => {
-                    drafts.value = drafts.value.filter((draft) => draft.key !== key)
-                    said.value = `Outline ${index + 1} is removed.`
-                  }}
-                >
-                  ×
-                </button>
-              </span>
-            )}
-          </li>
+            draft={{ key, text }}
+            place={index + 1}
+            isFixed={isFixed}
+            isDragged={dragged.value === key}
+            handle={handleOf(key, index)}
+            onText={(value) => {
+              drafts.value = drafts.value.map((draft) =>
+                draft.key === key ? { key, text: value } : draft,
+              )
+            }}
+            onRemove={() => {
+              drafts.value = drafts.value.filter((draft) => draft.key !== key)
+              said.value = `Outline ${index + 1} is removed.`
+            }}
+          />
         ))}
       </ol>
       {!isFixed && drafts.value.length < max && (
@@ -150,5 +121,64 @@ export function OutlineEditor({ drafts, max, isFixed }: OutlineEditorProps) {
         </button>
       )}
     </>
+  )
+}
+
+/** What moves an outline by mouse, touch and keyboard. */
+interface Handle {
+  onPointerDown(event: PointerEvent): void
+  onPointerMove(event: PointerEvent): void
+  onPointerUp(): void
+  onPointerCancel(): void
+  onKeyDown(event: KeyboardEvent): void
+}
+
+interface DraftItemProps {
+  draft: Draft
+  place: number
+  isFixed: boolean
+  isDragged: boolean
+  handle: Handle
+  onText: (text: string) => void
+  onRemove: () => void
+}
+
+function DraftItem({ draft, place, isFixed, isDragged, handle, onText, onRemove }: DraftItemProps) {
+  const { key, text } = draft
+  return (
+    <li data-key={key} class={isDragged ? 'draft draft-dragged' : 'draft'}>
+      <span class="draft-number">{place}</span>
+      <textarea
+        dir="auto"
+        aria-label={`Outline ${place}`}
+        rows={Math.min(8, Math.max(3, text.split('\n').length + 1))}
+        maxLength={10_000}
+        readOnly={isFixed}
+        value={text}
+        onInput={(event) => onText(event.currentTarget.value)}
+      />
+      {!isFixed && (
+        <span class="draft-tools">
+          <button
+            type="button"
+            class="handle"
+            title="Drag, or use the arrow keys"
+            aria-label={`Move outline ${place}: ${readOutline(text).title}. Use the arrow keys.`}
+            {...handle}
+          >
+            ⠿
+          </button>
+          <button
+            type="button"
+            class="close"
+            title="Remove"
+            aria-label={`Remove outline ${place}`}
+            onClick={onRemove}
+          >
+            ×
+          </button>
+        </span>
+      )}
+    </li>
   )
 }

@@ -58,22 +58,7 @@ export function OutlinesView({ id }: { id: string }) {
 
   useEffect(() => keepFollowing(load, fail, fail), [id, attempt.value])
   useEffect(() => onWake(reload), [])
-  useEffect(() => {
-    const release = guardLeaving(() => {
-      if (!isDirty()) return true
-      const mayLeave = confirm('Leave without your changes to the outlines?')
-      if (mayLeave) keepDraft(draftName, undefined)
-      return mayLeave
-    })
-    const ask = (event: BeforeUnloadEvent) => {
-      if (isDirty()) event.preventDefault()
-    }
-    window.addEventListener('beforeunload', ask)
-    return () => {
-      release()
-      window.removeEventListener('beforeunload', ask)
-    }
-  }, [id])
+  useEffect(() => guardDraft(isDirty, () => keepDraft(draftName, undefined)), [id])
   useEffect(() => {
     if (saved.value !== undefined) keepDraft(draftName, isDirty() ? texts : undefined)
   }, [drafts.value, saved.value])
@@ -105,7 +90,6 @@ export function OutlinesView({ id }: { id: string }) {
   if (isMissing.value) return <NotFound />
   const found = deck.value
   const canApprove = found?.status === 'awaiting_outlines'
-  const isEmpty = texts.length === 0 || texts.some((text) => text.trim() === '')
   return (
     <div class="review">
       <p class="crumb">
@@ -121,19 +105,12 @@ export function OutlinesView({ id }: { id: string }) {
       )}
       {found && !canApprove && <p class="note">{whyFixed(found)}</p>}
       {isRestored.value && canApprove && (
-        <div class="note row">
-          <p>Your changes from before are here again.</p>
-          <button
-            type="button"
-            class="button"
-            onClick={() => {
-              drafts.value = toDrafts(saved.value ?? [])
-              isRestored.value = false
-            }}
-          >
-            Discard them
-          </button>
-        </div>
+        <RestoredNote
+          onDiscard={() => {
+            drafts.value = toDrafts(saved.value ?? [])
+            isRestored.value = false
+          }}
+        />
       )}
       {!found && loadTrouble.value === '' && <p aria-busy="true">Loading …</p>}
       {found && <OutlineEditor drafts={drafts} max={maxSlides} isFixed={!canApprove} />}
@@ -142,20 +119,7 @@ export function OutlinesView({ id }: { id: string }) {
         {trouble.value}
       </p>
       {canApprove && (
-        <div class="row row-submit row-sticky">
-          <p class="help">
-            {count(drafts.value.length, 'slide')}
-            {isEmpty ? ' · fill or remove the empty ones' : ''}
-          </p>
-          <button
-            type="button"
-            class="button button-main button-large"
-            disabled={isBusy.value || isEmpty}
-            onClick={() => void approve()}
-          >
-            {isBusy.value ? 'Approving …' : 'Approve and make the slides'}
-          </button>
-        </div>
+        <ApproveBar texts={texts} isBusy={isBusy.value} onApprove={() => void approve()} />
       )}
     </div>
   )
@@ -165,4 +129,59 @@ function whyFixed({ status }: Presentation): string {
   return status === 'failed' || status === 'cancelled'
     ? 'The deck is not being made now. “Try again” on its page continues it, and asks for your review again.'
     : 'These outlines are approved already, so they cannot be changed here.'
+}
+
+/** Asks before unsaved changes are left. Returns what ends that. */
+function guardDraft(isDirty: () => boolean, forget: () => void): () => void {
+  const release = guardLeaving(() => {
+    if (!isDirty()) return true
+    const mayLeave = confirm('Leave without your changes to the outlines?')
+    if (mayLeave) forget()
+    return mayLeave
+  })
+  const ask = (event: BeforeUnloadEvent) => {
+    if (isDirty()) event.preventDefault()
+  }
+  window.addEventListener('beforeunload', ask)
+  return () => {
+    release()
+    window.removeEventListener('beforeunload', ask)
+  }
+}
+
+function RestoredNote({ onDiscard }: { onDiscard: () => void }) {
+  return (
+    <div class="note row">
+      <p>Your changes from before are here again.</p>
+      <button type="button" class="button" onClick={onDiscard}>
+        Discard them
+      </button>
+    </div>
+  )
+}
+
+interface ApproveBarProps {
+  texts: string[]
+  isBusy: boolean
+  onApprove: () => void
+}
+
+function ApproveBar({ texts, isBusy, onApprove }: ApproveBarProps) {
+  const isEmpty = texts.length === 0 || texts.some((text) => text.trim() === '')
+  return (
+    <div class="row row-submit row-sticky">
+      <p class="help">
+        {count(texts.length, 'slide')}
+        {isEmpty ? ' · fill or remove the empty ones' : ''}
+      </p>
+      <button
+        type="button"
+        class="button button-main button-large"
+        disabled={isBusy || isEmpty}
+        onClick={onApprove}
+      >
+        {isBusy ? 'Approving …' : 'Approve and make the slides'}
+      </button>
+    </div>
+  )
 }

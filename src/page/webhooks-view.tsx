@@ -1,6 +1,6 @@
 // Webhooks: other systems that are told of the user's decks.
 
-import { useSignal } from '@preact/signals'
+import { type Signal, useSignal } from '@preact/signals'
 import { useEffect } from 'preact/hooks'
 import type { Webhook } from '../client/client.ts'
 import { GatewayError } from '../client/client.ts'
@@ -49,7 +49,7 @@ export function Webhooks() {
     }
   }
 
-  async function change(call: Promise<unknown>, done?: string) {
+  async function change(call: Promise<unknown>, done?: string): Promise<void> {
     try {
       await call
       if (done) say(done)
@@ -72,46 +72,7 @@ export function Webhooks() {
       {webhooks.value?.length === 0 && <p class="empty">There are none yet.</p>}
       <ul class="webhooks">
         {webhooks.value?.map((webhook) => (
-          <li key={webhook.id}>
-            <span class="webhook-url mono" dir="ltr">
-              {webhook.url}
-            </span>
-            <span class="help">
-              {webhook.enabled
-                ? 'On'
-                : webhook.disabled_reason
-                  ? 'Off, because its calls failed'
-                  : 'Off'}
-            </span>
-            <span class="actions">
-              <button
-                type="button"
-                class="button button-plain"
-                onClick={() =>
-                  void change(gateway.webhooks.test(webhook.id), 'A test is on its way.')
-                }
-              >
-                Test
-              </button>
-              <button
-                type="button"
-                class="button button-plain"
-                onClick={() =>
-                  void change(gateway.webhooks.update(webhook.id, { enabled: !webhook.enabled }))
-                }
-              >
-                {webhook.enabled ? 'Turn off' : 'Turn on'}
-              </button>
-              <button
-                type="button"
-                class="button button-plain"
-                aria-label={`Delete the webhook ${webhook.url}`}
-                onClick={() => void change(gateway.webhooks.delete(webhook.id))}
-              >
-                Delete
-              </button>
-            </span>
-          </li>
+          <WebhookItem key={webhook.id} webhook={webhook} onChange={change} />
         ))}
       </ul>
       {secret.value && (
@@ -120,29 +81,84 @@ export function Webhooks() {
           <p class="mono secret">{secret.value}</p>
         </div>
       )}
-      <form class="row row-field" onSubmit={(event) => void add(event)}>
-        <div class="field">
-          <label for="webhook-url">New webhook</label>
-          <input
-            id="webhook-url"
-            type="url"
-            required
-            placeholder="https://example.com/hooks/decks"
-            value={url.value}
-            aria-invalid={failure !== ''}
-            aria-describedby="webhook-trouble"
-            onInput={(event) => {
-              url.value = event.currentTarget.value
-            }}
-          />
-          <p id="webhook-trouble" class="trouble" role="alert">
-            {failure}
-          </p>
-        </div>
-        <button type="submit" class="button">
-          Add
-        </button>
-      </form>
+      <NewWebhook url={url} failure={failure} onSubmit={add} />
     </section>
+  )
+}
+
+type Change = (call: Promise<unknown>, done?: string) => Promise<void>
+
+function WebhookItem({ webhook, onChange }: { webhook: Webhook; onChange: Change }) {
+  const { id, url, enabled } = webhook
+  return (
+    <li>
+      <span class="webhook-url mono" dir="ltr">
+        {url}
+      </span>
+      <span class="help">{stateOf(webhook)}</span>
+      <span class="actions">
+        <button
+          type="button"
+          class="button button-plain"
+          onClick={() => void onChange(gateway.webhooks.test(id), 'A test is on its way.')}
+        >
+          Test
+        </button>
+        <button
+          type="button"
+          class="button button-plain"
+          onClick={() => void onChange(gateway.webhooks.update(id, { enabled: !enabled }))}
+        >
+          {enabled ? 'Turn off' : 'Turn on'}
+        </button>
+        <button
+          type="button"
+          class="button button-plain"
+          aria-label={`Delete the webhook ${url}`}
+          onClick={() => void onChange(gateway.webhooks.delete(id))}
+        >
+          Delete
+        </button>
+      </span>
+    </li>
+  )
+}
+
+function stateOf(webhook: Webhook): string {
+  if (webhook.enabled) return 'On'
+  return webhook.disabled_reason ? 'Off, because its calls failed' : 'Off'
+}
+
+interface NewWebhookProps {
+  url: Signal<string>
+  failure: string
+  onSubmit: (event: Event) => Promise<void>
+}
+
+function NewWebhook({ url, failure, onSubmit }: NewWebhookProps) {
+  return (
+    <form class="row row-field" onSubmit={(event) => void onSubmit(event)}>
+      <div class="field">
+        <label for="webhook-url">New webhook</label>
+        <input
+          id="webhook-url"
+          type="url"
+          required
+          placeholder="https://example.com/hooks/decks"
+          value={url.value}
+          aria-invalid={failure !== ''}
+          aria-describedby="webhook-trouble"
+          onInput={(event) => {
+            url.value = event.currentTarget.value
+          }}
+        />
+        <p id="webhook-trouble" class="trouble" role="alert">
+          {failure}
+        </p>
+      </div>
+      <button type="submit" class="button">
+        Add
+      </button>
+    </form>
   )
 }
