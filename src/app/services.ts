@@ -1,12 +1,8 @@
 // Creates the adapters and the features on top of them from the configuration. Nothing here
 // listens, claims or migrates: see lifecycle.ts and worker.ts.
 import type { Config } from '../config/config.ts'
-import { explainDatabaseError, UnusableDatabase } from '../database/database-troubles.ts'
 import { createHub } from '../events/hub.ts'
 import { createFindAccount } from '../images/find-account.ts'
-import { explainStoreTrouble } from '../objects/store-reports.ts'
-import { createHealth } from '../operations/health.ts'
-import { readMemory } from '../operations/memory.ts'
 import { createRunCounts } from '../operations/statements/run-counts.ts'
 import {
   findPresentation,
@@ -21,19 +17,16 @@ import type { Tracer } from '../telemetry/traces/tracer.ts'
 import { createTroubles } from '../telemetry/troubles.ts'
 import { issueTicket, redeemTicket } from '../tickets/statements.ts'
 import { readUsage } from '../usage/read-usage.ts'
-import { openAdapters } from './adapters.ts'
+import { type Adapters, openAdapters } from './adapters.ts'
 import type { BuildInfo } from './build-info.ts'
+import { createHealthChecks } from './health-checks.ts'
 import { createMaker, type MakerUrl } from './maker.ts'
 import { createMigration } from './migration.ts'
 import {
   createPresentationServices,
   type PresentationServicesOptions,
 } from './presentation-services.ts'
-import {
-  createMisconfigurations,
-  createPresentonChecks,
-  explainPresenton,
-} from './presenton-checks.ts'
+import { createMisconfigurations, createPresentonChecks } from './presenton-checks.ts'
 import type { PublicUrl } from './public-url.ts'
 import { openRealtime } from './realtime.ts'
 import type { Features } from './server.ts'
@@ -75,7 +68,7 @@ export function openServices(options: ServicesOptions) {
     misconfigurations,
     describePresentation: async (client, id) => view(await readPresentation(client, id)),
   })
-  const { database, databaseTroubles, objects, presenton } = adapters
+  const { database, objects, presenton } = adapters
   const maker = createMaker({ adapters, makerUrl })
   const presentonChecks = createPresentonChecks({
     presenton,
@@ -113,36 +106,12 @@ export function openServices(options: ServicesOptions) {
     countRuns,
     closing,
   })
-  const health = createHealth({
-    ...build,
-    isClosing: () => closing.aborted,
-    pinged: {
-      database: {
-        variable: 'DATABASE_URL',
-        async ping() {
-          const trouble = migration.trouble()
-          if (trouble) throw new UnusableDatabase(trouble)
-          await database.ping()
-          databaseTroubles.reportWorks()
-        },
-        explain: explainDatabaseError,
-      },
-      storage: {
-        variable: 'MINIO_ENDPOINT',
-        ping: objects.ping,
-        explain: explainStoreTrouble,
-      },
-      presenton: {
-        variable: 'PRESENTON_URL',
-        async ping(signal) {
-          await presenton.ping({ signal })
-          await presentonChecks.checkBriefly()
-        },
-        explain: (error) => explainPresenton(error, presenton.state()),
-      },
-    },
-    presentonState: presenton.state,
-    memory: readMemory,
+  const health = createHealthChecks({
+    build,
+    closing,
+    adapters,
+    migration,
+    presentonChecks,
     troubles,
   })
   metrics.addSources({
@@ -169,21 +138,7 @@ export function openServices(options: ServicesOptions) {
       metrics,
     }),
     events: { follow: hub.follow },
-    tickets: { issueTicket: (request) => issueTicket(database, request) },
-    images: {
-      openImage: presenton.openImage,
-      findAccount: createFindAccount({ database, presenton }),
-    },
-    templates: {
-      async listTemplates({ userId, signal }) {
-        const account = await presenton.accountFor(userId, signal)
-        return presenton.listTemplates({ account, signal })
-      },
-    },
-    capabilities: { ...presenton, hasMaker: makerUrl !== undefined },
-    usage: {
-      readUsage: (userId) => readUsage(database, userId, config.quotas, config.sources),
-    },
+    ...createSmallFeatures(options, adapters),
     ...realtime.features,
     webhooks: webhooks.services,
     operations: { health, metrics: metrics.scrape },
@@ -201,6 +156,30 @@ export function openServices(options: ServicesOptions) {
     presentonChecks,
     maker,
     features,
+  }
+}
+
+/** Features that need nothing but the adapters. */
+function createSmallFeatures(
+  { config, makerUrl }: ServicesOptions,
+  { database, presenton }: Adapters,
+): Pick<Features, 'tickets' | 'images' | 'templates' | 'capabilities' | 'usage'> {
+  return {
+    tickets: { issueTicket: (request) => issueTicket(database, request) },
+    images: {
+      openImage: presenton.openImage,
+      findAccount: createFindAccount({ database, presenton }),
+    },
+    templates: {
+      async listTemplates({ userId, signal }) {
+        const account = await presenton.accountFor(userId, signal)
+        return presenton.listTemplates({ account, signal })
+      },
+    },
+    capabilities: { ...presenton, hasMaker: makerUrl !== undefined },
+    usage: {
+      readUsage: (userId) => readUsage(database, userId, config.quotas, config.sources),
+    },
   }
 }
 

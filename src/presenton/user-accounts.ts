@@ -5,6 +5,7 @@ import type { Logger } from '../telemetry/logging.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
 import type { Credentials } from './account.ts'
 import { accountOfUser, sharedAccount, type UpstreamAccount, type UserAccount } from './account.ts'
+import type { AccountStore } from './account-store.ts'
 import type { Calls } from './calls.ts'
 import { type Features, paths } from './dialect.ts'
 import type { TextResponse } from './failures.ts'
@@ -13,7 +14,7 @@ import type { Probe } from './probe.ts'
 import type { Requests } from './requests.ts'
 import { createUserAdmin } from './user-admin.ts'
 import { createUserLogin } from './user-login.ts'
-import { type AccountStore, createUserSessions, type UserSessions } from './user-sessions.ts'
+import { createUserSessions, type UserSessions } from './user-sessions.ts'
 
 export interface UserAccountsOptions {
   /** Passwords are derived from it, and sessions encrypted with it. */
