@@ -101,8 +101,8 @@ test('a deck from its text to its slides, with one paid call of each kind', asyn
 
 test('a closed tab stops no run, and a failed run replays its error', async () => {
   const user = await world.createUser()
-  const { deckId, id } = await createDeck(user)
   world.presenton.gates.hold('outlines:chunk')
+  const { deckId, id } = await createDeck(user)
   await world.presenton.gates.arrived('outlines:chunk')
   const closing = await call(user, `outlines/stream/${deckId}`)
   expect(closing.headers.get('cache-control')).toBe('private, no-store, no-transform')
@@ -120,6 +120,67 @@ test('a closed tab stops no run, and a failed run replays its error', async () =
     expect(only).toMatchObject({ type: 'error', detail: expect.any(String) })
   }
   expect(world.presenton.spend.slideStreams).toBe(streams)
+})
+
+/** As for a machine that was asleep: its connections are gone, and grants have ended. */
+async function passHour(...sleeping: AbortController[]) {
+  for (const tab of sleeping) tab.abort()
+  world.presenton.gates.releaseAll()
+  await world.query(`update gateway.maker_grants set expires_at = expires_at - interval '1 hour'`)
+  await world.query(`update gateway.maker_sessions set created_at = created_at - interval '1 hour'`)
+}
+
+test('a tab that sleeps for an hour and wakes, five tabs and a pasted link pay for one run', async () => {
+  const user = await world.createUser()
+  const { gates, spend } = world.presenton
+  const before = { ...spend }
+  gates.hold('outlines:chunk')
+  const { deckId, id } = await createDeck(user)
+  const openTab = async (stream: string) => {
+    const tab = new AbortController()
+    expect((await call(user, `${stream}/${deckId}`, { signal: tab.signal })).status).toBe(200)
+    return tab
+  }
+  const openTabs = (stream: string) => Promise.all([1, 2, 3, 4, 5].map(() => openTab(stream)))
+  /** The interface asks again by itself when a stream has broken. */
+  const wake = async (stream: string) => {
+    const tabs = [1, 2, 3, 4, 5].map(() => messagesOf(call(user, `${stream}/${deckId}`)))
+    for (const messages of await Promise.all(tabs)) expect(messages.at(-1)?.type).toBe('complete')
+    const pasted = await open(user, `/presentation?id=${deckId}&stream=true`)
+    if (stream.startsWith('presentation')) expect(pasted.status).toBe(303)
+  }
+
+  await gates.arrived('outlines:chunk')
+  await passHour(...(await openTabs('outlines/stream')))
+  const { status, run } = await user.waitUntilSettled(id)
+  expect({ status, run }).toEqual({ status: 'awaiting_outlines', run: 1 })
+  await wake('outlines/stream')
+
+  gates.hold('slides:slide')
+  const outlines = [{ content: '# One' }, { content: '# Two' }]
+  const prepare = { presentation_id: deckId, outlines, layout: 'general' }
+  for (let times = 0; times < 2; times += 1)
+    expect((await read(user, 'presentation/prepare', { body: prepare })).status).toBe(200)
+  await gates.arrived('slides:slide')
+  await passHour(...(await openTabs('presentation/stream')))
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 1 })
+  await wake('presentation/stream')
+  const paid = { outlines: 1, prepares: 1, slideStreams: 1, exports: 1 }
+  expect(world.presenton.spendOf(deckId)).toEqual(paid)
+
+  gates.hold('slides:slide')
+  expect((await regeneratePage(user, deckId)).status).toBe(200)
+  const tabs = await openTabs('presentation/stream')
+  await gates.arrived('slides:slide')
+  await passHour(...tabs)
+  expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 2 })
+  await wake('presentation/stream')
+  await wake('outlines/stream')
+  expect(await user.read(id)).toMatchObject({ run: 2, revision: 2, error: null })
+  // The regeneration that a person asked for, and nothing else.
+  expect(world.presenton.spendOf(deckId)).toEqual(paid)
+  const { outlines: written, slideStreams } = spend
+  expect([written - before.outlines, slideStreams - before.slideStreams]).toEqual([1, 2])
 })
 
 test.each<[string, Body, number]>([
