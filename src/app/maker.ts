@@ -6,8 +6,10 @@ import { type MakerConfig, makerUrlOf } from '../config/maker.ts'
 import { type App, type BaseOptions, createBase } from '../http/base.ts'
 import { limitConnections } from '../http/connection-limit.ts'
 import { drainOnClose } from '../http/drain-on-close.ts'
+import { allowSlowResponses } from '../http/slow-responses.ts'
 import { createMakerErrors } from '../maker/errors.ts'
 import type { Handlers } from '../maker/exchange.ts'
+import { readTimeoutMs } from '../maker/files/read-documents.ts'
 import { makerHeaders } from '../maker/headers.ts'
 import { createMakerLinks } from '../maker/links.ts'
 import { findOwnDeck } from '../maker/own-decks.ts'
@@ -114,6 +116,15 @@ export interface MakerServerOptions {
   reportError: BaseOptions['reportError']
 }
 
+/** For what surrounds the longest call: waiting for a login, uploads to Presenton, the store. */
+const marginMs = 150_000
+
+/** The longest that a handler may wait by its own deadlines. */
+export function longestWaitMs({ presenton }: Pick<Config, 'presenton'>): number {
+  const { createTimeoutMs, prepareTimeoutMs, exportTimeoutMs } = presenton
+  return Math.max(createTimeoutMs, prepareTimeoutMs, exportTimeoutMs, readTimeoutMs) + marginMs
+}
+
 /** Does not listen yet. */
 export async function createMakerServer({
   config,
@@ -142,6 +153,7 @@ export async function createMakerServer({
     takesHead: false,
     ...reports,
   })
+  allowSlowResponses(app, longestWaitMs(config))
   limitConnections(app, limits)
   drainOnClose(app, { closing, graceMs: shutdownGraceMs })
   await makerRoutes(app, {

@@ -5,6 +5,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { FastifyReply } from 'fastify'
+import { restoreIdleTimeout } from './slow-responses.ts'
 import { endSpanAtHeaders } from './trace-requests.ts'
 
 /** One writer for all responses that may share bytes. */
@@ -19,6 +20,7 @@ export function createChunkWriter() {
     raw.writeHead(200, reply.getHeaders() as OutgoingHttpHeaders)
     // Headers must not wait for the first event.
     raw.flushHeaders()
+    restoreIdleTimeout(reply)
     endSpanAtHeaders(reply)
     stream.on('data', (bytes: Buffer) => {
       const target = targetOf(raw)

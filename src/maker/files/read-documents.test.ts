@@ -1,15 +1,21 @@
 // What the interface shows of documents before a deck is made from them.
 
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { Socket } from 'node:net'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { makerCredentials as credentials } from '../../journeys/maker-browser.ts'
 import type { User } from '../../journeys/user.ts'
+import { asShared, openClient } from '../../presenton/fixtures/upstream.ts'
 import { officeOpenXml } from '../../sandbox/documents.ts'
+import type { Exchange } from '../exchange.ts'
 import { createCalls, messagesOf, openPaidWorld, type PaidWorld } from '../paid/test-world.ts'
+import { createReadDocuments, readTimeoutMs } from './read-documents.ts'
 import { notes, type SentFile, uploadDocuments, upstreamDuring } from './test-world.ts'
 
 let world: PaidWorld['world']
+let database: PaidWorld['database']
 let close: PaidWorld['close']
 beforeAll(async () => {
-  ;({ world, close } = await openPaidWorld())
+  ;({ world, database, close } = await openPaidWorld())
 })
 afterEach(() => world.expectNoLeaks())
 afterAll(() => close())
@@ -115,6 +121,35 @@ test('goes on when its tab closes', async () => {
   world.presenton.gates.releaseAll()
   const path = handle.replace('/notes.txt', '/text/notes.txt.txt')
   await expect.poll(async () => (await readFile(user, path)).status, { timeout: 20_000 }).toBe(200)
+})
+
+test('takes 10 minutes at most, for which its connection stays open', async () => {
+  const user = await world.createUser()
+  const [handle] = await upload(user, notes)
+  const presenton = openClient(world.presenton.url, { credentials })
+  onTestFinished(() => presenton.close())
+  const read = createReadDocuments({
+    ...{ database, presenton, leaseMs: 30_000, timeoutMs: 300 },
+    // In place of the store.
+    objects: { readRange: async () => Buffer.from(notes.content) },
+  })
+  const exchange = { ...asShared, owner: user.sub, body: { file_paths: [handle] } }
+  world.presenton.gates.hold('decompose')
+  const late = read.readDocuments(exchange as unknown as Exchange)
+  await expect(late).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT', status: 504 })
+  world.presenton.gates.releaseAll()
+  expect(await world.query('select 1 from gateway.document_reads')).toEqual([])
+
+  expect(readTimeoutMs).toBe(600_000)
+  const setTimeouts = vi.spyOn(Socket.prototype, 'setTimeout')
+  onTestFinished(() => setTimeouts.mockRestore())
+  expect((await decompose(user, [handle])).status).toBe(200)
+  const port = Number(new URL(world.gateways[0]?.makerUrl ?? '').port)
+  const ofMaker = setTimeouts.mock.calls.filter((_, index) => {
+    const socket = setTimeouts.mock.contexts[index] as Socket
+    return socket.localPort === port
+  })
+  expect(Math.max(...ofMaker.map(([ms]) => ms))).toBeGreaterThan(readTimeoutMs)
 })
 
 test('a file that upstream loses is sent to it again', async () => {

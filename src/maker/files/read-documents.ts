@@ -32,6 +32,7 @@ export interface ReadDocuments {
   timeoutMs?: number
 }
 
+export const readTimeoutMs = 600_000
 const maxDocuments = 10
 const maxLanguageChars = 100
 /** What is shown. A deck is made from the whole document. */
@@ -52,7 +53,7 @@ function readRequest(body: unknown): { handles: string[]; language: string | nul
 }
 
 export function createReadDocuments(options: ReadDocuments) {
-  const { database, presenton, leaseMs, timeoutMs = 600_000 } = options
+  const { database, presenton, leaseMs, timeoutMs = readTimeoutMs } = options
 
   async function readOne(
     source: SourceRow,
