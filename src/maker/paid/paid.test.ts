@@ -197,6 +197,19 @@ test.each<[string, Body, number]>([
   expect(world.presenton.decks.size).toBe(decks)
 })
 
+test('a deck whose outlines wait for approval says so when it is opened', async () => {
+  const user = await world.createUser()
+  const { deckId, id } = await createDeck(user)
+  await user.waitUntilSettled(id)
+  const opened = await open(user, `/presentation?id=${deckId}`)
+  expect(opened.headers.get('location')).toBe(`/presentation?id=${deckId}&stream=true`)
+  const messages = messagesOf(call(user, `presentation/stream/${deckId}`))
+  await user.api(`/presentations/${id}/outlines`, { method: 'PUT', body: {} })
+  const status = 'The outlines wait for your approval.'
+  expect(await messages).toContainEqual({ type: 'status', status })
+  expect((await messages).at(-1)).toMatchObject({ type: 'complete' })
+})
+
 test('makes eight slides if the interface names no number', async () => {
   const user = await world.createUser()
   const { body } = await read(user, 'presentation/create', { body: { ...brief, n_slides: null } })

@@ -76,12 +76,16 @@ async function* messagesOf(
     } else if (kind === 'error') return yield errorMessage(String(data.detail))
     else if (kind === 'complete') return yield { type: 'complete', presentation: data.presentation }
     else if (kind === 'status') yield { type: 'status', status: data.status }
+    else if (kind === 'awaiting_outlines') yield inReview
     else if (isInSlides && !isMuted && !gatewayKinds.has(kind ?? '') && !isSeparator(data)) {
       hasChunks ||= kind === 'chunk'
       yield toUpstream(data)
     }
   }
 }
+
+/** The interface has no way back to its page of outlines, so it says what it waits for. */
+const inReview: Message = { type: 'status', status: 'The outlines wait for your approval.' }
 
 /** Upstream writes no commas between slides. */
 const isSeparator = ({ chunk }: Record<string, unknown>) => chunk === ','
