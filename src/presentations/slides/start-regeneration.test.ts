@@ -7,6 +7,7 @@ import { type Database, openDatabase } from '../../database/connection.ts'
 import type { Quotas } from '../../database/quota-usage.ts'
 import type { User } from '../../journeys/user.ts'
 import { openWorld, type World } from '../../journeys/world.ts'
+import { waitFor } from '../../sandbox/wait-for.ts'
 import { createStartRegeneration } from './start-regeneration.ts'
 
 const unlimited: Quotas = {
@@ -156,12 +157,15 @@ test('deleting the presentation during the run removes both decks', async () => 
   world.presenton.gates.hold('slides:slide')
   await regenerate(user, id)
   await world.presenton.gates.arrived('slides:slide')
-  expect((await user.api(`/presentations/${id}`, { method: 'DELETE' })).status).toBe(204)
-  const rows = await world.query(
-    'select 1 from gateway.decks where presentation_id = $1 and remove_after <= now()',
+  const decks = await world.query<{ deck_id: string }>(
+    'select deck_id from gateway.decks where presentation_id = $1',
     [id],
   )
-  expect(rows).toHaveLength(2)
+  expect(decks).toHaveLength(2)
+  expect((await user.api(`/presentations/${id}`, { method: 'DELETE' })).status).toBe(204)
+  await waitFor(() => {
+    for (const { deck_id } of decks) expect(world.presenton.decks.has(deck_id)).toBe(false)
+  })
 })
 
 test.each(['create:reply', 'slides:slide', 'slides:saved'] as const)(
