@@ -55,10 +55,14 @@ export function createPaidHandlers(options: PaidOptions): Handlers {
     if (afterRun === undefined) return state
     const own = { userId: state.userId, id: state.id }
     const { signal } = new AbortController()
-    await startRegeneration({ own, afterRun, signal }, { respond }).catch((error: unknown) => {
-      // Another stream of this session was first, or another run has started: it is followed.
-      if (!(error instanceof Problem) || error.code !== 'CONFLICT') throw error
-    })
+    await startRegeneration({ own, afterRun, signal }, { respond }).catch(
+      async (error: unknown) => {
+        if (!(error instanceof Problem) || error.code !== 'CONFLICT') throw error
+        // Another stream of this session was first, or another run has started: it is followed.
+        // Without one, the chat holds the deck, and the editor asks again in a moment.
+        if ((await readState(exchange)).run === afterRun) throw error
+      },
+    )
     await deleteGrant(database, grant)
     return readState(exchange)
   }

@@ -239,6 +239,23 @@ describe('regenerate', () => {
     expect(await read(user, `outlines/${deckId}`)).toMatchObject({ status: 200 })
   })
 
+  test('a turn of the chat puts it off, and the stream says so', async () => {
+    const user = await world.createUser()
+    const { id, deckId } = await makeDeck(user)
+    world.presenton.gates.hold('chat:work')
+    const body = { presentation_id: deckId, message: 'tool:none' }
+    const turn = messagesOf(call(user, 'chat/message/stream', { body }))
+    await world.presenton.gates.arrived('chat:work')
+    expect((await regeneratePage(user, deckId)).status).toBe(200)
+    const [refused, ...rest] = await messagesOf(call(user, `presentation/stream/${deckId}`))
+    expect([refused?.type, rest]).toEqual(['error', []])
+    world.presenton.gates.releaseAll()
+    await turn
+    const messages = await messagesOf(call(user, `presentation/stream/${deckId}`))
+    expect(messages.at(-1)?.type).toBe('complete')
+    expect(await user.read(id)).toMatchObject({ run: 2, revision: 2 })
+  })
+
   test('links, prefetches and other sites never pay', async () => {
     const user = await world.createUser()
     const { deckId, id } = await makeDeck(user)
