@@ -1,4 +1,4 @@
-// The handlers of documents and pictures in the slide maker, with what they need.
+// The handlers of documents and images in the slide maker, with what they need.
 
 import type { Config } from '../config/config.ts'
 import type { Handlers } from '../maker/exchange.ts'

@@ -158,7 +158,7 @@ export const maker: Benchmark = {
       const stream = async () => (await own(`/api/v1/ppt/outlines/stream/${created.id}`)).text()
       const texts = await Promise.all(Array.from({ length: tabs }, stream))
       const whole = texts.filter((text) => text.includes('"type":"complete"')).length
-      if (whole !== tabs || drawn !== 100) throw new Error(`${whole} streams, ${drawn} pictures`)
+      if (whole !== tabs || drawn !== 100) throw new Error(`${whole} streams, ${drawn} images`)
 
       const p50 = { own: percentile(saves.own, 0.5), peer: percentile(saves.peer, 0.5) }
       return [

@@ -108,7 +108,7 @@ export function createRealtime({ requests, followRealtime }: RealtimeClientOptio
     const waiting: Source<JobMessage>[] = []
     for (const id of ids) {
       let last = ''
-      const source: Source<JobMessage> = async function* takeTurn(stop) {
+      const source: Source<JobMessage> = async function* takeLoopTurn(stop) {
         const turn = new AbortController()
         const both = AbortSignal.any([stop, turn.signal])
         let timer: ReturnType<typeof setInterval> | undefined

@@ -5,7 +5,7 @@ import type { components, operations } from './openapi.ts'
 type Schemas = components['schemas']
 
 /** The JSON body of an operation's response. */
-type Answer<Operation extends keyof operations, Status extends number> =
+type ResponseOf<Operation extends keyof operations, Status extends number> =
   operations[Operation]['responses'] extends Record<
     Status,
     { content: { 'application/json': infer Body } }
@@ -26,23 +26,23 @@ export type ExportFormat = Presentation['export_as']
 export type Problem = Schemas['Problem']
 /** Codes of the gateway. A newer gateway may send others. */
 export type ProblemCode = Problem['code']
-export type Download = Answer<'downloadPresentation', 200>
-export type Outlines = Answer<'readOutlines', 200>
+export type Download = ResponseOf<'downloadPresentation', 200>
+export type Outlines = ResponseOf<'readOutlines', 200>
 export type ApprovedOutlines = RequestBody<'approveOutlines'>
-export type Ticket = Answer<'issueTicket', 200>
-export type MakerLink = Answer<'openInMaker', 200>
-export type Template = Answer<'listTemplates', 200>[number]
-export type Usage = Answer<'readUsage', 200>
-export type Capabilities = Answer<'readCapabilities', 200>
-export type Slides = Answer<'readSlides', 200>
+export type Ticket = ResponseOf<'issueTicket', 200>
+export type MakerLink = ResponseOf<'openInMaker', 200>
+export type Template = ResponseOf<'listTemplates', 200>[number]
+export type Usage = ResponseOf<'readUsage', 200>
+export type Capabilities = ResponseOf<'readCapabilities', 200>
+export type Slides = ResponseOf<'readSlides', 200>
 export type Slide = Slides['slides'][number]
-export type Source = Answer<'uploadSources', 201>['items'][number]
-export type Webhook = Answer<'listWebhooks', 200>['items'][number]
+export type Source = ResponseOf<'uploadSources', 201>['items'][number]
+export type Webhook = ResponseOf<'listWebhooks', 200>['items'][number]
 export type NewWebhook = RequestBody<'createWebhook'>
-export type CreatedWebhook = Answer<'createWebhook', 201>
+export type CreatedWebhook = ResponseOf<'createWebhook', 201>
 
 export type WebhookChanges = RequestBody<'updateWebhook'>
-export type WebhookDelivery = Answer<'listWebhookDeliveries', 200>['items'][number]
+export type WebhookDelivery = ResponseOf<'listWebhookDeliveries', 200>['items'][number]
 export type DeliveryStatus = WebhookDelivery['status']
 
 /** One event of a presentation, with its number in the log. Narrow it by `type`. */

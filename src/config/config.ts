@@ -131,7 +131,7 @@ function toConfig(v: Values) {
       maxStreams: v.MAX_STREAMS,
       maxStreamsPerUser: v.MAX_STREAMS_PER_USER,
     },
-    /** Whose pictures slides may name, over https. */
+    /** Whose images slides may name, over https. */
     slideImageHosts: new Set(v.SLIDE_IMAGE_HOSTS),
     /** 0 means unlimited. */
     quotas: {

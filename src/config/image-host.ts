@@ -1,4 +1,4 @@
-// A server whose pictures slides may name.
+// A server whose images slides may name.
 
 import { reject } from './values.ts'
 

@@ -1,7 +1,7 @@
 // What the connected version of the generator can do.
 
 import Type, { type Static } from 'typebox'
-import { nullable, oneOf } from './shapes.ts'
+import { nullable, oneOf } from './member-schemas.ts'
 
 const unknown = 'Null while it is not known.'
 

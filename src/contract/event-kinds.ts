@@ -2,10 +2,10 @@
 // (events.ts) and its documented example all follow from it.
 
 import Type, { type TProperties } from 'typebox'
+import { count, nullable, oneOf, text, time } from './member-schemas.ts'
 import { downloadSchema, exportFormats, presentationRef, runErrorSchema } from './presentation.ts'
 import { completedExample, downloadExample } from './presentation-examples.ts'
 import { problemCodes } from './problem.ts'
-import { count, nullable, oneOf, text, time } from './shapes.ts'
 import { slideExample, slideSchema } from './slides.ts'
 
 export interface EventKindDefinition {

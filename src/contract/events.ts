@@ -2,7 +2,7 @@
 
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
 import { type EventKindDefinition, eventKinds } from './event-kinds.ts'
-import { oneOf } from './shapes.ts'
+import { oneOf } from './member-schemas.ts'
 import { type Stage, stages } from './stages.ts'
 
 type Kinds = typeof eventKinds

@@ -1,7 +1,7 @@
 // What the API says of the slide maker.
 
 import Type from 'typebox'
-import { count, text, time } from './shapes.ts'
+import { count, text, time } from './member-schemas.ts'
 
 const maxUrlChars = 2_000
 

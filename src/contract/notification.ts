@@ -2,7 +2,7 @@
 
 import Type, { type Static } from 'typebox'
 import { textSchema } from './brief.ts'
-import { count, nullable, oneOf, text, time } from './shapes.ts'
+import { count, nullable, oneOf, text, time } from './member-schemas.ts'
 
 export const notificationTypes = ['info', 'success', 'warning', 'error'] as const
 export type NotificationType = (typeof notificationTypes)[number]

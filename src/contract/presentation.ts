@@ -2,8 +2,8 @@
 // always present, null where there is nothing.
 
 import Type, { type Static } from 'typebox'
+import { count, nullable, oneOf, text, time } from './member-schemas.ts'
 import { problemCodes } from './problem.ts'
-import { count, nullable, oneOf, text, time } from './shapes.ts'
 import { stages } from './stages.ts'
 
 export const exportFormats = ['pptx', 'pdf'] as const

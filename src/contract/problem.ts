@@ -2,7 +2,7 @@
 // and the problem document (RFC 9457) that carries them.
 
 import Type, { type Static } from 'typebox'
-import { oneOf, text } from './shapes.ts'
+import { oneOf, text } from './member-schemas.ts'
 
 export interface ProblemKind {
   status: number

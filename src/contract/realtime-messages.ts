@@ -2,9 +2,9 @@
 // its static type, its OpenAPI schema (realtime.ts) and its documented example follow from it.
 
 import Type, { type TProperties } from 'typebox'
+import { count, nullable, oneOf, text, time } from './member-schemas.ts'
 import { notificationMembers } from './notification.ts'
 import { runErrorSchema, statusSchema } from './presentation.ts'
-import { count, nullable, oneOf, text, time } from './shapes.ts'
 import { stages } from './stages.ts'
 
 export interface MessageDefinition {

@@ -2,6 +2,7 @@
 // realtime-messages.ts.
 
 import Type, { type Static, type TObject, type TSchema } from 'typebox'
+import { time } from './member-schemas.ts'
 import { problems } from './problem.ts'
 import {
   clientMessages,
@@ -10,7 +11,6 @@ import {
   type progressSchema,
   serverMessages,
 } from './realtime-messages.ts'
-import { time } from './shapes.ts'
 
 type Server = typeof serverMessages
 

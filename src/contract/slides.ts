@@ -1,7 +1,7 @@
 // The slides of a finished deck, and how they are changed.
 
 import Type, { type Static } from 'typebox'
-import { count, nullable, text } from './shapes.ts'
+import { count, nullable, text } from './member-schemas.ts'
 
 const anyObject = (description: string) =>
   Type.Unsafe<Record<string, unknown>>({ type: 'object', description })

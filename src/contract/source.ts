@@ -1,7 +1,7 @@
 // Sources on the wire: documents that a user has uploaded, and the types that are taken.
 
 import Type, { type Static } from 'typebox'
-import { count, nullable, oneOf, text, time } from './shapes.ts'
+import { count, nullable, oneOf, text, time } from './member-schemas.ts'
 
 const openDocument = 'application/vnd.oasis.opendocument'
 const officeOpenXml = 'application/vnd.openxmlformats-officedocument'

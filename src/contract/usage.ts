@@ -1,7 +1,7 @@
 // How much of each quota a user has used.
 
 import Type, { type Static } from 'typebox'
-import { count, nullable, time } from './shapes.ts'
+import { count, nullable, time } from './member-schemas.ts'
 
 const allowanceSchema = Type.Object({
   limit: nullable(Type.Integer({ description: 'Null: unlimited.' })),

@@ -2,8 +2,8 @@
 
 import Type, { type Static } from 'typebox'
 import { textSchema } from './brief.ts'
+import { count, nullable, oneOf, text, time } from './member-schemas.ts'
 import { presentationRef } from './presentation.ts'
-import { count, nullable, oneOf, text, time } from './shapes.ts'
 import { unicodeFormat } from './text.ts'
 
 export const webhookEvents = [

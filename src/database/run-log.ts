@@ -1,7 +1,7 @@
 // The log of one claimed run. Writes gather while the one before is under way, so a burst costs few
 // commits; they keep their order, and an outage of the database never applies one twice.
 
-import { takeTurn } from '../async/turns.ts'
+import { takeLoopTurn } from '../async/loop-turns.ts'
 import type { Channels } from './channels.ts'
 import type { Database } from './connection.ts'
 import { retryDuringOutage } from './outages.ts'
@@ -87,7 +87,7 @@ export function createRunLog(options: RunLogOptions) {
 
   async function flushAll(): Promise<void> {
     while (pending && failure === undefined) {
-      await takeTurn()
+      await takeLoopTurn()
       const write: EncodedRunWrite = { ...pending, events: pending.events.encode() }
       pending = undefined
       try {

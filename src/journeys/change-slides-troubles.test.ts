@@ -265,7 +265,7 @@ test('invalid bodies are refused before upstream is asked', async () => {
   expect(world.presenton.journal).toHaveLength(calls)
 })
 
-test('a picture that a change names must be one that the user may see', async () => {
+test('an image that a change names must be one that the user may see', async () => {
   await open({ shape: 'A1' })
   const [user, other] = [await world.createUser(), await world.createUser()]
   const [own, foreign] = [await makeDeck(user), await makeDeck(other)]

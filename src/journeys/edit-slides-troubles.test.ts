@@ -362,7 +362,7 @@ test('a replica that shuts down finishes the edit within its time', async () => 
   expect(editCalls()).toHaveLength(1)
 })
 
-test('pictures of an edited slide become readable', async () => {
+test('images of an edited slide become readable', async () => {
   await open({ shape: 'A1' })
   const user = await world.createUser()
   const { id, deck } = await makeDeck(user)

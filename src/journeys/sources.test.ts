@@ -94,7 +94,7 @@ describe('refused', () => {
   test.for<[what: string, status: number, name: string, () => Promise<Buffer> | Buffer | string]>([
     ['an executable', 415, 'a.exe', () => Buffer.from('MZ\x90\0\0')],
     ['an executable as text', 415, 'a.txt', () => Buffer.from('MZ\0\0\0\0')],
-    ['a picture of another kind', 415, 'a.gif', () => 'GIF89a\x01\0\x01\0'],
+    ['an image of another kind', 415, 'a.gif', () => 'GIF89a\x01\0\x01\0'],
     ['an archive', 415, 'a.zip', async () => Buffer.from('PK\x05\x06'.padEnd(22, '\0'))],
     ['an old Word document', 415, 'a.doc', oldWordDocument],
     ['text with another extension', 415, 'a.html', () => '<p>'],

@@ -3,9 +3,9 @@
 import type { CallToolResult } from '@modelcontextprotocol/server'
 import type { Problem } from '../domain/problem.ts'
 import { problemHeaders } from '../http/problems.ts'
-import type { ToolAnswer } from './tool.ts'
+import type { ToolResult } from './tool.ts'
 
-export function toResult({ structured, text }: ToolAnswer): CallToolResult {
+export function toResult({ structured, text }: ToolResult): CallToolResult {
   return {
     content: [{ type: 'text', text }],
     structuredContent: structured as Record<string, unknown>,

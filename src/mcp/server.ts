@@ -77,7 +77,7 @@ async function call(
     validate(tool.input, input)
     const signal = anySignal(disconnected, mcpReq.signal)
     const reportProgress = createProgressReports(mcpReq)
-    return toResult(await tool.answer(input as never, { userId, signal, reportProgress }))
+    return toResult(await tool.call(input as never, { userId, signal, reportProgress }))
   } catch (error) {
     const problem = toProblem(error)
     onFailure(problem.code)

@@ -19,7 +19,7 @@ export interface ToolCall {
   reportProgress: (row: PresentationRow) => void
 }
 
-export interface ToolAnswer<T = unknown> {
+export interface ToolResult<T = unknown> {
   structured: T
   /** For agents that read no structured content. Data and fixed sentences only. */
   text: string
@@ -33,7 +33,7 @@ export interface Tool {
   input: TObject
   output: TObject
   /** `input` is valid against the schema. @throws Problem */
-  answer: (input: never, call: ToolCall) => Promise<ToolAnswer>
+  call: (input: never, call: ToolCall) => Promise<ToolResult>
 }
 
 export const readOnly: Annotations = {
@@ -58,13 +58,13 @@ export function defineTool<I extends TObject, O extends TObject>(
   tool: Omit<Tool, 'input' | 'output' | 'answer'> & {
     input: I
     output: O
-    answer: (input: Static<I>, call: ToolCall) => Promise<ToolAnswer<Static<O>>>
+    call: (input: Static<I>, call: ToolCall) => Promise<ToolResult<Static<O>>>
   },
 ): Tool {
   return tool
 }
 
 /** A result whose text is its data, for tools that read lists and texts. */
-export function dataAnswer<T>(structured: T): ToolAnswer<T> {
+export function dataResult<T>(structured: T): ToolResult<T> {
   return { structured, text: JSON.stringify(structured) }
 }

@@ -33,13 +33,13 @@ describe('slides', () => {
     expect(titles(state)).toEqual(['A again', undefined, 'C'])
   })
 
-  test('are replaced by their form with pictures, and by an edit', () => {
+  test('are replaced by their form with images, and by an edit', () => {
     const state = stateOf(
       ...[slide(0, 'A'), slide(1, 'B')],
-      { type: 'slide_assets', slide_index: 0, slide: { content: { title: 'A, pictured' } } },
+      { type: 'slide_assets', slide_index: 0, slide: { content: { title: 'A, with an image' } } },
       { type: 'slide_edited', index: 1, slide: { content: { title: 'B, edited' } } },
     )
-    expect(titles(state)).toEqual(['A, pictured', 'B, edited'])
+    expect(titles(state)).toEqual(['A, with an image', 'B, edited'])
   })
 
   test.each([

@@ -9,7 +9,7 @@ import {
   type SlideItem,
   type SlideLike,
 } from '../contract/slide-texts.ts'
-import { Picture } from './picture.tsx'
+import { SlideImage } from './slide-image.tsx'
 
 const maxListItems = 8
 const maxRows = 7
@@ -45,9 +45,9 @@ function Face({ slide, index }: { slide: SlideLike; index: number }) {
   const isTitleSlide = others.length <= 1 && (others[0]?.kind === 'text' || others.length === 0)
   const kinds = [
     'slide',
-    image && 'slide-pictured',
+    image && 'slide-with-image',
     isTitleSlide && 'slide-title',
-    !title && others.length === 0 && image && 'slide-only-picture',
+    !title && others.length === 0 && image && 'slide-only-image',
   ]
   return (
     <article class={kinds.filter(Boolean).join(' ')} aria-label={`Slide ${index + 1}`}>
@@ -63,7 +63,7 @@ function Face({ slide, index }: { slide: SlideLike; index: number }) {
           ))}
         </div>
       </div>
-      {image?.kind === 'image' && <Picture path={image.path} />}
+      {image?.kind === 'image' && <SlideImage path={image.path} />}
       <span class="slide-number">{index + 1}</span>
     </article>
   )

@@ -37,7 +37,7 @@ it('streams a turn with its conversation and its tools', async () => {
   })
 })
 
-it('never repeats a turn or a picture whose connection broke', async () => {
+it('never repeats a turn or an image whose connection broke', async () => {
   const { upstream, presenton, deckId } = await openWithDeck()
   upstream.faults.inject('chat-stream:cut')
   const turn = readAll(presenton.streamChatTurn({ ...asShared, deckId, message: 'shorter' }))
@@ -45,12 +45,12 @@ it('never repeats a turn or a picture whose connection broke', async () => {
   expect(upstream.edits).toBe(1)
 
   upstream.faults.inject('generate-image:reply-lost')
-  const picture = presenton.generateImage({ ...asShared, prompt: 'a river' })
-  await expect(picture).rejects.toMatchObject({ code: 'UPSTREAM_ERROR' })
+  const image = presenton.generateImage({ ...asShared, prompt: 'a river' })
+  await expect(image).rejects.toMatchObject({ code: 'UPSTREAM_ERROR' })
   expect(upstream.generatedImages).toBe(1)
 })
 
-it('does not repeat a turn or a picture after a new login', async () => {
+it('does not repeat a turn or an image after a new login', async () => {
   const credentials = { username: 'admin', password: 'correct horse' }
   const { upstream, presenton } = await open({ credentials })
   const { deckId } = await presenton.createBlankDeck(asShared)
@@ -67,7 +67,7 @@ it('does not repeat a turn or a picture after a new login', async () => {
   expect(asked).toHaveLength(1)
 })
 
-it('generates a picture and returns its path', async () => {
+it('generates an image and returns its path', async () => {
   const { presenton, upstream } = await open()
   const path = await presenton.generateImage({ ...asShared, prompt: 'a river & more' })
   expect(path).toMatch(/^\/app_data\/images\//)

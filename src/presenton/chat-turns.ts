@@ -1,4 +1,4 @@
-// Turns of the chat that works on a deck, and pictures by prompt. Each costs money at every call,
+// Turns of the chat that works on a deck, and images by prompt. Each costs money at every call,
 // so none is ever repeated: not after a new login, and not on another version.
 
 import { extname } from 'node:path'
@@ -83,7 +83,7 @@ export function createChatTurns(options: DeckStreamsOptions) {
     streamChatTurn: (call: ChatTurnCall): AsyncGenerator<Message[]> =>
       metrics.measureStream('chat', readTurn(call)),
 
-    /** The path of a new picture. */
+    /** The path of a new image. */
     generateImage: (call: CallOptions & { prompt: string }): Promise<string> =>
       metrics.measure('generate-image', async () =>
         parseImagePath(

@@ -42,7 +42,7 @@ export interface DeckSlides {
 export const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-function checkShape<T extends TSchema>(schema: T, value: unknown, name: string): Static<T> {
+function checkResponse<T extends TSchema>(schema: T, value: unknown, name: string): Static<T> {
   if (!Check(schema, value)) throw fault(`${name} has an unexpected shape`)
   return value
 }
@@ -50,36 +50,36 @@ function checkShape<T extends TSchema>(schema: T, value: unknown, name: string):
 export const parseCreatedDeck = (
   value: unknown,
 ): { deckId: string; created: Record<string, unknown> } => ({
-  deckId: checkShape(CreatedDeck, value, 'the created deck').id,
+  deckId: checkResponse(CreatedDeck, value, 'the created deck').id,
   created: value as Record<string, unknown>,
 })
 
 /** A deck that was made with its slides. */
 export function parseNewDeck(value: unknown): DeckSlides & { deckId: string } {
-  const { id: deckId } = checkShape(NewDeck, value, 'the new deck')
+  const { id: deckId } = checkResponse(NewDeck, value, 'the new deck')
   return { deckId, ...parseDeck(value) }
 }
 
-/** Where upstream has a picture that it generated. */
+/** Where upstream has an image that it generated. */
 export const parseImagePath = (value: unknown): string =>
-  checkShape(ImagePath, value, 'the generated picture')
+  checkResponse(ImagePath, value, 'the generated image')
 
 export const parseExport = (value: unknown): { path: string } => ({
-  path: checkShape(Export, value, 'the export').path,
+  path: checkResponse(Export, value, 'the export').path,
 })
 
 /** The outlines of a deck; none before they are written. */
 export const parseOutlines = (value: unknown): string[] =>
-  checkShape(DeckOutlineList, value, 'the outlines').slides.map(({ content }) => content)
+  checkResponse(DeckOutlineList, value, 'the outlines').slides.map(({ content }) => content)
 
 /** What a turn of the chat has used. */
 export function parseChatTurn(value: unknown): { conversationId: string; tools: string[] } {
-  const turn = checkShape(ChatTurn, value, 'the turn of the chat')
+  const turn = checkResponse(ChatTurn, value, 'the turn of the chat')
   return { conversationId: turn.conversation_id, tools: turn.tool_calls ?? [] }
 }
 
 export function parseDeck(value: unknown): DeckSlides {
-  const { slides } = checkShape(Deck, value, 'the deck')
+  const { slides } = checkResponse(Deck, value, 'the deck')
   return {
     presentation: value as DeckSlides['presentation'],
     slides: (slides as UpstreamSlide[]).toSorted((one, other) => one.index - other.index),
@@ -87,11 +87,11 @@ export function parseDeck(value: unknown): DeckSlides {
 }
 
 export const parseSlide = (value: unknown): UpstreamSlide =>
-  checkShape(Slide, value, 'the slide') as UpstreamSlide
+  checkResponse(Slide, value, 'the slide') as UpstreamSlide
 
 /** The outlines in the `complete` message of an outlines stream. None at all is a fault. */
 export function parseCompletedOutlines({ value }: Message): DeckOutlines {
-  const { outlines, title } = checkShape(CompletedOutlines, value.presentation, 'the outlines')
+  const { outlines, title } = checkResponse(CompletedOutlines, value.presentation, 'the outlines')
   return { title: title?.trim() || null, outlines: outlines.slides.map(({ content }) => content) }
 }
 

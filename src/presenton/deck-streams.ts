@@ -26,7 +26,7 @@ export interface DeckStreamsOptions {
   probe: Probe
   metrics: CallMetrics
   /**
-   * `streamMs` is for a whole stream or turn, `stallMs` for the silence in it, and for a picture.
+   * `streamMs` is for a whole stream or turn, `stallMs` for the silence in it, and for an image.
    */
   timeouts: { streamMs: number; stallMs: number }
   maxMessageBytes: number

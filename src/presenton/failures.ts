@@ -82,7 +82,7 @@ export function modelProblem(
 }
 
 /** A 200 of a route without side effects, with a body that another version may have written. */
-export function unexpectedShape(reason: string): Problem {
+export function unexpectedResponse(reason: string): Problem {
   return fault(reason, { cause: { status: 200, reason } satisfies ResponseCause })
 }
 

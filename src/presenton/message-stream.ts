@@ -1,7 +1,7 @@
 // The rules of a message stream: it succeeds with its first `complete` and in no other way. Neither
 // status 200 nor a clean end of the body is a success.
 
-import { takeTurn } from '../async/turns.ts'
+import { takeLoopTurn } from '../async/loop-turns.ts'
 import type { Problem } from '../domain/problem.ts'
 import { fault, modelProblem } from './failures.ts'
 import { createMessageReader, type Message } from './messages.ts'
@@ -64,7 +64,7 @@ export async function* readMessageStream(
   }
 
   for await (const chunk of withEnd(inPieces(chunks))) {
-    await takeTurn()
+    await takeLoopTurn()
     const { messages, end } = toBatch(chunk === undefined ? reader.end() : reader.feed(chunk))
     if (messages.length > 0) yield messages
     if (end === 'complete') return

@@ -3,7 +3,7 @@
 
 import { type Call, parseJson } from './calls.ts'
 import { type Features, paths } from './dialect.ts'
-import { fault, readReason, type TextResponse, unexpectedShape } from './failures.ts'
+import { fault, readReason, type TextResponse, unexpectedResponse } from './failures.ts'
 import { createLookupCache } from './lookup-cache.ts'
 import { redactUpstreamText } from './redact.ts'
 
@@ -42,7 +42,7 @@ export function createTemplateLayouts({ send, isListed, timeoutMs, now }: Layout
     }
     const layout = (parseJson(response) ?? {}) as Partial<Layout>
     if (!Array.isArray(layout.slides) || layout.slides.length === 0)
-      throw unexpectedShape('the layout has no slides')
+      throw unexpectedResponse('the layout has no slides')
     return { ...layout, slides: layout.slides }
   }
 

@@ -2,7 +2,7 @@
 
 import { type Static, type TSchema, Type } from 'typebox'
 import { Check } from 'typebox/value'
-import { unexpectedShape } from './failures.ts'
+import { unexpectedResponse } from './failures.ts'
 
 export interface Template {
   id: string
@@ -44,13 +44,13 @@ const CustomGroups = Type.Object({
   ),
 })
 
-function checkShape<T extends TSchema>(schema: T, value: unknown): Static<T> {
-  if (!Check(schema, value)) throw unexpectedShape('the template list has an unexpected shape')
+function checkResponse<T extends TSchema>(schema: T, value: unknown): Static<T> {
+  if (!Check(schema, value)) throw unexpectedResponse('the template list has an unexpected shape')
   return value
 }
 
 export function parseTemplatePage(value: unknown): { items: Template[]; total: number } {
-  const { items, total } = checkShape(Page, value)
+  const { items, total } = checkResponse(Page, value)
   return {
     items: items.map((item) => toTemplate(item.id, item.name, item.description, item.layout_count)),
     total,
@@ -58,13 +58,13 @@ export function parseTemplatePage(value: unknown): { items: Template[]; total: n
 }
 
 export function parseTemplateList(value: unknown): Template[] {
-  return checkShape(List, value).map((item) =>
+  return checkResponse(List, value).map((item) =>
     toTemplate(item.id, item.name, item.description, item.total_layouts),
   )
 }
 
 export function parseTemplateGroups(value: unknown): Template[] {
-  return checkShape(Groups, value).map((group) =>
+  return checkResponse(Groups, value).map((group) =>
     toTemplate(
       group.templateID,
       group.templateName,

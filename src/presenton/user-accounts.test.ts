@@ -182,7 +182,7 @@ it.each(['outlines', 'slides'] as const)(
   },
 )
 
-it('never repeats a chat turn, an edit or a picture after a 401', async () => {
+it('never repeats a chat turn, an edit or an image after a 401', async () => {
   const { upstream, openReplica, requestsTo } = await openWorld()
   const presenton = openReplica()
   const { deckId, slides } = await presenton.createBlankDeck({ account: alice, signal })

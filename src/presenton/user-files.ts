@@ -1,4 +1,4 @@
-// Documents and pictures of users: what they upload, and what upstream reads out of it.
+// Documents and images of users: what they upload, and what upstream reads out of it.
 
 import type { Calls } from './calls.ts'
 import { createDocumentTexts } from './document-texts.ts'

@@ -1,4 +1,4 @@
-// The pictures of an account: uploaded ones, generated ones, and what a search of stock pictures
+// The images of an account: uploaded ones, generated ones, and what a search of stock images
 // finds.
 
 import { Type } from 'typebox'
@@ -7,7 +7,7 @@ import { Problem } from '../domain/problem.ts'
 import type { CallOptions } from './account.ts'
 import type { Calls } from './calls.ts'
 import { paths } from './dialect.ts'
-import { fault, type ResponseCause, unexpectedShape } from './failures.ts'
+import { fault, type ResponseCause, unexpectedResponse } from './failures.ts'
 import { createForm } from './form.ts'
 import type { PerformOperation } from './operation.ts'
 import { plainSegmentsBelow } from './plain-path.ts'
@@ -52,7 +52,7 @@ export function createUserImages(options: UserImagesOptions) {
   const common = { routeKind: 'other', isCheap: true } as const
 
   return {
-    /** @throws Problem VALIDATION_FAILED for what upstream cannot open as a picture */
+    /** @throws Problem VALIDATION_FAILED for what upstream cannot open as an image */
     uploadImage: ({ account, signal, ...image }: CallOptions & ImageUpload): Promise<UserImage> =>
       perform({ operation: 'upload-image', signal }, async ({ auth }) => {
         const { bytes, contentType, extension } = image
@@ -72,7 +72,7 @@ export function createUserImages(options: UserImagesOptions) {
             throw asInvalidImage(error)
           })
         const shown = toUserImage(stored)
-        if (!shown) throw fault('the reply to an upload of a picture has an unexpected shape')
+        if (!shown) throw fault('the reply to an upload of an image has an unexpected shape')
         return shown
       }),
 
@@ -84,7 +84,7 @@ export function createUserImages(options: UserImagesOptions) {
       perform({ operation: 'images', signal }, async ({ auth }) => {
         const path = paths.images(kind)
         const list = await calls.fetchJson({ ...common, account, signal, auth, timeoutMs, path })
-        if (!Array.isArray(list)) throw unexpectedShape('the list of pictures is no list')
+        if (!Array.isArray(list)) throw unexpectedResponse('the list of images is no list')
         return list.flatMap((stored) => toUserImage(stored) ?? [])
       }),
 
@@ -98,19 +98,19 @@ export function createUserImages(options: UserImagesOptions) {
           timeoutMs,
           method: 'DELETE',
           path: paths.image(id),
-          // It responds 500 where the picture is gone, or its file.
+          // It responds 500 where the image is gone, or its file.
           expectedStatuses: [404, 500],
         })
         if (status === 500 && !/not found|no such file/i.test(text)) throw fault('status 500')
         if (status === 404 || status === 500) throw new Problem('NOT_FOUND')
       }),
 
-    /** URLs at providers of stock pictures. */
+    /** URLs at providers of stock images. */
     searchImages: ({ account, signal }: CallOptions, query: URLSearchParams): Promise<string[]> =>
       perform({ operation: 'search-images', signal }, async ({ auth }) => {
         const path = paths.searchImages(query)
         const found = await calls.fetchJson({ ...common, account, signal, auth, timeoutMs, path })
-        if (!Check(Found, found)) throw unexpectedShape('the found pictures are no list of texts')
+        if (!Check(Found, found)) throw unexpectedResponse('the found images are no list of texts')
         return found.filter((url) => URL.canParse(url) && new URL(url).protocol === 'https:')
       }),
   }

@@ -1,7 +1,7 @@
 // Numbers about the real-time connections of this replica, and about the runs of the installation.
 
 import Type, { type Static } from 'typebox'
-import { count, time } from '../contract/shapes.ts'
+import { count, time } from '../contract/member-schemas.ts'
 import type { Connections } from './connections.ts'
 import type { Jobs } from './progress/jobs.ts'
 

@@ -8,7 +8,7 @@ import { type ReadRange, readZipEntries, type ZipEntry } from '../objects/zip-di
 import { readCompressed, readZipEntry } from '../objects/zip-entry.ts'
 
 const mib = 1024 * 1024
-/** Over 10,000 entries; a file with a thousand pictures has 200 KiB. */
+/** Over 10,000 entries; a file with a thousand images has 200 KiB. */
 const maxDirectoryBytes = mib
 const maxSmallEntryBytes = mib
 const maxUnpackedBytes = 500 * mib

@@ -15,7 +15,7 @@ export function createMetrics() {
   const counts = createStoredCounts(registers)
 
   return {
-    ...createCallMetrics(registers),
+    ...createRequestMetrics(registers),
     ...createRunMetrics(registers),
     ...createMessageMetrics(registers),
     ...createSourceMetrics(registers),
@@ -36,7 +36,7 @@ export function createMetrics() {
 }
 
 /** Requests of callers, calls to Presenton, refused tokens. */
-function createCallMetrics(registers: Registry[]) {
+function createRequestMetrics(registers: Registry[]) {
   const request = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Time until the response was sent completely, by route.',

@@ -1,9 +1,9 @@
-// What the slide maker keeps of documents and pictures, beside the sources themselves.
+// What the slide maker keeps of documents and images, beside the sources themselves.
 
 import { index, text, uuid } from 'drizzle-orm/pg-core'
 import { gateway, time } from './gateway.ts'
 
-/** Uploads of and searches for pictures, which are limited per user. */
+/** Uploads of and searches for images, which are limited per user. */
 export const makerUses = gateway.table(
   'maker_uses',
   {

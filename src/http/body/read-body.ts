@@ -5,7 +5,7 @@
 import type { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'
 import type { Reservation } from './body-budget.ts'
-import { createShapeCheck } from './json-shape.ts'
+import { createJsonCheck } from './json-limits.ts'
 import { smallBodyBytes } from './parse-queue.ts'
 
 export interface ReadBodyOptions {
@@ -35,7 +35,7 @@ export function readBody(
     if (contentLength > maxBytes) return reject(new Problem('PAYLOAD_TOO_LARGE'))
     // The client disconnected during authentication. The stream emits no further event.
     if (payload.destroyed) return reject(new Problem('VALIDATION_FAILED'))
-    const checkShape = createShapeCheck()
+    const checkJson = createJsonCheck()
     let chunks: Buffer[] = []
     let received = 0
     let shapeProblem: Problem | undefined
@@ -75,7 +75,7 @@ export function readBody(
       received += chunk.length
       if (received > maxBytes) return fail(new Problem('PAYLOAD_TOO_LARGE'))
       if (shapeProblem) return
-      const error = checkShape(chunk)
+      const error = checkJson(chunk)
       if (error) {
         shapeProblem = new Problem('VALIDATION_FAILED', { errors: [error] })
         return discard()

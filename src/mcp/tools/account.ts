@@ -6,7 +6,7 @@ import { usageSchema } from '../../contract/usage.ts'
 import type { ListTemplates } from '../../templates/routes/list-templates.ts'
 import type { ReadUsage } from '../../usage/routes/read-usage.ts'
 import { usageView } from '../../usage/view.ts'
-import { dataAnswer, defineTool, readOnly } from '../tool.ts'
+import { dataResult, defineTool, readOnly } from '../tool.ts'
 
 export interface AccountTools extends ListTemplates, ReadUsage {}
 
@@ -20,8 +20,8 @@ export function accountTools({ listTemplates, readUsage }: AccountTools) {
       annotations: readOnly,
       input,
       output: Type.Object({ templates: templatesSchema }),
-      answer: async (_input, { userId, signal }) =>
-        dataAnswer({ templates: await listTemplates({ userId, signal }) }),
+      call: async (_input, { userId, signal }) =>
+        dataResult({ templates: await listTemplates({ userId, signal }) }),
     }),
     defineTool({
       name: 'get_usage',
@@ -30,8 +30,7 @@ export function accountTools({ listTemplates, readUsage }: AccountTools) {
       annotations: readOnly,
       input,
       output: Type.Object({ usage: usageSchema }),
-      answer: async (_input, { userId }) =>
-        dataAnswer({ usage: usageView(await readUsage(userId)) }),
+      call: async (_input, { userId }) => dataResult({ usage: usageView(await readUsage(userId)) }),
     }),
   ]
 }

@@ -4,7 +4,7 @@ import Type from 'typebox'
 import type { Presentation } from '../../contract/presentation.ts'
 import { createAcceptedResponse } from '../../presentations/respond.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
-import { presentationAnswer, presentationAnswerSchema } from '../presentation-answer.ts'
+import { presentationResult, presentationResultSchema } from '../presentation-result.ts'
 import { additive, defineTool, destructive } from '../tool.ts'
 import { idMember, readId } from './inputs.ts'
 
@@ -19,9 +19,9 @@ export function changePresentationTools({ cancel, retry, remove, view }: ChangeP
     description: 'Ends the run. What was made so far is kept, and retry_presentation continues it.',
     annotations: destructive,
     input,
-    output: presentationAnswerSchema,
-    answer: async ({ id }, { userId }) =>
-      presentationAnswer(view(await cancel({ userId, id: readId(id) }))),
+    output: presentationResultSchema,
+    call: async ({ id }, { userId }) =>
+      presentationResult(view(await cancel({ userId, id: readId(id) }))),
   })
 
   const respond = createAcceptedResponse(view)
@@ -31,10 +31,10 @@ export function changePresentationTools({ cancel, retry, remove, view }: ChangeP
     description: 'Continues a failed or cancelled presentation after its last finished stage.',
     annotations: additive,
     input,
-    output: presentationAnswerSchema,
-    async answer({ id }, { userId }) {
+    output: presentationResultSchema,
+    async call({ id }, { userId }) {
       const { body } = await retry({ userId, id: readId(id) }, { respond })
-      return presentationAnswer(body as Presentation)
+      return presentationResult(body as Presentation)
     },
   })
 
@@ -45,7 +45,7 @@ export function changePresentationTools({ cancel, retry, remove, view }: ChangeP
     annotations: destructive,
     input,
     output: Type.Object({ deleted: Type.Literal(true) }),
-    async answer({ id }, { userId }) {
+    async call({ id }, { userId }) {
       await remove({ userId, id: readId(id) })
       return { structured: { deleted: true as const }, text: 'Deleted.' }
     },

@@ -6,7 +6,7 @@ import { createFindDownload } from '../../presentations/find-download.ts'
 import { createAcceptedResponse } from '../../presentations/respond.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
 import { readToolKey } from '../idempotency.ts'
-import { presentationAnswerSchema, startedAnswer } from '../presentation-answer.ts'
+import { presentationResultSchema, startedResult } from '../presentation-result.ts'
 import { additive, defineTool, readOnly } from '../tool.ts'
 import type { WaitForRun } from '../wait.ts'
 import { idMember, keyMember, readId } from './inputs.ts'
@@ -31,13 +31,13 @@ export function fileTools(options: FileTools) {
       { id: idMember, format: exportFormatSchema, idempotency_key: keyMember },
       { additionalProperties: false },
     ),
-    output: presentationAnswerSchema,
-    async answer({ id, format, idempotency_key }, call) {
+    output: presentationResultSchema,
+    async call({ id, format, idempotency_key }, call) {
       const own = { userId: call.userId, id: readId(id) }
       const idempotency = readToolKey(exportName, idempotency_key, { id: own.id, format })
       const started = await exportAgain(own, format, { idempotency, respond })
       const readNow = async () => view(await waitForRun(own.id, 0, call))
-      return startedAnswer(started, readNow, 'This idempotency_key started this export before.')
+      return startedResult(started, readNow, 'This idempotency_key started this export before.')
     },
   })
 
@@ -52,7 +52,7 @@ export function fileTools(options: FileTools) {
       { additionalProperties: false },
     ),
     output: Type.Object({ url, expires_at, file_name }),
-    async answer({ id, format }, { userId }) {
+    async call({ id, format }, { userId }) {
       const found = await findDownload({ userId, id: readId(id) }, format)
       const link = { url: found.url, expires_at: found.expires_at, file_name: found.file_name }
       return { structured: link, text: `${link.url} (until ${link.expires_at})` }

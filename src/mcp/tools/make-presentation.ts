@@ -5,7 +5,7 @@ import { readBrief } from '../../presentations/read-brief.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
 import type { PresentationRow } from '../../presentations/statements/queries.ts'
 import { readToolKey } from '../idempotency.ts'
-import { presentationAnswer, presentationAnswerSchema } from '../presentation-answer.ts'
+import { presentationResult, presentationResultSchema } from '../presentation-result.ts'
 import { additive, defineTool } from '../tool.ts'
 import type { WaitForRun } from '../wait.ts'
 import { keyMember, waitMember } from './inputs.ts'
@@ -39,8 +39,8 @@ export function makePresentationTool(options: MakePresentation) {
       },
       { additionalProperties: false },
     ),
-    output: presentationAnswerSchema,
-    async answer({ idempotency_key, wait_seconds = 0, ...body }, call) {
+    output: presentationResultSchema,
+    async call({ idempotency_key, wait_seconds = 0, ...body }, call) {
       const brief = readBrief(body, limits, { template: defaultTemplate })
       const idempotency = readToolKey(name, idempotency_key, body)
       let isTwin = false
@@ -66,7 +66,7 @@ export function makePresentationTool(options: MakePresentation) {
       // A stored response is as old as its key, and the wait needs the row in any case.
       const row = await waitForRun((accepted.body as Presentation).id, wait_seconds, call)
       const prefix = accepted.replayed ? repeatedKey : isTwin ? foundTwin : undefined
-      return presentationAnswer(view(row), prefix)
+      return presentationResult(view(row), prefix)
     },
   })
 }

@@ -6,8 +6,8 @@ import type { BriefLimits } from '../../contract/brief.ts'
 import { outlinesResponseSchema } from '../../contract/presentation.ts'
 import { readApproval } from '../../presentations/read-approval.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
-import { presentationAnswer, presentationAnswerSchema } from '../presentation-answer.ts'
-import { additive, dataAnswer, defineTool, readOnly } from '../tool.ts'
+import { presentationResult, presentationResultSchema } from '../presentation-result.ts'
+import { additive, dataResult, defineTool, readOnly } from '../tool.ts'
 import { idMember, readId } from './inputs.ts'
 
 export interface OutlineTools
@@ -23,8 +23,7 @@ export function outlineTools({ readOutlines, approveOutlines, view, limits }: Ou
     annotations: readOnly,
     input: Type.Object({ id: idMember }, { additionalProperties: false }),
     output: outlinesResponseSchema,
-    answer: async ({ id }, { userId }) =>
-      dataAnswer(await readOutlines({ userId, id: readId(id) })),
+    call: async ({ id }, { userId }) => dataResult(await readOutlines({ userId, id: readId(id) })),
   })
 
   const approve = defineTool({
@@ -37,10 +36,10 @@ export function outlineTools({ readOutlines, approveOutlines, view, limits }: Ou
       { id: idMember, ...createApprovalSchema(limits).properties },
       { additionalProperties: false },
     ),
-    output: presentationAnswerSchema,
-    async answer({ id, ...body }, { userId }) {
+    output: presentationResultSchema,
+    async call({ id, ...body }, { userId }) {
       const own = { userId, id: readId(id) }
-      return presentationAnswer(view(await approveOutlines(own, readApproval(body))))
+      return presentationResult(view(await approveOutlines(own, readApproval(body))))
     },
   })
   return [getOutlines, approve]

@@ -1,17 +1,17 @@
 // Tools that read presentations.
 
 import Type from 'typebox'
+import { nullable, text } from '../../contract/member-schemas.ts'
 import { statusSchema } from '../../contract/presentation.ts'
-import { nullable, text } from '../../contract/shapes.ts'
 import { createListPage } from '../../presentations/list-page.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
 import {
-  presentationAnswer,
-  presentationAnswerSchema,
+  presentationResult,
+  presentationResultSchema,
   presentationSummarySchema,
   summarize,
-} from '../presentation-answer.ts'
-import { dataAnswer, defineTool, readOnly } from '../tool.ts'
+} from '../presentation-result.ts'
+import { dataResult, defineTool, readOnly } from '../tool.ts'
 import type { WaitForRun } from '../wait.ts'
 import { idMember, readId, waitMember } from './inputs.ts'
 
@@ -32,9 +32,9 @@ export function readPresentationTools(options: ReadPresentations) {
       'The state of one presentation. With wait_seconds it answers when the run has ended.',
     annotations: readOnly,
     input: Type.Object({ id: idMember, wait_seconds: waitMember }, { additionalProperties: false }),
-    output: presentationAnswerSchema,
-    answer: async ({ id, wait_seconds = 0 }, call) =>
-      presentationAnswer(view(await waitForRun(readId(id), wait_seconds, call))),
+    output: presentationResultSchema,
+    call: async ({ id, wait_seconds = 0 }, call) =>
+      presentationResult(view(await waitForRun(readId(id), wait_seconds, call))),
   })
 
   const listTool = defineTool({
@@ -56,9 +56,9 @@ export function readPresentationTools(options: ReadPresentations) {
       items: Type.Array(presentationSummarySchema),
       next_cursor: nullable(text('For the next page; null on the last one.')),
     }),
-    async answer(query, { userId }) {
+    async call(query, { userId }) {
       const { items, next_cursor } = await listPage({ userId, ...query })
-      return dataAnswer({ items: items.map(summarize), next_cursor })
+      return dataResult({ items: items.map(summarize), next_cursor })
     },
   })
   return [getPresentation, listTool]

@@ -1,15 +1,15 @@
 // Tools that read the slides of a finished deck, and let the model change one.
 
 import Type from 'typebox'
-import { count, text } from '../../contract/shapes.ts'
+import { count, text } from '../../contract/member-schemas.ts'
 import { slideEditSchema } from '../../contract/slide-changes.ts'
 import { createAcceptedResponse } from '../../presentations/respond.ts'
 import type { PresentationServices } from '../../presentations/routes.ts'
 import { slideView } from '../../presenton/slide-view.ts'
 import { readToolKey } from '../idempotency.ts'
-import { presentationAnswerSchema, startedAnswer } from '../presentation-answer.ts'
+import { presentationResultSchema, startedResult } from '../presentation-result.ts'
 import { describeSlide } from '../slide-text.ts'
-import { dataAnswer, defineTool, destructive, readOnly } from '../tool.ts'
+import { dataResult, defineTool, destructive, readOnly } from '../tool.ts'
 import type { WaitForRun } from '../wait.ts'
 import { idMember, keyMember, readId } from './inputs.ts'
 
@@ -28,9 +28,9 @@ export function slideTools({ slides, startEdit, view, waitForRun }: SlideTools) 
       revision: Type.Integer({ minimum: 1, description: 'Each change of the deck adds 1.' }),
       slides: Type.Array(Type.Object({ index: count('From 0.'), title: text(), text: text() })),
     }),
-    async answer({ id }, { userId, signal }) {
+    async call({ id }, { userId, signal }) {
       const deck = await slides.readSlides({ userId, id: readId(id) }, signal)
-      return dataAnswer({
+      return dataResult({
         revision: deck.revision,
         slides: deck.slides.map((slide, index) => ({
           index,
@@ -57,8 +57,8 @@ export function slideTools({ slides, startEdit, view, waitForRun }: SlideTools) 
       },
       { additionalProperties: false },
     ),
-    output: presentationAnswerSchema,
-    async answer({ id, index, instruction, idempotency_key }, call) {
+    output: presentationResultSchema,
+    async call({ id, index, instruction, idempotency_key }, call) {
       const own = { userId: call.userId, id: readId(id) }
       const request = { id: own.id, index, instruction }
       const idempotency = readToolKey(editName, idempotency_key, request)
@@ -67,7 +67,7 @@ export function slideTools({ slides, startEdit, view, waitForRun }: SlideTools) 
         { idempotency, respond },
       )
       const readNow = async () => view(await waitForRun(own.id, 0, call))
-      return startedAnswer(started, readNow, 'This idempotency_key started this change before.')
+      return startedResult(started, readNow, 'This idempotency_key started this change before.')
     },
   })
   return [getSlides, editSlide]

@@ -1,6 +1,7 @@
 // POST /notifications on the operators' port: an announcement to everybody.
 
 import Type from 'typebox'
+import { time } from '../../contract/member-schemas.ts'
 import {
   type Announcement,
   announcementSchema,
@@ -8,7 +9,6 @@ import {
   notificationMembers,
 } from '../../contract/notification.ts'
 import { announcedExample } from '../../contract/notification-examples.ts'
-import { time } from '../../contract/shapes.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { App } from '../../http/base.ts'
 import { jsonBodies } from '../../http/body/json-bodies.ts'

@@ -1,10 +1,10 @@
 // Whether a body may replace members of a slide: its size, its texts, and the addresses of its
-// pictures. An export opens each of those in upstream's own browser.
+// images. An export opens each of those in upstream's own browser.
 
 import type { InvalidPlace } from '../../contract/problem.ts'
 import { maxMemberBytes, type SlideChange } from '../../contract/slide-changes.ts'
 import { Problem } from '../../domain/problem.ts'
-import { findRefused, type PictureRule, visitPictures } from './pictures.ts'
+import { findRefused, type ImageRule, visitImages } from './image-addresses.ts'
 
 /** Calls `visit` for each text, its keys included. */
 function visitTexts(
@@ -57,13 +57,13 @@ export function findUnstorable(value: unknown, pointer: string): InvalidPlace[] 
  *
  * @throws Problem VALIDATION_FAILED
  */
-export function checkPictures(
+export function checkImages(
   { content, ui }: SlideChange,
-  { known, ...rule }: Pick<PictureRule, 'isOwn' | 'hosts'> & { known: unknown },
+  { known, ...rule }: Pick<ImageRule, 'isOwn' | 'hosts'> & { known: unknown },
 ): void {
   const before = new Set<string>()
   visitTexts(known, (text) => before.add(text), '')
-  visitPictures(known, ({ text }) => before.add(text))
+  visitImages(known, ({ text }) => before.add(text))
   const errors = findRefused({ content, ui }, { ...rule, known: (text) => before.has(text) })
   if (errors.length > 0) throw refuse(errors)
 }

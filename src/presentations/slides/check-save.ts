@@ -2,9 +2,9 @@
 // name, and a bounded number of slides.
 
 import { Problem } from '../../domain/problem.ts'
-import { type KnownDeck, picturesOf } from './known-decks.ts'
+import { findRefused, imagePathOf } from './image-addresses.ts'
+import { imagesOf, type KnownDeck } from './known-decks.ts'
 import type { FindOwn } from './own-images.ts'
-import { findRefused, imagePathOf } from './pictures.ts'
 import { planSave, type Save } from './plan-save.ts'
 import type { CheckedSave } from './write-save.ts'
 
@@ -25,11 +25,11 @@ export function createCheckSave({ findOwn, maxSlides, imageHosts }: CheckSaveOpt
   ): Promise<CheckedSave> {
     const planned = planSave(save, known)
     const { kind: _, ...named } = save
-    const added = [...picturesOf(named)].filter((text) => !known.pictures.has(text))
+    const added = [...imagesOf(named)].filter((text) => !known.images.has(text))
     const paths = added.flatMap((text) => imagePathOf(text) ?? [])
     const isOwn = await findOwn(userId, paths)
     const errors = findRefused(named, {
-      known: (text) => known.pictures.has(text),
+      known: (text) => known.images.has(text),
       isOwn: (path) => isOwn(path, known.account),
       hosts: imageHosts,
     })

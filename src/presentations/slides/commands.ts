@@ -13,7 +13,7 @@ import { findImagePaths } from '../../presenton/image-paths.ts'
 import { lockAdmission } from '../statements/insert.ts'
 import { createAddOnce, type Idempotency } from './add-once.ts'
 import { createChangeDeck } from './change-deck.ts'
-import { checkPictures, checkSize } from './check-change.ts'
+import { checkImages, checkSize } from './check-change.ts'
 import type { createDeckLocks } from './deck-locks.ts'
 import { createFindOwn } from './own-images.ts'
 import { createReadSlides, type DeckAtRevision } from './read-slides.ts'
@@ -24,7 +24,7 @@ export interface SlideCommandsOptions {
   locks: ReturnType<typeof createDeckLocks>
   quotas: Quotas
   maxSlides: number
-  /** Whose pictures slides may name, over https. */
+  /** Whose images slides may name, over https. */
   imageHosts: ReadonlySet<string>
 }
 
@@ -67,7 +67,7 @@ export function createSlideCommands(options: SlideCommandsOptions) {
           const isDrawnFromUi = isObject(slide.ui)
           if (isDrawnFromUi ? content && !ui : ui) throw new Problem('NOT_SUPPORTED')
           const isOfDeck = (path: string) => isOwn(path, account)
-          checkPictures(change, { known: slides, isOwn: isOfDeck, hosts: imageHosts })
+          checkImages(change, { known: slides, isOwn: isOfDeck, hosts: imageHosts })
           return { slides: slides.with(index, { ...slide, ...change }), savedIndex: index }
         },
       })

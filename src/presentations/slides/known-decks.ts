@@ -1,11 +1,11 @@
 // What this process remembers of the decks that were saved last, so that the next save of a deck needs
-// no read: its slides by their ids and digests, and the pictures that it has had. It holds for one
+// no read: its slides by their ids and digests, and the images that it has had. It holds for one
 // revision; a deck of another one is read again.
 
 import { setNewest } from '../../domain/bounded-map.ts'
 import type { DeckSlides } from '../../presenton/deck-responses.ts'
 import { slideDigests } from '../../presenton/slide-digest.ts'
-import { isShared, visitPictures } from './pictures.ts'
+import { isShared, visitImages } from './image-addresses.ts'
 
 export interface KnownDeck {
   own: { userId: string; id: string }
@@ -17,24 +17,23 @@ export interface KnownDeck {
   /** Undefined where upstream does not show it. */
   theme: unknown
   /** What it names now or named before, so that an undo can name it again. */
-  pictures: ReadonlySet<string>
+  images: ReadonlySet<string>
 }
 
 export type KnownDecks = ReturnType<typeof createKnownDecks>
 
 const maxDecks = 1_000
-const maxPictures = 1_000
-const maxPictureChars = 4_096
+const maxImages = 1_000
+const maxImageChars = 4_096
 
 export const idsOf = ({ slides }: Pick<DeckSlides, 'slides'>): string[] =>
   slides.map(({ id }) => String(id))
 
-/** Pictures that all users may name need no memory. */
-export function picturesOf(value: unknown): Set<string> {
+/** Images that all users may name need no memory. */
+export function imagesOf(value: unknown): Set<string> {
   const found = new Set<string>()
-  visitPictures(value, ({ text }) => {
-    if (found.size < maxPictures && text.length <= maxPictureChars && !isShared(text))
-      found.add(text)
+  visitImages(value, ({ text }) => {
+    if (found.size < maxImages && text.length <= maxImageChars && !isShared(text)) found.add(text)
   })
   return found
 }
@@ -44,9 +43,9 @@ export function createKnownDecks() {
   const decks = new Map<string, KnownDeck>()
 
   function remember(deckId: string, deck: KnownDeck): KnownDeck {
-    const before = decks.get(deckId)?.pictures ?? new Set<string>()
-    const all = [...new Set([...deck.pictures, ...before])]
-    const known = { ...deck, pictures: new Set(all.slice(0, maxPictures)) }
+    const before = decks.get(deckId)?.images ?? new Set<string>()
+    const all = [...new Set([...deck.images, ...before])]
+    const known = { ...deck, images: new Set(all.slice(0, maxImages)) }
     setNewest(decks, deckId, known, maxDecks)
     return known
   }
@@ -68,7 +67,7 @@ export function createKnownDecks() {
       return remember(deckId, {
         ...{ own: { userId, id }, revision, account },
         ...{ ids: idsOf(deck), digests: slideDigests(deck), theme: deck.presentation.theme },
-        pictures: picturesOf([deck.slides, deck.presentation.theme]),
+        images: imagesOf([deck.slides, deck.presentation.theme]),
       })
     },
   }

@@ -9,7 +9,7 @@ import type { Presenton } from '../../presenton/client.ts'
 import { deckGone } from '../../presenton/decks.ts'
 import { type CheckSaveOptions, createCheckSave } from './check-save.ts'
 import type { DeckLocks, HeldDeck } from './deck-locks.ts'
-import { createKnownDecks, type KnownDeck, picturesOf } from './known-decks.ts'
+import { createKnownDecks, imagesOf, type KnownDeck } from './known-decks.ts'
 import {
   checkSameDeck,
   createLockForSave,
@@ -129,8 +129,8 @@ function knownAfter(
   revision: number,
 ): KnownDeck {
   const given = 'theme' in save ? save.theme : undefined
-  const pictures = picturesOf(response)
-  return { own, revision, account, ids, digests, pictures, theme: given ?? theme }
+  const images = imagesOf(response)
+  return { own, revision, account, ids, digests, images, theme: given ?? theme }
 }
 
 /** Upstream says the same of a slide that it has lost as of a deck. */

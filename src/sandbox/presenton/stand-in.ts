@@ -153,12 +153,12 @@ export async function openStandIn(options: StandInOptions = {}) {
     get edits() {
       return spendCounter.edits()
     },
-    /** How many pictures were generated. */
+    /** How many images were generated. */
     get generatedImages() {
       return spendCounter.images()
     },
     conversations: conversations as StandInState['conversations'],
-    /** Pictures of all users, by their path. A test may add others. */
+    /** Images of all users, by their path. A test may add others. */
     images: state.images,
     decks: decks as ReadonlyMap<string, Deck>,
     /** Requests without a complete response, and work that goes on after a client disconnected. */

@@ -37,7 +37,7 @@ export type StandInState = {
   decks: Map<string, Deck>
   /** Uploads by their path. They do not survive a restart. */
   tempFiles: Map<string, { type: string; bytes: Buffer }>
-  /** Pictures that were uploaded or generated, by their path below /app_data. */
+  /** Images that were uploaded or generated, by their path below /app_data. */
   images: Map<string, StoredImage>
   /** Of the chat, by their id. */
   conversations: Map<string, Conversation>

@@ -1,6 +1,6 @@
 /**
- * Pictures: by a prompt, which costs money at every call, uploaded, and found at a provider of
- * stock pictures. Each belongs to the account that made it.
+ * Images: by a prompt, which costs money at every call, uploaded, and found at a provider of
+ * stock images. Each belongs to the account that made it.
  */
 
 import { randomUUID } from 'node:crypto'

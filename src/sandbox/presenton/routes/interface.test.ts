@@ -71,7 +71,7 @@ it('exports by the route of the interface, and sends the file', async () => {
   expect(presenton.spend.exports).toBe(1)
 })
 
-it('generates a picture at every call', async () => {
+it('generates an image at every call', async () => {
   const { presenton, client } = await open()
   const first = JSON.parse((await client.send('GET', 'images/generate?prompt=river')).text)
   const second = JSON.parse((await client.send('GET', 'images/generate?prompt=river')).text)

@@ -39,7 +39,7 @@ export interface ShapeError {
  * Returns a function that takes the chunks in order and returns the first error. It only counts, so
  * invalid JSON may pass; up to the first invalid byte, where a parser stops, the counts are exact.
  */
-export function createShapeCheck({
+export function createJsonCheck({
   depth: maxDepth,
   members: maxMembers,
 } = defaultLimits): (chunk: Uint8Array) => ShapeError | undefined {

@@ -1,4 +1,4 @@
-// Which pictures and links a slide may name. An export opens each of them in upstream's own browser,
+// Which images and links a slide may name. An export opens each of them in upstream's own browser,
 // from where it could reach what no user may reach. So only what is known to be harmless passes, and
 // what the deck has already.
 
@@ -7,12 +7,12 @@ import { decodePlainPath } from '../../presenton/plain-path.ts'
 import { addressesIn } from './markup.ts'
 
 /**
- * `address`: any text is one. `part`: a text within the description of a picture, which is an address
+ * `address`: any text is one. `part`: a text within the description of an image, which is an address
  * if it looks like one. `text`: a text for people or the model. Markup in the last two may name addresses, too.
  */
 type Kind = 'address' | 'part' | 'text'
 
-export interface Picture {
+export interface NamedImage {
   /** Where it is, as a JSON pointer. */
   path: string
   text: string
@@ -20,7 +20,7 @@ export interface Picture {
 
 const addressName =
   /^(?:src|url|href)$|(?:^|[_-])(?:src|srcset|url|href)_*$|(?:Src|SrcSet|Url|Href)$/
-const pictureName = /image|icon/i
+const imageName = /image|icon/i
 const textName = /prompt|query/i
 const address = /^(?:[/\\]|[a-z][a-z\d+.-]*:\/\/|(?:https?|ftp|wss?|data|javascript|file|blob):)/i
 /** Browsers drop white space and control characters of an address. */
@@ -29,7 +29,7 @@ const withoutSpace = (text: string) => text.replace(/[\p{Cc}\s]+/gu, '')
 function kindOf(name: string, outer: Kind): Kind {
   if (textName.test(name)) return 'text'
   if (addressName.test(name)) return 'address'
-  return name === 'data' || pictureName.test(name) ? 'part' : outer
+  return name === 'data' || imageName.test(name) ? 'part' : outer
 }
 
 function isAddress(text: string, kind: Kind, name: string): boolean {
@@ -40,14 +40,14 @@ function isAddress(text: string, kind: Kind, name: string): boolean {
   return /(?:image|icon)s?_*$|^data$/i.test(name) && /[/\\:]|\.\w+$|^url\(/.test(bare)
 }
 
-/** What is only tested for pictures in `data` is so in the elements that are drawn from it. */
-const isPicture = ({ type, is_icon: isIcon }: Record<string, unknown>) =>
+/** What is only tested for images in `data` is so in the elements that are drawn from it. */
+const isImage = ({ type, is_icon: isIcon }: Record<string, unknown>) =>
   isIcon !== undefined || type === 'image' || type === 'svg' || type === 'icon'
 
-/** Calls `visit` for each address of a picture or a link, also in the markup of texts. */
-export function visitPictures(
+/** Calls `visit` for each address of an image or a link, also in the markup of texts. */
+export function visitImages(
   value: unknown,
-  visit: (picture: Picture) => void,
+  visit: (image: NamedImage) => void,
   path = '',
   { name = '', kind = 'text' as Kind } = {},
 ): void {
@@ -59,15 +59,15 @@ export function visitPictures(
   if (typeof value !== 'object' || value === null) return
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries())
-      visitPictures(item, visit, `${path}/${index}`, { name, kind })
+      visitImages(item, visit, `${path}/${index}`, { name, kind })
     return
   }
   for (const [key, inner] of Object.entries(value)) {
-    const isData = key === 'data' && isPicture(value as Record<string, unknown>)
+    const isData = key === 'data' && isImage(value as Record<string, unknown>)
     const place = `${path}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
-    // A text in a picture's object is not a part of what encloses the object.
+    // A text in an image's object is not a part of what encloses the object.
     const outer = kind === 'address' ? 'part' : kind
-    visitPictures(inner, visit, place, { name: key, kind: isData ? 'address' : kindOf(key, outer) })
+    visitImages(inner, visit, place, { name: key, kind: isData ? 'address' : kindOf(key, outer) })
   }
 }
 
@@ -82,7 +82,7 @@ function pathOf(text: string): string | undefined {
   return decodePlainPath(new URL(text, base).pathname)
 }
 
-/** Whether a picture is everybody's, or of no address at all. */
+/** Whether an image is everybody's, or of no address at all. */
 export function isShared(text: string): boolean {
   if (/^data:image\//.test(text)) return true
   const path = pathOf(inCss(text))
@@ -91,13 +91,13 @@ export function isShared(text: string): boolean {
 
 const inCss = (text: string) => /^\s*url\((['"]?)([^'"()]*)\1\)\s*$/.exec(text)?.[2] ?? text
 
-/** The path of a picture that upstream keeps for an account; undefined for anything else. */
+/** The path of an image that upstream keeps for an account; undefined for anything else. */
 export function imagePathOf(text: string): string | undefined {
   const path = pathOf(inCss(text))
   return path?.startsWith(imagesRoot) ? path : undefined
 }
 
-export interface PictureRule {
+export interface ImageRule {
   /** Those that the deck has already. */
   known: (text: string) => boolean
   /** Whether an image below /app_data/images is of the account. */
@@ -106,7 +106,7 @@ export interface PictureRule {
   hosts: ReadonlySet<string>
 }
 
-function isAllowed(text: string, { known, isOwn, hosts }: PictureRule): boolean {
+function isAllowed(text: string, { known, isOwn, hosts }: ImageRule): boolean {
   if (isShared(text) || known(text)) return true
   const path = imagePathOf(text)
   if (path !== undefined) return isOwn(path)
@@ -120,16 +120,16 @@ function isAllowed(text: string, { known, isOwn, hosts }: PictureRule): boolean 
 const maxErrors = 10
 
 /** What of a value is refused, at most ten places. */
-export function findRefused(value: unknown, rule: PictureRule, path = ''): InvalidPlace[] {
+export function findRefused(value: unknown, rule: ImageRule, path = ''): InvalidPlace[] {
   const errors: InvalidPlace[] = []
   const message = 'must be a picture of yours, a shared picture, or data:image/'
-  visitPictures(
+  visitImages(
     value,
-    (picture) => {
-      if (errors.length >= maxErrors || isAllowed(picture.text, rule)) return
+    (image) => {
+      if (errors.length >= maxErrors || isAllowed(image.text, rule)) return
       // A text may have many.
-      if (errors.at(-1)?.path === picture.path) return
-      errors.push({ path: picture.path, message })
+      if (errors.at(-1)?.path === image.path) return
+      errors.push({ path: image.path, message })
     },
     path,
   )

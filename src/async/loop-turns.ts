@@ -10,9 +10,9 @@ export interface TurnOptions {
   nextTurn?: (callback: () => void) => void
 }
 
-export type TakeTurn = ReturnType<typeof createTurns>
+export type TakeLoopTurn = ReturnType<typeof createLoopTurns>
 
-export function createTurns({
+export function createLoopTurns({
   maxMs = 8,
   now = () => performance.now(),
   nextTurn = setImmediate,
@@ -39,7 +39,7 @@ export function createTurns({
    * Called before each piece of work. Undefined: go on now. Else wait for the promise, which
    * resolves in a later turn, in the order of the calls.
    */
-  return function takeTurn(): Promise<void> | undefined {
+  return function takeLoopTurn(): Promise<void> | undefined {
     if (startedMs === undefined) begin()
     else if (waiting.length > 0 || now() - startedMs >= maxMs) {
       return new Promise((resolve) => waiting.push(resolve))
@@ -49,4 +49,4 @@ export function createTurns({
 }
 
 /** The turns of this process: all who share its event loop must use the same. */
-export const takeTurn: TakeTurn = createTurns()
+export const takeLoopTurn: TakeLoopTurn = createLoopTurns()

@@ -1,4 +1,4 @@
-// Small building blocks of the wire schemas.
+// Schemas of single members, which the wire schemas are built from.
 
 import Type, { type TSchema } from 'typebox'
 

@@ -6,7 +6,7 @@ import { useEffect } from 'preact/hooks'
 import { gateway, memoryToken } from './session.ts'
 import { base } from './settings.ts'
 
-export function Picture({ path }: { path: string }) {
+export function SlideImage({ path }: { path: string }) {
   const hasFailed = useSignal(false)
   const object = useSignal<string | undefined>(undefined)
   const needsToken = memoryToken.value !== undefined
@@ -27,9 +27,9 @@ export function Picture({ path }: { path: string }) {
     }
   }, [path, needsToken])
   const source = needsToken ? object.value : base + path
-  if (hasFailed.value || source === undefined) return <div class="picture picture-empty" />
+  if (hasFailed.value || source === undefined) return <div class="slide-image slide-image-empty" />
   return (
-    <div class="picture">
+    <div class="slide-image">
       <img
         src={source}
         alt=""

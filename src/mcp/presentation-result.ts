@@ -1,11 +1,11 @@
 // How tools show a presentation: what an agent needs to go on, and one sentence on what to do now.
 
 import Type, { type Static } from 'typebox'
+import { count, nullable, oneOf, text } from '../contract/member-schemas.ts'
 import { linksSchema, type Presentation, statusSchema } from '../contract/presentation.ts'
-import { count, nullable, oneOf, text } from '../contract/shapes.ts'
 import { stages } from '../contract/stages.ts'
 import type { IdempotentResponse } from '../database/idempotency.ts'
-import type { ToolAnswer } from './tool.ts'
+import type { ToolResult } from './tool.ts'
 
 export const presentationSummarySchema = Type.Object({
   id: text(),
@@ -23,7 +23,7 @@ export const presentationSummarySchema = Type.Object({
 })
 type PresentationSummary = Static<typeof presentationSummarySchema>
 
-export const presentationAnswerSchema = Type.Object({
+export const presentationResultSchema = Type.Object({
   presentation: presentationSummarySchema,
   next: text('What to do now.'),
 })
@@ -34,10 +34,10 @@ export function summarize(presentation: Presentation): PresentationSummary {
 }
 
 /** `prefix` is a sentence of ours before the one on what to do now. */
-export function presentationAnswer(
+export function presentationResult(
   presentation: Presentation,
   prefix?: string,
-): ToolAnswer<Static<typeof presentationAnswerSchema>> {
+): ToolResult<Static<typeof presentationResultSchema>> {
   const next = [prefix, nextStep(presentation)].filter(Boolean).join(' ')
   return {
     structured: { presentation: summarize(presentation), next },
@@ -49,13 +49,13 @@ export function presentationAnswer(
  * After a command with an idempotency key: its result, or for a repeated one the present state,
  * since the first result is out of date. `repeated` says so.
  */
-export async function startedAnswer(
+export async function startedResult(
   { replayed, body }: Pick<IdempotentResponse, 'replayed' | 'body'>,
   readNow: () => Promise<Presentation>,
   repeated: string,
-): Promise<ToolAnswer<Static<typeof presentationAnswerSchema>>> {
-  if (!replayed) return presentationAnswer(body as Presentation)
-  return presentationAnswer(await readNow(), repeated)
+): Promise<ToolResult<Static<typeof presentationResultSchema>>> {
+  if (!replayed) return presentationResult(body as Presentation)
+  return presentationResult(await readNow(), repeated)
 }
 
 function describe({ id, status, stage, progress, error }: Presentation): string {

@@ -1,16 +1,16 @@
 import { expect, it } from 'vitest'
-import { createTurns } from './turns.ts'
+import { createLoopTurns } from './loop-turns.ts'
 
 function openTurns() {
   let nowMs = 0
   const callbacks: (() => void)[] = []
-  const takeTurn = createTurns({
+  const takeLoopTurn = createLoopTurns({
     maxMs: 10,
     now: () => nowMs,
     nextTurn: (callback) => void callbacks.push(callback),
   })
   return {
-    takeTurn,
+    takeLoopTurn,
     pass: (ms: number) => {
       nowMs += ms
     },
@@ -24,20 +24,20 @@ function openTurns() {
 }
 
 it('lets work go on until the turn has lasted long enough', () => {
-  const { takeTurn, pass } = openTurns()
-  expect(takeTurn()).toBeUndefined()
+  const { takeLoopTurn, pass } = openTurns()
+  expect(takeLoopTurn()).toBeUndefined()
   pass(9)
-  expect(takeTurn()).toBeUndefined()
+  expect(takeLoopTurn()).toBeUndefined()
   pass(1)
-  expect(takeTurn()).toBeInstanceOf(Promise)
+  expect(takeLoopTurn()).toBeInstanceOf(Promise)
 })
 
 it('resumes one waiting piece in each turn, in the order of the calls', async () => {
-  const { takeTurn, pass, endTurn } = openTurns()
-  void takeTurn()
+  const { takeLoopTurn, pass, endTurn } = openTurns()
+  void takeLoopTurn()
   pass(10)
   const resumed: string[] = []
-  for (const name of ['a', 'b', 'c']) void takeTurn()?.then(() => resumed.push(name))
+  for (const name of ['a', 'b', 'c']) void takeLoopTurn()?.then(() => resumed.push(name))
   await endTurn()
   expect(resumed).toEqual(['a'])
   await endTurn()
@@ -47,14 +47,14 @@ it('resumes one waiting piece in each turn, in the order of the calls', async ()
 })
 
 it('lets no one overtake pieces that wait', async () => {
-  const { takeTurn, pass, endTurn } = openTurns()
-  void takeTurn()
+  const { takeLoopTurn, pass, endTurn } = openTurns()
+  void takeLoopTurn()
   pass(10)
   const resumed: string[] = []
-  void takeTurn()?.then(() => resumed.push('first'))
-  void takeTurn()?.then(() => resumed.push('second'))
+  void takeLoopTurn()?.then(() => resumed.push('first'))
+  void takeLoopTurn()?.then(() => resumed.push('second'))
   await endTurn()
-  void takeTurn()?.then(() => resumed.push('late'))
+  void takeLoopTurn()?.then(() => resumed.push('late'))
   expect(resumed).toEqual(['first'])
   await endTurn()
   await endTurn()
@@ -62,9 +62,9 @@ it('lets no one overtake pieces that wait', async () => {
 })
 
 it('asks for no further turn once there is no work', async () => {
-  const { takeTurn, endTurn, isIdle } = openTurns()
-  void takeTurn()
+  const { takeLoopTurn, endTurn, isIdle } = openTurns()
+  void takeLoopTurn()
   await endTurn()
   expect(isIdle()).toBe(true)
-  expect(takeTurn()).toBeUndefined()
+  expect(takeLoopTurn()).toBeUndefined()
 })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { createShapeCheck } from './json-shape.ts'
+import { createJsonCheck } from './json-limits.ts'
 
 const limits = { depth: 3, members: 4 }
 
@@ -8,7 +8,7 @@ function shapeErrorOf(text: string): { path: string; message: string } | undefin
   const bytes = Buffer.from(text)
   const errors = new Set<string>()
   for (const length of [1, 2, 3, 5, Math.max(1, bytes.length)]) {
-    const check = createShapeCheck(limits)
+    const check = createJsonCheck(limits)
     let error: ReturnType<typeof check>
     for (let start = 0; start < bytes.length && !error; start += length)
       error = check(bytes.subarray(start, start + length))

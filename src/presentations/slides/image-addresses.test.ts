@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { findRefused, imagePathOf, type PictureRule } from './pictures.ts'
+import { findRefused, type ImageRule, imagePathOf } from './image-addresses.ts'
 
-const rule: PictureRule = {
+const rule: ImageRule = {
   known: (text) => text === 'http://known.example/x.png',
   isOwn: (path) => path.startsWith('/app_data/images/users/mine/'),
   hosts: new Set(['images.example', 'other.example:8443']),
@@ -46,7 +46,7 @@ test.each([
   expect(refusedIn({ src })).toEqual(['/src'])
 })
 
-test('members are known by their names, in lists and in what pictures consist of', () => {
+test('members are known by their names, in lists and in what images consist of', () => {
   const bad = 'http://10.0.0.1/x'
   for (const name of [
     ...[
