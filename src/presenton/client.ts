@@ -2,6 +2,7 @@
 // call rejects with a Problem whose `failure` says what a run should do next; an aborted call
 // rejects with the reason of its signal.
 
+import { setMaxListeners } from 'node:events'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Troubles } from '../telemetry/troubles.ts'
 import type { Credentials } from './account.ts'
@@ -82,6 +83,8 @@ export function createPresenton({
   ...options
 }: PresentonOptions) {
   const closing = new AbortController()
+  // Each login under way listens to it.
+  setMaxListeners(0, closing.signal)
   const metrics = createCallMetrics({ onCall, now })
   const connections = createConnections(url)
   const breaker = createBreaker(options.breaker, {

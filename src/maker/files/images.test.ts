@@ -1,6 +1,9 @@
 // Images of users in the slide maker, over real sockets.
 
+import { once } from 'node:events'
+import { createConnection } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { createMakerBrowser } from '../../journeys/maker-browser.ts'
 import type { User } from '../../journeys/user.ts'
 import { jpeg, png } from '../../sandbox/documents.ts'
 import { createCalls, openPaidWorld, type PaidWorld } from '../paid/test-world.ts'
@@ -75,6 +78,46 @@ test('refuses a file that is not an image, without asking upstream', async () =>
   })
   expect(upstream).toEqual([])
   expect(await usesOf(user)).toBe(0)
+})
+
+test('a tab that closes leaves no half of an image, and no place taken', async () => {
+  const user = await world.createUser()
+  const image = await png()
+  const maker = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
+  await maker.open((await user.api('/maker', { method: 'POST', body: {} })).body.url)
+  const cookie = [...maker.cookies].map((pair) => pair.join('=')).join()
+  const { port } = new URL(world.gateways[0]?.makerUrl ?? '')
+  const head = 'Content-Disposition: form-data; name="file"; filename="half.png"'
+  const upstream = await upstreamDuring(world, async () => {
+    // Two images of a user are taken at once, so a place that is lost would show.
+    for (let times = 0; times < 5; times += 1) {
+      const socket = createConnection(Number(port), 'localhost')
+      const lines = ['POST /api/v1/ppt/images/upload HTTP/1.1', 'Host: x', `Cookie: ${cookie}`]
+      const type = 'Content-Type: multipart/form-data; boundary=b'
+      lines.push('Sec-Fetch-Site: same-origin', type, 'Content-Length: 1000000')
+      socket.write(`${lines.join('\r\n')}\r\n\r\n--b\r\n${head}\r\n\r\n`)
+      socket.write(image.subarray(0, 40))
+      socket.end()
+      await once(socket.resume(), 'close')
+    }
+  })
+  expect(upstream).toEqual([])
+  expect(await usesOf(user)).toBe(0)
+  expect((await upload(user, [await picture()])).status).toBe(200)
+
+  // One that has arrived is kept, and counts once, although nobody waits for it.
+  const { gates } = world.presenton
+  gates.hold('upload-image')
+  const leaving = new AbortController()
+  const left = call(user, 'images/upload', {
+    ...{ method: 'POST', body: formOf([await picture()], 'file'), signal: leaving.signal },
+  })
+  await gates.arrived('upload-image')
+  leaving.abort()
+  await expect(left).rejects.toThrow()
+  gates.releaseAll()
+  await expect.poll(async () => (await list(user, 'uploaded')).length).toBe(2)
+  expect(await usesOf(user)).toBe(2)
 })
 
 test('limits uploads to 200 a day over all replicas, without those that did not reach upstream', async () => {
