@@ -11,7 +11,7 @@ test('every spelling that upstream takes is the same id', () => {
   expect(parseDeckId(`URN:UUID:{${hex.toUpperCase()}}`)).toBe(id)
 })
 
-test('everything else is no id', () => {
+test('other texts are not ids', () => {
   const ends = [' ', '\n', '\0', '\r\nX: 1', '/', '/..', '%00', '#', '?', ';', '\u200b', '0']
   for (const text of [
     ...ends.map((end) => `${id}${end}`),

@@ -105,7 +105,7 @@ test('a tab that closes leaves no half of an image, and no place taken', async (
   expect(await usesOf(user)).toBe(0)
   expect((await upload(user, [await picture()])).status).toBe(200)
 
-  // One that has arrived is kept, and counts once, although nobody waits for it.
+  // A whole one is kept and counts once, even if its tab is closed.
   const { gates } = world.presenton
   gates.hold('upload-image')
   const leaving = new AbortController()

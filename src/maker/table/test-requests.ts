@@ -115,7 +115,7 @@ function fill({ path, ids = [] }: Row, owned: Owned, deckId: string): string {
     })
 }
 
-/** Each call makes it anew: a form is used up. */
+/** A new one for each call, because a form can be sent only once. */
 export async function requestOf(row: Row, owned: Owned) {
   const { method, path, ids = [], body } = row
   const deckId = deckOf(row, owned)
