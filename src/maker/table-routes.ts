@@ -4,7 +4,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Problem } from '../domain/problem.ts'
 import type { App } from '../http/base.ts'
 import { disconnectSignal } from '../http/disconnect.ts'
-import { withoutIdleTimeout } from '../http/idle-timeout.ts'
 import type { UpstreamAccount } from '../presenton/account.ts'
 import type { Exchange, Handler, Handlers } from './exchange.ts'
 import type { FindOwnDeck } from './own-decks.ts'
@@ -36,15 +35,14 @@ export function addRoute(scope: App, row: Row, handler: Handler, access: RouteAc
     url,
     config: { row },
     ...(row.isUncompressed && { compress: false }),
-    handler: (request, reply) =>
-      withoutIdleTimeout(request, async () => {
-        if (request.isRemembered) {
-          const response = await known?.(exchangeOf(row, request, reply, access))
-          if (response !== undefined) return response
-          request.makerSession = await access.findSession(request)
-        }
-        return handler(await openExchange(row, request, reply, access))
-      }),
+    async handler(request, reply) {
+      if (request.isRemembered) {
+        const response = await known?.(exchangeOf(row, request, reply, access))
+        if (response !== undefined) return response
+        request.makerSession = await access.findSession(request)
+      }
+      return handler(await openExchange(row, request, reply, access))
+    },
   })
 }
 
