@@ -142,13 +142,24 @@ test('the checks, limits and quotas of sources hold', async () => {
   expect(json.status).toBe(415)
 })
 
-test('takes the base name of a file, without a path or header injection', async () => {
+test.each([
+  [
+    'paths and quotes',
+    ['../../etc/passwd.txt', 'C:\\x\\evil.txt', 'a"; filename="b.txt', 'ümläut ✓.txt'],
+  ],
+  [
+    'line ends and marks',
+    ['a\r\nX-Planted: 1\r\n\r\nb.txt', '\u202etxt.exe.txt', '..\u2028.txt', '%2e%2e%2fx.txt'],
+  ],
+])('takes the base name of a file, without a path or header injection: %s', async (_, names) => {
   const user = await world.createUser()
-  const names = ['../../etc/passwd.txt', 'C:\\x\\evil.txt', 'a"; filename="b.txt', 'ümläut ✓.txt']
   const handles = await upload(user, ...names.map((name) => ({ ...notes, name })))
   expect(handles.map((handle) => handle.split('/').length)).toEqual([4, 4, 4, 4])
-  for (const handle of handles) expect(handle).not.toMatch(/[\r\n\\]|\.\./)
+  for (const handle of handles) expect(handle).not.toMatch(/[\p{Cc}\\]|\/\.\.(?:\/|$)/u)
+  const before = world.presenton.journal.length
   expect((await create(user, handles)).status).toBe(200)
+  const sent = world.presenton.journal.slice(before).map(({ headers }) => headers)
+  expect(JSON.stringify(sent)).not.toMatch(/x-planted/i)
 })
 
 test('keeps nothing of an upload whose tab closes in the middle', async () => {
