@@ -22,7 +22,11 @@ export function createMakerDecks({ config, adapters, features }: MakerDecksOptio
   const { quotas, limits, leaseMs, slideImageHosts: imageHosts } = config
   return createDecks({
     ...createSaveDeck({
-      ...{ database, presenton, quotas, imageHosts, maxSlides: limits.maxSlides },
+      database,
+      presenton,
+      quotas,
+      imageHosts,
+      maxSlides: limits.maxSlides,
       locks: createDeckLocks({ database, leaseMs }),
     }),
     saveDetails: createSaveDetails({ database, presenton }),

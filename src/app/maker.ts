@@ -158,7 +158,8 @@ export async function createMakerServer({
   drainOnClose(app, { closing, graceMs: shutdownGraceMs })
   await makerRoutes(app, {
     upstreamUrl: presentonConfig.url,
-    ...{ presenton, signIn },
+    presenton,
+    signIn,
     services,
     handlers,
     makerUrl: makerUrl.read,

@@ -26,7 +26,13 @@ export function createPaid(options: PaidServicesOptions): Handlers {
   const { limits, quotas, leaseMs, presenton: upstream } = config
   const { editsPerDay } = quotas
   return createPaidHandlers({
-    ...{ database, channels, presenton, limits, editsPerDay, takeStream, resolveFiles },
+    database,
+    channels,
+    presenton,
+    limits,
+    editsPerDay,
+    takeStream,
+    resolveFiles,
     watchSession: createSessionWatch({ database, channels }),
     commands: presentations,
     startRegeneration: presentations.startRegeneration,

@@ -102,7 +102,9 @@ export async function createServer({
 }: ServerOptions): Promise<App> {
   const app = createBase({
     ...baseOptions(config, logger),
-    ...{ onRequestCompleted, tracer, reportError },
+    onRequestCompleted,
+    tracer,
+    reportError,
   })
   const { corsOrigins, limits, presenton } = config
   const { verify, redeemTicket } = features.auth
@@ -149,7 +151,11 @@ export async function createServer({
       limits,
       defaultTemplate: presenton.defaultTemplate,
       closing,
-      ...{ version, publicUrl, verify, isTrustedOrigin, checkRateLimit },
+      version,
+      publicUrl,
+      verify,
+      isTrustedOrigin,
+      checkRateLimit,
     })
   }
   await app.register(

@@ -1,6 +1,6 @@
 // Events as types, as an OpenAPI schema and as lines of the log, all derived from event-kinds.ts.
 
-import Type, { type Static, type TObject, type TSchema } from 'typebox'
+import Type, { type Static, type TObject, type TObjectOptions, type TSchema } from 'typebox'
 import { type EventKindDefinition, eventKinds } from './event-kinds.ts'
 import { oneOf } from './member-schemas.ts'
 import { type Stage, stages } from './stages.ts'
@@ -43,10 +43,10 @@ function schemaOf(kind: EventKind): TSchema {
     run: kind === 'status' ? Type.Optional(Type.Integer()) : Type.Integer({ minimum: 1 }),
     stage: Type.Optional(oneOf(stages)),
   }
-  return Type.Object(
-    { type: Type.Literal(kind), ...members, ...(isUnlogged ? {} : place) },
-    { title: `${kind} event`, description, ...(isOpen && { additionalProperties: true }) },
-  )
+  const own = { type: Type.Literal(kind), ...members }
+  const options: TObjectOptions = { title: `${kind} event`, description }
+  if (isOpen) options.additionalProperties = true
+  return Type.Object(isUnlogged ? own : { ...own, ...place }, options)
 }
 
 /** The union of all kinds, for OpenAPI. Kinds of a newer upstream may come besides. */

@@ -75,7 +75,8 @@ export function encodeMessage<T extends ServerMessageType>(
     JSON.stringify({
       type,
       ...members,
-      ...(requestId !== undefined && { request_id: requestId }),
+      // Left out if there is none, as JSON does.
+      request_id: requestId,
       timestamp: timestamp.toISOString(),
     }),
   )

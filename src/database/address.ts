@@ -62,9 +62,7 @@ export function openAddress(url: string) {
 }
 
 function tlsOptions({ verify, files }: NonNullable<DatabaseAddress['tls']>): ConnectionOptions {
-  return {
-    ...files,
-    rejectUnauthorized: verify !== 'nothing',
-    ...(verify === 'certificate' && { checkServerIdentity: () => undefined }),
-  }
+  const options: ConnectionOptions = { ...files, rejectUnauthorized: verify !== 'nothing' }
+  if (verify === 'certificate') options.checkServerIdentity = () => undefined
+  return options
 }

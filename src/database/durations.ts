@@ -22,7 +22,7 @@ export function advanceClock(
     stage === null || since === undefined
       ? ms
       : { ...ms, [stage]: (ms[stage] ?? 0) + Math.max(0, nowMs - since) }
-  return { ms: spent, ...(!isStopped && { since: nowMs }) }
+  return isStopped ? { ms: spent } : { ms: spent, since: nowMs }
 }
 
 /** The run ends in stage store, so its time is added here. */

@@ -45,7 +45,7 @@ export interface ProblemOptions {
   /** Replaces the code's status where it has two (QUEUE_FULL). */
   status?: number
   errors?: InvalidPlace[]
-  retryAfterSeconds?: number
+  retryAfterSeconds?: number | undefined
   headers?: Record<string, string>
   /** Set on failures of upstream. */
   failure?: FailureKind

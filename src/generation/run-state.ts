@@ -17,13 +17,11 @@ export const workingDeckOf = (run: Run): string | null =>
 
 /** What a checkpoint changes when the run makes its deck again; `deckId` is the new one. */
 export function withNewDeck(run: Run, deckId: string | null): Checkpoint {
-  return {
-    ...(hasFreshDeck(run) ? { freshDeckId: deckId } : { deckId }),
-    deckPrepared: false,
-    deckStreamed: false,
-    slidesFinished: false,
-    exportPath: null,
-  }
+  const undone = { deckPrepared: false, deckStreamed: false, slidesFinished: false }
+  const changes: Checkpoint = { ...undone, exportPath: null }
+  if (hasFreshDeck(run)) changes.freshDeckId = deckId
+  else changes.deckId = deckId
+  return changes
 }
 
 /** What changes when the slides of a fresh deck are whole: it is now the presentation's. */

@@ -202,11 +202,9 @@ async function startOver(
 ): Promise<void> {
   const { run } = context
   const failures = { ...run.failures, [burns]: (run.failures[burns] ?? 0) + 1 }
-  const state: Checkpoint = {
-    failures,
-    ...(next === 'restart' && withNewDeck(run, null)),
-    ...(next === 're-export' && { exportPath: null }),
-  }
+  const state: Checkpoint = next === 'restart' ? withNewDeck(run, null) : {}
+  state.failures = failures
+  if (next === 're-export') state.exportPath = null
   Object.assign(run, state)
   await context.append({ changes: state })
   await waitBeforeRetry(problem, waitMs, context)

@@ -43,12 +43,12 @@ export function problemHeaders(problem: Problem): Record<string, string> {
   const needsRetryAfter = problem.status === 429 || problem.status === 503
   const seconds =
     problem.retryAfterSeconds ?? (needsRetryAfter ? defaultRetryAfterSeconds : undefined)
-  return {
-    ...(problem.status === 401 && { 'www-authenticate': 'Bearer' }),
-    ...problem.headers,
-    ...(seconds !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(seconds))) }),
-    'cache-control': 'no-store',
-  }
+  const headers: Record<string, string> = {}
+  if (problem.status === 401) headers['www-authenticate'] = 'Bearer'
+  Object.assign(headers, problem.headers)
+  if (seconds !== undefined) headers['retry-after'] = String(Math.max(1, Math.ceil(seconds)))
+  headers['cache-control'] = 'no-store'
+  return headers
 }
 
 export function pathOf(request: Pick<FastifyRequest, 'url'>): string {

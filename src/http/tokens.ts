@@ -80,9 +80,9 @@ export function createTokenVerifier(
   const claims: JWTVerifyOptions = {
     requiredClaims: ['exp', 'sub'],
     clockTolerance: clockToleranceSeconds,
-    ...(issuer !== undefined && { issuer }),
-    ...(audience.length > 0 && { audience: [...audience] }),
   }
+  if (issuer !== undefined) claims.issuer = issuer
+  if (audience.length > 0) claims.audience = [...audience]
 
   /** Tries all keys, because a token does not say which source signed it. */
   async function verifyWithAnyKey(token: string) {
@@ -112,7 +112,8 @@ export function createTokenVerifier(
     if (typeof exp !== 'number') throw new RefusedTokenError('claims')
     const name = displayName(payload['name']) ?? displayName(payload['email'])
     const expiresAt = new Date(Math.min(exp * 1000, maxDateMs))
-    return { userId: sub, expiresAt, ...(name !== undefined && { name }) }
+    const caller = { userId: sub, expiresAt }
+    return name === undefined ? caller : { ...caller, name }
   }
 
   return async function verify(token: string): Promise<Caller> {

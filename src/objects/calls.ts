@@ -191,16 +191,17 @@ export function createClient(
   transport?: Pick<Transport, 'request'>,
 ): Client {
   const { protocol, hostname, port } = new URL(endpoint)
-  return new Client({
+  const options: ConstructorParameters<typeof Client>[0] = {
     endPoint: hostname.replace(/^\[|\]$/g, ''),
     useSSL: protocol === 'https:',
-    ...(port ? { port: Number(port) } : {}),
     accessKey,
     secretKey,
     // With a region, the client needs no request to sign a URL.
     region,
     pathStyle: addressing === 'path',
     retryOptions: { disableRetry: true },
-    ...(transport ? { transport: transport as Transport } : {}),
-  })
+  }
+  if (port) options.port = Number(port)
+  if (transport) options.transport = transport as Transport
+  return new Client(options)
 }

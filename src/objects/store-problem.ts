@@ -17,7 +17,7 @@ export class StoreProblem extends Problem {
     const retryAfterSeconds = cause instanceof StoreError ? cause.retryAfterSeconds : undefined
     super('STORAGE_UNAVAILABLE', {
       cause,
-      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+      retryAfterSeconds,
       ...(explanation.isFinal && { failure: 'final', detail: refusedDetail }),
     })
     this.action = action

@@ -147,7 +147,9 @@ export function createConnections(url: string) {
         body.on('error', ignore)
         const closeKept = () => void body.destroy()
         return {
-          ...{ status: statusCode, headers: responseHeaders, body },
+          status: statusCode,
+          headers: responseHeaders,
+          body,
           close: connection ? close : closeKept,
         }
       } catch (error) {

@@ -30,8 +30,15 @@ export function createDeckSaves({ calls, perform, timeouts: { createMs } }: Deck
   const save = ({ account, signal }: DeckCall, path: string, json: object) =>
     perform({ operation: 'save', signal }, ({ auth }) =>
       calls.fetchJson({
-        ...{ account, signal, auth, routeKind: 'deck', timeoutMs: createMs },
-        ...{ method: 'PATCH', path, json, isRepeatable: true },
+        account,
+        signal,
+        auth,
+        routeKind: 'deck',
+        timeoutMs: createMs,
+        method: 'PATCH',
+        path,
+        json,
+        isRepeatable: true,
       }),
     )
 

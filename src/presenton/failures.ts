@@ -32,7 +32,7 @@ export function outage(cause: unknown, retryAfterSeconds?: number): Problem {
   return new Problem('UPSTREAM_UNAVAILABLE', {
     failure: 'outage',
     cause,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    retryAfterSeconds,
   })
 }
 
@@ -44,7 +44,7 @@ export function fault(
   return new Problem('UPSTREAM_ERROR', {
     failure: 'fault',
     cause,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    retryAfterSeconds,
   })
 }
 
@@ -56,7 +56,7 @@ export function credentialsRefused(cause: unknown, retryAfterSeconds?: number): 
   return new Problem('UPSTREAM_UNAVAILABLE', {
     failure: 'credentials',
     cause,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    retryAfterSeconds,
   })
 }
 
@@ -66,7 +66,7 @@ function limit(cause: unknown, retryAfterSeconds?: number): Problem {
     failure: 'limit',
     modelFailure: 'limit',
     cause,
-    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    retryAfterSeconds,
   })
 }
 
@@ -102,7 +102,7 @@ export function rejected(text: string, cause?: unknown): Problem {
   return new Problem('UPSTREAM_REJECTED', {
     failure: 'final',
     detail,
-    ...(cause !== undefined && { cause }),
+    cause,
   })
 }
 

@@ -59,7 +59,12 @@ export function createRequests({ connections, breaker, maxBodyBytes, now }: Requ
   ): Promise<UpstreamResponse> {
     const traced = withTraceparent(headers, span)
     const response = await connections.open({
-      ...{ method, path, json, openBody, signal, isRepeatable },
+      method,
+      path,
+      json,
+      openBody,
+      signal,
+      isRepeatable,
       headers: traced,
     })
     span?.set({ 'http.response.status_code': response.status })

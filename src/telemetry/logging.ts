@@ -134,19 +134,18 @@ function describeResponse(response: { statusCode?: number }) {
 function describeError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return error
   const { code, failure } = error as { code?: unknown; failure?: unknown }
-  return {
+  const described: Record<string, unknown> = {
     type: error.name === 'Error' ? error.constructor.name : error.name,
-    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-    ...(typeof failure === 'string' ? { failure } : {}),
-    message: error.message.slice(0, 2000),
-    stack: stackOf(error),
-    ...(error instanceof AggregateError && depth < 4
-      ? { errors: error.errors.slice(0, 4).map((one) => describeError(one, depth + 1)) }
-      : {}),
-    ...(error.cause !== undefined && depth < 4
-      ? { cause: describeError(error.cause, depth + 1) }
-      : {}),
   }
+  if (typeof code === 'string' || typeof code === 'number') described['code'] = code
+  if (typeof failure === 'string') described['failure'] = failure
+  described['message'] = error.message.slice(0, 2000)
+  described['stack'] = stackOf(error)
+  if (depth >= 4) return described
+  if (error instanceof AggregateError)
+    described['errors'] = error.errors.slice(0, 4).map((one) => describeError(one, depth + 1))
+  if (error.cause !== undefined) described['cause'] = describeError(error.cause, depth + 1)
+  return described
 }
 
 /** The frames without the message, which has its own field and may look like frames. */

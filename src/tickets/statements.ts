@@ -87,7 +87,8 @@ export async function redeemTicket(
   const [row] = await deleteTicket(database, { hash: hashOf(ticket), purpose, presentationId })
   if (!row) return undefined
   const { userId, tokenExpiresAtMs, entry } = row
-  return { userId, expiresAt: new Date(tokenExpiresAtMs), ...(entry && { entry }) }
+  const holder = { userId, expiresAt: new Date(tokenExpiresAtMs) }
+  return entry ? { ...holder, entry } : holder
 }
 
 /** The user of a ticket of the maker, which stays unused; undefined if it opens nothing. */

@@ -4,7 +4,7 @@
 import { readRunSources } from '../../database/sources.ts'
 import { Problem } from '../../domain/problem.ts'
 import { parseCompletedOutlines } from '../../presenton/deck-responses.ts'
-import type { Context } from '../context.ts'
+import type { Checkpoint, Context } from '../context.ts'
 import { forwardMessage } from '../forward-message.ts'
 import { titleFrom } from '../title.ts'
 
@@ -52,5 +52,7 @@ async function finish(
   const { outlines } = given
   const title = context.run.title ?? titleFrom(given.title, outlines)
   const events = [context.event('outlines', { outlines, title })]
-  await context.checkpoint({ outlines, ...(title !== null && { title }) }, { events })
+  const state: Checkpoint = { outlines }
+  if (title !== null) state.title = title
+  await context.checkpoint(state, { events })
 }

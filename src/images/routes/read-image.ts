@@ -65,11 +65,11 @@ export function imageRoutes(app: App, { openImage, findAccount }: ImageServices)
     })
     reply.headers({
       'content-type': contentType,
-      ...(sizeBytes !== undefined && { 'content-length': sizeBytes }),
       'cache-control': cacheControl,
       'content-security-policy': contentSecurityPolicy,
       vary: 'Authorization, Cookie, Origin',
     })
+    if (sizeBytes !== undefined) reply.header('content-length', sizeBytes)
     if (request.method !== 'HEAD') return reply.send(body)
     // For a HEAD request Fastify would read the whole body and discard it.
     body.destroy()

@@ -107,7 +107,9 @@ export function createStartChatTurn(options: ChatTurnsOptions) {
         if (!(await lockLease(client, own.id))) return
         if (!(await deleteTurn(client, turn))) return
         const revision = await finishChange(client, deck.lock, {
-          ...{ digests: slideDigests(after), digestsBefore: slideDigests(before), slideCount },
+          digests: slideDigests(after),
+          digestsBefore: slideDigests(before),
+          slideCount,
           isOtherTheme: !isDeepStrictEqual(after.presentation.theme, before.presentation.theme),
         })
         if (revision === undefined) throw deckLockLost()

@@ -65,8 +65,12 @@ export function createKnownDecks() {
     ): KnownDeck => {
       const { userId, id, deckId, revision, account } = held
       return remember(deckId, {
-        ...{ own: { userId, id }, revision, account },
-        ...{ ids: idsOf(deck), digests: slideDigests(deck), theme: deck.presentation.theme },
+        own: { userId, id },
+        revision,
+        account,
+        ids: idsOf(deck),
+        digests: slideDigests(deck),
+        theme: deck.presentation.theme,
         images: imagesOf([deck.slides, deck.presentation.theme]),
       })
     },

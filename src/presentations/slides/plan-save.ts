@@ -66,7 +66,9 @@ function planTheme(
   { ids, digests, ...known }: KnownDeck,
 ): PlannedSave {
   const saved = ({ presentation }: Pick<DeckSlides, 'presentation'>): Saved => ({
-    ...{ ids, digests, response: { ...presentation, slides: [] } },
+    ids,
+    digests,
+    response: { ...presentation, slides: [] },
   })
   return {
     isOtherTheme: !isDeepStrictEqual(theme, known.theme),
@@ -80,7 +82,9 @@ function planSlide(slide: SavedSlide, { ids, digests }: KnownDeck): PlannedSave 
   const index = ids.indexOf(slide.id)
   if (index < 0) throw new Problem('NOT_FOUND')
   const saved = (response: UpstreamSlide): Saved => ({
-    ...{ ids, digests: digests.with(index, slideDigest(response)), response },
+    ids,
+    digests: digests.with(index, slideDigest(response)),
+    response,
   })
   return {
     write: async (presenton, call) => saved(await presenton.saveSlide({ ...call, slide })),
@@ -115,7 +119,9 @@ function planDeck(
     addsIds: slides.some(({ id }) => !known.ids.includes(id)),
     async write(presenton, call) {
       const deck = await presenton.saveDeck({
-        ...{ ...call, slides, theme: theme ?? known.theme },
+        ...call,
+        slides,
+        theme: theme ?? known.theme,
         ...(isResized && { slideCount }),
       })
       // An answer that shows other slides than were sent says nothing of the deck.
