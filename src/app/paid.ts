@@ -1,4 +1,4 @@
-// The handlers of what costs money in the slide maker, with the commands and adapters that they need.
+// The handlers of what costs money in the slide maker, with their commands and adapters.
 
 import type { Config } from '../config/config.ts'
 import type { Handlers } from '../maker/exchange.ts'

@@ -24,8 +24,8 @@ const endAbandoned = `
   from abandoned a where p.id = $1 and a.has_intent and ${revisionOf('p')} is not null`
 
 /**
- * Frees the deck of a change whose holder has crashed (`freed`: its revision may have grown). `taken`
- * while another change is under way.
+ * Frees the deck of a change whose holder has crashed (`freed`: its revision may have grown).
+ * `taken` while another change is under way.
  */
 export async function freeDeck(client: Queryable, id: string): Promise<'free' | 'freed' | 'taken'> {
   const [change] = await client.query<{ isAbandoned: boolean }>(
@@ -191,10 +191,9 @@ export interface ExpectedRevision {
 }
 
 /**
- * Takes the lock of a finished deck and notes the intent, in one statement. False if the deck is
- * another one, has another revision, may not be changed, or is not free, or if the session has ended:
- * nothing is taken then.
- * Both rows are locked, so that a row that was read before the locks were granted is read again.
+ * Takes the lock of a finished deck and notes the intent, in one statement; false if the deck is
+ * not as the caller knows it, not free, or the session has ended. Both rows are locked, so that a
+ * row that was read before the locks were granted is read again.
  */
 export async function takeDeckAtOnce(
   database: Queryable,

@@ -1,4 +1,4 @@
-// The pool of connections, which is replaced as a whole when its connections have stopped responding.
+// The pool of connections. It is replaced as a whole when connections have stopped responding.
 
 import pg from 'pg'
 import { openAddress } from './address.ts'
@@ -65,9 +65,9 @@ export function openReplaceablePool(options: PoolOptions) {
     current: (): pg.Pool => pool,
 
     /**
-     * Tries again when the connect timeout fires late. Timers run before sockets are read, so after a
-     * pause of this process the timeout wins over a connection that is ready. Nothing was sent yet.
-     * Also tries again when sslmode=prefer allows another kind of connection.
+     * Tries again when the connect timeout fires late. Timers run before sockets are read, so after
+     * a pause of this process the timeout wins over a connection that is ready. Nothing was sent
+     * yet. Also tries again when sslmode=prefer allows another kind of connection.
      */
     async withConnection<T>(work: (on: pg.Pool) => Promise<T>): Promise<T> {
       const startedMs = performance.now()

@@ -1,5 +1,5 @@
-// Frames as a byte stream, which takes them as fast as its client reads. Their bytes are shared with
-// the streams of other subscribers.
+// Frames as a byte stream, which takes them as fast as its client reads. Their bytes are shared
+// with the streams of other subscribers.
 
 import { Readable } from 'node:stream'
 

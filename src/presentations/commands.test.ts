@@ -329,7 +329,7 @@ test('the ledger agrees with the model after every step of a random history', as
   })
 })
 
-test('a cancel tells those who report the end of a run, once', async () => {
+test('a cancel is reported once as the end of its run', async () => {
   const { database } = rows
   const own = { userId: 'carol', id: await rows.insert({ userId: 'carol' }) }
   const onCommitted = vi.fn()

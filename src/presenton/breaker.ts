@@ -1,7 +1,6 @@
-// The circuit breaker in front of upstream. It decides only whether a call may start. Deadlines are
-// the caller's, because opossum's own timeout would abort all calls at once. Failures are: no
-// connection, 5xx, timeouts, stalls and cut streams, but not 4xx, and not a limit of the model that
-// upstream reports with a 5xx.
+// The circuit breaker in front of upstream. Deadlines are the caller's: opossum's own timeout would
+// abort all calls at once. Failures are: no connection, 5xx, timeouts, stalls and cut streams, but
+// not 4xx, nor a limit of the model that upstream reports with a 5xx.
 
 import CircuitBreaker from 'opossum'
 import { Problem } from '../domain/problem.ts'
@@ -78,10 +77,9 @@ export function createBreaker(options: BreakerOptions, { onStateChange, now }: B
     state,
 
     /**
-     * Runs `act` if the circuit allows it; otherwise rejects with UPSTREAM_UNAVAILABLE. Every
-     * rejection of `act` counts as a failure, except with the reason of `signal`. A half-open
-     * circuit allows one call, whose result decides. The success of a cheap call is not counted in
-     * a closed circuit: it must not hide that the expensive calls fail.
+     * Runs `act` if the circuit allows it; else rejects with UPSTREAM_UNAVAILABLE. Each rejection
+     * counts as a failure, except with the reason of `signal`. The success of a cheap call does not
+     * count in a closed circuit: it must not hide that the expensive calls fail.
      */
     async run<T>(act: () => Promise<T>, signal: AbortSignal, { isCheap = false } = {}): Promise<T> {
       if (isCheap && circuit.closed) return runCheap(act, signal)

@@ -1,5 +1,5 @@
-// Saves of upstream's own interface: one slide, or the whole deck. What upstream answers is kept whole,
-// because the interface expects it. Each save may be repeated.
+// Saves of upstream's own interface: one slide, or the whole deck. What upstream answers is kept
+// whole, because the interface expects it. Each save may be repeated.
 
 import type { Calls } from './calls.ts'
 import { type DeckSlides, parseDeck, parseSlide, type UpstreamSlide } from './deck-responses.ts'

@@ -1,7 +1,5 @@
-// What the gateway does with a deck, except for its streams and exports: create, prepare, read and
-// delete.
-// Nothing is repeated here unless upstream has shown that it did nothing: after a refused login, or
-// on a route of another version.
+// Creates, prepares, reads and deletes decks. Nothing is repeated here unless upstream has shown
+// that it did nothing: after a refused login, or on a route of another version.
 
 import { Problem } from '../domain/problem.ts'
 import type { CallOptions } from './account.ts'

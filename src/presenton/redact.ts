@@ -1,7 +1,6 @@
-// Removes secrets from upstream's texts before a user sees them: URLs, hosts, paths and words that
-// look like keys become placeholders. It prefers to remove too much, because upstream passes on raw
-// texts of model providers. Its time is linear: the input is bounded, and no pattern nests
-// repetitions over the same characters.
+// Replaces URLs, hosts, paths and words that look like keys in upstream's texts, before a user sees
+// them. Rather too much than too little: upstream passes on raw texts of model providers. Its time
+// is linear: the input is bounded, and no pattern nests repetitions over the same characters.
 
 const maxChars = 300
 const maxInputChars = 2000

@@ -1,5 +1,5 @@
-// What is known of the connected Presenton: whether it responds, its version's capabilities, and the
-// circuit breaker.
+// What is known of the connected Presenton: whether it responds, its version's capabilities, and
+// the circuit breaker.
 
 import { Problem } from '../domain/problem.ts'
 import { type CallOptions, sharedAccount } from './account.ts'

@@ -1,5 +1,5 @@
-// An installation of docker-compose.yml for the check: a copy of the checkout with an .env of its own,
-// a project name and ports that nothing else uses, and the stand-in in place of Presenton.
+// An installation of docker-compose.yml for the check: a copy of the checkout with an .env of its
+// own, a project name and ports that nothing else uses, and the stand-in in place of Presenton.
 
 import { execFile, execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'

@@ -1,4 +1,4 @@
-// The stand-in for Presenton as the program of a container: bundled by the check, started on port 80.
+// The stand-in for Presenton as the program of a container, which the check bundles.
 
 import { openStandIn, paces } from '../../sandbox/presenton/stand-in.ts'
 

@@ -1,14 +1,15 @@
 // Which images and links a slide may name. An export opens each of them in upstream's own browser,
-// from where it could reach what no user may reach. So only what is known to be harmless passes, and
-// what the deck has already.
+// from where it could reach what no user may reach. So only what is known to be harmless passes,
+// and what the deck has already.
 
 import type { InvalidPlace } from '../../contract/problem.ts'
 import { decodePlainPath } from '../../presenton/plain-path.ts'
 import { addressesIn } from './markup.ts'
 
 /**
- * `address`: any text is one. `part`: a text within the description of an image, which is an address
- * if it looks like one. `text`: a text for people or the model. Markup in the last two may name addresses, too.
+ * `address`: any text is one. `part`: a text within the description of an image, which is an
+ * address if it looks like one. `text`: a text for people or the model. Markup in the last two may
+ * name addresses, too.
  */
 type Kind = 'address' | 'part' | 'text'
 

@@ -1,6 +1,6 @@
-// What this process remembers of the decks that were saved last, so that the next save of a deck needs
-// no read: its slides by their ids and digests, and the images that it has had. It holds for one
-// revision; a deck of another one is read again.
+// What this process remembers of the decks that were saved last, so that the next save of a deck
+// needs no read: its slides by their ids and digests, and the images that it has had. It holds for
+// one revision; a deck of another one is read again.
 
 import { setNewest } from '../../domain/bounded-map.ts'
 import type { DeckSlides } from '../../presenton/deck-responses.ts'

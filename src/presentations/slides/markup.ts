@@ -1,6 +1,6 @@
-// Addresses that the markup of a text loads. Upstream draws texts as Markdown with HTML in it, also in
-// the browser of its exports. It finds too much rather than too little: nothing here parses HTML as a
-// browser does, so what could be read in two ways is refused as a whole.
+// Addresses that the markup of a text loads. Upstream draws texts as Markdown with HTML in it, also
+// in the browser of its exports. It finds too much rather than too little: nothing here parses HTML
+// as a browser does, so what could be read in two ways is refused as a whole.
 
 const hasTag = /<[a-z!?/]/i
 const tagNames = /<([a-z][^\s/>]*)/gi

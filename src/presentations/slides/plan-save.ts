@@ -53,8 +53,8 @@ export interface PlannedSave {
 }
 
 /**
- * @throws Problem NOT_FOUND (a slide that the deck does not have), CONFLICT (the slides are those of an
- * earlier deck)
+ * @throws Problem NOT_FOUND (a slide that the deck does not have), CONFLICT (the slides are those
+ * of an earlier deck)
  */
 export function planSave(save: Save, known: KnownDeck): PlannedSave {
   if (save.kind === 'slide') return planSlide(save.slide, known)

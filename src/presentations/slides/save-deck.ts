@@ -85,16 +85,16 @@ export function createSaveDeck(options: SaveDeckOptions) {
     /**
      * Saves, and returns what upstream answered.
      *
-     * @throws Problem NOT_FOUND (also a slide that the deck does not have), CONFLICT (not completed),
-     * VALIDATION_FAILED, QUOTA_EXHAUSTED, UPSTREAM_…
+     * @throws Problem NOT_FOUND (also a slide that the deck does not have), CONFLICT (not
+     * completed), VALIDATION_FAILED, QUOTA_EXHAUSTED, UPSTREAM_…
      */
     save: (request: SaveRequest): Promise<Saved['response']> =>
       inTurn(request.own.id, async () => saveIn(await lock(request, always()), request)),
 
     /**
-     * Saves a slide of a deck that was saved here before, for a session that is not checked yet: the
-     * statement that takes the lock says whether all of it still holds. Undefined: it does not, and
-     * nothing was done.
+     * Saves a slide of a deck that was saved here before, for a session that is not checked yet:
+     * the statement that takes the lock says whether all of it still holds. Undefined: it does not,
+     * and nothing was done.
      */
     async saveKnown({
       userId,

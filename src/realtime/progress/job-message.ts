@@ -1,4 +1,4 @@
-// The newest state of a followed run, and its `job_progress` message: encoded once for all followers.
+// The newest state of a followed run, and its message, which is encoded once for all followers.
 
 import { encodeMessage } from '../../contract/realtime.ts'
 import { isFinished } from '../../domain/status.ts'

@@ -1,5 +1,5 @@
-// Learns when followed runs have news: from hints, and from a poll that finds what a lost hint would
-// have told.
+// Learns when followed runs have news: from hints, and from a poll that finds what a lost hint
+// would have told.
 
 import type { Channels } from '../../database/channels.ts'
 import type { Database } from '../../database/connection.ts'

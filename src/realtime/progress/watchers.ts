@@ -1,5 +1,4 @@
-// Those who are told each change of status or stage of a run, without a limit, from when they are
-// started.
+// Watchers get each change of status or stage of a run, without a limit, from their start on.
 
 import type { JobRow } from './statements.ts'
 

@@ -1,4 +1,4 @@
-// The editor of a deck: its slides as they are made or as they are stored, and what can be done to them.
+// The editor of a deck: its slides as they are made or stored, and what can be done to them.
 
 import { call, openStream, ppt } from './api.js'
 import { openChat } from './chat.js'

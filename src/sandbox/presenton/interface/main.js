@@ -1,5 +1,5 @@
-// The pages of the stand-in's interface. It asks for the routes of the real one, in its order, and has
-// none of its looks.
+// The pages of the stand-in's interface. It asks for the routes of the real one, in its order, and
+// has none of its looks.
 
 import { call } from './api.js'
 import { showDashboard } from './dashboard.js'
