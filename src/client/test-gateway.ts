@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type ClientOptions, createClient } from './client.ts'
+import { type ClientOptions, createClient, GatewayError } from './client.ts'
 
 export interface Received {
   method: string
@@ -81,4 +81,14 @@ export function inTurn(...answers: Answer[]): Answer {
     next += 1
     answer?.(response, received)
   }
+}
+
+/** The error with which a call fails. */
+export async function failureOf(call: Promise<unknown>): Promise<GatewayError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  if (error instanceof GatewayError) return error
+  throw new Error('expected a GatewayError', { cause: error })
 }
