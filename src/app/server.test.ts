@@ -1,10 +1,11 @@
 // The servers as a whole: shutdown, cross-origin access, health, and the server for operators.
 
-import { afterEach, expect, test } from 'vitest'
+import { Socket } from 'node:net'
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { readConfig } from '../config/config.ts'
 import type { Health } from '../operations/routes/health.ts'
 import { createLogger } from '../telemetry/logging.ts'
-import { createOperationsServer } from './server.ts'
+import { createOperationsServer } from './operations-server.ts'
 import { openTestServer, rowId, sampleRow, type TestServer } from './test-server.ts'
 
 let server: TestServer
@@ -19,6 +20,19 @@ function createGate() {
   })
   return { promise, resolve }
 }
+
+test('a handler has three minutes until its first byte, and an idle connection half of them', async () => {
+  server = await openTestServer()
+  const setTimeouts = vi.spyOn(Socket.prototype, 'setTimeout')
+  onTestFinished(() => setTimeouts.mockRestore())
+  await server.call(path)
+  const port = Number(new URL(server.url).port)
+  const ofServer = setTimeouts.mock.calls
+    .filter((_, index) => (setTimeouts.mock.contexts[index] as Socket).localPort === port)
+    .map(([ms]) => ms)
+  expect(ofServer).toContain(180_000)
+  expect(ofServer.slice(ofServer.indexOf(180_000))).toContain(90_000)
+})
 
 test('close() waits for requests under way', async () => {
   const released = createGate()

@@ -1,4 +1,4 @@
-// The servers and the list of their routes. A new transport registers a scope, which chooses its
+// The public server and the list of its routes. A new transport registers a scope, which chooses its
 // caller rule (`requireCaller`, `limitAnonymous`), body parser, `securityHeaders`, `cacheControl`.
 // docs/architecture.md, "Adding a transport", has the details.
 
@@ -18,13 +18,13 @@ import { drainOnClose } from '../http/drain-on-close.ts'
 import { describeRoutes, openapiRoutes } from '../http/openapi.ts'
 import { normalizeParameters } from '../http/parameters.ts'
 import { createRateLimit, limitRequests, limitUnknownRoutes } from '../http/rate-limit.ts'
-import { sharedSchemas } from '../http/schemas.ts'
-import { cacheControl, strictHeaders } from '../http/security-headers.ts'
+import { cacheControl } from '../http/security-headers.ts'
+import { allowSlowResponses } from '../http/slow-responses.ts'
 import { type ImageServices, imageRoutes } from '../images/routes/read-image.ts'
 import { type MakerApi, makerApiRoutes } from '../maker/routes/maker-links.ts'
 import { describeResourceRoutes, metadataPath } from '../mcp/routes/describe-resource.ts'
 import { mcpRoutes } from '../mcp/routes.ts'
-import { type Announce, announceRoute } from '../notifications/routes/announce.ts'
+import type { Announce } from '../notifications/routes/announce.ts'
 import {
   type NotificationServices,
   notificationWebSocketRoutes,
@@ -33,7 +33,6 @@ import {
 import { type OperationsRoutes, operationsRoutes } from '../operations/routes.ts'
 import { type PresentationServices, presentationRoutes } from '../presentations/routes.ts'
 import { apiPrefix, presentationUrl } from '../presentations/view.ts'
-import { readStatsRoute } from '../realtime/routes/read-stats.ts'
 import {
   createIsWebSocketPath,
   type RealtimeRoutes,
@@ -49,6 +48,7 @@ import { type ListTemplates, listTemplatesRoute } from '../templates/routes/list
 import { type IssueTicket, issueTicketRoute } from '../tickets/routes/issue-ticket.ts'
 import { type ReadUsage, readUsageRoute } from '../usage/routes/read-usage.ts'
 import { ownWebhookRoutes, type WebhookServices } from '../webhooks/routes.ts'
+import { baseOptions } from './base-options.ts'
 
 /** What the routes call, by feature folder. */
 export interface Features {
@@ -84,6 +84,9 @@ export interface ServerOptions {
   reportError?: BaseOptions['reportError']
 }
 
+/** For a change of slides that waits for its deck, and then for Presenton several times. */
+const slowestResponseMs = 180_000
+
 /**
  * The public server, with health and metrics unless OPS_PORT is set. It does not listen yet;
  * `close()` waits for requests under way.
@@ -111,6 +114,7 @@ export async function createServer({
   const isTrustedOrigin = (origin: string) =>
     origin === new URL(publicUrl()).origin || corsOrigins.includes(origin)
 
+  allowSlowResponses(app, slowestResponseMs)
   limitConnections(app, { ...limits, maxWebSockets: config.realtime.maxWebSockets })
   drainOnClose(app, { closing, graceMs: config.shutdownGraceMs })
   await allowOrigins(app, {
@@ -207,46 +211,4 @@ export async function createServer({
     imageRoutes(scope, features.images)
   })
   return app
-}
-
-export interface OperationsServerOptions {
-  config: Pick<Config, 'publicUrl' | 'trustProxy' | 'corsOrigins' | 'events'>
-  logger: FastifyBaseLogger
-  features: Pick<Features, 'operations' | 'realtime' | 'notifications'>
-  tracer?: BaseOptions['tracer']
-  reportError?: BaseOptions['reportError']
-}
-
-/** The server of OPS_PORT: health, metrics, statistics and announcements. */
-export async function createOperationsServer({
-  config,
-  logger,
-  features,
-  tracer,
-  reportError,
-}: OperationsServerOptions): Promise<App> {
-  const app = createBase({ ...baseOptions(config, logger), tracer, reportError })
-  for (const schema of sharedSchemas) app.addSchema(schema)
-  await app.register(operationsRoutes, features.operations)
-  await app.register(async (scope: App) => {
-    readStatsRoute(scope, features.realtime, { isPublic: true })
-    await announceRoute(scope, features.notifications)
-  })
-  return app
-}
-
-function baseOptions(
-  { publicUrl = '', trustProxy, corsOrigins, events }: OperationsServerOptions['config'],
-  logger: FastifyBaseLogger,
-) {
-  return {
-    logger,
-    trustProxy,
-    headers: strictHeaders({
-      isHttps: publicUrl.startsWith('https:'),
-      isShared: corsOrigins.length > 0,
-    }),
-    // Above the longest silence of a healthy connection: a `wait` of 60 s, or two heartbeats.
-    idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
-  }
 }

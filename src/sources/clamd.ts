@@ -15,7 +15,8 @@ export interface ScannerOptions {
 /** `open` returns the chunks of the file. It is called again if the connection breaks. */
 export type Scan = (open: () => AsyncIterable<Buffer>, signal: AbortSignal) => Promise<void>
 
-const defaultTimeouts = { connectMs: 5_000, totalMs: 120_000 }
+// Well below the 90 s after which a silent connection is closed, so that its upload gets an answer.
+const defaultTimeouts = { connectMs: 5_000, totalMs: 75_000 }
 const maxResponseBytes = 4_096
 
 /**
