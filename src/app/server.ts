@@ -1,4 +1,4 @@
-// The public server and the list of its routes. A new transport registers a scope, which chooses its
+// The public server and the list of its routes. A new transport registers a scope that chooses its
 // caller rule (`requireCaller`, `limitAnonymous`), body parser, `securityHeaders`, `cacheControl`.
 // docs/architecture.md, "Adding a transport", has the details.
 

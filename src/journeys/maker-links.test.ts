@@ -1,8 +1,9 @@
 // Where the API leads to the slide maker: links of presentations and of notifications, and what it
 // says of versions.
 
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { createClient } from '../client/client.ts'
+import { waitFor } from '../sandbox/wait-for.ts'
 import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { brief } from './user.ts'
 import { openWorld, type WorldOptions } from './world.ts'
@@ -80,7 +81,7 @@ test('an older version has no maker: a warning says so, and its listener respond
   expect(links.maker).toBeNull()
   expect((await user.api('/capabilities')).body).toMatchObject({ shape: 'T', maker: false })
   const logs = () => world.gateways[0]?.logs.join('\n') ?? ''
-  await vi.waitFor(() => expect(logs()).toContain('the connected version is 0.8'), 30_000)
+  await waitFor(() => expect(logs()).toContain('the connected version is 0.8'))
   const browser = createMakerBrowser(() => makerUrl)
   for (const path of ['/', '/dashboard', '/Logo.svg', '/api/v1/auth/status', '/nothing', '/_enter'])
     expect((await browser.open(path)).status, path).toBe(503)
@@ -95,5 +96,5 @@ test('a later version has one: a warning names it', async () => {
   const { id, links } = await user.generate()
   expect(links.maker).toBe(`${makerUrl}/open/${id}`)
   const logs = () => world.gateways[0]?.logs.join('\n') ?? ''
-  await vi.waitFor(() => expect(logs()).toContain('version is later than 0.9.3'), 30_000)
+  await waitFor(() => expect(logs()).toContain('version is later than 0.9.3'))
 })

@@ -1,9 +1,10 @@
 // Who may save, what of a save never goes upstream, what it may cost, and what a crash leaves.
 
 import { createServer } from 'node:net'
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { User } from '../../journeys/user.ts'
 import type { Gateway } from '../../sandbox/gateway.ts'
+import { waitFor } from '../../sandbox/wait-for.ts'
 import {
   type CallOptions,
   createCalls,
@@ -293,7 +294,7 @@ test.each([
   await lost
   world.presenton.gates.releaseAll()
   expect(deck.slides[0]?.speaker_note).toBe(isStored ? 'lost' : 'before')
-  await vi.waitFor(async () => expect((await save('next')).status).toBe(200), 20_000)
+  await waitFor(async () => expect((await save('next')).status).toBe(200))
   // 2 before the crash, 3 for the intent, 4 for the next save.
   expect(await user.read(id)).toMatchObject({ revision: 4 })
 })

@@ -1,9 +1,10 @@
 // Documents that are uploaded in the slide maker: sources of their user, which decks and chats are
 // made from. Over real sockets and with real workers.
 
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { User } from '../../journeys/user.ts'
 import { png } from '../../sandbox/documents.ts'
+import { waitFor } from '../../sandbox/wait-for.ts'
 import { createCalls, messagesOf, openPaidWorld, type PaidWorld } from '../paid/test-world.ts'
 import { formOf, notes, type SentFile, uploadDocuments, upstreamDuring } from './test-world.ts'
 
@@ -191,7 +192,7 @@ test('keeps nothing of an upload whose tab closes in the middle', async () => {
     },
   } as RequestInit)
   await expect(sent).rejects.toThrow()
-  await vi.waitFor(async () => expect(await sourcesOf(user)).toHaveLength(1))
+  await waitFor(async () => expect(await sourcesOf(user)).toHaveLength(1))
   const [row] = await world.query<{ count: number }>(
     `select count(*)::int as count from gateway.uploads
      where object_key like $1 and remove_after is null`,

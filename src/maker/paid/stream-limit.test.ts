@@ -1,7 +1,8 @@
 // What a stream would begin where the user may open no other one, and what ends a stream.
 
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { User } from '../../journeys/user.ts'
+import { waitFor } from '../../sandbox/wait-for.ts'
 import { createCalls, messagesOf, openPaidWorld, type PaidWorld } from './test-world.ts'
 
 let world: PaidWorld['world']
@@ -98,7 +99,7 @@ test('the chat ends with its session, and its turn goes on', async () => {
   await user.api('/maker', { method: 'DELETE' })
   expect(await last()).toEqual(sessionOver)
   world.presenton.gates.releaseAll()
-  await vi.waitFor(async () => expect(await user.read(id)).toMatchObject({ revision: 2 }), 20_000)
+  await waitFor(async () => expect(await user.read(id)).toMatchObject({ revision: 2 }))
 })
 
 test('HEAD asks upstream for nothing, and pays for nothing', async () => {
