@@ -13,8 +13,8 @@ import { startLifecycle } from './lifecycle.ts'
 import { createMakerServer, createMakerUrl } from './maker.ts'
 import { createMakerDecks } from './maker-decks.ts'
 import { createMakerFiles } from './maker-files.ts'
+import { createMakerPaid } from './maker-paid.ts'
 import { createOperationsServer } from './operations-server.ts'
-import { createPaid } from './paid.ts'
 import { createPublicUrl } from './public-url.ts'
 import { createServer } from './server.ts'
 import { openServices } from './services.ts'
@@ -87,7 +87,7 @@ export async function openApp(options: AppOptions) {
           services: services.maker.services,
           presenton: services.adapters.presenton,
           handlers: {
-            ...createPaid({ config, logger, ...services, ...files }),
+            ...createMakerPaid({ config, logger, ...services, ...files }),
             ...createMakerDecks({ config, ...services }),
             ...files.handlers,
           },

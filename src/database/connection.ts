@@ -1,4 +1,4 @@
-// The pool of Postgres connections. Every wait on it has a deadline, and an outage becomes the
+// Statements and transactions on Postgres. Every wait has a deadline, and an outage becomes the
 // Problem DATABASE_UNAVAILABLE.
 import pg from 'pg'
 import { sleep } from '../async/signals.ts'

@@ -1,4 +1,4 @@
-// The part of a worker that claims runs: on each hint, and at times without one.
+// The part of a worker that claims runs: at each hint, and now and then without one.
 
 import { randomUUID } from 'node:crypto'
 import { jitterMs } from '../async/backoff.ts'

@@ -1,5 +1,5 @@
-// Drives a run that a worker holds, until it ends or the worker has to leave it, and gives back the
-// lease of one that another worker shall continue.
+// Drives a run that a worker holds until it ends or the worker has to leave it, and releases the
+// lease of one that another worker is to continue.
 
 import { anySignal } from '../async/signals.ts'
 import type { Channels } from '../database/channels.ts'

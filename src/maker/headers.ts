@@ -5,7 +5,7 @@ import type { MakerConfig } from '../config/maker.ts'
 
 export interface MakerHeaderOptions extends Pick<MakerConfig, 'frameAncestors' | 'hasGoogleFonts'> {
   isHttps: boolean
-  /** Of other servers, whose pictures slides may show. */
+  /** Of other servers, whose images slides may show. */
   imageHosts: ReadonlySet<string>
 }
 

@@ -46,7 +46,7 @@ declare module 'fastify' {
   }
 }
 
-/** As much as any message of upstream may have; pictures may be in a deck itself. */
+/** As much as any message of upstream may have; images may be in a deck itself. */
 const maxDeckBytes = 16 * 1024 * 1024
 
 /** For all that upstream may do for a page. */

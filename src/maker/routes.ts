@@ -12,7 +12,7 @@ import { createRateLimit } from '../http/rate-limit.ts'
 import type { UpstreamAccount } from '../presenton/account.ts'
 import { readSessionId, sessionCookie } from './cookies.ts'
 import type { Handler, Handlers } from './exchange.ts'
-import { createLocalAnswers } from './local-answers.ts'
+import { createLocalResponses } from './local-responses.ts'
 import type { FindOwnDeck } from './own-decks.ts'
 import { type PassThrough, passThroughRoutes } from './pass-through.ts'
 import { cleanQuery } from './query.ts'
@@ -122,7 +122,7 @@ export async function makerRoutes(app: App, options: MakerRoutesOptions): Promis
     reply.header('set-cookie', sessionCookie(makerUrl()))
     return { success: true }
   }
-  const handlers = { ...createLocalAnswers({ logout }), ...options.handlers }
+  const handlers = { ...createLocalResponses({ logout }), ...options.handlers }
   const access = { ...services, findSession, handlers }
 
   await app.register(async (scope: App) => {

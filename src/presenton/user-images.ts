@@ -136,6 +136,6 @@ function toUserImage(stored: unknown): UserImage | undefined {
 function asInvalidImage(error: unknown): unknown {
   const { status } = ((error as Problem | undefined)?.cause ?? {}) as Partial<ResponseCause>
   if (!(error instanceof Problem) || status !== 400) return error
-  const errors = [{ path: '/file', message: 'is not a picture that can be opened' }]
+  const errors = [{ path: '/file', message: 'is not an image that can be opened' }]
   return new Problem('VALIDATION_FAILED', { errors, cause: error })
 }

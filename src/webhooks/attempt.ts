@@ -1,5 +1,5 @@
-// One attempt to deliver a message: signs it, checks the address of the receiver, posts it, and
-// reports the outcome.
+// The request of one attempt: signs the message, checks the address of the receiver, posts it, and
+// says how it went. It writes nothing.
 
 import type { DeliveryError } from '../contract/webhook.ts'
 import { ProxyError } from '../http/outbound.ts'

@@ -1,4 +1,4 @@
-// One attempt of a delivery, from its start until the database knows what came of it.
+// Makes one attempt of a claimed delivery, and records in the database what came of it.
 
 import type { Database } from '../database/connection.ts'
 import { retryDuringOutage } from '../database/outages.ts'

@@ -1,5 +1,5 @@
 // Limits on the cost of a body: no body before authentication, bounded memory per user, no parsing
-// of a body with an abusive shape.
+// of a body that is nested too deep or too wide.
 
 import { connect, type Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'

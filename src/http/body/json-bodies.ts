@@ -1,6 +1,6 @@
 // Request bodies in JSON, for the scopes that want them. Fastify's own parser is no match: it holds
 // up to 8 MiB of every body at once and parses at any depth. Here memory is bounded per user, and
-// the shape is checked while the bytes arrive.
+// nesting and width are checked while the bytes arrive.
 
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'

@@ -4,7 +4,7 @@ import { createJsonCheck } from './json-limits.ts'
 const limits = { depth: 3, members: 4 }
 
 /** The error of the text, which must be the same for chunks of any length. */
-function shapeErrorOf(text: string): { path: string; message: string } | undefined {
+function errorOf(text: string): { path: string; message: string } | undefined {
   const bytes = Buffer.from(text)
   const errors = new Set<string>()
   for (const length of [1, 2, 3, 5, Math.max(1, bytes.length)]) {
@@ -18,7 +18,7 @@ function shapeErrorOf(text: string): { path: string; message: string } | undefin
   return JSON.parse([...errors][0] ?? 'null') ?? undefined
 }
 
-const messageOf = (text: string) => shapeErrorOf(text)?.message
+const messageOf = (text: string) => errorOf(text)?.message
 
 test('names the member that is nested too deep or too wide, unless its key is too long', () => {
   const paths = {
@@ -34,8 +34,7 @@ test('names the member that is nested too deep or too wide, unless its key is to
     '[[[[': '',
     '{"\\x":[[[': '',
   }
-  for (const [text, path] of Object.entries(paths))
-    expect(shapeErrorOf(text)?.path, text).toBe(path)
+  for (const [text, path] of Object.entries(paths)) expect(errorOf(text)?.path, text).toBe(path)
 })
 
 test('accepts JSON within the limits', () => {

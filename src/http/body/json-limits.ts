@@ -29,7 +29,7 @@ const braceByte = 0x7b
 /** An error inside a member with a longer key is reported for the whole body. */
 const maxKeyBytes = 64
 
-export interface ShapeError {
+export interface JsonLimitError {
   /** JSON pointer to the member of the outermost object that holds it; '' for the whole body. */
   path: string
   message: string
@@ -42,7 +42,7 @@ export interface ShapeError {
 export function createJsonCheck({
   depth: maxDepth,
   members: maxMembers,
-} = defaultLimits): (chunk: Uint8Array) => ShapeError | undefined {
+} = defaultLimits): (chunk: Uint8Array) => JsonLimitError | undefined {
   let depth = 0
   let members = 0
   let isInString = false
@@ -51,7 +51,7 @@ export function createJsonCheck({
   /** Start of the latest string in the outermost object: the key of a nested value. */
   let key: number[] = []
 
-  const shapeError = (message: string): ShapeError => ({
+  const limitError = (message: string): JsonLimitError => ({
     path: isObject && depth > 1 ? pointerTo(key) : '',
     message,
   })
@@ -82,8 +82,8 @@ export function createJsonCheck({
       else if (kind === separator) members += 1
       else return { path: '', message: 'must be JSON' }
       if (depth > maxDepth)
-        return shapeError(`must not be nested more than ${maxDepth} levels deep`)
-      if (members > maxMembers) return shapeError(`must not have more than ${maxMembers} members`)
+        return limitError(`must not be nested more than ${maxDepth} levels deep`)
+      if (members > maxMembers) return limitError(`must not have more than ${maxMembers} members`)
     }
     return undefined
   }

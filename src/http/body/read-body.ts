@@ -1,6 +1,6 @@
 // Reads one request body: bounded in size and time, with a reservation beyond the small size, and
-// with a shape check of every chunk. A body with a refused shape is read to its end and discarded,
-// so that the connection can be kept. After other errors, the connection discards the rest.
+// with a check of every chunk. A body that this check refuses is read to its end and discarded, so
+// that the connection can be kept. After other errors, the connection discards the rest.
 
 import type { Readable } from 'node:stream'
 import { Problem } from '../../domain/problem.ts'
@@ -38,7 +38,7 @@ export function readBody(
     const checkJson = createJsonCheck()
     let chunks: Buffer[] = []
     let received = 0
-    let shapeProblem: Problem | undefined
+    let limitProblem: Problem | undefined
     let reservation: Reservation | undefined
     const timer = setTimeout(() => fail(new Problem('REQUEST_TIMEOUT')), timeoutMs)
 
@@ -63,7 +63,7 @@ export function readBody(
     }
     function onEnd() {
       stopReading()
-      if (shapeProblem) reject(shapeProblem)
+      if (limitProblem) reject(limitProblem)
       else resolve({ bytes: Buffer.concat(chunks, received), release })
     }
     function pauseUntilReserved(bytes: number) {
@@ -74,10 +74,10 @@ export function readBody(
     function onData(chunk: Buffer) {
       received += chunk.length
       if (received > maxBytes) return fail(new Problem('PAYLOAD_TOO_LARGE'))
-      if (shapeProblem) return
+      if (limitProblem) return
       const error = checkJson(chunk)
       if (error) {
-        shapeProblem = new Problem('VALIDATION_FAILED', { errors: [error] })
+        limitProblem = new Problem('VALIDATION_FAILED', { errors: [error] })
         return discard()
       }
       chunks.push(chunk)

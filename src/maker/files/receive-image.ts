@@ -1,5 +1,5 @@
-// Reads an uploaded picture into memory, which is limited per user and in total. Only a whole
-// picture of a known type goes to upstream.
+// Reads an uploaded image into memory, which is limited per user and in total. Only a whole image
+// of a known type goes to upstream.
 
 import type { FastifyRequest } from 'fastify'
 import { Problem } from '../../domain/problem.ts'
@@ -11,7 +11,7 @@ import { imageTypeOf } from '../../sources/image-type.ts'
 
 export interface ReceiveImageOptions {
   maxImageBytes: number
-  /** Undefined: pictures are not scanned. */
+  /** Undefined: images are not scanned. */
   scan: Scan | undefined
 }
 
@@ -26,7 +26,7 @@ const timeoutMs = 300_000
 /** For the boundaries and headers of the form. */
 const formBytes = 16 * 1024
 const mib = 1024 * 1024
-/** For any limit of sources: a picture is in memory. */
+/** For any limit of sources: an image is in memory. */
 const maxMemoryBytes = 100 * mib
 const imagesPerUser = 2
 const totalBytes = 200 * mib
@@ -61,7 +61,7 @@ export function createReceiveImage({ scan, ...options }: ReceiveImageOptions) {
   }
 
   /**
-   * Acts on the picture, which is in memory until then.
+   * Acts on the image, which is in memory until then.
    *
    * @throws Problem VALIDATION_FAILED, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, SOURCE_REJECTED,
    * SCANNER_UNAVAILABLE, RATE_LIMIT_EXCEEDED, REQUEST_TIMEOUT

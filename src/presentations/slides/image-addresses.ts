@@ -123,7 +123,7 @@ const maxErrors = 10
 /** What of a value is refused, at most ten places. */
 export function findRefused(value: unknown, rule: ImageRule, path = ''): InvalidPlace[] {
   const errors: InvalidPlace[] = []
-  const message = 'must be a picture of yours, a shared picture, or data:image/'
+  const message = 'must be an image of yours, a shared image, or data:image/'
   visitImages(
     value,
     (image) => {

@@ -10,7 +10,7 @@ import { createWaitUntilSettled } from '../presentations/wait-until-settled.ts'
 import type { Logger } from '../telemetry/logging.ts'
 import type { Adapters } from './adapters.ts'
 
-export interface PaidServicesOptions extends Pick<PaidOptions, 'resolveFiles'> {
+export interface MakerPaidOptions extends Pick<PaidOptions, 'resolveFiles'> {
   config: Config
   adapters: Pick<Adapters, 'database' | 'channels' | 'presenton'>
   features: { presentations: PresentationServices }
@@ -18,7 +18,7 @@ export interface PaidServicesOptions extends Pick<PaidOptions, 'resolveFiles'> {
   logger: Logger
 }
 
-export function createPaid(options: PaidServicesOptions): Handlers {
+export function createMakerPaid(options: MakerPaidOptions): Handlers {
   const { config, adapters, logger, resolveFiles } = options
   const { presentations } = options.features
   const { takeStream } = options.hub

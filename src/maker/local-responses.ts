@@ -3,12 +3,12 @@
 
 import type { Handler, Handlers } from './exchange.ts'
 
-export interface LocalAnswersOptions {
+export interface LocalResponsesOptions {
   /** Ends the session of the request, and its cookie. */
   logout: Handler
 }
 
-export function createLocalAnswers({ logout }: LocalAnswersOptions): Handlers {
+export function createLocalResponses({ logout }: LocalResponsesOptions): Handlers {
   return {
     authStatus: ({ session }) => ({
       configured: true,
