@@ -11,27 +11,17 @@ import { accountOfRow } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
 import type { DeckSlides, UpstreamSlide } from '../../presenton/deck-responses.ts'
 import { deckGone } from '../../presenton/decks.ts'
-import { fault, mayHaveStarted, type ResponseCause } from '../../presenton/failures.ts'
 import { findImagePaths } from '../../presenton/image-paths.ts'
-import { isDeckAsExpected, slideDigests } from '../../presenton/slide-digest.ts'
+import { slideDigests } from '../../presenton/slide-digest.ts'
 import { type createDeckLocks, deckLockLost, type HeldDeck } from './deck-locks.ts'
 import type { DeckAtRevision } from './read-slides.ts'
+import { UnknownOutcome } from './unknown-outcome.ts'
+import { createWriteChange, type PlannedChange } from './write-change.ts'
 
 export interface ChangeDeckOptions {
   database: Pick<Database, 'query' | 'transaction'>
   presenton: Pick<Presenton, 'readDeck' | 'writeSlides'>
   locks: ReturnType<typeof createDeckLocks>
-}
-
-/** What a change makes of the deck. */
-export interface PlannedChange {
-  slides: UpstreamSlide[]
-  /** The slide whose members are replaced. */
-  savedIndex?: number
-  /** The new slide. */
-  addedIndex?: number
-  /** An earlier attempt of the same request has already written it. */
-  isWritten?: boolean
 }
 
 export interface DeckChange {
@@ -53,48 +43,7 @@ export interface DeckChange {
 export type ChangeDeck = ReturnType<typeof createChangeDeck>
 
 export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptions) {
-  /** Writes, and reads after a write whose response was lost. */
-  async function write(deck: HeldDeck, before: DeckSlides, planned: PlannedChange) {
-    const { deckId } = deck
-    const account = accountOfRow(deck)
-    // A caller who leaves must not leave a deck in an unknown state.
-    const { signal } = new AbortController()
-    const { slides, savedIndex } = planned
-    const theme = before.presentation.theme
-    const slideCount = slides.length === before.slides.length ? undefined : slides.length
-    const options = { account, signal, deckId, theme, slideCount }
-    const after = await presenton
-      .writeSlides({ ...options, slides, changedIndex: savedIndex })
-      .catch(async (error: unknown) => {
-        if (!mayHaveStarted(error)) throw error
-        const found = await presenton.readDeck({ account, signal, deckId }).catch(() => undefined)
-        if (found && !isSameDeck(found, before)) return found
-        const { status } = ((error as Problem).cause ?? {}) as Partial<ResponseCause>
-        // A failure that was answered has stored nothing; a lost one may still do so.
-        if (found && status !== undefined) throw error
-        throw new UnknownOutcome(error)
-      })
-    return restoreOthers({ ...options, planned, after })
-  }
-
-  /** The slides beside the changed one must be as they were. They are written once more if not. */
-  async function restoreOthers({
-    planned: { slides, savedIndex, addedIndex },
-    after,
-    ...options
-  }: Omit<Parameters<Presenton['writeSlides']>[0], 'slides'> & {
-    planned: PlannedChange
-    after: DeckSlides
-  }): Promise<DeckSlides> {
-    const { theme } = options
-    const expected = { slides, theme, changedIndex: savedIndex ?? addedIndex }
-    if (isDeckAsExpected(after, expected)) return after
-    const restored = await presenton.writeSlides({ ...options, slides }).catch((error: unknown) => {
-      throw new UnknownOutcome(error)
-    })
-    if (isDeckAsExpected(restored, expected)) return restored
-    throw new UnknownOutcome(fault('upstream changed more of the deck than it was asked to'))
-  }
+  const writeChange = createWriteChange(presenton)
 
   async function finish(
     change: DeckChange,
@@ -165,7 +114,7 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
       deck.checkHeld()
       slideCount = before.slides.length
       isUnknown = true
-      const after = await write(deck, before, planned).catch((error: unknown) => {
+      const after = await writeChange(deck, before, planned).catch((error: unknown) => {
         isUnknown = error instanceof UnknownOutcome
         throw error instanceof UnknownOutcome ? error.cause : error
       })
@@ -177,15 +126,4 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
       throw deckGone(error)
     }
   }
-}
-
-/** Upstream may or may not have stored the change. The cause says what went wrong. */
-class UnknownOutcome extends Error {
-  constructor(cause: unknown) {
-    super('Whether the deck has changed is not known.', { cause })
-  }
-}
-
-function isSameDeck(deck: DeckSlides, other: DeckSlides): boolean {
-  return isDeckAsExpected(deck, { slides: other.slides, theme: undefined })
 }

@@ -3,44 +3,26 @@
 // upstream when it has ended, however it ended and even if no tab is open.
 
 import { randomUUID } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
-import {
-  type ChatTurn,
-  deleteTurn,
-  endUnknownTurn,
-  giveTurnBack,
-  insertTurn,
-  renewTurn,
-} from '../../database/chat-turns.ts'
-import type { Database } from '../../database/connection.ts'
-import { finishChange, lockLease } from '../../database/deck-changes.ts'
+import { giveTurnBack, insertTurn, renewTurn } from '../../database/chat-turns.ts'
 import { takeEdit } from '../../database/edit-quota.ts'
-import { recordImages } from '../../database/images.ts'
-import { settleSlides } from '../../database/ledger.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { UpstreamAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
-import type { DeckSlides } from '../../presenton/deck-responses.ts'
 import type { ResponseCause } from '../../presenton/failures.ts'
-import { findImagePaths } from '../../presenton/image-paths.ts'
 import type { Message } from '../../presenton/messages.ts'
-import { slideDigests } from '../../presenton/slide-digest.ts'
 import type { OwnedPresentation } from '../start-run.ts'
 import { lockAdmission } from '../statements/insert.ts'
-import { keepOutlines, lockPresentation } from '../statements/transitions.ts'
-import { createDeckLocks, deckLockLost } from './deck-locks.ts'
+import { lockPresentation } from '../statements/transitions.ts'
+import { createEndTurn, type EndTurnOptions, type HeldTurn } from './end-turn.ts'
 import { checkFree, whenDeckIsFree } from './when-deck-is-free.ts'
 
-export interface ChatTurnsOptions {
-  database: Pick<Database, 'query' | 'transaction'>
+export interface ChatTurnsOptions extends EndTurnOptions {
   presenton: Pick<
     Presenton,
     'readDeck' | 'readOutlines' | 'writeOutlines' | 'streamChatTurn' | 'state'
   >
   /** Per user; 0 means unlimited. */
   editsPerDay: number
-  leaseMs: number
-  logger: { warn: (context: object, message: string) => void }
 }
 
 export interface TurnRequest {
@@ -56,19 +38,11 @@ export interface TurnRequest {
 
 export type StartChatTurn = ReturnType<typeof createStartChatTurn>
 
-/** What a turn found when it began. */
-interface Held {
-  turn: ChatTurn
-  deckId: string
-  /** While outlines await approval, the turn is about them. */
-  outlines: string[] | undefined
-}
-
 export function createStartChatTurn(options: ChatTurnsOptions) {
-  const { database, presenton, editsPerDay, leaseMs, logger } = options
-  const locks = createDeckLocks({ database, leaseMs })
+  const { database, presenton, editsPerDay, leaseMs } = options
+  const endTurn = createEndTurn(options)
 
-  const take = ({ own, signal }: TurnRequest): Promise<Held> =>
+  const take = ({ own, signal }: TurnRequest): Promise<HeldTurn> =>
     whenDeckIsFree(signal, () =>
       database.transaction(async (client) => {
         await client.query(lockAdmission)
@@ -85,72 +59,11 @@ export function createStartChatTurn(options: ChatTurnsOptions) {
     )
 
   /** What the turn works on, as it is now. Outlines may have been changed here since. */
-  async function prepare({ account }: TurnRequest, { deckId, outlines }: Held) {
+  async function prepare({ account }: TurnRequest, { deckId, outlines }: HeldTurn) {
     const call = { account, deckId, signal: new AbortController().signal }
     if (outlines === undefined) return presenton.readDeck(call)
     await presenton.writeOutlines({ ...call, outlines })
     return undefined
-  }
-
-  /** With the lock of the deck, so that no save comes between the read and what is noted of it. */
-  async function concludeDeck(
-    { own, account }: TurnRequest,
-    { turn, deckId }: Held,
-    before: DeckSlides,
-  ): Promise<void> {
-    const { signal } = new AbortController()
-    const deck = await locks.take({ own, signal, passesTurns: true })
-    try {
-      const after = await presenton.readDeck({ account, deckId, signal })
-      const slideCount = after.slides.length
-      await database.transaction(async (client) => {
-        if (!(await lockLease(client, own.id))) return
-        if (!(await deleteTurn(client, turn))) return
-        const revision = await finishChange(client, deck.lock, {
-          digests: slideDigests(after),
-          digestsBefore: slideDigests(before),
-          slideCount,
-          isOtherTheme: !isDeepStrictEqual(after.presentation.theme, before.presentation.theme),
-        })
-        if (revision === undefined) throw deckLockLost()
-        const images = recordImages(own.userId, [...findImagePaths(after.slides)])
-        for (const { text, values } of [settleSlides(slideCount), images])
-          await client.query(text, [own.id, ...values])
-      })
-    } finally {
-      await deck.release()
-    }
-  }
-
-  async function concludeOutlines(
-    { own, account }: TurnRequest,
-    { turn, deckId, outlines }: Held,
-  ): Promise<void> {
-    const { signal } = new AbortController()
-    const found = await presenton.readOutlines({ account, deckId, signal })
-    await database.transaction(async (client) => {
-      if (!(await lockLease(client, own.id))) return
-      if (!(await deleteTurn(client, turn))) return
-      const locked = await lockPresentation(client, own)
-      const isInReview = locked.status === 'awaiting_outlines'
-      if (!isInReview || !found?.length || JSON.stringify(found) === JSON.stringify(outlines))
-        return
-      const { text, values } = settleSlides(found.length)
-      await client.query(text, [own.id, ...values])
-      await keepOutlines(client, locked, found)
-    })
-  }
-
-  /** Never rejects: a deck that cannot be read counts as changed. */
-  async function end(request: TurnRequest, held: Held, before: DeckSlides | undefined) {
-    const concluded = before ? concludeDeck(request, held, before) : concludeOutlines(request, held)
-    await concluded
-      .catch((error: unknown) => {
-        logger.warn({ err: error }, 'a deck could not be read after a turn of the chat')
-        return endUnknownTurn(database, held.turn)
-      })
-      // The turn expires by itself.
-      .catch(() => undefined)
   }
 
   /**
@@ -188,7 +101,7 @@ export function createStartChatTurn(options: ChatTurnsOptions) {
       } finally {
         stop()
         if (wasRefused) await giveTurnBack(database, held.turn).catch(() => undefined)
-        else await end(request, held, before)
+        else await endTurn(request, held, before)
       }
     })()
   }

@@ -20,7 +20,8 @@ import { createFindOwn } from './own-images.ts'
 import type { Saved, SavedSlide } from './plan-save.ts'
 import { createRecordSave, type RecordSaveOptions } from './record-save.ts'
 import { createSaveQueue } from './save-queue.ts'
-import { type CheckedSave, UnknownOutcome, writeSave } from './write-save.ts'
+import { UnknownOutcome } from './unknown-outcome.ts'
+import { type CheckedSave, writeSave } from './write-save.ts'
 
 export interface SaveDeckOptions extends RecordSaveOptions, Omit<CheckSaveOptions, 'findOwn'> {
   presenton: Pick<Presenton, 'readDeck' | 'saveSlide' | 'saveDeck' | 'readUpstreamId'>

@@ -8,6 +8,7 @@ import { mayHaveStarted, type ResponseCause } from '../../presenton/failures.ts'
 import { slideDigests } from '../../presenton/slide-digest.ts'
 import type { KnownDeck } from './known-decks.ts'
 import type { Call, PlannedSave, Saved } from './plan-save.ts'
+import { UnknownOutcome } from './unknown-outcome.ts'
 
 /** A save as the deck allows it. */
 export interface CheckedSave {
@@ -43,11 +44,4 @@ function isAsKnown(deck: DeckSlides, { digests, theme }: KnownDeck): boolean {
   const { theme: shown } = deck.presentation
   const hasTheme = shown === undefined || isDeepStrictEqual(shown, theme)
   return hasTheme && slideDigests(deck).join() === digests.join()
-}
-
-/** Upstream may or may not have stored the save. The cause says what went wrong. */
-export class UnknownOutcome extends Error {
-  constructor(cause: unknown) {
-    super('Whether the deck has changed is not known.', { cause })
-  }
 }
