@@ -26,13 +26,15 @@ const looks = [
   ['narrow', { colorScheme: 'light', viewport: { width: 340, height: 640 } }],
 ] as const
 
-async function api(method: string, path: string, sub = sandboxUser) {
-  const authorization = `Bearer ${await world.sandbox.sign({ sub })}`
+async function api(method: string, path: string, sub = sandboxUser, expiresInSeconds = 3_600) {
+  const authorization = `Bearer ${await world.sandbox.sign({ sub, expiresInSeconds })}`
   return fetch(`${world.origin}/api/v1${path}`, { method, headers: { authorization } })
 }
 
-async function ticketOf(sub: string): Promise<string> {
-  const { url } = (await (await api('POST', '/maker', sub)).json()) as { url: string }
+/** For a session that ends with a token of this length. */
+async function ticketOf(sub: string, expiresInSeconds?: number): Promise<string> {
+  const response = await api('POST', '/maker', sub, expiresInSeconds)
+  const { url } = (await response.json()) as { url: string }
   return url
 }
 
@@ -147,6 +149,19 @@ test('a refused save shows, also one after the end of the session; what was save
   await other.goto(maker.url())
   await expect.poll(() => title(other).inputValue()).toBe('Kept')
   world.expectErrors(/409|401|404.*favicon\.ico/)
+})
+
+test('a session that ends soon says so, until it is renewed', async () => {
+  const page = await world.openPage()
+  // The notice comes when a third is left.
+  await page.goto(await ticketOf(sandboxUser, 30))
+  await page.getByRole('heading', { name: 'Presentations' }).waitFor()
+  const notice = page.getByRole('alert')
+  expect(await notice.count()).toBe(0)
+  await notice.getByText('Your session in the slide maker ends soon.').waitFor({ timeout: 60_000 })
+  await shoot(page, 'maker-notice-soon')
+  expect((await api('POST', '/maker/renew')).status).toBe(200)
+  await notice.waitFor({ state: 'detached', timeout: 60_000 })
 })
 
 test.each(looks)('the small pages can be read: %s', async (name, options) => {
