@@ -3,7 +3,7 @@
 
 import { afterEach, expect, test, vi } from 'vitest'
 import { openReceiver } from '../sandbox/receiver.ts'
-import { openCollector, type ReceivedSpan } from '../sandbox/traces.ts'
+import { openCollector, type ReceivedSpan } from '../sandbox/trace-collector.ts'
 import { waitFor } from '../sandbox/wait-for.ts'
 import { createSpanCheck } from './known-spans.ts'
 import { openTraceWorld, parentContext, type TraceWorld, traceparent } from './trace-world.ts'

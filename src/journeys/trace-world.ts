@@ -1,7 +1,7 @@
 // A world whose gateways send traces to a collector.
 
 import { vi } from 'vitest'
-import { type Collector, openCollector, type ReceivedSpan } from '../sandbox/traces.ts'
+import { type Collector, openCollector, type ReceivedSpan } from '../sandbox/trace-collector.ts'
 import { waitFor } from '../sandbox/wait-for.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 

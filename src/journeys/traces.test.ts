@@ -1,7 +1,7 @@
 // Traces of requests and runs, as a collector gets them.
 
 import { afterEach, expect, test } from 'vitest'
-import type { ReceivedSpan } from '../sandbox/traces.ts'
+import type { ReceivedSpan } from '../sandbox/trace-collector.ts'
 import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
 import { openMcpClient } from './mcp-client.ts'
 import { openTraceWorld, parentContext, type TraceWorld, traceparent } from './trace-world.ts'

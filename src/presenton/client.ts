@@ -25,9 +25,9 @@ import { createProbe } from './probe.ts'
 import { createRequests } from './requests.ts'
 import { createSignedCalls } from './signed-calls.ts'
 import { createSlideEdits } from './slide-edits.ts'
-import { createState } from './state.ts'
 import { createTemplateCalls } from './template-calls.ts'
 import { createTemplates } from './templates.ts'
+import { createUpstreamState } from './upstream-state.ts'
 import { createAccountChoice, type UserAccountsOptions } from './user-accounts.ts'
 import { createUserFiles } from './user-files.ts'
 
@@ -136,7 +136,7 @@ export function createPresenton({
     ...createChatTurns({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
     ...createDeckStreams({ calls, probe, metrics, timeouts, maxMessageBytes, logger }),
     ...createTemplateCalls(perform, templates),
-    ...createState({ metrics, probe, breaker, liveness, calls, auth }),
+    ...createUpstreamState({ metrics, probe, breaker, liveness, calls, auth }),
 
     /** Aborts every call and closes every connection. */
     async close(): Promise<void> {

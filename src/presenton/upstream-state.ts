@@ -11,7 +11,7 @@ import { asFarAsKnown, type Capabilities, capabilitiesOf } from './capabilities.
 import type { Liveness } from './liveness.ts'
 import type { Probe } from './probe.ts'
 
-export interface StateOptions {
+export interface UpstreamStateOptions {
   metrics: CallMetrics
   probe: Probe
   breaker: Breaker
@@ -20,7 +20,14 @@ export interface StateOptions {
   auth: Auth
 }
 
-export function createState({ metrics, probe, breaker, liveness, calls, auth }: StateOptions) {
+export function createUpstreamState({
+  metrics,
+  probe,
+  breaker,
+  liveness,
+  calls,
+  auth,
+}: UpstreamStateOptions) {
   return {
     /** What the version can do. Asks it if that is unknown; rejects like any other call. */
     readCapabilities: ({ signal }: { signal: AbortSignal }): Promise<Capabilities> =>
