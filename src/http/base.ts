@@ -79,6 +79,18 @@ const maxHeaderBytes = 32 * 1024
  */
 const maxHeaders = 200
 
+// `allErrors` would let a body of 8 MiB cause gigabytes of messages.
+const validation = {
+  coerceTypes: false,
+  removeAdditional: false,
+  useDefaults: false,
+  allErrors: false,
+  // Both make a start shorter. TypeBox makes valid schemas only, and V8 optimizes the code.
+  validateSchema: false,
+  code: { optimize: false },
+  formats: { [unicodeFormat]: (text: string) => text.isWellFormed() },
+} as const
+
 /** Does not listen yet. Without a parser of its scope, a request with a body gets 415. */
 export function createBase({
   logger,
@@ -128,19 +140,7 @@ export function createBase({
     forceCloseConnections: true,
     // Our shutdown stages decide what is still served, and how a refusal looks.
     return503OnClosing: false,
-    // `allErrors` would let a body of 8 MiB cause gigabytes of messages.
-    ajv: {
-      customOptions: {
-        coerceTypes: false,
-        removeAdditional: false,
-        useDefaults: false,
-        allErrors: false,
-        // Both make a start shorter. TypeBox makes valid schemas only, and V8 optimizes the code.
-        validateSchema: false,
-        code: { optimize: false },
-        formats: { [unicodeFormat]: (text: string) => text.isWellFormed() },
-      },
-    },
+    ajv: { customOptions: validation },
     frameworkErrors: (error, request, reply) => {
       setCommonHeaders(request, reply)
       const checked = app.checkUnknownRoute?.(request, reply) ?? Promise.resolve()
@@ -162,20 +162,7 @@ export function createBase({
     reply.headers({ ...headers, 'x-request-id': request.id })
   }
 
-  function refuseUnknownRoute(request: FastifyRequest): never {
-    const allowed = methods.of(pathOf(request))
-    // The method is allowed when a route itself called the not-found handler.
-    if (allowed.length === 0 || allowed.includes(request.method)) throw new Problem('NOT_FOUND')
-    throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
-  }
-
-  /** A browser that opens a document, not a program that reads. */
-  const wantsPage = (request: FastifyRequest): boolean =>
-    app.sendUnknownPage !== undefined &&
-    request.method === 'GET' &&
-    /\btext\/html\b/.test(request.headers.accept ?? '') &&
-    !pathOf(request).startsWith('/api/') &&
-    methods.of(pathOf(request)).length === 0
+  const unknownRoutes = createUnknownRoutes(app, methods)
 
   app.decorate('lingeringClose', lingeringClose)
   app.decorate('slowRequests', slowRequests)
@@ -194,22 +181,47 @@ export function createBase({
   })
   // Reject unknown routes before reading the body.
   app.addHook('preParsing', async (request) => {
-    if (request.is404 && !wantsPage(request)) refuseUnknownRoute(request)
+    if (request.is404) unknownRoutes.check(request)
     // The body broke off during authentication, so its parser would wait forever.
     if (request.raw.errored instanceof Problem) throw request.raw.errored
   })
   // Fastify runs no onSend after `frameworkErrors`.
   app.addHook('onSend', finishPacket)
   app.setErrorHandler(sendError)
-  app.setNotFoundHandler((request, reply) =>
-    wantsPage(request) && app.sendUnknownPage
-      ? app.sendUnknownPage(request, reply)
-      : refuseUnknownRoute(request),
-  )
+  app.setNotFoundHandler(unknownRoutes.respond)
   // Ignore unknown expectations, as RFC 9110, section 10.1.1 allows. Node would respond 417.
   app.server.on('checkExpectation', (request, response) => app.routing(request, response))
   app.server.on('connect', (_request, socket) => rejectConnect(socket, { headers, lingeringClose }))
   return app
+}
+
+/** What a path that no route has gets: a problem, or a page where browsers are shown pages. */
+function createUnknownRoutes(app: App, methods: ReturnType<typeof createMethodTable>) {
+  function refuseUnknownRoute(request: FastifyRequest): never {
+    const allowed = methods.of(pathOf(request))
+    // The method is allowed when a route itself called the not-found handler.
+    if (allowed.length === 0 || allowed.includes(request.method)) throw new Problem('NOT_FOUND')
+    throw new Problem('METHOD_NOT_ALLOWED', { headers: { allow: allowed.join(', ') } })
+  }
+
+  /** A browser that opens a document, not a program that reads. */
+  const wantsPage = (request: FastifyRequest): boolean =>
+    app.sendUnknownPage !== undefined &&
+    request.method === 'GET' &&
+    /\btext\/html\b/.test(request.headers.accept ?? '') &&
+    !pathOf(request).startsWith('/api/') &&
+    methods.of(pathOf(request)).length === 0
+
+  return {
+    /** @throws Problem NOT_FOUND, METHOD_NOT_ALLOWED */
+    check(request: FastifyRequest): void {
+      if (!wantsPage(request)) refuseUnknownRoute(request)
+    },
+    respond: (request: FastifyRequest, reply: FastifyReply) =>
+      wantsPage(request) && app.sendUnknownPage
+        ? app.sendUnknownPage(request, reply)
+        : refuseUnknownRoute(request),
+  }
 }
 
 /**
