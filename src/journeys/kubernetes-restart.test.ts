@@ -20,7 +20,11 @@ import { openWorld, type World } from './world.ts'
 const replicas = 3
 const presentations = 20
 const readersOfEach = 10
-const leavesBalancerMs = 5_000
+/** How long a pod serves on after it was told to end, until balancers know. */
+const preStopMs =
+  1_000 *
+  findManifest('Deployment', 'gateway').spec.template.spec.containers[0].lifecycle.preStop.sleep
+    .seconds
 
 let world: World
 beforeAll(async () => {
@@ -165,10 +169,10 @@ async function openCluster() {
       const old = [...running.keys()][0] ?? ''
       await start()
       const replica = running.get(old)
-      replica?.child.kill('SIGTERM')
-      await delay(leavesBalancerMs)
       running.delete(old)
       publish()
+      await delay(preStopMs)
+      replica?.child.kill('SIGTERM')
       expect(await replica?.exited, `replica ${n}`).toEqual({ code: 0, signal: null })
     },
     async close() {
