@@ -6,6 +6,7 @@ import type { RefObject } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
 import type { Brief } from '../client/client.ts'
 import { keepDraft, readDraft, useDraft } from './drafts.ts'
+import { Field } from './field.tsx'
 import { onWake } from './follow.ts'
 import { count } from './format.ts'
 import { announce, putDeck } from './library.ts'
@@ -161,8 +162,7 @@ interface SummaryFieldProps {
 
 function SummaryField({ content, field, trouble }: SummaryFieldProps) {
   return (
-    <div class="field">
-      <label for="content">Summary</label>
+    <Field id="content" label="Summary" trouble={trouble}>
       <textarea
         id="content"
         ref={field}
@@ -176,10 +176,7 @@ function SummaryField({ content, field, trouble }: SummaryFieldProps) {
           content.value = event.currentTarget.value
         }}
       />
-      <p id="content-trouble" class="trouble" role="alert">
-        {trouble}
-      </p>
-    </div>
+    </Field>
   )
 }
 

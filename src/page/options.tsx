@@ -3,6 +3,7 @@
 import { type Signal, signal, useSignal } from '@preact/signals'
 import type { ComponentChildren } from 'preact'
 import type { Template } from '../client/client.ts'
+import { Field } from './field.tsx'
 import { gateway } from './session.ts'
 import { maxSlides } from './settings.ts'
 import { sayError } from './toasts.tsx'
@@ -103,35 +104,35 @@ export function OptionFields({ options, troubles }: OptionFieldsProps) {
         </span>
       </summary>
       <div class="fields">
-        <Field name="n_slides" label="Slides" troubles={troubles}>
+        <Option name="n_slides" label="Slides" troubles={troubles}>
           <input type="number" inputMode="numeric" min={1} max={maxSlides} {...of('n_slides')} />
-        </Field>
-        <Field name="language" label="Language" troubles={troubles}>
+        </Option>
+        <Option name="language" label="Language" troubles={troubles}>
           <input list="languages" dir="auto" {...of('language')} />
           <datalist id="languages">
             {languages.split(',').map((name) => (
               <option key={name} value={name} />
             ))}
           </datalist>
-        </Field>
-        <Field name="tone" label="Tone" troubles={troubles}>
+        </Option>
+        <Option name="tone" label="Tone" troubles={troubles}>
           <Choice choices={tones} {...of('tone')} />
-        </Field>
-        <Field name="verbosity" label="Text on a slide" troubles={troubles}>
+        </Option>
+        <Option name="verbosity" label="Text on a slide" troubles={troubles}>
           <Choice choices={verbosities} {...of('verbosity')} />
-        </Field>
-        <Field name="export_as" label="File" troubles={troubles}>
+        </Option>
+        <Option name="export_as" label="File" troubles={troubles}>
           <Choice choices={formats} {...of('export_as')} />
-        </Field>
-        <Field name="template" label="Template" troubles={troubles}>
+        </Option>
+        <Option name="template" label="Template" troubles={troubles}>
           <TemplateChoice {...of('template')} />
-        </Field>
-        <Field name="title" label="Title" troubles={troubles}>
+        </Option>
+        <Option name="title" label="Title" troubles={troubles}>
           <input dir="auto" placeholder="Found by itself" maxLength={200} {...of('title')} />
-        </Field>
-        <Field name="instructions" label="Further wishes" troubles={troubles}>
+        </Option>
+        <Option name="instructions" label="Further wishes" troubles={troubles}>
           <input dir="auto" placeholder="The audience, the occasion …" {...of('instructions')} />
-        </Field>
+        </Option>
         <label class="check">
           <input
             type="checkbox"
@@ -150,22 +151,14 @@ export function OptionFields({ options, troubles }: OptionFieldsProps) {
   )
 }
 
-interface FieldProps extends Pick<OptionFieldsProps, 'troubles'> {
+interface OptionProps extends Pick<OptionFieldsProps, 'troubles'> {
   name: string
   label: string
   children: ComponentChildren
 }
 
-function Field({ name, label, troubles, children }: FieldProps) {
-  return (
-    <div class="field">
-      <label for={`option-${name}`}>{label}</label>
-      {children}
-      <p id={`option-${name}-trouble`} class="trouble" role="alert">
-        {troubles[name]}
-      </p>
-    </div>
-  )
+function Option({ name, troubles, ...field }: OptionProps) {
+  return <Field id={`option-${name}`} trouble={troubles[name]} {...field} />
 }
 
 type SelectProps = Record<string, unknown>

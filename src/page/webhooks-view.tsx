@@ -5,6 +5,7 @@ import { useEffect } from 'preact/hooks'
 import type { Webhook } from '../client/client.ts'
 import { GatewayError } from '../client/client.ts'
 import { useDraft } from './drafts.ts'
+import { Field } from './field.tsx'
 import { messageOf, noTrouble, type Trouble, toTrouble } from './problems.ts'
 import { RetryNote } from './retry-note.tsx'
 import { gateway, noticeSignedOut } from './session.ts'
@@ -138,10 +139,9 @@ interface NewWebhookProps {
 function NewWebhook({ url, failure, onSubmit }: NewWebhookProps) {
   return (
     <form class="row row-field" onSubmit={(event) => void onSubmit(event)}>
-      <div class="field">
-        <label for="webhook-url">New webhook</label>
+      <Field id="webhook" label="New webhook" trouble={failure}>
         <input
-          id="webhook-url"
+          id="webhook"
           type="url"
           required
           placeholder="https://example.com/hooks/decks"
@@ -152,10 +152,7 @@ function NewWebhook({ url, failure, onSubmit }: NewWebhookProps) {
             url.value = event.currentTarget.value
           }}
         />
-        <p id="webhook-trouble" class="trouble" role="alert">
-          {failure}
-        </p>
-      </div>
+      </Field>
       <button type="submit" class="button">
         Add
       </button>
