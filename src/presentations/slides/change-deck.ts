@@ -2,9 +2,9 @@
 // checked against what upstream then has. See docs/decisions/0017 for what a crash leaves.
 
 import type { Database, Queryable } from '../../database/connection.ts'
-import { finishChange, lockLease } from '../../database/deck-changes.ts'
-import { findOwnedImages, recordImages } from '../../database/images.ts'
-import { giveBackSlides, settleSlides } from '../../database/ledger.ts'
+import { lockLease } from '../../database/deck-changes.ts'
+import { findOwnedImages } from '../../database/images.ts'
+import { giveBackSlides } from '../../database/ledger.ts'
 import { Problem } from '../../domain/problem.ts'
 import type { IfMatch } from '../../http/preconditions.ts'
 import { accountOfRow } from '../../presenton/account.ts'
@@ -13,8 +13,9 @@ import type { DeckSlides, UpstreamSlide } from '../../presenton/deck-responses.t
 import { deckGone } from '../../presenton/decks.ts'
 import { findImagePaths } from '../../presenton/image-paths.ts'
 import { slideDigests } from '../../presenton/slide-digest.ts'
-import { type createDeckLocks, deckLockLost, type HeldDeck } from './deck-locks.ts'
+import type { createDeckLocks, HeldDeck } from './deck-locks.ts'
 import type { DeckAtRevision } from './read-slides.ts'
+import { recordChange } from './record-change.ts'
 import { UnknownOutcome } from './unknown-outcome.ts'
 import { createWriteChange, type PlannedChange } from './write-change.ts'
 
@@ -56,18 +57,14 @@ export function createChangeDeck({ database, presenton, locks }: ChangeDeckOptio
     const images = await findReadableImages(deck, before, after.slides[planned.savedIndex ?? -1])
     const revision = await database.transaction(async (client) => {
       if (!(await lockLease(client, deck.id))) throw new Problem('NOT_FOUND')
-      const next = await finishChange(client, deck.lock, {
+      const next = await recordChange(client, deck, {
         digests: slideDigests(after),
         digestsBefore: slideDigests(before),
         slideCount,
-      })
-      if (next === undefined) throw deckLockLost()
-      const statements = [
         // Also what a change before it reserved, whose holder has crashed.
-        settleSlides(after.slides.length),
-        ...(images.length === 0 ? [] : [recordImages(deck.userId, images)]),
-      ]
-      for (const { text, values } of statements) await client.query(text, [deck.id, ...values])
+        settledSlides: after.slides.length,
+        images,
+      })
       await change.onFinished?.(client, planned)
       return next
     })

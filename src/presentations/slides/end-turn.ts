@@ -3,8 +3,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type ChatTurn, deleteTurn, endUnknownTurn } from '../../database/chat-turns.ts'
 import type { Database } from '../../database/connection.ts'
-import { finishChange, lockLease } from '../../database/deck-changes.ts'
-import { recordImages } from '../../database/images.ts'
+import { lockLease } from '../../database/deck-changes.ts'
 import { settleSlides } from '../../database/ledger.ts'
 import type { UpstreamAccount } from '../../presenton/account.ts'
 import type { Presenton } from '../../presenton/client.ts'
@@ -13,7 +12,8 @@ import { findImagePaths } from '../../presenton/image-paths.ts'
 import { slideDigests } from '../../presenton/slide-digest.ts'
 import type { OwnedPresentation } from '../start-run.ts'
 import { keepOutlines, lockPresentation } from '../statements/transitions.ts'
-import { createDeckLocks, deckLockLost } from './deck-locks.ts'
+import { createDeckLocks } from './deck-locks.ts'
+import { recordChange } from './record-change.ts'
 
 /** What a turn found when it began. */
 export interface HeldTurn {
@@ -53,16 +53,14 @@ export function createEndTurn({ database, presenton, leaseMs, logger }: EndTurnO
       await database.transaction(async (client) => {
         if (!(await lockLease(client, own.id))) return
         if (!(await deleteTurn(client, turn))) return
-        const revision = await finishChange(client, deck.lock, {
+        await recordChange(client, deck, {
           digests: slideDigests(after),
           digestsBefore: slideDigests(before),
           slideCount,
           isOtherTheme: !isDeepStrictEqual(after.presentation.theme, before.presentation.theme),
+          settledSlides: slideCount,
+          images: [...findImagePaths(after.slides)],
         })
-        if (revision === undefined) throw deckLockLost()
-        const images = recordImages(own.userId, [...findImagePaths(after.slides)])
-        for (const { text, values } of [settleSlides(slideCount), images])
-          await client.query(text, [own.id, ...values])
       })
     } finally {
       await deck.release()

@@ -2,15 +2,15 @@
 // may add, and the change once upstream has written it.
 
 import type { Database } from '../../database/connection.ts'
-import { finishChange, finishChangeAtOnce, lockLease } from '../../database/deck-changes.ts'
-import { recordImages } from '../../database/images.ts'
-import { reserveSlides, settleSlides } from '../../database/ledger.ts'
+import { finishChangeAtOnce, lockLease } from '../../database/deck-changes.ts'
+import { reserveSlides } from '../../database/ledger.ts'
 import type { Quotas } from '../../database/quota-usage.ts'
 import { Problem } from '../../domain/problem.ts'
 import { lockAdmission } from '../statements/insert.ts'
 import { updateTitle } from '../statements/transitions.ts'
 import { deckLockLost, type HeldDeck } from './deck-locks.ts'
 import type { PlannedSave, Saved } from './plan-save.ts'
+import { recordChange } from './record-change.ts'
 import type { CheckedSave } from './write-save.ts'
 
 export interface RecordSaveOptions {
@@ -38,7 +38,7 @@ export function createRecordSave({ database, quotas }: RecordSaveOptions) {
       { ids, digests }: Saved,
       title: string | undefined,
     ): Promise<number> {
-      const { id, userId, lock } = deck
+      const { id, lock } = deck
       const { slideCount, isOtherTheme } = planned
       const change = {
         digests,
@@ -46,23 +46,18 @@ export function createRecordSave({ database, quotas }: RecordSaveOptions) {
         isOtherTheme,
         slideCount: slideCount && ids.length,
       }
-      const statements = [
-        ...(slideCount === undefined ? [] : [settleSlides(ids.length)]),
-        ...(images.length === 0 ? [] : [recordImages(userId, images)]),
-      ]
-      if (statements.length === 0 && title === undefined)
-        return (await finishChangeAtOnce(database, lock, change)) ?? lost()
+      const settledSlides = slideCount === undefined ? undefined : ids.length
+      if (settledSlides === undefined && images.length === 0 && title === undefined) {
+        const revision = await finishChangeAtOnce(database, lock, change)
+        if (revision === undefined) throw deckLockLost()
+        return revision
+      }
       return database.transaction(async (client) => {
         if (!(await lockLease(client, id))) throw new Problem('NOT_FOUND')
-        const revision = (await finishChange(client, lock, change)) ?? lost()
-        for (const { text, values } of statements) await client.query(text, [id, ...values])
+        const revision = await recordChange(client, deck, { ...change, settledSlides, images })
         if (title !== undefined) await updateTitle(client, { id, title })
         return revision
       })
     },
   }
-}
-
-function lost(): never {
-  throw deckLockLost()
 }
