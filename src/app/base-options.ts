@@ -4,6 +4,10 @@ import { strictHeaders } from '../http/security-headers.ts'
 
 export type BaseConfig = Pick<Config, 'publicUrl' | 'trustProxy' | 'corsOrigins' | 'events'>
 
+/** Above the longest silence of a healthy connection: a `wait` of 60 s, or two heartbeats. */
+export const idleTimeoutMs = ({ heartbeatMs }: Config['events']): number =>
+  Math.max(90_000, 3 * heartbeatMs)
+
 /** What the servers of the API and of the operators have in common. */
 export function baseOptions(
   { publicUrl = '', trustProxy, corsOrigins, events }: BaseConfig,
@@ -16,7 +20,6 @@ export function baseOptions(
       isHttps: publicUrl.startsWith('https:'),
       isShared: corsOrigins.length > 0,
     }),
-    // Above the longest silence of a healthy connection: a `wait` of 60 s, or two heartbeats.
-    idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
+    idleTimeoutMs: idleTimeoutMs(events),
   }
 }

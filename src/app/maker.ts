@@ -28,6 +28,7 @@ import { findPresentation } from '../presentations/statements/queries.ts'
 import { accountOfUser } from '../presenton/account.ts'
 import { findTicketUser, issueTicket, redeemTicket } from '../tickets/statements.ts'
 import type { Adapters } from './adapters.ts'
+import { idleTimeoutMs } from './base-options.ts'
 
 export type MakerUrl = ReturnType<typeof createMakerUrl>
 
@@ -147,7 +148,7 @@ export async function createMakerServer({
       isHttps: makerUrl.read().startsWith('https:'),
       imageHosts: config.slideImageHosts,
     }),
-    idleTimeoutMs: Math.max(90_000, 3 * events.heartbeatMs),
+    idleTimeoutMs: idleTimeoutMs(events),
     sendError: createMakerErrors({ signIn }),
     // The table names GET alone.
     takesHead: false,

@@ -45,8 +45,7 @@ export function createUserSessions(options: ObtainSessionOptions) {
     /** Upstream does not accept this session. A newer one stays. */
     discard(account: UserAccount, cookie: string): void {
       const state = stateOf(account)
-      if (state.cookie !== cookie) return
-      Object.assign(state, { cookie: undefined, sealed: undefined, refused: cookie })
+      if (state.cookie === cookie) forget(state, cookie)
     },
 
     /**
@@ -86,7 +85,7 @@ export function createUserSessions(options: ObtainSessionOptions) {
     }
     const verdict = await verify(closing)
     if (verdict === 'refused') {
-      Object.assign(state, { cookie: undefined, sealed: undefined, refused: cookie })
+      forget(state, cookie)
       return false
     }
     if (verdict === 'accepted') {
@@ -95,4 +94,9 @@ export function createUserSessions(options: ObtainSessionOptions) {
     }
     return true
   }
+}
+
+/** The stored session is not used again, either. */
+function forget(state: SessionState, refused: string | undefined): void {
+  Object.assign(state, { cookie: undefined, sealed: undefined, refused })
 }
