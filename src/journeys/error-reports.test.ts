@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { openReceiver, type Receiver } from '../sandbox/receiver.ts'
 import { waitFor } from '../sandbox/wait-for.ts'
-import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
+import { makerCredentials, makerEnv, signInToMaker } from './maker-browser.ts'
 import { brief } from './user.ts'
 import { openWorld, type World, type WorldOptions } from './world.ts'
 
@@ -83,8 +83,7 @@ test('a 500 of the slide maker is reported, too', async () => {
   await openWorldWithReports({ shape: 'B1', credentials: makerCredentials, env: makerEnv })
   const user = await world.createUser('MARK-user')
   const { presenton_presentation_id: deckId } = await user.generate()
-  const browser = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
-  await browser.open((await user.api('/maker', { method: 'POST', body: {} })).body.url)
+  const browser = await signInToMaker(user, () => world.gateways[0]?.makerUrl ?? '')
   await breakWrites('update', 'presentations')
   const { status } = await browser.fetch('/api/v1/ppt/presentation/update?q=MARK-query', {
     ...{ method: 'PATCH', body: { id: deckId, title: 'MARK-title' } },

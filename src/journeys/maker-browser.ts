@@ -1,6 +1,9 @@
 // A browser at the maker's origin, as far as the journeys need one: a cookie jar, and the headers
 // that browsers add to requests by themselves.
 
+import { expect } from 'vitest'
+import type { User } from './user.ts'
+
 export type MakerBrowser = ReturnType<typeof createMakerBrowser>
 
 export interface MakerRequest {
@@ -81,4 +84,16 @@ export function createMakerBrowser(makerUrl: () => string) {
     /** Without any header that browsers add. */
     send,
   }
+}
+
+/** A browser of the user with a session of the maker. Any replica takes the ticket. */
+export async function signInToMaker(
+  user: Pick<User, 'api'>,
+  makerUrl: () => string,
+): Promise<MakerBrowser> {
+  const browser = createMakerBrowser(makerUrl)
+  const { body } = await user.api('/maker', { method: 'POST', body: {} })
+  const { pathname, search } = new URL(body.url)
+  expect((await browser.open(`${pathname}${search}`)).status).toBe(303)
+  return browser
 }

@@ -2,7 +2,7 @@
 // whole way from a text to a file.
 
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
+import { createMakerBrowser, makerCredentials, makerEnv, signInToMaker } from './maker-browser.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -15,10 +15,7 @@ const api = '/api/v1/ppt'
 
 async function signIn(name: string) {
   const user = await world.createUser(name)
-  const browser = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
-  const { body } = await user.api('/maker', { method: 'POST', body: {} })
-  expect((await browser.open(body.url)).status).toBe(303)
-  return { user, browser }
+  return { user, browser: await signInToMaker(user, () => world.gateways[0]?.makerUrl ?? '') }
 }
 
 it('makes a deck from a text, and exports it', async () => {

@@ -6,6 +6,7 @@ import {
   type MakerBrowser,
   makerCredentials,
   makerEnv,
+  signInToMaker,
 } from './maker-browser.ts'
 import { brief, type User } from './user.ts'
 import { openWorld, type World } from './world.ts'
@@ -21,19 +22,12 @@ beforeAll(async () => {
   alice = await world.createUser('alice')
   bob = await world.createUser('bob')
   deckId = String((await alice.generate(brief))['presenton_presentation_id'])
-  browser = await signedIn(alice)
+  browser = await signInToMaker(alice, makerUrl)
 }, 120_000)
 
 afterAll(() => world?.close())
 
 const makerUrl = () => world.gateways[0]?.makerUrl ?? ''
-
-async function signedIn(user: User) {
-  const opened = createMakerBrowser(makerUrl)
-  const { body } = await user.api('/maker', { method: 'POST', body: {} })
-  expect((await opened.open(body.url)).status).toBe(303)
-  return opened
-}
 
 it('serves pages under the account of the user, without what is upstream’s', async () => {
   const response = await browser.open('/dashboard')
@@ -138,7 +132,7 @@ it('reads a deck as large as the gateway reads it elsewhere', async () => {
 })
 
 it('asks upstream nothing where the table alone decides', async () => {
-  const other = await signedIn(bob)
+  const other = await signInToMaker(bob, makerUrl)
   const upstream = await world.requestsDuring(async () => {
     for (const path of [
       ...['/settings', '/admin', '/pdf-maker', '/schema', '/custom-template', '/docs'],

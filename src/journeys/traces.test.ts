@@ -2,7 +2,7 @@
 
 import { afterEach, expect, test } from 'vitest'
 import type { ReceivedSpan } from '../sandbox/trace-collector.ts'
-import { createMakerBrowser, makerCredentials, makerEnv } from './maker-browser.ts'
+import { makerCredentials, makerEnv, signInToMaker } from './maker-browser.ts'
 import { openMcpClient } from './mcp-client.ts'
 import { openTraceWorld, parentContext, type TraceWorld, traceparent } from './trace-world.ts'
 import { brief } from './user.ts'
@@ -183,9 +183,7 @@ test('the slide maker’s requests have spans, and Presenton continues their tra
   traces = await openTraceWorld({ shape: 'B1', credentials: makerCredentials, env: makerEnv })
   const { world, waitForSpans } = traces
   const user = await world.createUser()
-  const browser = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
-  const { body } = await user.api('/maker', { method: 'POST', body: {} })
-  await browser.open(body.url)
+  const browser = await signInToMaker(user, () => world.gateways[0]?.makerUrl ?? '')
   const passed = await world.requestsDuring(() => browser.open('/dashboard'))
   const isOfPage = ({ attributes }: ReceivedSpan) =>
     attributes['http.route'] === '/dashboard' || attributes['url.template'] === '/{id}'

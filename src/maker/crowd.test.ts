@@ -3,7 +3,7 @@
 // presenton/ has 50 with a limit.
 
 import { expect, onTestFinished, test } from 'vitest'
-import { createMakerBrowser, makerCredentials, makerEnv } from '../journeys/maker-browser.ts'
+import { makerCredentials, makerEnv, signInToMaker } from '../journeys/maker-browser.ts'
 import { openWorld } from '../journeys/world.ts'
 
 test('50 users open editors at once, and no login is refused', async () => {
@@ -19,11 +19,7 @@ test('50 users open editors at once, and no login is refused', async () => {
   const browsers = await Promise.all(
     Array.from({ length: 50 }, async (_, index) => {
       const user = await world.createUser()
-      const browser = createMakerBrowser(() => world.gateways[index % 2]?.makerUrl ?? '')
-      const { body } = await user.api('/maker', { method: 'POST', body: {} })
-      const { pathname, search } = new URL(body.url)
-      expect((await browser.open(`${pathname}${search}`)).status).toBe(303)
-      return browser
+      return signInToMaker(user, () => world.gateways[index % 2]?.makerUrl ?? '')
     }),
   )
   // Each opens the page, and its parts before the page is there.

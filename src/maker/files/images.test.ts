@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { createMakerBrowser } from '../../journeys/maker-browser.ts'
+import { signInToMaker } from '../../journeys/maker-browser.ts'
 import type { User } from '../../journeys/user.ts'
 import { jpeg, png } from '../../sandbox/documents.ts'
 import { createCalls, openPaidWorld, type PaidWorld } from '../paid/test-world.ts'
@@ -83,8 +83,7 @@ test('refuses a file that is not an image, without asking upstream', async () =>
 test('a tab that closes leaves no half of an image, and no place taken', async () => {
   const user = await world.createUser()
   const image = await png()
-  const maker = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
-  await maker.open((await user.api('/maker', { method: 'POST', body: {} })).body.url)
+  const maker = await signInToMaker(user, () => world.gateways[0]?.makerUrl ?? '')
   const cookie = [...maker.cookies].map((pair) => pair.join('=')).join()
   const { port } = new URL(world.gateways[0]?.makerUrl ?? '')
   const head = 'Content-Disposition: form-data; name="file"; filename="half.png"'

@@ -3,10 +3,10 @@
 
 import { openDatabase } from '../../database/connection.ts'
 import {
-  createMakerBrowser,
   type MakerBrowser,
   makerCredentials,
   makerEnv,
+  signInToMaker,
 } from '../../journeys/maker-browser.ts'
 import type { User } from '../../journeys/user.ts'
 import { openWorld } from '../../journeys/world.ts'
@@ -51,19 +51,10 @@ export interface CallOptions {
 export function createCalls(worldOf: () => PaidWorld['world']) {
   const browsers = new Map<string, Promise<MakerBrowser>>()
 
-  async function signIn(user: User, makerUrl: () => string): Promise<MakerBrowser> {
-    const browser = createMakerBrowser(makerUrl)
-    const { body } = await user.api('/maker', { method: 'POST', body: {} })
-    // Another replica has another port here, and takes the same ticket.
-    const { pathname, search } = new URL(body.url)
-    await browser.open(`${pathname}${search}`)
-    return browser
-  }
-
   function browserOf(user: User, { gateway, session = '' }: CallOptions): Promise<MakerBrowser> {
     const { makerUrl = '' } = gateway ?? worldOf().gateways[0] ?? {}
     const key = `${user.sub} ${session} ${makerUrl}`
-    const browser = browsers.get(key) ?? signIn(user, () => makerUrl)
+    const browser = browsers.get(key) ?? signInToMaker(user, () => makerUrl)
     browsers.set(key, browser)
     return browser
   }

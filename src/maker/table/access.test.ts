@@ -8,6 +8,7 @@ import {
   type MakerBrowser,
   makerCredentials,
   makerEnv,
+  signInToMaker,
 } from '../../journeys/maker-browser.ts'
 import type { User } from '../../journeys/user.ts'
 import { openWorld, type World } from '../../journeys/world.ts'
@@ -28,13 +29,6 @@ function makerUrl() {
   return world.gateways[0]?.makerUrl ?? ''
 }
 
-async function signIn(user: User) {
-  const browser = createMakerBrowser(makerUrl)
-  const { body } = await user.api('/maker', { method: 'POST', body: {} })
-  await browser.open(body.url)
-  return browser
-}
-
 beforeAll(async () => {
   world = await openWorld({
     ...{ shape: 'B1', credentials: makerCredentials, loginLimit: null },
@@ -44,9 +38,9 @@ beforeAll(async () => {
   alice = await world.createUser('alice', { name: 'Alice of the harbour' })
   bob = await world.createUser('bob')
   const carol = await world.createUser('carol')
-  owner = await signIn(alice)
-  other = await signIn(bob)
-  expired = await signIn(carol)
+  owner = await signInToMaker(alice, makerUrl)
+  other = await signInToMaker(bob, makerUrl)
+  expired = await signInToMaker(carol, makerUrl)
   owned = await createOwned(alice, owner)
   await world.query('update gateway.maker_sessions set expires_at = now() where user_id = $1', [
     carol.sub,
@@ -148,7 +142,7 @@ describe.each(rows)('%s', (_, row) => {
     let response: Response | undefined
     const upstream = await world.upstreamDuring(async () => {
       // Logout would end the session of the tests that follow.
-      const browser = row.handler === 'logout' ? await signIn(bob) : other
+      const browser = row.handler === 'logout' ? await signInToMaker(bob, makerUrl) : other
       response = await browser.fetch(asked.target, asked.request)
     })
     const text = (await response?.text()) ?? ''
@@ -178,7 +172,7 @@ test('responds 404 to what is refused, or 405 beside a row, without calling upst
 // Last, since runs that it starts ask upstream at any time.
 describe.each(rows)('%s', (_, row) => {
   test('works for the owner, and keeps what is of either side apart', async () => {
-    const browser = row.handler === 'logout' ? await signIn(alice) : owner
+    const browser = row.handler === 'logout' ? await signInToMaker(alice, makerUrl) : owner
     browser.cookies.set('presenton_session', 'planted')
     const { target, request } = await requestOf(row, owned)
     let response: Response | undefined

@@ -3,8 +3,7 @@
 
 import { request as httpRequest } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createMakerBrowser, type MakerBrowser, navigation } from '../../journeys/maker-browser.ts'
-import type { User } from '../../journeys/user.ts'
+import { type MakerBrowser, navigation, signInToMaker } from '../../journeys/maker-browser.ts'
 import { upstreamDuring } from '../files/test-world.ts'
 import { openPaidWorld, type PaidWorld } from '../paid/test-world.ts'
 import { table } from './table.ts'
@@ -18,19 +17,13 @@ let owned: Owned
 beforeAll(async () => {
   ;({ world, close } = await openPaidWorld({ MAKER_RATE_PER_MINUTE: '100000' }))
   const [alice, bob] = [await world.createUser('alice'), await world.createUser('bob')]
-  owner = await signIn(alice)
-  other = await signIn(bob)
+  owner = await signInToMaker(alice, makerUrl)
+  other = await signInToMaker(bob, makerUrl)
   owned = await createOwned(alice, owner)
 }, 120_000)
 afterAll(() => close())
 
 const makerUrl = () => world.gateways[0]?.makerUrl ?? ''
-
-async function signIn(user: User) {
-  const browser = createMakerBrowser(makerUrl)
-  await browser.open((await user.api('/maker', { method: 'POST', body: {} })).body.url)
-  return browser
-}
 
 /** The very path, which `fetch` would tidy up. */
 async function sendRaw(path: string, headers: Record<string, string> = navigation) {

@@ -2,7 +2,7 @@
 // refused at once, with a sentence that the interface shows, and nothing is counted or half done.
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createMakerBrowser, type MakerBrowser } from '../../journeys/maker-browser.ts'
+import { type MakerBrowser, signInToMaker } from '../../journeys/maker-browser.ts'
 import type { User } from '../../journeys/user.ts'
 import { upstreamDuring } from '../files/test-world.ts'
 import { openPaidWorld, type PaidWorld } from '../paid/test-world.ts'
@@ -29,11 +29,7 @@ beforeAll(async () => {
 }, 120_000)
 afterAll(() => close())
 
-async function signIn() {
-  const opened = createMakerBrowser(() => world.gateways[0]?.makerUrl ?? '')
-  await opened.open((await user.api('/maker', { method: 'POST', body: {} })).body.url)
-  return opened
-}
+const signIn = () => signInToMaker(user, () => world.gateways[0]?.makerUrl ?? '')
 
 /** Rows that respond from what the gateway has. Any other row asks upstream. */
 const ownResponses = new Set([
