@@ -1,4 +1,4 @@
-// When the client tries a call again, and when it gives up.
+// Which calls the client repeats, and which it fails.
 
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {

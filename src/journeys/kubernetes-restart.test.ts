@@ -20,7 +20,7 @@ import { openWorld, type World } from './world.ts'
 const replicas = 3
 const presentations = 20
 const readersOfEach = 10
-/** How long a pod serves on after it was told to end, until balancers know. */
+/** A pod that ends still serves for so long, until balancers have learned it. */
 const preStopMs =
   1_000 *
   findManifest('Deployment', 'gateway').spec.template.spec.containers[0].lifecycle.preStop.sleep

@@ -6,7 +6,7 @@ const plainIcon = /^\/static\/icons\/[\w-]+(?:\/[\w-]+)*\.svg$/
 const plainFile =
   /^\/(?!api\/|app_data\/|_next\/)[\w-]+(?:\/[\w-]+)*\.(?:png|jpe?g|svg|gif|webp|avif|ico)$/
 
-export const sharedRows: Row[] = [
+export const readOnlyRows: Row[] = [
   ...[
     ...['/static/*', '/app_data/templates/*', '/app_data/fonts/*', '/app_data/images/*'],
     ...[`${ppt}/template/all`, `${ppt}/template/:name`, `${ppt}/icons/search`],

@@ -17,14 +17,14 @@ import { fileRows } from './files.ts'
 import { localRows } from './local.ts'
 import { assets, pages } from './pages.ts'
 import { paidRows } from './paid.ts'
+import { readOnlyRows } from './read-only.ts'
 import type { Row } from './row.ts'
-import { sharedRows } from './shared.ts'
 
 /** All rows. A row whose handler does not exist is no route. */
 export const table: readonly Row[] = [
   ...assets,
   ...pages,
-  ...sharedRows,
+  ...readOnlyRows,
   ...deckRows,
   ...localRows,
   ...paidRows,
