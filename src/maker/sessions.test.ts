@@ -4,7 +4,13 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { createMakerBrowser, navigation } from '../journeys/maker-browser.ts'
 import type { User } from '../journeys/user.ts'
 import type { Gateway } from '../sandbox/gateway.ts'
-import { createCalls, messagesOf, openPaidWorld, type PaidWorld } from './paid/test-world.ts'
+import {
+  createCalls,
+  messagesOf,
+  openPaidWorld,
+  type PaidWorld,
+  submitHeldInSlides,
+} from './paid/test-world.ts'
 
 const ancestor = 'http://localhost:4000'
 const signInUrl = 'https://app.example.com/login?next={return_to}'
@@ -116,17 +122,13 @@ test('what a link says becomes no header, and leads to no other site', async () 
 
 test('a sign-out at one replica ends the stream that another has open', async () => {
   const user = await world.createUser()
-  const { gates } = world.presenton
-  gates.hold('slides:slide')
-  const { id } = await user.submit()
-  await gates.arrived('slides:slide')
-  const { presenton_presentation_id: deckId } = await user.read(id)
+  const { id, deckId } = await submitHeldInSlides(world, user)
   const stream = await call(user, `presentation/stream/${deckId}`, { gateway: framed })
   expect(stream.status).toBe(200)
   expect((await user.api('/maker', { method: 'DELETE' })).status).toBe(204)
   const [last] = (await messagesOf(Promise.resolve(stream))).slice(-1)
   expect(last).toEqual({ type: 'error', detail: 'Your session in the slide maker is over.' })
-  gates.releaseAll()
+  world.presenton.gates.releaseAll()
   expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', run: 1 })
 })
 

@@ -9,6 +9,7 @@ import {
   messagesOf,
   openPaidWorld,
   type PaidWorld,
+  submitHeldInSlides,
 } from './test-world.ts'
 
 const waits = { timeout: 20_000, interval: 50 }
@@ -111,18 +112,15 @@ test('a turn about outlines works on those kept here, and changes them', async (
 
 test('refuses a turn without a whole deck or outlines, and beyond the quota', async () => {
   const user = await world.createUser()
-  world.presenton.gates.hold('slides:slide')
-  const { id } = await user.submit()
-  await world.presenton.gates.arrived('slides:slide')
-  const { presenton_presentation_id: deckId } = await user.read(id)
-  expect((await chat(user, String(deckId), 'tool:none')).status).toBe(409)
+  const { id, deckId } = await submitHeldInSlides(world, user)
+  expect((await chat(user, deckId, 'tool:none')).status).toBe(409)
   world.presenton.gates.releaseAll()
   await user.waitUntilSettled(id)
 
   const limited = await world.openReplica({ QUOTA_EDITS_PER_DAY: '1' })
   onTestFinished(() => world.closeReplica(limited))
-  await messagesOf(chat(user, String(deckId), 'tool:none', { gateway: limited }))
-  const second = await chat(user, String(deckId), 'tool:none', { gateway: limited })
+  await messagesOf(chat(user, deckId, 'tool:none', { gateway: limited }))
+  const second = await chat(user, deckId, 'tool:none', { gateway: limited })
   expect(second.status).toBe(429)
   const picture = await call(user, 'images/generate?prompt=river', { gateway: limited })
   expect(picture.status).toBe(429)

@@ -3,7 +3,14 @@
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { User } from '../../journeys/user.ts'
-import { type Body, createCalls, messagesOf, openPaidWorld, type PaidWorld } from './test-world.ts'
+import {
+  type Body,
+  createCalls,
+  messagesOf,
+  openPaidWorld,
+  type PaidWorld,
+  submitHeldInSlides,
+} from './test-world.ts'
 
 let world: PaidWorld['world']
 let close: PaidWorld['close']
@@ -274,10 +281,7 @@ describe('regenerate', () => {
 
   test('a deck whose run is under way opens with its stream', async () => {
     const user = await world.createUser()
-    world.presenton.gates.hold('slides:slide')
-    const { id } = await user.submit()
-    await world.presenton.gates.arrived('slides:slide')
-    const { presenton_presentation_id: deckId } = await user.read(id)
+    const { id, deckId } = await submitHeldInSlides(world, user)
     const opened = await open(user, `/presentation?id=${deckId}`)
     expect(opened.status).toBe(303)
     expect(opened.headers.get('location')).toBe(`/presentation?id=${deckId}&stream=true`)

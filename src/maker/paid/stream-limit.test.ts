@@ -3,7 +3,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { User } from '../../journeys/user.ts'
 import { waitFor } from '../../sandbox/wait-for.ts'
-import { createCalls, messagesOf, openPaidWorld, type PaidWorld } from './test-world.ts'
+import {
+  createCalls,
+  messagesOf,
+  openPaidWorld,
+  type PaidWorld,
+  submitHeldInSlides,
+} from './test-world.ts'
 
 let world: PaidWorld['world']
 let close: PaidWorld['close']
@@ -74,17 +80,13 @@ test.each([
   'open streams end with their session, by %s, and what they show goes on',
   async (_, end) => {
     const user = await world.createUser()
-    const { gates } = world.presenton
-    gates.hold('slides:slide')
-    const { id } = await user.submit()
-    await gates.arrived('slides:slide')
-    const { presenton_presentation_id: deckId } = await user.read(id)
+    const { id, deckId } = await submitHeldInSlides(world, user)
     const slides = await call(user, `presentation/stream/${deckId}`)
     const last = await readUntil(slides, ': ')
     await end(user)
     expect(await last()).toEqual(sessionOver)
     expect((await call(user, `presentation/stream/${deckId}`)).status).toBe(401)
-    gates.releaseAll()
+    world.presenton.gates.releaseAll()
     expect(await user.waitUntilSettled(id)).toMatchObject({ status: 'completed', revision: 1 })
   },
 )

@@ -86,3 +86,12 @@ export async function messagesOf(response: Promise<Response>): Promise<Body[]> {
   const text = await (await response).text()
   return [...text.matchAll(/^data: (.*)$/gm)].map(([, json = '']) => JSON.parse(json))
 }
+
+/** A run that waits before its first slide, until the gates are released. */
+export async function submitHeldInSlides(world: PaidWorld['world'], user: User) {
+  const { gates } = world.presenton
+  gates.hold('slides:slide')
+  const { id } = await user.submit()
+  await gates.arrived('slides:slide')
+  return { id, deckId: String((await user.read(id))['presenton_presentation_id']) }
+}
